@@ -1,0 +1,42 @@
+# facility-monitor: what can be done with a checkout. `make help` lists it.
+VENV   := .venv
+BIN    := $(VENV)/bin
+PYTHON ?= python3
+ARGS   ?=
+STAMP  := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench format test-servers
+
+help: ## Say what each target does
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## Make the virtual environment; afterwards the command is .venv/bin/facility-monitor
+
+$(STAMP): requirements/dev.txt pyproject.toml
+	@requirements/virtualenv "$(PYTHON)" $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: setup ## Run a whole simulated site on loopback (make demo ARGS="--for 90s")
+	$(BIN)/facility-monitor demo $(ARGS)
+
+test: setup test-servers ## Run the tests against real servers (make test ARGS="tests/journal -q")
+	$(BIN)/python -m pytest $(ARGS)
+
+test-servers: ## Install the Debian packages that the tests start (Mosquitto, InfluxDB, nginx, libmodbus)
+	@tests/servers/install
+
+check: setup ## Formatting, lint, types, import layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup ## Put the code into its format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: setup test-servers ## Print speed and memory, as ratios; asserts nothing
+	$(BIN)/python -m tests.bench $(ARGS)

@@ -1,0 +1,1 @@
+"""What is shipped as data: the annotated sample, the demo's site, device profiles, stock rules, dashboards."""

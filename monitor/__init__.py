@@ -1,0 +1,1 @@
+"""The daemon: what it reads, keeps, judges, writes and notifies."""

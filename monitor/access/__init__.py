@@ -1,0 +1,1 @@
+"""Doors, credentials and their pseudonyms."""

@@ -1,0 +1,1 @@
+"""Where the daemon is put together: the only module that names concrete classes."""

@@ -1,0 +1,92 @@
+"""The errors of the house, named by who must act.
+
+FacilityMonitorError
+ ├── SettingsError        the operator edits a file; commands exit 78
+ ├── DeviceError
+ │    ├── DeviceUnreachable   nobody answered: the poller tries again with backoff
+ │    └── DeviceRefused       the device answered no: the same request is not repeated
+ ├── JournalError         the disk or the file: nothing is acknowledged until it is mended
+ ├── SinkError
+ │    ├── SinkUnavailable     the journal keeps the batch; tried again for ever
+ │    └── SinkRejected        these lines will never be taken: dead letters
+ ├── ChannelError
+ │    ├── ChannelUnavailable  try the notification again later
+ │    └── ChannelRejected     this address will never take it
+ └── RequestRefused       a person asked for something that cannot be done; says why
+"""
+
+__all__ = [
+    "ChannelError",
+    "ChannelRejected",
+    "ChannelUnavailable",
+    "DeviceError",
+    "DeviceRefused",
+    "DeviceUnreachable",
+    "FacilityMonitorError",
+    "JournalError",
+    "RequestRefused",
+    "SettingsError",
+    "SinkError",
+    "SinkRejected",
+    "SinkUnavailable",
+]
+
+
+class FacilityMonitorError(Exception):
+    """Root of every error this project raises on purpose."""
+
+
+class SettingsError(FacilityMonitorError):
+    """A file of settings is wrong; the message says what, where and what is allowed."""
+
+
+class DeviceError(FacilityMonitorError):
+    """A device gave no usable answer."""
+
+
+class DeviceUnreachable(DeviceError):
+    """Nobody answered in time, or the connection is down; retry with backoff."""
+
+
+class DeviceRefused(DeviceError):
+    """The device answered that it will not; do not repeat the same request."""
+
+
+class JournalError(FacilityMonitorError):
+    """The journal or the state could not be read or written."""
+
+
+class SinkError(FacilityMonitorError):
+    """A sink did not take a batch."""
+
+
+class SinkUnavailable(SinkError):
+    """The sink cannot take anything now; `retry_after` is its own wish in seconds, if it said one."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class SinkRejected(SinkError):
+    """The sink will never take these lines as they are."""
+
+
+class ChannelError(FacilityMonitorError):
+    """A notification was not delivered."""
+
+
+class ChannelUnavailable(ChannelError):
+    """The channel cannot deliver now; `maybe_delivered` when a time-out leaves that open."""
+
+    def __init__(self, message: str, *, maybe_delivered: bool = False) -> None:
+        super().__init__(message)
+        self.maybe_delivered = maybe_delivered
+
+
+class ChannelRejected(ChannelError):
+    """The channel will never deliver this."""
+
+
+class RequestRefused(FacilityMonitorError):
+    """What a person asked for cannot be done; the message is for that person."""

@@ -1,0 +1,97 @@
+"""What settings are made of: frozen models, ids, durations and quantities with units."""
+
+import re
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler, StringConstraints
+from pydantic_core import CoreSchema, core_schema
+
+__all__ = ["Duration", "Frozen", "Id", "Quantity", "Texts", "Value"]
+
+Value = bool | int | float | str
+"""A scalar of the site file."""
+
+
+class Frozen(BaseModel):
+    """A checked part of a settings file: unknown keys are errors, values never change."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False, hide_input_in_errors=True)
+
+
+Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+"""An id: lower-case letters, digits and `-`."""
+
+_SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "day": 86400.0, "days": 86400.0}
+_SECONDS |= {"week": 604800.0, "weeks": 604800.0, "year": 31557600.0, "years": 31557600.0}
+_NUMBER_AND_UNIT = re.compile(r"([-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)\s*(\S.*)?")
+
+
+def _split(text: object) -> tuple[float, str]:
+    found = _NUMBER_AND_UNIT.fullmatch(text.strip()) if isinstance(text, str) else None
+    if found is None or found[2] is None:
+        raise ValueError("write a number and its unit")
+    return float(found[1]), found[2].strip()
+
+
+def _seconds(value: object) -> float:
+    try:
+        number, unit = _split(value)
+        seconds = number * _SECONDS[unit]
+    except (ValueError, KeyError):
+        raise ValueError("write a time such as `500 ms`, `10 s`, `2 min`, `1 h` or `30 days`") from None
+    if seconds < 0:
+        raise ValueError("a time cannot be negative")
+    return seconds
+
+
+Duration = Annotated[float, BeforeValidator(_seconds)]
+"""Seconds, written with a unit: `10 s`, `2 min`. A bare number is an error."""
+
+
+def _texts(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
+Texts = Annotated[tuple[str, ...], BeforeValidator(_texts)]
+"""One text or a list of them."""
+
+
+class Quantity:
+    """A number and its unit: as written, and after loading in the unit of the points concerned."""
+
+    __slots__ = ("magnitude", "unit")
+
+    def __init__(self, magnitude: float, unit: str = "") -> None:
+        self.magnitude = magnitude
+        self.unit = unit
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Quantity) and (self.magnitude, self.unit) == (other.magnitude, other.unit)
+
+    def __hash__(self) -> int:
+        return hash((self.magnitude, self.unit))
+
+    def __repr__(self) -> str:
+        return f"{self.magnitude:g} {self.unit}".rstrip()
+
+    @classmethod
+    def parse(cls, value: object) -> "Quantity":
+        """Read `207 V`, `20L/h`, `0.95` (dimensionless) or a bare number."""
+        if isinstance(value, Quantity):
+            return value
+        if isinstance(value, bool):
+            message = "write a number with its unit, such as `207 V`"
+            raise ValueError(message)  # noqa: TRY004 - pydantic reports ValueErrors
+        if isinstance(value, int | float):
+            return cls(float(value))
+        try:
+            return cls(*_split(value))
+        except ValueError:
+            raise ValueError("write a number with its unit, such as `207 V`") from None
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Let pydantic fields be of this type."""
+        return core_schema.no_info_plain_validator_function(
+            cls.parse, serialization=core_schema.to_string_ser_schema()
+        )

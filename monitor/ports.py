@@ -1,0 +1,260 @@
+"""The protocols between the parts of the house, and the shapes they exchange.
+
+Every driver, journal, sink and channel satisfies the contract tests beside its protocol's name in tests/.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+from monitor.model import Entry, Missing, Position, Recorded, Transition, Value
+from monitor.site import Connection, Device, Rule
+
+__all__ = [
+    "Answer",
+    "Batch",
+    "Channel",
+    "DriverContext",
+    "DriverType",
+    "Gap",
+    "Intake",
+    "Journal",
+    "Message",
+    "Notice",
+    "NoticeKind",
+    "OutboxRow",
+    "PolledDriver",
+    "Pseudonymise",
+    "PushedDriver",
+    "Router",
+    "RuleType",
+    "Sink",
+]
+
+
+# The journal -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Entries that are kept together or not at all.
+
+    With an `id`, the journal remembers it until it is settled. A batch that says `redelivered` and whose id is
+    remembered is answered as kept and stored no second time; one that does not say so is new, whatever its id.
+    """
+
+    entries: Sequence[Entry]
+    id: str = ""
+    redelivered: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """Entries after `after` up to and including `until` are gone: `reason` is trimmed or lost."""
+
+    after: Position
+    until: Position
+    reason: str
+
+
+class Journal(Protocol):
+    """The one sequence of entries. Order holds per device; positions are opaque and never restart."""
+
+    @property
+    def last(self) -> Position:
+        """Where the sequence ends: the position of the newest committed entry."""
+
+    async def append(self, batches: Sequence[Batch], *, settled: Collection[str] = ()) -> Position:
+        """Keep the batches in order; returns once they would survive a power cut.
+
+        `settled` are ids of earlier batches whose sender will not send them again: forgotten in the same
+        transaction. Entries whose identity is known already are left out silently. Raises JournalError; then
+        nothing of the call is kept, and the caller may call again.
+        """
+
+    async def read(self, after: Position, limit: int) -> Sequence[Recorded] | Gap:
+        """Answer at most `limit` entries behind `after`, oldest first; a Gap when some of them are gone."""
+
+    def follow(self, after: Position) -> AsyncIterator[Sequence[Recorded] | Gap]:
+        """Yield all behind `after`, for ever, in committed batches: from memory unless far behind."""
+
+    def acknowledge(self, consumer: str, position: Position) -> None:
+        """Say that a consumer needs nothing up to `position` any more; only trimming heeds it."""
+
+
+# Drivers -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What one device said to one poll: each point that was due is in `values` or in `missing`.
+
+    `arrived`: UTC ms of the last answer (or of the failure). `time`: the device's own, where it is trusted.
+    `answered`: whether the device gave any answer at all, a refusal included.
+    """
+
+    values: Mapping[str, Value]
+    missing: Mapping[str, Missing] = field(default_factory=dict)
+    arrived: int
+    answered: bool
+    error: str = ""
+
+
+Intake = Callable[..., Awaitable[Position]]
+"""`Journal.append`, as drivers that are pushed to see it."""
+
+Pseudonymise = Callable[[str], str]
+"""Turns a clear credential in its canonical form into its keyed pseudonym."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriverContext:
+    """What a driver may use: the UTC clock in ms, the pseudonyms, and a place for what must outlive it."""
+
+    now: Callable[[], int]
+    pseudonymise: Pseudonymise
+    site: str
+
+
+class PolledDriver(Protocol):
+    """One connection whose devices are asked. One call at a time (the poller owns the bus).
+
+    Nothing is connected at construction. A cancelled call ends within a second and leaves the driver usable.
+    """
+
+    async def read(self, device: str, scan: str) -> Answer:
+        """Ask for all points of a scan class. Connects when needed. Never raises for what devices do."""
+
+    async def probe(self, device: str) -> Answer:
+        """Ask for as little as possible, to learn whether the device answers again."""
+
+    async def close(self) -> None:
+        """Close what is open; safe to call twice."""
+
+
+class PushedDriver(Protocol):
+    """One connection that sends by itself."""
+
+    async def run(self, intake: Intake) -> None:
+        """Connect, reconnect and hand over what arrives, until cancelled; an outage is not an error.
+
+        A message is acknowledged to its sender only after `intake` has returned.
+        """
+
+    def status(self) -> Mapping[str, Value]:
+        """Facts for `status`: connected, messages, refused and the like."""
+
+
+class DriverType(Protocol):
+    """What a package in `drivers/` offers: the models of its settings, and its drivers.
+
+    `connection_model`: the block under the connection's protocol key. `device_model`: the keys it adds to a
+    device (unit, topic …). `profile_model`: the block under its key in a profile. `point_model` derives from
+    `monitor.profiles.model.PointModel`, `event_model` from EventModel (None: it sees no events).
+    """
+
+    name: str
+    polled: bool
+    connection_model: type[Any]
+    device_model: type[Any]
+    profile_model: type[Any]
+    point_model: type[Any]
+    event_model: type[Any] | None
+
+    def create(
+        self, connection: Connection, devices: Sequence[Device], context: DriverContext
+    ) -> Any:  # PolledDriver when `polled`, else PushedDriver
+        """Make the driver of one connection and its devices."""
+
+
+# Rules and alarms --------------------------------------------------------------------------------------
+
+
+class RuleType(Protocol):
+    """What a module in `rules/kinds/` offers: the model of its settings and how it finds its sources.
+
+    `model` derives from `monitor.settings.model.RuleModel`; its fields of type Quantity are converted to the
+    unit of the points the rule watches before the rule is built.
+    """
+
+    kind: str
+    model: type[Any]
+
+    def point_patterns(self, params: Any) -> Sequence[str] | None:
+        """Names of points (with `*`), one alarm each; None: one alarm per device."""
+
+
+class NoticeKind(StrEnum):
+    """Why people are told."""
+
+    RAISE = "raise"
+    SEVERITY = "severity"
+    CLEAR = "clear"
+    ACKNOWLEDGED = "acknowledged"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """A transition that people have to hear of. `told`: (person, channel) pairs with a row for the occurrence."""
+
+    kind: NoticeKind
+    transition: Transition
+    rule: Rule
+    raised_at: int
+    told: frozenset[tuple[str, str]] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxRow:
+    """One message to one person over one channel; unique by (notification_id, person, channel).
+
+    `not_before` and `expires` are UTC ms; `step` is the escalation step that wants it; `body` is what the
+    message's template needs, JSON-ready.
+    """
+
+    notification_id: str
+    occurrence: str
+    kind: NoticeKind
+    person: str
+    channel: str
+    step: int
+    severity: str
+    not_before: int
+    expires: int
+    body: Mapping[str, Any]
+
+
+Router = Callable[[Notice], Sequence[OutboxRow]]
+"""Decides who hears of a notice: pure, so that its rows are written in the transition's own transaction."""
+
+
+# Notification and sinks --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """A finished message in the person's language."""
+
+    title: str
+    text: str
+    severity: str
+
+
+class Channel(Protocol):
+    """One way to reach a person. Several may be under way at once."""
+
+    async def send(self, address: str, message: Message) -> None:
+        """Deliver, or raise ChannelUnavailable or ChannelRejected. Errors never carry the address's secrets."""
+
+
+class Sink(Protocol):
+    """Somewhere that entries are written to."""
+
+    name: str
+
+    async def write(self, batch: Sequence[Recorded]) -> None:
+        """Write the batch, or raise SinkUnavailable (nothing lost, call again) or SinkRejected."""
+
+    async def close(self) -> None:
+        """Close what is open; safe to call twice."""

@@ -1,0 +1,1 @@
+"""Device models as data: profiles loaded, checked and bound to devices."""

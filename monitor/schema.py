@@ -1,0 +1,107 @@
+"""Names that more than one part of the house must spell the same way: classes, units, measurements, fields.
+
+Source of every name: the design's contracts; of the line protocol: the design's storage page.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+__all__ = [
+    "ACCESS_EVENTS",
+    "CLASSES",
+    "EVENT_KINDS",
+    "ID",
+    "MEASUREMENT_ACCESS",
+    "MEASUREMENT_ALARMS",
+    "MEASUREMENT_EVENTS",
+    "MONITOR_DEVICE",
+    "PHASES",
+    "READING_TAGS",
+    "SUFFIX_UNITS",
+    "is_point_name",
+    "point_unit",
+]
+
+ID: Final = re.compile(r"[a-z0-9][a-z0-9-]*")
+"""Every id matches this, whole."""
+
+CLASSES: Final = (
+    "electricity",
+    "water",
+    "heat",
+    "gas",
+    "access",
+    "door",
+    "safety",
+    "environment",
+    "equipment",
+)
+"""Classes of devices; also the measurements of their readings."""
+
+MEASUREMENT_ACCESS: Final = "access"
+MEASUREMENT_EVENTS: Final = "events"
+MEASUREMENT_ALARMS: Final = "alarms"
+MONITOR_DEVICE: Final = "facility-monitor"
+
+READING_TAGS: Final = ("site", "building", "zone", "device", "role", "medium")
+"""Tags of a reading's series, in this order; empty ones are left out."""
+
+ACCESS_EVENTS: Final = frozenset({"card", "opened", "closed", "forced", "held", "rex", "duress"})
+"""Kinds of events that go to the measurement `access`; all others go to `events`."""
+
+EVENT_KINDS: Final = ACCESS_EVENTS | {
+    "tamper",
+    "reader_online",
+    "reader_offline",
+    "counter_rollover",
+    "counter_glitch",
+    "counter_reset",
+    "meter_replaced",
+    "clock_stepped",
+    "monitor_started",
+    "health",
+}
+
+PHASES: Final = ("l1", "l2", "l3", "n", "l12", "l23", "l31")
+
+SUFFIX_UNITS: Final[Mapping[str, str]] = {
+    "w": "W",
+    "var": "var",
+    "va": "VA",
+    "v": "V",
+    "a": "A",
+    "hz": "Hz",
+    "kwh": "kWh",
+    "kvarh": "kvarh",
+    "kvah": "kVAh",
+    "m3": "m3",
+    "m3h": "m3/h",
+    "c": "degC",
+    "pct": "%",
+    "ppm": "ppm",
+    "hpa": "hPa",
+    "bar": "bar",
+    "m": "m",
+    "s": "s",
+    "h": "h",
+    "pct_lel": "%LEL",
+}
+"""Suffix of a point's name -> the unit its values are kept in."""
+
+_POINT = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+
+
+def is_point_name(name: str) -> bool:
+    """Whether a name can be a point: lower-case words joined by `_`."""
+    return _POINT.fullmatch(name) is not None
+
+
+def point_unit(name: str) -> str | None:
+    """The unit that a point's name promises (`voltage_l1_v` -> `V`), or None for states and dimensionless ones."""
+    parts = name.split("_")
+    if len(parts) > 2 and "_".join(parts[-2:]) in SUFFIX_UNITS:  # noqa: PLR2004 - a quantity and two words of unit
+        return SUFFIX_UNITS["_".join(parts[-2:])]
+    if len(parts) > 1:
+        return SUFFIX_UNITS.get(parts[-1])
+    return None

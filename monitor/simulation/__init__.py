@@ -1,0 +1,1 @@
+"""The demo site and simulated devices: real protocol servers on loopback."""

@@ -1,0 +1,198 @@
+"""The site as everybody sees it after loading: frozen, complete, every reference and unit resolved.
+
+`monitor.settings` makes it from the site file; nobody else constructs it outside tests. `options`, `address`,
+`source` and `params` are models of the driver or rule kind that asked for them, opaque to all others.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+__all__ = [
+    "Connection",
+    "Device",
+    "InfluxSettings",
+    "JournalSettings",
+    "Notify",
+    "Person",
+    "Point",
+    "Route",
+    "Rule",
+    "Site",
+    "Source",
+    "Step",
+    "Team",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """One bus or endpoint; `driver` is a key of the drivers' table, `options` its checked block."""
+
+    id: str
+    driver: str
+    options: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """One quantity of a device: kept = sent x factor + offset, in `unit` (None: a state or dimensionless).
+
+    `factor` and `offset` join the profile's scaling and the conversion from the sent unit to the name's.
+    `divisor` is set instead of `factor` where a division is exact and a product is not (0.01 -> / 100).
+    `valid` bounds the kept value. `source` is the driver's model of where the point is found.
+    """
+
+    name: str
+    unit: str | None = None
+    factor: float = 1.0
+    divisor: float = 1.0
+    offset: float = 0.0
+    valid: tuple[float, float] | None = None
+    scan: str = "fast"
+    source: Any = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """One meter, reader, contact or detector behind a connection.
+
+    `scan`: seconds of each scan class of a polled device (None: read once after each connect).
+    `expected_every`: seconds between messages of a device that pushes (None: it is never stale).
+    `events`: the driver's models of what its messages say happened. `address`: unit or topic and the like.
+    """
+
+    id: str
+    name: str
+    profile: str | None = None
+    connection: str
+    device_class: str
+    building: str = ""
+    zone: str = ""
+    role: str = ""
+    medium: str = ""
+    tenant: str = ""
+    direction: str = ""
+    door: str = ""
+    scan: Mapping[str, float | None] = field(default_factory=dict)
+    expected_every: float | None = None
+    address: Any = None
+    protocol: Any = None
+    """The profile's block of its driver (`modbus:` or `mqtt:`), checked; None without a profile."""
+    points: Mapping[str, Point] = field(default_factory=dict)
+    events: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """What one alarm instance of a rule watches; `key` is device[/point]."""
+
+    device: str
+    point: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The `source_key` of transitions."""
+        return self.device if self.point is None else f"{self.device}/{self.point}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """A rule bound to its sources; quantities in `params` are already in the unit of the points.
+
+    `version` is a short hash of its settings: it changes when the rule is edited.
+    """
+
+    id: str
+    name: str
+    kind: str
+    params: Any
+    sources: tuple[Source, ...]
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Somebody who is notified; `channels` maps a channel's name to its address (a secret: never printed)."""
+
+    id: str
+    name: str
+    language: str
+    channels: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step of an escalation: who is told `after` seconds without an acknowledgement."""
+
+    after: float
+    notify: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Team:
+    """People who answer together. Without steps of its own everybody is told at once."""
+
+    id: str
+    members: tuple[str, ...]
+    escalation: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """Which alarms go to which team: all matchers must match; each lists patterns with `*`."""
+
+    team: str
+    match: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    go_on: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notify:
+    """People, teams and routes; the first matching route wins unless it says `continue`."""
+
+    people: Mapping[str, Person] = field(default_factory=dict)
+    teams: Mapping[str, Team] = field(default_factory=dict)
+    routes: tuple[Route, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InfluxSettings:
+    """Where readings are written; `api` is auto, v2 or v1 (then the token is `user:password`)."""
+
+    url: str
+    org: str = ""
+    bucket: str = "facility"
+    access_bucket: str = "facility-access"
+    token: str = field(default="", repr=False)
+    api: str = "auto"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalSettings:
+    """How much the journal keeps (seconds, bytes), and how long polls alone may wait (seconds)."""
+
+    keep: float = 30 * 86400.0
+    max_size: int = 4 * 1000**3
+    commit_every: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """Everything the site file says. `files` are those it was read from."""
+
+    id: str
+    name: str
+    timezone: ZoneInfo
+    language: str = "en"
+    connections: Mapping[str, Connection] = field(default_factory=dict)
+    devices: Mapping[str, Device] = field(default_factory=dict)
+    rules: Mapping[str, Rule] = field(default_factory=dict)
+    notify: Notify = field(default_factory=Notify)
+    influxdb: InfluxSettings | None = None
+    journal: JournalSettings = field(default_factory=JournalSettings)
+    unlock_pulse: float = 5.0
+    """Seconds that a granted door may be opened in (setting `access.unlock_pulse`)."""
+    files: tuple[Path, ...] = ()

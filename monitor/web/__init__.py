@@ -1,0 +1,1 @@
+"""The API, and later the console."""
