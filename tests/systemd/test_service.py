@@ -1,0 +1,58 @@
+"""The shipped unit is one that systemd accepts, and says what the documents promise."""
+
+import configparser
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+UNIT = Path(__file__).parents[2] / "systemd" / "facility-monitor.service"
+SYSTEM_UNITS = Path("/lib/systemd/system")
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    units = tmp_path / "lib/systemd/system"
+    shutil.copytree(SYSTEM_UNITS, units, symlinks=True)
+    shutil.copy(UNIT, units)
+    command = tmp_path / "opt/facility-monitor/bin/facility-monitor"
+    command.parent.mkdir(parents=True)
+    command.write_text("#!/bin/sh\n")
+    command.chmod(0o755)
+    return tmp_path
+
+
+def verify(tree: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["systemd-analyze", "verify", f"--root={tree}", "--man=no", "facility-monitor.service"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_systemd_accepts_the_unit(tree):
+    result = verify(tree)
+
+    assert result.returncode == 0, result.stderr
+    assert "facility-monitor" not in result.stderr
+
+
+def test_systemd_would_have_complained_of_a_wrong_key(tree):
+    unit = tree / "lib/systemd/system/facility-monitor.service"
+    unit.write_text(unit.read_text().replace("WatchdogSec=", "WatchdogSecs="))
+
+    assert "WatchdogSecs" in verify(tree).stderr
+
+
+def test_wrong_settings_are_not_restarted_and_everything_else_always_is():
+    unit = configparser.ConfigParser(strict=False, interpolation=None)
+    unit.optionxform = str
+    unit.read(UNIT)
+
+    assert unit["Service"]["Type"] == "notify"
+    assert unit["Service"]["Restart"] == "always"
+    assert unit["Service"]["RestartPreventExitStatus"] == "78"
+    assert unit["Unit"]["StartLimitIntervalSec"] == "0"
+    assert unit["Service"]["ExecStart"] == "/opt/facility-monitor/bin/facility-monitor run"
