@@ -1,0 +1,235 @@
+"""What a site file and a profile may say about Modbus: connection, device, profile and point."""
+
+import re
+from typing import Annotated, Any, Literal, NamedTuple, Self
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from monitor.fields import Duration, Frozen, Value
+from monitor.profiles.model import PointModel
+
+__all__ = ["ConnectionModel", "DeviceModel", "Order", "PointSource", "ProfileModel", "Register", "Table"]
+
+Table = Literal["coil", "discrete", "input", "holding"]
+Order = Literal["ABCD", "CDAB", "BADC", "DCBA"]
+
+ADDRESSES = 65536
+MAX_TEXT = 240
+_BITS = ("coil", "discrete")
+_REGISTER = re.compile(r"(coil|discrete|input|holding)\s+(0[xX][0-9a-fA-F]+|[0-9]+)")
+_TEXT = re.compile(r"string:([1-9][0-9]*)")
+
+TYPE_BITS = {
+    "bool": 16,
+    "int16": 16,
+    "uint16": 16,
+    "int32": 32,
+    "uint32": 32,
+    "int64": 64,
+    "uint64": 64,
+    "float16": 16,
+    "float32": 32,
+    "float64": 64,
+    "bcd16": 16,
+    "bcd32": 32,
+}
+"""Types of fixed size -> bits they take in registers; `string:N` takes N bytes."""
+
+
+class Register(NamedTuple):
+    """Where a value begins: a table and its zero-based address, as on the wire."""
+
+    table: Table
+    address: int
+
+
+def _register(value: object) -> object:
+    if isinstance(value, Register):
+        return value
+    found = _REGISTER.fullmatch(value.strip()) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError(
+            "write a table (coil, discrete, input, holding) and an address: `holding 100`, `input 0x34`"
+        )
+    digits = found[2]
+    address = int(digits, 16) if digits[:2].lower() == "0x" else int(digits)
+    if address >= ADDRESSES:
+        raise ValueError(
+            "an address is at most 65535; addresses are zero-based and carry no 3xxxx or 4xxxx prefix"
+        )
+    return found[1], address
+
+
+_Register = Annotated[Register, BeforeValidator(_register)]
+_Range = tuple[Annotated[int, Field(ge=0, lt=ADDRESSES)], Annotated[int, Field(ge=0, lt=ADDRESSES)]]
+_Milliseconds = Annotated[Duration, Field(le=60)]
+_Interval = Annotated[Duration, Field(gt=0)]
+
+
+class ConnectionModel(Frozen):
+    """The block `modbus:` of a connection.
+
+    `timeout` is for connecting and for each answer; a request is repeated `retries` times. `connections` may be
+    open to the endpoint at once: one device is asked over one of them, so more than one helps only where the
+    endpoint serves them in parallel.
+    """
+
+    transport: Literal["tcp"]
+    host: Annotated[str, Field(min_length=1, max_length=253)]
+    port: Annotated[int, Field(ge=1, le=65535)] = 502
+    timeout: Annotated[Duration, Field(gt=0, le=60)] = 1.0
+    retries: Annotated[int, Field(ge=0, le=10)] = 1
+    pause_after_connect: _Milliseconds = 0.0
+    pause_between_requests: _Milliseconds = 0.0
+    connections: Annotated[int, Field(ge=1, le=16)] = 1
+
+
+class DeviceModel(Frozen):
+    """What a Modbus device has beyond the keys of every device: its unit id."""
+
+    unit: Annotated[int, Field(ge=0, le=255)] = 1
+
+
+class Serial(Frozen):
+    """How a device speaks on a serial line: a fact for whoever wires it or sets up its converter."""
+
+    baudrate: Annotated[int, Field(ge=50, le=4_000_000)] | None = None
+    parity: Literal["none", "even", "odd"] | None = None
+    stopbits: Literal[1, 2] | None = None
+
+
+class Scan(Frozen):
+    """How often the scan classes of a device are read, where the site file does not say."""
+
+    fast: _Interval | None = None
+    slow: _Interval | None = None
+
+
+Forbidden = dict[Table, tuple[_Range, ...]]
+
+
+class ProfileModel(Frozen):
+    """The block `modbus:` of a profile.
+
+    `order` is that of every point that states none. A gap of at most `gap` unused registers is read through
+    (default: while that is cheaper than another request). `forbidden` ranges, both ends included, are never
+    asked for: a list is for all tables, a mapping names them.
+    """
+
+    order: Order = "ABCD"
+    max_registers: Annotated[int, Field(ge=1, le=125)] = 125
+    max_bits: Annotated[int, Field(ge=1, le=2000)] = 2000
+    gap: Annotated[int, Field(ge=0, le=2000)] | None = None
+    forbidden: Forbidden = Field(default_factory=dict)
+    scan: Scan = Scan()
+    serial: Serial | None = None
+
+    @field_validator("forbidden", mode="before")
+    @classmethod
+    def _all_tables(cls, value: Any) -> Any:
+        if isinstance(value, list | tuple):
+            return dict.fromkeys(("coil", "discrete", "input", "holding"), value)
+        return value
+
+    @field_validator("forbidden")
+    @classmethod
+    def _ordered(cls, value: Forbidden) -> Forbidden:
+        if any(first > last for ranges in value.values() for first, last in ranges):
+            raise ValueError("a forbidden range is [first, last], with first not above last")
+        return value
+
+
+class PointSource(PointModel):
+    """Where a point of a Modbus device is found and how its registers are read.
+
+    `sentinels` are raw unsigned contents that mean "no value". `scale_register` holds the signed power of ten
+    that the value is multiplied by. `map` turns the raw number (or the text, or 0 and 1 for bits) into a value.
+    """
+
+    where: Annotated[_Register, Field(alias="register")]
+    type: str = ""
+    order: Order | None = None
+    bit: Annotated[int, Field(ge=0, le=15)] | None = None
+    scale_register: _Register | None = None
+    sentinels: tuple[Annotated[int, Field(ge=0)], ...] = ()
+
+    @field_validator("map", mode="before")
+    @classmethod
+    def _text_keys(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return {str(int(key)) if isinstance(key, bool) else str(key): kept for key, kept in value.items()}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_type(cls, values: Any) -> Any:
+        """A coil, a discrete input and a bit of a register are bool unless they say otherwise."""
+        if isinstance(values, dict) and "type" not in values:
+            where = values.get("register")
+            if "bit" in values or (
+                isinstance(where, str) and where.split(maxsplit=1)[:1] in (["coil"], ["discrete"])
+            ):
+                return values | {"type": "bool"}
+        return values
+
+    @field_validator("type")
+    @classmethod
+    def _known_type(cls, value: str) -> str:
+        text = _TEXT.fullmatch(value)
+        if text is not None and int(text[1]) > MAX_TEXT:
+            raise ValueError(f"a string has at most {MAX_TEXT} bytes, which is what one request carries")
+        if text is None and value not in TYPE_BITS:
+            raise ValueError(f"the types are {', '.join(TYPE_BITS)} and string:N with N bytes")
+        return value
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        """Refuse what contradicts itself."""
+        bits = self.where.table in _BITS
+        if not self.type:
+            raise ValueError("`type` is missing: a register does not say by itself what is in it")
+        if bits and (self.type != "bool" or self.bit is not None):
+            raise ValueError(f"a {self.where.table} is one bit: `type` is bool and there is no `bit`")
+        if self.bit is not None and self.type != "bool":
+            raise ValueError("`bit` takes one bit of a 16-bit register: its `type` is bool")
+        if self.where.address + self.size > ADDRESSES:
+            raise ValueError("the value would reach beyond address 65535")
+        self._check_extras(bits=bits)
+        return self
+
+    def _check_extras(self, *, bits: bool) -> None:
+        number = self.type != "bool" and not self.is_text
+        if self.sentinels and (bits or not number or max(self.sentinels) >= 1 << TYPE_BITS[self.type]):
+            raise ValueError("`sentinels` are raw contents of a number: unsigned and no wider than its `type`")
+        if self.scale_register is not None and (not number or self.scale_register.table in _BITS):
+            raise ValueError("`scale_register` is an input or holding register and scales a number")
+        if self.map is not None and not self.is_text and not all(map(_is_integer, self.map)):
+            raise ValueError("the keys of `map` are what the register holds: whole numbers such as 0, 1 or 0x10")
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the value is a text."""
+        return self.type.startswith("string:")
+
+    @property
+    def size(self) -> int:
+        """Registers (or bits, in a table of bits) that the value takes."""
+        if self.where.table in _BITS:
+            return 1
+        if self.is_text:
+            return (int(self.type[7:]) + 1) // 2
+        return TYPE_BITS[self.type] // 16
+
+    def mapping(self) -> dict[int | str, Value] | None:
+        """The map by raw content: texts for a string, integers otherwise."""
+        if self.map is None:
+            return None
+        return {key if self.is_text else int(key, 0): kept for key, kept in self.map.items()}
+
+
+def _is_integer(text: str) -> bool:
+    try:
+        int(text, 0)
+    except ValueError:
+        return False
+    return True
