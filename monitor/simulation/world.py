@@ -1,0 +1,112 @@
+"""What each simulated device would say at an instant: pure functions of the site, the time and the overrides."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from monitor.model import Value
+from monitor.simulation.building import Curve, curve_for, noise
+from monitor.site import Device, Site
+
+__all__ = ["World"]
+
+_MEANS = {"electricity": 1_800.0, "water": 0.22, "gas": 1.1, "heat": 9_000.0}
+"""Mean rate of one meter by class: W, or m3/h."""
+
+_LOSSES = 1.03
+"""A main meter sees what its sub-meters see and the little that nobody meters."""
+
+_NOMINAL = 230.0
+_PHASES = {"l1": 0.36, "l2": 0.33, "l3": 0.31}
+_STEADY: Mapping[str, float] = {
+    "hz": 50.0,
+    "bar": 4.1,
+    "c": 21.5,
+    "hpa": 1013.0,
+    "ppm": 620.0,
+    "pct": 92.0,
+    "pct_lel": 0.0,
+    "m": 2.4,
+    "h": 8123.0,
+    "s": 0.0,
+}
+"""What a point with this suffix shows around, where nothing better is known."""
+
+
+@dataclass
+class World:
+    """The simulated site: values follow curves until an override says otherwise.
+
+    `overrides`: (device, point) -> value. `silent`: devices that do not answer at all.
+    """
+
+    site: Site
+    overrides: dict[tuple[str, str], Value] = field(default_factory=dict)
+    silent: set[str] = field(default_factory=set)
+    _curves: dict[str, Curve] = field(default_factory=dict)
+
+    def values(self, device: Device, now: float) -> dict[str, Value]:
+        """Every point of a device at `now` (UTC seconds), in the units of the points' names."""
+        return {
+            name: self.overrides.get((device.id, name), self._value(device, name, now)) for name in device.points
+        }
+
+    def rate(self, device: Device, now: float) -> float:
+        """W or m3/h that a meter sees; a main meter sees the sum of the others of its class and some losses."""
+        return self._sum(device, lambda curve: curve.rate(now))
+
+    def total(self, device: Device, now: float) -> float:
+        """The meter's counter in Wh or m3."""
+        return self._sum(device, lambda curve: curve.total(now))
+
+    def _sum(self, device: Device, of: Callable[[Curve], float]) -> float:
+        subs = [d for d in self.site.devices.values() if d.device_class == device.device_class and d.role == "sub"]
+        if device.role == "main" and subs:
+            return sum(of(self._curve(sub)) for sub in subs) * _LOSSES
+        return of(self._curve(device))
+
+    def _curve(self, device: Device) -> Curve:
+        curve = self._curves.get(device.id)
+        if curve is None:
+            mean = _MEANS.get(device.device_class, 1.0) * (0.6 + 0.8 * noise(device.id))
+            curve = self._curves[device.id] = curve_for(device.id, mean, start=mean * 9_000.0)
+        return curve
+
+    def _value(self, device: Device, name: str, now: float) -> Value:
+        quantity, _, suffix = name.rpartition("_")
+        phase = next((p for p in _PHASES if p in quantity.split("_")), None)
+        share = _PHASES.get(phase or "", 1.0)
+        voltage = self._voltage(device, phase, now)
+        known: Mapping[str, Callable[[], Value]] = {
+            "v": lambda: voltage * (math.sqrt(3) if _between_phases(quantity) else 1.0),
+            "w": lambda: self.rate(device, now) * share,
+            "va": lambda: self.rate(device, now) * share / 0.96,
+            "var": lambda: self.rate(device, now) * share * 0.29,
+            "a": lambda: self.rate(device, now) * share / voltage / (1.0 if phase else 3.0),
+            "kwh": lambda: 0.0 if "export" in quantity else self.total(device, now) * share / 1000.0,
+            "kvarh": lambda: 0.0 if "export" in quantity else self.total(device, now) * share * 0.29 / 1000.0,
+            "m3": lambda: 0.0 if "reverse" in quantity else self.total(device, now),
+            "m3h": lambda: self.rate(device, now),
+        }
+        if suffix in known and quantity:
+            return known[suffix]()
+        if quantity and suffix in _STEADY:
+            return _STEADY[suffix] * (1 + 0.002 * math.sin(now / 31.0 + noise(device.id + name)))
+        if name.startswith("pf"):
+            return 0.96
+        return self._state(device, name, now)
+
+    def _voltage(self, device: Device, phase: str | None, now: float) -> float:
+        swing = 1.6 * math.sin(now / 173.0 + 2.1 * len(phase or "") + noise(device.id)) + 0.5 * math.sin(now / 7.0)
+        return float(self.overrides.get((device.id, f"voltage_{phase}_v"), _NOMINAL + swing))
+
+    @staticmethod
+    def _state(device: Device, name: str, now: float) -> Value:
+        """A pump runs two minutes of five; every other state is quiet."""
+        if name == "running":
+            return (now + 300 * noise(device.id)) % 300 < 120  # noqa: PLR2004 - seconds of five minutes
+        return name in {"locked", "online"}
+
+
+def _between_phases(quantity: str) -> bool:
+    return quantity.endswith(("l12", "l23", "l31"))
