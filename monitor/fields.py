@@ -1,12 +1,20 @@
 """What settings are made of: frozen models, ids, durations and quantities with units."""
 
 import re
+from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler, StringConstraints
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    StringConstraints,
+    ValidationInfo,
+)
 from pydantic_core import CoreSchema, core_schema
 
-__all__ = ["Duration", "Frozen", "Id", "Quantity", "Texts", "Value"]
+__all__ = ["Duration", "File", "Frozen", "Id", "Label", "Quantity", "Size", "Texts", "Value"]
 
 Value = bool | int | float | str
 """A scalar of the site file."""
@@ -48,7 +56,47 @@ Duration = Annotated[float, BeforeValidator(_seconds)]
 """Seconds, written with a unit: `10 s`, `2 min`. A bare number is an error."""
 
 
+_BYTES = {"kB": 1000, "MB": 1000**2, "GB": 1000**3, "TB": 1000**4, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
+
+
+def _size(value: object) -> int:
+    try:
+        number, unit = _split(value)
+        size = round(number * _BYTES[unit])
+    except (ValueError, KeyError, OverflowError):
+        raise ValueError("write a size such as `500 MB` or `4 GB`") from None
+    if size < 0:
+        raise ValueError("a size cannot be negative")
+    return size
+
+
+Size = Annotated[int, BeforeValidator(_size)]
+"""Bytes, written with a unit: `4 GB`. A bare number is an error."""
+
+
+def _label(value: object) -> object:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Label = Annotated[str, BeforeValidator(_label), StringConstraints(max_length=200)]
+"""A text that people often give a number as: `building: 2`."""
+
+
+def _file(value: object, info: ValidationInfo) -> object:
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise ValueError("write the path of a file")
+    folder = (info.context or {}).get("folder")
+    return Path(value) if folder is None else Path(folder) / value
+
+
+File = Annotated[Path, BeforeValidator(_file)]
+"""A path, relative to the folder of the site file. `check` warns when it is absent, `run` refuses."""
+
+
 def _texts(value: object) -> object:
+    value = _label(value)
+    if isinstance(value, list):
+        return [_label(item) for item in value]
     return (value,) if isinstance(value, str) else value
 
 

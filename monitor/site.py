@@ -195,4 +195,6 @@ class Site:
     journal: JournalSettings = field(default_factory=JournalSettings)
     unlock_pulse: float = 5.0
     """Seconds that a granted door may be opened in (setting `access.unlock_pulse`)."""
+    pseudonyms: bool = False
+    """Whether pseudonyms of credentials may leave the box (setting `access.pseudonyms`)."""
     files: tuple[Path, ...] = ()
