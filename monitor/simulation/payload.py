@@ -1,0 +1,92 @@
+"""What a simulated MQTT device sends: the inverse of how the driver reads payloads."""
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any
+
+import orjson
+
+from drivers.mqtt import jsonpath
+from monitor.model import Value
+from monitor.site import Device, Point
+
+__all__ = ["card", "reading"]
+
+
+def reading(device: Device, values: Mapping[str, Value]) -> list[tuple[str, bytes]]:
+    """The messages (topic, payload) that carry these values, one per topic of the device."""
+    by_topic: dict[str, list[tuple[Point, Value]]] = {}
+    for name, value in values.items():
+        point = device.points[name]
+        by_topic.setdefault(_topic(device, point.source.topic), []).append((point, value))
+    return [(topic, _payload(device, carried)) for topic, carried in by_topic.items()]
+
+
+def card(device: Device, credential: str, *, granted: bool, now: float) -> tuple[str, bytes]:
+    """The message of a card held to a reader, with all that a real reader tells besides."""
+    event = next(event for event in device.events if event.kind == "card")
+    result = "granted" if granted else "denied"
+    content: dict[str, Any] = {"isKnown": str(granted).lower(), "username": "Erika Mustermann"}
+    if event.when is not None:
+        wanted = event.when.wanted
+        _put(content, event.when.json_path, wanted[0] if isinstance(wanted, tuple) else wanted)
+    if event.credential is not None:
+        _put(content, event.credential.json_path, credential)
+    if event.result is not None:
+        meanings: Mapping[str, Value] = event.result.map or {result: result}
+        _put(content, event.result.json_path, next(sent for sent, kept in meanings.items() if kept == result))
+    clock = device.address.time or (device.protocol.time if device.protocol is not None else None)
+    if clock is not None and clock.json_path is not None:
+        _put(content, clock.json_path, int(now))
+    return _topic(device, event.topic), orjson.dumps(content)
+
+
+def _topic(device: Device, appended: str | None) -> str:
+    parts = [device.address.topic.replace("{id}", device.id)]
+    if device.protocol is not None and device.protocol.topic is not None:
+        parts.append(device.protocol.topic)
+    if appended is not None:
+        parts.append(appended)
+    return "/".join(parts).replace("{id}", device.id)
+
+
+def _payload(device: Device, carried: list[tuple[Point, Value]]) -> bytes:
+    form = device.protocol.payload if device.protocol is not None else "json"
+    if any(point.source.text for point, _ in carried):
+        form = "text"
+    if form == "text":
+        return str(_sent(*carried[0])).encode()
+    if form == "key_value":
+        return ",".join(f"{point.source.key}={_sent(point, value)}" for point, value in carried).encode()
+    content: dict[str, Any] = {}
+    for point, value in carried:
+        _put(content, point.source.json_path, _sent(point, value))
+    return orjson.dumps(content)
+
+
+def _sent(point: Point, value: Value) -> Any:
+    """What the device sends so that the driver keeps `value`."""
+    if point.source.map is not None:
+        return next((_literal(sent) for sent, kept in point.source.map.items() if kept == value), value)
+    if isinstance(value, bool | str):
+        return value
+    return round((value - point.offset) * point.divisor / point.factor, 6)
+
+
+def _literal(text: str) -> Any:
+    return {"true": True, "false": False}.get(text, text)
+
+
+def _put(content: dict[str, Any], path: str | None, value: Any) -> None:
+    """Set the value at a path, making the objects and lists on the way."""
+    steps = jsonpath.parse(path or "$")
+    place: Any = content
+    for step, following in pairwise((*steps, None)):
+        inner: Any = value if following is None else ([] if isinstance(following, int) else {})
+        if isinstance(step, int):
+            place.extend([None] * (step + 1 - len(place)))
+            place[step] = inner if place[step] is None or following is None else place[step]
+            place = place[step]
+        elif isinstance(step, str):
+            place[step] = inner if following is None else place.get(step, inner)
+            place = place[step]
