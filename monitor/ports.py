@@ -97,6 +97,7 @@ class Answer:
     values: Mapping[str, Value]
     missing: Mapping[str, Missing] = field(default_factory=dict)
     arrived: int
+    time: int | None = None
     answered: bool
     error: str = ""
 

@@ -1,0 +1,268 @@
+"""The poller: scan classes fire, connections work off what they are asked, the journal gets what they said."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC
+from typing import Protocol
+
+import structlog
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from monitor.model import Event, Value
+from monitor.poller.bus import Bus, Unit
+from monitor.poller.intake import ReadingIntake
+from monitor.poller.schedule import Grid, offsets
+from monitor.ports import Journal, PolledDriver
+from monitor.schema import MONITOR_DEVICE
+from monitor.site import Device
+
+__all__ = ["ConnectionFacts", "DeviceFacts", "Poller", "StampingClock"]
+
+_LOG = structlog.get_logger()
+_STEP = 1.0
+"""Seconds that the wall clock may part from the monotonic one before it counts as stepped."""
+_CLOSING = 2.0
+
+
+class StampingClock(Protocol):
+    """What the poller needs of `monitor.clock.Clock`."""
+
+    def now(self) -> int:
+        """UTC in milliseconds."""
+
+    def drift(self) -> float:
+        """Seconds that the wall clock is ahead of this one."""
+
+    def anchor(self) -> None:
+        """Take the wall clock's word again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceFacts:
+    """How the polls of one device go; `state` is never_answered, answering or suspended, times are UTC ms."""
+
+    connection: str
+    state: str
+    failures: int
+    polls: int
+    late: int
+    last_answer: int | None
+    last_error: str
+    poll_ms: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionFacts:
+    """How one connection does: polls and probes made, those that failed, late cycles skipped, polls waiting."""
+
+    devices: int
+    suspended: int
+    polls: int
+    probes: int
+    failed: int
+    late: int
+    queued: int
+
+
+class Poller:
+    """Reads every device of the polled connections in its own rhythm, until cancelled.
+
+    One APScheduler job per distinct scan interval hands work to one queue per connection. `connections` are the
+    drivers by connection; `devices` may hold others' devices too, which are left alone.
+    """
+
+    def __init__(
+        self,
+        connections: Mapping[str, PolledDriver],
+        devices: Mapping[str, Device],
+        journal: Journal,
+        *,
+        clock: StampingClock,
+        scheduler: AsyncIOScheduler | None = None,
+    ) -> None:
+        self._clock = clock
+        self._scheduler = scheduler
+        self._intake = ReadingIntake(journal)
+        self._buses = {
+            connection: Bus(
+                connection,
+                driver,
+                [device for device in devices.values() if device.connection == connection],
+                put=self._intake.put,
+                now=clock.now,
+            )
+            for connection, driver in connections.items()
+        }
+        self._plans = _plans(self._buses.values())
+        self._grids: dict[float, Grid] = {}
+        self._timers: dict[float, list[asyncio.TimerHandle]] = {}
+
+    async def run(self) -> None:
+        """Poll until cancelled; then end every worker and close every driver."""
+        logging.getLogger("apscheduler").setLevel(logging.ERROR)
+        scheduler = self._scheduler or AsyncIOScheduler(timezone=UTC)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._intake.run(), name="poller intake")
+                tasks.create_task(self._watch_clock(scheduler), name="poller clock")
+                for bus in self._buses.values():
+                    bus.start(tasks)
+                self._start(scheduler)
+        finally:
+            await self._stop(scheduler)
+
+    def status(self) -> Mapping[str, DeviceFacts]:
+        """Facts by device."""
+        return {
+            unit.device.id: DeviceFacts(
+                connection=bus.connection,
+                state=unit.backoff.state,
+                failures=unit.backoff.failures,
+                polls=unit.polls,
+                late=unit.late,
+                last_answer=unit.last_answer,
+                last_error=unit.last_error if unit.backoff.failures else "",
+                poll_ms=None if unit.poll_ms is None else round(unit.poll_ms, 3),
+            )
+            for bus in self._buses.values()
+            for unit in bus.units.values()
+        }
+
+    def connections(self) -> Mapping[str, ConnectionFacts]:
+        """Facts by connection."""
+        return {
+            bus.connection: ConnectionFacts(
+                devices=len(bus.units),
+                suspended=sum(unit.backoff.suspended for unit in bus.units.values()),
+                polls=bus.polls,
+                probes=bus.probes,
+                failed=bus.failed,
+                late=bus.late,
+                queued=bus.queued,
+            )
+            for bus in self._buses.values()
+        }
+
+    def facts(self) -> Mapping[str, Value]:
+        """Facts of the poller as a whole: entries waiting and dropped, and how late polls start (99 of 100)."""
+        starts = sorted(start for bus in self._buses.values() for start in bus.starts)
+        return {
+            "waiting": self._intake.waiting,
+            "dropped": self._intake.dropped,
+            "journal_failing": self._intake.failing,
+            "start_p99_ms": round(starts[len(starts) * 99 // 100] * 1000, 1) if starts else 0.0,
+        }
+
+    # Rhythm -------------------------------------------------------------------------------------------
+
+    def _start(self, scheduler: AsyncIOScheduler) -> None:
+        """Ask every device once at once; scan classes then fire at their slots."""
+        now = time.monotonic()
+        for interval, plan in self._plans.items():
+            self._grids[interval] = Grid(interval)
+            self._timers[interval] = []
+            scheduler.add_job(
+                self._fire,
+                self._grids[interval],
+                args=[interval],
+                id=_job_id(interval),
+                coalesce=True,
+                misfire_grace_time=None,
+                max_instances=3,
+                replace_existing=True,
+            )
+            for offset, work in plan.items():
+                if offset > 0:
+                    _ask(work, now)
+        for bus in self._buses.values():
+            bus.ask_first()
+        if scheduler is not self._scheduler:
+            scheduler.start()
+
+    async def _fire(self, interval: float) -> None:
+        """Hand the work of a scan class to the queues; a coroutine, or APScheduler would use a thread."""
+        loop = asyncio.get_running_loop()
+        slot = self._grids[interval].slot()
+        timers = []
+        for offset, work in self._plans[interval].items():
+            if offset > 0:
+                timers.append(loop.call_at(slot + offset, _ask, work, slot + offset))
+            else:
+                _ask(work, slot)
+        self._timers[interval] = timers
+
+    async def _watch_clock(self, scheduler: AsyncIOScheduler) -> None:
+        """Notice within a second that the wall clock was stepped, since APScheduler lives on it."""
+        while True:
+            await asyncio.sleep(1.0)
+            drift = self._clock.drift()
+            if abs(drift) > _STEP:
+                before = self._clock.now()
+                self._clock.anchor()
+                self._reschedule(scheduler)
+                self._note_step(before, self._clock.now(), drift)
+
+    def _reschedule(self, scheduler: AsyncIOScheduler) -> None:
+        for interval, grid in self._grids.items():
+            scheduler.reschedule_job(_job_id(interval), trigger=grid)
+
+    def _note_step(self, before: int, after: int, drift: float) -> None:
+        _LOG.warning("clock stepped", seconds=round(drift, 1))
+        self._intake.put(
+            Event(
+                device=MONITOR_DEVICE,
+                kind="clock_stepped",
+                time=after,
+                arrived=after,
+                id=f"clock-stepped-{before}-{after}",
+                attributes={"seconds": round(drift, 3), "from": before, "to": after},
+            )
+        )
+
+    async def _stop(self, scheduler: AsyncIOScheduler) -> None:
+        for timer in (timer for timers in self._timers.values() for timer in timers):
+            timer.cancel()
+        for bus in self._buses.values():
+            bus.stop()
+        if self._scheduler is not None:
+            for interval in self._grids:
+                scheduler.remove_job(_job_id(interval))
+        elif scheduler.running:
+            scheduler.shutdown(wait=False)
+            await asyncio.sleep(0)  # it stops in the loop's next turn
+        try:
+            async with asyncio.timeout(_CLOSING):
+                await asyncio.gather(*(bus.close() for bus in self._buses.values()))
+        except TimeoutError:
+            _LOG.warning("connections did not close in time", seconds=_CLOSING)
+
+
+_Work = list[tuple[Bus, Unit, str]]
+
+
+def _plans(buses: Iterable[Bus]) -> dict[float, dict[float, _Work]]:
+    """What is due for each interval, by the seconds after the slot at which its connection starts."""
+    by_interval: dict[float, dict[Bus, _Work]] = {}
+    for bus in buses:
+        for unit in bus.units.values():
+            for scan, every in unit.device.scan.items():
+                if every is not None:
+                    by_interval.setdefault(every, {}).setdefault(bus, []).append((bus, unit, scan))
+    plans: dict[float, dict[float, _Work]] = {}
+    for interval, works in by_interval.items():
+        plan = plans.setdefault(interval, {})
+        for offset, work in zip(offsets(len(works), interval), works.values(), strict=True):
+            plan.setdefault(offset, []).extend(work)
+    return plans
+
+
+def _ask(work: Sequence[tuple[Bus, Unit, str]], slot: float) -> None:
+    for bus, unit, scan in work:
+        bus.ask(unit, scan, slot)
+
+
+def _job_id(interval: float) -> str:
+    return f"scan {interval:g} s"
