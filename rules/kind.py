@@ -1,0 +1,152 @@
+"""What a rule kind offers to the engine, and what the engine tells it.
+
+A kind builds one judge per source. There are three shapes of judges, by what they hear: the values of one
+point, all readings of one device, or events. The engine keeps order, staleness, quality and delays; a judge
+only says what the entry means. Times inside judges are engine milliseconds.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
+
+from pydantic import model_validator
+
+from monitor.fields import Texts
+from monitor.model import Event, Reading, Value
+from monitor.settings.model import RuleModel
+from monitor.site import Device, Rule, Source
+from rules.truth import Truth
+
+__all__ = [
+    "EventJudge",
+    "Judge",
+    "Kind",
+    "PointJudge",
+    "PointRule",
+    "ReadingJudge",
+    "Verdict",
+    "grace",
+    "interval",
+    "patience",
+]
+
+_MIN_PATIENCE = 120.0
+_MISSED = 3
+_MAX_GRACE = 120.0
+
+
+class PointRule(RuleModel):
+    """What rules about points have in common: the names of the points, one alarm for each point."""
+
+    point: Texts | None = None
+    points: Texts | None = None
+
+    @model_validator(mode="after")
+    def _one_of_the_two(self) -> Self:
+        if (self.point is None) == (self.points is None):
+            raise ValueError("write either `point:` or `points:`")
+        return self
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """The names of the points, with `*`."""
+        return self.point or self.points or ()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a judge makes of what it knows: TRUE at a level (1 is the lowest), FALSE or UNKNOWN."""
+
+    truth: Truth
+    level: int = 1
+    value: float | None = None
+    limit: float | None = None
+
+
+class PointJudge(Protocol):
+    """Judges the values of one point, without memory."""
+
+    severities: tuple[str, ...]
+    """The severity of each level, lowest first."""
+
+    def level(self, value: Value, engaged: int) -> int:
+        """Answer the level that a value reaches, 0 for none; `engaged` is the level it is in, for deadbands.
+
+        May raise TypeError or ValueError for a value that cannot be judged: the engine makes it UNKNOWN.
+        """
+
+    def limit(self, value: Value, level: int) -> float | None:
+        """Answer the limit that a value at `level` has passed, in the point's unit."""
+
+
+class ReadingJudge(Protocol):
+    """Judges all readings of one device and the passing of time; remembers what it needs."""
+
+    severities: tuple[str, ...]
+
+    def reading(self, reading: Reading, at: int, now: int) -> Verdict | None:
+        """Take a reading of time `at`, judged at `now`; None when there is nothing to say."""
+
+    def due(self) -> int | None:
+        """Say when time alone will change the verdict."""
+
+    def tick(self, now: int) -> Verdict | None:
+        """Answer what time alone has made of it."""
+
+    def resume(self, stopped: int, started: int) -> None:
+        """Leave out the time between: the monitor did not run, and nothing is held against the device."""
+
+    def dump(self) -> Mapping[str, Any]:
+        """Answer the memory, JSON-ready."""
+
+    def load(self, memory: Mapping[str, Any]) -> None:
+        """Take back what `dump` gave."""
+
+
+class EventJudge(Protocol):
+    """Judges single events: each that matches is an alarm of its own."""
+
+    kinds: tuple[str, ...]
+    severities: tuple[str, ...]
+
+    def matches(self, event: Event) -> bool:
+        """Whether an event of one of the kinds is meant."""
+
+
+Judge = PointJudge | ReadingJudge | EventJudge
+
+
+class Kind(Protocol):
+    """A `monitor.ports.RuleType` that can also build its judges."""
+
+    kind: str
+    model: type[Any]
+    hears: str
+    """`point`, `readings` or `events`: the shape of its judges."""
+
+    def point_patterns(self, params: Any) -> Sequence[str] | None:
+        """Names of points (with `*`), one alarm each; None: one alarm per device."""
+
+    def build(self, rule: Rule, source: Source, device: Device) -> Any:
+        """Make the judge of one source, of the shape that `hears` says; None where it can never be true."""
+
+
+def interval(device: Device, point: str | None) -> float | None:
+    """Seconds between readings that are expected of a point (or of the device): None when none are."""
+    if device.expected_every is not None:
+        return device.expected_every
+    if point is not None and point in device.points:
+        return device.scan.get(device.points[point].scan)
+    return min((seconds for seconds in device.scan.values() if seconds is not None), default=None)
+
+
+def patience(device: Device, point: str | None) -> float | None:
+    """Seconds after which a value counts as stale: three intervals, at least two minutes; None: never."""
+    seconds = interval(device, point)
+    return None if seconds is None else max(_MISSED * seconds, _MIN_PATIENCE)
+
+
+def grace(device: Device) -> int:
+    """Milliseconds after a start that a device is given to speak: two cycles, two minutes at most."""
+    seconds = interval(device, None)
+    return round(min(_MAX_GRACE, 2 * seconds if seconds is not None else _MAX_GRACE) * 1000)

@@ -1,0 +1,86 @@
+"""Kind `offline`: several polls in a row without an answer, from a device that has answered before."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from monitor.model import Reading
+from monitor.settings.model import RuleModel
+from monitor.site import Device, Rule, Source
+from rules.kind import Verdict, grace
+from rules.truth import Truth
+
+__all__ = ["OFFLINE", "Offline", "OfflineJudge", "OfflineRule"]
+
+
+class OfflineRule(RuleModel):
+    """Settings of a rule of kind `offline`."""
+
+    kind: Literal["offline"]
+    failures: Annotated[int, Field(ge=1, le=1000)] = 3
+
+
+class OfflineJudge:
+    """Counts readings without values; probes count like polls. It says nothing of a device that never answered."""
+
+    def __init__(self, *, severity: str, failures: int, grace: int) -> None:
+        self.severities: tuple[str, ...] = (severity,)
+        self._limit = failures
+        self._grace = grace
+        self._quiet_until = 0
+        self._failed = 0
+        self._answered = False
+
+    def reading(self, reading: Reading, at: int, now: int) -> Verdict | None:
+        """Count a failed poll, or begin anew after an answer; a late answer is an answer."""
+        del at
+        if reading.values:
+            was, self._failed, self._answered = self._failed, 0, True
+            return Verdict(Truth.FALSE, value=0.0, limit=float(self._limit)) if was else None
+        self._failed += 1
+        if not self._answered or self._failed < self._limit or now < self._quiet_until:
+            return None
+        return Verdict(Truth.TRUE, value=float(self._failed), limit=float(self._limit))
+
+    def due(self) -> None:
+        """Time alone changes nothing."""
+
+    def tick(self, now: int) -> None:
+        """Time alone changes nothing."""
+        del now
+
+    def resume(self, stopped: int, started: int) -> None:
+        """Say nothing during the grace of a start."""
+        del stopped
+        self._quiet_until = started + self._grace
+
+    def dump(self) -> Mapping[str, Any]:
+        """Answer the memory, JSON-ready."""
+        return {"failed": self._failed, "answered": self._answered, "quiet_until": self._quiet_until}
+
+    def load(self, memory: Mapping[str, Any]) -> None:
+        """Take back what `dump` gave."""
+        self._failed, self._answered = memory["failed"], memory["answered"]
+        self._quiet_until = memory["quiet_until"]
+
+
+class Offline:
+    """The kind `offline`."""
+
+    kind = "offline"
+    model = OfflineRule
+    hears = "readings"
+
+    def point_patterns(self, params: OfflineRule) -> None:
+        """One alarm for each device."""
+        del params
+
+    def build(self, rule: Rule, source: Source, device: Device) -> OfflineJudge:
+        """Make the judge of one device."""
+        del source
+        params: OfflineRule = rule.params
+        return OfflineJudge(severity=params.severity, failures=params.failures, grace=grace(device))
+
+
+OFFLINE = Offline()

@@ -1,0 +1,70 @@
+"""Kind `range`: a point outside a band."""
+
+from collections.abc import Sequence
+from typing import Literal, Self
+
+from pydantic import model_validator
+
+from monitor.fields import Quantity
+from monitor.model import Value
+from monitor.site import Device, Rule, Source
+from rules.kind import PointRule
+
+__all__ = ["RANGE", "Range", "RangeJudge", "RangeRule"]
+
+
+class RangeRule(PointRule):
+    """Settings of a rule of kind `range`."""
+
+    kind: Literal["range"]
+    low: Quantity
+    high: Quantity
+    deadband: Quantity | None = None
+
+    @model_validator(mode="after")
+    def _low_below_high(self) -> Self:
+        if self.low.unit == self.high.unit and self.low.magnitude >= self.high.magnitude:
+            raise ValueError("`low:` must be below `high:`")
+        return self
+
+
+class RangeJudge:
+    """True below `low` and above `high`; false again inside by the deadband."""
+
+    def __init__(self, params: RangeRule) -> None:
+        self.severities: tuple[str, ...] = (params.severity,)
+        self._low = params.low.magnitude
+        self._high = params.high.magnitude
+        self._deadband = params.deadband.magnitude if params.deadband is not None else 0.0
+
+    def level(self, value: Value, engaged: int) -> int:
+        """Answer 1 outside the band, 0 inside."""
+        slack = self._deadband if engaged else 0.0
+        outside = value < self._low + slack or value > self._high - slack  # type: ignore[operator] # a text raises
+        return int(outside)
+
+    def limit(self, value: Value, level: int) -> float | None:
+        """Answer the end of the band that the value is nearer to."""
+        del level
+        middle = (self._low + self._high) / 2
+        return self._low if isinstance(value, int | float) and value < middle else self._high
+
+
+class Range:
+    """The kind `range`."""
+
+    kind = "range"
+    model = RangeRule
+    hears = "point"
+
+    def point_patterns(self, params: RangeRule) -> Sequence[str]:
+        """One alarm for each point."""
+        return params.patterns
+
+    def build(self, rule: Rule, source: Source, device: Device) -> RangeJudge:
+        """Make the judge of one point."""
+        del source, device
+        return RangeJudge(rule.params)
+
+
+RANGE = Range()
