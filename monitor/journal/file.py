@@ -1,0 +1,188 @@
+"""journal.db as a file: opening it, judging it, moving a damaged one aside, reading ranges of it."""
+
+import contextlib
+import fcntl
+import os
+import sqlite3
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from monitor.errors import JournalError
+from monitor.journal.codec import KINDS, decode
+from monitor.journal.migrate import migrate
+from monitor.model import Position, Recorded
+from monitor.ports import Gap
+
+__all__ = ["Opened", "between", "connect", "lock", "newest_readings", "open_file", "read_after"]
+
+_log = structlog.get_logger()
+
+_APPLICATION = 0x464D4A4C  # "FMJL"
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_FIND_GAP = "SELECT after, until, reason FROM gaps WHERE after <= ? AND until > ? ORDER BY after LIMIT 1"
+_FIND_NEXT_GAP = "SELECT min(after) FROM gaps WHERE after > ?"
+_COLUMNS = "position, recorded, kind, body"
+_BEYOND = 2**63 - 1
+
+
+class _Foreign(Exception):
+    """The file is not a journal of ours."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """What was found at the opening: the newest position and stamp, and what was moved aside ("" = nothing)."""
+
+    last: Position
+    recorded: int
+    aside: str
+
+
+def lock(path: Path) -> int:
+    """Make this process the only writer of a journal; answers the descriptor that holds the lock."""
+    descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        raise JournalError(f"another process is writing the journal {path}; stop it first") from error
+    return descriptor
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open a connection as everybody here needs it."""
+    db = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
+    try:
+        db.execute("PRAGMA synchronous = FULL")
+    except sqlite3.Error:
+        db.close()
+        raise
+    return db
+
+
+def open_file(path: Path, begin_above: Position) -> Opened:
+    """Make sure of a sound journal at `path`; a damaged or foreign one is moved aside, never deleted."""
+    aside = ""
+    try:
+        opened = _prepare(path, begin_above)
+    except (_Foreign, sqlite3.DatabaseError) as error:
+        if not isinstance(error, _Foreign) and getattr(error, "sqlite_errorcode", 0) & 0xFF not in _DAMAGED:
+            raise JournalError(f"the journal {path} cannot be opened: {error}") from error
+        above = max(begin_above, _last_of_damaged(path))
+        aside = _move_aside(path)
+        _log.error("journal_moved_aside", reason=str(error), kept_as=aside, begins_above=above)
+        try:
+            opened = _prepare(path, above)
+        except (_Foreign, sqlite3.Error) as again:
+            raise JournalError(f"no new journal can be begun at {path}: {again}") from again
+    return Opened(last=opened.last, recorded=opened.recorded, aside=aside)
+
+
+def _prepare(path: Path, begin_above: Position) -> Opened:
+    try:
+        path.touch(mode=0o600)
+    except OSError as error:
+        raise JournalError(f"the journal {path} cannot be written: {error}") from error
+    with contextlib.closing(connect(path)) as db:
+        found: int = db.execute("PRAGMA application_id").fetchone()[0]
+        if found != _APPLICATION and (found or db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]):
+            raise _Foreign(f"{path.name} is a database of another program")
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute(f"PRAGMA application_id = {_APPLICATION}")
+        migrate(db, "journal", path.name)
+        last, recorded = newest(db)
+        if last < begin_above:
+            db.execute("INSERT OR REPLACE INTO gaps VALUES (?, ?, 'lost')", (last, begin_above))
+            last = begin_above
+        return Opened(last=last, recorded=recorded, aside="")
+
+
+def newest(db: sqlite3.Connection) -> tuple[Position, int]:
+    """The newest position in use (an entry's or a gap's end) and the newest stamp; 0 for none."""
+    row = db.execute("SELECT position, recorded FROM entries ORDER BY position DESC LIMIT 1").fetchone()
+    until = db.execute("SELECT coalesce(max(until), 0) FROM gaps").fetchone()[0]
+    position, recorded = row or (0, 0)
+    return Position(max(position, until)), recorded
+
+
+def _last_of_damaged(path: Path) -> Position:
+    try:
+        with contextlib.closing(connect(path)) as db:
+            return newest(db)[0]
+    except (sqlite3.Error, TypeError):
+        return Position(0)
+
+
+def _move_aside(path: Path) -> str:
+    stem = f"{path.name}.corrupt-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
+    number, kept = 0, stem
+    while path.with_name(kept).exists():
+        number += 1
+        kept = f"{stem}-{number}"
+    for ending in ("", "-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            path.with_name(path.name + ending).rename(path.with_name(kept + ending))
+    return kept
+
+
+def read_after(db: sqlite3.Connection, after: Position, limit: int) -> Sequence[Recorded] | Gap:
+    """Read at most `limit` entries behind `after`, or the gap that lies there; one consistent look."""
+    db.execute("BEGIN")
+    try:
+        gap = db.execute(_FIND_GAP, (after, after)).fetchone()
+        if gap is not None:
+            return Gap(after=after, until=Position(gap[1]), reason=gap[2])
+        until = db.execute(_FIND_NEXT_GAP, (after,)).fetchone()[0]
+        rows = db.execute(
+            f"SELECT {_COLUMNS} FROM entries WHERE position > ? AND position <= ? ORDER BY position LIMIT ?",  # noqa: S608
+            (after, _BEYOND if until is None else until, limit),
+        ).fetchall()
+    finally:
+        db.execute("ROLLBACK")
+    return _recorded_or_gap(rows, after)
+
+
+def _recorded_or_gap(rows: Sequence[tuple[int, int, int, bytes]], after: Position) -> Sequence[Recorded] | Gap:
+    found: list[Recorded] = []
+    for position, recorded, kind, body in rows:
+        try:
+            found.append(Recorded(Position(position), recorded, decode(kind, body)))
+        except JournalError:
+            if found:
+                break
+            return Gap(after=after, until=Position(position), reason="lost")
+    return found
+
+
+def newest_readings(db: sqlite3.Connection, device: str, last: int) -> Sequence[Recorded]:
+    """The newest readings of a device by their own time, newest last."""
+    rows = db.execute(
+        f"SELECT {_COLUMNS} FROM entries WHERE device = ? AND kind = 1 ORDER BY time DESC, position DESC LIMIT ?",  # noqa: S608
+        (device, last),
+    ).fetchall()
+    return _recorded(rows[::-1])
+
+
+def between(
+    db: sqlite3.Connection, device: str, start: int, end: int, kinds: Collection[str]
+) -> Sequence[Recorded]:
+    """Entries of a device with start <= time < end, oldest first; without kinds, all kinds."""
+    numbers = sorted(KINDS[kind] for kind in kinds or KINDS)
+    rows = db.execute(
+        f"SELECT {_COLUMNS} FROM entries WHERE device = ? AND time >= ? AND time < ? "  # noqa: S608
+        f"AND kind IN ({', '.join(map(str, numbers))}) ORDER BY time, position",
+        (device, start, end),
+    ).fetchall()
+    return _recorded(rows)
+
+
+def _recorded(rows: Sequence[tuple[int, int, int, bytes]]) -> list[Recorded]:
+    found = []
+    for position, recorded, kind, body in rows:
+        with contextlib.suppress(JournalError):  # a damaged row; `read` tells of it
+            found.append(Recorded(Position(position), recorded, decode(kind, body)))
+    return found

@@ -1,0 +1,33 @@
+"""Bringing a database to the newest schema: numbered SQL files, each in a transaction of its own."""
+
+import sqlite3
+from pathlib import Path
+
+from monitor.errors import JournalError
+
+__all__ = ["migrate"]
+
+_SCHEMAS = Path(__file__).parent / "schema"
+
+
+def migrate(db: sqlite3.Connection, schema: str, name: str) -> None:
+    """Apply the files of `schema` that `db` has not seen; `PRAGMA user_version` is the number of the last one.
+
+    Raises JournalError when the database is of a newer program; sqlite3's errors pass.
+    """
+    steps = sorted((int(file.name[:4]), file) for file in (_SCHEMAS / schema).glob("[0-9]*.sql"))
+    version: int = db.execute("PRAGMA user_version").fetchone()[0]
+    newest = steps[-1][0]
+    if version > newest:
+        raise JournalError(
+            f"{name} has schema {version}, this program knows schemas up to {newest}: "
+            "it was written by a newer version; install that version again"
+        )
+    for number, file in steps:
+        if number > version:
+            try:
+                db.executescript(f"BEGIN;\n{file.read_text('utf-8')}\nPRAGMA user_version = {number};\nCOMMIT;")
+            except sqlite3.Error:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+                raise

@@ -1,0 +1,300 @@
+"""The journal on SQLite: one file, one writer, any number of followers."""
+
+import asyncio
+import os
+import sqlite3
+import threading
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from time import monotonic
+from typing import TypeVar
+
+import structlog
+
+from monitor.errors import JournalError
+from monitor.journal import file
+from monitor.journal.codec import KIND_OF, KINDS, encode, identity
+from monitor.journal.memory import Recent
+from monitor.journal.trim import Trimmer
+from monitor.journal.writer import Call, Committed, Row, Writer
+from monitor.model import Command, Entry, Origin, Position, Reading, Recorded, Value
+from monitor.ports import Batch, Gap
+from monitor.site import JournalSettings
+
+__all__ = ["SqliteJournal"]
+
+T = TypeVar("T")
+
+_log = structlog.get_logger()
+
+_CHUNK = 1000
+_IN_MEMORY = 4 * 1024 * 1024
+_MOST_WAITING = 20_000
+_READ_AGAIN = 1.0
+_TIMES = range(-(2**63), 2**63)
+
+
+class SqliteJournal:
+    """The one sequence of entries, as `monitor.ports.Journal` describes it. Used from one event loop."""
+
+    def __init__(
+        self, path: Path, settings: JournalSettings, now: Callable[[], int], opened: file.Opened, held: int
+    ) -> None:
+        self._path = path
+        self._lock = held
+        self._aside = opened.aside
+        self._last = opened.last
+        self._recent = Recent(opened.last, limit=_IN_MEMORY)
+        self._trimmer = Trimmer(settings)
+        self._impatient = settings.commit_every <= 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._room = asyncio.Condition()
+        self._crowded = 0
+        self._closed = False
+        self._readers = ThreadPoolExecutor(2, thread_name_prefix="journal-reader")
+        self._reading = threading.local()
+        self._connections: list[sqlite3.Connection] = []
+        self._writer = Writer(
+            path,
+            self._trimmer,
+            now=now,
+            last=opened.last,
+            recorded=opened.recorded,
+            patience=settings.commit_every,
+            tell=self._tell,
+        )
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        settings: JournalSettings,
+        *,
+        now: Callable[[], int],
+        begin_above: Position = Position(0),  # noqa: B008 - a number
+    ) -> "SqliteJournal":
+        """Open or begin the journal; its next position is above `begin_above` in any case.
+
+        A damaged or foreign file is moved aside and a new one begun. Raises JournalError when the file cannot
+        be used, is of a newer program, or is being written by another process.
+        """
+        try:
+            held = file.lock(path)
+        except OSError as error:
+            raise JournalError(f"the journal {path} cannot be written: {error}") from error
+        try:
+            journal = cls(path, settings, now, file.open_file(path, begin_above), held)
+            journal._start()
+        except BaseException as error:
+            os.close(held)
+            if isinstance(error, sqlite3.Error):
+                raise JournalError(f"the journal {path} cannot be opened: {error}") from error
+            raise
+        return journal
+
+    def _start(self) -> None:
+        db = file.connect(self._path)
+        try:
+            self._trimmer.load(db)
+        finally:
+            db.close()
+        self._writer.start()
+
+    @property
+    def last(self) -> Position:
+        """Where the sequence ends."""
+        return self._last
+
+    # Writing -------------------------------------------------------------------------------------------
+
+    async def append(self, batches: Sequence[Batch], *, settled: Collection[str] = ()) -> Position:
+        """Keep the batches in order; see `monitor.ports.Journal.append`.
+
+        Raises ValueError for what no journal can keep (a value that is none, a time beyond 64 bits).
+        """
+        if self._closed:
+            raise JournalError("the journal is closed")
+        taken = [(batch.id, batch.redelivered, [_row(entry) for entry in batch.entries]) for batch in batches]
+        size = sum(len(rows) for _, _, rows in taken)
+        if not size and not settled:
+            return self._last
+        if self._writer.waiting >= _MOST_WAITING:
+            await self._wait_for_room()
+        loop = self._loop = asyncio.get_running_loop()
+        call = Call(
+            batches=taken,
+            settled=settled,
+            size=size,
+            patient=not self._impatient and not settled and _is_patient(batches),
+            since=monotonic(),
+            done=loop.create_future(),
+        )
+        self._writer.put(call)
+        return await call.done
+
+    async def _wait_for_room(self) -> None:
+        self._crowded += 1
+        try:
+            async with self._room:
+                await self._room.wait_for(lambda: self._writer.waiting < _MOST_WAITING)
+        finally:
+            self._crowded -= 1
+
+    def _tell(self, committed: Committed) -> None:
+        """In the writer's thread: hand the outcome to the loop, once per transaction."""
+        assert self._loop is not None
+        try:
+            self._loop.call_soon_threadsafe(self._committed, committed)
+        except RuntimeError:  # the loop has gone; what is committed stays committed
+            _log.warning("journal_outlived_its_loop")
+
+    def _committed(self, committed: Committed) -> None:
+        self._last = committed.last
+        if committed.batch:
+            self._recent.add(committed.batch, committed.weight)
+        for call in committed.calls:
+            if call.done.done():  # whoever asked was cancelled
+                continue
+            if committed.error is None:
+                call.done.set_result(committed.last)
+            else:
+                call.done.set_exception(committed.error)
+        if self._crowded:
+            task = asyncio.ensure_future(self._make_room())
+            task.add_done_callback(lambda _: None)
+
+    async def _make_room(self) -> None:
+        async with self._room:
+            self._room.notify_all()
+
+    # Reading -------------------------------------------------------------------------------------------
+
+    async def read(self, after: Position, limit: int) -> Sequence[Recorded] | Gap:
+        """Answer at most `limit` entries behind `after`, oldest first; a Gap when some of them are gone."""
+        return await self._in_reader(lambda db: file.read_after(db, after, limit))
+
+    async def follow(self, after: Position) -> AsyncIterator[Sequence[Recorded] | Gap]:
+        """Yield all behind `after`, for ever; raises JournalError when the journal is closed."""
+        position = after
+        while True:
+            found: Sequence[Recorded] | Gap | None = self._recent.after(position, _CHUNK)
+            if found is None:
+                found = await self._read_patiently(position)
+            if isinstance(found, Gap):
+                position = found.until
+                yield found
+            elif found:
+                position = found[-1].position
+                yield found
+            else:
+                await self._recent.grown(position)
+
+    async def _read_patiently(self, position: Position) -> Sequence[Recorded] | Gap:
+        failing = False
+        while True:
+            try:
+                found = await self.read(position, _CHUNK)
+            except JournalError as error:
+                if self._closed:
+                    raise
+                if not failing:
+                    failing = True
+                    _log.error("journal_unreadable", after=position, error=str(error))
+                await asyncio.sleep(_READ_AGAIN)
+            else:
+                if failing:
+                    _log.info("journal_readable_again", after=position)
+                return found
+
+    async def readings(self, device: str, last: int) -> Sequence[Recorded]:
+        """The `last` newest readings of a device by their own time, newest last."""
+        return await self._in_reader(lambda db: file.newest_readings(db, device, last))
+
+    async def between(self, device: str, start: int, end: int, kinds: Collection[str] = ()) -> Sequence[Recorded]:
+        """Entries of a device with start <= time < end (UTC ms), oldest first; without `kinds`, all.
+
+        Kinds are reading, event, derived, transition, command.
+        """
+        unknown = sorted(set(kinds) - set(KINDS))
+        if unknown:
+            raise ValueError(f"no kind of entry: {', '.join(unknown)}; there are {', '.join(KINDS)}")
+        return await self._in_reader(lambda db: file.between(db, device, start, end, kinds))
+
+    async def _in_reader(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        if self._closed:
+            raise JournalError("the journal is closed")
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
+
+    def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            db: sqlite3.Connection | None = getattr(self._reading, "db", None)
+            if db is None:
+                db = self._reading.db = file.connect(self._path)
+                self._connections.append(db)
+            return work(db)
+        except sqlite3.Error as error:
+            raise JournalError(f"the journal cannot be read: {error}") from error
+
+    # Keeping house -------------------------------------------------------------------------------------
+
+    def register(self, consumer: str) -> None:
+        """Hold the trimming for a consumer until it acknowledges; said before it first follows."""
+        self._trimmer.register(consumer)
+
+    def acknowledge(self, consumer: str, position: Position) -> None:
+        """Say that a consumer needs nothing up to `position` any more."""
+        self._trimmer.acknowledge(consumer, position)
+
+    def stats(self) -> Mapping[str, Value]:
+        """Facts for `status` and metrics; described in docs/journal.md."""
+        since = self._writer.waiting_since
+        facts: dict[str, Value] = {
+            "position": self._last,
+            "size_bytes": self._trimmer.size,
+            "kept": self._writer.kept,
+            "refused": self._writer.refused,
+            "commits": self._writer.commits,
+            "trimmed": self._trimmer.trimmed,
+            "waiting": self._writer.waiting,
+            "waiting_s": 0.0 if since is None else max(0.0, monotonic() - since),
+            "failing": self._writer.failing,
+            "alive": self._writer.alive,
+            "over_size": self._trimmer.over_size,
+            "moved_aside": self._aside,
+            "slowest": "",
+            "lag": 0,
+        }
+        consumers = self._trimmer.consumers
+        if consumers:
+            slowest = min(consumers, key=lambda name: consumers[name])
+            facts |= {"slowest": slowest, "lag": max(0, self._last - consumers[slowest])}
+        return facts
+
+    async def close(self) -> None:
+        """Write what waits, then close; safe to call twice."""
+        if self._closed:
+            return
+        self._closed = True
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(None, self._writer.close)
+        self._recent.close()
+        await loop.run_in_executor(None, self._readers.shutdown)
+        for db in self._connections:
+            db.close()
+        os.close(self._lock)
+
+
+def _row(entry: Entry) -> Row:
+    kind = KIND_OF[type(entry)]
+    if entry.time not in _TIMES:
+        raise ValueError(f"the time {entry.time} cannot be kept")
+    device = entry.target if type(entry) is Command else entry.device  # type: ignore[union-attr]
+    return Row(kind, device, entry.time, None if kind == 1 else identity(entry), encode(entry), entry)
+
+
+def _is_patient(batches: Sequence[Batch]) -> bool:
+    return all(
+        not batch.id and all(type(entry) is Reading and entry.origin is Origin.POLL for entry in batch.entries)
+        for batch in batches
+    )

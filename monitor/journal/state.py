@@ -1,0 +1,158 @@
+"""state.db: the small and precious state of every consumer, and its position in the same transaction."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from monitor.errors import JournalError
+from monitor.journal.codec import KIND_OF, encode, identity
+from monitor.journal.migrate import migrate
+from monitor.model import Entry, Position
+
+__all__ = ["State", "produce", "set_position"]
+
+T = TypeVar("T")
+
+_APPLICATION = 0x464D5354  # "FMST"
+
+
+class _Connection(sqlite3.Connection):
+    """A connection that remembers whether its transaction has produced entries for the journal."""
+
+    produced = False
+
+
+def set_position(db: sqlite3.Connection, consumer: str, position: Position) -> None:
+    """Within `State.transact`: the consumer has applied everything up to `position`."""
+    db.execute(
+        "INSERT INTO positions VALUES (?, ?) ON CONFLICT (consumer) DO UPDATE SET position = excluded.position",
+        (consumer, position),
+    )
+
+
+def produce(db: sqlite3.Connection, producer: str, entries: Iterable[Entry]) -> None:
+    """Within `State.transact`: the feeder shall append these entries to the journal, in this order.
+
+    Only entries with an identity can be produced: the feeder appends again what it is not sure of.
+    """
+    rows = []
+    for entry in entries:
+        if identity(entry) is None:
+            raise ValueError(f"a {type(entry).__name__} has no identity and cannot be produced; append it")
+        rows.append((producer, KIND_OF[type(entry)], encode(entry)))
+    if rows:
+        db.executemany("INSERT INTO produced (producer, kind, body) VALUES (?, ?, ?)", rows)
+        if isinstance(db, _Connection):
+            db.produced = True
+
+
+class State:
+    """The state's one connection and its one thread: work is done in the order in which it was asked for."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="state")
+        self._closed = False
+        self.produced = asyncio.Event()
+        """Set after each transaction that produced entries; the feeder clears it."""
+
+    @classmethod
+    def open(cls, path: Path) -> "State":
+        """Open or create the state and bring it to the newest schema.
+
+        Raises JournalError when the file is damaged, foreign or newer: it is never replaced silently.
+        """
+        db: sqlite3.Connection | None = None
+        try:
+            path.touch(mode=0o600)
+            db = sqlite3.connect(
+                path, timeout=10, isolation_level=None, check_same_thread=False, factory=_Connection
+            )
+            _prepare(db, path.name)
+        except (OSError, sqlite3.Error) as error:
+            if db is not None:
+                db.close()
+            raise JournalError(f"the state {path} cannot be used: {error}; restore it from a copy") from error
+        except JournalError:
+            if db is not None:
+                db.close()
+            raise
+        return cls(db)
+
+    async def transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do `work` in one transaction and return its answer once it would survive a power cut.
+
+        Whatever `work` raises rolls everything back and is passed on; sqlite3's errors as JournalError.
+        """
+        loop = asyncio.get_running_loop()
+        return await self._in_thread(self._transact, work, loop)
+
+    async def query(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[sqlite3.Row]:
+        """Answer the rows of one SELECT, after all work that was asked for before."""
+        return await self._in_thread(self._query, sql, parameters)
+
+    async def position(self, consumer: str) -> Position:
+        """Where a consumer has come to; 0 when it has applied nothing yet."""
+        rows = await self.query("SELECT position FROM positions WHERE consumer = ?", (consumer,))
+        return Position(rows[0][0] if rows else 0)
+
+    async def newest_position(self) -> Position:
+        """The greatest position of any consumer: a new journal has to begin above it."""
+        rows = await self.query("SELECT coalesce(max(position), 0) FROM positions")
+        return Position(rows[0][0])
+
+    async def close(self) -> None:
+        """Finish what was asked for, then close; safe to call twice."""
+        if not self._closed:
+            self._closed = True
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._db.close)
+            self._thread.shutdown(wait=False)
+
+    async def _in_thread(self, work: Callable[..., T], *arguments: Any) -> T:
+        if self._closed:
+            raise JournalError("the state is closed")
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
+
+    def _transact(self, work: Callable[[sqlite3.Connection], T], loop: asyncio.AbstractEventLoop) -> T:
+        db = self._db
+        assert isinstance(db, _Connection)
+        db.produced = False
+        try:
+            db.execute("BEGIN IMMEDIATE")
+            answer = work(db)
+            db.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._roll_back()
+            raise JournalError(f"the state cannot be written: {error}") from error
+        except BaseException:
+            self._roll_back()
+            raise
+        if db.produced:
+            loop.call_soon_threadsafe(self.produced.set)
+        return answer
+
+    def _roll_back(self) -> None:
+        if self._db.in_transaction:
+            self._db.execute("ROLLBACK")
+
+    def _query(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any]) -> list[sqlite3.Row]:
+        try:
+            return self._db.execute(sql, parameters).fetchall()
+        except sqlite3.Error as error:
+            raise JournalError(f"the state cannot be read: {error}") from error
+
+
+def _prepare(db: sqlite3.Connection, name: str) -> None:
+    db.row_factory = sqlite3.Row
+    found: int = db.execute("PRAGMA application_id").fetchone()[0]
+    tables: int = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    if found != _APPLICATION and (found or tables):
+        raise JournalError(f"{name} is a database of another program; move it away or restore a copy")
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = FULL")
+    db.execute("PRAGMA foreign_keys = ON")
+    db.execute(f"PRAGMA application_id = {_APPLICATION}")
+    migrate(db, "state", name)

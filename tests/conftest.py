@@ -1,0 +1,30 @@
+"""What tests all over the house need: a real journal, a real state, and a clock that stands still."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from monitor.journal.sqlite import SqliteJournal
+from monitor.journal.state import State
+from monitor.site import JournalSettings
+from tests.clock import ManualClock
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+async def journal(tmp_path: Path, clock: ManualClock) -> AsyncIterator[SqliteJournal]:
+    journal = SqliteJournal.open(tmp_path / "journal.db", JournalSettings(), now=clock.now)
+    yield journal
+    await journal.close()
+
+
+@pytest.fixture
+async def state(tmp_path: Path) -> AsyncIterator[State]:
+    state = State.open(tmp_path / "state.db")
+    yield state
+    await state.close()
