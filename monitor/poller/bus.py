@@ -66,6 +66,12 @@ class Unit:
         self.poll_ms: float | None = None
         self.raised = False
 
+    @property
+    def probed(self) -> bool:
+        """Whether it has to be probed; one that has no timed scan class after its first failure already."""
+        failures = self.backoff.failures
+        return self.backoff.suspended or (failures > 0 and len(self.once_scans()) == len(self.device.scan))
+
     def once_scans(self) -> Sequence[str]:
         """The scan classes that are read after each connect only."""
         return [scan for scan, every in self.device.scan.items() if every is None]
@@ -192,10 +198,10 @@ class Bus:
             for scan in unit.device.scan:
                 if not await self._poll(unit, scan):
                     break
-            unit.once_wanted = unit.backoff.suspended
+            unit.once_wanted = unit.probed
         else:
             self._failed(unit, answer)
-        if unit.backoff.suspended:
+        if unit.probed:
             end = time.monotonic()
             self._probe_after = next_probe_allowed(end, (end - began) / self._workers)
         elif alone:
@@ -238,7 +244,7 @@ class Bus:
                 error=unit.last_error,
                 check=_CHECK_NEW if new else _CHECK_LOST,
             )
-        if unit.backoff.suspended:
+        if unit.probed:
             unit.once_wanted = True
             self._plan_probe()
 
@@ -277,7 +283,7 @@ class Bus:
         """Set the timer for the suspended unit whose turn is next; one probe at a time waits or runs."""
         if self._probing:
             return
-        due = [unit.backoff.due for unit in self.units.values() if unit.backoff.suspended]
+        due = [unit.backoff.due for unit in self.units.values() if unit.probed]
         if self._probe_timer is not None:
             self._probe_timer.cancel()
             self._probe_timer = None
@@ -286,8 +292,8 @@ class Bus:
             self._probe_timer = asyncio.get_running_loop().call_later(max(0.0, wait), self._queue_probe)
 
     def _queue_probe(self) -> None:
-        suspended = [unit for unit in self.units.values() if unit.backoff.suspended]
-        if suspended:
+        probed = [unit for unit in self.units.values() if unit.probed]
+        if probed:
             self._probing = True
-            unit = min(suspended, key=lambda unit: unit.backoff.due)
+            unit = min(probed, key=lambda unit: unit.backoff.due)
             self._queue.put_nowait(_Job(unit, _PROBE, time.monotonic()))
