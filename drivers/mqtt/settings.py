@@ -146,6 +146,11 @@ class Where(Frozen):
             raise ValueError("write one of `json: $.path`, `key: name` and `text: true`")
         return self
 
+    @property
+    def place(self) -> tuple[object, ...]:
+        """What tells two places apart."""
+        return (None if self.json_path is None else jsonpath.parse(self.json_path), self.key, self.text)
+
 
 class WhereIs(Where):
     """A condition on a payload: what is found there is one of the values."""
@@ -203,20 +208,11 @@ class MqttProfile(Frozen):
     partial: bool = False
 
 
-class MqttPoint(PointModel):
+class MqttPoint(Where, PointModel):
     """A point over MQTT: where it is in the payload, and what an absent field means (`omitted`)."""
 
-    json_path: JsonPath | None = Field(None, alias="json")
-    key: Annotated[str, Field(min_length=1, max_length=128)] | None = None
-    text: Literal[True] | None = None
     topic: TopicSuffix | None = None
     omitted: Value | None = None
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> Self:
-        if sum(found is not None for found in (self.json_path, self.key, self.text)) != 1:
-            raise ValueError("write one of `json: $.path`, `key: name` and `text: true`")
-        return self
 
 
 class MqttEvent(EventModel):
@@ -231,3 +227,14 @@ class MqttEvent(EventModel):
     attributes: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")], WhereMapped] = Field(
         default_factory=dict
     )
+
+    @model_validator(mode="after")
+    def _credential_stays_hidden(self) -> Self:
+        if self.credential is None:
+            return self
+        hidden = self.credential.place
+        shown = {"reason": self.reason, "result": self.result, "id": self.id, **self.attributes}
+        for name, where in shown.items():
+            if where is not None and where.place == hidden:
+                raise ValueError(f"`{name}:` would show the credential, of which only the pseudonym is kept")
+        return self

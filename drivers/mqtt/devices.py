@@ -1,0 +1,223 @@
+"""From a site's devices to what to subscribe to, and from a message to the entries of the devices it is for."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+from drivers.mqtt.events import EventMapper, EventStamps
+from drivers.mqtt.payload import Body, Getter, Lack, PointGroup, getter, spelling, timestamp
+from drivers.mqtt.settings import Availability, MqttDevice, MqttProfile, Where
+from drivers.mqtt.topics import Topics, compose
+from monitor.errors import SettingsError
+from monitor.model import Entry, Event, Missing, Origin, Reading
+from monitor.ports import Pseudonymise
+from monitor.site import Device, Point
+
+__all__ = ["Decoded", "Decoder", "Message"]
+
+LATE_MS: Final = 2 * 60_000
+AHEAD_MS: Final = 5 * 60_000
+_NOTHING: Final = Missing.TIMEOUT
+
+
+class Message(NamedTuple):
+    """A message as the network thread took it. `epoch`: its connection; `payload` None: too large to keep."""
+
+    epoch: int
+    mid: int
+    qos: int
+    dup: bool
+    retain: bool
+    topic: str
+    payload: bytes | None
+    arrived: int
+
+
+class Decoded(NamedTuple):
+    """What one message gave: its entries, and what there is to count."""
+
+    entries: list[Entry]
+    matched: bool
+    broken: bool
+    dropped_events: int
+
+
+class _Feed:
+    """One device's points and events on one topic."""
+
+    __slots__ = ("_device", "_events", "_points", "_time")
+
+    def __init__(
+        self,
+        device: str,
+        points: PointGroup | None,
+        events: EventMapper | None,
+        time: Callable[[Body], int | None] | None,
+    ) -> None:
+        self._device = device
+        self._points = points
+        self._events = events
+        self._time = time
+
+    def entries(self, body: Body, arrived: int, *, retained: bool) -> Iterator[Entry]:
+        """Yield what the message says about the device."""
+        time, ahead = self._when(body, arrived)
+        if self._points is not None and (decoded := self._points.decode(body)) is not None:
+            values, missing = decoded
+            if ahead:
+                missing.update(dict.fromkeys(values, Missing.QUARANTINED))
+                values = {}
+            yield Reading(
+                device=self._device,
+                time=time,
+                arrived=arrived,
+                values=values,
+                missing=missing,
+                origin=Origin.RETAINED if retained else Origin.PUSH,
+                late=arrived - time > LATE_MS,
+            )
+        if self._events is not None:
+            yield from self._events.decode(body, time, arrived)
+
+    def _when(self, body: Body, arrived: int) -> tuple[int, bool]:
+        """The time to keep, and whether the device's own is too far ahead to be believed."""
+        own = None if self._time is None else self._time(body)
+        if own is None:
+            return arrived, False
+        return (arrived, True) if own - arrived > AHEAD_MS else (own, False)
+
+
+class _AvailabilityFeed:
+    """One device's word, or its last will's, on whether it is there.
+
+    A reader (class access) gives the events reader_offline and reader_online, one per change. Any other device
+    gives a reading without values when it goes off-line, as a failed poll would; its return shows in its readings.
+    """
+
+    __slots__ = ("_device", "_get", "_offline", "_online", "_points", "_reader", "_stamps", "_was")
+
+    def __init__(self, device: Device, availability: Availability, stamps: EventStamps) -> None:
+        self._device = device.id
+        self._get: Getter | None = None
+        if availability.json_path is not None:
+            self._get = getter(Where.model_validate({"json": availability.json_path}))
+        self._online = availability.online
+        self._offline = availability.offline
+        self._reader = device.device_class == "access"
+        self._points = tuple(device.points)
+        self._stamps = stamps
+        self._was: bool | None = None
+
+    def entries(self, body: Body, arrived: int, *, retained: bool) -> Iterator[Entry]:
+        """Yield what the message changes."""
+        text = body.text()
+        if isinstance(text, Lack):
+            return
+        spoken: set[str | None] = {text}
+        if self._get is not None and text.startswith("{"):
+            spoken = {spelling(self._get(body))}
+        if self._online not in spoken and self._offline not in spoken:
+            return
+        there = self._online in spoken
+        changed, self._was = there is not self._was, there
+        if self._reader and changed:
+            kind = "reader_online" if there else "reader_offline"
+            time = self._stamps.time(arrived)
+            yield Event(device=self._device, kind=kind, time=time, arrived=arrived, id=self._stamps.id(arrived))
+        elif not self._reader and not there and self._points:
+            yield Reading(
+                device=self._device,
+                time=arrived,
+                arrived=arrived,
+                values={},
+                missing=dict.fromkeys(self._points, _NOTHING),
+                origin=Origin.RETAINED if retained else Origin.PUSH,
+            )
+
+
+class Decoder:
+    """Maps the messages of one broker to entries of its devices; SettingsError when topics do not fit."""
+
+    def __init__(self, devices: Sequence[Device], pseudonymise: Pseudonymise, *, qos: int) -> None:
+        self._pseudonymise = pseudonymise
+        self._qos = qos
+        self.wanted: dict[str, int] = {}
+        """Topic filter -> QoS, as the devices want them."""
+        self._topics = Topics([entry for device in devices for entry in self._feeds(device)])
+
+    def decode(self, message: Message) -> Decoded:
+        """Answer the entries of a message. Events of a retained message are old news, and dropped."""
+        feeds = self._topics.match(message.topic)
+        if not feeds or message.payload == b"":
+            return Decoded([], bool(feeds), False, 0)
+        body = Body(message.payload)
+        entries: list[Entry] = []
+        for feed in feeds:
+            entries.extend(feed.entries(body, message.arrived, retained=message.retain))
+        if not message.retain:
+            return Decoded(entries, True, body.broken, 0)
+        kept: list[Entry] = [entry for entry in entries if not isinstance(entry, Event)]
+        return Decoded(kept, True, body.broken, len(entries) - len(kept))
+
+    def _feeds(self, device: Device) -> Iterator[tuple[str, _Feed | _AvailabilityFeed]]:
+        address = device.address
+        if not isinstance(address, MqttDevice):
+            raise SettingsError(f"device {device.id}: it needs a `topic:`")
+        profile = device.protocol if isinstance(device.protocol, MqttProfile) else None
+        stamps = EventStamps()
+        qos = self._qos if address.qos is None else address.qos
+        time = address.time or (profile.time if profile else None)
+        _check_payload(device, profile)
+        for suffix in _suffixes(device, profile):
+            topic = compose(address.topic, suffix, device.id)
+            self.wanted[topic] = max(qos, self.wanted.get(topic, 0))
+            points = _points_on(device, profile, suffix)
+            events = [event for event in device.events if _suffix_of(event, profile) == suffix]
+            yield (
+                topic,
+                _Feed(
+                    device.id,
+                    PointGroup(points, partial=profile.partial if profile else False) if points else None,
+                    EventMapper(device, events, self._pseudonymise, stamps) if events else None,
+                    timestamp(time),
+                ),
+            )
+        yield from self._availability(device, address, profile, stamps)
+
+    def _availability(
+        self, device: Device, address: MqttDevice, profile: MqttProfile | None, stamps: EventStamps
+    ) -> Iterator[tuple[str, _AvailabilityFeed]]:
+        if address.availability is not None:
+            own, topic = address.availability, compose(address.availability.topic, None, device.id)
+        elif profile is not None and profile.availability is not None:
+            own, topic = profile.availability, compose(address.topic, profile.availability.topic, device.id)
+        else:
+            return
+        self.wanted[topic] = max(1, self.wanted.get(topic, 0))
+        yield topic, _AvailabilityFeed(device, own, stamps)
+
+
+def _suffix_of(where: object, profile: MqttProfile | None) -> str | None:
+    own: str | None = getattr(where, "topic", None)
+    return own or (profile.topic if profile else None)
+
+
+def _suffixes(device: Device, profile: MqttProfile | None) -> list[str | None]:
+    """The topics below the device's that its points and events are on, each once."""
+    sources = [point.source for point in device.points.values()] + list(device.events)
+    return list(dict.fromkeys(_suffix_of(source, profile) for source in sources))
+
+
+def _points_on(device: Device, profile: MqttProfile | None, suffix: str | None) -> dict[str, Point]:
+    return {name: point for name, point in device.points.items() if _suffix_of(point.source, profile) == suffix}
+
+
+def _check_payload(device: Device, profile: MqttProfile | None) -> None:
+    """Refuse a point that looks for what the profile's payload does not have."""
+    if profile is None:
+        return
+    field = {"json": "json_path", "text": "text", "key_value": "key"}[profile.payload]
+    for name, point in device.points.items():
+        if getattr(point.source, field) is None:
+            raise SettingsError(
+                f"device {device.id}: point {name} does not fit the profile's `payload: {profile.payload}`"
+            )
