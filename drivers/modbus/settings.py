@@ -203,6 +203,8 @@ class PointSource(PointModel):
             raise ValueError("`sentinels` are raw contents of a number: unsigned and no wider than its `type`")
         if self.scale_register is not None and (not number or self.scale_register.table in _BITS):
             raise ValueError("`scale_register` is an input or holding register and scales a number")
+        if self.map is not None and self.scale_register is not None:
+            raise ValueError("what `map` gives is not scaled: leave out `scale_register`")
         if self.map is not None and not self.is_text and not all(map(_is_integer, self.map)):
             raise ValueError("the keys of `map` are what the register holds: whole numbers such as 0, 1 or 0x10")
 
@@ -220,7 +222,7 @@ class PointSource(PointModel):
             return (int(self.type[7:]) + 1) // 2
         return TYPE_BITS[self.type] // 16
 
-    def mapping(self) -> dict[int | str, Value] | None:
+    def mapping(self) -> dict[float | int | str, Value] | None:
         """The map by raw content: texts for a string, integers otherwise."""
         if self.map is None:
             return None

@@ -1,0 +1,128 @@
+"""How values lie in registers: spans, struct formats and the four byte orders."""
+
+from array import array
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from drivers.modbus.settings import Order, PointSource, ProfileModel, Table
+from monitor.model import Value
+from monitor.site import Point
+
+__all__ = [
+    "BIT_TABLES",
+    "FUNCTIONS",
+    "ORDERS",
+    "Field",
+    "Span",
+    "format_of",
+    "order_of",
+    "swapped",
+    "unsigned_format",
+]
+
+FUNCTIONS: dict[Table, int] = {"coil": 1, "discrete": 2, "holding": 3, "input": 4}
+"""Table -> the function code that reads it."""
+
+BIT_TABLES = frozenset({"coil", "discrete"})
+
+ORDERS: dict[Order, tuple[bool, str]] = {
+    "ABCD": (False, ">"),
+    "CDAB": (True, "<"),
+    "BADC": (True, ">"),
+    "DCBA": (False, "<"),
+}
+"""Order -> (swap the bytes of each register first, byte order of the struct that then reads the value).
+
+Swapped registers in reverse are the reversed value, so two switches make all four orders, at any width.
+"""
+
+_FORMATS = {
+    "bool": "H",
+    "int16": "h",
+    "uint16": "H",
+    "int32": "i",
+    "uint32": "I",
+    "int64": "q",
+    "uint64": "Q",
+    "float16": "e",
+    "float32": "f",
+    "float64": "d",
+    "bcd16": "H",
+    "bcd32": "I",
+}
+_UNSIGNED = {1: "H", 2: "I", 4: "Q"}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """Neighbouring registers (or bits) of one table that are read together or not at all."""
+
+    table: Table
+    first: int
+    size: int
+
+    @property
+    def end(self) -> int:
+        """The address behind the last one."""
+        return self.first + self.size
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A point of a Modbus device with everything settled that its profile leaves open."""
+
+    point: Point
+    source: PointSource
+    order: Order
+    table: Mapping[float | int | str, Value] | None
+    """The point's `map` by raw content."""
+
+    @classmethod
+    def of(cls, point: Point, profile: ProfileModel | None) -> "Field":
+        """Settle a point of a device with that profile block."""
+        source: PointSource = point.source
+        return cls(point, source, order_of(source, profile), source.mapping())
+
+    @property
+    def span(self) -> Span:
+        """Where the value is."""
+        return Span(self.source.where.table, self.source.where.address, self.source.size)
+
+    @property
+    def exponent(self) -> Span | None:
+        """Where the power of ten is that scales the value."""
+        register = self.source.scale_register
+        return None if register is None else Span(register.table, register.address, 1)
+
+    @property
+    def is_scaled(self) -> bool:
+        """Whether a factor, divisor or offset stands between the raw number and the value."""
+        return self.point.factor != 1 or self.point.divisor != 1 or self.point.offset != 0
+
+
+def order_of(source: PointSource, profile: ProfileModel | None) -> Order:
+    """Answer a point's byte order: its own, else its profile's, else ABCD.
+
+    Texts keep their registers in sequence in every order; only the bytes within a register may be swapped.
+    """
+    order = source.order or (profile.order if profile is not None else "ABCD")
+    if not source.is_text:
+        return order
+    return "BADC" if order in ("BADC", "DCBA") else "ABCD"
+
+
+def format_of(source: PointSource) -> str:
+    """Answer the struct format of what a point's registers hold."""
+    return f"{2 * source.size}s" if source.is_text else _FORMATS[source.type]
+
+
+def unsigned_format(source: PointSource) -> str:
+    """Answer the struct format of a point's registers as one unsigned number (a text stays bytes)."""
+    return format_of(source) if source.is_text else _UNSIGNED[source.size]
+
+
+def swapped(content: bytes) -> bytes:
+    """Swap the two bytes of each register."""
+    registers = array("H", content)
+    registers.byteswap()
+    return registers.tobytes()

@@ -1,0 +1,237 @@
+"""One Modbus device: what to ask it for, and what its answers and refusals mean."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+import structlog
+
+from drivers.modbus.decode import BlockDecoder, Decoded, finish
+from drivers.modbus.layout import Field, Span
+from drivers.modbus.plan import TCP, Block, Limits, plan, split
+from drivers.modbus.settings import ProfileModel, Table
+from drivers.modbus.wire import BUSY, ExceptionAnswer, Garbled, Link, Request
+from monitor.errors import DeviceError, DeviceUnreachable, SettingsError
+from monitor.model import Missing
+from monitor.ports import Answer
+from monitor.site import Device
+
+__all__ = ["DeviceReader"]
+
+_SPLITTABLE = frozenset({2, 3})
+"""Exception codes for a request that reaches where the device has nothing: illegal address, illegal value."""
+
+_MOST_SPLITS = 32
+"""Further requests that one read may spend on looking for holes."""
+
+_HOLES_LAST = 3600.0
+"""Seconds after which registers that were refused are tried again: the device may have been starting."""
+
+
+@dataclass(slots=True)
+class _Work:
+    """A block with what reads it."""
+
+    request: Request
+    decoder: BlockDecoder
+
+
+@dataclass(slots=True)
+class _Scan:
+    """The blocks of one scan class, in the order of asking, and the points that were found to be refused."""
+
+    fields: tuple[Field, ...]
+    work: list[_Work] = field(default_factory=list)
+    lost: tuple[BlockDecoder, ...] = ()
+
+
+@dataclass(slots=True)
+class _Round:
+    """One read under way."""
+
+    decoded: Decoded = field(default_factory=Decoded)
+    answered: bool = False
+    gave_something: bool = False
+    silent: int = 0
+    error: str = ""
+    splits: int = 0
+    refused: list[Span] = field(default_factory=list)
+    cuts: list[tuple[Table, int]] = field(default_factory=list)
+
+
+class DeviceReader:
+    """Asks one unit for its points, block by block; what one block does to itself stays with that block.
+
+    Raises SettingsError at construction for points that no request may read.
+    """
+
+    def __init__(
+        self, device: Device, *, tries: int, now: Callable[[], int], monotonic: Callable[[], float]
+    ) -> None:
+        self._device = device
+        self._unit: int = device.address.unit
+        self._profile: ProfileModel | None = device.protocol
+        self._tries = tries
+        self._now = now
+        self._monotonic = monotonic
+        self._refused: set[Span] = set()
+        self._cuts: set[tuple[Table, int]] = set()
+        self._told: set[object] = set()
+        self._learnt_at = 0.0
+        fields: dict[str, list[Field]] = {}
+        for point in device.points.values():
+            fields.setdefault(point.scan, []).append(Field.of(point, self._profile))
+        self._scans: Mapping[str, _Scan] = {scan: _Scan(tuple(of)) for scan, of in fields.items()}
+        try:
+            self._plan()
+        except SettingsError as error:
+            raise SettingsError(f"device {device.id}: {error}") from None
+        self._probe_with = self._cheapest()
+
+    async def read(self, link: Link, scan: str) -> Answer:
+        """Ask for every block of a scan class."""
+        if self._learnt_at and self._monotonic() - self._learnt_at > _HOLES_LAST:
+            self._forget()
+        at = self._scans.get(scan)
+        if at is None or not at.work:
+            return await self.probe(link, at)
+        this = _Round()
+        late: list[_Work] = []
+        for work in tuple(at.work):
+            # a dead device costs one time-out; one that has answered may be silent to a single block
+            if this.silent > this.answered:
+                work.decoder.fail(Missing.TIMEOUT, this.decoded)
+                continue
+            silent = this.silent
+            await self._ask(link, work, at, this)
+            if this.silent > silent:
+                late.append(work)
+        if late:  # asked last from now on, so that it never hides the others
+            at.work = [work for work in at.work if work not in late] + late
+        for decoder in at.lost:
+            decoder.fail(Missing.REFUSED, this.decoded)
+        if this.gave_something and (this.refused or this.cuts):
+            self._learn(this)
+        return self._answer(this)
+
+    async def probe(self, link: Link, at: _Scan | None = None) -> Answer:
+        """Ask once for the least there is, to learn whether the device answers."""
+        this = _Round()
+        if self._probe_with is not None:
+            work = self._probe_with
+            try:
+                work.decoder.decode(await link.ask(work.request, tries=1), this.decoded)
+                this.answered = True
+            except DeviceError as error:
+                self._failed(work, error, this)
+        for decoder in at.lost if at is not None else ():
+            decoder.fail(Missing.REFUSED, this.decoded)
+        return self._answer(this)
+
+    def _answer(self, this: _Round) -> Answer:
+        finish(this.decoded)
+        return Answer(
+            values=this.decoded.values,
+            missing=this.decoded.missing,
+            arrived=self._now(),
+            answered=this.answered,
+            error=this.error,
+        )
+
+    # Asking ------------------------------------------------------------------------------------------
+
+    async def _ask(self, link: Link, work: _Work, at: _Scan, this: _Round) -> bool:
+        """Read a block, splitting it while it is refused; answer whether all of it was read."""
+        try:
+            work.decoder.decode(await link.ask(work.request, tries=self._tries), this.decoded)
+        except ExceptionAnswer as error:
+            if error.code not in _SPLITTABLE:
+                self._failed(work, error, this)
+                return False
+            return await self._refused_block(link, work, at, this, error)
+        except DeviceError as error:
+            self._failed(work, error, this)
+            return False
+        this.answered = this.gave_something = True
+        return True
+
+    async def _refused_block(
+        self, link: Link, work: _Work, at: _Scan, this: _Round, error: ExceptionAnswer
+    ) -> bool:
+        block = work.request.block
+        if len(block.spans) == 1:
+            self._failed(work, error, this)
+            this.refused.append(block.spans[0])
+            return False
+        if this.splits >= _MOST_SPLITS:
+            self._failed(work, error, this)
+            return False
+        this.splits += 2
+        left, right = (self._work(half, at.fields) for half in split(block))
+        done = [await self._ask(link, left, at, this), await self._ask(link, right, at, this)]
+        if all(done):  # each half is fine and both together are not
+            this.cuts.append((block.table, right.request.block.first))
+        return all(done)
+
+    def _failed(self, work: _Work, error: DeviceError, this: _Round) -> None:
+        this.error = this.error or str(error)
+        if isinstance(error, DeviceUnreachable):
+            this.silent += 1
+            reason = Missing.TIMEOUT
+        else:
+            this.answered = True
+            reason = Missing.REFUSED
+            if isinstance(error, Garbled):
+                reason = Missing.UNDECODABLE
+            elif isinstance(error, ExceptionAnswer) and error.code in BUSY:
+                reason = Missing.BUSY
+        work.decoder.fail(reason, this.decoded)
+
+    # Planning ----------------------------------------------------------------------------------------
+
+    def _plan(self) -> None:
+        limits = Limits.of(self._profile, refused=self._refused, cuts=self._cuts)
+        for at in self._scans.values():
+            spans = {of.span for of in at.fields} | {of.exponent for of in at.fields if of.exponent is not None}
+            good = {span for span in spans if not any(_touches(span, hole) for hole in self._refused)}
+            at.work = [self._work(block, at.fields) for block in plan(good, limits, TCP)]
+            at.lost = tuple(BlockDecoder(Block.around([span]), at.fields) for span in sorted(spans - good))
+
+    def _work(self, block: Block, fields: Iterable[Field]) -> _Work:
+        decoder = BlockDecoder(block, fields)
+        return _Work(Request(self._unit, block, decoder.size), decoder)
+
+    def _cheapest(self) -> _Work | None:
+        """The smallest value of the class that is read most often."""
+        for scan in ("fast", "slow", "once"):
+            if scan in self._scans:
+                fields = self._scans[scan].fields
+                span = min((of.span for of in fields), key=lambda span: (span.size, span))
+                return self._work(Block.around([span]), fields)
+        return None
+
+    def _learn(self, this: _Round) -> None:
+        """Remember what was refused to a device that answers otherwise, and tell it once."""
+        self._refused.update(this.refused)
+        self._cuts.update(this.cuts)
+        self._learnt_at = self._monotonic()
+        news = [thing for thing in (*this.refused, *this.cuts) if thing not in self._told]
+        self._told.update(news)
+        if news:
+            structlog.get_logger().warning(
+                "registers_refused",
+                device=self._device.id,
+                refused=[f"{span.table} {span.first} to {span.end - 1}" for span in this.refused],
+                not_read_across=[f"{table} {address}" for table, address in this.cuts],
+                hint="check the addresses against the device's manual; the other points are read",
+            )
+        self._plan()
+
+    def _forget(self) -> None:
+        self._refused.clear()
+        self._cuts.clear()
+        self._learnt_at = 0.0
+        self._plan()
+
+
+def _touches(one: Span, other: Span) -> bool:
+    return one.table == other.table and one.first < other.end and other.first < one.end
