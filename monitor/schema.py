@@ -9,15 +9,23 @@ from typing import Final
 
 __all__ = [
     "ACCESS_EVENTS",
+    "ACCESS_TAGS",
+    "ALARM_TAGS",
     "CLASSES",
+    "DERIVED_TAGS",
     "EVENT_KINDS",
+    "EVENT_TAGS",
     "ID",
+    "INTEGER_FIELDS",
     "MEASUREMENT_ACCESS",
     "MEASUREMENT_ALARMS",
     "MEASUREMENT_EVENTS",
+    "MEASUREMENT_HEALTH",
+    "MEASUREMENT_MONITOR",
     "MONITOR_DEVICE",
     "PHASES",
     "READING_TAGS",
+    "RESERVED_FIELDS",
     "SUFFIX_UNITS",
     "is_point_name",
     "point_unit",
@@ -46,6 +54,34 @@ MONITOR_DEVICE: Final = "facility-monitor"
 
 READING_TAGS: Final = ("site", "building", "zone", "device", "role", "medium")
 """Tags of a reading's series, in this order; empty ones are left out."""
+
+ACCESS_TAGS: Final = ("site", "building", "zone", "device", "direction", "result")
+EVENT_TAGS: Final = ("site", "building", "zone", "device", "kind")
+ALARM_TAGS: Final = ("site", "building", "zone", "device", "rule", "point")
+"""Tags of events and alarms. An alarm about the whole device has no `point`."""
+
+MEASUREMENT_HEALTH: Final = "device_health"
+MEASUREMENT_MONITOR: Final = "facility_monitor"
+
+_USAGE_TAGS = ("site", "building", "zone", "device", "role", "utility", "tenant")
+DERIVED_TAGS: Final[Mapping[str, tuple[str, ...]]] = {
+    MEASUREMENT_HEALTH: ("site", "building", "zone", "device", "protocol"),
+    MEASUREMENT_MONITOR: ("instance", "version"),
+    "usage_hourly": _USAGE_TAGS,
+    "usage_daily": _USAGE_TAGS,
+}
+"""Tags of derived measurements; those of a class have the tags of its readings, so that fields merge."""
+
+INTEGER_FIELDS: Final[Mapping[str, frozenset[str]]] = {
+    MEASUREMENT_HEALTH: frozenset({"polls", "errors"}),
+    MEASUREMENT_MONITOR: frozenset({"readings", "journal_lag", "dead_letters"}),
+    "usage_hourly": frozenset({"partial_i"}),
+    "usage_daily": frozenset({"partial_i"}),
+}
+"""Fields of derived measurements that are integers; every other number is a float field."""
+
+RESERVED_FIELDS: Final = frozenset({"time", "quality", *READING_TAGS})
+"""Names that a point cannot have as a field: a name is never both tag and field."""
 
 ACCESS_EVENTS: Final = frozenset({"card", "opened", "closed", "forced", "held", "rex", "duress"})
 """Kinds of events that go to the measurement `access`; all others go to `events`."""

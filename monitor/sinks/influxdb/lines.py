@@ -1,0 +1,58 @@
+"""What the encoder hands to the writer: lines of line protocol and the entries they came from."""
+
+from dataclasses import dataclass, field
+
+from monitor.model import Position
+
+__all__ = ["Encoded", "Lines", "Stamp", "Wanted"]
+
+
+@dataclass(slots=True)
+class Lines:
+    """Lines for one bucket; `positions[i]` is the entry that line `i` came from."""
+
+    texts: list[bytes] = field(default_factory=list)
+    positions: list[Position] = field(default_factory=list)
+
+    def add(self, position: Position, line: bytes) -> None:
+        """Put one line behind the others."""
+        self.texts.append(line)
+        self.positions.append(position)
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A batch in line protocol: what everybody may see, and who went through which door."""
+
+    main: Lines
+    access: Lines
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """An event or transition that needs a millisecond of its own in its series (measurement and tags).
+
+    For a transition, `occurrence` is set; `begins` and `ends` say whether it opens or closes the episode.
+    """
+
+    position: Position
+    recorded: int
+    series: bytes
+    time: int
+    occurrence: str = ""
+    begins: bool = False
+    ends: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stamp:
+    """The millisecond an event or transition is written at, and what is known of its occurrence.
+
+    `start`: when the occurrence began (0: unknown). `end`: when it ended, as of this transition (0: not yet).
+    `rewrite`: series and time of the line at its start, set on the transition that ends it.
+    """
+
+    time: int
+    start: int = 0
+    end: int = 0
+    rewrite: tuple[bytes, int] | None = None

@@ -1,0 +1,105 @@
+"""The sink itself: entries in, requests to InfluxDB out, in a thread of its own."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from monitor.errors import JournalError, SinkRejected
+from monitor.journal.state import State
+from monitor.model import Position, Recorded, Value
+from monitor.sinks.influxdb.client import InfluxClient
+from monitor.sinks.influxdb.encoder import Encoder
+from monitor.sinks.influxdb.errors import AllRejected
+from monitor.sinks.influxdb.lines import Encoded, Lines
+from monitor.sinks.influxdb.stamps import settle
+from monitor.sinks.rejection import EntriesRejected, SinkMisconfigured
+from monitor.site import InfluxSettings, Site
+
+__all__ = ["InfluxSink"]
+
+_Line = tuple[bytes, Position]
+
+
+class InfluxSink:
+    """Writes batches to InfluxDB, as `monitor.ports.Sink` describes it. One `write` at a time.
+
+    A batch that is written twice is there once: the same series and milliseconds. `compress`: None is gzip for
+    servers that are not on this machine.
+    """
+
+    name = "influxdb"
+
+    def __init__(
+        self, settings: InfluxSettings, site: Site, state: State, *, compress: bool | None = None
+    ) -> None:
+        self._settings = settings
+        self._state = state
+        self._encoder = Encoder(site)
+        self._client = InfluxClient(settings, compress=compress)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="influxdb")
+        self.lines = 0
+        """Lines that the server has taken; what is sent again counts again."""
+        self._closed = False
+
+    async def write(self, batch: Sequence[Recorded]) -> None:
+        """Write the batch, or raise SinkUnavailable (call again) or EntriesRejected (the others are written).
+
+        Raises SinkRejected when nothing is written because something cannot be encoded, and JournalError when
+        the state cannot be written; call again.
+        """
+        encoded = await self._encode(batch)
+        rejected: dict[Position, str] = {}
+        loop = asyncio.get_running_loop()
+        for bucket, lines in (
+            (self._settings.bucket, encoded.main),
+            (self._settings.access_bucket, encoded.access),
+        ):
+            if lines.texts:
+                rejected |= await loop.run_in_executor(self._thread, self._send, bucket, lines)
+        if rejected:
+            raise EntriesRejected(rejected)
+
+    async def _encode(self, batch: Sequence[Recorded]) -> Encoded:
+        try:
+            stamps = await settle(self._state, self._encoder.wanted(batch))
+            return self._encoder.encode(batch, stamps)
+        except JournalError:
+            raise
+        except Exception as error:  # one entry of a kind nobody thought of must not stop all that follow
+            raise SinkRejected(f"cannot be encoded: {type(error).__name__}: {error}") from error
+
+    def status(self) -> Mapping[str, Value]:
+        """Facts for `status`: which API is spoken, lines taken, readings of devices that are gone."""
+        return {"api": self._client.api or "", "lines": self.lines, "unknown_devices": self._encoder.unknown}
+
+    async def close(self) -> None:
+        """Close the connection after what is under way; safe to call twice."""
+        if not self._closed:
+            self._closed = True
+            self._thread.submit(self._client.close)
+            self._thread.shutdown(wait=False)
+
+    def _send(self, bucket: str, lines: Lines) -> dict[Position, str]:
+        """In the thread: write all lines that the server takes; answer the entries of the others, with reasons."""
+        try:
+            return self._write(bucket, list(zip(lines.texts, lines.positions, strict=True)), in_order=False)
+        except SinkMisconfigured:
+            self._client.forget()
+            raise
+
+    def _write(self, bucket: str, lines: list[_Line], *, in_order: bool) -> dict[Position, str]:
+        try:
+            self._client.write(bucket, b"\n".join(text for text, _ in lines), lines=len(lines))
+        except AllRejected as error:
+            return {position: str(error) for _, position in lines}
+        except SinkRejected as error:
+            if len(lines) == 1:
+                return {lines[0][1]: str(error)}
+            if not in_order:  # what is wrong is often wrong with a whole series: let its lines lie together
+                lines = sorted(lines)
+            half = len(lines) // 2
+            return self._write(bucket, lines[:half], in_order=True) | self._write(
+                bucket, lines[half:], in_order=True
+            )
+        self.lines += len(lines)
+        return {}

@@ -1,0 +1,20 @@
+"""What a sink can say beyond the two errors every sink has."""
+
+from collections.abc import Mapping
+
+from monitor.errors import SinkRejected, SinkUnavailable
+from monitor.model import Position
+
+__all__ = ["EntriesRejected", "SinkMisconfigured"]
+
+
+class SinkMisconfigured(SinkUnavailable):
+    """Somebody has to change a setting or a right; everything is kept and tried again, slowly."""
+
+
+class EntriesRejected(SinkRejected):
+    """Exactly these entries will never be taken, and why; all others of the batch are written."""
+
+    def __init__(self, reasons: Mapping[Position, str]) -> None:
+        super().__init__(next(iter(reasons.values()), ""))
+        self.reasons = reasons
