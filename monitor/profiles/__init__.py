@@ -1,1 +1,5 @@
-"""Device models as data: profiles loaded, checked and bound to devices."""
+"""Device models as data: profiles found, checked and turned into points in the units of their names."""
+
+from monitor.profiles.library import Bound, Library, Profile
+
+__all__ = ["Bound", "Library", "Profile"]

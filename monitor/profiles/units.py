@@ -1,0 +1,96 @@
+"""Exact conversion between units. pint is imported only when a unit really has to be converted.
+
+Reactive and apparent power are kinds of their own here (`kvarh` never becomes `kWh`), and so is %LEL.
+"""
+
+import re
+from collections.abc import Mapping
+from fractions import Fraction
+from functools import cache
+from typing import Any, Final
+
+__all__ = ["UnitMismatch", "convert", "linear", "same_unit"]
+
+_SPELLINGS: Final[Mapping[str, str]] = {
+    "m³": "m3",
+    "m³/h": "m3/h",
+    "°C": "degC",
+    "°F": "degF",
+    "percent": "%",
+    "kVarh": "kvarh",
+    "kVArh": "kvarh",
+    "% LEL": "%LEL",
+}
+_TERM = r"(?:%LEL|%|°?[A-Za-zµΩ]{1,20})(?:\^?[23]|[²³])?"
+_UNIT = re.compile(rf"{_TERM}(?:[/*·]{_TERM}){{0,3}}")
+_REACTIVE = re.compile(r"\b([kMG]?)(?:var|Var|VAr|VAR)(h?)\b")
+_APPARENT = re.compile(r"\b([kMG]?)VA(h?)\b")
+
+
+class UnitMismatch(ValueError):
+    """A unit that is not known, or measures something else; the message says which."""
+
+
+def _normal(unit: str) -> str:
+    return _SPELLINGS.get(unit.strip(), unit.strip())
+
+
+def same_unit(first: str, second: str) -> bool:
+    """Whether two spellings are of one unit, so that nothing has to be converted."""
+    return _normal(first) == _normal(second)
+
+
+@cache
+def _registry() -> Any:
+    import pint
+
+    registry: Any = pint.UnitRegistry(non_int_type=Fraction)
+    registry.define("reactivevar = [reactive_power]")
+    registry.define("reactivevarh = reactivevar * hour")
+    registry.define("apparentva = [apparent_power]")
+    registry.define("apparentvah = apparentva * hour")
+    registry.define("percentlel = [explosive_limit]")
+    return registry
+
+
+def _pints(unit: str) -> str:
+    """Spell a unit as pint's grammar wants it."""
+    text = unit.replace("%LEL", "percentlel").replace("%", "percent").replace("°", "deg").replace("·", "*")
+    text = _APPARENT.sub(r"\1apparentva\2", _REACTIVE.sub(r"\1reactivevar\2", text))
+    return re.sub(r"(?<=[A-Za-zµΩ])\^?([23²³])", lambda found: f"**{'2' if found[1] in '2²' else '3'}", text)
+
+
+@cache
+def linear(unit: str, target: str) -> tuple[Fraction, Fraction]:
+    """Factor and offset that turn a number in `unit` into one in `target`; raises UnitMismatch."""
+    unit, target = _normal(unit), _normal(target)
+    if unit == target:
+        return Fraction(1), Fraction(0)
+    if not _UNIT.fullmatch(unit):
+        raise UnitMismatch(f"`{unit[:40]}` is not a unit")
+    import pint
+
+    registry = _registry()
+    try:
+        at_0 = registry.Quantity(Fraction(0), _pints(unit)).to(_pints(target)).magnitude
+        at_1 = registry.Quantity(Fraction(1), _pints(unit)).to(_pints(target)).magnitude
+    except pint.UndefinedUnitError:
+        raise UnitMismatch(f"`{unit}` is not a unit{_perhaps(unit, target)}") from None
+    except (pint.PintError, TypeError, ValueError, ArithmeticError):
+        raise UnitMismatch(f"`{unit}` does not measure the same as `{target}`{_perhaps(unit, target)}") from None
+    offset = Fraction(at_0)
+    return Fraction(at_1) - offset, offset
+
+
+def _perhaps(unit: str, target: str) -> str:
+    if target == "degC" and unit in {"C", "c", "Celsius"}:
+        return "; write `degC`"
+    return f"; did you mean `{target}`?" if unit.lower() == target.lower() else ""
+
+
+def convert(magnitude: float, unit: str, target: str, *, difference: bool = False) -> float:
+    """Convert a number; of a difference (a deadband) only the size of the degrees counts."""
+    if same_unit(unit, target):
+        return magnitude
+    factor, offset = linear(unit, target)
+    return float(Fraction(repr(float(magnitude))) * factor + (0 if difference else offset))
