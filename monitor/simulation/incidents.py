@@ -37,7 +37,7 @@ DEMO: Sequence[Incident] = (
         name="water under the washing machines",
         at=11,
         lasts=20,
-        **_override("laundry-leak", "water_leak", value=True),
+        **_override("laundry-leak", "alarm", value=True),
     ),
     Incident(name="the cellar door is forced", at=16, lasts=9, **_override("cellar-door", "open", value=True)),
     Incident(

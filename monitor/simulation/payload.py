@@ -1,6 +1,7 @@
 """What a simulated MQTT device sends: the inverse of how the driver reads payloads."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
@@ -13,13 +14,13 @@ from monitor.site import Device, Point
 __all__ = ["card", "reading"]
 
 
-def reading(device: Device, values: Mapping[str, Value]) -> list[tuple[str, bytes]]:
-    """The messages (topic, payload) that carry these values, one per topic of the device."""
+def reading(device: Device, values: Mapping[str, Value], now: float) -> list[tuple[str, bytes]]:
+    """The messages (topic, payload) that carry these values at `now` (UTC seconds), one per topic."""
     by_topic: dict[str, list[tuple[Point, Value]]] = {}
     for name, value in values.items():
         point = device.points[name]
         by_topic.setdefault(_topic(device, point.source.topic), []).append((point, value))
-    return [(topic, _payload(device, carried)) for topic, carried in by_topic.items()]
+    return [(topic, _payload(device, carried, now)) for topic, carried in by_topic.items()]
 
 
 def card(device: Device, credential: str, *, granted: bool, now: float) -> tuple[str, bytes]:
@@ -35,10 +36,21 @@ def card(device: Device, credential: str, *, granted: bool, now: float) -> tuple
     if event.result is not None:
         meanings: Mapping[str, Value] = event.result.map or {result: result}
         _put(content, event.result.json_path, next(sent for sent, kept in meanings.items() if kept == result))
-    clock = device.address.time or (device.protocol.time if device.protocol is not None else None)
-    if clock is not None and clock.json_path is not None:
-        _put(content, clock.json_path, int(now))
+    _stamp(device, content, now)
     return _topic(device, event.topic), orjson.dumps(content)
+
+
+def _stamp(device: Device, content: dict[str, Any], now: float) -> None:
+    """Add the device's own time where its messages carry one."""
+    clock = device.address.time or (device.protocol.time if device.protocol is not None else None)
+    if clock is None or clock.json_path is None:
+        return
+    spelt: Mapping[str, Any] = {
+        "unix_s": int(now),
+        "unix_ms": int(now * 1000),
+        "iso8601": datetime.fromtimestamp(now, UTC).isoformat(timespec="seconds"),
+    }
+    _put(content, clock.json_path, spelt[clock.format])
 
 
 def _topic(device: Device, appended: str | None) -> str:
@@ -50,7 +62,7 @@ def _topic(device: Device, appended: str | None) -> str:
     return "/".join(parts).replace("{id}", device.id)
 
 
-def _payload(device: Device, carried: list[tuple[Point, Value]]) -> bytes:
+def _payload(device: Device, carried: list[tuple[Point, Value]], now: float) -> bytes:
     form = device.protocol.payload if device.protocol is not None else "json"
     if any(point.source.text for point, _ in carried):
         form = "text"
@@ -61,6 +73,7 @@ def _payload(device: Device, carried: list[tuple[Point, Value]]) -> bytes:
     content: dict[str, Any] = {}
     for point, value in carried:
         _put(content, point.source.json_path, _sent(point, value))
+    _stamp(device, content, now)
     return orjson.dumps(content)
 
 
