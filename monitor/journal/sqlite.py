@@ -49,8 +49,7 @@ class SqliteJournal:
         self._trimmer = Trimmer(settings)
         self._impatient = settings.commit_every <= 0
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._room = asyncio.Condition()
-        self._crowded = 0
+        self._room = asyncio.Event()
         self._closed = False
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="journal-reader")
         self._reading = threading.local()
@@ -113,14 +112,15 @@ class SqliteJournal:
 
         Raises ValueError for what no journal can keep (a value that is none, a time beyond 64 bits).
         """
-        if self._closed:
-            raise JournalError("the journal is closed")
         taken = [(batch.id, batch.redelivered, [_row(entry) for entry in batch.entries]) for batch in batches]
         size = sum(len(rows) for _, _, rows in taken)
         if not size and not settled:
             return self._last
-        if self._writer.waiting >= _MOST_WAITING:
-            await self._wait_for_room()
+        while self._writer.waiting >= _MOST_WAITING:
+            self._room.clear()
+            await self._room.wait()
+        if self._closed:
+            raise JournalError("the journal is closed")
         loop = self._loop = asyncio.get_running_loop()
         call = Call(
             batches=taken,
@@ -132,14 +132,6 @@ class SqliteJournal:
         )
         self._writer.put(call)
         return await call.done
-
-    async def _wait_for_room(self) -> None:
-        self._crowded += 1
-        try:
-            async with self._room:
-                await self._room.wait_for(lambda: self._writer.waiting < _MOST_WAITING)
-        finally:
-            self._crowded -= 1
 
     def _tell(self, committed: Committed) -> None:
         """In the writer's thread: hand the outcome to the loop, once per transaction."""
@@ -160,13 +152,7 @@ class SqliteJournal:
                 call.done.set_result(committed.last)
             else:
                 call.done.set_exception(committed.error)
-        if self._crowded:
-            task = asyncio.ensure_future(self._make_room())
-            task.add_done_callback(lambda _: None)
-
-    async def _make_room(self) -> None:
-        async with self._room:
-            self._room.notify_all()
+        self._room.set()
 
     # Reading -------------------------------------------------------------------------------------------
 
@@ -234,6 +220,7 @@ class SqliteJournal:
                 self._connections.append(db)
             return work(db)
         except sqlite3.Error as error:
+            self._reading.db = None  # a fresh connection takes the next try
             raise JournalError(f"the journal cannot be read: {error}") from error
 
     # Keeping house -------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ __all__ = ["Trimmer"]
 
 _AT_ONCE = 1000
 _LOOK_EVERY = 1.0
+_FIRST_LOOK = 60.0
 
 
 class Trimmer:
@@ -29,7 +30,8 @@ class Trimmer:
         self._guard = threading.Lock()
         self._consumers: dict[str, Position] = {}
         self._changed: set[str] = set()
-        self._look_at = monotonic() + _LOOK_EVERY
+        # Whoever is started with the daemon has registered by then.
+        self._look_at = monotonic() + _FIRST_LOOK
         self.trimmed = 0
         self.size = 0
         self.over_size = False

@@ -204,6 +204,9 @@ class Writer:
             failure.__cause__ = error
             self._tell(Committed(calls=calls, last=self._last, error=failure))
             return
+        except Exception as error:  # noqa: BLE001 - one entry that cannot be kept must not end the thread
+            self._give_up(calls, error)
+            return
         if self.failing:
             self.failing = False
             _log.info("journal_works_again", position=taking.next - 1)
@@ -213,6 +216,18 @@ class Writer:
         self.kept += len(taking.batch)
         self.refused += taking.refused
         self._tell(Committed(calls=calls, batch=tuple(taking.batch), weight=taking.weight, last=self._last))
+
+    def _give_up(self, calls: list[Call], error: Exception) -> None:
+        """Something in these calls cannot be kept: commit each alone, so that only the guilty one fails."""
+        if self._db is not None and self._db.in_transaction:
+            self._db.execute("ROLLBACK")
+        if len(calls) > 1:
+            for call in calls:
+                self._commit([call])
+            return
+        failure = JournalError(f"an entry cannot be kept: {error}")
+        failure.__cause__ = error
+        self._tell(Committed(calls=calls, last=self._last, error=failure))
 
     def _failed(self, error: Exception) -> None:
         if not self.failing:
