@@ -1,0 +1,145 @@
+"""Everything that Apprise can reach: mail, web hooks, messengers; one address, one attempt, one deadline.
+
+Apprise blocks, so each attempt has a thread of its own; threads are daemons, so that a service that hangs
+cannot hold up the end of the program.
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any, Final
+
+from monitor.errors import ChannelRejected, ChannelUnavailable
+from monitor.notify.channels.verdict import Verdict, judge
+from monitor.ports import Message
+
+__all__ = ["AppriseChannel", "check"]
+
+_DEADLINE: Final = 30.0
+_CONNECT_TIMEOUT: Final = 10.0
+_READ_TIMEOUT: Final = 15.0
+_MOST_THREADS: Final = 32
+_LINES_KEPT: Final = 200
+_NOT_UNDERSTOOD: Final = "Apprise does not understand the address; its wiki says how each service is written"
+
+_TYPES: Final[Mapping[str, str]] = {"critical": "failure", "high": "failure", "medium": "warning"}
+
+
+def check(address: str) -> str | None:
+    """Say what is wrong with an address, without repeating it."""
+    return None if _service(address) is not None else _NOT_UNDERSTOOD
+
+
+class AppriseChannel:
+    """Delivers over any service that Apprise knows; what it logs is read, never passed on: it holds secrets."""
+
+    def __init__(self, *, deadline: float = _DEADLINE) -> None:
+        self._deadline = deadline
+        self._slots = threading.BoundedSemaphore(_MOST_THREADS)
+
+    async def send(self, address: str, message: Message) -> None:
+        """Deliver once; raises ChannelRejected, or ChannelUnavailable (`maybe_delivered` after a time-out)."""
+        if not self._slots.acquire(blocking=False):
+            raise ChannelUnavailable("too many deliveries hang already")
+        answer: asyncio.Future[Verdict | None] = asyncio.get_running_loop().create_future()
+        self._start(lambda: _attempt(address, message), answer)
+        try:
+            async with asyncio.timeout(self._deadline):
+                verdict = await answer
+        except TimeoutError:
+            raise ChannelUnavailable(
+                "no answer in time; it may have been delivered", maybe_delivered=True
+            ) from None
+        if verdict is None:
+            return
+        if verdict.permanent:
+            raise ChannelRejected(verdict.reason)
+        raise ChannelUnavailable(verdict.reason, maybe_delivered=verdict.maybe_delivered)
+
+    def _start(self, attempt: Callable[[], Verdict | None], answer: asyncio.Future[Verdict | None]) -> None:
+        loop = asyncio.get_running_loop()
+
+        def settle(verdict: Verdict | None) -> None:
+            if not answer.done():
+                answer.set_result(verdict)
+
+        def work() -> None:
+            try:
+                verdict = attempt()
+            finally:
+                self._slots.release()
+            try:
+                loop.call_soon_threadsafe(settle, verdict)
+            except RuntimeError:  # the loop has ended meanwhile: nobody waits for the answer any more
+                return
+
+        threading.Thread(target=work, name="notify-apprise", daemon=True).start()
+
+
+def _attempt(address: str, message: Message) -> Verdict | None:
+    """Deliver in this thread; None when the service took it. Plugins may raise anything: that is a failure."""
+    try:
+        return _deliver(address, message)
+    except Exception as error:  # noqa: BLE001 - hundreds of plugins, and none may take the channel down
+        return Verdict(f"the service's plugin failed ({type(error).__name__})")
+
+
+def _deliver(address: str, message: Message) -> Verdict | None:
+    service = _service(address)
+    if service is None:
+        return Verdict(_NOT_UNDERSTOOD, permanent=True)
+    library = _library()
+    sender = library.Apprise(asset=_asset())
+    sender.add(service)
+    result = sender.notify(
+        body=message.text,
+        title=message.title,
+        notify_type=_TYPES.get(message.severity, "info"),
+        body_format="text",
+        log_level=logging.DEBUG,
+    )
+    if result.status == library.AppriseResultStatus.SUCCESS:
+        return None
+    lines = [entry.message for _, entry in zip(range(_LINES_KEPT), result.logs(), strict=False)]
+    return judge(lines)
+
+
+def _service(address: str) -> Any:
+    """Make Apprise's object for an address: without retries of its own (the outbox has them), with time-outs."""
+    service = _library().Apprise.instantiate(address, asset=_asset())
+    if service is not None:
+        service.retry = 0
+        service.optional = False
+        if "cto=" not in address:
+            service.socket_connect_timeout = _CONNECT_TIMEOUT
+        if "rto=" not in address:
+            service.socket_read_timeout = _READ_TIMEOUT
+    return service
+
+
+@cache
+def _library() -> Any:
+    """Import Apprise once, quietly: what it and urllib3 log of each request holds addresses and their secrets."""
+    import apprise
+
+    logger = logging.getLogger("apprise")
+    logger.setLevel(logging.DEBUG)
+    logger.propagate = False
+    logger.addHandler(logging.NullHandler())
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
+    return apprise
+
+
+@cache
+def _asset() -> Any:
+    """Keep nothing on disk, and no time limit of Apprise's own, which would need its never-ending threads."""
+    return _library().AppriseAsset(
+        app_id="facility-monitor",
+        app_desc="facility-monitor",
+        app_url="",
+        storage_mode="memory",
+        service_timeout=0,
+        secure_logging=True,
+    )
