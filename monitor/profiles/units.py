@@ -21,6 +21,14 @@ _SPELLINGS: Final[Mapping[str, str]] = {
     "kVArh": "kvarh",
     "% LEL": "%LEL",
 }
+_PREFIXES: Final[Mapping[str, Fraction]] = {
+    "m": Fraction(1, 1000),
+    "": Fraction(1),
+    "k": Fraction(1000),
+    "M": Fraction(1000**2),
+    "G": Fraction(1000**3),
+}
+_BASES: Final = frozenset({"W", "var", "VA", "V", "A", "Hz", "Wh", "varh", "VAh", "bar", "s"})
 _TERM = r"(?:%LEL|%|°?[A-Za-zµΩ]{1,20})(?:\^?[23]|[²³])?"
 _UNIT = re.compile(rf"{_TERM}(?:[/*·]{_TERM}){{0,3}}")
 _REACTIVE = re.compile(r"\b([kMG]?)(?:var|Var|VAr|VAR)(h?)\b")
@@ -66,6 +74,9 @@ def linear(unit: str, target: str) -> tuple[Fraction, Fraction]:
     unit, target = _normal(unit), _normal(target)
     if unit == target:
         return Fraction(1), Fraction(0)
+    quick = _prefixed(unit, target)
+    if quick is not None:
+        return quick, Fraction(0)
     if not _UNIT.fullmatch(unit):
         raise UnitMismatch(f"`{unit[:40]}` is not a unit")
     import pint
@@ -80,6 +91,17 @@ def linear(unit: str, target: str) -> tuple[Fraction, Fraction]:
         raise UnitMismatch(f"`{unit}` does not measure the same as `{target}`{_perhaps(unit, target)}") from None
     offset = Fraction(at_0)
     return Fraction(at_1) - offset, offset
+
+
+def _prefixed(unit: str, target: str) -> Fraction | None:
+    """The factor between two units that differ in their prefix alone, such as kW and W: needs no pint."""
+    for base in _BASES:
+        if unit.endswith(base) and target.endswith(base):
+            first = _PREFIXES.get(unit.removesuffix(base))
+            second = _PREFIXES.get(target.removesuffix(base))
+            if first is not None and second is not None:
+                return first / second
+    return None
 
 
 def _perhaps(unit: str, target: str) -> str:

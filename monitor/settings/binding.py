@@ -1,0 +1,107 @@
+"""What all parts of the binding share: the findings, the tables, and helpers for sections and references."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel
+
+from monitor.documents.explain import validate
+from monitor.documents.files import Files
+from monitor.documents.finding import Findings, nearest
+from monitor.documents.node import Node, join
+from monitor.ports import DriverType, RuleType
+from monitor.profiles import Library
+from monitor.site import Connection, Device
+
+__all__ = ["Binding", "Candidate"]
+
+M = TypeVar("M", bound=BaseModel)
+_SHOWN = 60
+_MOST_NAMES = 30
+
+
+@dataclass(slots=True, kw_only=True)
+class Candidate:
+    """A device as rules and routes see it, also when it has mistakes, so that one mistake is told once.
+
+    `attributes` are what selectors ask for. `complete`: all its points are known.
+    """
+
+    attributes: Mapping[str, str]
+    points: Mapping[str, str | None] = field(default_factory=dict)
+    complete: bool = True
+    device: Device | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Binding:
+    """The state of one loading."""
+
+    findings: Findings
+    files: Files
+    library: Library
+    drivers: Mapping[str, DriverType]
+    rules: Mapping[str, RuleType]
+    folder: Path
+    stock: Path
+    connections: dict[str, Connection] = field(default_factory=dict)
+    connection_drivers: dict[str, str] = field(default_factory=dict)
+    """Every connection named, with its driver, or an empty text where that is wrong."""
+    candidates: dict[str, Candidate] = field(default_factory=dict)
+
+    def check(self, model: type[M], node: Node, path: str, *, also: frozenset[str] = frozenset()) -> M | None:
+        """Make a model of a node; None after telling what is wrong. Absent files are warned of."""
+        made = validate(model, node, path, self.findings, also=also, folder=self.folder)
+        if made is not None:
+            self._files_of(made, node, path)
+        return made
+
+    def _files_of(self, model: BaseModel, node: Node, path: str) -> None:
+        for name, info in type(model).model_fields.items():
+            value, key = getattr(model, name), info.alias or name
+            place = node.get(key)
+            if isinstance(value, BaseModel) and place is not None:
+                self._files_of(value, place, join(path, key))
+            elif isinstance(value, Path) and place is not None and not place.absent and not value.is_file():
+                self.findings.absent(place, join(path, key), f"there is no file {value}; `run` will refuse")
+
+    def section(self, root: Node, name: str) -> Iterator[tuple[Node, str]]:
+        """The entries of a list of mappings, each with its key path."""
+        node = root.get(name.rpartition(".")[2])
+        if node is None or (node.kind == "scalar" and node.scalar is None):
+            return
+        if node.kind != "list":
+            self.findings.error(node, name, "write a list: each entry begins with `- `")
+            return
+        for number, item in enumerate(node.items):
+            if item.kind == "mapping":
+                yield item, join(name, number)
+            else:
+                self.findings.error(item, join(name, number), "write keys with values, such as `{id: …}`")
+
+    def unknown(self, node: Node, path: str, word: str, known: Iterable[str], what: str) -> None:
+        """Tell of a reference to something that is not there."""
+        names = sorted(known)
+        allowed = ", ".join(names[:_MOST_NAMES]) + (" …" if len(names) > _MOST_NAMES else "")
+        message = f"there is no {what} `{word[:_SHOWN]}`"
+        self.findings.error(node, path, message, allowed=allowed, hint=nearest(word, names))
+
+    def twice(self, node: Node, path: str, ident: str, first: Node) -> None:
+        """Tell of an id that is taken."""
+        place = f"line {first.line}" if first.file == node.file else f"{first.file}, line {first.line}"
+        self.findings.error(
+            node.get("id") or node, join(path, "id"), f"the id `{ident}` is taken already in {place}"
+        )
+
+    def literals(self, node: Node | None, path: str, known: Iterable[str], what: str) -> None:
+        """Check the words of a matcher that have no `*`: each has to be known."""
+        names = set(known)
+        if node is None:
+            return
+        for number, item in enumerate(node.items if node.kind == "list" else [node]):
+            where = join(path, number) if node.kind == "list" else path
+            text = "" if item.scalar is None or item.kind != "scalar" else str(item.scalar)
+            if text and "*" not in text and text not in names:
+                self.unknown(item, where, text, names, what)

@@ -1,0 +1,258 @@
+"""Binds connections and devices: references, profiles, points, and how often each is read."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from monitor.documents.explain import keys_of, unknown_key
+from monitor.documents.node import Node, join
+from monitor.ports import DriverType
+from monitor.profiles import Bound
+from monitor.profiles.points import bind_points
+from monitor.schema import CLASSES, MONITOR_DEVICE, is_point_name, point_unit
+from monitor.settings.binding import Binding, Candidate
+from monitor.settings.shape import ConnectionKeys, DeviceKeys, EveryEach, EveryOne
+from monitor.site import Connection, Device, Point
+
+__all__ = ["bind_connections", "bind_devices"]
+
+DEFAULT_FAST: Final = 10.0
+DEFAULT_SLOW: Final = 300.0
+_COMMON: Final = frozenset(keys_of(DeviceKeys))
+_OWN: Final = frozenset({"every", "points"})
+_SELECTED: Final = ("id", "class", "profile", "connection", "building", "zone", "role", "tenant")
+
+
+def bind_connections(binding: Binding, root: Node) -> None:
+    """Bind the section `connections`."""
+    seen: dict[str, Node] = {}
+    for node, path in binding.section(root, "connections"):
+        ident = node.text("id")
+        if ident and ident in seen:
+            binding.twice(node, path, ident, seen[ident])
+            continue
+        seen[ident] = node
+        named = [key for key in node.entries if isinstance(key, str) and key in binding.drivers]
+        binding.connection_drivers[ident] = named[0] if len(named) == 1 else ""
+        _connection(binding, node, path, named)
+
+
+def _connection(binding: Binding, node: Node, path: str, named: list[str]) -> None:
+    names = sorted(binding.drivers)
+    keys = binding.check(ConnectionKeys, node.only({"id"}), path)
+    allowed = ["id", *names]
+    strange = [key for key in node.entries if key not in allowed]
+    for key in strange:
+        unknown_key(node, key, path, binding.findings, allowed=allowed)
+    if len(named) > 1:
+        both = node.entries[named[1]].key
+        binding.findings.error(both, join(path, named[1]), f"a connection speaks one protocol: {named[0]} or this")
+        return
+    if not named:
+        if not strange:
+            binding.findings.error(node, path, "say which protocol it speaks", allowed=", ".join(names))
+        return
+    block = node.entries[named[0]].value
+    options = binding.check(binding.drivers[named[0]].connection_model, block, join(path, named[0]))
+    if keys is not None and options is not None:
+        binding.connections[keys.id] = Connection(id=keys.id, driver=named[0], options=options)
+
+
+def bind_devices(binding: Binding, root: Node) -> dict[str, Device]:
+    """Bind the section `devices`; candidates are left in the binding, also of devices with mistakes."""
+    seen: dict[str, Node] = {}
+    devices: dict[str, Device] = {}
+    doors: list[tuple[Node, str, str]] = []
+    for node, path in binding.section(root, "devices"):
+        ident = node.text("id")
+        if ident and ident in seen:
+            binding.twice(node, path, ident, seen[ident])
+            continue
+        seen[ident] = node
+        if ident == MONITOR_DEVICE:
+            binding.findings.error(node.get("id") or node, join(path, "id"), f"`{ident}` is the monitor itself")
+        device = _Bind(binding, node, path).device()
+        if device is not None:
+            devices[device.id] = device
+        if node.text("door"):
+            doors.append((node, path, node.text("door")))
+    known = [ident for ident, one in binding.candidates.items() if one.attributes["class"] == "door"]
+    for node, path, door in doors:
+        if door not in known:
+            binding.unknown(node.get("door") or node, join(path, "door"), door, known, "device of class door")
+    return devices
+
+
+class _Bind:
+    """Binds one device."""
+
+    def __init__(self, binding: Binding, node: Node, path: str) -> None:
+        self.binding = binding
+        self.findings = binding.findings
+        self.node = node
+        self.path = path
+        self._errors = len(self.findings.errors)
+
+    def device(self) -> Device | None:
+        """The device, or None after telling what is wrong; its candidate is kept in any case."""
+        keys = self.binding.check(DeviceKeys, self.node.only(_COMMON), self.path)
+        driver = self._driver()
+        bound, profile_class = self._profile(driver)
+        device_class = self._class(profile_class)
+        address = self._address(driver)
+        points = self._points(driver, bound)
+        scan = {} if driver is None else self._scan(driver, bound, points)
+        expected = None if driver is None else self._expected(driver)
+        device = None
+        if keys is not None and len(self.findings.errors) == self._errors and driver is not None:
+            device = Device(
+                id=keys.id,
+                name=keys.name or keys.id,
+                profile=keys.profile,
+                connection=keys.connection,
+                device_class=device_class,
+                building=keys.building,
+                zone=keys.zone,
+                role=keys.role,
+                medium=keys.medium,
+                tenant=keys.tenant,
+                direction=keys.direction or "",
+                door=keys.door,
+                scan=scan,
+                expected_every=expected,
+                address=address,
+                protocol=None if bound is None else bound.protocol,
+                points=points,
+                events=() if bound is None else bound.events,
+            )
+        self._candidate(device, device_class, points)
+        return device
+
+    def _candidate(self, device: Device | None, device_class: str, points: Mapping[str, Point]) -> None:
+        attributes = {name: self.node.text(name) for name in _SELECTED} | {"class": device_class}
+        units = {name: point.unit for name, point in points.items()}
+        inline = self.node.get("points")
+        for name in () if inline is None else inline.entries:
+            if isinstance(name, str) and is_point_name(name):
+                units.setdefault(name, point_unit(name))
+        self.binding.candidates[attributes["id"]] = Candidate(
+            attributes=attributes, points=units, complete=device is not None, device=device
+        )
+
+    def _driver(self) -> DriverType | None:
+        """The driver of the device's connection."""
+        name = self.node.text("connection")
+        if not name:
+            return None
+        known = self.binding.connection_drivers
+        if name not in known:
+            place = self.node.get("connection") or self.node
+            self.binding.unknown(place, join(self.path, "connection"), name, known, "connection")
+            return None
+        return self.binding.drivers[known[name]] if known[name] else None
+
+    def _profile(self, driver: DriverType | None) -> tuple[Bound | None, str]:
+        """The profile as the driver reads it, and its class."""
+        name = self.node.text("profile")
+        if not name:
+            return None, ""
+        place, where = self.node.get("profile") or self.node, join(self.path, "profile")
+        library = self.binding.library
+        if name not in library.ids:
+            self.binding.unknown(place, where, name, library.ids, "profile")
+            return None, ""
+        before = len(self.findings.errors)
+        profile = library.get(name)
+        if profile is None:
+            self._profile_wrong(before, place, where, name)
+            return None, ""
+        if driver is None:
+            return None, profile.device_class
+        if driver.name not in profile.drivers:
+            said = " and ".join(profile.drivers)
+            self.findings.error(
+                place, where, f"`{name}` is read over {said}, and the connection speaks {driver.name}"
+            )
+            return None, profile.device_class
+        bound = library.bind(profile, driver.name)
+        if bound is None:
+            self._profile_wrong(before, place, where, name)
+        return bound, profile.device_class
+
+    def _profile_wrong(self, before: int, place: Node, where: str, name: str) -> None:
+        """Say it once, where the profile's own mistakes were told for an earlier device."""
+        if len(self.findings.errors) == before:
+            self.findings.error(place, where, f"the profile `{name}` has mistakes")
+
+    def _class(self, profile_class: str) -> str:
+        given = self.node.text("class")
+        if not given:
+            if not profile_class and not self.node.text("profile") and "class" not in self.node.entries:
+                self.findings.error(
+                    self.node,
+                    join(self.path, "class"),
+                    "`class` is missing: a device without a profile needs it",
+                    allowed=", ".join(CLASSES),
+                )
+            return profile_class
+        if given not in CLASSES:
+            place = self.node.get("class") or self.node
+            self.binding.unknown(place, join(self.path, "class"), given, CLASSES, "class")
+            return profile_class
+        return given
+
+    def _address(self, driver: DriverType | None) -> Any:
+        """The keys that the driver adds, checked by its model."""
+        rest = self.node.only(_COMMON | _OWN, but=True)
+        if driver is not None:
+            return self.binding.check(driver.device_model, rest, self.path, also=_COMMON | _OWN)
+        allowed = set(_COMMON | _OWN)
+        for one in self.binding.drivers.values():
+            allowed.update(keys_of(one.device_model))
+        for key in rest.entries:
+            if key not in allowed:
+                unknown_key(self.node, key, self.path, self.findings, allowed=sorted(allowed))
+        return None
+
+    def _points(self, driver: DriverType | None, bound: Bound | None) -> dict[str, Point]:
+        points = {} if bound is None else dict(bound.points)
+        inline = self.node.get("points")
+        if inline is not None and driver is not None:
+            points |= bind_points(inline, join(self.path, "points"), driver, self.findings)
+        if not points and not self._may_be_empty(bound, inline, driver):
+            self.findings.error(self.node, self.path, "the device has no points: give it a `profile` or `points`")
+        return points
+
+    def _may_be_empty(self, bound: Bound | None, inline: Node | None, driver: DriverType | None) -> bool:
+        if driver is None or inline is not None or (bound is not None and bound.events):
+            return True
+        return bound is None and bool(self.node.text("profile"))
+
+    # How often -----------------------------------------------------------------------------------------
+
+    def _scan(
+        self, driver: DriverType, bound: Bound | None, points: Mapping[str, Point]
+    ) -> dict[str, float | None]:
+        """Seconds of each scan class that the points use; what `every` does not say, the profile does."""
+        if not driver.polled:
+            return {}
+        given = self._every(driver)
+        usual = getattr(None if bound is None else bound.protocol, "scan", None)
+        fast = given.get("fast") or getattr(usual, "fast", None) or DEFAULT_FAST
+        slow = given.get("slow") or max(getattr(usual, "slow", None) or DEFAULT_SLOW, fast)
+        used = {point.scan for point in points.values()}
+        wanted: dict[str, float | None] = {"fast": fast, "slow": slow, "once": None}
+        return {name: seconds for name, seconds in wanted.items() if name in used}
+
+    def _every(self, driver: DriverType) -> dict[str, float]:
+        node = self.node.get("every")
+        if node is None:
+            return {}
+        if node.kind == "mapping" and driver.polled:
+            each = self.binding.check(EveryEach, node, join(self.path, "every"))
+            found = {} if each is None else {"fast": each.fast, "slow": each.slow}
+            return {name: seconds for name, seconds in found.items() if seconds is not None}
+        one = self.binding.check(EveryOne, self.node.only({"every"}), self.path)
+        return {} if one is None else {"fast": one.every}
+
+    def _expected(self, driver: DriverType) -> float | None:
+        return None if driver.polled else self._every(driver).get("fast")

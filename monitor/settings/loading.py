@@ -1,0 +1,185 @@
+"""Reads a site file, checks everything in it, and freezes it into a `monitor.site.Site`."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfo, available_timezones
+
+import config
+from monitor.documents.explain import unknown_key
+from monitor.documents.files import Files, default_credentials, folder_of
+from monitor.documents.finding import Finding, Findings, nearest
+from monitor.documents.node import Node
+from monitor.errors import SettingsError
+from monitor.ports import DriverType, RuleType
+from monitor.profiles import Library
+from monitor.settings.binding import Binding
+from monitor.settings.devices import bind_connections, bind_devices
+from monitor.settings.people import bind_notify, warn_of_silence
+from monitor.settings.rules import bind_rules
+from monitor.settings.shape import AccessKeys, InfluxKeys, JournalKeys, SiteKeys
+from monitor.site import InfluxSettings, JournalSettings, Site
+
+__all__ = ["Loaded", "SettingsInvalid", "load"]
+
+_SECTIONS: Final = ("access", "connections", "devices", "journal", "notify", "rules", "sinks", "site")
+SHIPPED: Final = Path(config.__path__[0])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """A site, and what deserves a look. `refusals` are those warnings that keep `run` from starting."""
+
+    site: Site
+    warnings: tuple[Finding, ...] = ()
+
+    @property
+    def refusals(self) -> tuple[Finding, ...]:
+        """Absent secrets and files: `check` warns of them, `run` refuses with status 78."""
+        return tuple(finding for finding in self.warnings if finding.refuses)
+
+    @property
+    def must_refuse(self) -> bool:
+        """Whether `run` must not start."""
+        return bool(self.refusals)
+
+
+class SettingsInvalid(SettingsError):
+    """The site file has mistakes: all of them are in `findings`; `warnings` are beside them."""
+
+    def __init__(self, findings: tuple[Finding, ...], warnings: tuple[Finding, ...] = ()) -> None:
+        super().__init__("\n".join(str(finding) for finding in findings))
+        self.findings = findings
+        self.warnings = warnings
+
+
+def load(
+    path: Path,
+    *,
+    drivers: Mapping[str, DriverType],
+    rules: Mapping[str, RuleType],
+    environ: Mapping[str, str] = os.environ,
+    credentials: Path | None = None,
+) -> Loaded:
+    """Read and check a site file, or a folder of them; raises SettingsInvalid with every mistake there is.
+
+    `drivers` and `rules` are the tables of what a site can use. `credentials` is systemd's folder of
+    credentials (default: `$CREDENTIALS_DIRECTORY`): secrets are looked for there, then in `secrets/` beside
+    the file.
+    """
+    findings = Findings()
+    folder = folder_of(path)
+    given = credentials if credentials is not None else default_credentials(environ)
+    files = Files(findings, folder=folder, environ=environ, credentials=given)
+    library = Library([folder / "profiles", SHIPPED / "profiles"], drivers=drivers, files=files, findings=findings)
+    binding = Binding(
+        findings=findings,
+        files=files,
+        library=library,
+        drivers=drivers,
+        rules=rules,
+        folder=folder,
+        stock=SHIPPED / "rules",
+    )
+    root = files.read(path)
+    site = None if root is None else _site(binding, root, path)
+    if findings.errors or site is None:
+        raise SettingsInvalid(findings.errors, findings.warnings)
+    return Loaded(site=site, warnings=findings.warnings)
+
+
+def _site(binding: Binding, root: Node, path: Path) -> Site | None:
+    findings = binding.findings
+    if root.kind != "mapping":
+        findings.error(root, "", "a site file has sections", allowed=", ".join(_SECTIONS))
+        return None
+    for key in root.entries:
+        if key not in _SECTIONS:
+            unknown_key(root, key, "", findings, allowed=list(_SECTIONS))
+    keys, zone = _head(binding, root, path)
+    bind_connections(binding, root)
+    devices = bind_devices(binding, root)
+    rules = bind_rules(binding, root)
+    written = _rule_ids(root) | set(rules)
+    notify = bind_notify(binding, root, sorted(written), "en" if keys is None else keys.language)
+    journal = binding.check(JournalKeys, _section(root, "journal"), "journal")
+    access = binding.check(AccessKeys, _section(root, "access"), "access")
+    influxdb = _influxdb(binding, root)
+    if findings.errors or keys is None or zone is None or journal is None or access is None:
+        return None
+    warn_of_silence(binding, root, notify, rules, devices)
+    return Site(
+        id=keys.id,
+        name=keys.name or keys.id,
+        timezone=zone,
+        language=keys.language,
+        connections=binding.connections,
+        devices=devices,
+        rules=rules,
+        notify=notify,
+        influxdb=influxdb,
+        journal=JournalSettings(**journal.model_dump()),
+        unlock_pulse=access.unlock_pulse,
+        pseudonyms=access.pseudonyms,
+        files=tuple(binding.files.read_files),
+    )
+
+
+def _rule_ids(root: Node) -> set[str]:
+    """Ids of rules as written, whether right or not: a route to a rule with a mistake is no second mistake."""
+    node = root.get("rules")
+    return set() if node is None else {item.text("id") for item in node.items} - {""}
+
+
+def _head(binding: Binding, root: Node, path: Path) -> tuple[SiteKeys | None, ZoneInfo | None]:
+    node = root.get("site")
+    if node is None:
+        place = Node("mapping", root.file or str(path), 1, 1)
+        binding.findings.error(place, "site", "`site` is missing: write `site: {id: …, timezone: …}`")
+        return None, None
+    keys = binding.check(SiteKeys, node, "site")
+    name = node.text("timezone")
+    if not name:
+        return keys, None
+    known = available_timezones()
+    if name not in known:
+        place = node.get("timezone") or node
+        near = nearest(name, known)
+        message = f"there is no time zone `{name[:60]}`"
+        binding.findings.error(place, "site.timezone", message, allowed="names such as Europe/Berlin", hint=near)
+        return keys, None
+    return keys, ZoneInfo(name)
+
+
+def _section(root: Node, name: str) -> Node:
+    """A section that may be left out."""
+    node = root.get(name)
+    if node is None or (node.kind == "scalar" and node.scalar is None):
+        return Node("mapping", root.file, root.line, root.column)
+    return node
+
+
+def _influxdb(binding: Binding, root: Node) -> InfluxSettings | None:
+    sinks = root.get("sinks")
+    if sinks is None or (sinks.kind == "scalar" and sinks.scalar is None):
+        return None
+    if sinks.kind != "mapping":
+        binding.findings.error(sinks, "sinks", "write `influxdb: {url: …}`")
+        return None
+    for key in sinks.entries:
+        if key != "influxdb":
+            unknown_key(sinks, key, "sinks", binding.findings, allowed=["influxdb"])
+    node = sinks.get("influxdb")
+    keys = None if node is None else binding.check(InfluxKeys, node, "sinks.influxdb")
+    if keys is None:
+        return None
+    return InfluxSettings(
+        url=keys.url,
+        org=keys.org,
+        bucket=keys.bucket,
+        access_bucket=keys.access_bucket or f"{keys.bucket}-access",
+        token=keys.token,
+        api=keys.api,
+    )

@@ -1,0 +1,229 @@
+"""Binds rules: kinds and their models, stock rules, the sources each rule watches, quantities in their unit."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from monitor.documents.node import Node, join
+from monitor.schema import CLASSES
+from monitor.settings.binding import Binding, Candidate
+from monitor.settings.model import RuleModel, Selector
+from monitor.settings.patterns import fits
+from monitor.settings.quantities import converted, quantities
+from monitor.settings.shape import StockKeys
+from monitor.site import Rule, Source
+
+__all__ = ["bind_rules"]
+
+_SELECTED = {
+    "id": "id",
+    "device_class": "class",
+    "profile": "profile",
+    "connection": "connection",
+    "building": "building",
+    "zone": "zone",
+    "role": "role",
+    "tenant": "tenant",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Written:
+    """A rule as written: where, and for a stock rule by which further selector it is narrowed."""
+
+    node: Node
+    path: str
+    stock: bool = False
+    narrowed: Selector | None = None
+
+
+def bind_rules(binding: Binding, root: Node) -> dict[str, Rule]:
+    """Bind the section `rules`; disabled rules are checked and left out."""
+    own: dict[str, Node] = {}
+    written: list[_Written] = []
+    stock: list[_Written] = []
+    for node, path in binding.section(root, "rules"):
+        if "stock" in node.entries:
+            stock.extend(_stock(binding, node, path))
+            continue
+        ident = node.text("id")
+        if ident and ident in own:
+            binding.twice(node, path, ident, own[ident])
+            continue
+        own[ident] = node
+        written.append(_Written(node=node, path=path))
+    stocked: dict[str, _Written] = {}
+    for one in stock:
+        ident = one.node.text("id")
+        if ident not in own:
+            stocked.setdefault(ident, one)
+    found = [_rule(binding, one) for one in [*stocked.values(), *written]]
+    return {rule.id: rule for rule in found if rule is not None}
+
+
+def _stock(binding: Binding, node: Node, path: str) -> list[_Written]:
+    keys = binding.check(StockKeys, node.only({"devices"}, but=True), path, also=frozenset({"devices"}))
+    narrowed = None
+    place = node.get("devices")
+    if place is not None:
+        narrowed = binding.check(Selector, place, join(path, "devices"))
+        _check_selector(binding, place, join(path, "devices"))
+    if keys is None:
+        return []
+    known = sorted(file.stem for file in binding.stock.glob("*.yaml"))
+    if keys.stock not in known:
+        binding.unknown(node.get("stock") or node, join(path, "stock"), keys.stock, known, "file of stock rules")
+        return []
+    read = binding.files.read(binding.stock / f"{keys.stock}.yaml")
+    if read is None:
+        return []
+    root = Node("mapping", read.file, 1, 1)
+    if read.kind == "mapping" and read.get("rules") is not None:
+        root = read
+    items = read.items if read.kind == "list" else [node for node, _ in binding.section(root, "rules")]
+    return [
+        _Written(node=item, path=join("", number), stock=True, narrowed=narrowed)
+        for number, item in enumerate(items)
+        if item.kind == "mapping"
+    ]
+
+
+def _check_selector(binding: Binding, node: Node, path: str) -> None:
+    """Words without `*` in a selector have to exist: a rule for `electricty` would watch nothing for ever."""
+    if node.kind != "mapping":
+        return
+    for key, entry in node.entries.items():
+        known: set[str] = set()
+        if key == "class":
+            known = set(CLASSES)
+        elif key == "profile":
+            known = set(binding.library.ids)
+        elif key == "connection":
+            known = set(binding.connection_drivers)
+        elif key in _SELECTED:
+            known = {one.attributes[str(key)] for one in binding.candidates.values()} - {""}
+        else:
+            continue
+        what = "device" if key == "id" else str(key) if key == "class" else f"device whose {key} is"
+        binding.literals(entry.value, join(path, key), known, what)
+
+
+def _rule(binding: Binding, written: _Written) -> Rule | None:
+    node, path = written.node, written.path
+    kind = node.text("kind")
+    if not kind:
+        allowed = ", ".join(binding.rules)
+        binding.findings.error(node, join(path, "kind"), "`kind` is missing", allowed=allowed)
+        return None
+    if kind not in binding.rules:
+        binding.unknown(node.get("kind") or node, join(path, "kind"), kind, binding.rules, "kind of rule")
+        return None
+    rule_type = binding.rules[kind]
+    before = len(binding.findings.errors)
+    params: Any = binding.check(rule_type.model, node, path)
+    place = node.get("devices")
+    if place is not None and not written.stock:
+        _check_selector(binding, place, join(path, "devices"))
+    if params is None or not params.enabled:
+        return None
+    selectors = [one for one in (params.devices, written.narrowed) if one is not None]
+    chosen = [one for one in binding.candidates.values() if all(_selects(each, one) for each in selectors)]
+    patterns = rule_type.point_patterns(params)
+    found = _sources(binding, written, chosen, patterns, quiet=len(binding.findings.errors) > before)
+    params = _in_units(binding, written, params, found)
+    sources = tuple(sorted((source for source, _, known in found if known), key=lambda source: source.key))
+    if not sources:
+        return None
+    return Rule(
+        id=params.id,
+        name=params.name or params.id,
+        kind=kind,
+        params=params,
+        sources=sources,
+        version=_version(params),
+    )
+
+
+def _selects(selector: Selector, candidate: Candidate) -> bool:
+    for name, attribute in _SELECTED.items():
+        patterns = getattr(selector, name)
+        if patterns is not None and not fits(candidate.attributes[attribute], patterns):
+            return False
+    return True
+
+
+_Found = list[tuple[Source, str | None, bool]]
+"""Sources with the unit of their point, and whether the device itself is in order."""
+
+
+def _sources(
+    binding: Binding,
+    written: _Written,
+    chosen: Sequence[Candidate],
+    patterns: Sequence[str] | None,
+    *,
+    quiet: bool,
+) -> _Found:
+    """What a rule watches. Matching nothing is a mistake, for a stock rule a warning."""
+    if not chosen:
+        if not quiet:
+            _nothing(binding, written, "devices", "no device matches", {})
+        return []
+    if patterns is None:
+        return [(Source(device=one.attributes["id"]), None, one.device is not None) for one in chosen]
+    found: _Found = []
+    names: dict[str, str | None] = {}
+    for one in chosen:
+        names |= one.points
+        for name, unit in one.points.items():
+            if fits(name, patterns):
+                source = Source(device=one.attributes["id"], point=name)
+                found.append((source, unit, one.device is not None))
+    missing = [each for each in patterns if not any(fits(name, (each,)) for name in names)]
+    told = quiet or not all(one.complete for one in chosen)
+    if missing and not told and (not written.stock or not found):
+        _nothing(binding, written, "points", f"none of these devices has a point `{missing[0][:60]}`", names)
+    return found
+
+
+def _nothing(binding: Binding, written: _Written, key: str, message: str, names: Mapping[str, str | None]) -> None:
+    key = "point" if key == "points" and "point" in written.node.entries else key
+    place, path = written.node.get(key) or written.node, join(written.path, key)
+    if written.stock:
+        ident = written.node.text("id")
+        binding.findings.warning(place, path, f"{message}: the stock rule `{ident}` watches nothing")
+    elif names:
+        missing = message.split("`")[1]
+        binding.unknown(place, path, missing, names, "point of these devices that matches")
+    else:
+        binding.findings.error(place, path, f"{message}: the rule would watch nothing")
+
+
+def _in_units(binding: Binding, written: _Written, params: RuleModel, found: _Found) -> RuleModel:
+    """The rule with its quantities in the unit of its points, which have to share one."""
+    if not found or next(quantities(params), None) is None:
+        return params
+    points = {source.point or "": unit for source, unit, _ in found}
+    if not any(points):
+        return params
+    units = sorted({unit or "no unit" for unit in points.values()})
+    node, path = written.node, written.path
+    if len(units) > 1:
+        key = "point" if "point" in node.entries else "points"
+        binding.findings.error(
+            node.get(key) or node,
+            join(path, key),
+            f"the points of one rule share a unit; these have {', '.join(units)}",
+        )
+        return params
+    name, unit = next(iter(points.items()))
+    changed: RuleModel = converted(params, unit, name, node, path, binding.findings)
+    return changed
+
+
+def _version(params: RuleModel) -> str:
+    """A short hash that changes when the rule is edited."""
+    content = json.dumps(params.model_dump(mode="json", by_alias=True), sort_keys=True, default=str)
+    return hashlib.sha256(content.encode()).hexdigest()[:8]

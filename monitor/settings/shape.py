@@ -1,0 +1,166 @@
+"""What the sections of a site file take: keys, forms and limits. References are checked where they are bound."""
+
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, model_validator
+
+from monitor.fields import Duration, Frozen, Id, Label, Size, Texts
+
+__all__ = [
+    "AccessKeys",
+    "ConnectionKeys",
+    "DeviceKeys",
+    "EveryEach",
+    "EveryOne",
+    "InfluxKeys",
+    "JournalKeys",
+    "PersonKeys",
+    "RouteKeys",
+    "SiteKeys",
+    "StockKeys",
+    "TeamKeys",
+]
+
+Interval = Annotated[Duration, Field(ge=0.1, le=7 * 86400)]
+Language = Literal["en", "zh"]
+
+
+class SiteKeys(Frozen):
+    """The section `site`."""
+
+    id: Id
+    name: Label = ""
+    timezone: str
+    language: Language = "en"
+
+
+class ConnectionKeys(Frozen):
+    """What every connection has beside the block of its driver."""
+
+    id: Id
+
+
+class DeviceKeys(Frozen):
+    """What every device has, whatever it speaks."""
+
+    id: Id
+    name: Label = ""
+    profile: str | None = None
+    connection: str
+    device_class: str | None = Field(None, alias="class")
+    building: Label = ""
+    zone: Label = ""
+    role: Label = ""
+    medium: Label = ""
+    tenant: Label = ""
+    direction: Literal["in", "out"] | None = None
+    door: str = ""
+
+
+class EveryOne(Frozen):
+    """`every: 10 s`."""
+
+    every: Interval
+
+
+class EveryEach(Frozen):
+    """`every: {fast: 1 s, slow: 5 min}`."""
+
+    fast: Interval | None = None
+    slow: Interval | None = None
+
+
+class PersonKeys(Frozen):
+    """One entry of `notify.people`."""
+
+    id: Id
+    name: Label = ""
+    language: Language | None = None
+    channels: dict[str, str] = Field(default_factory=dict, repr=False)
+
+
+class StepKeys(Frozen):
+    """One step of an escalation."""
+
+    after: Duration
+    notify: Annotated[Texts, Field(min_length=1)]
+
+
+class TeamKeys(Frozen):
+    """One entry of `notify.teams`."""
+
+    id: Id
+    members: Annotated[Texts, Field(min_length=1)]
+    escalation: tuple[StepKeys, ...] = ()
+
+
+class MatchKeys(Frozen):
+    """What a route can ask of an alarm: all that is given must match."""
+
+    building: Texts | None = None
+    zone: Texts | None = None
+    device_class: Texts | None = Field(None, alias="class")
+    device: Texts | None = None
+    rule: Texts | None = None
+    kind: Texts | None = None
+    severity: Texts | None = None
+
+
+class RouteKeys(Frozen):
+    """One entry of `notify.routes`."""
+
+    match: MatchKeys = MatchKeys()
+    team: str
+    go_on: bool = Field(default=False, alias="continue")
+
+
+class StockKeys(Frozen):
+    """An entry of `rules` that takes in a file of stock rules."""
+
+    stock: str
+
+
+def _http(text: str) -> str:
+    parts = urlsplit(text)
+    try:
+        fine = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        fine = False
+    if not fine:
+        raise ValueError("write an address such as `http://127.0.0.1:8086`")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("write the password as `token: !secret NAME`, not in the address")
+    return text
+
+
+class InfluxKeys(Frozen):
+    """The section `sinks.influxdb`."""
+
+    url: Annotated[str, AfterValidator(_http)]
+    org: Label = ""
+    bucket: Annotated[Label, Field(min_length=1)] = "facility"
+    access_bucket: Label = ""
+    token: str = Field(default="", repr=False)
+    api: Literal["auto", "v2", "v1"] = "auto"
+
+    @model_validator(mode="after")
+    def _token_fits(self) -> Self:
+        if self.api == "v1" and self.token and ":" not in self.token:
+            raise ValueError("with `api: v1` the token is `user:password`")
+        return self
+
+
+class JournalKeys(Frozen):
+    """The section `journal`."""
+
+    keep: Annotated[Duration, Field(ge=3600)] = 30 * 86400.0
+    max_size: Annotated[Size, Field(ge=10 * 1000**2)] = 4 * 1000**3
+    commit_every: Annotated[Duration, Field(le=60)] = 0.0
+
+
+class AccessKeys(Frozen):
+    """The section `access`."""
+
+    unlock_pulse: Annotated[Duration, Field(le=600)] = 5.0
+    pseudonyms: bool = False
