@@ -1,0 +1,87 @@
+"""The API: `/api/v1` of the daemon, made from its parts."""
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from monitor.errors import JournalError, RequestRefused
+from monitor.web.live import LiveState
+from monitor.web.parts import Parts
+from monitor.web.routes import NotKnown, make_router
+
+__all__ = ["make_api"]
+
+_LARGEST = 64 * 1024
+_WAY_OUT = "see /api/v1/openapi.json for what can be asked"
+
+
+def make_api(parts: Parts, live: LiveState) -> FastAPI:
+    """Make the app. `live` is run by the caller beside it."""
+    app = FastAPI(
+        title="facility-monitor",
+        version=parts.version,
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.include_router(make_router(parts, live), prefix="/api/v1")
+    app.add_middleware(_Bounded)
+    app.add_exception_handler(HTTPException, _of_http)
+    app.add_exception_handler(RequestValidationError, _of_validation)
+    app.add_exception_handler(RequestRefused, _of_refusal)
+    app.add_exception_handler(JournalError, _of_journal)
+    app.add_exception_handler(Exception, _of_mistake)
+    return app
+
+
+class _Bounded:
+    """Refuses bodies above 64 KiB, whatever their headers claim."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Count what is received."""
+        taken = 0
+
+        async def counted() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > _LARGEST:
+                raise HTTPException(413, "the body is larger than 64 KiB")
+            return message
+
+        await self._app(scope, counted, send)
+
+
+def _refuse(status: int, error: str, what_to_do: str) -> JSONResponse:
+    return JSONResponse({"error": error, "what_to_do": what_to_do}, status)
+
+
+async def _of_http(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    return _refuse(error.status_code, str(error.detail), _WAY_OUT)
+
+
+async def _of_validation(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return _refuse(422, f"{where}: {first['msg']}", _WAY_OUT)
+
+
+async def _of_refusal(_: Request, error: Exception) -> JSONResponse:
+    if isinstance(error, NotKnown):
+        return _refuse(404, str(error), error.what_to_do)
+    return _refuse(409, str(error), "look at it with `facility-monitor alarms` and try again if it still holds")
+
+
+async def _of_journal(_: Request, error: Exception) -> JSONResponse:
+    return _refuse(503, str(error), "look at the disk: free space, permissions, read-only; then try again")
+
+
+async def _of_mistake(_: Request, error: Exception) -> JSONResponse:
+    return _refuse(500, f"a mistake in the program: {type(error).__name__}", "look at the daemon's log")

@@ -1,0 +1,64 @@
+"""The live state behind the API: each device's newest reading and the newest events, followed in the journal."""
+
+from collections import deque
+from collections.abc import Sequence
+
+import structlog
+
+from monitor.model import Event, Reading
+from monitor.ports import Gap
+from monitor.schema import MONITOR_DEVICE
+from monitor.site import Site
+from monitor.web.parts import ReadableJournal
+
+__all__ = ["LiveState"]
+
+_LOG = structlog.get_logger()
+_EVENTS = 1000
+_LOOK_BACK = 6 * 3600 * 1000
+
+
+class LiveState:
+    """Follows the journal in memory; at the start it looks back six hours for events."""
+
+    def __init__(self, site: Site, journal: ReadableJournal) -> None:
+        self.newest: dict[str, Reading] = {}
+        self._site = site
+        self._journal = journal
+        self._events: deque[Event] = deque(maxlen=_EVENTS)
+
+    def events(self, last: int) -> Sequence[Event]:
+        """The newest events, newest last."""
+        return list(self._events)[-last:]
+
+    async def run(self) -> None:
+        """Keep up with the journal until cancelled."""
+        position = self._journal.last
+        await self._look_back()
+        async for batch in self._journal.follow(position):
+            if isinstance(batch, Gap):
+                _LOG.warning("live state missed entries", reason=batch.reason)
+                continue
+            for recorded in batch:
+                entry = recorded.entry
+                if isinstance(entry, Reading):
+                    self.newest[entry.device] = entry
+                elif isinstance(entry, Event):
+                    self._events.append(entry)
+
+    async def _look_back(self) -> None:
+        found: list[Event] = []
+        for device in (*self._site.devices, MONITOR_DEVICE):
+            for recorded in await self._journal.readings(device, 1):
+                if isinstance(recorded.entry, Reading):
+                    self.newest[device] = recorded.entry
+                    newest = recorded.entry.arrived
+                    found += await self._events_of(device, newest - _LOOK_BACK, newest + _LOOK_BACK)
+                    break
+            else:
+                found += await self._events_of(device, 0, 2**62)
+        self._events.extend(sorted(found, key=lambda event: event.arrived)[-_EVENTS:])
+
+    async def _events_of(self, device: str, start: int, end: int) -> list[Event]:
+        kept = await self._journal.between(device, start, end, ("event",))
+        return [recorded.entry for recorded in kept if isinstance(recorded.entry, Event)]

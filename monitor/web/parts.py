@@ -1,0 +1,73 @@
+"""What the API needs of the rest of the daemon, handed over by the composition root."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from monitor.model import Command, Position, Recorded, Value
+from monitor.ports import Batch, Gap
+from monitor.site import Site
+
+__all__ = ["AlarmBook", "Facts", "Parts", "ReadableJournal"]
+
+Facts = Mapping[str, Value | None]
+"""What a part of the daemon says of itself: names and scalars."""
+
+
+class ReadableJournal(Protocol):
+    """The journal as the API uses it."""
+
+    @property
+    def last(self) -> Position:
+        """The position of the newest committed entry."""
+
+    async def append(self, batches: Sequence[Batch]) -> Position:
+        """Keep what a person asked for."""
+
+    def follow(self, after: Position) -> AsyncIterator[Sequence[Recorded] | Gap]:
+        """Yield what is committed behind a position."""
+
+    async def readings(self, device: str, last: int) -> Sequence[Recorded]:
+        """The newest readings of a device, newest last."""
+
+    async def between(self, device: str, start: int, end: int, kinds: Sequence[str] = ()) -> Sequence[Recorded]:
+        """Entries of a device in a span of time, oldest first."""
+
+    def stats(self) -> Mapping[str, Value]:
+        """Facts for `status`."""
+
+
+class AlarmBook(Protocol):
+    """What can be asked about alarms; the answers are ready for JSON."""
+
+    async def list_alarms(self) -> Sequence[Mapping[str, Any]]:
+        """Every occurrence that is open, and the newest that are over; newest first."""
+
+    async def show(self, occurrence: str) -> Mapping[str, Any] | None:
+        """One occurrence with its steps and its notifications; None when nobody knows it."""
+
+    async def acknowledge(self, occurrence: str, *, by: str, reason: str) -> Command:
+        """The command that acknowledges an occurrence; RequestRefused says why it cannot be."""
+
+    async def notifications(self, last: int) -> Sequence[Mapping[str, Any]]:
+        """The newest messages to people, newest first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The parts behind the API. The callables answer facts of this moment and never wait.
+
+    `polls` answers `monitor.poller.Poller.status`, `connections` facts by connection, polled and pushed.
+    """
+
+    site: Site
+    version: str
+    started: int
+    now: Callable[[], int]
+    journal: ReadableJournal
+    alarms: AlarmBook
+    polls: Callable[[], Mapping[str, Any]]
+    connections: Callable[[], Mapping[str, Facts]]
+    poller: Callable[[], Facts]
+    sinks: Callable[[], Mapping[str, Facts]]
+    notify: Callable[[], Facts]

@@ -1,0 +1,220 @@
+"""The routes under `/api/v1`."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import StreamingResponse
+
+from monitor.errors import RequestRefused
+from monitor.model import Reading
+from monitor.ports import Batch, Gap
+from monitor.site import Device
+from monitor.web.live import LiveState
+from monitor.web.parts import Parts
+from monitor.web.shapes import (
+    AcknowledgeIn,
+    AcknowledgeOut,
+    DeviceDetailOut,
+    DeviceOut,
+    EventOut,
+    ReadingOut,
+    RefusalOut,
+    StatusOut,
+    ValueOut,
+)
+
+__all__ = ["NotKnown", "make_router"]
+
+_Last = Annotated[int, Query(ge=1, le=10_000, description="how many, the newest")]
+_PATIENCE = 3.0
+"""A device that sends by itself is silent after so many times the interval it is expected in."""
+_DETAIL = 400
+"""Readings that are looked through for the newest value of each point: slow points speak seldom."""
+
+
+class NotKnown(RequestRefused):
+    """There is no such thing; `what_to_do` says how to find those that are."""
+
+    def __init__(self, message: str, what_to_do: str) -> None:
+        super().__init__(message)
+        self.what_to_do = what_to_do
+
+
+def make_router(parts: Parts, live: LiveState) -> APIRouter:
+    """Make the routes."""
+    refusals: dict[int | str, dict[str, Any]] = {code: {"model": RefusalOut} for code in (404, 409, 422, 503)}
+    router = APIRouter(responses=refusals)
+    _add_status(router, parts, live)
+    _add_devices(router, parts, live)
+    _add_readings(router, parts)
+    _add_alarms(router, parts)
+
+    @router.get("/events")
+    async def events(last: _Last = 100) -> list[EventOut]:
+        """Answer the newest events, newest last."""
+        return [EventOut.of(event) for event in live.events(last)]
+
+    return router
+
+
+def _add_status(router: APIRouter, parts: Parts, live: LiveState) -> None:
+    @router.get("/status")
+    async def status() -> StatusOut:
+        """Answer how the daemon does."""
+        polls = parts.polls()
+        states = [_device(parts, live, device, polls).state for device in parts.site.devices.values()]
+        alarms = await parts.alarms.list_alarms()
+        active = [alarm for alarm in alarms if alarm.get("active")]
+        unacked = [alarm for alarm in alarms if alarm.get("response") == "unacked"]
+        return StatusOut(
+            site=parts.site.id,
+            name=parts.site.name,
+            timezone=parts.site.timezone.key,
+            version=parts.version,
+            started=parts.started,
+            now=parts.now(),
+            devices={"total": len(states)} | {state: states.count(state) for state in sorted(set(states))},
+            connections={name: dict(facts) for name, facts in parts.connections().items()},
+            poller=dict(parts.poller()),
+            journal=dict(parts.journal.stats()),
+            sinks={name: dict(facts) for name, facts in parts.sinks().items()},
+            notify=dict(parts.notify()),
+            alarms={"active": len(active), "unacknowledged": len(unacked)},
+        )
+
+
+def _add_devices(router: APIRouter, parts: Parts, live: LiveState) -> None:
+    @router.get("/devices")
+    async def devices() -> list[DeviceOut]:
+        """Answer every device and how it does."""
+        polls = parts.polls()
+        return [_device(parts, live, device, polls) for device in parts.site.devices.values()]
+
+    @router.get("/devices/{device}")
+    async def device(device: str) -> DeviceDetailOut:
+        """Answer one device with the newest value of each point."""
+        known = _known(parts, device)
+        recorded = await parts.journal.readings(device, _DETAIL)
+        readings = [each.entry for each in recorded if isinstance(each.entry, Reading)]
+        points = {
+            name: ValueOut(value=None, unit=point.unit, time=None, missing=None)
+            for name, point in known.points.items()
+        }
+        for reading in readings:
+            _overlay(points, reading)
+        facts = _device(parts, live, known, parts.polls())
+        return DeviceDetailOut(**facts.model_dump(), points=points)
+
+
+def _overlay(points: dict[str, ValueOut], reading: Reading) -> None:
+    for name, value in reading.values.items():
+        unit = points[name].unit if name in points else None
+        points[name] = ValueOut(value=value, unit=unit, time=reading.time, missing=None)
+    for name, why in reading.missing.items():
+        if name in points:
+            points[name] = points[name].model_copy(update={"missing": str(why)})
+
+
+def _add_readings(router: APIRouter, parts: Parts) -> None:
+    @router.get("/devices/{device}/readings")
+    async def readings(device: str, last: _Last = 10) -> list[ReadingOut]:
+        """Answer the newest readings of a device, newest last."""
+        _known(parts, device)
+        recorded = await parts.journal.readings(device, last)
+        return [ReadingOut.of(each.entry) for each in recorded if isinstance(each.entry, Reading)]
+
+    @router.get("/devices/{device}/readings/stream", response_class=StreamingResponse)
+    async def stream(device: str, last: Annotated[int, Query(ge=0, le=10_000)] = 0) -> StreamingResponse:
+        """Answer the newest readings, then each that comes: one JSON object a line, until the client goes."""
+        _known(parts, device)
+        return StreamingResponse(_follow(parts, device, last), media_type="application/x-ndjson")
+
+
+async def _follow(parts: Parts, device: str, last: int) -> AsyncIterator[bytes]:
+    position = parts.journal.last
+    told = set()
+    if last:
+        for recorded in await parts.journal.readings(device, last):
+            told.add(recorded.position)
+            if isinstance(recorded.entry, Reading):
+                yield _line(recorded.entry)
+    async with aclosing(parts.journal.follow(position)) as batches:  # type: ignore[type-var]
+        async for batch in batches:
+            if isinstance(batch, Gap):
+                continue
+            for recorded in batch:
+                entry = recorded.entry
+                if isinstance(entry, Reading) and entry.device == device and recorded.position not in told:
+                    yield _line(entry)
+            await asyncio.sleep(0)
+
+
+def _line(reading: Reading) -> bytes:
+    return ReadingOut.of(reading).model_dump_json().encode() + b"\n"
+
+
+def _add_alarms(router: APIRouter, parts: Parts) -> None:
+    @router.get("/alarms")
+    async def alarms() -> list[dict[str, Any]]:
+        """Answer the alarms: those that are open and the newest that are over."""
+        return [dict(alarm) for alarm in await parts.alarms.list_alarms()]
+
+    @router.get("/alarms/{occurrence}")
+    async def alarm(occurrence: str) -> dict[str, Any]:
+        """Answer one occurrence of an alarm: its steps and who was told."""
+        found = await parts.alarms.show(occurrence)
+        if found is None:
+            raise NotKnown(f"no alarm {occurrence}", "list them with `facility-monitor alarms`")
+        return dict(found)
+
+    @router.post("/alarms/{occurrence}/acknowledge", status_code=202)
+    async def acknowledge(occurrence: str, wish: AcknowledgeIn, request: Request) -> AcknowledgeOut:
+        """Acknowledge an occurrence in the name of who asks; kept before this answers."""
+        peer = getattr(request.state, "peer", None)
+        if peer is None:
+            raise RequestRefused("it is not known who asks; use the daemon's socket")
+        command = await parts.alarms.acknowledge(occurrence, by=peer.login, reason=wish.reason)
+        await parts.journal.append([Batch(entries=[command])])
+        return AcknowledgeOut(command=command.id, occurrence=occurrence, by=command.by)
+
+    @router.get("/notifications")
+    async def notifications(last: _Last = 100) -> list[dict[str, Any]]:
+        """Answer the newest messages to people, newest first."""
+        return [dict(row) for row in await parts.alarms.notifications(last)]
+
+
+def _known(parts: Parts, device: str) -> Device:
+    if device not in parts.site.devices:
+        raise NotKnown(f"no device {device}", "list them with `facility-monitor devices`")
+    return parts.site.devices[device]
+
+
+def _device(parts: Parts, live: LiveState, device: Device, polls: Any) -> DeviceOut:
+    facts = asdict(polls[device.id]) if device.id in polls else _pushed(parts, live, device)
+    facts.pop("connection", None)
+    return DeviceOut(
+        id=device.id,
+        name=device.name,
+        device_class=device.device_class,
+        profile=device.profile,
+        connection=device.connection,
+        building=device.building,
+        zone=device.zone,
+        **facts,
+    )
+
+
+def _pushed(parts: Parts, live: LiveState, device: Device) -> dict[str, Any]:
+    """How a device that sends by itself does, judged by when it last spoke."""
+    newest = live.newest.get(device.id)
+    arrived = None if newest is None else newest.arrived
+    state = "never_answered" if arrived is None else "answering"
+    every = device.expected_every
+    if arrived is not None and every and parts.now() - arrived > every * _PATIENCE * 1000:
+        state = "silent"
+    nothing = {"failures": 0, "polls": 0, "late": 0, "poll_ms": None}
+    return {"state": state, "last_answer": arrived, "last_error": "", **nothing}

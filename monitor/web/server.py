@@ -1,0 +1,142 @@
+"""Serving the API on a Unix socket that we bind ourselves: 0660, of the group, and without taking signals."""
+
+import asyncio
+import contextlib
+import grp
+import os
+import socket
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import structlog
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from monitor.errors import SettingsError
+from monitor.web.peer import peer_of
+
+__all__ = ["GROUP", "bind", "serve"]
+
+GROUP = "facility-monitor"
+
+_LOG = structlog.get_logger()
+_MODE = 0o660
+_LONGEST = 107
+_GRACE = 1
+_CLIENTS = 200
+
+
+def bind(path: Path) -> socket.socket:
+    """Bind the socket at `path`; a stale one is replaced, a live one is not. Raises SettingsError.
+
+    It is bound inside a private folder, given its mode and group there, and then moved to its place: at no
+    moment can others connect, whatever the umask.
+    """
+    if len(os.fsencode(path)) > _LONGEST:
+        raise SettingsError(f"the socket's path is longer than {_LONGEST} bytes: {path}; choose a shorter --state")
+    _refuse_live(path)
+    bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        with tempfile.TemporaryDirectory(prefix=".api-", dir=path.parent) as folder:
+            # Through the descriptor of the folder, since the longer path might not fit into an address.
+            descriptor = os.open(folder, os.O_PATH | os.O_DIRECTORY)
+            try:
+                bound.bind(f"/proc/self/fd/{descriptor}/s")
+            finally:
+                os.close(descriptor)
+            private = Path(folder, "s")
+            _give_to_group(private)
+            private.chmod(_MODE)
+            private.rename(path)
+        bound.setblocking(False)
+    except OSError as error:
+        bound.close()
+        raise SettingsError(f"the socket {path} cannot be made: {error.strerror}") from error
+    return bound
+
+
+def _refuse_live(path: Path) -> None:
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise SettingsError(f"{path} is in the way: it is not a socket; move it")
+    with contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as probe:
+        probe.settimeout(1.0)
+        try:
+            probe.connect(os.fspath(path))
+        except (ConnectionRefusedError, FileNotFoundError):
+            return
+        except OSError as error:
+            raise SettingsError(f"the socket {path} is in use or not ours: {error.strerror}") from error
+    raise SettingsError(f"another daemon answers at {path}; stop it first")
+
+
+def _give_to_group(path: Path) -> None:
+    with contextlib.suppress(KeyError, PermissionError):
+        os.chown(path, -1, grp.getgrnam(GROUP).gr_gid)
+
+
+def _inode(path: Path) -> int | None:
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return None
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink()
+
+
+class _Protocol(H11Protocol):
+    """HTTP on the socket; each request carries who sent it as `request.state.peer`."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Ask the kernel for the peer before the first request."""
+        super().connection_made(transport)  # type: ignore[arg-type]
+        with contextlib.suppress(OSError):  # gone already; a request without a peer is refused
+            peer = peer_of(transport.get_extra_info("socket").fileno())
+            self.app_state = {**self.app_state, "peer": peer}
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn that leaves the process's signals alone."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take none: the daemon ends its parts itself."""
+        yield
+
+
+async def serve(app: Any, path: Path) -> None:
+    """Serve an ASGI app on the Unix socket at `path` until cancelled; the socket goes with it."""
+    bound = bind(path)
+    inode = _inode(path)
+    config = uvicorn.Config(
+        app,
+        http=_Protocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        log_level="warning",
+        limit_concurrency=_CLIENTS,
+        timeout_graceful_shutdown=_GRACE,
+        server_header=False,
+    )
+    server = _Server(config)
+    task = asyncio.create_task(server.serve(sockets=[bound]), name="api server")
+    try:
+        await asyncio.shield(task)
+    finally:
+        server.should_exit = True
+        await asyncio.wait([task], timeout=_GRACE * 3)
+        task.cancel()
+        bound.close()
+        if _inode(path) == inode:
+            _remove(path)

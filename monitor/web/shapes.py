@@ -1,0 +1,140 @@
+"""The shapes of the API's answers; described for people in docs/api.md."""
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from monitor.model import Event, Reading
+
+__all__ = [
+    "AcknowledgeIn",
+    "AcknowledgeOut",
+    "DeviceDetailOut",
+    "DeviceOut",
+    "EventOut",
+    "ReadingOut",
+    "RefusalOut",
+    "StatusOut",
+    "ValueOut",
+]
+
+_Scalar = bool | int | float | str
+
+
+class RefusalOut(BaseModel):
+    """Why a request was not fulfilled, and what to do about it."""
+
+    error: str
+    what_to_do: str
+
+
+class ReadingOut(BaseModel):
+    """What one device said at one instant; times are UTC in milliseconds."""
+
+    device: str
+    time: int
+    arrived: int
+    values: dict[str, _Scalar]
+    missing: dict[str, str]
+    quality: str
+
+    @classmethod
+    def of(cls, reading: Reading) -> "ReadingOut":
+        """Make it from a reading of the journal."""
+        return cls(
+            device=reading.device,
+            time=reading.time,
+            arrived=reading.arrived,
+            values=dict(reading.values),
+            missing={name: str(why) for name, why in reading.missing.items()},
+            quality=reading.quality.name.lower(),
+        )
+
+
+class EventOut(BaseModel):
+    """Something that happened once; times are UTC in milliseconds."""
+
+    device: str
+    kind: str
+    time: int
+    arrived: int
+    id: str
+    attributes: dict[str, _Scalar]
+
+    @classmethod
+    def of(cls, event: Event) -> "EventOut":
+        """Make it from an event of the journal."""
+        return cls(
+            device=event.device,
+            kind=event.kind,
+            time=event.time,
+            arrived=event.arrived,
+            id=event.id,
+            attributes=dict(event.attributes),
+        )
+
+
+class DeviceOut(BaseModel):
+    """A device and how it does; `state` is never_answered, answering, suspended or silent."""
+
+    id: str
+    name: str
+    device_class: str = Field(serialization_alias="class")
+    profile: str | None
+    connection: str
+    building: str
+    zone: str
+    state: str
+    last_answer: int | None
+    last_error: str
+    failures: int
+    polls: int
+    late: int
+    poll_ms: float | None
+
+
+class ValueOut(BaseModel):
+    """The newest value of a point; `missing` says why there is none."""
+
+    value: _Scalar | None
+    unit: str | None
+    time: int | None
+    missing: str | None
+
+
+class DeviceDetailOut(DeviceOut):
+    """A device with the newest value of each point."""
+
+    points: dict[str, ValueOut]
+
+
+class StatusOut(BaseModel):
+    """How the daemon does."""
+
+    site: str
+    name: str
+    timezone: str
+    version: str
+    started: int
+    now: int
+    devices: dict[str, int]
+    connections: dict[str, dict[str, Any]]
+    poller: dict[str, Any]
+    journal: dict[str, Any]
+    sinks: dict[str, dict[str, Any]]
+    notify: dict[str, Any]
+    alarms: dict[str, int]
+
+
+class AcknowledgeIn(BaseModel, extra="forbid"):
+    """Why an alarm is acknowledged."""
+
+    reason: str = Field("", max_length=500)
+
+
+class AcknowledgeOut(BaseModel):
+    """The command that was kept; the alarm changes when the engine has judged it."""
+
+    command: str
+    occurrence: str
+    by: str
