@@ -1,0 +1,120 @@
+"""What becomes of a row of the outbox when its time has come: a pure function with reasons.
+
+The history of a row is every other row of its occurrence for the same person and channel.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from monitor.model import SEVERITY_RANK
+
+__all__ = ["PENDING", "Action", "Decision", "Past", "Standing", "decide"]
+
+PENDING: Final = frozenset({"queued", "sending", "failed"})
+"""States of a row that may still be sent."""
+
+_ALARMING: Final = frozenset({"raise", "severity"})
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How an occurrence stands in the state of alarms."""
+
+    acknowledged: bool
+    cleared: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """What counts of a row. `momentary`: it is about an event alarm, which is clear from the beginning."""
+
+    id: int
+    kind: str
+    state: str
+    step: int
+    severity: str
+    expires: int
+    maybe_delivered: bool = False
+    momentary: bool = False
+
+    @property
+    def told(self) -> bool:
+        """Whether the person knows of the alarm by it, or may know."""
+        return self.kind in _ALARMING and (self.state in {"sent", "unknown"} or self.maybe_delivered)
+
+
+class Action(StrEnum):
+    """What to do with a row that is due."""
+
+    SEND = "send"
+    COMBINE = "combine"
+    WAIT = "wait"
+    DROP = "drop"
+    EXPIRE = "expire"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do, and why in words for the list of notifications."""
+
+    action: Action
+    reason: str = ""
+
+
+def decide(row: Past, history: Sequence[Past], standing: Standing, now: int) -> Decision:
+    """Decide what becomes of a row that is due; `now` in UTC ms."""
+    if any(other.state == "sending" for other in history):
+        return Decision(Action.WAIT, "another message of this alarm is on its way")
+    decision = _alarming(row, history, standing) if row.kind in _ALARMING else _informing(row, history)
+    if decision.action in {Action.SEND, Action.COMBINE} and now >= row.expires:
+        return Decision(Action.EXPIRE, "expired")
+    return decision
+
+
+def _alarming(row: Past, history: Sequence[Past], standing: Standing) -> Decision:
+    cleared = any(other.kind == "clear" and other.id > row.id for other in history)
+    if row.step > 0 and (reason := _escalation_over(row, standing, cleared=cleared)):
+        return Decision(Action.DROP, reason)
+    if any(_replaces(other, row) for other in history):
+        return Decision(Action.DROP, "a newer message replaces it")
+    if not cleared:
+        return Decision(Action.SEND)
+    if row.maybe_delivered or _any_told(history):
+        return Decision(Action.DROP, "the alarm had cleared; the message about that follows")
+    if SEVERITY_RANK[row.severity] < SEVERITY_RANK["high"]:
+        return Decision(Action.DROP, "the alarm had cleared")
+    return Decision(Action.COMBINE)
+
+
+def _escalation_over(row: Past, standing: Standing, *, cleared: bool) -> str:
+    if standing.acknowledged:
+        return "the alarm was acknowledged"
+    return "the alarm had cleared" if cleared or (standing.cleared and not row.momentary) else ""
+
+
+def _replaces(other: Past, row: Past) -> bool:
+    """Whether the escalation has begun anew since: at once, or from its first step."""
+    newer = other.kind in _ALARMING and other.id > row.id and other.state != "dead"
+    return newer and (other.step == 0 or row.step > 0)
+
+
+def _informing(row: Past, history: Sequence[Past]) -> Decision:
+    if any(_must_come_first(other, row) for other in history):
+        return Decision(Action.WAIT, "an earlier message of this alarm comes first")
+    if not _any_told(other for other in history if other.id < row.id):
+        return Decision(Action.DROP, "this person was never told of the alarm")
+    if row.kind == "acknowledged" and any(other.kind == "clear" and other.id > row.id for other in history):
+        return Decision(Action.DROP, "the alarm had cleared; the message about that follows")
+    return Decision(Action.SEND)
+
+
+def _must_come_first(other: Past, row: Past) -> bool:
+    """An earlier alarm does, unless it only waits for its time as a later step of the escalation."""
+    earlier = other.kind in _ALARMING and other.id < row.id and other.state in PENDING
+    return earlier and (other.step == 0 or other.state != "queued")
+
+
+def _any_told(history: Iterable[Past]) -> bool:
+    return any(other.told for other in history)

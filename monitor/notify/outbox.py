@@ -1,0 +1,208 @@
+"""The notifier: takes what is due from the outbox, sends it, and writes down what became of it.
+
+At least once: a row is marked `sending` before it is handed to its channel and `sent` after the channel took it,
+so a kill in between sends it again at the next start.
+"""
+
+import asyncio
+import contextlib
+import random
+import sqlite3
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final, TypeVar
+
+import structlog
+
+from monitor.errors import ChannelRejected, ChannelUnavailable, JournalError
+from monitor.journal.state import State
+from monitor.model import SEVERITY_RANK
+from monitor.notify import store
+from monitor.notify.decision import Standing
+from monitor.notify.messages import render
+from monitor.notify.store import Attempt, Lane, Outcome
+from monitor.ports import Channel, Message
+from monitor.site import Site
+
+__all__ = ["GetStanding", "Notifier", "Standing", "backoff"]
+
+GetStanding = Callable[[sqlite3.Connection, str], Standing]
+"""How an occurrence stands; called inside a transaction of the state."""
+
+T = TypeVar("T")
+
+_POLL: Final = 1.0
+_AT_ONCE: Final = 16
+_LONGEST_SEND: Final = 60.0
+_LONGEST_DRAIN: Final = 1.5
+_STATE_PAUSE: Final = 1.0
+_FIRST_RETRY: Final = 5.0
+_LONGEST_RETRY: Final = 600.0
+_JITTER: Final = 0.2
+
+_LOG = structlog.get_logger()
+
+
+def backoff(attempts: int, spread: float) -> int:
+    """Milliseconds until the next try after so many: 5 s, doubled up to 10 min; `spread` from -1 to 1 is ±20 %."""
+    seconds = min(_LONGEST_RETRY, _FIRST_RETRY * 2.0 ** min(attempts - 1, 16))
+    return round(1000 * seconds * (1 + _JITTER * spread))
+
+
+class Notifier:
+    """Sends what alarms put into the outbox. One message at a time per person and channel, 16 in all.
+
+    `channels` answers the channel of an address; `now` is UTC ms; `standing` tells how an occurrence stands.
+    """
+
+    def __init__(
+        self,
+        state: State,
+        site: Site,
+        *,
+        channels: Callable[[str], Channel],
+        now: Callable[[], int],
+        standing: GetStanding,
+    ) -> None:
+        self._state = state
+        self._site = site
+        self._channels = channels
+        self._now = now
+        self._standing = standing
+        self._woken = asyncio.Event()
+        self._under_way: dict[Lane, asyncio.Task[None]] = {}
+        self._lost: set[Lane] = set()
+        self._state_lost = False
+        self.progress = 0
+        """Grows while the notifier moves, also when there is nothing to send: for the watchdog."""
+
+    def wake(self) -> None:
+        """Look at the outbox at once; to be called in the loop's thread after rows were inserted."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Send until cancelled; then give what is under way a moment to end. The next start sends the rest."""
+        await self._persistently(lambda db: store.begin_again(db, self._now()))
+        async with asyncio.TaskGroup() as group:
+            try:
+                while True:
+                    await self._start_due(group)
+                    self.progress += 1
+                    await self._rest()
+            except asyncio.CancelledError:
+                if self._under_way:
+                    await asyncio.wait(self._under_way.values(), timeout=_LONGEST_DRAIN)
+                raise
+
+    async def counts(self) -> Mapping[str, int]:
+        """How many rows there are in each state, zeros included."""
+        return store.count(await self._state.query("SELECT state, count(*) AS n FROM outbox GROUP BY state"))
+
+    async def list_notifications(
+        self, occurrence: str | None = None, *, last: int = 200
+    ) -> Sequence[Mapping[str, Any]]:
+        """Answer the newest rows, newest first, of one occurrence or of all; no addresses, no texts."""
+        rows = await self._state.query(*store.shown(occurrence, last))
+        return [{**dict(row), "maybe_delivered": bool(row["maybe_delivered"])} for row in rows]
+
+    async def _rest(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_POLL):
+                await self._woken.wait()
+        self._woken.clear()
+
+    async def _start_due(self, group: asyncio.TaskGroup) -> None:
+        free = _AT_ONCE - len(self._under_way)
+        if free <= 0:
+            return
+        busy = tuple(self._under_way)
+        due = await self._persistently(
+            lambda db: store.take(db, now=self._now(), busy=busy, most=free, standing=self._standing)
+        )
+        for attempt in due:
+            task = group.create_task(self._deliver(attempt), name=f"notify {attempt.lane[0]} {attempt.lane[1]}")
+            self._under_way[attempt.lane] = task
+
+    async def _deliver(self, attempt: Attempt) -> None:
+        try:
+            outcome = await self._send(attempt)
+            self._log_edges(attempt, outcome)
+            await self._mark(attempt, outcome)
+        finally:
+            del self._under_way[attempt.lane]
+            self.wake()
+
+    async def _send(self, attempt: Attempt) -> Outcome:
+        person = self._site.notify.people.get(attempt.lane[0])
+        address = person.channels.get(attempt.lane[1]) if person else None
+        if person is None or address is None:
+            return Outcome(state="dead", error="the person or channel is no longer in the settings")
+        try:
+            message = self._message(attempt, person.language or self._site.language)
+            async with asyncio.timeout(_LONGEST_SEND):
+                await self._channels(address).send(address, message)
+        except ChannelRejected as error:
+            return Outcome(state="dead", error=str(error))
+        except ChannelUnavailable as error:
+            return self._again(attempt, str(error), maybe=error.maybe_delivered)
+        except TimeoutError:
+            return self._again(attempt, "no answer in time; it may have been delivered", maybe=True)
+        except Exception as error:  # noqa: BLE001 - one message may not end the others
+            return self._again(attempt, _defect(attempt, error), maybe=False)
+        return Outcome(state="sent")
+
+    @staticmethod
+    def _message(attempt: Attempt, language: str) -> Message:
+        kind = attempt.kind if attempt.cleared is None else "combined"
+        return render(kind, language, attempt.body, cleared=attempt.cleared)
+
+    @staticmethod
+    def _again(attempt: Attempt, error: str, *, maybe: bool) -> Outcome:
+        """Try again, unless it may have arrived and is not worth the risk of telling somebody twice."""
+        urgent = SEVERITY_RANK[attempt.severity] >= SEVERITY_RANK["high"]
+        return Outcome(state="unknown" if maybe and not urgent else "failed", error=error, maybe=maybe)
+
+    async def _mark(self, attempt: Attempt, outcome: Outcome) -> None:
+        now = self._now()
+        if outcome.state == "failed":
+            retry = now + backoff(attempt.number, random.uniform(-1, 1))  # noqa: S311 - jitter
+            outcome = replace(outcome, next_at=min(retry, attempt.expires))
+        hastened = await self._persistently(lambda db: store.mark(db, attempt, outcome, now))
+        if hastened:
+            _LOG.warning("next_step_brought_forward", occurrence=attempt.occurrence, rows=hastened)
+
+    def _log_edges(self, attempt: Attempt, outcome: Outcome) -> None:
+        """Log once when a channel is lost and once when it is back; each row has its own result in the table."""
+        person, channel = attempt.lane
+        if outcome.state == "sent":
+            if attempt.lane in self._lost:
+                self._lost.discard(attempt.lane)
+                _LOG.info("channel_back", person=person, channel=channel)
+        elif attempt.lane not in self._lost:
+            self._lost.add(attempt.lane)
+            _LOG.warning("channel_lost", person=person, channel=channel, state=outcome.state, error=outcome.error)
+
+    async def _persistently(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do work in a transaction, again and again while the state cannot be written."""
+        while True:
+            try:
+                answer = await self._state.transact(work)
+            except JournalError as error:
+                if not self._state_lost:
+                    _LOG.error("notifications_halted", error=str(error))
+                self._state_lost = True
+                await asyncio.sleep(_STATE_PAUSE)
+            else:
+                if self._state_lost:
+                    _LOG.info("notifications_resumed")
+                self._state_lost = False
+                return answer
+
+
+def _defect(attempt: Attempt, error: Exception) -> str:
+    """Log a defect by its place alone: its text or its variables could hold an address."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    name = type(error).__name__
+    _LOG.error("notification_defect", channel=attempt.lane[1], error=name, at=f"{frame.name}:{frame.lineno}")
+    return f"a defect of this program ({name})"
