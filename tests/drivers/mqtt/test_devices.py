@@ -1,0 +1,162 @@
+import json
+from typing import Any
+
+import pytest
+
+from drivers.mqtt.devices import AHEAD_MS, LATE_MS, Decoded, Decoder, Message
+from monitor.errors import SettingsError
+from monitor.model import Event, Missing, Origin, Reading
+from monitor.site import Device
+from tests.drivers.mqtt.site import CARDS, device, pseudonymise
+
+NOW = 1_795_000_000_000
+TEMPERATURE = {"temperature_c": {"json": "$.temp"}}
+TRUSTED = {"json": "$.t", "format": "unix_ms", "trusted": True}
+
+
+def decoder(*devices: Device) -> Decoder:
+    return Decoder(devices, pseudonymise, qos=1)
+
+
+def said(topic: str, payload: Any, *, retain: bool = False) -> Message:
+    raw = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+    return Message(1, 1, 1, False, retain, topic, raw, NOW)
+
+
+def readings(decoded: Decoded) -> list[Reading]:
+    return [entry for entry in decoded.entries if isinstance(entry, Reading)]
+
+
+def test_a_message_is_a_reading_of_its_device():
+    decoded = decoder(device(points=TEMPERATURE)).decode(said("meters/meter", {"temp": 4}))
+
+    assert decoded.entries == [
+        Reading(device="meter", time=NOW, arrived=NOW, values={"temperature_c": 4.0}, origin=Origin.PUSH)
+    ]
+
+
+def test_one_message_can_be_for_several_devices():
+    both = decoder(
+        device("a", topic="site/+", points=TEMPERATURE),
+        device("b", topic="site/box", points={"humidity_pct": {"json": "$.hum"}}),
+    )
+
+    decoded = both.decode(said("site/box", {"temp": 1, "hum": 2}))
+
+    assert {reading.device: dict(reading.values) for reading in readings(decoded)} == {
+        "a": {"temperature_c": 1.0},
+        "b": {"humidity_pct": 2.0},
+    }
+
+
+def test_points_and_events_may_have_topics_of_their_own():
+    lock = device(
+        points={"locked": {"text": True, "topic": "lock", "map": {"LOCKED": True}}, "open": {"text": True}},
+        events=[{"kind": "tamper", "topic": "alarm", "when": {"text": True, "is": "tamper"}}],
+        topic="doors/{id}",
+    )
+    mapper = decoder(lock)
+
+    assert set(mapper.wanted) == {"doors/meter", "doors/meter/lock", "doors/meter/alarm"}
+    assert readings(mapper.decode(said("doors/meter/lock", b"LOCKED")))[0].values == {"locked": True}
+    assert readings(mapper.decode(said("doors/meter", b"true")))[0].values == {"open": True}
+    [event] = mapper.decode(said("doors/meter/alarm", b"tamper")).entries
+    assert isinstance(event, Event)
+    assert event.kind == "tamper"
+
+
+def test_the_profiles_topic_is_appended():
+    plug = device(topic="tele/plug", points=TEMPERATURE, profile={"topic": "SENSOR"})
+
+    assert set(decoder(plug).wanted) == {"tele/plug/SENSOR"}
+
+
+def test_a_retained_reading_says_so_and_a_retained_event_is_dropped():
+    reader = decoder(device("reader", topic="r", events=[CARDS], points=TEMPERATURE))
+    card = {"type": "access", "uid": "5a", "temp": 3}
+
+    retained = reader.decode(said("r", card, retain=True))
+    live = reader.decode(said("r", card))
+
+    assert [type(entry) for entry in retained.entries] == [Reading]
+    assert readings(retained)[0].origin is Origin.RETAINED
+    assert retained.dropped_events == 1
+    assert [type(entry) for entry in live.entries] == [Reading, Event]
+
+
+@pytest.mark.parametrize(
+    ("own", "late"), [(NOW - LATE_MS, False), (NOW - LATE_MS - 1, True), (NOW + AHEAD_MS, False)]
+)
+def test_a_trusted_time_is_the_readings_time(own: int, *, late: bool):
+    meter = decoder(device(points=TEMPERATURE, time=TRUSTED))
+
+    [reading] = readings(meter.decode(said("meters/meter", {"temp": 1, "t": own})))
+
+    assert (reading.time, reading.arrived, reading.late) == (own, NOW, late)
+
+
+def test_a_time_too_far_ahead_quarantines_the_values_and_keeps_the_event():
+    meter = decoder(device(points={**TEMPERATURE, "power_w": {"json": "$.p"}}, events=[CARDS], time=TRUSTED))
+
+    decoded = meter.decode(said("meters/meter", {"type": "access", "temp": 1, "t": NOW + AHEAD_MS + 1}))
+
+    [reading] = readings(decoded)
+    assert (reading.time, dict(reading.values)) == (NOW, {})
+    assert reading.missing == {"temperature_c": Missing.QUARANTINED, "power_w": Missing.NOT_REPORTED}
+    assert decoded.entries[1].time == NOW
+
+
+def test_the_devices_time_stands_before_the_profiles():
+    meter = device(points=TEMPERATURE, time={**TRUSTED, "trusted": False}, profile={"time": TRUSTED})
+
+    [reading] = readings(decoder(meter).decode(said("meters/meter", {"temp": 1, "t": NOW - 1000})))
+
+    assert reading.time == NOW
+
+
+def test_a_meter_that_goes_offline_is_a_reading_without_values():
+    meter = device(points=TEMPERATURE, profile={"availability": {"topic": "availability"}})
+    mapper = decoder(meter)
+
+    [reading] = readings(mapper.decode(said("meters/meter/availability", b"offline", retain=True)))
+
+    assert dict(reading.values) == {}
+    assert reading.missing == {"temperature_c": Missing.TIMEOUT}
+    assert mapper.decode(said("meters/meter/availability", b"online")).entries == []
+    assert mapper.decode(said("meters/meter/availability", b"\xff")).entries == []
+
+
+def test_a_reader_that_goes_offline_is_an_event_once_per_change():
+    reader = device(
+        "reader",
+        device_class="access",
+        events=[CARDS],
+        availability={"topic": "status/{id}", "online": "true", "offline": "false", "json": "$.state"},
+    )
+    mapper = decoder(reader)
+
+    kinds = [
+        entry.kind
+        for payload in (b"true", b"false", b'{"state": false}', b'{"state": true}', b"?", b"true")
+        for entry in mapper.decode(said("status/reader", payload)).entries
+        if isinstance(entry, Event)
+    ]
+
+    assert kinds == ["reader_online", "reader_offline", "reader_online"]
+
+
+def test_what_is_for_nobody_or_empty_gives_nothing():
+    mapper = decoder(device(points=TEMPERATURE))
+
+    assert mapper.decode(said("elsewhere", {"temp": 1})) == Decoded([], False, False, 0)
+    assert mapper.decode(said("meters/meter", b"")) == Decoded([], True, False, 0)
+
+
+def test_a_point_that_does_not_fit_the_profiles_payload_is_refused():
+    with pytest.raises(SettingsError, match="temperature_c does not fit"):
+        decoder(device(points=TEMPERATURE, profile={"payload": "text"}))
+
+
+def test_a_device_without_a_topic_is_refused():
+    with pytest.raises(SettingsError, match="topic"):
+        decoder(Device(id="x", name="x", connection="broker", device_class="water"))

@@ -1,0 +1,115 @@
+import json
+from typing import Any
+
+import pytest
+
+from drivers.mqtt.events import EventMapper, EventStamps, canonical
+from drivers.mqtt.payload import Body
+from drivers.mqtt.settings import MqttEvent
+from monitor.model import Event
+from tests.drivers.mqtt.site import CARDS, device, pseudonymise
+
+SHOWN = {
+    "type": "access",
+    "time": 1605991375,
+    "isKnown": "true",
+    "access": "Always",
+    "username": "Ana Lindgren",
+    "uid": "5A:3F:B1:C2",
+}
+
+
+def events(payload: dict[str, Any] | bytes, *models: dict[str, Any], time: int = 1000) -> list[Event]:
+    mapper = EventMapper(
+        device("reader"), [MqttEvent.model_validate(model) for model in models], pseudonymise, EventStamps()
+    )
+    raw = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+    return list(mapper.decode(Body(raw), time, time))
+
+
+def test_a_card_is_an_event_with_the_pseudonym_and_nothing_that_is_not_listed():
+    [event] = events(SHOWN, CARDS)
+
+    assert (event.device, event.kind, event.time) == ("reader", "card", 1000)
+    assert event.attributes == {"result": "granted", "reason": "Always", "credential": pseudonymise("5a3fb1c2")}
+    assert "Ana" not in repr(event)
+    assert "5a3fb1c2" not in repr(event).lower()
+
+
+def test_another_type_is_no_event():
+    assert events({"type": "heartbeat", "uid": "5a"}, CARDS) == []
+    assert events(b"\xff", CARDS) == []
+
+
+def test_a_result_that_the_map_does_not_know_is_left_out_and_the_event_kept():
+    [event] = events({**SHOWN, "access": "Sometimes"}, CARDS)
+
+    assert "result" not in event.attributes
+    assert event.attributes["reason"] == "Sometimes"
+
+
+def test_listed_attributes_are_kept_and_bounded():
+    model = {
+        "kind": "rex",
+        "attributes": {"button": {"json": "$.b"}, "long": {"json": "$.l"}, "n": {"json": "$.n"}},
+    }
+
+    [event] = events({"b": True, "l": "x" * 1000, "n": 3, "other": 1}, model)
+
+    assert event.attributes == {"button": True, "n": 3}
+
+
+def test_a_condition_may_name_several_values_of_any_type():
+    model = {"when": {"json": "$.door", "is": [True, 2, "open"]}, "kind": "opened"}
+
+    found = [len(events({"door": value}, model)) for value in (True, 2, 2.0, "open", "true", False, 3, None, [1])]
+
+    assert found == [1, 1, 1, 1, 1, 0, 0, 0, 0]
+
+
+def test_two_equal_events_in_one_instant_are_two():
+    mapper = EventMapper(device("reader"), [MqttEvent.model_validate(CARDS)], pseudonymise, EventStamps())
+    body = json.dumps(SHOWN).encode()
+
+    first, second = [next(mapper.decode(Body(body), 1000, 1000)) for _ in range(2)]
+
+    assert first.id != second.id
+    assert (first.time, second.time) == (1000, 1001)
+    assert first.attributes == second.attributes
+
+
+def test_ids_differ_after_a_restart_also():
+    assert EventStamps().id(1000) != EventStamps().id(1000)
+
+
+def test_an_id_of_its_own_is_the_events_id():
+    model = {"kind": "card", "id": {"json": "$.seq"}}
+
+    assert [event.id for event in events({"seq": 48213}, model)] == ["48213"]
+    assert events({}, model)[0].id
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "expected"),
+    [
+        ("hex", " 5A:3F-b1 c2 ", "5a3fb1c2"),
+        ("hex", "0x05A3", "05a3"),
+        ("hex_unpadded", "5A3", "5a3"),
+        ("hex", "not hex", "not hex"),
+        ("decimal", "0012345", "12345"),
+        ("decimal", "000", "0"),
+        ("decimal", "12a", "12a"),
+        ("text", " Ab 1 ", "Ab 1"),
+        ("hex", "::", "::"),
+    ],
+)
+def test_a_credential_has_one_spelling(form: str, text: str, expected: str):
+    assert canonical(text, form) == expected
+
+
+def test_a_numeric_credential_is_pseudonymised_too():
+    model = {"kind": "card", "credential": {"json": "$.card", "form": "decimal"}}
+
+    assert events({"card": 12345}, model)[0].attributes == {"credential": pseudonymise("12345")}
+    assert events({"card": None}, model)[0].attributes == {}
+    assert events({}, model)[0].attributes == {}
