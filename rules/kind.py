@@ -83,9 +83,14 @@ class ReadingJudge(Protocol):
     """Judges all readings of one device and the passing of time; remembers what it needs."""
 
     severities: tuple[str, ...]
+    event_kinds: tuple[str, ...]
+    """Kinds of events of the device that it wants to hear of as well."""
 
     def reading(self, reading: Reading, at: int, now: int) -> Verdict | None:
         """Take a reading of time `at`, judged at `now`; None when there is nothing to say."""
+
+    def event(self, event: Event, now: int) -> Verdict | None:
+        """Take an event of one of the kinds, judged at `now`; None when there is nothing to say."""
 
     def due(self) -> int | None:
         """Say when time alone will change the verdict."""

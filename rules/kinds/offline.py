@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from monitor.model import Reading
+from monitor.model import Event, Missing, Origin, Reading
 from monitor.settings.model import RuleModel
 from monitor.site import Device, Rule, Source
 from rules.kind import Verdict, grace
@@ -22,7 +22,12 @@ class OfflineRule(RuleModel):
 
 
 class OfflineJudge:
-    """Counts readings without values; probes count like polls. It says nothing of a device that never answered."""
+    """Counts readings without values; probes count like polls. It says nothing of a device that never answered.
+
+    A broker's word that the device has gone (its last will) is enough at once.
+    """
+
+    event_kinds = ("reader_offline", "reader_online")
 
     def __init__(self, *, severity: str, failures: int, grace: int) -> None:
         self.severities: tuple[str, ...] = (severity,)
@@ -35,10 +40,20 @@ class OfflineJudge:
     def reading(self, reading: Reading, at: int, now: int) -> Verdict | None:
         """Count a failed poll, or begin anew after an answer; a late answer is an answer."""
         del at
-        if reading.values:
-            was, self._failed, self._answered = self._failed, 0, True
-            return Verdict(Truth.FALSE, value=0.0, limit=float(self._limit)) if was else None
-        self._failed += 1
+        if reading.values or (reading.origin is not Origin.POLL and not _is_last_will(reading)):
+            return self._spoke()
+        return self._missed(1 if reading.origin is Origin.POLL else self._limit, now)
+
+    def event(self, event: Event, now: int) -> Verdict | None:
+        """Believe what a reader, or its last will, says of itself."""
+        return self._spoke() if event.kind == "reader_online" else self._missed(self._limit, now)
+
+    def _spoke(self) -> Verdict | None:
+        was, self._failed, self._answered = self._failed, 0, True
+        return Verdict(Truth.FALSE, value=0.0, limit=float(self._limit)) if was else None
+
+    def _missed(self, times: int, now: int) -> Verdict | None:
+        self._failed += times
         if not self._answered or self._failed < self._limit or now < self._quiet_until:
             return None
         return Verdict(Truth.TRUE, value=float(self._failed), limit=float(self._limit))
@@ -63,6 +78,10 @@ class OfflineJudge:
         """Take back what `dump` gave."""
         self._failed, self._answered = memory["failed"], memory["answered"]
         self._quiet_until = memory["quiet_until"]
+
+
+def _is_last_will(reading: Reading) -> bool:
+    return not reading.values and set(reading.missing.values()) == {Missing.TIMEOUT}
 
 
 class Offline:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from monitor.fields import Duration, Texts
-from monitor.model import Origin, Quality, Reading
+from monitor.model import Event, Origin, Quality, Reading
 from monitor.settings.model import RuleModel
 from monitor.site import Device, Rule, Source
 from rules.kind import Verdict, grace, patience
@@ -23,6 +23,8 @@ class StaleRule(RuleModel):
 
 class StaleJudge:
     """Waits `max_age` (ms) from each good value. A device that never gave one is not an alarm."""
+
+    event_kinds = ()
 
     def __init__(self, *, severity: str, point: str | None, max_age: int, grace: int) -> None:
         self.severities: tuple[str, ...] = (severity,)
@@ -49,6 +51,10 @@ class StaleJudge:
         if reading.origin is Origin.RETAINED and reading.time >= reading.arrived:
             return False
         return bool(reading.values) if self._point is None else self._point in reading.values
+
+    def event(self, event: Event, now: int) -> None:
+        """Events are no values."""
+        del event, now
 
     def due(self) -> int | None:
         """Say when the last good value gets too old."""

@@ -1,0 +1,57 @@
+"""What the engine hands back: steps of alarms, refused commands, rules that failed, rows to keep."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from monitor.model import Transition
+from monitor.ports import NoticeKind
+from monitor.site import Rule, Source
+
+__all__ = ["Effects", "Row", "Step"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One transition and what is needed to tell people of it; `notice` is None when they need not know.
+
+    `raised_at` and `since` are UTC ms: when the alarm was raised, and since when its condition had held.
+    `latched`: the alarm will wait for a reset; `normal`: it waits only for that, its condition is over.
+    `momentary`: an event, over as soon as it was raised.
+    """
+
+    transition: Transition
+    rule: Rule
+    source: Source
+    notice: NoticeKind | None
+    raised_at: int
+    since: int
+    latched: bool = False
+    normal: bool = False
+    momentary: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A piece of the engine's memory: JSON-ready, unique by (area, key); a `body` of None forgets it."""
+
+    area: str
+    key: str
+    body: Mapping[str, Any] | None
+
+
+@dataclass(slots=True)
+class Effects:
+    """What came of some entries or a tick.
+
+    `refused`: (id of the command, reason). `failures`: (rule, what went wrong), once per rule.
+    """
+
+    steps: list[Step] = field(default_factory=list)
+    refused: list[tuple[str, str]] = field(default_factory=list)
+    failures: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def transitions(self) -> Sequence[Transition]:
+        """The transitions alone, in order."""
+        return [step.transition for step in self.steps]

@@ -1,0 +1,258 @@
+"""The rules engine: entries and time in, steps of alarms out. No I/O, no clock, no asyncio.
+
+The same entries with the same stamps give the same transitions, live, after a restart and in a replay: time
+comes from the entries, and whatever becomes due between two of them is done before the second is judged.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from heapq import heappop, heappush
+
+from monitor.model import Command, Event, Origin, Quality, Reading, Recorded
+from monitor.schema import MONITOR_DEVICE
+from monitor.site import Device, Rule
+from rules.effects import Effects, Row
+from rules.index import Index, alarm_key
+from rules.memory import Memory
+from rules.timeline import Timeline, is_clock_step
+from rules.watch import EventWatch, ReadingWatch, Track, Watch
+
+__all__ = ["Engine"]
+
+_START = 60_000
+_SURE = frozenset({Quality.GOOD, Quality.MANUAL})
+
+
+class Engine:
+    """All rules of a site.
+
+    `judge` and `tick` are given everything in order; `dump_changed` answers what has to be kept to go on from
+    there, `load` takes it back. Nothing here is scanned: an entry costs only the rules that hear it.
+    """
+
+    def __init__(self, rules: Sequence[Rule], devices: Mapping[str, Device]) -> None:
+        self._time = Timeline()
+        self._effects = Effects()
+        self._index = Index(rules, devices, self._time, self._effects)
+        self._memory = Memory(self._index, self._time)
+        self._open: dict[str, str] = {}
+        self._heap: list[tuple[int, int, Watch]] = []
+        self._failed: set[str] = set()
+
+    # Judging ------------------------------------------------------------------------------------------
+
+    def judge(self, batch: Sequence[Recorded]) -> Effects:
+        """Judge entries in the order of the journal; what is due before each of them comes first."""
+        steps = [
+            (item.recorded, item.entry)
+            for item in batch
+            if type(item.entry) is Event and is_clock_step(item.entry)
+        ]
+        for item in batch:
+            # What shares its stamp with a step of the clock was stamped by the stepped clock.
+            while steps and steps[0][0] <= item.recorded:
+                self._time.stepped(*steps.pop(0))
+            self._judge(item)
+        return self._hand_over()
+
+    def _judge(self, item: Recorded) -> None:
+        entry = item.entry
+        if type(entry) is Reading:
+            self._advance(self._time.arrive(item.recorded, entry.arrived))
+            self._reading(entry)
+        elif type(entry) is Event:
+            if entry.kind == "monitor_started" and entry.device == MONITOR_DEVICE:
+                self._restarted(item.recorded)
+                return
+            self._advance(self._time.arrive(item.recorded, entry.arrived))
+            self._event(entry)
+        else:
+            self._advance(self._time.arrive(item.recorded, None))
+            if type(entry) is Command and entry.kind == "acknowledge":
+                self._acknowledge(entry)
+
+    def tick(self, now: int) -> Effects:
+        """Do what is due by `now` (UTC ms): for times when no entry comes."""
+        self._advance(max(self._time.now, now + self._time.offset))
+        return self._hand_over()
+
+    def due(self) -> int | None:
+        """Say when a tick is needed (UTC ms), unless an entry comes before; it may turn out to do nothing."""
+        return self._time.wall(self._heap[0][0]) if self._heap else None
+
+    def resume(self, started: int) -> None:
+        """Go on after the monitor did not run: what lies between the last entry or tick and `started` (UTC ms).
+
+        That time counts for no delay, and nothing is held against a device that could not be heard.
+        """
+        self._memory.started_at = started
+        now = max(started + self._time.offset, self._time.now)
+        stopped = self._time.now or now
+        for watch in self._index.watches:
+            watch.resume(stopped, now)
+        self._memory.devices.update(self._index.readings)
+        self._time.now = now
+        self._rearm()
+
+    def _restarted(self, recorded: int) -> None:
+        # The shell resumes by itself when it starts; a replay has only the event to go by.
+        if recorded > self._memory.started_at + _START:
+            self.resume(recorded)
+
+    # What comes in ------------------------------------------------------------------------------------
+
+    def _reading(self, reading: Reading) -> None:
+        device = reading.device
+        watches = self._index.readings.get(device)
+        if watches is not None:
+            self._memory.devices.add(device)
+            # A late reading says nothing of now except that the device has spoken.
+            at = self._time.place(reading.arrived if reading.late else reading.time, reading.arrived)
+            for watch in watches:
+                try:
+                    watch.reading(reading, at, self._time.now)
+                except Exception as error:  # noqa: BLE001 - a rule that fails must not stop the others
+                    self._fail(watch, error)
+                self._arm(watch)
+        tracks = self._index.points.get(device)
+        if tracks is not None and not reading.late:
+            self._memory.devices.add(device)
+            self._points(reading, tracks, self._time.place(reading.time, reading.arrived))
+
+    def _points(self, reading: Reading, tracks: Mapping[str, Track], at: int) -> None:
+        # A retained message without a time of its own may be of any age.
+        aged = reading.origin is Origin.RETAINED and reading.time >= reading.arrived
+        sure = reading.quality in _SURE and not aged
+        for name, value in reading.values.items():
+            track = tracks.get(name)
+            if track is None or at < track.last:
+                continue
+            track.last = at
+            for watch in track.watches:
+                if sure:
+                    try:
+                        watch.sample(value, at)
+                    except Exception as error:  # noqa: BLE001 - a rule that fails must not stop the others
+                        self._fail(watch, error)
+                else:
+                    watch.machine.unknown(at)
+                if watch.machine.changed:
+                    self._arm(watch)
+        for name in reading.missing:
+            track = tracks.get(name)
+            if track is not None and at >= track.last:
+                track.last = at
+                for watch in track.watches:
+                    watch.machine.unknown(at)
+                    self._arm(watch)
+
+    def _event(self, event: Event) -> None:
+        for watch in self._index.events.get((event.device, event.kind), ()):
+            try:
+                if isinstance(watch, EventWatch):
+                    watch.event(event)
+                    self._memory.momentary.add(alarm_key(watch.rule.id, watch.source.key))
+                else:
+                    watch.event(event, self._time.now)
+                    self._memory.devices.add(event.device)
+                    self._arm(watch)
+            except Exception as error:  # noqa: BLE001 - a rule that fails must not stop the others
+                self._fail(watch, error)
+
+    def _fail(self, watch: Watch | EventWatch, error: Exception) -> None:
+        rule = watch.rule if isinstance(watch, EventWatch) else watch.machine.rule
+        if rule.id not in self._failed:
+            self._failed.add(rule.id)
+            self._effects.failures.append((rule.id, f"{type(error).__name__}: {error}"))
+
+    # Time ---------------------------------------------------------------------------------------------
+
+    def _advance(self, now: int) -> None:
+        heap = self._heap
+        while heap and heap[0][0] <= now:
+            due, _, watch = heappop(heap)
+            if watch.armed != due:
+                continue  # a later, earlier one took its place
+            watch.armed = None
+            self._time.now = max(self._time.now, due)
+            self._tick(watch)
+            self._arm(watch)
+        self._time.now = now
+
+    def _tick(self, watch: Watch) -> None:
+        due = watch.due()
+        if due is None or due > self._time.now:
+            return
+        try:
+            watch.tick(self._time.now)
+        except Exception as error:  # noqa: BLE001 - a rule that fails must not stop the others
+            self._fail(watch, error)
+        if isinstance(watch, ReadingWatch):
+            self._memory.devices.add(watch.machine.source.device)
+
+    def _arm(self, watch: Watch) -> None:
+        """Note what has changed, and when time will change it next; later is found out when it is due."""
+        if watch.machine.changed:
+            self._memory.note(watch)
+        due = watch.due()
+        if due is not None and (watch.armed is None or due < watch.armed):
+            watch.armed = due
+            heappush(self._heap, (due, watch.index, watch))
+
+    def _rearm(self) -> None:
+        self._heap.clear()
+        for watch in self._index.watches:
+            watch.armed = None
+            self._arm(watch)
+
+    # People -------------------------------------------------------------------------------------------
+
+    def _acknowledge(self, command: Command) -> None:
+        key = self._open.get(command.target, command.target)
+        refusal = "there is no such alarm, or it is over already"
+        if key in self._index.momentary:
+            events = self._index.momentary[key]
+            wanted = [command.target] if command.target in events.opened else list(events.opened)
+            refusal = "" if wanted else "nothing waits for an acknowledgement"
+            self._memory.momentary.add(key)
+            for occurrence in wanted:
+                events.acknowledge(occurrence, command.by, command.reason)
+        elif key in self._index.alarms:
+            watch = self._index.alarms[key]
+            refusal = watch.machine.acknowledge(command.by, command.reason, self._time.now)
+            self._arm(watch)
+        if refusal:
+            self._effects.refused.append((command.id, refusal))
+
+    def _hand_over(self) -> Effects:
+        effects = self._effects
+        handed = Effects(list(effects.steps), list(effects.refused), list(effects.failures))
+        for kept in (effects.steps, effects.refused, effects.failures):
+            kept.clear()
+        for step in handed.steps:
+            self._heed(step.transition.occurrence, alarm_key(step.rule.id, step.source.key))
+        return handed
+
+    def _heed(self, occurrence: str, key: str) -> None:
+        """Keep the index from open occurrences to their alarms, by which people call them."""
+        if key in self._index.momentary:
+            is_open = occurrence in self._index.momentary[key].opened
+        else:
+            watch = self._index.alarms.get(key)
+            is_open = watch is not None and watch.machine.is_open and watch.machine.occurrence == occurrence
+        if is_open:
+            self._open[occurrence] = key
+        else:
+            self._open.pop(occurrence, None)
+
+    # Memory -------------------------------------------------------------------------------------------
+
+    def dump_changed(self) -> Sequence[Row]:
+        """Answer what has changed since the last call."""
+        return list(self._memory.changed())
+
+    def load(self, rows: Iterable[Row], now: int) -> Effects:
+        """Take back what `dump_changed` gave; what no rule answers for any more is closed at `now` (UTC ms)."""
+        for occurrence, key in self._memory.load(rows, now, self._effects):
+            self._open[occurrence] = key
+        self._rearm()
+        return self._hand_over()

@@ -1,0 +1,139 @@
+"""The engine's memory as JSON-ready rows: what has changed, and how to go on from what was kept."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, cast
+
+from monitor.settings.model import RuleModel
+from monitor.site import Rule, Source
+from rules.effects import Effects, Row
+from rules.index import Index, alarm_key
+from rules.machine import Machine
+from rules.timeline import Timeline
+from rules.watch import EventWatch, Watch
+
+__all__ = ["Memory"]
+
+
+class Memory:
+    """Collects what has changed in an index since the last dump.
+
+    Rows: `alarm` (by rule/source), `event` (by occurrence), `device` (what judges and points of a device have
+    seen) and `engine` (its time).
+    """
+
+    def __init__(self, index: Index, time: Timeline) -> None:
+        self._index = index
+        self._time = time
+        self._forgotten: list[Row] = []
+        self.started_at = 0
+        self.devices: set[str] = set()
+        self.alarms: set[str] = set()
+        self.momentary: set[str] = set()
+
+    def note(self, watch: Watch) -> None:
+        """Remember that an alarm has changed."""
+        self.alarms.add(alarm_key(watch.machine.rule.id, watch.machine.source.key))
+
+    def changed(self) -> Iterator[Row]:
+        """Yield a row for all that has changed since the last call."""
+        yield from self._forgotten
+        self._forgotten.clear()
+        for key in sorted(self.alarms):
+            machine = self._index.alarms[key].machine
+            machine.changed = False
+            yield Row(area="alarm", key=key, body=machine.dump())
+        for key in sorted(self.momentary):
+            events = self._index.momentary[key]
+            for occurrence in sorted(events.changed):
+                yield Row(area="event", key=occurrence, body=events.opened.get(occurrence))
+            events.changed.clear()
+        for device in sorted(self.devices):
+            yield Row(area="device", key=device, body=self._of_device(device))
+        yield Row(area="engine", key="time", body={**self._time.dump(), "started_at": self.started_at})
+        for kept in (self.alarms, self.momentary, self.devices):
+            kept.clear()
+
+    def _of_device(self, device: str) -> Mapping[str, Any]:
+        tracks = self._index.points.get(device, {})
+        watches = self._index.readings.get(device, ())
+        return {
+            "points": {name: track.last for name, track in tracks.items()},
+            "judges": {
+                alarm_key(watch.machine.rule.id, watch.machine.source.key): watch.judge.dump() for watch in watches
+            },
+        }
+
+    def load(self, rows: Iterable[Row], now: int, effects: Effects) -> Iterator[tuple[str, str]]:
+        """Take back rows; yields (occurrence, alarm key) of what is open.
+
+        What no rule answers for any more is closed at `now` (UTC ms).
+        """
+        orphans = []
+        for row in rows:
+            if row.body is None:
+                continue
+            if row.area == "engine":
+                self._time.load(row.body)
+                self.started_at = row.body["started_at"]
+            elif row.area == "device":
+                self._load_device(row.key, row.body)
+            else:
+                found = self._load_alarm(row, row.body)
+                if found is None:
+                    orphans.append(row)
+                elif found[0]:
+                    yield found
+        for row in orphans:
+            self._close(row, cast("Mapping[str, Any]", row.body), now, effects)
+
+    def _load_device(self, device: str, body: Mapping[str, Any]) -> None:
+        tracks = self._index.points.get(device, {})
+        for name, last in body["points"].items():
+            if name in tracks:
+                tracks[name].last = last
+        for key, memory in body["judges"].items():
+            watch = self._index.alarms.get(key)
+            if watch is not None and watch in self._index.readings.get(device, ()):
+                watch.judge.load(memory)  # type: ignore[union-attr] # only these have a memory
+
+    def _load_alarm(self, row: Row, body: Mapping[str, Any]) -> tuple[str, str] | None:
+        """Take back one alarm and answer (occurrence or '', key); None when no rule answers for it."""
+        if row.area == "event":
+            key = alarm_key(body["rule"], body["device"])
+            events = self._index.momentary.get(key)
+            if events is None:
+                return None
+            events.opened[row.key] = dict(body)
+            return row.key, key
+        watch = self._index.alarms.get(row.key)
+        if watch is None or watch.machine.rule.kind != body["kind"]:
+            return None
+        watch.machine.load(body)
+        return watch.machine.occurrence if watch.machine.is_open else "", row.key
+
+    def _close(self, row: Row, body: Mapping[str, Any], now: int, effects: Effects) -> None:
+        reason = "rule_changed" if body["rule"] in self._index.rules else "rule_deleted"
+        time = Timeline()
+        time.load(self._time.dump())
+        time.now = max(time.now, now + time.offset)
+        source = Source(device=body["device"], point=body.get("point"))
+        rule = _stand_in(body, source)
+        if row.area == "event":
+            events = EventWatch(rule, source, cast("Any", None), time, effects)
+            events.opened[row.key] = dict(body)
+            events.close(row.key, reason)
+        else:
+            machine = Machine(rule, source, (rule.params.severity,), time, effects)
+            machine.load(body)
+            machine.close(reason, time.now)
+        self._forgotten.append(Row(area=row.area, key=row.key, body=None))
+
+
+def _stand_in(body: Mapping[str, Any], source: Source) -> Rule:
+    """A rule in place of one that is gone, to say whose alarm is closed."""
+    params = RuleModel(
+        id=body["rule"], kind=body["kind"], name=body["name"], severity=body["severity"] or "medium"
+    )
+    return Rule(
+        id=body["rule"], name=body["name"], kind=body["kind"], params=params, sources=(source,), version=""
+    )

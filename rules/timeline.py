@@ -1,0 +1,77 @@
+"""The engine's own time: milliseconds that never go back and do not jump with the wall clock."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from monitor.model import Event
+from monitor.schema import MONITOR_DEVICE
+
+__all__ = ["Timeline", "is_clock_step"]
+
+
+def is_clock_step(event: Event) -> bool:
+    """Whether an event says that the wall clock was stepped (attributes `from` and `to`, UTC ms)."""
+    return event.kind == "clock_stepped" and event.device == MONITOR_DEVICE
+
+
+class Timeline:
+    """Turns the writer's stamps (UTC ms) into engine time and back; the two are equal until the clock is stepped.
+
+    A step forward is taken out again. After a step back the writer's stamps stand still until the clock has
+    caught up; meanwhile the arrival of the entries says how late it is.
+    """
+
+    __slots__ = ("_before", "_offset_before", "_still", "now", "offset")
+
+    def __init__(self) -> None:
+        self.now = 0
+        self.offset = 0
+        self._still = 0
+        self._before = 0
+        self._offset_before = 0
+
+    def wall(self, at: int) -> int:
+        """UTC ms of an engine time."""
+        return at - self.offset
+
+    def place(self, time: int, arrived: int) -> int:
+        """Engine time of what happened at `time` and arrived at `arrived` (UTC ms), never in the future."""
+        offset = self._offset_before if arrived <= self._before else self.offset
+        return min(time + offset, self.now)
+
+    def arrive(self, recorded: int, arrived: int | None) -> int:
+        """Engine time of an entry: its stamp, as long as stamps move."""
+        if recorded <= self._still:
+            if arrived is None:
+                return self.now
+            recorded = min(recorded, arrived)
+        return max(recorded + self.offset, self.now)
+
+    def stepped(self, recorded: int, event: Event) -> None:
+        """Heed a step of the wall clock before the first entry with the stamp of the event is judged."""
+        before, after = event.attributes.get("from"), event.attributes.get("to")
+        if not isinstance(before, int) or not isinstance(after, int):
+            return
+        step = after - before
+        if step < 0 and recorded > event.arrived:
+            self.offset += recorded - event.arrived
+            self._still = recorded
+        elif step > 0 and recorded + self.offset - step >= self.now:
+            self._before, self._offset_before = before, self.offset
+            self.offset -= step
+
+    def dump(self) -> Mapping[str, Any]:
+        """Answer the memory, JSON-ready."""
+        return {
+            "now": self.now,
+            "offset": self.offset,
+            "still": self._still,
+            "before": self._before,
+            "offset_before": self._offset_before,
+        }
+
+    def load(self, memory: Mapping[str, Any]) -> None:
+        """Take back what `dump` gave."""
+        self.now, self.offset = memory["now"], memory["offset"]
+        self._still, self._before = memory["still"], memory["before"]
+        self._offset_before = memory["offset_before"]

@@ -1,0 +1,222 @@
+"""One rule at one source: a judge that says what entries mean, and the alarm that follows from it."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from monitor.model import Event, Reading, Transition, Value
+from monitor.ports import NoticeKind
+from monitor.site import Rule, Source
+from rules.effects import Effects, Step
+from rules.kind import EventJudge, PointJudge, ReadingJudge, Verdict
+from rules.machine import Condition, Machine, occurrence_id
+from rules.timeline import Timeline
+from rules.truth import Truth
+
+__all__ = ["EventWatch", "PointWatch", "ReadingWatch", "Track", "Watch"]
+
+_MOST_OPEN = 100
+_LATE = 120_000
+_NOTICES = {"raised": NoticeKind.RAISE, "acknowledged": NoticeKind.ACKNOWLEDGED}
+
+
+class Track:
+    """What is known of one point: engine time of its newest sample, and who judges it."""
+
+    __slots__ = ("last", "stale_after", "watches")
+
+    def __init__(self, stale_after: int | None) -> None:
+        self.last = 0
+        self.stale_after = stale_after
+        self.watches: list[PointWatch] = []
+
+
+class PointWatch:
+    """A rule that judges the values of one point."""
+
+    __slots__ = ("armed", "index", "judge", "machine", "track")
+
+    def __init__(self, index: int, judge: PointJudge, machine: Machine, track: Track) -> None:
+        self.index = index
+        self.judge = judge
+        self.machine = machine
+        self.track = track
+        self.armed: int | None = None
+        track.watches.append(self)
+
+    def sample(self, value: Value, at: int) -> None:
+        """Take a good value of time `at`. Lets out what the judge raises, having gone to UNKNOWN."""
+        machine = self.machine
+        try:
+            level = self.judge.level(value, machine.engaged)
+        except Exception:
+            machine.unknown(at)
+            raise
+        if level:
+            machine.true(level, value, self.judge.limit(value, level), at)
+        elif machine.condition is not Condition.CLEAR:
+            machine.false(value, at)
+
+    def _stale_at(self) -> int | None:
+        machine = self.machine
+        if machine.condition is Condition.CLEAR or machine.unknown_since is not None:
+            return None
+        return None if self.track.stale_after is None else self.track.last + self.track.stale_after
+
+    def due(self) -> int | None:
+        """Say when time alone will change something."""
+        return _earlier(self.machine.due(), self._stale_at())
+
+    def tick(self, now: int) -> None:
+        """Do what is due by `now`: what the last value still proves, then the end of that proof."""
+        stale, due = self._stale_at(), self.machine.due()
+        if stale is not None and stale <= now and (due is None or stale < due):
+            self.machine.unknown(stale)
+        self.machine.tick(now)
+
+    def resume(self, stopped: int, started: int) -> None:
+        """Leave out the time between."""
+        self.machine.resume(stopped, started)
+
+
+class ReadingWatch:
+    """A rule that judges all readings of one device."""
+
+    __slots__ = ("armed", "index", "judge", "machine")
+
+    def __init__(self, index: int, judge: ReadingJudge, machine: Machine) -> None:
+        self.index = index
+        self.judge = judge
+        self.machine = machine
+        self.armed: int | None = None
+
+    def reading(self, reading: Reading, at: int, now: int) -> None:
+        """Take a reading of time `at`. Lets out what the judge raises, having gone to UNKNOWN."""
+        try:
+            verdict = self.judge.reading(reading, at, now)
+        except Exception:
+            self.machine.unknown(at)
+            raise
+        self._follow(verdict, at)
+
+    def event(self, event: Event, now: int) -> None:
+        """Take an event of the device that the judge wants to hear of."""
+        self._follow(self.judge.event(event, now), now)
+
+    def _follow(self, verdict: Verdict | None, at: int) -> None:
+        if verdict is None:
+            return
+        if verdict.truth is Truth.TRUE:
+            self.machine.true(verdict.level, verdict.value, verdict.limit, at)
+        elif verdict.truth is Truth.FALSE:
+            self.machine.false(verdict.value, at)
+        else:
+            self.machine.unknown(at)
+
+    def due(self) -> int | None:
+        """Say when time alone will change something."""
+        return _earlier(self.machine.due(), self.judge.due())
+
+    def tick(self, now: int) -> None:
+        """Do what is due by `now`."""
+        self._follow(self.judge.tick(now), now)
+        self.machine.tick(now)
+
+    def resume(self, stopped: int, started: int) -> None:
+        """Leave out the time between."""
+        self.judge.resume(stopped, started)
+        self.machine.resume(stopped, started)
+
+
+class EventWatch:
+    """A rule whose alarms are over at once: what is open here only waits for its acknowledgement."""
+
+    __slots__ = ("_effects", "_time", "changed", "judge", "opened", "rule", "source")
+
+    def __init__(self, rule: Rule, source: Source, judge: EventJudge, time: Timeline, effects: Effects) -> None:
+        self.rule = rule
+        self.source = source
+        self.judge = judge
+        self._time = time
+        self._effects = effects
+        self.opened: dict[str, dict[str, Any]] = {}
+        self.changed: set[str] = set()
+
+    def event(self, event: Event) -> str:
+        """Raise an alarm for an event that matches, and answer its occurrence; '' when it does not."""
+        if not self.judge.matches(event):
+            return ""
+        time = min(event.time, self._time.wall(self._time.now))
+        while any(memory["raised_at"] == time for memory in self.opened.values()):
+            time += 1
+        occurrence = occurrence_id(self.rule.id, self.source.key, event.id, time)
+        waits = self.rule.params.ack == "required"
+        memory = {
+            "rule": self.rule.id,
+            "name": self.rule.name,
+            "kind": self.rule.kind,
+            "device": self.source.device,
+            "severity": self.judge.severities[0],
+            "raised_at": time,
+            "late": event.arrived - event.time > _LATE,
+        }
+        if waits:
+            self.opened[occurrence] = memory
+            self.changed.add(occurrence)
+        raised = self._transition(occurrence, memory, "raised")
+        self._emit(replace(raised, number=1, time=time, response="unacked" if waits else "none"), memory)
+        if len(self.opened) > _MOST_OPEN:
+            self.close(next(iter(self.opened)), f"more than {_MOST_OPEN} wait")
+        return occurrence
+
+    def acknowledge(self, occurrence: str, by: str, reason: str) -> None:
+        """End the wait of one alarm."""
+        memory = self._end(occurrence)
+        self._emit(replace(self._transition(occurrence, memory, "acknowledged"), by=by, reason=reason), memory)
+
+    def close(self, occurrence: str, reason: str) -> None:
+        """End the wait of one alarm without anybody's word."""
+        memory = self._end(occurrence)
+        self._emit(replace(self._transition(occurrence, memory, "closed"), reason=reason), memory)
+
+    def _end(self, occurrence: str) -> dict[str, Any]:
+        self.changed.add(occurrence)
+        return self.opened.pop(occurrence)
+
+    def _transition(self, occurrence: str, memory: Mapping[str, Any], cause: str) -> Transition:
+        return Transition(
+            occurrence=occurrence,
+            number=2,
+            rule=self.rule.id,
+            device=self.source.device,
+            source_key=self.source.key,
+            cause=cause,
+            condition=Condition.CLEAR.value,
+            response="none",
+            severity=memory["severity"],
+            time=max(self._time.wall(self._time.now), memory["raised_at"] + 1),
+            late=memory["late"],
+            rule_version=self.rule.version,
+        )
+
+    def _emit(self, transition: Transition, memory: Mapping[str, Any]) -> None:
+        self._effects.steps.append(
+            Step(
+                transition=transition,
+                rule=self.rule,
+                source=self.source,
+                notice=_NOTICES.get(transition.cause),
+                raised_at=memory["raised_at"],
+                since=memory["raised_at"],
+                momentary=True,
+            )
+        )
+
+
+Watch = PointWatch | ReadingWatch
+
+
+def _earlier(one: int | None, other: int | None) -> int | None:
+    if one is None:
+        return other
+    return one if other is None else min(one, other)
