@@ -252,7 +252,7 @@ class Machine:
         if self.response is not Response.NONE:
             self.response = Response.NONE
             self.condition = Condition.CLEAR
-            self._emit("closed", at, reason="raised again")
+            self._emit("closed", at - 1, reason="raised again")
         self.condition = Condition.ACTIVE
         self.response = Response.UNACKED
         self.run_from = None

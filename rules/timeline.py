@@ -55,7 +55,7 @@ class Timeline:
         step = after - before
         if step < 0 and recorded > event.arrived:
             self.offset += recorded - event.arrived
-            self._still = recorded
+            self._still, self._before = recorded, 0
         elif step > 0 and recorded + self.offset - step >= self.now:
             self._before, self._offset_before = before, self.offset
             self.offset -= step

@@ -33,6 +33,7 @@ class StaleJudge:
         self._grace = grace
         self._last: int | None = None
         self._told = False
+        self._news = False
 
     def reading(self, reading: Reading, at: int, now: int) -> Verdict | None:
         """Take note of a good value; it is news only when there had been an alarm."""
@@ -40,9 +41,9 @@ class StaleJudge:
         if reading.late or (self._last is not None and at < self._last) or not self._is_good(reading):
             return None
         self._last = at
-        if not self._told:
+        if not self._news:
             return None
-        self._told = False
+        self._told = self._news = False
         return Verdict(Truth.FALSE, value=0.0, limit=self._max_age / 1000)
 
     def _is_good(self, reading: Reading) -> bool:
@@ -65,7 +66,7 @@ class StaleJudge:
         due = self.due()
         if due is None or now < due or self._last is None:
             return None
-        self._told = True
+        self._told = self._news = True
         return Verdict(Truth.TRUE, value=(now - self._last) / 1000, limit=self._max_age / 1000)
 
     def resume(self, stopped: int, started: int) -> None:
@@ -78,11 +79,11 @@ class StaleJudge:
 
     def dump(self) -> Mapping[str, Any]:
         """Answer the memory, JSON-ready."""
-        return {"last": self._last, "told": self._told}
+        return {"last": self._last, "told": self._told, "news": self._news}
 
     def load(self, memory: Mapping[str, Any]) -> None:
         """Take back what `dump` gave."""
-        self._last, self._told = memory["last"], memory["told"]
+        self._last, self._told, self._news = memory["last"], memory["told"], memory["news"]
 
 
 class Stale:
