@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from drivers.mqtt import jsonpath
-from monitor.fields import Duration, Frozen, Value
+from monitor.fields import Duration, File, Frozen, Value
 from monitor.profiles.model import EventModel, PointModel
 
 __all__ = [
@@ -97,9 +97,9 @@ class MqttConnection(Frozen):
     url: Annotated[str, AfterValidator(_broker_url)]
     username: str | None = None
     password: str | None = Field(None, repr=False)
-    ca: str | None = None
-    certificate: str | None = None
-    key: str | None = None
+    ca: File | None = None
+    certificate: File | None = None
+    key: File | None = None
     client_id: Annotated[str, Field(max_length=128)] = ""
     protocol: Annotated[Literal["5", "3.1.1"], BeforeValidator(_version)] = "5"
     keepalive: Annotated[Duration, AfterValidator(_whole_seconds)] = 30.0

@@ -140,7 +140,7 @@ class Files:
                 self.findings.error(node, "", f"others may read {path}: run `chmod 600 {path}`")
                 return node
             return self._secret_from(node, path)
-        self.findings.warning(
+        self.findings.absent(
             node,
             "",
             f"the secret `{name}` is absent: neither a systemd credential nor {beside}; `run` will refuse",

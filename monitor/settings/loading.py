@@ -84,6 +84,8 @@ def load(
         stock=SHIPPED / "rules",
     )
     root = files.read(path)
+    if root is None and not findings.errors:
+        findings.error(Node("scalar", str(path), 1, 1), "", "the file is empty", allowed=", ".join(_SECTIONS))
     site = None if root is None else _site(binding, root, path)
     if findings.errors or site is None:
         raise SettingsInvalid(findings.errors, findings.warnings)
