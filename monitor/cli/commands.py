@@ -1,12 +1,25 @@
-"""The commands and their options."""
+"""The commands and their options: each group is a module that adds its own."""
 
 import typer
 
+from monitor.cli import alarms, daemon, devices
+
 __all__ = ["app"]
 
-app = typer.Typer(no_args_is_help=True, help="Watches over a building's meters, doors and equipment.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Watches over a building's meters, doors and equipment.",
+)
 
 
 @app.callback()
 def _root() -> None:
     """Watches over a building's meters, doors and equipment."""
+
+
+daemon.add_to(app)
+devices.add_to(app)
+alarms.add_to(app)

@@ -1,0 +1,143 @@
+"""`alarms`: what is wrong in the building, who was told, and saying that somebody takes care."""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from monitor.cli.options import Json, SocketPath, StateFolder
+from monitor.cli.output import clean, local_time, print_json, print_line, print_table
+
+if TYPE_CHECKING:
+    from monitor.cli.client import Client
+
+__all__ = ["add_to"]
+
+_JUDGED_WITHIN = 5.0
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    group = typer.Typer(help="Alarms: list them, show one, acknowledge one.", rich_markup_mode=None)
+    group.callback(invoke_without_command=True)(alarms)
+    group.command("list")(list_alarms)
+    group.command()(show)
+    group.command()(ack)
+    app.add_typer(group, name="alarms")
+
+
+def _client(socket: Path | None, state: Path | None) -> "Client":
+    from monitor.cli.client import Client
+
+    return Client(socket, state)
+
+
+def alarms(
+    context: typer.Context, socket: SocketPath = None, state: StateFolder = None, as_json: Json = False
+) -> None:
+    """List the alarms; with a command, do that instead."""
+    if context.invoked_subcommand is None:
+        list_alarms(socket, state, as_json)
+
+
+def list_alarms(socket: SocketPath = None, state: StateFolder = None, as_json: Json = False) -> None:
+    """List the alarms: those that are open, and the newest that are over."""
+    client = _client(socket, state)
+    found = client.get("alarms")
+    if as_json:
+        print_json(found)
+        return
+    zone = client.get("status")["timezone"]
+    if not found:
+        print_line("no alarms")
+        return
+    headings = ("occurrence", "severity", "rule", "device", "state", "response", "raised", "value")
+    rows = [
+        (
+            each.get("occurrence"),
+            each.get("severity"),
+            each.get("rule"),
+            each.get("source_key") or each.get("device"),
+            each.get("state"),
+            each.get("response"),
+            local_time(each.get("raised_at"), zone),
+            _against(each),
+        )
+        for each in found
+    ]
+    print_table(headings, rows)
+
+
+def _against(alarm: dict[str, Any]) -> str:
+    value, limit = alarm.get("value"), alarm.get("limit")
+    if value is None:
+        return ""
+    return f"{value:g}" if limit is None else f"{value:g} (limit {limit:g})"
+
+
+def show(
+    occurrence: Annotated[str, typer.Argument(help="The alarm's occurrence, or the beginning of it.")],
+    socket: SocketPath = None,
+    state: StateFolder = None,
+    as_json: Json = False,
+) -> None:
+    """Show one alarm: its steps, and who was told."""
+    client = _client(socket, state)
+    found = client.get("alarms", _whole(client, occurrence))
+    if as_json:
+        print_json(found)
+        return
+    zone = client.get("status")["timezone"]
+    for name, value in found.items():
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            print_line()
+            print_line(f"{name}:")
+            headings = list(value[0])
+            print_table(headings, [[_cell(key, each.get(key), zone) for key in headings] for each in value])
+        elif value not in (None, "", []):
+            print_line(f"{name:<16} {clean(_cell(name, value, zone))}")
+
+
+def _cell(name: str, value: Any, zone: str) -> str:
+    is_time = isinstance(value, int) and (name.endswith("_at") or name in {"time", "created", "expires"})
+    if is_time and not isinstance(value, bool):
+        return local_time(value, zone)
+    return "" if value is None else str(value)
+
+
+def ack(
+    occurrence: Annotated[str, typer.Argument(help="The alarm's occurrence, or the beginning of it.")],
+    reason: Annotated[str, typer.Option(help="What is being done about it.")] = "",
+    socket: SocketPath = None,
+    state: StateFolder = None,
+    as_json: Json = False,
+) -> None:
+    """Acknowledge an alarm in your name: escalation stops, the others are told."""
+    client = _client(socket, state)
+    whole = _whole(client, occurrence)
+    kept = client.post("alarms", whole, "acknowledge", body={"reason": reason})
+    alarm = _until_judged(client, whole)
+    if as_json:
+        print_json(alarm)
+        return
+    judged = alarm.get("response") != "unacked"
+    by = clean(kept["by"])
+    print_line(f"acknowledged by {by}" if judged else f"kept in the name of {by}; not judged yet")
+
+
+def _until_judged(client: "Client", occurrence: str) -> Any:
+    """The alarm once the engine has judged the command, or as it is after some seconds."""
+    deadline = time.monotonic() + _JUDGED_WITHIN
+    while True:
+        alarm = client.get("alarms", occurrence)
+        if alarm.get("response") != "unacked" or time.monotonic() > deadline:
+            return alarm
+        time.sleep(0.05)
+
+
+def _whole(client: "Client", beginning: str) -> str:
+    """The one occurrence that begins so; as it stands when there is none or more than one."""
+    known = [each["occurrence"] for each in client.get("alarms")]
+    matching = [each for each in known if each.startswith(beginning)]
+    return matching[0] if len(matching) == 1 else beginning

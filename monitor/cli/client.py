@@ -1,0 +1,94 @@
+"""The client of the daemon's API: asks over its Unix socket and says clearly when nobody answers."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from monitor.cli.places import find_socket
+from monitor.errors import FacilityMonitorError
+
+__all__ = ["Client", "NoDaemon", "Refused"]
+
+_TIMEOUT = 10.0
+_BASE = "http://facility-monitor/api/v1"
+
+
+class NoDaemon(FacilityMonitorError):
+    """Nobody answers at the socket; the message says what to do."""
+
+
+class Refused(FacilityMonitorError):
+    """The daemon refused; the message is the daemon's own."""
+
+
+class Client:
+    """One daemon, asked by one command."""
+
+    def __init__(self, socket: Path | None, state: Path | None) -> None:
+        self._path = find_socket(socket, state)
+        transport = httpx.HTTPTransport(uds=str(self._path))
+        self._http = httpx.Client(transport=transport, timeout=_TIMEOUT)
+
+    def get(self, *path: str, **query: object) -> Any:
+        """Ask for a resource."""
+        return self._ask("GET", path, params=query)
+
+    def post(self, *path: str, body: object) -> Any:
+        """Ask for something to be done."""
+        return self._ask("POST", path, json=body)
+
+    def follow(self, *path: str, **query: object) -> Iterator[Any]:
+        """Yield what a stream says, for as long as it lasts."""
+        timeout = httpx.Timeout(_TIMEOUT, read=None)
+        try:
+            with self._http.stream("GET", _url(path), params=_query(query), timeout=timeout) as answer:
+                if answer.is_error:
+                    answer.read()
+                    raise _refused(answer)
+                for line in answer.iter_lines():
+                    yield json.loads(line)
+        except httpx.HTTPError as error:
+            raise self._no_daemon(error) from error
+
+    def _ask(self, method: str, path: tuple[str, ...], **options: Any) -> Any:
+        options["params"] = _query(options.get("params", {}))
+        try:
+            answer = self._http.request(method, _url(path), **options)
+        except httpx.HTTPError as error:
+            raise self._no_daemon(error) from error
+        if answer.is_error:
+            raise _refused(answer)
+        return answer.json()
+
+    def _no_daemon(self, error: httpx.HTTPError) -> NoDaemon:
+        why = str(error)
+        if "Permission denied" in why:
+            advice = "Become a member of the group facility-monitor (and log in again), or use sudo."
+        elif isinstance(error, httpx.ConnectError):
+            advice = (
+                "Start the daemon (`systemctl start facility-monitor`, or `facility-monitor run FILE`), or say "
+                "where it is with --state FOLDER or --socket PATH."
+            )
+        else:
+            advice = "Look at its log (`journalctl -u facility-monitor`)."
+        return NoDaemon(f"no daemon answers at {self._path} ({why}).\n{advice}")
+
+
+def _url(path: tuple[str, ...]) -> str:
+    return "/".join((_BASE, *(quote(part, safe="") for part in path)))
+
+
+def _query(query: dict[str, object]) -> dict[str, str]:
+    return {name: str(value) for name, value in query.items() if value is not None}
+
+
+def _refused(answer: httpx.Response) -> Refused:
+    try:
+        said = answer.json()
+        return Refused(f"{said['error']}\n{said['what_to_do']}")
+    except (ValueError, KeyError, TypeError):
+        return Refused(f"the daemon answered {answer.status_code}")

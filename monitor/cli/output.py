@@ -1,0 +1,75 @@
+"""What commands print: JSON for programs, tables with local times and units for people."""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from monitor.schema import point_unit
+
+__all__ = ["clean", "local_time", "print_json", "print_line", "print_table", "quantity", "since"]
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+
+
+def print_json(data: object) -> None:
+    """Print an answer as indented JSON."""
+    print_line(json.dumps(data, indent=2, ensure_ascii=False))
+
+
+def print_line(text: str = "") -> None:
+    """Print a line, at once: somebody may follow it through a pipe."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table as wide as the terminal; as wide as it needs to be where there is none."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False, markup=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, markup=False, width=10_000)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(clean(cell)) for cell in row))
+    console.print(table)
+
+
+def clean(text: object) -> str:
+    """What a device or a person wrote, without what would steer the terminal."""
+    return "".join(letter if letter.isprintable() else "�" for letter in ("" if text is None else str(text)))
+
+
+def local_time(ms: int | None, zone: str) -> str:
+    """A moment in the site's zone, to the second."""
+    if ms is None:
+        return "-"
+    return datetime.fromtimestamp(ms / 1000, UTC).astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def since(ms: int | None, now: int) -> str:
+    """How long ago, in the largest sensible unit."""
+    if ms is None:
+        return "never"
+    seconds = max(0, (now - ms) // 1000)
+    for size, unit in ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit} ago"
+    return f"{seconds} s ago"
+
+
+def quantity(name: str, value: Any) -> str:
+    """A value with the unit that its point's name promises."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    unit = point_unit(name)
+    text = f"{value:.10g}" if isinstance(value, float) else str(value)
+    return f"{text} {unit}" if unit else text
