@@ -120,7 +120,7 @@ def _in_range(of: Field, value: float) -> Value | Missing:
 
 
 def _exact(number: float) -> float | int:
-    return int(number) if number.is_integer() else number
+    return int(number) if float(number).is_integer() else number
 
 
 def finish(decoded: Decoded) -> None:

@@ -7,6 +7,8 @@ reports as an error is an everyday answer of a device to us.
 
 import asyncio
 import logging
+import os
+import socket
 import sys
 import time
 from typing import Any
@@ -86,6 +88,13 @@ class _Framer(FramerSocket):
             return super().handleFrame(data, exp_devid, exp_tid)
         except ModbusIOException as error:
             return len(data), ModbusPDU(dev_id=error.dev_id, transaction_id=error.transaction_id)
+
+
+def _spoken(error: OSError) -> str:
+    """What the system calls an error, without the addresses that asyncio puts before it."""
+    if error.errno and not isinstance(error, socket.gaierror):
+        return os.strerror(error.errno)
+    return error.strerror or str(error)
 
 
 class Request:
@@ -222,7 +231,7 @@ class Link:
             try:
                 return await create()
             except OSError as error:
-                cause = f"({error.strerror or error})"
+                cause = f"({_spoken(error)})"
                 raise
 
         client.ctx.call_create = create_and_tell

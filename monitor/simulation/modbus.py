@@ -50,7 +50,10 @@ class Wrong(StrEnum):
 
 @dataclass(slots=True)
 class Faults:
-    """What is wrong with a unit. `refused`: (table, first, last, exception code), both ends included."""
+    """What is wrong with a unit.
+
+    `refused`: (table, first, last, exception code), both ends included; with the code 0 there is no answer.
+    """
 
     silent: bool = False
     delay: float = 0.0
@@ -163,6 +166,8 @@ class _Context:
         if unit is None:
             raise NoSuchIdException
         answer = unit._answer(_TABLES[func_code], address, count)  # noqa: SLF001 - the two are one device
+        if answer == 0:
+            raise NoSuchIdException
         return ExcCodes(answer) if isinstance(answer, int) else answer
 
     async def async_setValues(  # noqa: N802 - pymodbus's name
@@ -210,7 +215,10 @@ class _Handler(ServerRequestHandler):
                 unit.asked.append((table, request.address, request.count))
             return
         context: Any = self.server.context
-        response = await request.datastore_update(context, request.dev_id)
+        try:
+            response = await request.datastore_update(context, request.dev_id)
+        except NoSuchIdException:
+            return
         response.transaction_id = request.transaction_id
         response.dev_id = request.dev_id
         if self.transport is not None:

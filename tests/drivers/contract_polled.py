@@ -1,0 +1,129 @@
+"""What every polled driver promises. A driver joins by a subclass of PolledContract with a fixture `harness`."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Protocol
+
+from monitor.model import Missing, Value
+from monitor.ports import PolledDriver
+
+
+class Harness(Protocol):
+    """A driver whose two devices, `first` and `second`, are simulated behind one connection."""
+
+    driver: PolledDriver
+    first: str
+    second: str
+    expected: Mapping[str, Mapping[str, Value]]
+    """Device -> values of its scan class `fast`."""
+
+    def now(self) -> int: ...
+    def connections(self) -> int: ...
+    async def silence(self, device: str) -> None: ...
+    async def revive(self, device: str) -> None: ...
+    async def refuse(self, device: str) -> None: ...
+    async def close_endpoint(self) -> None: ...
+    async def open_endpoint(self) -> None: ...
+
+
+class PolledContract:
+    """The tests; each gets a fresh harness."""
+
+    async def test_construction_connects_nothing(self, harness: Harness):
+        assert harness.connections() == 0
+
+    async def test_a_read_gives_every_point_that_was_due(self, harness: Harness):
+        before = harness.now()
+
+        answer = await harness.driver.read(harness.first, "fast")
+
+        assert answer.answered
+        assert answer.values == harness.expected[harness.first]
+        assert answer.missing == {}
+        assert before <= answer.arrived <= harness.now()
+
+    async def test_a_probe_of_a_living_device_is_answered(self, harness: Harness):
+        answer = await harness.driver.probe(harness.first)
+
+        assert answer.answered
+        assert answer.values.items() <= harness.expected[harness.first].items()
+
+    async def test_a_silent_device_gives_no_value_and_a_reason_for_each_point(self, harness: Harness):
+        await harness.silence(harness.first)
+
+        answer = await harness.driver.read(harness.first, "fast")
+
+        assert not answer.answered
+        assert answer.values == {}
+        assert answer.missing == dict.fromkeys(harness.expected[harness.first], Missing.TIMEOUT)
+        assert answer.error
+
+    async def test_a_silent_device_costs_only_itself(self, harness: Harness):
+        await harness.silence(harness.first)
+
+        await harness.driver.read(harness.first, "fast")
+        answer = await harness.driver.read(harness.second, "fast")
+
+        assert answer.values == harness.expected[harness.second]
+
+    async def test_a_probe_of_a_silent_device_is_not_answered(self, harness: Harness):
+        await harness.silence(harness.first)
+
+        answer = await harness.driver.probe(harness.first)
+
+        assert not answer.answered
+        assert answer.values == {}
+
+    async def test_a_device_that_comes_back_is_read_again(self, harness: Harness):
+        await harness.silence(harness.first)
+        await harness.driver.read(harness.first, "fast")
+        await harness.revive(harness.first)
+
+        answer = await harness.driver.read(harness.first, "fast")
+
+        assert answer.values == harness.expected[harness.first]
+
+    async def test_a_refusal_is_an_answer_without_values(self, harness: Harness):
+        await harness.refuse(harness.first)
+
+        answer = await harness.driver.read(harness.first, "fast")
+
+        assert answer.answered
+        assert answer.values == {}
+        assert set(answer.missing) == set(harness.expected[harness.first])
+
+    async def test_an_endpoint_that_is_away_at_the_start_is_read_once_it_comes(self, harness: Harness):
+        await harness.close_endpoint()
+        away = await harness.driver.read(harness.first, "fast")
+        await harness.open_endpoint()
+
+        answer = await harness.driver.read(harness.first, "fast")
+
+        assert not away.answered
+        assert answer.values == harness.expected[harness.first]
+
+    async def test_an_endpoint_that_restarts_is_read_again_within_two_reads(self, harness: Harness):
+        await harness.driver.read(harness.first, "fast")
+        await harness.close_endpoint()
+        await harness.open_endpoint()
+
+        answers = [await harness.driver.read(harness.first, "fast") for _ in range(2)]
+
+        assert answers[-1].values == harness.expected[harness.first]
+
+    async def test_a_cancelled_read_ends_soon_and_leaves_the_driver_usable(self, harness: Harness):
+        await harness.silence(harness.first)
+        reading = asyncio.create_task(harness.driver.read(harness.first, "fast"))
+        await asyncio.sleep(0.05)
+        reading.cancel()
+        done, _ = await asyncio.wait([reading], timeout=1)
+
+        assert reading in done
+        assert reading.cancelled()
+        assert (await harness.driver.read(harness.second, "fast")).values == harness.expected[harness.second]
+
+    async def test_closing_twice_is_harmless(self, harness: Harness):
+        await harness.driver.read(harness.first, "fast")
+
+        await harness.driver.close()
+        await harness.driver.close()

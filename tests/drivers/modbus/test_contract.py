@@ -1,0 +1,79 @@
+"""Modbus keeps the contract of polled drivers."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import ClassVar
+
+import pytest
+
+from monitor.simulation.modbus import SimulatedBus, Unit
+from tests.drivers.contract_polled import PolledContract
+from tests.drivers.modbus.site import CONTEXT, device, driver, point
+
+
+class ModbusHarness:
+    first = "first"
+    second = "second"
+    expected: ClassVar = {
+        "first": {"voltage_l1_v": 230.5, "power_w": -12.25, "open": True},
+        "second": {"volume_m3": 1234.567},
+    }
+
+    def __init__(self):
+        devices = [
+            device(
+                point("voltage_l1_v", register="input 0", type="float32"),
+                point("power_w", register="input 400", type="float32"),
+                point("open", register="discrete 3"),
+                point("serial", register="input 900", type="uint32", scan="slow"),
+                name="first",
+                unit=1,
+            ),
+            device(point("volume_m3", register="holding 7", type="uint32", divisor=1000.0), name="second", unit=2),
+        ]
+        self.units = {each.id: Unit(each) for each in devices}
+        for name, values in self.expected.items():
+            for at, value in values.items():
+                self.units[name].put(at, value)
+        self.bus = SimulatedBus({each.address.unit: self.units[each.id] for each in devices})
+        self.devices = devices
+        self.port = 0
+
+    async def start(self):
+        self.port = await self.bus.start()
+        self.driver = driver(self.port, *self.devices, timeout="150 ms")
+
+    def now(self) -> int:
+        return CONTEXT.now()
+
+    def connections(self) -> int:
+        return self.bus.connections
+
+    async def silence(self, device: str) -> None:
+        self.units[device].faults.silent = True
+
+    async def revive(self, device: str) -> None:
+        self.units[device].faults.silent = False
+
+    async def refuse(self, device: str) -> None:
+        self.units[device].faults.exception = 2
+
+    async def close_endpoint(self) -> None:
+        await self.bus.stop()
+
+    async def open_endpoint(self) -> None:
+        await self.bus.start(port=self.port)
+
+
+@pytest.fixture
+async def harness() -> AsyncIterator[ModbusHarness]:
+    harness = ModbusHarness()
+    await harness.start()
+    yield harness
+    await harness.driver.close()
+    await harness.bus.stop()
+    await asyncio.sleep(0)
+
+
+class TestModbus(PolledContract):
+    """Joins the suite."""
