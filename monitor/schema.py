@@ -10,10 +10,21 @@ from typing import Final
 __all__ = [
     "ACCESS_EVENTS",
     "ACCESS_TAGS",
+    "ALARM_ACTIVE",
+    "ALARM_CAUSE",
+    "ALARM_END",
+    "ALARM_RESPONSE",
+    "ALARM_SEVERITY",
+    "ALARM_START",
     "ALARM_TAGS",
+    "ALARM_TAG_LIST",
+    "ALARM_TEXT",
+    "ALARM_TITLE",
     "CLASSES",
     "DERIVED_TAGS",
+    "EVENT_COUNT",
     "EVENT_KINDS",
+    "EVENT_NAME",
     "EVENT_TAGS",
     "ID",
     "INTEGER_FIELDS",
@@ -24,11 +35,20 @@ __all__ = [
     "MEASUREMENT_MONITOR",
     "MONITOR_DEVICE",
     "PHASES",
+    "POINTS_VOLTAGE",
+    "POINT_ALARM",
+    "POINT_ENERGY",
+    "POINT_FAULT",
+    "POINT_FLOW",
+    "POINT_OPEN",
+    "POINT_POWER",
+    "POINT_VOLUME",
     "READING_TAGS",
     "RESERVED_FIELDS",
     "SUFFIX_UNITS",
     "is_point_name",
     "point_unit",
+    "state_number",
 ]
 
 ID: Final = re.compile(r"[a-z0-9][a-z0-9-]*")
@@ -79,6 +99,29 @@ INTEGER_FIELDS: Final[Mapping[str, frozenset[str]]] = {
     "usage_daily": frozenset({"partial_i"}),
 }
 """Fields of derived measurements that are integers; every other number is a float field."""
+
+ALARM_ACTIVE: Final = "active_i"
+ALARM_CAUSE: Final = "cause"
+ALARM_END: Final = "end_ms"
+ALARM_RESPONSE: Final = "response"
+ALARM_SEVERITY: Final = "severity"
+ALARM_START: Final = "start_ms"
+ALARM_TAG_LIST: Final = "tags"
+ALARM_TEXT: Final = "text"
+ALARM_TITLE: Final = "title"
+EVENT_COUNT: Final = "count"
+EVENT_NAME: Final = "event"
+"""Fields of alarms and events that dashboards ask for."""
+
+POINT_ALARM: Final = "alarm"
+POINT_ENERGY: Final = "energy_import_kwh"
+POINT_FAULT: Final = "fault"
+POINT_FLOW: Final = "flow_m3h"
+POINT_OPEN: Final = "open"
+POINT_POWER: Final = "power_w"
+POINT_VOLUME: Final = "volume_m3"
+POINTS_VOLTAGE: Final[Mapping[str, str]] = {f"L{phase}": f"voltage_l{phase}_v" for phase in (1, 2, 3)}
+"""Points that dashboards ask for."""
 
 RESERVED_FIELDS: Final = frozenset({"time", "quality", *READING_TAGS})
 """Names that a point cannot have as a field: a name is never both tag and field."""
@@ -141,3 +184,8 @@ def point_unit(name: str) -> str | None:
     if len(parts) > 1:
         return SUFFIX_UNITS.get(parts[-1])
     return None
+
+
+def state_number(name: str) -> str:
+    """The field that holds a state as 0 or 1, beside the boolean one."""
+    return f"{name}_i"

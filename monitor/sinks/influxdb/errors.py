@@ -28,6 +28,7 @@ LIBRARY_ERRORS = (InfluxDBError, HTTPError, LocationValueError, OSError, Unicode
 _LONGEST_REASON = 300
 _LONGEST_WAIT = 3600.0
 _DROPPED = re.compile(r"dropped=(\d+)")
+_LINE = re.compile(r"unable to parse '.*'", re.DOTALL)
 _ABOUT_SETTINGS = re.compile(
     r"database is required|retention policy not found|bucket.{0,80}not found|organization|"
     r"missing required|invalid precision|unauthorized|authorization|plain HTTP request",
@@ -85,7 +86,8 @@ def _reason(error: ApiException) -> str | None:
     data = body.get("data")
     if isinstance(data, list):  # 3.x says it line by line
         said += [each.get("error_message") for each in data[:3] if isinstance(each, dict)]
-    return _short("; ".join(str(each) for each in said if each)) or None
+    text = _LINE.sub("unable to parse a line", "; ".join(str(each) for each in said if each))
+    return _short(text) or None
 
 
 def _retry_after(value: str | None) -> float | None:

@@ -7,7 +7,17 @@ from monitor.model import SEVERITY_RANK, Event, Recorded, Transition, Value
 from monitor.schema import (
     ACCESS_EVENTS,
     ACCESS_TAGS,
+    ALARM_CAUSE,
+    ALARM_END,
+    ALARM_RESPONSE,
+    ALARM_SEVERITY,
+    ALARM_START,
+    ALARM_TAG_LIST,
     ALARM_TAGS,
+    ALARM_TEXT,
+    ALARM_TITLE,
+    EVENT_COUNT,
+    EVENT_NAME,
     EVENT_TAGS,
     MEASUREMENT_ACCESS,
     MEASUREMENT_ALARMS,
@@ -24,6 +34,7 @@ __all__ = ["EventLines"]
 _RESULTS = frozenset({"granted", "denied"})
 _DIRECTIONS = frozenset({"in", "out"})
 _CREDENTIAL = "credential"
+_END = ALARM_END.encode()
 _ACTIVE = frozenset({"active", "recovering"})
 
 
@@ -75,13 +86,13 @@ class EventLines:
         attributes: dict[str, Value] = dict(event.attributes)
         credential = attributes.pop(_CREDENTIAL, None)
         if self.is_access(event):
-            reason = text(str(attributes.get("reason", "")))
-            fields = b"event=%b,reason=%b,count=1i,seq=%di" % (text(event.kind), reason, recorded.position)
+            told = {EVENT_NAME: event.kind, "reason": str(attributes.get("reason", ""))}
         else:
             detail = json.dumps(attributes, ensure_ascii=False, sort_keys=True)
-            fields = b"detail=%b,count=1i,seq=%di" % (text(detail), recorded.position)
+            told = {"detail": detail}
         if self._pseudonyms and credential is not None:
-            fields += b",credential=" + text(str(credential))
+            told[_CREDENTIAL] = str(credential)
+        fields = b"%b,%b=1i,seq=%di" % (_texts(told), EVENT_COUNT.encode(), recorded.position)
         return b"%b %b %d" % (self._event_series(event), fields, stamp.time)
 
     def _alarm(self, step: Transition) -> tuple[bytes, str]:
@@ -108,12 +119,21 @@ class EventLines:
         title, explained = self._words(step)
         active = step.condition in _ACTIVE
         fields = [
-            b"severity=%b,severity_i=%di" % (text(step.severity), SEVERITY_RANK.get(step.severity, 0)),
-            b"state=%b,%b" % (text(step.condition), boolean(b"active", active)),
-            b"response=%b,suppression=%b" % (text(step.response), text(",".join(step.suppression))),
-            b"cause=%b,title=%b,text=%b" % (text(step.cause), text(title), text(explained)),
-            b"tags=%b,occurrence=%b" % (text(f"{step.severity},{step.rule}"), text(step.occurrence)),
-            b"start_ms=%di,end_ms=%di" % (stamp.start, stamp.end),
+            _texts(
+                {
+                    ALARM_SEVERITY: step.severity,
+                    "state": step.condition,
+                    ALARM_RESPONSE: step.response,
+                    "suppression": ",".join(step.suppression),
+                    ALARM_CAUSE: step.cause,
+                    ALARM_TITLE: title,
+                    ALARM_TEXT: explained,
+                    ALARM_TAG_LIST: f"{step.severity},{step.rule}",
+                    "occurrence": step.occurrence,
+                }
+            ),
+            b"severity_i=%di,%b" % (SEVERITY_RANK.get(step.severity, 0), boolean(b"active", active)),
+            b"%b=%di,%b=%di" % (ALARM_START.encode(), stamp.start, _END, stamp.end),
         ]
         if labels:
             fields.append(b"source=" + text(labels))
@@ -124,7 +144,7 @@ class EventLines:
         lines = [b"%b %b %d" % (series, b",".join(fields), stamp.time)]
         if stamp.rewrite is not None:
             start_series, start_time = stamp.rewrite
-            lines.append(b"%b end_ms=%di %d" % (start_series, stamp.end, start_time))
+            lines.append(b"%b %b=%di %d" % (start_series, _END, stamp.end, start_time))
         return lines
 
     def _words(self, step: Transition) -> tuple[str, str]:
@@ -136,6 +156,10 @@ class EventLines:
         place = "" if device is None else ", ".join(part for part in (device.building, device.zone) if part)
         parts = [place, _measured(step), step.reason]
         return f"{what}: {where}", "; ".join(part for part in parts if part)
+
+
+def _texts(fields: Mapping[str, str]) -> bytes:
+    return b",".join(b"%b=%b" % (key.encode(), text(value)) for key, value in fields.items())
 
 
 def _measured(step: Transition) -> str:

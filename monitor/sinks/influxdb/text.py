@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable
 
 from monitor.model import Value
-from monitor.schema import RESERVED_FIELDS, point_unit
+from monitor.schema import RESERVED_FIELDS, point_unit, state_number
 
 __all__ = ["boolean", "field_key", "integer", "name", "number", "tag_set", "text", "value_fields"]
 
@@ -62,7 +62,8 @@ def number(value: float) -> bytes | None:
 
 def boolean(key: bytes, value: bool) -> bytes:  # noqa: FBT001 - it is the value that is written
     """A state twice: as a boolean, and as 0 or 1 under `<key>_i` for panels that count and average."""
-    return b"%b=true,%b_i=1i" % (key, key) if value else b"%b=false,%b_i=0i" % (key, key)
+    beside = state_number(key.decode()).encode()
+    return b"%b=true,%b=1i" % (key, beside) if value else b"%b=false,%b=0i" % (key, beside)
 
 
 def value_fields(point: str, value: Value) -> bytes | None:

@@ -1,0 +1,48 @@
+"""One InfluxDB with authentication, and nginx before it, for all tests of the sinks."""
+
+from collections.abc import Callable, Iterator
+from itertools import count
+
+import pytest
+
+from monitor.site import InfluxSettings
+from tests.servers.influxdb import InfluxServer, influxdb
+from tests.servers.nginx import Nginx, nginx
+
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InfluxServer]:
+    with influxdb(tmp_path_factory.mktemp("influxdb")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def front(tmp_path_factory: pytest.TempPathFactory, server: InfluxServer) -> Iterator[Nginx]:
+    with nginx(tmp_path_factory.mktemp("nginx"), server.url) as front:
+        yield front
+
+
+@pytest.fixture
+def database(server: InfluxServer) -> Iterator[str]:
+    """An empty database, and one for access beside it."""
+    name = f"site{next(_numbers)}"
+    server.create(name, f"{name}-access")
+    yield name
+    server.drop(name, f"{name}-access")
+
+
+@pytest.fixture
+def settings(server: InfluxServer, database: str) -> Callable[..., InfluxSettings]:
+    def make(**changes: str) -> InfluxSettings:
+        base = {
+            "url": server.url,
+            "bucket": database,
+            "access_bucket": f"{database}-access",
+            "token": server.token,
+            "api": "v1",
+        }
+        return InfluxSettings(**{**base, **changes})
+
+    return make
