@@ -15,7 +15,7 @@ import structlog
 
 from drivers.mqtt.devices import Decoder, Message
 from drivers.mqtt.ledger import Ledger
-from drivers.mqtt.link import Ack, Connected, Link, Profile
+from drivers.mqtt.link import Ack, Connected, Counts, Link, Profile
 from drivers.mqtt.order import in_event_time
 from drivers.mqtt.settings import MqttConnection
 from drivers.mqtt.tls import tls_context
@@ -100,9 +100,7 @@ class MqttDriver:
     def status(self) -> Mapping[str, Value]:
         """Facts for `status`; `backlog_warning` when as much had waited as brokers commonly keep at most."""
         link = self._link
-        if link is None:
-            return {"connected": False, "messages": 0}
-        seen = link.counts
+        seen = Counts() if link is None else link.counts
         return {
             "connected": seen.connected,
             "connections": seen.connections,
@@ -110,7 +108,7 @@ class MqttDriver:
             "redelivered": seen.redelivered,
             "dropped": seen.dropped,
             "refused_topics": seen.refused_topics,
-            "waiting": link.buffered,
+            "waiting": 0 if link is None else link.buffered,
             "backlog": seen.backlog,
             "backlog_warning": _is_round_limit(seen.backlog, self._window),
             **self._counts,

@@ -1,0 +1,288 @@
+"""The driver against a real Mosquitto and a real journal."""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Collection, Sequence
+
+import pytest
+from structlog.testing import capture_logs
+
+from drivers.mqtt import MQTT
+from monitor.clock import Clock
+from monitor.journal.sqlite import SqliteJournal
+from monitor.model import Entry, Event, Missing, Origin, Position, Reading
+from monitor.ports import Batch, Gap, PushedDriver
+from monitor.site import Device
+from tests.drivers.contract_pushed import Kept, eventually, running
+from tests.drivers.mqtt.publisher import Publisher
+from tests.drivers.mqtt.site import CARDS, connection, context, device, pseudonymise
+from tests.servers.mosquitto import Mosquitto
+
+METER = {"temperature_c": {"json": "$.n"}}
+BOTH = pytest.mark.parametrize("protocol", ["5", "3.1.1"])
+
+
+def make(broker: Mosquitto, *devices: Device, **options: object) -> PushedDriver:
+    driver: PushedDriver = MQTT.create(
+        connection(broker.url, **options), devices or [device(points=METER)], context()
+    )
+    return driver
+
+
+async def up(driver: PushedDriver) -> None:
+    await eventually(lambda: bool(driver.status()["connected"]))
+    await asyncio.sleep(0.05)  # the subscription follows the connection
+
+
+async def entries(journal: SqliteJournal) -> list[Entry]:
+    found = await journal.read(Position(0), 100_000)
+    assert not isinstance(found, Gap)
+    return [recorded.entry for recorded in found]
+
+
+async def numbers(journal: SqliteJournal) -> list[float]:
+    return [
+        value
+        for entry in await entries(journal)
+        if isinstance(entry, Reading)
+        for value in entry.values.values()
+        if isinstance(value, float)
+    ]
+
+
+class Cut:
+    """A journal that keeps for good, and whose answer never reaches the driver: killed between commit and ack."""
+
+    def __init__(self, journal: SqliteJournal) -> None:
+        self._journal = journal
+        self.kept = 0
+
+    async def append(self, batches: Sequence[Batch], *, settled: Collection[str] = ()) -> Position:
+        await self._journal.append(batches, settled=settled)
+        self.kept += len(batches)
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+@BOTH
+async def test_a_driver_killed_between_commit_and_acknowledgement_doubles_nothing(
+    broker: Mosquitto, journal: SqliteJournal, protocol: str
+):
+    reader = device("reader", topic="doors/front", events=[CARDS], device_class="access")
+    cut, first = Cut(journal), make(broker, reader, protocol=protocol)
+    with Publisher(broker) as door:
+        async with running(first, cut.append):
+            await up(first)
+            for _ in range(2):
+                door.say("doors/front", '{"type": "access", "uid": "5a3", "access": "Always"}')
+            await eventually(lambda: cut.kept >= 1)
+
+        second = make(broker, reader, protocol=protocol)
+        async with running(second, journal.append):
+            await eventually(lambda: second.status()["messages"] == 2)
+            await eventually(lambda: second.status()["kept"] == 2)
+
+    cards = [entry for entry in await entries(journal) if isinstance(entry, Event)]
+    assert second.status()["redelivered"] >= 1
+    assert len(cards) == 2
+    assert {card.attributes["credential"] for card in cards} == {pseudonymise("5a3")}
+
+
+@BOTH
+async def test_a_restart_of_the_broker_loses_and_doubles_nothing(
+    broker: Mosquitto, journal: SqliteJournal, protocol: str
+):
+    driver = make(broker, protocol=protocol)
+    async with running(driver, journal.append):
+        await up(driver)
+        for part in range(3):
+            with Publisher(broker) as meter:
+                for number in range(100):
+                    meter.say("meters/meter", json.dumps({"n": part * 100 + number}))
+            broker.restart()
+        await eventually(lambda: int(driver.status()["connections"]) >= 2)
+        with Publisher(broker) as meter:
+            meter.say("meters/meter", '{"n": 300}')
+        await eventually(lambda: int(driver.status()["kept"]) >= 301)
+
+    assert Counter(await numbers(journal)) == Counter(map(float, range(301)))
+
+
+@BOTH
+async def test_what_is_said_while_the_monitor_is_off_waits_in_its_session(
+    broker: Mosquitto, journal: SqliteJournal, protocol: str
+):
+    driver = make(broker, protocol=protocol)
+    async with running(driver, journal.append):
+        await up(driver)
+    with Publisher(broker) as meter:
+        for number in range(200):
+            meter.say("meters/meter", json.dumps({"n": number}))
+    broker.restart()
+
+    driver = make(broker, protocol=protocol)
+    async with running(driver, journal.append):
+        await eventually(lambda: int(driver.status()["kept"]) == 200)
+
+    assert await numbers(journal) == list(map(float, range(200)))
+
+
+async def test_a_backlog_is_kept_in_the_order_it_happened_and_marked_late(
+    broker: Mosquitto, journal: SqliteJournal
+):
+    now = Clock().now()
+    meter = device(points=METER, time={"json": "$.t", "format": "unix_ms", "trusted": True})
+    driver = make(broker, meter)
+    async with running(driver, journal.append):
+        await up(driver)
+    with Publisher(broker) as gateway:
+        for minutes in (3, 60, 30, 0):
+            gateway.say("meters/meter", json.dumps({"n": minutes, "t": now - minutes * 60_000}))
+
+    driver = make(broker, meter)
+    async with running(driver, journal.append):
+        await eventually(lambda: int(driver.status()["kept"]) == 4)
+
+    kept = [entry for entry in await entries(journal) if isinstance(entry, Reading)]
+    assert [(reading.values["temperature_c"], reading.late) for reading in kept] == [
+        (60.0, True),
+        (30.0, True),
+        (3.0, True),
+        (0.0, False),
+    ]
+
+
+async def test_what_is_proven_to_be_acknowledged_is_settled(broker: Mosquitto):
+    kept, driver = Kept(), make(broker, receive_maximum=5)
+
+    async with running(driver, kept.append):
+        await up(driver)
+        with Publisher(broker) as meter:
+            for number in range(30):
+                meter.say("meters/meter", json.dumps({"n": number}))
+                await eventually(lambda count=number + 1: len(kept.numbers) == count)
+
+    ids = [batch.id for batch in kept.batches]
+    assert len(set(ids)) == 30
+    assert kept.settled <= set(ids[:25])
+    assert len(kept.settled) >= 20
+
+
+async def test_hostile_payloads_are_survived_and_counted(broker: Mosquitto, journal: SqliteJournal):
+    driver = make(broker, device(points=METER), device("any", topic="odd/#", points=METER))
+    hostile = [
+        b'{"n": 1, "pad": "' + b"x" * 1_000_000 + b'"}',
+        b"[" * 50_000,
+        b'{"n": ' * 5000,
+        b"\xff\xfe{\x00",
+        b'{"n": NaN}',
+        b'{"n": 1e999}',
+        b'{"n": ' + b"9" * 5000 + b"}",
+        b'{"n": "many"}',
+        b'{"n": {"n": 1}}',
+        b'"\xed\xa0\x80"',
+        b"null",
+        b"",
+    ]
+    topics = ["odd//x", "odd/ /$SYS", "odd/" + "deep/" * 100, "odd/\u4e2d\u6587", "elsewhere"]
+
+    async with running(driver, journal.append) as task:
+        await up(driver)
+        with Publisher(broker) as attacker:
+            for payload in hostile:
+                attacker.say("meters/meter", payload)
+            for topic in topics:
+                attacker.say(topic, '{"n": 5}')
+            attacker.say("meters/meter", '{"n": 7}')
+        await eventually(lambda: int(driver.status()["messages"]) == len(hostile) + len(topics))
+        await eventually(lambda: driver.status()["waiting"] == 0)
+        await asyncio.sleep(0.1)
+        assert not task.done()
+
+    status = driver.status()
+    assert status["failed"] == 0
+    assert int(status["undecodable"]) >= 5
+    assert sorted(await numbers(journal)) == [5.0, 5.0, 5.0, 5.0, 7.0]
+    reasons = {
+        reason
+        for entry in await entries(journal)
+        if isinstance(entry, Reading)
+        for reason in entry.missing.values()
+    }
+    assert reasons == {Missing.UNDECODABLE, Missing.NAN, Missing.OUT_OF_RANGE}
+
+
+async def test_overlapping_topics_are_one_message(broker: Mosquitto, journal: SqliteJournal):
+    driver = make(
+        broker, device("one", topic="site/box", points=METER), device("all", topic="site/+", points=METER)
+    )
+
+    async with running(driver, journal.append):
+        await up(driver)
+        with Publisher(broker) as box:
+            box.say("site/box", '{"n": 1}')
+            box.say("site/box", '{"n": 2}')
+        await eventually(lambda: int(driver.status()["kept"]) == 2)
+
+    assert driver.status()["messages"] == 2
+    assert sorted(await numbers(journal)) == [1.0, 1.0, 2.0, 2.0]
+
+
+@BOTH
+async def test_retained_messages_come_at_the_start_and_not_with_every_reconnect(
+    broker: Mosquitto, journal: SqliteJournal, protocol: str
+):
+    with Publisher(broker) as meter:
+        meter.say("meters/meter", '{"n": 1}', retain=True)
+    driver = make(broker, protocol=protocol)
+
+    async with running(driver, journal.append):
+        await eventually(lambda: driver.status()["kept"] == 1)
+        broker.restart()
+        await eventually(lambda: driver.status()["connections"] == 2)
+        with Publisher(broker) as meter:
+            meter.say("meters/meter", '{"n": 2}', retain=True)
+        await eventually(lambda: int(driver.status()["kept"]) >= 2)
+
+    kept = [entry for entry in await entries(journal) if isinstance(entry, Reading)]
+    assert [(reading.values["temperature_c"], reading.origin) for reading in kept] == [
+        (1.0, Origin.RETAINED),
+        (2.0, Origin.PUSH),
+    ]
+
+
+async def test_the_monitor_says_whether_it_is_there(broker: Mosquitto):
+    driver = make(broker)
+    with Publisher(broker) as listener:
+        listener.listen("facility-monitor/test/status")
+        async with running(driver, Kept().append):
+            await eventually(lambda: [word for _, word in listener.heard] == [b"online"])
+        await eventually(lambda: [word for _, word in listener.heard] == [b"online", b"offline"])
+
+
+async def test_messages_of_qos_0_are_kept_too(broker: Mosquitto, journal: SqliteJournal):
+    driver = make(broker, device(points=METER, qos=0))
+
+    async with running(driver, journal.append):
+        await up(driver)
+        with Publisher(broker) as meter:
+            meter.say("meters/meter", '{"n": 1}', qos=0)
+            meter.say("meters/meter", '{"n": 2}', qos=2)
+            await eventually(lambda: int(driver.status()["kept"]) == 2)
+
+    assert await numbers(journal) == [1.0, 2.0]
+
+
+async def test_an_outage_is_logged_once_each_way(broker: Mosquitto):
+    driver = make(broker)
+    with capture_logs() as logs:
+        async with running(driver, Kept().append):
+            await up(driver)
+            broker.stop()
+            await eventually(lambda: not driver.status()["connected"])
+            await asyncio.sleep(1.5)
+            broker.start()
+            await up(driver)
+
+    assert [log["event"] for log in logs if log.get("connection")] == ["broker_lost", "broker_back"]

@@ -1,0 +1,76 @@
+"""The network thread alone: what reaches the broker, and over which connection."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from drivers.mqtt.devices import Message
+from drivers.mqtt.link import Ack, Connected, Link, Profile
+from monitor.clock import Clock
+from tests.drivers.mqtt.publisher import Publisher
+from tests.drivers.mqtt.site import connection
+from tests.servers.mosquitto import Mosquitto
+
+
+@pytest.fixture
+def link(broker: Mosquitto) -> Iterator[Link]:
+    link = Link(
+        Profile(
+            connection="broker",
+            options=connection(broker.url).options,
+            client_id="link",
+            status_topic="status",
+            filters={"say": 1},
+            now=Clock().now,
+        ),
+        wake=lambda: None,
+    )
+    link.start()
+    yield link
+    link.stop()
+    link.join(5)
+
+
+def take(link: Link, seconds: float) -> list[Message | Connected]:
+    """What comes until a message has come, or the time is over."""
+    taken: list[Message | Connected] = []
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and not any(isinstance(item, Message) for item in taken):
+        taken += link.take(100)
+        time.sleep(0.01)
+    return taken
+
+
+def test_an_acknowledgement_of_an_old_connection_is_never_written(broker: Mosquitto, link: Link):
+    [connected] = _until_connected(link)
+    time.sleep(0.1)
+    with Publisher(broker) as publisher:
+        publisher.say("say", "x")
+    [first] = take(link, 5)
+    assert isinstance(first, Message)
+    broker.restart()
+    _, second = take(link, 10)
+    assert isinstance(second, Message)
+    assert (second.dup, second.mid) == (True, first.mid)
+    assert second.epoch > first.epoch == connected.epoch
+
+    link.acknowledge([Ack(first.epoch, first.mid, 1)])
+    time.sleep(0.2)
+    broker.restart()
+    third = take(link, 10)[-1]
+    assert isinstance(third, Message), "the broker took an old acknowledgement for a new one"
+
+    link.acknowledge([Ack(third.epoch, third.mid, 1)])
+    time.sleep(0.2)
+    broker.restart()
+    assert [type(item) for item in take(link, 3)] == [Connected]
+
+
+def _until_connected(link: Link) -> list[Connected]:
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        if taken := link.take(10):
+            return [item for item in taken if isinstance(item, Connected)]
+        time.sleep(0.01)
+    return []
