@@ -1,0 +1,143 @@
+"""The API on its real socket, over a real journal; the parts that a test does not need say little."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import httpx
+
+from monitor.errors import RequestRefused
+from monitor.journal.sqlite import SqliteJournal
+from monitor.model import Command
+from monitor.poller import DeviceFacts
+from monitor.site import Connection, Device, Point, Site
+from monitor.web.api import make_api
+from monitor.web.live import LiveState
+from monitor.web.parts import Parts
+from monitor.web.server import serve
+from tests.clock import ManualClock
+
+METER = Device(
+    id="main",
+    name="Main meter",
+    profile="eastron-sdm630",
+    connection="plant-room",
+    device_class="electricity",
+    building="A",
+    zone="plant room",
+    scan={"fast": 10.0},
+    points={
+        "voltage_l1_v": Point(name="voltage_l1_v", unit="V"),
+        "energy_import_kwh": Point(name="energy_import_kwh", unit="kWh"),
+    },
+)
+DOOR = Device(
+    id="front-door",
+    name="Front door",
+    connection="broker",
+    device_class="door",
+    expected_every=60.0,
+    points={"open": Point(name="open")},
+)
+SITE = Site(
+    id="maple-court",
+    name="Maple Court",
+    timezone=ZoneInfo("Europe/Berlin"),
+    connections={
+        "plant-room": Connection(id="plant-room", driver="modbus", options=None),
+        "broker": Connection(id="broker", driver="mqtt", options=None),
+    },
+    devices={"main": METER, "front-door": DOOR},
+)
+POLLS = DeviceFacts(
+    connection="plant-room",
+    state="answering",
+    failures=0,
+    polls=7,
+    late=0,
+    last_answer=1_795_378_523_000,
+    last_error="",
+    poll_ms=3.5,
+)
+
+
+@dataclass
+class ScriptedAlarms:
+    """One alarm that can be acknowledged once."""
+
+    clock: ManualClock
+    alarms: dict[str, dict[str, Any]] = field(default_factory=dict)
+    outbox: list[dict[str, Any]] = field(default_factory=list)
+
+    async def list_alarms(self) -> Sequence[Mapping[str, Any]]:
+        return list(self.alarms.values())
+
+    async def show(self, occurrence: str) -> Mapping[str, Any] | None:
+        return self.alarms.get(occurrence)
+
+    async def acknowledge(self, occurrence: str, *, by: str, reason: str) -> Command:
+        if self.alarms[occurrence]["response"] != "unacked":
+            raise RequestRefused(f"{occurrence} was acknowledged before")
+        self.alarms[occurrence]["response"] = "acked"
+        now = self.clock.now()
+        return Command(id="c-1", time=now, by=by, kind="acknowledge", target=occurrence, reason=reason)
+
+    async def notifications(self, last: int) -> Sequence[Mapping[str, Any]]:
+        return self.outbox[:last]
+
+
+ALARM = {
+    "occurrence": "undervoltage-1",
+    "rule": "undervoltage",
+    "device": "main",
+    "source_key": "main/voltage_l1_v",
+    "severity": "high",
+    "state": "active",
+    "active": True,
+    "response": "unacked",
+    "value": 199.5,
+    "limit": 207.0,
+    "raised_at": 1_795_378_523_000,
+}
+
+
+def make_parts(journal: SqliteJournal, clock: ManualClock) -> Parts:
+    return Parts(
+        site=SITE,
+        version="0.1.0",
+        started=clock.now(),
+        now=clock.now,
+        journal=journal,
+        alarms=ScriptedAlarms(clock, {"undervoltage-1": dict(ALARM)}),
+        polls=lambda: {"main": POLLS},
+        connections=lambda: {"plant-room": {"polls": 7}, "broker": {"connected": True}},
+        poller=lambda: {"dropped": 0},
+        sinks=lambda: {"influxdb": {"written": 3}},
+        notify=lambda: {"queued": 0},
+    )
+
+
+@asynccontextmanager
+async def serving(parts: Parts, path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """Serve until the block ends; yields a client of the socket."""
+    live = LiveState(parts.site, parts.journal)
+    async with asyncio.TaskGroup() as tasks:
+        following = tasks.create_task(live.run())
+        server = tasks.create_task(serve(make_api(parts, live), path))
+        try:
+            async with asyncio.timeout(10):
+                while not path.exists():  # noqa: ASYNC110, ASYNC240
+                    await asyncio.sleep(0.01)
+            transport = httpx.AsyncHTTPTransport(uds=str(path))
+            async with httpx.AsyncClient(transport=transport, base_url="http://monitor/api/v1") as client:
+                yield client
+        finally:
+            following.cancel()
+            server.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.gather(following, server)

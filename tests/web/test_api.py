@@ -1,0 +1,243 @@
+"""The API over its Unix socket."""
+
+import asyncio
+import getpass
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from monitor.journal.sqlite import SqliteJournal
+from monitor.model import Command, Entry, Event, Missing, Position, Reading, Value
+from monitor.ports import Batch, Gap
+from monitor.web.parts import Parts
+from tests.clock import ManualClock
+from tests.web.serving import make_parts, serving
+
+
+def reading(number: int, device: str = "main") -> Reading:
+    return Reading(
+        device=device,
+        time=1_795_378_523_000 + number,
+        arrived=1_795_378_523_000 + number,
+        values={"voltage_l1_v": 230.0 + number, "energy_import_kwh": 1_234_567.89},
+    )
+
+
+def event(number: int) -> Event:
+    return Event(
+        device="front-door", kind="forced", time=number, arrived=number, id=f"e{number}", attributes={"count": 1}
+    )
+
+
+async def keep(journal: SqliteJournal, *entries: Entry) -> None:
+    await journal.append([Batch(entries=entries)])
+
+
+@pytest.fixture
+def parts(journal: SqliteJournal, clock: ManualClock) -> Parts:
+    return make_parts(journal, clock)
+
+
+@pytest.fixture
+async def client(parts: Parts, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    async with serving(parts, tmp_path / "api.sock") as client:
+        yield client
+
+
+async def test_status_counts_devices_and_alarms(client: httpx.AsyncClient) -> None:
+    facts = (await client.get("/status")).json()
+
+    assert facts["site"] == "maple-court"
+    assert facts["timezone"] == "Europe/Berlin"
+    assert facts["devices"] == {"total": 2, "answering": 1, "never_answered": 1}
+    assert facts["alarms"] == {"active": 1, "unacknowledged": 1}
+    assert facts["sinks"] == {"influxdb": {"written": 3}}
+    assert "position" in facts["journal"]
+
+
+async def test_devices_say_how_they_do(client: httpx.AsyncClient) -> None:
+    main, door = (await client.get("/devices")).json()
+
+    assert (main["id"], main["class"], main["state"], main["poll_ms"]) == ("main", "electricity", "answering", 3.5)
+    assert (door["id"], door["state"], door["last_answer"]) == ("front-door", "never_answered", None)
+
+
+async def test_a_device_that_sends_by_itself_is_judged_by_its_last_word(
+    client: httpx.AsyncClient, journal: SqliteJournal, clock: ManualClock
+) -> None:
+    now = clock.now()
+    await keep(journal, Reading(device="front-door", time=now, arrived=now, values={"open": True}))
+    states = []
+    for seconds in (0, 179, 2):
+        clock.advance(seconds * 1000)
+        states.append((await client.get("/devices/front-door")).json()["state"])
+
+    assert states == ["answering", "answering", "silent"]
+
+
+async def test_a_device_has_the_newest_value_of_each_point(
+    client: httpx.AsyncClient, journal: SqliteJournal
+) -> None:
+    missing = {"voltage_l1_v": Missing.TIMEOUT}
+    failed = Reading(device="main", time=1_795_378_530_000, arrived=1_795_378_530_000, values={}, missing=missing)
+    await keep(journal, reading(0), reading(1), failed)
+    points = (await client.get("/devices/main")).json()["points"]
+
+    assert points["voltage_l1_v"] == {
+        "value": 231.0,
+        "unit": "V",
+        "time": 1_795_378_523_001,
+        "missing": "timeout",
+    }
+    assert points["energy_import_kwh"]["value"] == 1_234_567.89
+
+
+async def test_readings_are_the_newest_newest_last(client: httpx.AsyncClient, journal: SqliteJournal) -> None:
+    await keep(journal, *(reading(number) for number in range(5)))
+    found = (await client.get("/devices/main/readings", params={"last": 2})).json()
+
+    assert found == [
+        {
+            "device": "main",
+            "time": 1_795_378_523_000 + number,
+            "arrived": 1_795_378_523_000 + number,
+            "values": {"voltage_l1_v": 230.0 + number, "energy_import_kwh": 1_234_567.89},
+            "missing": {},
+            "quality": "good",
+        }
+        for number in (3, 4)
+    ]
+
+
+async def test_values_keep_their_types(client: httpx.AsyncClient, journal: SqliteJournal) -> None:
+    values: dict[str, Value] = {"open": True, "starts": 9_007_199_254_740_993, "power_w": 4920.0, "serial": "007"}
+    await keep(journal, Reading(device="front-door", time=1, arrived=1, values=values))
+    found = (await client.get("/devices/front-door/readings")).json()[0]["values"]
+
+    assert found == values
+    assert [type(value) for value in found.values()] == [bool, int, float, str]
+
+
+async def test_a_stream_goes_on_with_each_reading_once(client: httpx.AsyncClient, journal: SqliteJournal) -> None:
+    await keep(journal, reading(0), reading(1))
+    found = []
+    async with client.stream("GET", "/devices/main/readings/stream", params={"last": 2}) as answer:
+        async for line in answer.aiter_lines():
+            found.append(json.loads(line)["time"])
+            if len(found) == 2:
+                await keep(journal, reading(2), reading(7, "front-door"), reading(3))
+            if len(found) == 4:
+                break
+
+    assert found == [1_795_378_523_000 + number for number in range(4)]
+
+
+async def test_a_stop_does_not_wait_for_who_follows(parts: Parts, tmp_path: Path) -> None:
+    path = tmp_path / "api.sock"
+    transport = httpx.AsyncHTTPTransport(uds=str(path))
+    async with asyncio.timeout(8), httpx.AsyncClient(transport=transport, base_url="http://monitor") as follower:
+        async with serving(parts, path):
+            asking = follower.build_request("GET", "/api/v1/devices/main/readings/stream")
+            answer = await follower.send(asking, stream=True)
+
+        with pytest.raises(httpx.HTTPError):
+            await answer.aread()
+
+
+async def test_events_of_before_the_start_and_since(journal: SqliteJournal, parts: Parts, tmp_path: Path) -> None:
+    await keep(journal, event(1), event(2))
+    async with serving(parts, tmp_path / "api.sock") as client:
+        await keep(journal, event(3))
+        found: list[str] = []
+        async with asyncio.timeout(5):
+            while len(found) < 2:
+                found = [each["id"] for each in (await client.get("/events", params={"last": 2})).json()]
+
+    assert found == ["e2", "e3"]
+
+
+async def test_an_acknowledgement_is_kept_in_the_name_of_the_peer(
+    client: httpx.AsyncClient, journal: SqliteJournal
+) -> None:
+    answer = await client.post("/alarms/undervoltage-1/acknowledge", json={"reason": "on my way"})
+    kept = await journal.read(Position(0), 10)
+
+    assert answer.status_code == 202
+    assert answer.json() == {"command": "c-1", "occurrence": "undervoltage-1", "by": getpass.getuser()}
+    assert not isinstance(kept, Gap)
+    command = kept[-1].entry
+    assert isinstance(command, Command)
+    assert (command.by, command.target, command.reason) == (getpass.getuser(), "undervoltage-1", "on my way")
+
+
+async def test_what_cannot_be_done_is_refused_with_the_reason(
+    client: httpx.AsyncClient, journal: SqliteJournal
+) -> None:
+    for _ in range(2):
+        answer = await client.post("/alarms/undervoltage-1/acknowledge", json={})
+    kept = await journal.read(Position(0), 10)
+
+    assert answer.status_code == 409
+    assert answer.json()["error"] == "undervoltage-1 was acknowledged before"
+    assert not isinstance(kept, Gap)
+    assert len(kept) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/devices/none", 404),
+        ("/devices/none/readings", 404),
+        ("/devices/none/readings/stream", 404),
+        ("/alarms/none", 404),
+        ("/nothing", 404),
+        ("/devices/main/readings?last=0", 422),
+        ("/devices/main/readings?last=many", 422),
+    ],
+)
+async def test_every_refusal_says_what_to_do(client: httpx.AsyncClient, path: str, status: int) -> None:
+    answer = await client.get(path)
+
+    assert answer.status_code == status
+    assert set(answer.json()) == {"error", "what_to_do"}
+    assert all(answer.json().values())
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"not json", 422),
+        (b'{"reason": 7}', 422),
+        (b'{"who": "me"}', 422),
+        (b'{"reason": "%s"}' % (b"x" * 70_000), 413),
+    ],
+)
+async def test_bodies_are_checked_and_bounded(client: httpx.AsyncClient, body: bytes, status: int) -> None:
+    headers = {"content-type": "application/json"}
+    answer = await client.post("/alarms/undervoltage-1/acknowledge", content=body, headers=headers)
+
+    assert answer.status_code == status
+    assert set(answer.json()) == {"error", "what_to_do"}
+
+
+async def test_openapi_describes_every_route(client: httpx.AsyncClient) -> None:
+    paths = (await client.get("/openapi.json")).json()["paths"]
+
+    assert set(paths) == {
+        f"/api/v1{path}"
+        for path in (
+            "/status",
+            "/devices",
+            "/devices/{device}",
+            "/devices/{device}/readings",
+            "/devices/{device}/readings/stream",
+            "/events",
+            "/alarms",
+            "/alarms/{occurrence}",
+            "/alarms/{occurrence}/acknowledge",
+            "/notifications",
+        )
+    }
