@@ -48,6 +48,13 @@ def used(measurement: str, counter: str, *conditions: str) -> str:
 
 
 def used_per(interval: str, measurement: str, counter: str, *conditions: str) -> str:
-    """What counters have counted per interval and device."""
-    grouped = f'GROUP BY time({interval}), "device" fill(none)'
-    return f'SELECT non_negative_difference(last("{counter}")) FROM "{measurement}" {where(*conditions)} {grouped}'
+    """What counters have counted per interval and device, from the newest value of each `$__interval`.
+
+    Only the interval in which a meter was swapped loses what it counted, not the whole hour.
+    """
+    inner = (
+        f'SELECT non_negative_difference(last("{counter}")) AS "used" FROM "{measurement}" '
+        f'{where(*conditions)} GROUP BY time($__interval), "device" fill(none)'
+    )
+    outer = f'GROUP BY time({interval}), "device" fill(none)'
+    return f'SELECT sum("used") AS "used" FROM ({inner}) WHERE $timeFilter {outer}'
