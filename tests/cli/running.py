@@ -1,0 +1,46 @@
+"""Commands as a user runs them: processes of their own."""
+
+import asyncio
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Ran", "command"]
+
+
+_ELSEWHERE = {"XDG_STATE_HOME", "STATE_DIRECTORY"}
+
+
+@dataclass
+class Ran:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+async def command(*words: str | Path, home: Path | None = None) -> Ran:
+    """Run `facility-monitor WORDS` to its end."""
+    environ = {
+        name: value for name, value in os.environ.items() if name not in {"XDG_STATE_HOME", "STATE_DIRECTORY"}
+    }
+    if home is not None:
+        environ["HOME"] = str(home)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "monitor",
+        *map(str, words),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=environ,
+    )
+    out, err = await asyncio.wait_for(process.communicate(), 30)
+    assert process.returncode is not None
+    return Ran(process.returncode, out.decode(), err.decode())

@@ -1,0 +1,73 @@
+"""`check`: a site file of a person, with and without mistakes."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.running import command
+
+GOOD = """\
+site: {id: maple-court, name: Maple Court, timezone: Europe/Berlin}
+connections:
+  - {id: plant-room, modbus: {transport: tcp, host: 127.0.0.1, port: 5020}}
+devices:
+  - id: cistern
+    connection: plant-room
+    unit: 9
+    every: 5 s
+    class: water
+    points:
+      level_m: {register: holding 100, type: float32, unit: m, valid: [0, 6]}
+rules:
+  - {id: overflow, kind: threshold, devices: {class: water}, point: level_m, above: 5.5 m}
+"""
+
+
+def write(path: Path, *changes: tuple[str, str]) -> None:
+    text = GOOD
+    for old, new in changes:
+        text = text.replace(old, new)
+    path.write_text(text)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    path = tmp_path / "site.yaml"
+    path.write_text(GOOD)
+    return path
+
+
+async def test_a_sound_file_is_counted(site: Path) -> None:
+    people, programs = await command("check", site), await command("check", site, "--json")
+
+    assert people.code == 0, people.err
+    assert people.out.splitlines()[-1] == f"{site} is fine: 1 devices, 1 points, 1 rules"
+    assert (programs.json["fine"], programs.json["errors"]) == (True, [])
+
+
+async def test_every_mistake_is_told_with_its_line_and_ends_with_78(site: Path) -> None:
+    write(site, ("unit: 9", "unit: none"), ("class: water\n", "class: watr\n"))
+    people, programs = await command("check", site), await command("check", site, "--json")
+
+    assert people.code == programs.code == 78
+    assert f"{site}:6:" in people.out
+    assert f"{site}:8:" in people.out
+    assert [error["line"] for error in programs.json["errors"]] == [6, 8]
+    assert "Traceback" not in people.err
+
+
+async def test_a_file_that_is_not_there_ends_with_78(tmp_path: Path) -> None:
+    ran = await command("check", tmp_path / "none.yaml")
+
+    assert ran.code == 78
+    assert "none.yaml" in ran.out + ran.err
+    assert "Traceback" not in ran.err
+
+
+async def test_run_refuses_what_check_refuses(site: Path, tmp_path: Path) -> None:
+    write(site, ("unit: 9", "unit: none"))
+    ran = await command("run", site, "--state", tmp_path / "state")
+
+    assert ran.code == 78
+    assert f"{site}:6:" in ran.out + ran.err
+    assert "Traceback" not in ran.err

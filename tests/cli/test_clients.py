@@ -1,0 +1,159 @@
+"""The commands that ask a daemon, against the API on its real socket."""
+
+import asyncio
+import getpass
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from monitor.journal.sqlite import SqliteJournal
+from monitor.model import Missing, Reading
+from monitor.ports import Batch
+from tests.cli.running import command
+from tests.clock import ManualClock
+from tests.web.serving import make_parts, serving
+
+NOON = 1_795_345_200_000  # 2026-11-22 12:00 in Berlin
+
+
+def reading(number: int, name: str = "main") -> Reading:
+    return Reading(device=name, time=NOON + number, arrived=NOON + number, values={"voltage_l1_v": 230.5})
+
+
+@pytest.fixture
+async def folder(journal: SqliteJournal, clock: ManualClock, tmp_path: Path) -> AsyncIterator[Path]:
+    async with serving(make_parts(journal, clock), tmp_path / "api.sock"):
+        yield tmp_path
+
+
+async def test_status_for_people_and_for_programs(folder: Path) -> None:
+    people, programs = await asyncio.gather(
+        command("status", "--state", folder), command("status", "--state", folder, "--json")
+    )
+
+    assert people.out.startswith("Maple Court (maple-court), version 0.1.0\nrunning since 2026-")
+    assert "total 2" in people.out
+    assert programs.json["devices"]["total"] == 2
+
+
+async def test_the_socket_may_be_named_itself(folder: Path) -> None:
+    assert (await command("status", "--socket", folder / "api.sock", "--json")).json["site"] == "maple-court"
+
+
+async def test_without_a_word_the_users_own_daemon_is_asked(
+    journal: SqliteJournal, clock: ManualClock, tmp_path: Path
+) -> None:
+    own = tmp_path / ".local/state/facility-monitor"
+    own.mkdir(parents=True)
+    async with serving(make_parts(journal, clock), own / "api.sock"):
+        assert (await command("status", "--json", home=tmp_path)).json["site"] == "maple-court"
+
+
+async def test_devices(folder: Path) -> None:
+    people, programs = await asyncio.gather(
+        command("devices", "--state", folder), command("devices", "--state", folder, "--json")
+    )
+
+    assert [line.split()[0] for line in people.out.splitlines()[2:]] == ["main", "front-door"]
+    assert "never answered" in people.out
+    assert [each["class"] for each in programs.json] == ["electricity", "door"]
+
+
+async def test_readings_have_local_times_units_and_reasons(folder: Path, journal: SqliteJournal) -> None:
+    failed = Reading(
+        device="main", time=NOON + 1000, arrived=NOON + 1000, values={}, missing={"voltage_l1_v": Missing.TIMEOUT}
+    )
+    await journal.append([Batch(entries=[reading(0), failed])])
+    people = await command("readings", "main", "--state", folder)
+
+    assert [" ".join(line.split()) for line in people.out.splitlines()[2:]] == [
+        "2026-11-22 12:00:00 voltage_l1_v 230.5 V",
+        "2026-11-22 12:00:01 voltage_l1_v missing (timeout)",
+    ]
+
+
+async def test_readings_as_json_are_a_list_newest_last(folder: Path, journal: SqliteJournal) -> None:
+    await journal.append([Batch(entries=[reading(number) for number in range(5)])])
+    found = (await command("readings", "main", "--last", "2", "--json", "--state", folder)).json
+
+    assert [each["time"] for each in found] == [NOON + 3, NOON + 4]
+    assert set(found[0]) == {"device", "time", "arrived", "values", "missing", "quality"}
+
+
+async def test_what_a_device_says_does_not_steer_the_terminal(folder: Path, journal: SqliteJournal) -> None:
+    evil = Reading(device="main", time=NOON, arrived=NOON, values={"name": "\x1b[2J[red]x"})
+    await journal.append([Batch(entries=[evil])])
+    people = await command("readings", "main", "--state", folder)
+
+    assert "\x1b" not in people.out
+    assert "[red]x" in people.out
+
+
+async def test_follow_prints_each_reading_as_it_comes(folder: Path, journal: SqliteJournal) -> None:
+    await journal.append([Batch(entries=[reading(0)])])
+    words = ("readings", "main", "--follow", "--last", "1", "--json", "--state", str(folder))
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "monitor", *words, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    async with asyncio.timeout(20):
+        first = await process.stdout.readline()
+        await journal.append([Batch(entries=[reading(1)])])
+        second = await process.stdout.readline()
+    process.kill()
+    await process.wait()
+
+    assert f'"time": {NOON}'.encode() in first
+    assert f'"time": {NOON + 1}'.encode() in second
+
+
+async def test_alarms_are_listed_with_and_without_the_word(folder: Path) -> None:
+    people, programs, short = await asyncio.gather(
+        command("alarms", "--state", folder),
+        command("alarms", "list", "--json", "--state", folder),
+        command("alarms", "--json", "--state", folder),
+    )
+
+    assert "undervoltage-1" in people.out
+    assert "199.5 (limit 207)" in people.out
+    assert programs.json == short.json
+    assert programs.json[0]["occurrence"] == "undervoltage-1"
+
+
+async def test_an_alarm_is_acknowledged_by_the_beginning_of_its_name(folder: Path) -> None:
+    done = await command("alarms", "ack", "under", "--reason", "on my way", "--state", folder)
+    again = await command("alarms", "ack", "under", "--state", folder)
+    shown = await command("alarms", "show", "under", "--json", "--state", folder)
+
+    assert (done.code, done.out) == (0, f"acknowledged by {getpass.getuser()}\n")
+    assert again.code == 1
+    assert "was acknowledged before" in again.err
+    assert shown.json["response"] == "acked"
+
+
+@pytest.mark.parametrize("words", [("readings", "none"), ("alarms", "show", "none")])
+async def test_what_is_not_there_is_told_with_what_to_do(folder: Path, words: tuple[str, ...]) -> None:
+    ran = await command(*words, "--state", folder)
+
+    assert ran.code == 1
+    assert "none" in ran.err
+    assert "list them with" in ran.err
+    assert "Traceback" not in ran.err
+
+
+async def test_without_a_daemon_it_is_told_what_to_do(tmp_path: Path) -> None:
+    ran = await command("status", "--state", tmp_path)
+
+    assert ran.code == 1
+    assert str(tmp_path / "api.sock") in ran.err
+    assert "facility-monitor run FILE" in ran.err
+    assert "Traceback" not in ran.err
+
+
+@pytest.mark.parametrize(
+    "words", [("readings",), ("devices", "--nonsense"), ("nonsense",), ("readings", "m", "--last", "0")]
+)
+async def test_wrong_usage_ends_with_2(words: tuple[str, ...]) -> None:
+    assert (await command(*words)).code == 2
