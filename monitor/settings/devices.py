@@ -91,6 +91,8 @@ class _Bind:
         self.node = node
         self.path = path
         self._errors = len(self.findings.errors)
+        self._broken = False
+        """Whether its profile has mistakes, which are told once, in the profile's file."""
 
     def device(self) -> Device | None:
         """The device, or None after telling what is wrong; its candidate is kept in any case."""
@@ -103,7 +105,8 @@ class _Bind:
         scan = {} if driver is None else self._scan(driver, bound, points)
         expected = None if driver is None else self._expected(driver)
         device = None
-        if keys is not None and len(self.findings.errors) == self._errors and driver is not None:
+        fine = len(self.findings.errors) == self._errors and not self._broken
+        if keys is not None and driver is not None and fine:
             device = Device(
                 id=keys.id,
                 name=keys.name or keys.id,
@@ -160,10 +163,9 @@ class _Bind:
         if name not in library.ids:
             self.binding.unknown(place, where, name, library.ids, "profile")
             return None, ""
-        before = len(self.findings.errors)
         profile = library.get(name)
         if profile is None:
-            self._profile_wrong(before, place, where, name)
+            self._broken = True
             return None, ""
         if driver is None:
             return None, profile.device_class
@@ -174,14 +176,8 @@ class _Bind:
             )
             return None, profile.device_class
         bound = library.bind(profile, driver.name)
-        if bound is None:
-            self._profile_wrong(before, place, where, name)
+        self._broken = bound is None
         return bound, profile.device_class
-
-    def _profile_wrong(self, before: int, place: Node, where: str, name: str) -> None:
-        """Say it once, where the profile's own mistakes were told for an earlier device."""
-        if len(self.findings.errors) == before:
-            self.findings.error(place, where, f"the profile `{name}` has mistakes")
 
     def _class(self, profile_class: str) -> str:
         given = self.node.text("class")
