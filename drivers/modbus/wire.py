@@ -69,6 +69,9 @@ class _RawAnswer(ModbusPDU):
         """Keep the bytes; `Link` checks their number against the request."""
         self.payload = data
 
+    def __str__(self) -> str:  # pymodbus makes one of every answer, for a log line that nobody sees
+        return "answer"
+
 
 def _answer_class(code: int) -> type[_RawAnswer]:
     return type(f"_RawAnswer{code}", (_RawAnswer,), {"function_code": code})
