@@ -14,8 +14,9 @@ from typing import Final
 import structlog
 
 from drivers.mqtt.devices import Decoder, Message
+from drivers.mqtt.exchange import Ack, Connected, Counts, Profile
 from drivers.mqtt.ledger import Ledger
-from drivers.mqtt.link import Ack, Connected, Counts, Link, Profile
+from drivers.mqtt.link import Link
 from drivers.mqtt.order import in_event_time
 from drivers.mqtt.settings import MqttConnection
 from drivers.mqtt.tls import tls_context

@@ -11,10 +11,9 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import structlog
 from paho.mqtt import client as paho
@@ -24,11 +23,12 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from drivers.mqtt.devices import Message
+from drivers.mqtt.exchange import Ack, Connected, Counts, Profile
 from drivers.mqtt.payload import MAX_PAYLOAD
-from drivers.mqtt.settings import MqttConnection
 from drivers.mqtt.tls import tls_context
+from drivers.mqtt.wire import Wire
 
-__all__ = ["Ack", "Connected", "Counts", "Link", "Profile"]
+__all__ = ["Link"]
 
 _log = structlog.get_logger()
 
@@ -36,54 +36,12 @@ _MAX_PACKET: Final = 4 * 1024 * 1024
 _MAX_MESSAGES: Final = 10_000
 _MAX_BYTES: Final = 32 * 1024 * 1024
 _PATIENCE_S: Final = 5.0
-_READS: Final = 100
+_READS: Final = 250
 _CONNACK_S: Final = 10.0
 _FILTERS_PER_PACKET: Final = 8
 _BACKOFF_S: Final = (1.0, 60.0)
 _FAREWELL_S: Final = 0.5
 _REFUSED: Final = 128
-
-
-class Ack(NamedTuple):
-    """A message whose acknowledgement may be written."""
-
-    epoch: int
-    mid: int
-    qos: int
-
-
-class Connected(NamedTuple):
-    """A connection stands; all messages behind this one are its own."""
-
-    epoch: int
-    session_present: bool
-
-
-@dataclass(slots=True)
-class Counts:
-    """What the network thread has seen; only that thread writes here."""
-
-    connected: bool = False
-    connections: int = 0
-    messages: int = 0
-    redelivered: int = 0
-    dropped: int = 0
-    failed: int = 0
-    refused_topics: int = 0
-    backlog: int = 0
-    lost_at: float = field(default_factory=time.monotonic)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Profile:
-    """What a link needs to know: where to, as whom, and what for. `filters`: topic filter -> QoS."""
-
-    connection: str
-    options: MqttConnection
-    client_id: str
-    status_topic: str
-    filters: Mapping[str, int]
-    now: Callable[[], int]
 
 
 class Link:
@@ -99,7 +57,6 @@ class Link:
         self._acks: deque[Ack] = deque()
         self._epoch = 0
         self._reason = ""
-        self._client: paho.Client | None = None
         self._stopping = threading.Event()
         self._full_since: float | None = None
         self._tick_messages = 0
@@ -185,7 +142,7 @@ class Link:
 
     def _connect_and_serve(self) -> None:
         self._epoch += 1
-        client = self._client = self._new_client()
+        client = self._new_client()
         options = self._profile.options
         try:
             if options.protocol == "5":
@@ -200,14 +157,13 @@ class Link:
             client.reconnect()
             self._converse(client)
         finally:
-            self._client = None
             if (left := client.socket()) is not None:
                 left.close()
 
-    def _new_client(self) -> paho.Client:
+    def _new_client(self) -> Wire:
         options = self._profile.options
         newest = options.protocol == "5"
-        client = paho.Client(
+        client = Wire(
             CallbackAPIVersion.VERSION2,
             client_id=self._profile.client_id,
             clean_session=None if newest else False,
@@ -227,7 +183,7 @@ class Link:
         client.on_socket_register_write = _write_later
         return client
 
-    def _converse(self, client: paho.Client) -> None:
+    def _converse(self, client: Wire) -> None:
         """Read and write until the connection ends or the link is stopped."""
         begun = tick = time.monotonic()
         while (sock := client.socket()) is not None:
@@ -250,9 +206,9 @@ class Link:
                     self._reason = self._reason or "the broker no longer answers"
                     return
 
-    def _wait(self, client: paho.Client, sock: Any, *, reading: bool) -> None:
+    def _wait(self, client: Wire, sock: Any, *, reading: bool) -> None:
         """Sleep until there is something to read, write or acknowledge; a second at most."""
-        self._readable = reading and getattr(sock, "pending", int)() > 0
+        self._readable = reading and (client.has_more or getattr(sock, "pending", int)() > 0)
         poller = select.poll()
         mask = (select.POLLIN if reading else 0) | (select.POLLOUT if client.want_write() else 0)
         if mask:
@@ -264,26 +220,31 @@ class Link:
                 self._nudged.recv(4096)
         self._readable = self._readable or (reading and bool(ready.get(sock.fileno(), 0) & ~select.POLLOUT))
 
-    def _read(self, client: paho.Client) -> bool:
+    def _read(self, client: Wire) -> bool:
         """Take what is there, a bounded number of packets; False when the connection has ended."""
         reads = _READS if self._readable else 0
         while reads > 0:
             reads -= 1
-            before = self.counts.messages
             if client.loop_read() != MQTTErrorCode.MQTT_ERR_SUCCESS:
                 return False
-            if self.counts.messages == before:
+            if not client.has_more:
                 break
         if self._buffer:
             self._wake()
         return True
 
-    def _write_acks(self, client: paho.Client) -> None:
+    def _write_acks(self, client: Wire) -> None:
+        mids: list[int] = []
         with suppress(IndexError):
             while True:
                 ack = self._acks.popleft()
-                if ack.epoch == self._epoch:
+                if ack.epoch != self._epoch:
+                    continue
+                if ack.qos == 1:
+                    mids.append(ack.mid)
+                else:
                     client.ack(ack.mid, ack.qos)
+        client.acknowledge(mids)
 
     def _full(self) -> bool:
         """Whether to leave what comes in with the network for now: the journal is behind."""
@@ -294,7 +255,7 @@ class Link:
             self._full_since = time.monotonic()
         return time.monotonic() - self._full_since < _PATIENCE_S
 
-    def _say_goodbye(self, client: paho.Client) -> None:
+    def _say_goodbye(self, client: Wire) -> None:
         """Write what may be acknowledged, the status, and the disconnect; half a second at most."""
         self._write_acks(client)
         if self.counts.connected:

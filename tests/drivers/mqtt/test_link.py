@@ -4,9 +4,13 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.reasoncodes import ReasonCode
+from structlog.testing import capture_logs
 
 from drivers.mqtt.devices import Message
-from drivers.mqtt.link import Ack, Connected, Link, Profile
+from drivers.mqtt.exchange import Ack, Connected, Profile
+from drivers.mqtt.link import Link
 from monitor.clock import Clock
 from tests.drivers.mqtt.publisher import Publisher
 from tests.drivers.mqtt.site import connection
@@ -74,3 +78,13 @@ def _until_connected(link: Link) -> list[Connected]:
             return [item for item in taken if isinstance(item, Connected)]
         time.sleep(0.01)
     return []
+
+
+def test_topics_that_the_broker_refuses_are_counted_and_said(link: Link):
+    granted, refused = (ReasonCode(PacketTypes.SUBACK, name) for name in ("Granted QoS 1", "Not authorized"))
+
+    with capture_logs() as logs:
+        link._on_subscribe(link._new_client(), None, 1, [granted, refused], None)
+
+    assert link.counts.refused_topics == 1
+    assert [(log["event"], log["reason"]) for log in logs] == [("topics_refused", "Not authorized")]
