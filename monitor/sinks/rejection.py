@@ -5,11 +5,15 @@ from collections.abc import Mapping
 from monitor.errors import SinkRejected, SinkUnavailable
 from monitor.model import Position
 
-__all__ = ["EntriesRejected", "SinkMisconfigured"]
+__all__ = ["AllRejected", "EntriesRejected", "SinkMisconfigured"]
 
 
 class SinkMisconfigured(SinkUnavailable):
     """Somebody has to change a setting or a right; everything is kept and tried again, slowly."""
+
+
+class AllRejected(SinkRejected):
+    """Everything that was sent is refused: nobody has to look for the good part."""
 
 
 class EntriesRejected(SinkRejected):

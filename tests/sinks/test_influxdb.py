@@ -199,13 +199,14 @@ async def test_a_device_that_is_wrong_throughout_costs_few_requests(
 
 def _count_requests(sink: InfluxSink) -> list[int]:
     seen: list[int] = []
-    write = sink._client.write
+    client = sink._open()
+    write = client.write
 
     def counted(bucket: str, body: bytes, *, lines: int) -> None:
         seen.append(lines)
         write(bucket, body, lines=lines)
 
-    sink._client.write = counted  # type: ignore[method-assign]
+    client.write = counted  # type: ignore[method-assign]
     return seen
 
 

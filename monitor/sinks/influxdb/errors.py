@@ -18,9 +18,9 @@ from influxdb_client.rest import ApiException
 from urllib3.exceptions import HTTPError, LocationValueError, SSLError
 
 from monitor.errors import SinkError, SinkRejected, SinkUnavailable
-from monitor.sinks.rejection import SinkMisconfigured
+from monitor.sinks.rejection import AllRejected, SinkMisconfigured
 
-__all__ = ["LIBRARY_ERRORS", "AllRejected", "classify"]
+__all__ = ["LIBRARY_ERRORS", "classify"]
 
 LIBRARY_ERRORS = (InfluxDBError, HTTPError, LocationValueError, OSError, UnicodeError)
 """What the client can raise; all else is a mistake of ours and passes."""
@@ -39,10 +39,6 @@ _HINTS = {
     403: "the token may not write there",
     404: "the bucket (with api v1: the database), the organisation or the path does not exist",
 }
-
-
-class AllRejected(SinkRejected):
-    """As many lines were dropped as were sent: nobody has to look for the good ones."""
 
 
 def classify(error: Exception, *, lines: int) -> SinkError:

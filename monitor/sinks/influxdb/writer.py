@@ -3,17 +3,19 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 from monitor.errors import JournalError, SinkRejected
 from monitor.journal.state import State
 from monitor.model import Position, Recorded, Value
-from monitor.sinks.influxdb.client import InfluxClient
 from monitor.sinks.influxdb.encoder import Encoder
-from monitor.sinks.influxdb.errors import AllRejected
 from monitor.sinks.influxdb.lines import Encoded, Lines
 from monitor.sinks.influxdb.stamps import settle
-from monitor.sinks.rejection import EntriesRejected, SinkMisconfigured
+from monitor.sinks.rejection import AllRejected, EntriesRejected, SinkMisconfigured
 from monitor.site import InfluxSettings, Site
+
+if TYPE_CHECKING:
+    from monitor.sinks.influxdb.client import InfluxClient
 
 __all__ = ["InfluxSink"]
 
@@ -35,7 +37,8 @@ class InfluxSink:
         self._settings = settings
         self._state = state
         self._encoder = Encoder(site)
-        self._client = InfluxClient(settings, compress=compress)
+        self._compress = compress
+        self._client: InfluxClient | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="influxdb")
         self.lines = 0
         """Lines that the server has taken; what is sent again counts again."""
@@ -62,7 +65,8 @@ class InfluxSink:
     async def _encode(self, batch: Sequence[Recorded]) -> Encoded:
         try:
             stamps = await settle(self._state, self._encoder.wanted(batch))
-            return self._encoder.encode(batch, stamps)
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._thread, self._encoder.encode, batch, stamps)
         except JournalError:
             raise
         except Exception as error:  # one entry of a kind nobody thought of must not stop all that follow
@@ -70,26 +74,37 @@ class InfluxSink:
 
     def status(self) -> Mapping[str, Value]:
         """Facts for `status`: which API is spoken, lines taken, readings of devices that are gone."""
-        return {"api": self._client.api or "", "lines": self.lines, "unknown_devices": self._encoder.unknown}
+        api = "" if self._client is None else self._client.api or ""
+        return {"api": api, "lines": self.lines, "unknown_devices": self._encoder.unknown}
 
     async def close(self) -> None:
         """Close the connection after what is under way; safe to call twice."""
         if not self._closed:
             self._closed = True
-            self._thread.submit(self._client.close)
+            if self._client is not None:
+                self._thread.submit(self._client.close)
             self._thread.shutdown(wait=False)
+
+    def _open(self) -> "InfluxClient":
+        """In the thread: the client's library takes a third of a second to import, which nobody shall wait for."""
+        if self._client is None:
+            from monitor.sinks.influxdb.client import InfluxClient
+
+            self._client = InfluxClient(self._settings, compress=self._compress)
+        return self._client
 
     def _send(self, bucket: str, lines: Lines) -> dict[Position, str]:
         """In the thread: write all lines that the server takes; answer the entries of the others, with reasons."""
+        client = self._open()
         try:
             return self._write(bucket, list(zip(lines.texts, lines.positions, strict=True)), in_order=False)
         except SinkMisconfigured:
-            self._client.forget()
+            client.forget()
             raise
 
     def _write(self, bucket: str, lines: list[_Line], *, in_order: bool) -> dict[Position, str]:
         try:
-            self._client.write(bucket, b"\n".join(text for text, _ in lines), lines=len(lines))
+            self._open().write(bucket, b"\n".join(text for text, _ in lines), lines=len(lines))
         except AllRejected as error:
             return {position: str(error) for _, position in lines}
         except SinkRejected as error:
