@@ -7,6 +7,7 @@ cannot hold up the end of the program.
 import asyncio
 import logging
 import threading
+import warnings
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, Final
@@ -23,6 +24,8 @@ _READ_TIMEOUT: Final = 15.0
 _MOST_THREADS: Final = 32
 _LINES_KEPT: Final = 200
 _NOT_UNDERSTOOD: Final = "Apprise does not understand the address; its wiki says how each service is written"
+
+_IMPORTING = threading.Lock()
 
 _TYPES: Final[Mapping[str, str]] = {"critical": "failure", "high": "failure", "medium": "warning"}
 
@@ -119,16 +122,28 @@ def _service(address: str) -> Any:
     return service
 
 
-@cache
 def _library() -> Any:
-    """Import Apprise once, quietly: what it and urllib3 log of each request holds addresses and their secrets."""
-    import apprise
+    """Answer Apprise, imported once; two threads that are the first at the same time do not do it twice."""
+    with _IMPORTING:
+        return _import()
 
+
+@cache
+def _import() -> Any:
+    """Import Apprise quietly: what it and urllib3 log of each request holds addresses and their secrets.
+
+    The first address makes it load its plugins; some of what those import is deprecated, which is not our news.
+    """
     logger = logging.getLogger("apprise")
     logger.setLevel(logging.DEBUG)
     logger.propagate = False
     logger.addHandler(logging.NullHandler())
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import apprise
+
+        apprise.Apprise.instantiate("json://localhost")
     return apprise
 
 

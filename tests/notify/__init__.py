@@ -1,0 +1,1 @@
+"""Tests of notification: routing, decisions, messages, channels, and the notifier on real servers."""

@@ -1,0 +1,122 @@
+"""Messages: what they say, in which language, and what they never say."""
+# ruff: noqa: RUF001 - Chinese has punctuation of its own
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import monitor.notify.messages
+from monitor.notify.messages import KINDS, LANGUAGES, render
+from monitor.notify.routing import facts
+from monitor.ports import NoticeKind
+from tests.notify.house import MINUTE, NOW, notice, person, rule, site
+
+HOUSE = site(person("ana", mail="json://a"))
+
+
+def body(kind: NoticeKind = NoticeKind.RAISE, **changes: object) -> dict[str, Any]:
+    return dict(facts(HOUSE, notice(kind, **changes)))
+
+
+def test_a_raise_says_what_where_since_when_how_much_and_what_to_do() -> None:
+    message = render("raise", "en", body())
+
+    assert message.title == "[HIGH] Undervoltage: Main meter"
+    assert message.text.splitlines() == [
+        "Site: Maple Court",
+        "Where: Main meter (main-electricity), building A, plant room",
+        "Since: 2026-11-22 21:15:23 CET",
+        "Point: voltage_l1_v",
+        "Value: 201.3 V (limit 207 V)",
+        "What to do: Check the main breaker.",
+        "To acknowledge: facility-monitor alarms ack o1",
+    ]
+    assert message.severity == "high"
+
+
+def test_a_raise_in_chinese() -> None:
+    message = render("raise", "zh", body(severity="critical"))
+
+    assert message.title == "【紧急】Undervoltage：Main meter"
+    assert "开始时间：2026-11-22 21:15:23 CET" in message.text
+    assert "数值：201.3 V（限值 207 V）" in message.text
+
+
+def test_a_clear_says_how_long_it_lasted() -> None:
+    facts_of_end = body(NoticeKind.CLEAR, time=NOW + 65 * MINUTE)
+
+    assert "after 1 h 5 min" in render("clear", "en", facts_of_end).text
+    assert "持续 1 小时 5 分钟" in render("clear", "zh", facts_of_end).text
+
+
+def test_an_acknowledgement_says_who_and_why() -> None:
+    text = render("acknowledged", "en", body(NoticeKind.ACKNOWLEDGED, by="ben", reason="on my way")).text
+
+    assert "by ben" in text
+    assert "Remark: on my way" in text
+
+
+def test_the_combined_message_says_both_times() -> None:
+    text = render("combined", "en", body(), cleared=NOW + 7 * MINUTE).text
+
+    assert "Raised: 2026-11-22 21:15:23 CET" in text
+    assert "Cleared: 2026-11-22 21:22:23 CET, after 7 min" in text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_not_known_is_not_mentioned(kind: str, language: str) -> None:
+    bare = body(device="gone", source_key="gone", value=None, limit=None)
+    bare.pop("response")
+
+    message = render(kind, language, bare, cleared=NOW)
+
+    for word in ("None", "null", "Value", "数值", "limit", "Point", "What to do", "{", "}", "\n\n"):
+        assert word not in message.text
+    assert message.title
+    assert "\n" not in message.title
+
+
+@pytest.mark.parametrize("kind", ["state", "event", "offline", "stale"])
+def test_rules_about_no_quantity_show_no_value(kind: str) -> None:
+    assert "Value" not in render("raise", "en", body(rule=rule(kind), value=1.0)).text
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(0.0, "0 V"), (-0.0001, "-0.0001 V"), (1234567.89, "1234567.89 V"), (207.0, "207 V"), (1e-9, "0 V")],
+)
+def test_numbers_read_like_numbers(value: float, shown: str) -> None:
+    assert f"Value: {shown} (" in render("raise", "en", body(value=value)).text
+
+
+def test_a_title_holds_no_line_breaks_whatever_came_in() -> None:
+    hostile = body(reason="done\r\nBcc: all@example.org\x00", by="x" * 5000)
+    hostile["device"] = {"id": "d", "name": "a\r\nSubject: b" + "c" * 500}
+
+    message = render("acknowledged", "en", hostile)
+
+    assert len(message.title) <= 150
+    assert all(character.isprintable() for character in message.title)
+    assert "Remark: done Bcc: all@example.org" in message.text
+    assert len(message.text) < 5000
+
+
+def test_values_are_never_templates() -> None:
+    assert "{{ 7 * 7 }}" in render("acknowledged", "en", body(reason="{{ 7 * 7 }}")).text
+
+
+def test_late_data_is_called_late() -> None:
+    assert "reported this late" in render("raise", "en", body(late=True)).text
+
+
+def test_an_unknown_language_is_english() -> None:
+    assert render("raise", "xx", body()) == render("raise", "en", body())
+
+
+def test_every_language_has_every_template() -> None:
+    folder = Path(monitor.notify.messages.__file__).parent / "templates"
+
+    for language in LANGUAGES:
+        assert {path.stem for path in (folder / language).glob("[a-z]*.j2")} == set(KINDS)

@@ -1,0 +1,171 @@
+"""Routing: who is told, over what, when."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+from structlog.testing import capture_logs
+
+from monitor.model import Severity
+from monitor.notify.routing import TIME_TO_LIVE, Reason, choose, facts, make_router, unreachable
+from monitor.ports import NoticeKind
+from monitor.site import Route, Team
+from tests.notify.house import MINUTE, NOW, notice, person, rows, site
+
+ANA = person("ana", mail="mailto://a", phone="json://a")
+BEN = person("ben", mail="mailto://b")
+
+
+def told(found: object) -> list[tuple[str, str, int, int]]:
+    return [(row.person, row.channel, row.step, row.not_before - NOW) for row in found]  # type: ignore[attr-defined]
+
+
+def test_a_team_without_steps_is_told_at_once_over_all_channels() -> None:
+    found = rows(site(ANA, BEN), NoticeKind.RAISE)
+
+    assert told(found) == [("ana", "mail", 0, 0), ("ana", "phone", 0, 0), ("ben", "mail", 0, 0)]
+
+
+def test_steps_are_rows_for_later() -> None:
+    house = site(ANA, BEN, escalation=[(0, ["ana"]), (900, ["ben"])])
+
+    found = rows(house, NoticeKind.RAISE)
+
+    assert told(found) == [("ana", "mail", 0, 0), ("ana", "phone", 0, 0), ("ben", "mail", 1, 15 * MINUTE)]
+    assert {row.notification_id for row in found} == {"o1:raise:1"}
+
+
+def test_steps_count_from_their_time_not_from_their_place_in_the_file() -> None:
+    house = site(ANA, BEN, escalation=[(900, ["ben"]), (0, ["ana"])])
+
+    assert told(rows(house, NoticeKind.RAISE))[-1] == ("ben", "mail", 1, 15 * MINUTE)
+
+
+def test_a_person_in_two_steps_is_told_at_the_earlier_one() -> None:
+    house = site(ANA, BEN, escalation=[(0, ["ben"]), (900, ["ben", "ana"])])
+
+    chosen = choose(house, notice(NoticeKind.RAISE))
+
+    assert [(one.person, one.reason) for one in chosen if one.person == "ben"] == [
+        ("ben", Reason.MATCHED),
+        ("ben", Reason.ALREADY_TOLD_EARLIER),
+    ]
+
+
+def test_the_first_matching_route_wins() -> None:
+    plumbers = Team(id="plumbers", members=("ben",), escalation=())
+    routes = [Route(team="plumbers", match={"class": ("elec*", "water")}), Route(team="house")]
+
+    found = rows(site(ANA, BEN, routes=routes, teams=[plumbers]), NoticeKind.RAISE)
+
+    assert {row.person for row in found} == {"ben"}
+
+
+def test_a_route_that_goes_on_lets_the_next_one_match_too() -> None:
+    only_ana = Team(id="only-ana", members=("ana",), escalation=())
+    only_ben = Team(id="only-ben", members=("ben",), escalation=())
+    routes = [Route(team="only-ben", go_on=True), Route(team="only-ana"), Route(team="house")]
+
+    found = rows(site(ANA, BEN, routes=routes, teams=[only_ana, only_ben]), NoticeKind.RAISE)
+
+    assert len(found) == 3
+    assert {row.person for row in found} == {"ana", "ben"}
+
+
+def test_every_matcher_has_to_match() -> None:
+    matching = {
+        "building": ("A",),
+        "zone": ("plant*",),
+        "class": ("electricity",),
+        "device": ("*-electricity",),
+        "rule": ("under*",),
+        "kind": ("threshold",),
+        "severity": ("critical", "high"),
+    }
+    for key in matching:
+        other = matching | {key: ("something-else",)}
+        assert rows(site(ANA, routes=[Route(team="house", match=matching)]), NoticeKind.RAISE)
+        assert not rows(site(ANA, routes=[Route(team="house", match=other)]), NoticeKind.RAISE)
+
+
+def test_only_the_star_means_something_in_a_pattern() -> None:
+    for pattern in ("main.electricity", "main?electricity", "[m]ain-electricity", "main"):
+        house = site(ANA, routes=[Route(team="house", match={"device": (pattern,)})])
+        assert not rows(house, NoticeKind.RAISE)
+
+
+def test_an_alarm_that_reaches_nobody_is_logged_with_the_reason() -> None:
+    house = site(ANA, routes=[Route(team="house", match={"class": ("gas",)})])
+
+    with capture_logs() as logs:
+        assert not rows(house, NoticeKind.RAISE)
+
+    assert logs[0]["event"] == "alarm_reaches_nobody"
+    assert logs[0]["reasons"] == ["no_route"]
+    assert unreachable(house) == ["undervoltage"]
+    assert unreachable(site(ANA)) == []
+    assert unreachable(site(person("cy"))) == ["undervoltage"]
+
+
+def test_only_those_told_hear_of_the_end() -> None:
+    told_before = frozenset({("ana", "mail"), ("ghost", "mail"), ("ben", "pager")})
+
+    found = rows(site(ANA, BEN), NoticeKind.CLEAR, told=told_before, number=3, time=NOW + MINUTE)
+
+    assert [(row.person, row.channel, row.notification_id) for row in found] == [("ana", "mail", "o1:clear:3")]
+    assert found[0].not_before == NOW + MINUTE
+
+
+def test_who_acknowledged_is_not_told_so() -> None:
+    told_before = frozenset({("ana", "mail"), ("ben", "mail")})
+
+    for by in ("ana", "Ana"):
+        found = rows(site(ANA, BEN), NoticeKind.ACKNOWLEDGED, told=told_before, by=by)
+        assert [row.person for row in found] == ["ben"]
+
+
+def test_severity_begins_the_steps_anew_from_its_own_time() -> None:
+    house = site(ANA, BEN, escalation=[(0, ["ana"]), (900, ["ben"])])
+
+    found = rows(house, NoticeKind.SEVERITY, time=NOW + MINUTE, severity="critical")
+
+    assert told(found)[-1] == ("ben", "mail", 1, 16 * MINUTE)
+
+
+def test_expiry_follows_the_severity() -> None:
+    for severity in Severity:
+        row = rows(site(BEN), NoticeKind.RAISE, severity=severity)[0]
+        assert row.expires - row.not_before == TIME_TO_LIVE[severity]
+
+
+def test_facts_leave_out_what_is_not_known() -> None:
+    plain = facts(site(ANA), notice(NoticeKind.RAISE, device="gone", source_key="gone", value=None, limit=None))
+
+    assert plain["device"] == {"id": "gone", "name": "gone"}
+    assert not {"building", "zone", "class", "point", "value", "limit", "unit", "by", "reason"} & plain.keys()
+    full = facts(site(ANA), notice(NoticeKind.RAISE))
+    assert (full["value"], full["limit"], full["unit"]) == (201.3, 207.0, "V")
+
+
+names = st.sampled_from(["ana", "ben", "cy"])
+patterns = st.lists(st.sampled_from(["*", "A", "B*", "electricity", "gas", "high", "low"]), min_size=1, max_size=2)
+matches = st.dictionaries(st.sampled_from(["building", "class", "severity"]), patterns.map(tuple), max_size=2)
+
+
+@given(
+    routes=st.lists(st.builds(Route, team=st.just("house"), match=matches, go_on=st.booleans()), max_size=4),
+    steps=st.lists(
+        st.tuples(st.floats(0, 86400), st.lists(names, min_size=1, max_size=3)), min_size=0, max_size=4
+    ),
+    severity=st.sampled_from(list(Severity)),
+)
+def test_with_a_route_for_everything_each_alarm_reaches_somebody_once(
+    routes: list[Route], steps: list[tuple[float, list[str]]], severity: Severity
+) -> None:
+    people = [person(name, mail="json://x", phone="json://y") for name in ("ana", "ben", "cy")]
+    house = site(*people, escalation=steps, routes=[*routes, Route(team="house")])
+
+    found = make_router(house)(notice(NoticeKind.RAISE, severity=severity))
+
+    keys = [(row.notification_id, row.person, row.channel) for row in found]
+    assert found
+    assert len(set(keys)) == len(keys)
+    assert all(row.expires > row.not_before >= NOW for row in found)
