@@ -93,8 +93,10 @@ class _Framer(FramerSocket):
             return len(data), ModbusPDU(dev_id=error.dev_id, transaction_id=error.transaction_id)
 
 
-def _spoken(error: OSError) -> str:
+def _spoken(error: OSError | UnicodeError) -> str:
     """What the system calls an error, without the addresses that asyncio puts before it."""
+    if isinstance(error, UnicodeError):
+        return "the host is no name"
     if error.errno and not isinstance(error, socket.gaierror):
         return os.strerror(error.errno)
     return error.strerror or str(error)
@@ -130,7 +132,9 @@ class Link:
 
     A request that nobody answers makes it doubtful. Asking the same unit again, with no answer of another one in
     between, or a second unanswered request, begins a new connection: a converter that was restarted leaves one
-    behind on which nothing will ever come. A dead unit beside living ones closes nothing.
+    behind on which nothing will ever come. A dead unit beside living ones closes nothing. Where the device numbers
+    its answers 0, whatever the request, every unanswered one begins a new connection: a late answer could not be
+    told from the next.
     """
 
     def __init__(self, options: ConnectionModel) -> None:
@@ -139,6 +143,7 @@ class Link:
         self._silent: int | None = None
         self._rested = 0.0
         self._asking = False
+        self._unnumbered = False
 
     @property
     def _place(self) -> str:
@@ -167,6 +172,8 @@ class Link:
         if client is None or not client.connected:
             client = await self._connect()
         await self._rest()
+        task = asyncio.current_task()
+        cancelled = task.cancelling() if task is not None else 0
         finished = False
         self._asking = True
         try:
@@ -181,10 +188,11 @@ class Link:
                 self._rested = time.monotonic() + self._options.pause_between_requests
             if not finished:  # cancelled: what still comes is an answer to nobody
                 self.close()
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():  # asyncio.wait_for of 3.11 can lose a cancellation to an answer
+        if task is not None and task.cancelling() > cancelled:  # wait_for of 3.11 can lose one to an answer
             raise asyncio.CancelledError
         self._silent = None
+        if not answer.transaction_id:
+            self._unnumbered = True
         return answer
 
     def _unanswered(self, client: AsyncModbusTcpClient, request: Request) -> DeviceUnreachable:
@@ -193,7 +201,7 @@ class Link:
             self.close()
             return DeviceUnreachable(f"{self._place} closed the connection")
         unit = request.pdu.dev_id
-        if self._silent not in (None, unit) or client.ctx.recv_buffer:
+        if self._silent not in (None, unit) or client.ctx.recv_buffer or self._unnumbered:
             self.close()
         self._silent = unit
         return DeviceUnreachable(f"no answer within {self._options.timeout:g} s for {request}")
@@ -233,9 +241,9 @@ class Link:
             nonlocal cause
             try:
                 return await create()
-            except OSError as error:
+            except (OSError, UnicodeError) as error:
                 cause = f"({_spoken(error)})"
-                raise
+                raise OSError(cause) from error
 
         client.ctx.call_create = create_and_tell
         self._client = client

@@ -42,6 +42,8 @@ class Wrong(StrEnum):
     """One register less than was asked for, all counts in agreement."""
     FOREIGN_UNIT = "foreign_unit"
     FOREIGN_TRANSACTION = "foreign_transaction"
+    UNNUMBERED = "unnumbered"
+    """The right answer under the transaction id 0."""
     FOREIGN_FUNCTION = "foreign_function"
     """An answer of a function code that nobody knows."""
     CUT_OFF = "cut_off"
@@ -232,6 +234,8 @@ class _Handler(ServerRequestHandler):
             response.dev_id = response.dev_id % 255 + 1
         elif wrong is Wrong.FOREIGN_TRANSACTION:
             response.transaction_id += 1
+        elif wrong is Wrong.UNNUMBERED:
+            response.transaction_id = 0
         elif wrong is Wrong.FOREIGN_FUNCTION:
             response.function_code = 0x41
         elif wrong is Wrong.SHORT:

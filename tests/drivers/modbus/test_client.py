@@ -6,10 +6,12 @@ import logging
 import pytest
 import structlog
 
+from drivers.modbus.reader import DeviceReader
+from drivers.modbus.wire import Link
 from monitor.errors import SettingsError
 from monitor.model import Missing
 from monitor.simulation.modbus import SimulatedBus, Unit, Wrong
-from tests.drivers.modbus.site import device, driver, point
+from tests.drivers.modbus.site import CONTEXT, connection, device, driver, point
 
 FOUR = {"gap": 0}
 """A profile with which the points below are four blocks."""
@@ -196,6 +198,26 @@ async def test_a_device_that_refuses_everything_is_asked_whole_again(bus):
     await modbus.close()
 
 
+async def test_a_hole_is_tried_again_after_an_hour(bus):
+    meter = dense(8)
+    unit = bus.units[1] = Unit(meter)
+    unit.faults.refused.append(("holding", 3, 3, 2))
+    time = [1000.0]
+    link = Link(connection(await bus.start()).options)
+    reader = DeviceReader(meter, tries=1, now=CONTEXT.now, monotonic=lambda: time[0])
+    await reader.read(link, "fast")
+    unit.faults.refused.clear()
+
+    time[0] += 3599
+    before = await reader.read(link, "fast")
+    time[0] += 2
+    after = await reader.read(link, "fast")
+
+    assert before.missing == {"power_3_w": Missing.REFUSED}
+    assert after.missing == {}
+    link.close()
+
+
 async def test_looking_for_holes_is_bounded(bus):
     meter = dense(120)
     unit = bus.units[1] = Unit(meter)
@@ -315,21 +337,20 @@ async def test_a_half_open_connection_is_left_within_two_reads(bus, devices):
     await modbus.close()
 
 
-async def test_a_late_answer_is_not_taken_for_the_next_one(bus):
+@pytest.mark.parametrize("numbered", [True, False])
+async def test_a_late_answer_is_not_taken_for_the_next_one(bus, numbered):
     meter = four_blocks()
     unit = bus.units[1] = filled(meter)
-    modbus = driver(await bus.start(), meter, timeout="100 ms")
-    unit.faults.delay = 0.15
-    late = await modbus.read("meter", "fast")
-    unit.faults.delay = 0.0
-    for name in VALUES:
-        unit.put(name, 99.0)
+    unit.faults.wrong = None if numbered else Wrong.UNNUMBERED
+    modbus = driver(await bus.start(), meter, timeout="200 ms", retries=1)
+    assert (await modbus.read("meter", "fast")).values == VALUES
+    unit.faults.delay = 0.3
+
+    reading = asyncio.create_task(modbus.read("meter", "fast"))
     await asyncio.sleep(0.1)
+    unit.faults.delay = 0.16  # the first try is answered after the second was sent, the second soon afterwards
 
-    answer = await modbus.read("meter", "fast")
-
-    assert late.values == {}
-    assert answer.values == dict.fromkeys(VALUES, 99.0)
+    assert (await reading).values == VALUES
     await modbus.close()
 
 
@@ -362,6 +383,18 @@ async def test_nobody_listening_is_told_in_the_answer():
     assert not answer.answered
     assert answer.error == f"cannot connect to 127.0.0.1:{port} (Connection refused)"
     assert answer.missing == dict.fromkeys(VALUES, Missing.TIMEOUT)
+
+
+@pytest.mark.parametrize(
+    ("host", "told"), [("a..b", "the host is no name"), ("no-such-host.invalid", "cannot connect to no-such-host")]
+)
+async def test_a_host_that_is_not_there_is_told_in_the_answer(host, told):
+    modbus = driver(502, four_blocks(), host=host, timeout="5 s")
+
+    answer = await modbus.read("meter", "fast")
+
+    assert not answer.answered
+    assert told in answer.error
 
 
 async def test_pauses_are_kept_between_requests_and_after_connecting(bus):
