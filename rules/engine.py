@@ -85,12 +85,11 @@ class Engine:
         That time counts for no delay, and nothing is held against a device that could not be heard.
         """
         self._memory.started_at = started
-        now = max(started + self._time.offset, self._time.now)
-        stopped = self._time.now or now
+        stopped = self._time.now
+        self._time.resume(started)
         for watch in self._index.watches:
-            watch.resume(stopped, now)
+            watch.resume(stopped or self._time.now, self._time.now)
         self._memory.devices.update(self._index.readings)
-        self._time.now = now
         self._rearm()
 
     def _restarted(self, recorded: int) -> None:

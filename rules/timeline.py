@@ -60,6 +60,14 @@ class Timeline:
             self._before, self._offset_before = before, self.offset
             self.offset -= step
 
+    def resume(self, started: int) -> None:
+        """Go on at `started` (UTC ms). The clock may be behind the stamps by then: no battery, no network yet."""
+        at = started + self.offset
+        if at < self.now:
+            self._still = self.wall(self.now)
+            self.offset += self.now - at
+        self.now = max(at, self.now)
+
     def dump(self) -> Mapping[str, Any]:
         """Answer the memory, JSON-ready."""
         return {

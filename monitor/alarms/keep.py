@@ -1,0 +1,155 @@
+"""What the shell writes: every function here runs inside one `State.transact`."""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+
+import structlog
+
+from monitor.journal.state import produce
+from monitor.ports import Notice, NoticeKind, OutboxRow, Router
+from monitor.schema import point_unit
+from monitor.site import Device
+from rules.effects import Row, Step
+
+__all__ = ["NAME", "prune", "read_memory", "tell", "write_memory", "write_steps"]
+
+NAME = "alarms"
+"""The consumer's and producer's name in positions and in `produced`."""
+
+_ALARM = """
+    INSERT INTO alarm (occurrence, rule, source_key, device, point, title, response_text, unit, state, response,
+        suppression, severity, latched, normal, momentary, late, value, "limit", since, raised_at, changed_at,
+        acknowledged_at, acknowledged_by, cleared_at, reason)
+    VALUES (:occurrence, :rule, :source_key, :device, :point, :title, :response_text, :unit, :state, :response,
+        :suppression, :severity, :latched, :normal, :momentary, :late, :value, :limit, :since, :raised_at, :time,
+        :acknowledged_at, :by, :cleared_at, :reason)
+    ON CONFLICT (occurrence) DO UPDATE SET
+        state = excluded.state, response = excluded.response, suppression = excluded.suppression,
+        severity = excluded.severity, latched = excluded.latched, normal = excluded.normal,
+        value = excluded.value, "limit" = excluded."limit", changed_at = excluded.changed_at,
+        acknowledged_at = CASE WHEN excluded.response = 'unacked' THEN NULL
+            ELSE coalesce(excluded.acknowledged_at, acknowledged_at) END,
+        acknowledged_by = CASE WHEN excluded.response = 'unacked' THEN ''
+            WHEN excluded.acknowledged_at IS NULL THEN acknowledged_by ELSE excluded.acknowledged_by END,
+        cleared_at = coalesce(cleared_at, excluded.cleared_at), reason = excluded.reason
+"""
+_EVENT = """
+    INSERT INTO alarm_event (occurrence, number, time, cause, state, response, severity, value, "limit",
+        by, reason, rule_version)
+    VALUES (:occurrence, :number, :time, :cause, :condition, :response, :severity, :value, :limit, :by, :reason,
+        :rule_version) ON CONFLICT DO NOTHING
+"""
+_MEMORY = """
+    INSERT INTO rule_memory VALUES (:area, :key, :body) ON CONFLICT (area, key) DO UPDATE SET body = excluded.body
+"""
+_OUTBOX = """
+    INSERT OR IGNORE INTO outbox (notification_id, occurrence, kind, person, channel, step, severity, created,
+        not_before, expires, next_at, body)
+    VALUES (:notification_id, :occurrence, :kind, :person, :channel, :step, :severity, :created,
+        :not_before, :expires, :not_before, :body)
+"""
+_TOLD = "SELECT DISTINCT person, channel FROM outbox WHERE occurrence = ? AND kind IN ('raise', 'severity')"
+
+_BY_PEOPLE = frozenset({"acknowledged", "reset"})
+
+_log = structlog.get_logger()
+
+
+def read_memory(db: sqlite3.Connection) -> list[Row]:
+    """Read all that the engine had kept."""
+    rows = db.execute("SELECT area, key, body FROM rule_memory ORDER BY area, key").fetchall()
+    return [Row(area=row["area"], key=row["key"], body=json.loads(row["body"])) for row in rows]
+
+
+def write_memory(db: sqlite3.Connection, rows: Iterable[Row]) -> None:
+    """Keep what the engine has to remember, and forget what it has forgotten."""
+    for row in rows:
+        if row.body is None:
+            db.execute("DELETE FROM rule_memory WHERE area = ? AND key = ?", (row.area, row.key))
+        else:
+            db.execute(_MEMORY, {"area": row.area, "key": row.key, "body": json.dumps(row.body)})
+
+
+def write_steps(db: sqlite3.Connection, steps: Sequence[Step], devices: Mapping[str, Device]) -> None:
+    """Keep the steps of alarms for lists and people, and produce them for the journal."""
+    for step in steps:
+        transition = asdict(step.transition)
+        db.execute(_ALARM, _shown(step, transition, devices.get(step.transition.device)))
+        db.execute(_EVENT, {**transition, "suppression": ""})
+    produce(db, NAME, [step.transition for step in steps])
+
+
+def _shown(step: Step, transition: Mapping[str, object], device: Device | None) -> dict[str, object]:
+    taken = step.transition
+    point = step.source.point
+    known = device.points.get(point) if device is not None and point is not None else None
+    name = device.name if device is not None and device.name else taken.device
+    return {
+        **transition,
+        "point": point,
+        "title": f"{step.rule.name or step.rule.id}: {name}",
+        "response_text": getattr(step.rule.params, "response", ""),
+        "unit": known.unit if known is not None else point_unit(point or ""),
+        "state": taken.condition,
+        "suppression": json.dumps(taken.suppression),
+        "latched": step.latched,
+        "normal": step.normal,
+        "momentary": step.momentary,
+        "since": step.since,
+        "raised_at": step.raised_at,
+        "acknowledged_at": taken.time if taken.cause in _BY_PEOPLE else None,
+        "cleared_at": taken.time if taken.condition == "clear" else None,
+    }
+
+
+def tell(db: sqlite3.Connection, steps: Sequence[Step], router: Router, now: int) -> int:
+    """Put what people have to hear into the outbox; answers how many messages that makes."""
+    before = db.total_changes
+    for step in steps:
+        if step.notice is None:
+            continue
+        told = frozenset(
+            (row["person"], row["channel"]) for row in db.execute(_TOLD, (step.transition.occurrence,))
+        )
+        notice = Notice(
+            kind=step.notice, transition=step.transition, rule=step.rule, raised_at=step.raised_at, told=told
+        )
+        db.executemany(_OUTBOX, [_row(row, now) for row in _route(router, notice)])
+    return db.total_changes - before
+
+
+def _route(router: Router, notice: Notice) -> Sequence[OutboxRow]:
+    if notice.kind in {NoticeKind.CLEAR, NoticeKind.ACKNOWLEDGED} and not notice.told:
+        return ()
+    try:
+        return router(notice)
+    except Exception:  # noqa: BLE001 - an alarm that cannot be routed is still an alarm
+        _log.exception("alarm_not_routed", rule=notice.rule.id, occurrence=notice.transition.occurrence)
+        return ()
+
+
+def _row(row: OutboxRow, now: int) -> dict[str, object]:
+    return {
+        "notification_id": row.notification_id,
+        "occurrence": row.occurrence,
+        "kind": row.kind.value,
+        "person": row.person,
+        "channel": row.channel,
+        "step": row.step,
+        "severity": row.severity,
+        "created": now,
+        "not_before": row.not_before,
+        "expires": row.expires,
+        "body": json.dumps(row.body),
+    }
+
+
+def prune(db: sqlite3.Connection, before: int) -> None:
+    """Forget occurrences that were over before a time (UTC ms), and their steps."""
+    gone = db.execute(
+        "DELETE FROM alarm WHERE changed_at < ? AND state = 'clear' AND response = 'none'", (before,)
+    ).rowcount
+    if gone:
+        _log.info("old_alarms_forgotten", occurrences=gone)
