@@ -42,7 +42,7 @@ def device(*points: Point, name: str = "meter", unit: int = 1, profile: dict[str
 
 
 def connection(port: int, **options: Any) -> Connection:
-    written = {"transport": "tcp", "host": "127.0.0.1", "port": port, "timeout": "200 ms", "retries": 0}
+    written = {"transport": "tcp", "host": "127.0.0.1", "port": port, "timeout": "400 ms", "retries": 0}
     return Connection(id="bus", driver="modbus", options=MODBUS.connection_model.model_validate(written | options))
 
 

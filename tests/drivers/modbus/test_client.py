@@ -342,13 +342,13 @@ async def test_a_late_answer_is_not_taken_for_the_next_one(bus, numbered):
     meter = four_blocks()
     unit = bus.units[1] = filled(meter)
     unit.faults.wrong = None if numbered else Wrong.UNNUMBERED
-    modbus = driver(await bus.start(), meter, timeout="200 ms", retries=1)
+    modbus = driver(await bus.start(), meter, timeout="400 ms", retries=1)
     assert (await modbus.read("meter", "fast")).values == VALUES
-    unit.faults.delay = 0.3
+    unit.faults.delay = 0.6
 
     reading = asyncio.create_task(modbus.read("meter", "fast"))
     await asyncio.sleep(0.1)
-    unit.faults.delay = 0.16  # the first try is answered after the second was sent, the second soon afterwards
+    unit.faults.delay = 0.3  # the first try is answered after the second was sent, the second soon afterwards
 
     assert (await reading).values == VALUES
     await modbus.close()

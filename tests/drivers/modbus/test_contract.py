@@ -41,7 +41,7 @@ class ModbusHarness:
 
     async def start(self):
         self.port = await self.bus.start()
-        self.driver = driver(self.port, *self.devices, timeout="150 ms")
+        self.driver = driver(self.port, *self.devices, timeout="300 ms")
 
     def now(self) -> int:
         return CONTEXT.now()
