@@ -5,6 +5,7 @@ import random
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from time import monotonic
 
 import structlog
@@ -96,7 +97,7 @@ class SinkRunner:
             began = monotonic()
             async with self._change:
                 await self._change.wait_for(lambda: self._waiting)
-                batch = [self._waiting[index] for index in range(min(_BATCH, len(self._waiting)))]
+                batch = list(islice(self._waiting, _BATCH))
             await self._deliver(batch)
             await self._confirm(batch[-1].position)
             async with self._change:

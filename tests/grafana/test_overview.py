@@ -62,6 +62,7 @@ def _entries() -> Iterator[Entry]:
         yield reading("leak", time, alarm=minute >= 2000, battery_pct=90)
         yield reading("pump", time, running=True, fault=False)
         yield reading("front-door", time, open=minute % 60 == 0)
+        yield reading("gate", time, open=minute % 60 > 0)
     noon = _ms(_MIDNIGHT) + 6 * 3_600_000
     yield step("raised", 1, time=noon)
     yield step("acknowledged", 2, time=noon + 60_000)
@@ -200,7 +201,15 @@ def test_open_alarms_are_those_that_last_or_wait_for_somebody(server: InfluxServ
 def test_detectors_and_doors_show_what_they_said_last(server: InfluxServer):
     assert [(row["device"], row["last"]) for row in _ask(server, "Leak, gas and smoke detectors")] == [("leak", 1)]
     assert [(row["device"], row["last"]) for row in _ask(server, "Pumps, lifts, equipment")] == [("pump", 0)]
-    assert [(row["device"], row["last"]) for row in _ask(server, "Doors now")] == [("front-door", 0)]
+    assert [(row["device"], row["last"]) for row in _ask(server, "Doors now")] == [
+        ("front-door", 0),
+        ("gate", 1),
+    ]
+
+
+def test_what_has_no_building_is_there_when_all_are_chosen(server: InfluxServer):
+    assert "gate" not in {row["device"] for row in _ask(server, "Doors now", building="b1")}
+    assert "gate" in {row["device"] for row in _ask(server, "Doors now")}
 
 
 def test_doors_are_counted_since_midnight(server: InfluxServer):

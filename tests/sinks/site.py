@@ -34,6 +34,7 @@ def a_site(**changes: Any) -> Site:
         _device("leak", "safety", "alarm", "battery_pct", zone="basement"),
         _device("pump", "equipment", "running", "fault"),
         _device("front-door", "door", "open", zone="entrance"),
+        _device("gate", "door", "open", building="", zone=""),
         _device("front-reader", "access", zone="entrance", direction="in"),
     ]
     rules = [

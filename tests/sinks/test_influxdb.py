@@ -1,10 +1,13 @@
 """The sink on Debian's InfluxDB 1.6.7 with authentication, directly and behind nginx as if it were 2.x."""
 
+import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
+import trustme
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -249,6 +252,21 @@ async def test_a_busy_server_says_when_to_come_back(settings: Make, state: State
         await sink.close()
 
     assert caught.value.retry_after == 1.0
+
+
+async def test_a_certificate_that_nobody_trusts_is_a_wrong_setting(settings: Make, state: State):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    stranger = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=context)
+    port = stranger.sockets[0].getsockname()[1]
+    sink = InfluxSink(settings(url=f"https://127.0.0.1:{port}"), a_site(), state)
+    try:
+        with pytest.raises(SinkMisconfigured, match="TLS"):
+            await sink.write(recorded(reading("e-main", power_w=1.0)))
+    finally:
+        await sink.close()
+        stranger.close()
+        await stranger.wait_closed()
 
 
 async def test_a_batch_that_is_too_large_is_sent_in_parts(state: State, tmp_path_factory: pytest.TempPathFactory):
