@@ -1,9 +1,12 @@
 """The sink on Debian's InfluxDB 1.6.7 with authentication, directly and behind nginx as if it were 2.x."""
 
 import asyncio
+import re
 import ssl
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -326,3 +329,27 @@ def test_any_text_comes_back_from_the_real_server(
         assert rows[index]["s"] == value.replace("\0", "").encode("utf-8", "replace").decode()
         if tag.isprintable() and "\\" not in tag:
             assert (rows[index].get("tag") or "") == tag.strip()
+
+
+async def test_the_preparation_in_the_documents_is_enough(state: State, tmp_path: Path):
+    page = (Path(__file__).parents[2] / "docs" / "influxdb.md").read_text("utf-8")
+    [block] = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
+    [token] = re.findall(r"The token is then `(.*?)`", page)
+    folder = tmp_path / "influxdb"
+    folder.mkdir()
+    server = InfluxServer(folder, auth=True)
+    server.token = ""
+    server.start()
+    try:
+        for line in block.splitlines():
+            server.query(line)
+            server.token = "admin:choose one"
+        sink = InfluxSink(InfluxSettings(url=server.url, token=token), a_site(), state)
+        now = time.time_ns() // 1_000_000
+        await sink.write(recorded(reading("e-main", now, power_w=1.0), event("card", now, result="granted")))
+        await sink.close()
+
+        assert len(server.query('SELECT * FROM "electricity"', "facility")) == 1
+        assert len(server.query('SELECT * FROM "access"', "facility-access")) == 1
+    finally:
+        server.stop()
