@@ -4,7 +4,7 @@ from fractions import Fraction
 from typing import Any, Final
 
 from monitor.documents.explain import validate
-from monitor.documents.finding import Findings
+from monitor.documents.finding import Findings, nearest
 from monitor.documents.node import Node, join
 from monitor.ports import DriverType
 from monitor.profiles.units import UnitMismatch, linear
@@ -113,7 +113,13 @@ def bind_events(node: Node, path: str, driver: DriverType, findings: Findings) -
         kind = getattr(event, "kind", "")
         if kind not in EVENT_KINDS:
             allowed = ", ".join(sorted(EVENT_KINDS))
-            findings.error(item.get("kind") or item, join(path, number, "kind"), "no such event", allowed=allowed)
+            findings.error(
+                item.get("kind") or item,
+                join(path, number, "kind"),
+                f"there is no such event `{str(kind)[:_SHOWN]}`",
+                allowed=allowed,
+                hint=nearest(str(kind), EVENT_KINDS),
+            )
             continue
         events.append(event)
     return tuple(events)

@@ -1,0 +1,121 @@
+"""Every case of a device: what the wire said, and what must come of it.
+
+A case is a folder `<profile>/<case>/` with `registers.json` (table -> address -> words in hexadecimal, or bits)
+or `message.json` (topic and payload), and `expected.json`. Only points whose registers are all given are read.
+"""
+
+import json
+import struct
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drivers import DRIVERS
+from drivers.modbus.decode import BlockDecoder, Decoded, finish
+from drivers.modbus.layout import Field
+from drivers.modbus.plan import Block
+from drivers.mqtt.devices import Decoder, Message
+from monitor.documents.files import Files
+from monitor.documents.finding import Findings
+from monitor.model import Event, Reading
+from monitor.profiles import Bound, Library
+from monitor.profiles.points import bind_points
+from monitor.settings.loading import SHIPPED
+from monitor.settings.tables import resolve
+from monitor.site import Device, Point
+from tests.profiles.documents import node_of
+
+HERE = Path(__file__).parent
+MODBUS = sorted(path.parent for path in HERE.glob("*/*/registers.json"))
+MQTT = sorted(path.parent for path in HERE.glob("*/*/message.json"))
+ARRIVED = 1_700_000_000_000
+
+
+def _case(folder: Path) -> str:
+    return f"{folder.parent.name}/{folder.name}"
+
+
+def _bound(profile: str, driver: str) -> Bound:
+    findings = Findings()
+    files = Files(findings, folder=HERE, environ={}, credentials=None)
+    library = Library([SHIPPED / "profiles"], drivers=resolve(DRIVERS), files=files, findings=findings)
+    found = library.get(profile)
+    assert found is not None
+    bound = library.bind(found, driver)
+    assert bound is not None, findings.errors
+    return bound
+
+
+def _words(said: dict[str, Any], field: Field) -> list[int] | None:
+    """The contents of a field's registers, or None when the case does not give all of them."""
+    given: dict[int, int] = {}
+    for address, words in said.get(field.span.table, {}).items():
+        for number, word in enumerate(words):
+            given[int(address) + number] = word if isinstance(word, int) else int(word, 16)
+    wanted = range(field.span.first, field.span.end)
+    return [given[address] for address in wanted] if all(address in given for address in wanted) else None
+
+
+def _points(said: dict[str, Any], bound: Bound) -> dict[str, Point]:
+    findings = Findings()
+    points = bind_points(node_of(said.get("points", {})), "points", resolve(DRIVERS)["modbus"], findings)
+    assert not findings.errors
+    return {**bound.points, **points}
+
+
+@pytest.mark.parametrize("folder", MODBUS, ids=_case)
+def test_registers_become_what_is_expected(folder: Path) -> None:
+    said = json.loads((folder / "registers.json").read_text())
+    expected = json.loads((folder / "expected.json").read_text())
+    bound = _bound(folder.parent.name, "modbus")
+    decoded = Decoded()
+    for point in _points(said, bound).values():
+        field = Field.of(point, bound.protocol)
+        words = _words(said, field)
+        if words is None:
+            continue
+        bits = field.span.table in {"coil", "discrete"}
+        content = bytes(words) if bits else struct.pack(f">{len(words)}H", *words)
+        BlockDecoder(Block.around([field.span]), [field]).decode(content, decoded)
+    finish(decoded)
+
+    assert decoded.values == pytest.approx(expected["values"], rel=1e-6)
+    assert {name: str(reason) for name, reason in decoded.missing.items()} == expected["missing"]
+
+
+@pytest.mark.parametrize("folder", MQTT, ids=_case)
+def test_a_message_becomes_what_is_expected(folder: Path) -> None:
+    said = json.loads((folder / "message.json").read_text())
+    expected = json.loads((folder / "expected.json").read_text())
+    bound = _bound(folder.parent.name, "mqtt")
+    device = Device(
+        id="device",
+        name="device",
+        connection="broker",
+        device_class="x",
+        address=resolve(DRIVERS)["mqtt"].device_model(topic=said["topic"]),
+        protocol=bound.protocol,
+        points=bound.points,
+        events=bound.events,
+    )
+    decoder = Decoder([device], lambda text: f"pseudonym of {text}", qos=1)
+    payload = json.dumps(said["payload"]).encode()
+    entries = decoder.decode(Message(1, 1, 1, False, False, said["topic"], payload, ARRIVED)).entries
+
+    readings = [entry for entry in entries if isinstance(entry, Reading)]
+    assert len(readings) == (1 if expected["values"] or expected["missing"] else 0)
+    for reading in readings:
+        assert reading.values == pytest.approx(expected["values"], rel=1e-12)
+        assert {name: str(reason) for name, reason in reading.missing.items()} == expected["missing"]
+        assert reading.time == expected.get("time", ARRIVED)
+    events = [entry for entry in entries if isinstance(entry, Event)]
+    assert [{"kind": each.kind, "attributes": dict(each.attributes)} for each in events] == expected.get(
+        "events", []
+    )
+
+
+def test_every_shipped_profile_has_a_case() -> None:
+    shipped = {path.stem for path in (SHIPPED / "profiles").glob("*/*.yaml")}
+
+    assert shipped == {folder.parent.name for folder in [*MODBUS, *MQTT]}
