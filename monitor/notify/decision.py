@@ -6,7 +6,7 @@ The history of a row is every other row of its occurrence for the same person an
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from monitor.model import SEVERITY_RANK
 
@@ -18,9 +18,8 @@ PENDING: Final = frozenset({"queued", "sending", "failed"})
 _ALARMING: Final = frozenset({"raise", "severity"})
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How an occurrence stands in the state of alarms."""
+class Standing(NamedTuple):
+    """How an occurrence stands in the state of alarms; whoever answers it may answer a plain tuple."""
 
     acknowledged: bool
     cleared: bool

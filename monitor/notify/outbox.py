@@ -21,14 +21,11 @@ from monitor.model import SEVERITY_RANK
 from monitor.notify import store
 from monitor.notify.decision import Standing
 from monitor.notify.messages import render
-from monitor.notify.store import Attempt, Lane, Outcome
+from monitor.notify.store import Attempt, GetStanding, Lane, Outcome
 from monitor.ports import Channel, Message
 from monitor.site import Site
 
 __all__ = ["GetStanding", "Notifier", "Standing", "backoff"]
-
-GetStanding = Callable[[sqlite3.Connection, str], Standing]
-"""How an occurrence stands; called inside a transaction of the state."""
 
 T = TypeVar("T")
 

@@ -3,11 +3,9 @@
 Alarm -> route -> team -> step -> person -> channel, as the design's alarms page §3 has it.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
 from typing import Any, Final
 
 import structlog
@@ -15,6 +13,7 @@ import structlog
 from monitor.model import Severity
 from monitor.ports import Notice, NoticeKind, OutboxRow, Router
 from monitor.schema import point_unit
+from monitor.settings.patterns import fits
 from monitor.site import Device, Person, Route, Rule, Site, Step
 
 __all__ = ["TIME_TO_LIVE", "Chosen", "Reason", "choose", "facts", "make_router", "unreachable"]
@@ -195,20 +194,10 @@ def _matching(site: Site, rule: Rule, device: str, severity: str) -> Iterator[Ro
         "severity": severity,
     }
     for route in site.notify.routes:
-        if all(_any_fits(patterns, said[key]) for key, patterns in route.match.items()):
+        if all(fits(said[key], patterns) for key, patterns in route.match.items()):
             yield route
             if not route.go_on:
                 return
-
-
-def _any_fits(patterns: Sequence[str], text: str) -> bool:
-    return any(_pattern(pattern).fullmatch(text) is not None for pattern in patterns)
-
-
-@lru_cache(maxsize=1024)
-def _pattern(text: str) -> re.Pattern[str]:
-    """A text in which only `*` means something: any characters, or none."""
-    return re.compile(".*".join(re.escape(part) for part in text.split("*")), re.DOTALL)
 
 
 def _among_told(site: Site, notice: Notice) -> Iterator[Chosen]:

@@ -9,12 +9,13 @@ import orjson
 
 from monitor.notify.decision import PENDING, Action, Decision, Past, Standing, decide
 
-__all__ = ["STATES", "Attempt", "Lane", "Outcome", "begin_again", "count", "mark", "shown", "take"]
+__all__ = ["STATES", "Attempt", "GetStanding", "Lane", "Outcome", "begin_again", "count", "mark", "shown", "take"]
 
 Lane = tuple[str, str]
 """A person and one of their channels: its messages go out one after the other."""
 
-GetStanding = Callable[[sqlite3.Connection, str], Standing]
+GetStanding = Callable[[sqlite3.Connection, str], tuple[bool, bool]]
+"""Whether an occurrence is acknowledged, and whether it has cleared (a `Standing`); called in a transaction."""
 
 STATES: Final = ("queued", "sending", "sent", "failed", "unknown", "dead", "superseded")
 """queued: waits for its time; failed: will be tried again; unknown: it may have arrived, and is left at that."""
@@ -112,7 +113,9 @@ def _decide(db: sqlite3.Connection, row: sqlite3.Row, now: int, standing: GetSta
         "SELECT * FROM outbox WHERE occurrence = ? AND person = ? AND channel = ? AND id <> ?",
         (row["occurrence"], row["person"], row["channel"], row["id"]),
     ).fetchall()
-    decision = decide(_past(row, body), [_past(o) for o in others], standing(db, row["occurrence"]), now)
+    decision = decide(
+        _past(row, body), [_past(o) for o in others], Standing(*standing(db, row["occurrence"])), now
+    )
     if decision.action in {Action.SEND, Action.COMBINE}:
         db.execute("UPDATE outbox SET state = 'sending', attempts = attempts + 1 WHERE id = ?", (row["id"],))
         ends = [orjson.loads(o["body"])["time"] for o in others if o["kind"] == "clear"]

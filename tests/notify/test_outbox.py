@@ -1,8 +1,10 @@
 """The notifier on the real state, with real SMTP and HTTP servers at the other end."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -56,7 +58,7 @@ class House:
             self.site,
             channels=channels or Channels(),
             now=self.clock.now,
-            standing=lambda _db, _occurrence: self.standing,
+            standing=lambda _db, _occurrence: tuple(self.standing),
         )
 
     async def tell(self, kind: NoticeKind, **changes: object) -> None:
@@ -354,6 +356,31 @@ async def test_a_kill_between_sending_and_writing_it_down_sends_again(
 
     assert (row["state"], row["attempts"], row["maybe_delivered"]) == ("sent", 2, True)
     assert len(web.taken) == 2
+
+
+async def test_a_process_killed_while_it_sends_sends_again_at_the_next_start(
+    tmp_path: Path, clock: ManualClock, web: WebServer
+) -> None:
+    house = House(State.open(tmp_path / "state.db"), clock, site(hooked(web, "ana", "?rto=60")))
+    await house.tell(NoticeKind.RAISE)
+    await house.state.close()
+    web.hang = True
+    address = house.site.notify.people["ana"].channels["hook"]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.notify.sender", str(tmp_path / "state.db"), address
+    )
+    await asyncio.to_thread(web.requested.wait, 20)
+    process.kill()
+    await process.wait()
+    web.hang = False
+    house.state = State.open(tmp_path / "state.db")
+
+    async with running(house.notifier()) as notifier:
+        (row,) = await settle(notifier)
+    await house.state.close()
+
+    assert (row["state"], row["attempts"], row["maybe_delivered"]) == ("sent", 2, True)
+    assert len(web.taken) == 1
 
 
 async def test_stopping_waits_for_nobody_who_hangs(state: State, clock: ManualClock, web: WebServer) -> None:

@@ -29,7 +29,7 @@ class WebServer:
     """`answers` are the statuses of the next requests, oldest first, then `otherwise`.
 
     A status may be a pair of a status and headers: `(429, {"Retry-After": "3"})`. While `hang` is set, a request
-    is read and not answered. `taken` are the requests that got a status of 2xx.
+    is read and not answered; `requested` is set when one has come. `taken` are the requests answered with 2xx.
     """
 
     def __init__(self) -> None:
@@ -38,6 +38,7 @@ class WebServer:
         self.answers: list[int | tuple[int, Mapping[str, str]]] = []
         self.otherwise = 200
         self.hang = False
+        self.requested = threading.Event()
         self.released = threading.Event()
         outer = self
 
@@ -76,6 +77,7 @@ class WebServer:
         body = handler.rfile.read(int(handler.headers.get("Content-Length", 0)))
         request = Request(handler.command, handler.path, body, dict(handler.headers))
         self.requests.append(request)
+        self.requested.set()
         if self.hang:
             self.released.wait()
             handler.close_connection = True
