@@ -1,7 +1,7 @@
 """Modbus: planning, decoding and the client."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from drivers.modbus.settings import ConnectionModel, DeviceModel, PointSource, ProfileModel
 from monitor.ports import DriverContext
@@ -22,7 +22,7 @@ class ModbusType:
     device_model = DeviceModel
     profile_model = ProfileModel
     point_model = PointSource
-    event_model = None
+    event_model: type[Any] | None = None
 
     def create(self, connection: Connection, devices: Sequence[Device], context: DriverContext) -> "ModbusDriver":
         """Make the driver of one connection and its devices; nothing is connected yet."""

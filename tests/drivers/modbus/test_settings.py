@@ -1,5 +1,8 @@
 """What a site file may say about Modbus, and what it is told when it says something else."""
 
+import subprocess
+import sys
+
 import pytest
 from pydantic import ValidationError
 
@@ -13,6 +16,12 @@ TCP = {"transport": "tcp", "host": "10.0.0.5"}
 def test_the_table_of_drivers_names_this_one():
     assert DRIVERS["modbus"] == "drivers.modbus:MODBUS"
     assert (MODBUS.name, MODBUS.polled, MODBUS.event_model) == ("modbus", True, None)
+
+
+def test_naming_the_driver_does_not_load_its_library():
+    program = "import sys, drivers.modbus; sys.exit('pymodbus' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
 def test_a_connection_needs_a_transport_and_a_host_and_has_defaults():
