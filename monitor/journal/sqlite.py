@@ -45,6 +45,8 @@ class SqliteJournal:
         self._lock = held
         self._aside = opened.aside
         self._last = opened.last
+        self.last_recorded = opened.recorded
+        """UTC ms of the newest entry that was there when the journal was opened; 0 when it was empty."""
         self._recent = Recent(opened.last, limit=_IN_MEMORY)
         self._trimmer = Trimmer(settings)
         self._impatient = settings.commit_every <= 0

@@ -1,6 +1,6 @@
 """What the API needs of the rest of the daemon, handed over by the composition root."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -55,7 +55,7 @@ class AlarmBook(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """The parts behind the API. The callables answer facts of this moment and never wait.
+    """The parts behind the API. The callables answer facts of this moment; only `notify` asks the state.
 
     `polls` answers `monitor.poller.Poller.status`, `connections` facts by connection, polled and pushed.
     """
@@ -70,4 +70,4 @@ class Parts:
     connections: Callable[[], Mapping[str, Facts]]
     poller: Callable[[], Facts]
     sinks: Callable[[], Mapping[str, Facts]]
-    notify: Callable[[], Facts]
+    notify: Callable[[], Awaitable[Facts]]

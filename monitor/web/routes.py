@@ -82,7 +82,7 @@ def _add_status(router: APIRouter, parts: Parts, live: LiveState) -> None:
             poller=dict(parts.poller()),
             journal=dict(parts.journal.stats()),
             sinks={name: dict(facts) for name, facts in parts.sinks().items()},
-            notify=dict(parts.notify()),
+            notify=dict(await parts.notify()),
             alarms={"active": len(active), "unacknowledged": len(unacked)},
         )
 

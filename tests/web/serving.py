@@ -106,6 +106,10 @@ ALARM = {
 }
 
 
+async def no_messages():
+    return {"queued": 0}
+
+
 def make_parts(journal: SqliteJournal, clock: ManualClock) -> Parts:
     return Parts(
         site=SITE,
@@ -118,7 +122,7 @@ def make_parts(journal: SqliteJournal, clock: ManualClock) -> Parts:
         connections=lambda: {"plant-room": {"polls": 7}, "broker": {"connected": True}},
         poller=lambda: {"dropped": 0},
         sinks=lambda: {"influxdb": {"written": 3}},
-        notify=lambda: {"queued": 0},
+        notify=no_messages,
     )
 
 
