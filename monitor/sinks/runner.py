@@ -68,12 +68,14 @@ class SinkRunner:
         self._reasons: set[str] = set()
 
     async def run(self) -> None:
-        """Carry until cancelled. What was not confirmed is carried again after the next start."""
-        self._position = await self._state.position(self._sink.name)
-        self._waiting.clear()
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._gather(), name=f"{self._sink.name}-gather")
-            group.create_task(self._carry(), name=f"{self._sink.name}-carry")
+        """Carry until cancelled, then close the sink. What was not confirmed is carried after the next start."""
+        try:
+            self._position = await self._state.position(self._sink.name)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._gather(), name=f"{self._sink.name}-gather")
+                group.create_task(self._carry(), name=f"{self._sink.name}-carry")
+        finally:
+            await self._sink.close()
 
     def status(self) -> Mapping[str, Value]:
         """Facts for `status`; described in docs/influxdb.md."""

@@ -59,7 +59,7 @@ class ScriptedSink:
         self.script = list(script)
         self.poison = set(poison)
         self.taken: list[Recorded] = []
-        self.batches: list[int] = []
+        self.closed = False
 
     async def write(self, batch: Sequence[Recorded]) -> None:
         if self.script:
@@ -67,10 +67,9 @@ class ScriptedSink:
         if any(each.position in self.poison for each in batch):
             raise SinkRejected("poison 1234")
         self.taken += batch
-        self.batches.append(len(batch))
 
     async def close(self) -> None:
-        pass
+        self.closed = True
 
 
 async def test_everything_is_written_in_order_and_the_position_kept(journal: SqliteJournal, state: State):
@@ -84,6 +83,7 @@ async def test_everything_is_written_in_order_and_the_position_kept(journal: Sql
     assert [each.entry.time - NOW for each in sink.taken] == list(range(50))
     assert await state.position("scripted") == journal.last
     assert runner.status()["entries"] == 50
+    assert sink.closed
 
 
 async def test_it_goes_on_where_it_was(journal: SqliteJournal, state: State):
