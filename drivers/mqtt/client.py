@@ -20,7 +20,7 @@ from drivers.mqtt.link import Link
 from drivers.mqtt.order import in_event_time
 from drivers.mqtt.settings import MqttConnection
 from drivers.mqtt.tls import tls_context
-from drivers.mqtt.topics import subscriptions
+from drivers.mqtt.topics import crossing, subscriptions
 from monitor.errors import JournalError, SettingsError
 from monitor.model import Value
 from monitor.ports import Batch, DriverContext, Intake
@@ -84,6 +84,10 @@ class MqttDriver:
                 self._signalled = True
                 loop.call_soon_threadsafe(arrivals.set)
 
+        for one, other in crossing(self._profile.filters):
+            self._log.warning(
+                "topics_cross", one=one, other=other, check="messages that match both may come twice"
+            )
         link = self._link = Link(self._profile, wake)
         ledger = Ledger(self._window)
         waiting: asyncio.Queue[_Work] = asyncio.Queue(_WAITING)

@@ -41,6 +41,7 @@ _CONNACK_S: Final = 10.0
 _FILTERS_PER_PACKET: Final = 8
 _BACKOFF_S: Final = (1.0, 60.0)
 _FAREWELL_S: Final = 0.5
+_A_WHILE_S: Final = 5.0
 _REFUSED: Final = 128
 
 
@@ -57,6 +58,7 @@ class Link:
         self._acks: deque[Ack] = deque()
         self._epoch = 0
         self._reason = ""
+        self._connected_at = 0.0
         self._stopping = threading.Event()
         self._full_since: float | None = None
         self._tick_messages = 0
@@ -121,13 +123,17 @@ class Link:
                 self._reason = self._reason or str(error)
             except Exception as error:  # noqa: BLE001 - a broker's malformed packet must not end the thread
                 self._reason = f"unreadable answer ({type(error).__name__})"
-            attempt = 1 if self.counts.connected else attempt + 1
+            attempt = 1 if self._stood_long() else attempt + 1
             self._lost()
             low, high = _BACKOFF_S
             pause = min(high, low * 2 ** min(attempt - 1, 10))
             self._stopping.wait(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
         self._nudge.close()
         self._nudged.close()
+
+    def _stood_long(self) -> bool:
+        """Whether the connection stood for a while: one that ends at once (two with one name) is not hurried."""
+        return self.counts.connected and time.monotonic() - self._connected_at >= _A_WHILE_S
 
     def _lost(self) -> None:
         """Say once that the broker is gone."""
@@ -276,6 +282,7 @@ class Link:
         counts = self.counts
         again = counts.connections > 0
         counts.connected = True
+        self._connected_at = time.monotonic()
         counts.connections += 1
         counts.backlog = 0
         self._tick_messages = counts.messages

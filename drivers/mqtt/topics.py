@@ -1,13 +1,14 @@
 """Topics: how they are put together, which filters to subscribe to, and who a message is for. Pure."""
 
 from collections.abc import Iterable, Mapping
+from itertools import combinations
 from typing import Final, Generic, TypeVar
 
 from paho.mqtt.matcher import MQTTMatcher
 
 from monitor.errors import SettingsError
 
-__all__ = ["Topics", "compose", "covers", "subscriptions"]
+__all__ = ["Topics", "compose", "covers", "crossing", "subscriptions"]
 
 T = TypeVar("T")
 
@@ -44,6 +45,22 @@ def subscriptions(wanted: Mapping[str, int]) -> dict[str, int]:
         if not any(wide != narrow and covers(wide, narrow) for wide in wildcards):
             kept[narrow] = max(qos for other, qos in wanted.items() if other == narrow or covers(narrow, other))
     return kept
+
+
+def crossing(filters: Iterable[str]) -> list[tuple[str, str]]:
+    """Pairs of filters that some topic matches both of: a broker may send its messages twice."""
+    wildcards = [one for one in filters if "+" in one or "#" in one]
+    return [(one, other) for one, other in combinations(wildcards, 2) if _meet(one.split("/"), other.split("/"))]
+
+
+def _meet(one: list[str], other: list[str]) -> bool:
+    for mine, theirs in zip(one, other, strict=False):
+        if "#" in {mine, theirs}:
+            return True
+        if "+" not in {mine, theirs} and mine != theirs:
+            return False
+    longer = max(one, other, key=len)
+    return len(one) == len(other) or longer[min(len(one), len(other))] == "#"
 
 
 class Topics(Generic[T]):

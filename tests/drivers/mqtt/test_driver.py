@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from collections import Counter
 from collections.abc import Collection, Sequence
 
@@ -286,3 +287,57 @@ async def test_an_outage_is_logged_once_each_way(broker: Mosquitto):
             await up(driver)
 
     assert [log["event"] for log in logs if log.get("connection")] == ["broker_lost", "broker_back"]
+
+
+async def test_a_server_that_says_nothing_does_not_hold_the_stop_up():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        place = connection(f"mqtt://127.0.0.1:{silent.getsockname()[1]}")
+        driver: PushedDriver = MQTT.create(place, [device(points=METER)], context())
+        task = asyncio.create_task(driver.run(Kept().append))
+        await asyncio.sleep(0.3)
+
+        task.cancel()
+        done, _ = await asyncio.wait({task}, timeout=1.0)
+
+    assert done == {task}
+
+
+async def test_something_that_is_no_broker_is_said_and_tried_again():
+    async def talk_nonsense(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(b"\x20\x02HTTP/1.1 400 Bad Request\r\n\r\n" * 10)
+        writer.close()
+
+    server = await asyncio.start_server(talk_nonsense, "127.0.0.1", 0)
+    place = connection(f"mqtt://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    driver: PushedDriver = MQTT.create(place, [device(points=METER)], context())
+    async with server:
+        with capture_logs() as logs:
+            async with running(driver, Kept().append) as task:
+                await eventually(lambda: any(log["event"] == "broker_lost" for log in logs))
+                await asyncio.sleep(1.2)
+                assert not task.done()
+
+    assert [log["event"] for log in logs if log.get("connection")] == ["broker_lost"]
+
+
+async def test_two_with_one_name_fight_for_it_less_and_less(broker: Mosquitto):
+    first, second = make(broker), make(broker)
+    with capture_logs() as logs:
+        async with running(first, Kept().append):
+            await up(first)
+            async with running(second, Kept().append):
+                await eventually(lambda: sum(log["event"] == "broker_back" for log in logs) >= 3)
+
+    away = [log["away_s"] for log in logs if log["event"] == "broker_back"]
+    assert max(away) >= 1.0, "the second pause of a client is 2 s, less at most half of it for jitter"
+
+
+async def test_patterns_that_cross_are_said(broker: Mosquitto):
+    driver = make(broker, device("one", topic="a/+", points=METER), device("two", topic="+/b", points=METER))
+
+    with capture_logs() as logs:
+        async with running(driver, Kept().append):
+            await up(driver)
+
+    assert [(log["one"], log["other"]) for log in logs if log["event"] == "topics_cross"] == [("a/+", "+/b")]

@@ -1,6 +1,6 @@
 import pytest
 
-from drivers.mqtt.topics import Topics, compose, covers, subscriptions
+from drivers.mqtt.topics import Topics, compose, covers, crossing, subscriptions
 from monitor.errors import SettingsError
 
 
@@ -44,3 +44,9 @@ def test_covered_filters_are_not_subscribed_and_the_highest_qos_counts():
     wanted = {"a/b": 1, "a/+": 0, "c": 0, "d/e/f": 1, "d/#": 1, "d/+/f": 0}
 
     assert subscriptions(wanted) == {"a/+": 1, "c": 0, "d/#": 1}
+
+
+def test_patterns_with_topics_in_common_are_found():
+    assert crossing(["a/+", "+/b", "c/#"]) == [("a/+", "+/b"), ("+/b", "c/#")]
+    assert crossing(["a/+/x", "+/b/#", "a/+/y", "a"]) == [("a/+/x", "+/b/#"), ("+/b/#", "a/+/y")]
+    assert crossing(["a/+", "a/+/c", "b/#", "b"]) == []
