@@ -121,11 +121,13 @@ class Engine:
         # A retained message without a time of its own may be of any age.
         aged = reading.origin is Origin.RETAINED and reading.time >= reading.arrived
         sure = reading.quality in _SURE and not aged
-        for name, value in reading.values.items():
+        values = reading.values
+        for name in tracks if len(tracks) < len(values) else values:
             track = tracks.get(name)
-            if track is None or at < track.last:
+            if track is None or at < track.last or name not in values:
                 continue
             track.last = at
+            value = values[name]
             for watch in track.watches:
                 if sure:
                     try:

@@ -1,0 +1,50 @@
+"""The stock rules are accepted by their kinds, are complete, and judge what they say."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import config
+from tests.rules.build import device, kind, rule
+
+FILES = sorted((Path(config.__file__).parent / "rules").glob("*.yaml"))
+RULES = [pytest.param(one, id=one["id"]) for path in FILES for one in yaml.safe_load(path.read_text())]
+
+
+def test_there_are_stock_rules_for_each_domain() -> None:
+    assert [path.stem for path in FILES] == [
+        "access",
+        "devices",
+        "doors",
+        "electricity",
+        "gas",
+        "safety",
+        "water",
+    ]
+
+
+def test_no_two_stock_rules_share_an_id() -> None:
+    ids = [one.values[0]["id"] for one in RULES]
+
+    assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize("settings", RULES)
+def test_a_stock_rule_says_what_to_do(settings: dict[str, Any]) -> None:
+    params = kind(settings["kind"]).model.model_validate(settings)
+
+    assert params.response.endswith(".")
+    assert params.name
+
+
+@pytest.mark.parametrize("settings", RULES)
+def test_a_stock_rule_can_be_built(settings: dict[str, Any]) -> None:
+    params = kind(settings["kind"]).model.model_validate(settings)
+    patterns = kind(settings["kind"]).point_patterns(params)
+    devices = {"one": device("one", points=patterns or ["power_w"])}
+    made = rule(settings, devices)
+
+    assert made.sources
+    assert all(kind(made.kind).build(made, source, devices["one"]) for source in made.sources)
