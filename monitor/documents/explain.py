@@ -75,6 +75,9 @@ def _explain(  # noqa: PLR0913 - as above
     if kind in {"missing", "extra_forbidden"}:
         parent, taken = node.down(loc[:-1])
         where = join(path, *taken)
+        if kind == "missing" and isinstance(loc[-1], int):
+            findings.error(parent, where, f"the list is too short: it needs {loc[-1] + 1} values at least")
+            return
         if kind == "missing":
             findings.error(parent, join(where, loc[-1]), f"`{loc[-1]}` is missing")
             return

@@ -19,6 +19,7 @@ ABSENT: Final = "absent"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _MAX_SECRET: Final = 64 * 1024
 _MAX_INCLUDES: Final = 100
+_MAX_ROWS: Final = 20_000
 _NOT_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -78,7 +79,9 @@ class Files:
         self.read_files.append(path)
         self._under_way.append(path)
         try:
-            return parse(content, str(path), self.findings, lambda node: self._resolve(node, path.parent))
+            return parse(
+                content, str(path), self.findings, lambda node, key: self._resolve(node, key, path.parent)
+            )
         finally:
             self._under_way.pop()
 
@@ -97,39 +100,39 @@ class Files:
             self.findings.error(place, "", f"{path} cannot be read: {reason}")
         return None
 
-    def _resolve(self, node: Node, folder: Path) -> Node:
+    def _resolve(self, node: Node, key: str, folder: Path) -> Node:
         tag, node.tag = node.tag, ""
         if tag not in TAGS:
             allowed = ", ".join(TAGS)
-            self.findings.error(node, "", f"the tag `{tag[:60]}` means nothing here", allowed=allowed)
+            self.findings.error(node, key, f"the tag `{tag[:60]}` means nothing here", allowed=allowed)
             return node
         text = node.scalar if node.kind == "scalar" and isinstance(node.scalar, str) else ""
         if not text or "\0" in text:
-            self.findings.error(node, "", f"write a name after `{tag}`")
+            self.findings.error(node, key, f"write a name after `{tag}`")
             return node
         if tag == "!env":
-            return self._env(node, text)
+            return self._env(node, key, text)
         if tag == "!secret":
-            return self._secret(node, text)
+            return self._secret(node, key, text)
         return self._include(node, folder / text) if tag == "!include" else self._csv(node, folder / text)
 
     # Secrets -------------------------------------------------------------------------------------------
 
-    def _env(self, node: Node, name: str) -> Node:
+    def _env(self, node: Node, key: str, name: str) -> Node:
         node.secret = True
         value = self._environ.get(name)
         if not value:
             node.scalar, node.absent = ABSENT, True
-            self.findings.absent(node, "", f"the environment variable {name} is not set; `run` will refuse")
+            self.findings.absent(node, key, f"the environment variable {name} is not set; `run` will refuse")
         else:
             node.scalar = value
         return node
 
-    def _secret(self, node: Node, name: str) -> Node:
+    def _secret(self, node: Node, key: str, name: str) -> Node:
         node.secret = True
         node.scalar, node.absent = ABSENT, True
         if not _NAME.fullmatch(name):
-            self.findings.error(node, "", "the name of a secret has letters, digits, `_`, `.` and `-` only")
+            self.findings.error(node, key, "the name of a secret has letters, digits, `_`, `.` and `-` only")
             return node
         beside = self._folder / "secrets" / name
         given = None if self._credentials is None else self._credentials / name
@@ -137,12 +140,12 @@ class Files:
             if path is None or not path.is_file():
                 continue
             if path == beside and self._open_to_others(path):
-                self.findings.error(node, "", f"others may read {path}: run `chmod 600 {path}`")
+                self.findings.error(node, key, f"others may read {path}: run `chmod 600 {path}`")
                 return node
-            return self._secret_from(node, path)
+            return self._secret_from(node, key, path)
         self.findings.absent(
             node,
-            "",
+            key,
             f"the secret `{name}` is absent: neither a systemd credential nor {beside}; `run` will refuse",
         )
         return node
@@ -151,19 +154,19 @@ class Files:
     def _open_to_others(path: Path) -> bool:
         return bool(path.stat().st_mode & _NOT_OTHERS)
 
-    def _secret_from(self, node: Node, path: Path) -> Node:
+    def _secret_from(self, node: Node, key: str, path: Path) -> Node:
         try:
             with path.open("rb") as file:
                 content = file.read(_MAX_SECRET + 1)
             if len(content) > _MAX_SECRET:
-                self.findings.error(node, "", f"{path} is larger than {_MAX_SECRET // 1024} KiB")
+                self.findings.error(node, key, f"{path} is larger than {_MAX_SECRET // 1024} KiB")
                 return node
             node.scalar = content.decode().rstrip("\r\n")
             node.absent = False
         except OSError as error:
-            self.findings.error(node, "", f"{path} cannot be read: {error.strerror}")
+            self.findings.error(node, key, f"{path} cannot be read: {error.strerror}")
         except UnicodeDecodeError:
-            self.findings.error(node, "", f"{path} is not UTF-8 text")
+            self.findings.error(node, key, f"{path} is not UTF-8 text")
         return node
 
     # Other files ---------------------------------------------------------------------------------------
@@ -211,6 +214,9 @@ class Files:
             self.findings.error(result, "", "each column has a name of its own in the first line")
             return
         for row in rows:
+            if len(result.items) >= _MAX_ROWS:
+                self.findings.error(result, "", f"the table has more than {_MAX_ROWS} rows")
+                return
             if any(cell.strip() for cell in row):
                 self._row(head, row, line, result)
             line = rows.line_num + 1

@@ -13,7 +13,7 @@ from typing import Any, Final
 import yaml
 
 from monitor.documents.finding import Finding, Findings
-from monitor.documents.node import Entry, Node, Scalar
+from monitor.documents.node import Entry, Node, Scalar, join
 
 __all__ = ["MAX_BYTES", "parse", "resolve_scalar"]
 
@@ -30,8 +30,8 @@ _FLOAT = re.compile(r"[-+]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{
 _STANDARD: Final = {"tag:yaml.org,2002:str": "str", "!": "str"}
 _SHOWN: Final = 60
 
-Resolve = Callable[[Node], Node]
-"""Turns a node with a tag of ours (`!env`, `!csv` …) into what it stands for."""
+Resolve = Callable[[Node, str], Node]
+"""Turns a node with a tag of ours (`!env`, `!csv` …), and its key path, into what it stands for."""
 
 
 def resolve_scalar(text: str) -> Scalar:
@@ -107,7 +107,16 @@ class _Builder:
             node.scalar = text
         if node.tag in _STANDARD and node.kind == "scalar":
             return node
-        return self.resolve(node)
+        return self.resolve(node, self._path())
+
+    def _path(self) -> str:
+        """The key path of what is being read."""
+        path = ""
+        for parent, key, _ in self._stack:
+            step = len(parent.items) if parent.kind == "list" else None if key is None else key.scalar
+            if step is not None:
+                path = join(path, step if isinstance(step, int) else str(step)[:_SHOWN])
+        return path
 
     def _open(self, event: Any) -> None:
         if len(self._stack) >= MAX_DEPTH:
@@ -148,9 +157,8 @@ class _Builder:
             return
         first = parent.entries.get(key.scalar)
         if first is not None:
-            name = str(key.scalar)[:_SHOWN]
-            message = f"`{name}` is given twice: here and in line {first.key.line}"
-            self.findings.error(key, name, message)
+            message = f"`{str(key.scalar)[:_SHOWN]}` is given twice: here and in line {first.key.line}"
+            self.findings.error(key, self._path(), message)
             return
         parent.entries[key.scalar] = Entry(key, value)
 

@@ -29,8 +29,7 @@ def bind_connections(binding: Binding, root: Node) -> None:
         ident = node.text("id")
         if ident and ident in seen:
             binding.twice(node, path, ident, seen[ident])
-            continue
-        seen[ident] = node
+        seen.setdefault(ident, node)
         named = [key for key in node.entries if isinstance(key, str) and key in binding.drivers]
         binding.connection_drivers[ident] = named[0] if len(named) == 1 else ""
         _connection(binding, node, path, named)
@@ -66,8 +65,7 @@ def bind_devices(binding: Binding, root: Node) -> dict[str, Device]:
         ident = node.text("id")
         if ident and ident in seen:
             binding.twice(node, path, ident, seen[ident])
-            continue
-        seen[ident] = node
+        seen.setdefault(ident, node)
         if ident == MONITOR_DEVICE:
             binding.findings.error(node.get("id") or node, join(path, "id"), f"`{ident}` is the monitor itself")
         device = _Bind(binding, node, path).device()
@@ -92,12 +90,12 @@ class _Bind:
         self.path = path
         self._errors = len(self.findings.errors)
         self._broken = False
-        """Whether its profile has mistakes, which are told once, in the profile's file."""
+        """Whether its profile or connection is wrong, which is told once, at its own place."""
 
     def device(self) -> Device | None:
         """The device, or None after telling what is wrong; its candidate is kept in any case."""
         keys = self.binding.check(DeviceKeys, self.node.only(_COMMON), self.path)
-        driver = self._driver()
+        driver = self._driver() or self._guessed()
         bound, profile_class = self._profile(driver)
         device_class = self._class(profile_class)
         address = self._address(driver)
@@ -153,6 +151,16 @@ class _Bind:
             return None
         return self.binding.drivers[known[name]] if known[name] else None
 
+    def _guessed(self) -> DriverType | None:
+        """The driver that is probably meant where the connection is wrong, so that the rest is checked too."""
+        self._broken = True
+        profile = self.binding.library.get(self.node.text("profile"))
+        if profile is not None and len(profile.drivers) == 1:
+            return self.binding.drivers[profile.drivers[0]]
+        rest = set(self.node.entries) - _COMMON - _OWN
+        fitting = [one for one in self.binding.drivers.values() if rest & set(keys_of(one.device_model))]
+        return fitting[0] if len(fitting) == 1 else None
+
     def _profile(self, driver: DriverType | None) -> tuple[Bound | None, str]:
         """The profile as the driver reads it, and its class."""
         name = self.node.text("profile")
@@ -176,7 +184,7 @@ class _Bind:
             )
             return None, profile.device_class
         bound = library.bind(profile, driver.name)
-        self._broken = bound is None
+        self._broken = self._broken or bound is None
         return bound, profile.device_class
 
     def _class(self, profile_class: str) -> str:

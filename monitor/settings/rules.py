@@ -51,8 +51,7 @@ def bind_rules(binding: Binding, root: Node) -> dict[str, Rule]:
         ident = node.text("id")
         if ident and ident in own:
             binding.twice(node, path, ident, own[ident])
-            continue
-        own[ident] = node
+        own.setdefault(ident, node)
         written.append(_Written(node=node, path=path))
     stocked: dict[str, _Written] = {}
     for one in stock:

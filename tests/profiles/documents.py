@@ -14,6 +14,8 @@ def node_of(value: Any) -> Node:
     """The node that a document with this value has."""
     findings = Findings()
     files = Files(findings, folder=Path(), environ={}, credentials=None)
-    node = parse(json.dumps(value).encode(), "test.yaml", findings, lambda node: files._resolve(node, Path()))
+    node = parse(
+        json.dumps(value).encode(), "test.yaml", findings, lambda node, key: files._resolve(node, key, Path())
+    )
     assert node is not None
     return node

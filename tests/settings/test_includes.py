@@ -39,6 +39,7 @@ def test_a_mistake_in_csv_names_its_row_and_cell(tmp_path: Path, mistakes: Mista
         (b"id,profile\na,b,c\n", "3 cells"),
         (b"id\n\xff\n", "UTF-8"),
         (b'id,profile\n"a,b\n', "not valid CSV"),
+        (b"id\n" + b"a\n" * 20_001, "more than 20000 rows"),
     ],
 )
 def test_csv_that_cannot_be_read_is_told(tmp_path: Path, mistakes: Mistakes, content: bytes, message: str) -> None:

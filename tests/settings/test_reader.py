@@ -18,7 +18,9 @@ def _read(text: str | bytes) -> tuple[Node | None, Findings]:
     findings = Findings()
     files = Files(findings, folder=Path("nowhere"), environ={}, credentials=None)
     content = text if isinstance(text, bytes) else text.encode()
-    return parse(content, "f.yaml", findings, lambda node: files._resolve(node, Path("nowhere"))), findings
+    return parse(
+        content, "f.yaml", findings, lambda node, key: files._resolve(node, key, Path("nowhere"))
+    ), findings
 
 
 def _messages(text: str | bytes) -> list[str]:
@@ -76,6 +78,12 @@ def test_quotes_make_text() -> None:
 
 def test_a_key_given_twice_names_both_lines() -> None:
     assert _messages("a: 1\nb: 2\na: 3\n") == ["f.yaml:3:1: a: `a` is given twice: here and in line 1"]
+
+
+def test_a_key_given_twice_deep_inside_has_its_path() -> None:
+    (message,) = _messages("devices:\n  - {id: a}\n  - {id: b, points: {x: 1, x: 2}}\n")
+
+    assert message.startswith("f.yaml:3:28: devices[1].points.x: ")
 
 
 def test_a_syntax_error_has_its_line() -> None:

@@ -65,7 +65,11 @@ def test_absent_secrets_are_warnings_that_keep_run_from_starting(load_text: Load
     loaded = load_text(SITE, head=False)
 
     assert loaded.must_refuse
-    assert [finding.line for finding in loaded.refusals] == [3, 5, 8]
+    assert [(finding.line, finding.path) for finding in loaded.refusals] == [
+        (3, "connections[0].mqtt.password"),
+        (5, "notify.people[0].channels.mail"),
+        (8, "sinks.influxdb.token"),
+    ]
 
 
 def test_a_secret_that_others_may_read_is_refused(tmp_path: Path, mistakes: Mistakes) -> None:
