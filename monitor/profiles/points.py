@@ -87,7 +87,11 @@ def _conversion(  # noqa: PLR0913, PLR0917 - a point and where it stands
         return None
     if sent is None:
         findings.error(
-            node, where, f"`unit` is missing: say what the device sends; `{name}` is kept in {unit}", hint=unit
+            node,
+            where,
+            f"`unit` is missing: by its name `{name}` is kept in {unit}; say what the device sends, or name it "
+            "differently when it is a state",
+            hint=unit,
         )
         return None
     try:
