@@ -40,6 +40,7 @@ class Unit:
         "last_answer",
         "last_error",
         "late",
+        "lock",
         "once_wanted",
         "owed",
         "poll_ms",
@@ -56,6 +57,7 @@ class Unit:
             scan: {name: Missing.TIMEOUT for name, point in device.points.items() if point.scan == scan}
             for scan in device.scan
         }
+        self.lock = asyncio.Lock()
         self.queued: set[str] = set()
         self.owed: dict[str, None] = {}
         self.once_wanted = True
@@ -160,20 +162,23 @@ class Bus:
     async def _work(self) -> None:
         while True:
             job = await self._queue.get()
-            if job.scan == _PROBE:
-                await self._probe(job.unit)
-            else:
-                self.starts.append(time.monotonic() - job.slot)
-                try:
-                    if not job.unit.backoff.suspended:
-                        await self._poll(job.unit, job.scan)
-                    else:
-                        job.unit.owed[job.scan] = None
-                finally:
-                    job.unit.queued.discard(job.scan)
-            if job.unit.once_wanted and job.unit.backoff.failures == 0:
-                job.unit.once_wanted = False
-                self._ask_once(job.unit)
+            unit = job.unit
+            async with unit.lock:  # several workers never ask one device at once
+                if job.scan == _PROBE:
+                    await self._probe(unit)
+                else:
+                    await self._scan(unit, job.scan, job.slot)
+            if unit.once_wanted and unit.backoff.failures == 0:
+                unit.once_wanted = False
+                self._ask_once(unit)
+
+    async def _scan(self, unit: Unit, scan: str, slot: float) -> None:
+        self.starts.append(time.monotonic() - slot)
+        if unit.backoff.suspended:
+            unit.owed[scan] = None
+        else:
+            await self._poll(unit, scan)
+        unit.queued.discard(scan)
 
     async def _poll(self, unit: Unit, scan: str) -> bool:
         self.polls += 1
@@ -217,13 +222,16 @@ class Bus:
                     answer = await self._driver.probe(unit.device.id)
                 else:
                     answer = await self._driver.read(unit.device.id, scan)
+            unit.raised = False
         except Exception as error:  # noqa: BLE001 - whatever a driver does wrong, the other devices go on
             if not unit.raised:
                 _LOG.exception("driver failed", connection=self.connection, device=unit.device.id)
             unit.raised = True
             text = f"{type(error).__name__}: {error}"
-            return Answer(values={}, arrived=self._now(), answered=False, error=text)
-        unit.raised = False
+            answer = Answer(values={}, arrived=self._now(), answered=False, error=text)
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():  # wait_for of 3.11 loses a cancellation to an answer
+            raise asyncio.CancelledError
         return answer
 
     # What came of it ----------------------------------------------------------------------------------

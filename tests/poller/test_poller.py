@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from monitor.journal.sqlite import SqliteJournal
 from monitor.model import Event, Missing, Position, Reading
 from monitor.poller import Poller
-from monitor.ports import Gap
+from monitor.ports import Answer, Gap
 from tests.poller.scripted import ScriptedDriver, SteppedClock, meter, until
 
 
@@ -230,6 +230,25 @@ async def test_fifty_hanging_connections_stop_and_are_closed(journal: SqliteJour
 
     assert [driver.under_way for driver in drivers.values()] == [0] * 50
     assert [driver.closed for driver in drivers.values()] == [1] * 50
+
+
+class Swallowing(ScriptedDriver):
+    """Loses cancellations, as asyncio's own wait_for does at times."""
+
+    async def read(self, device: str, scan: str) -> Answer:
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            self.asked.append((device, "swallowed"))
+        return await super().read(device, scan)
+
+
+async def test_a_cancellation_that_a_driver_swallows_stops_it_all_the_same(journal: SqliteJournal) -> None:
+    driver = Swallowing(meter("m"))
+    async with asyncio.timeout(5), polling({"bus": driver}, journal):
+        await asyncio.sleep(0.05)
+
+    assert driver.asked == [("m", "swallowed"), ("m", "fast")]
 
 
 class ShiftedDatetime(datetime):

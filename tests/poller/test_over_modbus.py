@@ -1,0 +1,153 @@
+"""The poller over the real driver and simulated endpoints: failures that users of other systems reported."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from structlog.testing import capture_logs
+
+from drivers.modbus import MODBUS
+from monitor.journal.sqlite import SqliteJournal
+from monitor.model import Reading
+from monitor.poller import Poller
+from monitor.ports import DriverContext, PolledDriver
+from monitor.simulation.modbus import SimulatedBus, Unit
+from monitor.site import Connection, Device, Point
+from tests.poller.scripted import SteppedClock, until
+
+
+@pytest.fixture(autouse=True)
+def quick_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rounds of 20 ms instead of 2 s; the real ones are in test_backoff.py."""
+    monkeypatch.setattr("monitor.poller.backoff._STEP", 0.02)
+
+
+def meter(unit: int, connection: str = "a", every: float = 0.1) -> Device:
+    source = MODBUS.point_model.model_validate({"register": "input 0", "type": "float32"})
+    return Device(
+        id=f"{connection}-{unit}",
+        name="",
+        connection=connection,
+        device_class="electricity",
+        scan={"fast": every},
+        address=MODBUS.device_model(unit=unit),
+        points={"power_w": Point(name="power_w", unit="W", source=source)},
+    )
+
+
+class House:
+    """Some endpoints and what is behind them; each unit's power is its number."""
+
+    def __init__(self, *devices: Device) -> None:
+        self.devices = {device.id: device for device in devices}
+        self.buses: dict[str, SimulatedBus] = {}
+        self.units: dict[str, Unit] = {}
+        for device in devices:
+            unit = self.units[device.id] = Unit(device)
+            unit.put("power_w", float(device.address.unit))
+            bus = self.buses.setdefault(device.connection, SimulatedBus({}))
+            bus.units[device.address.unit] = unit
+
+    def silence(self, *devices: str) -> None:
+        for device, unit in self.units.items():
+            unit.faults.silent = device in devices
+
+    async def drivers(self) -> dict[str, PolledDriver]:
+        made: dict[str, PolledDriver] = {}
+        for name, bus in self.buses.items():
+            port = await bus.start()
+            written = {"transport": "tcp", "host": "127.0.0.1", "port": port, "timeout": "40 ms", "retries": 0}
+            connection = Connection(
+                id=name, driver="modbus", options=MODBUS.connection_model.model_validate(written)
+            )
+            devices = [device for device in self.devices.values() if device.connection == name]
+            context = DriverContext(now=SteppedClock().now, pseudonymise=str, site="test")
+            made[name] = MODBUS.create(connection, devices, context)
+        return made
+
+
+@asynccontextmanager
+async def polling(house: House, journal: SqliteJournal) -> AsyncIterator[Poller]:
+    poller = Poller(await house.drivers(), house.devices, journal, clock=SteppedClock())
+    task = asyncio.create_task(poller.run())
+    try:
+        yield poller
+        assert not task.done(), task.exception()
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        for bus in house.buses.values():
+            await bus.stop()
+
+
+async def values(journal: SqliteJournal, device: str) -> list[object]:
+    kept = [each.entry for each in await journal.readings(device, 10_000)]
+    return [entry.values.get("power_w") for entry in kept if isinstance(entry, Reading)]
+
+
+async def test_unit_3_dead_on_bus_a_leaves_unit_3_on_bus_b_alone(journal: SqliteJournal) -> None:
+    house = House(meter(3, "a"), meter(3, "b"))
+    house.silence("a-3")
+    async with polling(house, journal) as poller:
+        await until(lambda: poller.connections()["a"].probes >= 3)
+        status = poller.status()
+
+    assert (status["a-3"].state, status["b-3"].state) == ("never_answered", "answering")
+    assert set(await values(journal, "b-3")) == {3.0}
+    assert set(await values(journal, "a-3")) == {None}
+
+
+async def test_one_of_ten_dead_leaves_the_other_nine_their_samples(journal: SqliteJournal) -> None:
+    house = House(*(meter(unit, every=0.2) for unit in range(1, 11)))
+    house.silence("a-4")
+    async with polling(house, journal) as poller:
+        await until(lambda: poller.status()["a-10"].polls >= 15)
+        status = poller.status()
+
+    alive = [facts for device, facts in status.items() if device != "a-4"]
+    assert sum(facts.late for facts in alive) <= 0.05 * sum(facts.polls for facts in alive)
+    for unit in (1, 10):
+        assert set(await values(journal, f"a-{unit}")) == {float(unit)}
+
+
+async def test_everything_is_off_at_the_start_then_each_comes_up(journal: SqliteJournal) -> None:
+    house = House(*(meter(unit) for unit in range(1, 5)))
+    house.silence(*house.units)
+    async with polling(house, journal) as poller:
+        await until(lambda: poller.connections()["a"].suspended == 4)
+        for off in range(3, -1, -1):
+            house.silence(*list(house.units)[:off])
+            await until(lambda off=off: poller.connections()["a"].suspended == off)  # type: ignore[misc]
+
+    for unit in range(1, 5):
+        assert (await values(journal, f"a-{unit}"))[-1] == float(unit)
+
+
+async def test_a_converter_that_is_away_and_back_is_read_again(journal: SqliteJournal) -> None:
+    house = House(meter(1), meter(2))
+    with capture_logs() as logs:
+        async with polling(house, journal) as poller:
+            await until(lambda: poller.status()["a-2"].polls >= 2)
+            house.buses["a"].half_open = True
+            await until(lambda: poller.connections()["a"].suspended == 2)
+            house.buses["a"].half_open = False
+            await until(lambda: poller.connections()["a"].suspended == 0)
+    told = [log["event"] for log in logs if log["event"].startswith("device ")]
+
+    assert sorted(told) == ["device is back"] * 2 + ["device lost"] * 2
+
+
+async def test_a_converter_that_restarts_is_read_again_without_a_loss(journal: SqliteJournal) -> None:
+    house = House(meter(1))
+    async with polling(house, journal) as poller:
+        await until(lambda: poller.status()["a-1"].polls >= 2)
+        house.buses["a"].forget_connections()
+        before = poller.status()["a-1"].polls
+        await until(lambda: poller.status()["a-1"].polls >= before + 4)
+        facts = poller.status()["a-1"]
+
+    assert facts.state == "answering"
+    assert (await values(journal, "a-1")).count(None) <= 2
