@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import random
 import sqlite3
+import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -34,6 +35,10 @@ _AT_ONCE: Final = 16
 _LONGEST_SEND: Final = 60.0
 _LONGEST_DRAIN: Final = 1.5
 _STATE_PAUSE: Final = 1.0
+_WORTH_FOLLOWING: Final = 30_000
+_OLD_CLOCK: Final = 10.0
+_DAY: Final = 86_400.0
+_KEPT: Final = 400 * 86_400_000
 _FIRST_RETRY: Final = 5.0
 _LONGEST_RETRY: Final = 600.0
 _JITTER: Final = 0.2
@@ -50,10 +55,11 @@ def backoff(attempts: int, spread: float) -> int:
 class Notifier:
     """Sends what alarms put into the outbox. One message at a time per person and channel, 16 in all.
 
-    `channels` answers the channel of an address; `now` is UTC ms; `standing` tells how an occurrence stands.
+    `channels` answers the channel of an address; `now` is UTC ms, `monotonic` seconds that no setting of
+    the clock moves; `standing` tells how an occurrence stands.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it works with, from the composition root
         self,
         state: State,
         site: Site,
@@ -61,12 +67,18 @@ class Notifier:
         channels: Callable[[str], Channel],
         now: Callable[[], int],
         standing: GetStanding,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._state = state
         self._site = site
         self._channels = channels
         self._now = now
         self._standing = standing
+        self._monotonic = monotonic
+        self._seen = (now(), monotonic())
+        self._step: store.ClockStep | None = None
+        self._step_seen = 0.0
+        self._tidied: float | None = None
         self._woken = asyncio.Event()
         self._under_way: dict[Lane, asyncio.Task[None]] = {}
         self._lost: set[Lane] = set()
@@ -84,6 +96,8 @@ class Notifier:
         async with asyncio.TaskGroup() as group:
             try:
                 while True:
+                    await self._follow_clock()
+                    await self._tidy()
                     await self._start_due(group)
                     self.progress += 1
                     await self._rest()
@@ -102,6 +116,25 @@ class Notifier:
         """Answer the newest rows, newest first, of one occurrence or of all; no addresses, no texts."""
         rows = await self._state.query(*store.shown(occurrence, last))
         return [{**dict(row), "maybe_delivered": bool(row["maybe_delivered"])} for row in rows]
+
+    async def _follow_clock(self) -> None:
+        """Notice that the clock was set; for some seconds the engine may still make rows by the old one."""
+        now, monotonic = self._now(), self._monotonic()
+        by = (now - self._seen[0]) - round(1000 * (monotonic - self._seen[1]))
+        if abs(by) > _WORTH_FOLLOWING:
+            _LOG.warning("notifications_follow_clock", seconds=round(by / 1000))
+            self._step, self._step_seen = store.ClockStep(by=by, was=self._seen[0]), monotonic
+        self._seen = (now, monotonic)
+        if self._step is not None:
+            step = self._step
+            after = await self._persistently(lambda db: store.follow_clock(db, step, now))
+            self._step = replace(step, after=after) if monotonic - self._step_seen < _OLD_CLOCK else None
+
+    async def _tidy(self) -> None:
+        """Once a day, forget what is long over."""
+        if self._tidied is None or self._monotonic() - self._tidied > _DAY:
+            self._tidied = self._monotonic()
+            await self._persistently(lambda db: store.forget(db, self._now() - _KEPT))
 
     async def _rest(self) -> None:
         with contextlib.suppress(TimeoutError):

@@ -9,7 +9,21 @@ import orjson
 
 from monitor.notify.decision import PENDING, Action, Decision, Past, Standing, decide
 
-__all__ = ["STATES", "Attempt", "GetStanding", "Lane", "Outcome", "begin_again", "count", "mark", "shown", "take"]
+__all__ = [
+    "STATES",
+    "Attempt",
+    "ClockStep",
+    "GetStanding",
+    "Lane",
+    "Outcome",
+    "begin_again",
+    "count",
+    "follow_clock",
+    "forget",
+    "mark",
+    "shown",
+    "take",
+]
 
 Lane = tuple[str, str]
 """A person and one of their channels: its messages go out one after the other."""
@@ -72,6 +86,15 @@ class Outcome:
     next_at: int | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockStep:
+    """The clock was set: by how many ms, what it said before, and up to which row that has been followed."""
+
+    by: int
+    was: int
+    after: int = 0
+
+
 def begin_again(db: sqlite3.Connection, now: int) -> int:
     """After a start: send again what was being sent when the program ended; answers how many rows that is."""
     return db.execute(
@@ -79,6 +102,30 @@ def begin_again(db: sqlite3.Connection, now: int) -> int:
         " last_error = 'the program ended while this was sent' WHERE state = 'sending'",
         {"now": now},
     ).rowcount
+
+
+def follow_clock(db: sqlite3.Connection, step: ClockStep, now: int) -> int:
+    """Move the times of rows made by the old clock, so that nothing matures or expires because it was set.
+
+    Answers the newest row there is: to be called again for those the engine still makes by the old clock.
+    """
+    newest: int = db.execute("SELECT coalesce(max(id), 0) FROM outbox").fetchone()[0]
+    db.execute(
+        "UPDATE outbox SET created = created + :by, not_before = not_before + :by, next_at = next_at + :by,"
+        " expires = expires + :by WHERE state IN ('queued', 'sending', 'failed') AND id > :after"
+        " AND CASE WHEN :by > 0 THEN created <= :was + 10000"
+        " WHEN :after = 0 THEN created NOT BETWEEN :now - 2000 AND :now + 5000"
+        " ELSE created > :now + 5000 END",
+        {"by": step.by, "was": step.was, "now": now, "after": step.after},
+    )
+    return newest
+
+
+def forget(db: sqlite3.Connection, before: int) -> None:
+    """Delete what came to its end and was made before a time (UTC ms)."""
+    db.execute(
+        "DELETE FROM outbox WHERE created < ? AND state IN ('sent', 'unknown', 'dead', 'superseded')", (before,)
+    )
 
 
 def take(

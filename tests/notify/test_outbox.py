@@ -5,7 +5,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from structlog.testing import capture_logs
@@ -51,6 +51,12 @@ class House:
         self.clock = clock
         self.site = settings
         self.standing = Standing(acknowledged=False, cleared=False)
+        self.clock_set_by = 0
+
+    def set_clock(self, by: int) -> None:
+        """Set the wall clock: UTC jumps, the monotonic clock does not."""
+        self.clock_set_by += by
+        self.clock.advance(by)
 
     def notifier(self, channels: Callable[[str], Channel] | None = None) -> Notifier:
         return Notifier(
@@ -59,11 +65,13 @@ class House:
             channels=channels or Channels(),
             now=self.clock.now,
             standing=lambda _db, _occurrence: tuple(self.standing),
+            monotonic=lambda: (self.clock.now() - self.clock_set_by) / 1000,
         )
 
     async def tell(self, kind: NoticeKind, **changes: object) -> None:
         changes.setdefault("time", self.clock.now())
-        await self.state.transact(lambda db: insert(db, rows(self.site, kind, **changes), self.clock.now()))
+        created = cast("int", changes.pop("created", self.clock.now()))
+        await self.state.transact(lambda db: insert(db, rows(self.site, kind, **changes), created))
 
     async def told(self) -> frozenset[tuple[str, str]]:
         found = await self.state.query("SELECT DISTINCT person, channel FROM outbox")
@@ -457,6 +465,46 @@ async def test_steps_of_an_alarm_that_is_told_late_count_from_the_telling(
         found = await reach(notifier, "sent", "queued")
 
     assert found[1]["next_at"] == NOW + 195 * MINUTE
+
+
+@pytest.mark.parametrize("by", [3 * 1440 * MINUTE, -1440 * MINUTE])
+async def test_setting_the_clock_matures_nothing_and_expires_nothing(
+    state: State, clock: ManualClock, web: WebServer, by: int
+) -> None:
+    people = (hooked(web, "ana"), hooked(web, "ben"))
+    house = House(state, clock, site(*people, escalation=[(0, ["ana"]), (900, ["ben"])]))
+    web.answers = [503]
+    await house.tell(NoticeKind.RAISE)
+
+    async with running(house.notifier()) as notifier:
+        await reach(notifier, "failed", "queued")
+        await seen_again(notifier)
+        house.set_clock(by)
+        await house.tell(NoticeKind.RAISE, occurrence="by-the-old-clock", created=NOW)
+        await seen_again(notifier)
+        await reach(notifier, "failed", "queued", "sent", "queued")
+        clock.advance(6_000)
+        await reach(notifier, "sent", "queued", "sent", "queued")
+        clock.advance(15 * MINUTE - 6_001)
+        await seen_again(notifier)
+        await reach(notifier, "sent", "queued", "sent", "queued")
+        clock.advance(1)
+        await reach(notifier, "sent", "sent", "sent", "sent")
+
+
+async def test_what_is_long_over_is_forgotten(state: State, clock: ManualClock, web: WebServer) -> None:
+    house = House(state, clock, site(hooked(web, "ana")))
+    await house.tell(NoticeKind.RAISE)
+    async with running(house.notifier()) as notifier:
+        await settle(notifier)
+    clock.advance(401 * 1440 * MINUTE)
+    await house.tell(NoticeKind.RAISE, occurrence="new")
+
+    async with running(house.notifier()) as notifier:
+        await seen_again(notifier)
+        (row,) = await settle(notifier)
+
+    assert row["occurrence"] == "new"
 
 
 async def test_an_event_alarm_is_told_although_it_is_clear(
