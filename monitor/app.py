@@ -30,6 +30,7 @@ from monitor.notify.outbox import Notifier
 from monitor.notify.routing import make_router
 from monitor.poller import Poller
 from monitor.ports import Batch, DriverContext, PolledDriver, PushedDriver
+from monitor.programlog import write_log_to
 from monitor.schema import MONITOR_DEVICE
 from monitor.settings import Loaded, load
 from monitor.settings.tables import resolve
@@ -41,7 +42,7 @@ from monitor.web.desk import AlarmDesk
 from monitor.web.parts import Parts as ApiParts
 from rules.kinds import RULES
 
-__all__ = ["Daemon", "load_site", "run_site"]
+__all__ = ["Daemon", "load_site", "run_daemon", "run_site"]
 
 _log = structlog.get_logger()
 
@@ -58,6 +59,7 @@ def run_site(path: Path, folder: Path) -> None:
 
     Raises SettingsError when the file, a secret or the folder is not in order.
     """
+    write_log_to()
     loaded = load_site(path)
     for finding in loaded.warnings:
         _log.warning("settings", finding=str(finding))

@@ -14,7 +14,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, core_schema
 
-__all__ = ["Duration", "File", "Frozen", "Id", "Label", "Quantity", "Size", "Texts", "Value"]
+__all__ = ["Duration", "File", "Frozen", "Id", "Label", "Quantity", "Size", "Texts", "Value", "seconds"]
 
 Value = bool | int | float | str
 """A scalar of the site file."""
@@ -41,18 +41,19 @@ def _split(text: object) -> tuple[float, str]:
     return float(found[1]), found[2].strip()
 
 
-def _seconds(value: object) -> float:
+def seconds(value: object) -> float:
+    """Seconds of a time such as `10 s`; raises ValueError that says what may be written."""
     try:
         number, unit = _split(value)
-        seconds = number * _SECONDS[unit]
+        time = number * _SECONDS[unit]
     except (ValueError, KeyError):
         raise ValueError("write a time such as `500 ms`, `10 s`, `2 min`, `1 h` or `30 days`") from None
-    if seconds < 0:
+    if time < 0:
         raise ValueError("a time cannot be negative")
-    return seconds
+    return time
 
 
-Duration = Annotated[float, BeforeValidator(_seconds)]
+Duration = Annotated[float, BeforeValidator(seconds)]
 """Seconds, written with a unit: `10 s`, `2 min`. A bare number is an error."""
 
 

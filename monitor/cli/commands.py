@@ -2,7 +2,7 @@
 
 import typer
 
-from monitor.cli import alarms, daemon, devices
+from monitor.cli import alarms, daemon, demo, devices
 
 __all__ = ["app"]
 
@@ -21,5 +21,6 @@ def _root() -> None:
 
 
 daemon.add_to(app)
+demo.add_to(app)
 devices.add_to(app)
 alarms.add_to(app)

@@ -24,7 +24,7 @@ _PASSAGE = 8.0
 _DOOR_STAYS_OPEN = 2.5
 _CARDS = ("5a3fb1c2", "91c04e7d", "ab12cd3", "77e0041f")
 """Cards of the simulated residents, as an esp-rfid reader prints them."""
-_SPEAKS_EVERY = 20.0
+_SPEAKS_EVERY = 5.0
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 

@@ -1,0 +1,83 @@
+"""`demo` and `simulate`: a site without meters."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from monitor.cli.output import print_line
+
+__all__ = ["add_to"]
+
+_Seconds = Annotated[
+    str | None,
+    typer.Option("--for", metavar="TIME", help="End by itself after a time such as `90s`.", show_default=False),
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    app.command()(demo)
+    app.command()(simulate)
+
+
+def demo(
+    state: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Where it keeps its state; the next demo goes on from there.",
+            show_default=False,
+        ),
+    ] = None,
+    duration: _Seconds = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write what happened to a JSON file at the end.", show_default=False),
+    ] = None,
+    influxdb: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Also write to InfluxDB: http://USER:PASSWORD@HOST:8086/DATABASE or …/BUCKET?org=ORG&token=T.",
+            show_default=False,
+        ),
+    ] = None,
+    caretaker: Annotated[bool, typer.Option(help="A simulated caretaker acknowledges the alarms.")] = True,
+) -> None:
+    """Run a whole simulated site on this machine: meters, doors, alarms, messages."""
+    from monitor.cli.showcase import Showcase
+
+    seconds = _parse(duration)
+    folder = state or _users_folder()
+    Showcase(
+        folder=folder, seconds=seconds, report=report, influxdb=influxdb, caretaker=caretaker, say=print_line
+    ).run()
+
+
+def simulate(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A site file whose connections are on loopback.")],
+    incidents: Annotated[bool, typer.Option(help="Let the demo's incidents happen.")] = False,
+    duration: _Seconds = None,
+) -> None:
+    """Serve the devices of a site file on loopback, for whoever has no meter at hand."""
+    from monitor.cli.showcase import serve
+
+    serve(file, incidents=incidents, seconds=_parse(duration), say=print_line)
+
+
+def _parse(duration: str | None) -> float | None:
+    from monitor.fields import seconds
+
+    if duration is None:
+        return None
+    try:
+        return seconds(duration)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--for") from error
+
+
+def _users_folder() -> Path:
+    from monitor.cli.places import state_folder
+
+    return state_folder(None).with_name("facility-monitor-demo")

@@ -1,0 +1,45 @@
+"""What a demo came to, counted from the journal and the state."""
+
+import asyncio
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+__all__ = ["summary"]
+
+_READING, _EVENT = 1, 2
+_LOST = ("dead", "failed")
+
+
+async def summary(folder: Path, status: Mapping[str, Any]) -> dict[str, Any]:
+    """Count what the files of a state folder hold; `status` adds what only the running daemon knows."""
+    return (await asyncio.to_thread(_count, folder)) | {
+        "journal": dict(status.get("journal", {})),
+        "sinks": dict(status.get("sinks", {})),
+    }
+
+
+def _count(folder: Path) -> dict[str, Any]:
+    with closing(_open(folder / "journal.db")) as journal, closing(_open(folder / "state.db")) as state:
+        kinds = dict(journal.execute("SELECT kind, count(*) FROM entries GROUP BY kind").fetchall())
+        (devices,) = journal.execute("SELECT count(DISTINCT device) FROM entries WHERE kind = 1").fetchone()
+        outbox = dict(state.execute("SELECT state, count(*) FROM outbox GROUP BY state").fetchall())
+        alarms = state.execute(
+            "SELECT rule, device, severity, state, raised_at, acknowledged_at, cleared_at"
+            " FROM alarm ORDER BY raised_at"
+        ).fetchall()
+    return {
+        "devices": devices,
+        "readings": kinds.get(_READING, 0),
+        "events": kinds.get(_EVENT, 0),
+        "alarms": [dict(alarm) for alarm in alarms],
+        "notifications": {"sent": outbox.get("sent", 0), "failed": sum(outbox.get(state, 0) for state in _LOST)},
+    }
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)
+    db.row_factory = sqlite3.Row
+    return db

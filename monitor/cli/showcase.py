@@ -1,0 +1,230 @@
+"""The demo: simulated servers in a process of their own, the real daemon, a caretaker, and what it came to."""
+
+import asyncio
+import contextlib
+import json
+import re
+import signal
+import sys
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import config
+from monitor.app import Daemon, load_site, run_daemon
+from monitor.cli.client import Client, NoDaemon
+from monitor.cli.portchoice import with_free_ports
+from monitor.errors import FacilityMonitorError, SettingsError
+
+__all__ = ["Showcase", "serve"]
+
+_READY = "ready"
+_SHIPPED = Path(config.__path__[0]) / "demo.yaml"
+_PATIENCE = 30.0
+_HESITATION_MS = 6_000
+"""How long the simulated caretaker takes before he acknowledges."""
+_SHOW_EVERY = 5.0
+_SHOWN = (
+    ("main-electricity", "power_w", "power {:.0f} W"),
+    ("main-electricity", "voltage_l2_v", "L2 {:.1f} V"),
+    ("main-water", "flow_m3h", "water {:.2f} m³/h"),
+    ("main-gas", "volume_m3", "gas {:.1f} m³"),
+)
+
+
+@dataclass(kw_only=True)
+class Showcase:
+    """One run of the demo; `say` prints a line. State, site file, mails and log are in `folder`."""
+
+    folder: Path
+    seconds: float | None
+    report: Path | None
+    influxdb: str | None
+    caretaker: bool
+    say: Callable[[str], None]
+
+    def run(self) -> None:
+        """Run it until told to end, or for `seconds`."""
+        from monitor.programlog import write_log_to
+        from monitor.simulation.mailbox import Mailbox
+
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with (self.folder / "demo.log").open("a", encoding="utf-8") as log:
+            write_log_to(log)
+            site_file = self._site_file()
+            site = load_site(site_file).site
+            mail = re.search(r"mailto://127\.0\.0\.1:(\d+)", site_file.read_text(encoding="utf-8"))
+            mailbox = Mailbox(self.folder / "mailbox", int(mail[1]) if mail else 0)
+            mailbox.start()
+            try:
+                self._greet(len(site.devices))
+                run_daemon(Daemon(site=site, folder=self.folder), self._beside)
+            finally:
+                mailbox.stop()
+
+    def _greet(self, devices: int) -> None:
+        option = f"--state {self.folder}"
+        self.say(f"A simulated house with {devices} devices on this machine; its state is in {self.folder}")
+        self.say("In a second terminal:")
+        for command in (
+            "status",
+            "devices",
+            "readings main-electricity --follow",
+            "alarms",
+            "alarms ack OCCURRENCE",
+        ):
+            self.say(f"  .venv/bin/facility-monitor {command} {option}")
+        self.say(f"Mails arrive in {self.folder / 'mailbox'}, the program's log is {self.folder / 'demo.log'}")
+        self.say("")
+
+    def _site_file(self) -> Path:
+        """The shipped site, with other ports where those are taken, and with InfluxDB where that is wished."""
+        text = with_free_ports(_SHIPPED.read_text(encoding="utf-8"))
+        if self.influxdb is not None:
+            text += f"\nsinks:\n  influxdb: {json.dumps(_influx_keys(self.influxdb))}\n"
+        path = self.folder / "site.yaml"
+        path.write_text(text, encoding="utf-8")
+        path.chmod(0o600)
+        return path
+
+    async def _beside(self) -> None:
+        simulation = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "monitor", "simulate", str(self.folder / "site.yaml"), "--incidents"),
+            stdout=asyncio.subprocess.PIPE,
+        )
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._relay(simulation), name="simulation")
+                shown = tasks.create_task(self._show(), name="shown readings")
+                helper = tasks.create_task(self._take_care(), name="caretaker") if self.caretaker else None
+                if self.seconds is not None:
+                    await asyncio.sleep(self.seconds)
+                    await self._write_report()
+                    shown.cancel()
+                    if helper is not None:
+                        helper.cancel()
+                    simulation.send_signal(signal.SIGTERM)
+        finally:
+            if simulation.returncode is None:
+                simulation.kill()
+                await simulation.wait()
+
+    async def _relay(self, simulation: asyncio.subprocess.Process) -> None:
+        """Say what happens in the simulated house; a simulation that fails ends the demo."""
+        assert simulation.stdout is not None
+        async for line in simulation.stdout:
+            text = line.decode(errors="replace").rstrip()
+            if text != _READY:
+                self.say(f"{_clock()}  {text}")
+        status = await simulation.wait()
+        if status not in {0, -signal.SIGTERM}:
+            raise FacilityMonitorError(
+                f"the simulated servers ended with status {status}; see their message above"
+            )
+
+    async def _show(self) -> None:
+        while True:
+            await asyncio.sleep(_SHOW_EVERY)
+            parts = []
+            for device, point, form in _SHOWN:
+                facts = await self._ask("devices", device)
+                value = (facts or {}).get("points", {}).get(point, {}).get("value")
+                if value is not None:
+                    parts.append(form.format(value))
+            if parts:
+                self.say(f"{_clock()}  {', '.join(parts)}")
+
+    async def _take_care(self) -> None:
+        """Acknowledge what waits for it, with the command that a person would type."""
+        while True:
+            await asyncio.sleep(1)
+            now = time.time() * 1000
+            for alarm in await self._ask("alarms") or ():
+                is_waiting = alarm["response"] == "unacked" and now - alarm["raised_at"] > _HESITATION_MS
+                if is_waiting or alarm["normal"]:
+                    await self._acknowledge(alarm)
+
+    async def _acknowledge(self, alarm: dict[str, Any]) -> None:
+        reason = "it is over; reset" if alarm["normal"] else "on my way"
+        words = ("alarms", "ack", alarm["occurrence"], "--reason", reason, "--state", str(self.folder))
+        what = f"{alarm['rule']}, {alarm['device']}"
+        self.say(f"{_clock()}  caretaker ({what}): facility-monitor {' '.join(words[:3])}")
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "monitor", *words),
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        try:
+            await process.wait()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+
+    async def _ask(self, *path: str) -> Any:
+        """Ask the daemon over its own socket; None while it does not answer yet."""
+        try:
+            return await asyncio.to_thread(lambda: Client(None, self.folder).get(*path))
+        except NoDaemon:
+            return None
+
+    async def _write_report(self) -> None:
+        from monitor.cli.report import summary
+
+        status = await self._ask("status")
+        told = await summary(self.folder, status or {})
+        self.say(f"{_clock()}  {told['readings']} readings, {told['events']} events, {len(told['alarms'])} alarms")
+        if self.report is not None:
+            self.report.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+
+
+def serve(file: Path, *, incidents: bool, seconds: float | None, say: Callable[[str], None]) -> None:
+    """Serve a site file's devices on loopback until told to end, or for `seconds`."""
+    from monitor.simulation.incidents import DEMO, play
+    from monitor.simulation.serve import SimulatedSite
+    from monitor.simulation.world import World
+
+    world = World(load_site(file).site)
+    simulated = SimulatedSite(world)
+
+    async def run() -> None:
+        ready = asyncio.Event()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(simulated.run(ready.set), name="simulated site")
+            await ready.wait()
+            say(_READY)
+            if incidents:
+                tasks.create_task(play(world, DEMO, say), name="incidents")
+
+    asyncio.run(_until_told(run, seconds))
+
+
+async def _until_told(run: Callable[[], Coroutine[Any, Any, None]], seconds: float | None) -> None:
+    task = asyncio.create_task(run())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    await asyncio.wait([task], timeout=seconds)
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        try:
+            await task
+        except* OSError as errors:
+            raise SettingsError(f"the simulated servers cannot listen: {errors.exceptions[0]}") from errors
+
+
+def _clock() -> str:
+    return time.strftime("%H:%M:%S")
+
+
+def _influx_keys(url: str) -> dict[str, str]:
+    """Keys of `sinks.influxdb` from one address: `http://USER:PASSWORD@HOST:8086/BUCKET?org=O&token=T`."""
+    parts = urlsplit(url)
+    query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
+    keys = {"url": f"{parts.scheme}://{parts.hostname}:{parts.port or 8086}"}
+    keys["bucket"] = parts.path.strip("/") or "facility"
+    if parts.username:
+        keys["token"] = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return keys | {key: query[key] for key in ("org", "token", "api", "access_bucket") if key in query}
