@@ -12,17 +12,20 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from monitor.fields import _seconds
+from pydantic import TypeAdapter
+
+from monitor.fields import Duration
 from monitor.model import Command, Event, Missing, Position, Quality, Reading, Recorded
 from rules.effects import Effects, Row, Step
 from rules.engine import Engine
 from tests.rules.build import START, device, rule
 
+_SECONDS = TypeAdapter[float](Duration)
 _QUALITIES = {"bad": Quality.SUSPECT, "estimated": Quality.ESTIMATED, "manual": Quality.MANUAL}
 
 
 def ms(text: Any) -> int:
-    return round(_seconds(str(text)) * 1000)
+    return round(_SECONDS.validate_python(str(text)) * 1000)
 
 
 @dataclass

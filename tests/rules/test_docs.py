@@ -1,0 +1,64 @@
+"""docs/rules.md names every kind, parameter and stock rule, and its examples are accepted by `check`."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+import config
+from drivers import DRIVERS
+from monitor.settings import load
+from monitor.settings.model import RuleModel
+from monitor.settings.tables import resolve
+from rules.kinds import RULES
+from tests.rules.build import kind
+
+PAGE = (Path(config.__file__).parents[1] / "docs" / "rules.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+SITE = """\
+site: {id: house, name: House, timezone: Europe/Berlin}
+connections:
+  - {id: plant, modbus: {transport: tcp, host: 127.0.0.1}}
+  - {id: broker, mqtt: {url: "mqtt://127.0.0.1"}}
+devices:
+  - {id: main, profile: eastron-sdm630, connection: plant, unit: 1, every: 10 s, role: main, building: A}
+  - {id: leak, profile: aqara-sjcgq11lm, connection: broker, topic: zigbee/leak, building: A}
+  - {id: door, profile: aqara-mccgq11lm, connection: broker, topic: zigbee/door}
+  - id: cistern
+    connection: plant
+    unit: 9
+    every: 5 s
+    class: water
+    points:
+      level_m: {register: holding 100, type: float32, unit: m}
+      pressure_bar: {register: holding 102, type: float32, unit: bar}
+"""
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_an_example_is_accepted(example: str, tmp_path: Path) -> None:
+    path = tmp_path / "site.yaml"
+    path.write_text(SITE + example, encoding="utf-8")
+
+    site = load(path, drivers=resolve(DRIVERS), rules=resolve(RULES), environ={}).site
+
+    assert site.rules
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_kind_has_its_section_with_every_key_and_an_example(name: str) -> None:
+    common = {info.alias or key for key, info in RuleModel.model_fields.items()}
+    own = {info.alias or key for key, info in kind(name).model.model_fields.items()} - common
+    section = PAGE.split(f"\n### {name}\n")[1].split("\n### ")[0].split("\n## ")[0]
+
+    assert [key for key in sorted(own) if f"`{key}`" not in section] == []
+    assert f"kind: {name}" in section
+    assert [key for key in sorted(common) if f"| `{key}` |" not in PAGE] == []
+
+
+def test_every_stock_rule_is_named() -> None:
+    for path in (Path(config.__file__).parent / "rules").glob("*.yaml"):
+        ids = ", ".join(f"`{one['id']}`" for one in yaml.safe_load(path.read_text()))
+
+        assert f"| `{path.stem}` | {ids} |" in PAGE
