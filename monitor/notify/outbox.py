@@ -222,6 +222,7 @@ class Notifier:
                 if not self._state_lost:
                     _LOG.error("notifications_halted", error=str(error))
                 self._state_lost = True
+                self.progress += 1
                 await asyncio.sleep(_STATE_PAUSE)
             else:
                 if self._state_lost:

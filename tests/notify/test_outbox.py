@@ -523,6 +523,27 @@ async def test_an_event_alarm_is_told_although_it_is_clear(
     assert {request.path for request in web.taken} == {"/ana", "/ben"}
 
 
+async def test_a_state_that_cannot_be_written_halts_without_losing_anything(
+    state: State, clock: ManualClock, web: WebServer
+) -> None:
+    house = House(state, clock, site(hooked(web, "ana")))
+    await house.tell(NoticeKind.RAISE)
+    await state.transact(
+        lambda db: db.execute(
+            "CREATE TRIGGER full BEFORE UPDATE ON outbox BEGIN SELECT raise(ABORT, 'disk full'); END"
+        )
+    )
+
+    with capture_logs() as logs:
+        async with running(house.notifier()) as notifier:
+            await seen_again(notifier)
+            assert not web.requests
+            await state.transact(lambda db: db.execute("DROP TRIGGER full"))
+            await settle(notifier, "sent")
+
+    assert [entry["event"] for entry in logs] == ["notifications_halted", "notifications_resumed"]
+
+
 async def test_somebody_who_left_the_settings_is_dead_and_not_forgotten(state: State, clock: ManualClock) -> None:
     house = House(state, clock, site(person("ana", hook="json://host")))
     await house.tell(NoticeKind.RAISE)
