@@ -14,7 +14,7 @@ from typing import Final
 import structlog
 
 from drivers.mqtt.devices import Decoder, Message
-from drivers.mqtt.exchange import Ack, Connected, Counts, Profile
+from drivers.mqtt.exchange import Ack, Arrived, Connected, Counts, Profile
 from drivers.mqtt.ledger import Ledger
 from drivers.mqtt.link import Link
 from drivers.mqtt.order import in_event_time
@@ -35,7 +35,6 @@ _KEPT_AT_ONCE: Final = 1000
 _WAITING: Final = 8
 _JOIN_S: Final = 0.7
 _RETRY_S: Final = (0.5, 30.0)
-_MESSAGE_IDS: Final = 65535
 _MOSQUITTO_IN_FLIGHT: Final = 20
 
 
@@ -67,7 +66,6 @@ class MqttDriver:
             filters=subscriptions(self._decoder.wanted),
             now=context.now,
         )
-        self._window = options.receive_maximum if options.protocol == "5" else _MESSAGE_IDS
         self._link: Link | None = None
         self._signalled = False
         self._counts = dict.fromkeys(("unmapped", "undecodable", "failed", "retained_events_dropped", "kept"), 0)
@@ -89,7 +87,7 @@ class MqttDriver:
                 "topics_cross", one=one, other=other, check="messages that match both may come twice"
             )
         link = self._link = Link(self._profile, wake)
-        ledger = Ledger(self._window)
+        ledger = Ledger()
         waiting: asyncio.Queue[_Work] = asyncio.Queue(_WAITING)
         self._signalled = False
         link.start()
@@ -115,7 +113,7 @@ class MqttDriver:
             "refused_topics": seen.refused_topics,
             "waiting": 0 if link is None else link.buffered,
             "backlog": seen.backlog,
-            "backlog_warning": _is_round_limit(seen.backlog, self._window),
+            "backlog_warning": _is_round_limit(seen.backlog, self._profile.options.receive_maximum),
             **self._counts,
             "failed": seen.failed + self._counts["failed"],
         }
@@ -131,11 +129,14 @@ class MqttDriver:
                 await asyncio.sleep(0)  # others get their turn between two portions of a flood
             await arrivals.wait()
 
-    def _work(self, items: Sequence[Message | Connected], ledger: Ledger) -> _Work:
+    def _work(self, items: Sequence[Message | Connected | Arrived], ledger: Ledger) -> _Work:
         work = _Work()
         for item in items:
             if isinstance(item, Connected):
                 ledger.connected(item.epoch, session_present=item.session_present)
+                continue
+            if isinstance(item, Arrived):
+                ledger.arrived(item.epoch, item.acks)
                 continue
             work.messages += 1
             batch = self._batch(item)
@@ -175,8 +176,9 @@ class MqttDriver:
             while not waiting.empty() and sum(work.messages for work in works) < _KEPT_AT_ONCE:
                 works.append(waiting.get_nowait())
             batches = in_event_time([batch for work in works for batch in work.batches])
-            if batches:
-                await self._kept(intake, batches, ledger.settled())
+            settled = ledger.settled()
+            if batches or settled:
+                await self._kept(intake, batches, settled)
                 self._counts["kept"] += len(batches)
             for work in works:
                 link.acknowledge(work.acks)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from drivers.mqtt.settings import MqttConnection
 
-__all__ = ["Ack", "Connected", "Counts", "Profile"]
+__all__ = ["Ack", "Arrived", "Connected", "Counts", "Profile"]
 
 
 class Ack(NamedTuple):
@@ -23,6 +23,13 @@ class Connected(NamedTuple):
 
     epoch: int
     session_present: bool
+
+
+class Arrived(NamedTuple):
+    """The broker has read the first `acks` acknowledgements of a connection."""
+
+    epoch: int
+    acks: int
 
 
 @dataclass(slots=True)

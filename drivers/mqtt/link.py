@@ -23,7 +23,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from drivers.mqtt.devices import Message
-from drivers.mqtt.exchange import Ack, Connected, Counts, Profile
+from drivers.mqtt.exchange import Ack, Arrived, Connected, Counts, Profile
 from drivers.mqtt.payload import MAX_PAYLOAD
 from drivers.mqtt.tls import tls_context
 from drivers.mqtt.wire import Wire
@@ -42,6 +42,7 @@ _FILTERS_PER_PACKET: Final = 8
 _BACKOFF_S: Final = (1.0, 60.0)
 _FAREWELL_S: Final = 0.5
 _A_WHILE_S: Final = 5.0
+_PROOF_S: Final = 5.0
 _REFUSED: Final = 128
 
 
@@ -52,10 +53,12 @@ class Link:
         self.counts = Counts()
         self._profile = profile
         self._wake = wake
-        self._buffer: deque[Message | Connected] = deque()
+        self._buffer: deque[Message | Connected | Arrived] = deque()
         self._bytes_in = 0
         self._bytes_out = 0
         self._acks: deque[Ack] = deque()
+        self._written = self._asked = self._proven = self._pongs = 0
+        self._asked_at = 0.0
         self._epoch = 0
         self._reason = ""
         self._connected_at = 0.0
@@ -85,9 +88,9 @@ class Link:
         """Wait for the end of the thread. One that is stuck in a connect is left: it ends when that returns."""
         self._thread.join(seconds)
 
-    def take(self, limit: int) -> list[Message | Connected]:
+    def take(self, limit: int) -> list[Message | Connected | Arrived]:
         """Answer what has come in, oldest first."""
-        taken: list[Message | Connected] = []
+        taken: list[Message | Connected | Arrived] = []
         with suppress(IndexError):
             while len(taken) < limit:
                 item = self._buffer.popleft()
@@ -148,6 +151,7 @@ class Link:
 
     def _connect_and_serve(self) -> None:
         self._epoch += 1
+        self._written = self._asked = self._proven = self._pongs = 0
         client = self._new_client()
         options = self._profile.options
         try:
@@ -200,6 +204,7 @@ class Link:
             if not self._read(client):
                 return
             self._write_acks(client)
+            self._prove_acks(client)
             if client.want_write() and client.loop_write() != MQTTErrorCode.MQTT_ERR_SUCCESS:
                 return
             if (now := time.monotonic()) - tick >= 1.0:
@@ -246,11 +251,23 @@ class Link:
                 ack = self._acks.popleft()
                 if ack.epoch != self._epoch:
                     continue
+                self._written += 1
                 if ack.qos == 1:
                     mids.append(ack.mid)
                 else:
                     client.ack(ack.mid, ack.qos)
         client.acknowledge(mids)
+
+    def _prove_acks(self, client: Wire) -> None:
+        """Now and then learn which acknowledgements have arrived: those written before a ping that is answered."""
+        if self._asked > self._proven:
+            if client.pongs > self._pongs:
+                self._proven = self._asked
+                self._buffer.append(Arrived(self._epoch, self._proven))
+                self._wake()
+        elif self._written > self._proven and time.monotonic() - self._asked_at >= _PROOF_S:
+            self._asked, self._asked_at, self._pongs = self._written, time.monotonic(), client.pongs
+            client.ping()
 
     def _full(self) -> bool:
         """Whether to leave what comes in with the network for now: the journal is behind."""
@@ -322,7 +339,7 @@ class Link:
     def _on_disconnect(self, _client: paho.Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         self._reason = self._reason or str(reason)
 
-    def _on_message(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
+    def _on_message(self, client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
         """Keep a message for the loop. Whatever goes wrong here costs this message, never the thread."""
         counts = self.counts
         counts.messages += 1
@@ -352,7 +369,7 @@ class Link:
             counts.failed += 1
             self._log.warning("message_failed", error=type(error).__name__)
             if message.qos:
-                self._acks.append(Ack(self._epoch, message.mid, message.qos))
+                client.ack(message.mid, message.qos)
 
     def _count_backlog(self) -> None:
         """Once a second: how much waited for us is known when the flood after a connect has ended."""

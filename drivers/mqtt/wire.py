@@ -1,7 +1,8 @@
 """paho's client with fewer system calls: it reads ahead, and writes acknowledgements together.
 
 paho takes four reads to receive a message and one write to acknowledge it, and each of them hands the interpreter
-to another thread. These are the two places of paho's inside that we touch; it is pinned for that reason, and
+to another thread. A ping of ours, behind acknowledgements, proves by its answer that they have arrived.
+These are the places of paho's inside that we touch; it is pinned for that reason, and
 tests/drivers/mqtt/test_wire.py says at once when they move.
 """
 
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from paho.mqtt import client as paho
+from paho.mqtt.enums import MQTTErrorCode
 
 __all__ = ["Wire"]
 
@@ -22,6 +24,8 @@ class Wire(paho.Client):
 
     _ahead = b""
     _at = 0
+    pongs = 0
+    """Answers to pings so far."""
 
     @property
     def has_more(self) -> bool:
@@ -42,3 +46,11 @@ class Wire(paho.Client):
         if mids:
             packets = b"".join(struct.pack("!BBH", _PUBACK, 2, mid) for mid in mids)
             self._packet_queue(_PUBACK, packets, mids[-1], 1)
+
+    def ping(self) -> None:
+        """Ask for a sign of life; `pongs` counts the answers."""
+        self._send_pingreq()
+
+    def _handle_pingresp(self) -> MQTTErrorCode:
+        self.pongs += 1
+        return super()._handle_pingresp()

@@ -9,7 +9,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from structlog.testing import capture_logs
 
 from drivers.mqtt.devices import Message
-from drivers.mqtt.exchange import Ack, Connected, Profile
+from drivers.mqtt.exchange import Ack, Arrived, Connected, Profile
 from drivers.mqtt.link import Link
 from monitor.clock import Clock
 from tests.drivers.mqtt.publisher import Publisher
@@ -41,7 +41,7 @@ def take(link: Link, seconds: float) -> list[Message | Connected]:
     taken: list[Message | Connected] = []
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and not any(isinstance(item, Message) for item in taken):
-        taken += link.take(100)
+        taken += [item for item in link.take(100) if not isinstance(item, Arrived)]
         time.sleep(0.01)
     return taken
 
