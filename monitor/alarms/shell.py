@@ -200,6 +200,7 @@ class Alarms:
                 if not is_failing:
                     _log.error("alarms_cannot_be_kept", error=str(error))
                 is_failing = True
+                self.progress += 1
                 await asyncio.sleep(_AFTER_FAILURE)
         if is_failing:
             _log.info("alarms_are_kept_again")

@@ -3,8 +3,8 @@
 A tape is a mapping: `rules`, `devices` (id -> {every, expected_every, class, points}; those of `given` are made by
 themselves), `given` (series `device/point: tokens @step`), `events`, `commands`, `restart_at`, `clock_jump`,
 `expect` and `expect_notifications`. Tokens: a number, true, false or a word, `_` (a failed poll), `gap` (nothing
-is sent), `bad:V`, `estimated:V`, `manual:V`, `late:V`, `again:V` (the time of the sample before), each with
-`xN` behind it for N times. All times are from the start of the tape, in true time.
+is sent), `bad:V`, `estimated:V`, `manual:V`, `late:V`, `again:V` and `older:V` (the time of one or two samples
+before), each with `xN` behind it for N times. All times are from the start of the tape, in true time.
 """
 
 import heapq
@@ -21,6 +21,7 @@ from rules.engine import Engine
 from tests.rules.build import START, device, rule
 
 _SECONDS = TypeAdapter[float](Duration)
+_AGES = {"again": 1, "older": 2}
 _QUALITIES = {"bad": Quality.SUSPECT, "estimated": Quality.ESTIMATED, "manual": Quality.MANUAL}
 
 
@@ -184,7 +185,7 @@ def _reading_maker(source: str, point: str, word: str, step: int) -> Any:
     text = text if colon else word
 
     def make(wall: int) -> Reading:
-        time = wall - 600_000 if flavour == "late" else wall - step if flavour == "again" else wall
+        time = wall - 600_000 if flavour == "late" else wall - _AGES.get(flavour, 0) * step
         failed = text == "_"
         return Reading(
             device=source,
