@@ -1,5 +1,6 @@
 """What settings are made of: frozen models, ids, durations and quantities with units."""
 
+import math
 import re
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,7 +24,9 @@ Value = bool | int | float | str
 class Frozen(BaseModel):
     """A checked part of a settings file: unknown keys are errors, values never change."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=False, hide_input_in_errors=True, allow_inf_nan=False
+    )
 
 
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$")]
@@ -36,7 +39,7 @@ _NUMBER_AND_UNIT = re.compile(r"([-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)\s*(\S.*)?"
 
 def _split(text: object) -> tuple[float, str]:
     found = _NUMBER_AND_UNIT.fullmatch(text.strip()) if isinstance(text, str) else None
-    if found is None or found[2] is None:
+    if found is None or found[2] is None or not math.isfinite(float(found[1])):
         raise ValueError("write a number and its unit")
     return float(found[1]), found[2].strip()
 
@@ -131,11 +134,11 @@ class Quantity:
         if isinstance(value, bool):
             message = "write a number with its unit, such as `207 V`"
             raise ValueError(message)  # noqa: TRY004 - pydantic reports ValueErrors
-        if isinstance(value, int | float):
-            return cls(float(value))
         try:
+            if isinstance(value, int | float) and math.isfinite(value):
+                return cls(float(value))
             return cls(*_split(value))
-        except ValueError:
+        except (ValueError, OverflowError):
             raise ValueError("write a number with its unit, such as `207 V`") from None
 
     @classmethod

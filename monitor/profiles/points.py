@@ -14,6 +14,7 @@ from monitor.site import Point
 __all__ = ["bind_events", "bind_points"]
 
 _MAX_POINTS: Final = 2000
+_MAX_SCALE: Final = 1e30
 _SHOWN: Final = 60
 
 
@@ -55,6 +56,9 @@ def _bind(name: str, node: Node, path: str, driver: DriverType, findings: Findin
         return None
     factor = conversion[0] * Fraction(repr(source.scale))
     offset = conversion[0] * Fraction(repr(source.offset)) + conversion[1]
+    if not 1 / _MAX_SCALE <= abs(factor) <= _MAX_SCALE or abs(offset) > _MAX_SCALE:
+        findings.error(node.get("scale") or node, join(path, "scale"), "`scale` or `offset` is too large or zero")
+        return None
     divides = factor.numerator == 1 and factor.denominator != 1
     return Point(
         name=name,

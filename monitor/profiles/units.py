@@ -115,4 +115,7 @@ def convert(magnitude: float, unit: str, target: str, *, difference: bool = Fals
     if same_unit(unit, target):
         return magnitude
     factor, offset = linear(unit, target)
-    return float(Fraction(repr(float(magnitude))) * factor + (0 if difference else offset))
+    try:
+        return float(Fraction(repr(float(magnitude))) * factor + (0 if difference else offset))
+    except OverflowError:
+        raise UnitMismatch("the number is too large") from None
