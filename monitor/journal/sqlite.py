@@ -107,6 +107,11 @@ class SqliteJournal:
         """Where the sequence ends."""
         return self._last
 
+    @property
+    def beat(self) -> int:
+        """Grows about once a second while the writer lives, whether it has work, waits or cannot write."""
+        return self._writer.beat
+
     # Writing -------------------------------------------------------------------------------------------
 
     async def append(self, batches: Sequence[Batch], *, settled: Collection[str] = ()) -> Position:

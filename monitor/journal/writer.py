@@ -25,6 +25,7 @@ _log = structlog.get_logger()
 _AT_ONCE = 1000
 _LIGHTEST = 512
 _PERSIST_EVERY = 5.0
+_LONGEST_WAIT = 1.0
 _INSERT = "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?)"
 _INSERT_ONCE = f"{_INSERT} ON CONFLICT (identity) WHERE identity IS NOT NULL DO NOTHING"
 
@@ -107,6 +108,7 @@ class Writer:
         self._closing = False
         self._db: sqlite3.Connection | None = None
         self._persisted = monotonic()
+        self.beat = 0
         self.commits = 0
         self.kept = 0
         self.refused = 0
@@ -171,10 +173,13 @@ class Writer:
     def _take(self, pause: float) -> list[Call] | None:
         """Wait for work, `pause` seconds at most; None: it is time to end."""
         with self._changed:
+            self.beat += 1
             if not self._queue and not self._closing:
                 self._changed.wait(pause)
             while not self._closing and self._may_wait():
-                self._changed.wait(self._queue[0].since + self._patience - monotonic())
+                self.beat += 1
+                left = self._queue[0].since + self._patience - monotonic()
+                self._changed.wait(min(left, _LONGEST_WAIT))
             if self._closing and not self._queue:
                 return None
             return list(self._next_calls())

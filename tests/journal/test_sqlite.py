@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.errors import JournalError
+from monitor.journal import trim, writer
 from monitor.journal.sqlite import SqliteJournal
 from monitor.model import Entry, Origin, Position, Recorded
 from monitor.ports import Batch, Gap
@@ -256,3 +257,35 @@ async def test_what_cannot_be_kept_fails_alone(journal: SqliteJournal) -> None:
     assert isinstance(outcomes[1], JournalError)
     assert isinstance(outcomes[3], ValueError)
     assert [entry.time for entry in entries_of(await everything(journal))] == [1, 2]
+
+
+async def test_the_writers_beat_goes_on_while_it_waits_or_fails(
+    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "_LONGEST_WAIT", 0.01)
+    monkeypatch.setattr(trim.Trimmer, "pause", 0.01)
+    journal = SqliteJournal.open(tmp_path / "j.db", JournalSettings(commit_every=3600), now=clock.now)
+    for waiting in (False, True):
+        if waiting:
+            poll = asyncio.create_task(journal.append([Batch(entries=[reading()])]))
+            await asyncio.sleep(0)
+        before = journal.beat
+        async with asyncio.timeout(5):
+            while journal.beat < before + 3:  # noqa: ASYNC110 - another thread beats
+                await asyncio.sleep(0.01)
+    assert not poll.done()
+    await journal.close()
+    await poll
+
+
+async def test_the_newest_stamp_outlives_a_restart(tmp_path: Path, clock: ManualClock) -> None:
+    journal = SqliteJournal.open(tmp_path / "j.db", JournalSettings(), now=clock.now)
+    assert journal.last_recorded == 0
+    await journal.append([Batch(entries=[reading()])])
+    await journal.close()
+    start = clock.time
+    clock.advance(1000)
+    journal = SqliteJournal.open(tmp_path / "j.db", JournalSettings(), now=clock.now)
+
+    assert journal.last_recorded == start
+    await journal.close()
