@@ -70,10 +70,11 @@ def list_alarms(socket: SocketPath = None, state: StateFolder = None, as_json: J
 
 
 def _against(alarm: dict[str, Any]) -> str:
-    value, limit = alarm.get("value"), alarm.get("limit")
+    value, limit, unit = alarm.get("value"), alarm.get("limit"), alarm.get("unit") or ""
     if value is None:
         return ""
-    return f"{value:g}" if limit is None else f"{value:g} (limit {limit:g})"
+    told = f"{value:g}" if limit is None else f"{value:g} (limit {limit:g})"
+    return f"{told} {unit}".rstrip()
 
 
 def show(

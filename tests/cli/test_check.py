@@ -46,13 +46,13 @@ async def test_a_sound_file_is_counted(site: Path) -> None:
 
 
 async def test_every_mistake_is_told_with_its_line_and_ends_with_78(site: Path) -> None:
-    write(site, ("unit: 9", "unit: none"), ("class: water\n", "class: watr\n"))
+    write(site, ("unit: 9", "unit: none"), ("every: 5 s", "every: 5 parsecs"))
     people, programs = await command("check", site), await command("check", site, "--json")
 
     assert people.code == programs.code == 78
-    assert f"{site}:6:" in people.out
+    assert f"{site}:7:" in people.out
     assert f"{site}:8:" in people.out
-    assert [error["line"] for error in programs.json["errors"]] == [6, 8]
+    assert [error["line"] for error in programs.json["errors"]] == [7, 8]
     assert "Traceback" not in people.err
 
 
@@ -69,5 +69,5 @@ async def test_run_refuses_what_check_refuses(site: Path, tmp_path: Path) -> Non
     ran = await command("run", site, "--state", tmp_path / "state")
 
     assert ran.code == 78
-    assert f"{site}:6:" in ran.out + ran.err
+    assert f"{site}:7:" in ran.out + ran.err
     assert "Traceback" not in ran.err

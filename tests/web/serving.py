@@ -106,7 +106,7 @@ ALARM = {
 }
 
 
-async def no_messages():
+async def no_messages() -> Mapping[str, int]:
     return {"queued": 0}
 
 
