@@ -43,6 +43,7 @@ _BACKOFF_S: Final = (1.0, 60.0)
 _FAREWELL_S: Final = 0.5
 _A_WHILE_S: Final = 5.0
 _PROOF_S: Final = 5.0
+_FLOOD: Final = 10
 _REFUSED: Final = 128
 
 
@@ -375,10 +376,9 @@ class Link:
         """Once a second: how much waited for us is known when the flood after a connect has ended."""
         came = self.counts.messages - self._tick_messages
         self._tick_messages = self.counts.messages
-        if self._in_backlog and came >= 10:  # noqa: PLR2004 - more a second than a backlog's end
+        if self._in_backlog:
             self.counts.backlog += came
-        else:
-            self._in_backlog = False
+            self._in_backlog = came >= _FLOOD
 
 
 def _write_later(_client: paho.Client, _data: Any, _socket: Any) -> None:

@@ -5,6 +5,7 @@ import json
 import socket
 from collections import Counter
 from collections.abc import Collection, Sequence
+from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
@@ -342,3 +343,21 @@ async def test_patterns_that_cross_are_said(broker: Mosquitto):
             await up(driver)
 
     assert [(log["one"], log["other"]) for log in logs if log["event"] == "topics_cross"] == [("a/+", "+/b")]
+
+
+@pytest.mark.parametrize(("said", "warning"), [(50, False), (300, True)])
+async def test_a_queue_that_was_probably_full_is_warned_of(tmp_path: Path, said: int, *, warning: bool):
+    small = ("max_queued_messages 100", "max_inflight_messages 20")
+    with Mosquitto(tmp_path / "small", template=None, extra=small) as broker:
+        driver = make(broker)
+        async with running(driver, Kept().append):
+            await up(driver)
+        with Publisher(broker) as meter:
+            for number in range(said):
+                meter.say("meters/meter", json.dumps({"n": number}))
+
+        driver = make(broker)
+        async with running(driver, Kept().append):
+            await eventually(lambda: int(driver.status()["backlog"]) > 0)
+
+    assert driver.status()["backlog_warning"] is warning, driver.status()
