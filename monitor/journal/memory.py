@@ -31,6 +31,11 @@ class Recent:
 
     def add(self, batch: tuple[Recorded, ...], weight: int) -> None:
         """Take a committed batch in and wake those who wait for it; the oldest ones make room."""
+        if batch[0].position > self.high + 1:
+            # A commit that was reported as failed is in the file after all: whoever is behind reads it there.
+            self._batches.clear()
+            self._weight = 0
+            self.low = Position(batch[0].position - 1)
         self._batches.append((batch, weight))
         self._weight += weight
         while self._weight > self._limit and len(self._batches) > 1:

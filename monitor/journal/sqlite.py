@@ -273,6 +273,7 @@ class SqliteJournal:
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(None, self._writer.close)
         self._recent.close()
+        self._room.set()
         await loop.run_in_executor(None, self._readers.shutdown)
         for db in self._connections:
             db.close()

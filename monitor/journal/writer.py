@@ -284,11 +284,9 @@ class Writer:
         return known
 
     def _trim(self) -> bool:
-        """Do one small step of trimming; answers whether there is more to do."""
-        if self._db is None or self.failing:
-            return False
+        """Do one small step of trimming; answers whether there is more to do. A full disk may need it most."""
         try:
-            return self._trimmer.step(self._db, self._now(), self._last)
+            return self._trimmer.step(self._connected(), self._now(), self._last)
         except (sqlite3.Error, OSError) as error:
             self._failed(error)
             return False
