@@ -64,7 +64,7 @@ class Binding:
             place = node.get(key)
             if isinstance(value, BaseModel) and place is not None:
                 self._files_of(value, place, join(path, key))
-            elif isinstance(value, Path) and place is not None and not place.absent and not value.is_file():
+            elif isinstance(value, Path) and place is not None and not place.absent and not _is_file(value):
                 self.findings.absent(place, join(path, key), f"there is no file {value}; `run` will refuse")
 
     def section(self, root: Node, name: str) -> Iterator[tuple[Node, str]]:
@@ -105,3 +105,10 @@ class Binding:
             text = "" if item.scalar is None or item.kind != "scalar" else str(item.scalar)
             if text and "*" not in text and text not in names:
                 self.unknown(item, where, text, names, what)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        return False

@@ -188,3 +188,10 @@ def test_stock_rules_that_are_not_there_are_told(mistakes: Mistakes) -> None:
 )
 def test_only_the_star_is_special_in_a_pattern(text: str, pattern: str, matches: bool) -> None:  # noqa: FBT001
     assert fits(text, (pattern,)) is matches
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (loading.SHIPPED / "rules").glob("*.yaml")))
+def test_shipped_stock_rules_have_no_mistakes(load_text: Load, name: str) -> None:
+    loaded = load_text(f"{DEVICES}  - stock: {name}\n")
+
+    assert all("watches nothing" in each.message or "no routes" in each.message for each in loaded.warnings)

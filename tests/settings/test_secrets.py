@@ -114,6 +114,16 @@ def test_a_client_certificate_that_is_absent_is_told(tmp_path: Path) -> None:
     assert str(loaded.site.connections["b"].options.ca) == str(tmp_path / "ca.pem")
 
 
+def test_a_file_whose_name_is_not_possible_is_absent(load_text: Load) -> None:
+    loaded = load_text(
+        "site: {id: house, timezone: UTC}\n"
+        f'connections: [{{id: b, mqtt: {{url: "mqtts://broker", ca: {"a" * 300}}}}}]\n',
+        head=False,
+    )
+
+    assert loaded.must_refuse
+
+
 def test_a_password_without_a_name_is_told_though_it_is_secret(mistakes: Mistakes) -> None:
     found = mistakes(
         'site: {id: house, timezone: UTC}\nconnections: [{id: c, mqtt: {url: "mqtt://x", password: !env X}}]\n',
