@@ -212,7 +212,7 @@ class Engine:
         refusal = "there is no such alarm, or it is over already"
         if key in self._index.momentary:
             events = self._index.momentary[key]
-            wanted = [command.target] if command.target in events.opened else list(events.opened)
+            wanted = [command.target] if command.target in events.opened else events.waiting()
             refusal = "" if wanted else "nothing waits for an acknowledgement"
             self._memory.momentary.add(key)
             for occurrence in wanted:

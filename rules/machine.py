@@ -198,13 +198,20 @@ class Machine:
             self.run_from = None
         self.down_from = None
 
-    def resume(self, stopped: int, started: int) -> None:
-        """Leave out the time between: the monitor did not run."""
+    def resume(self, stopped: int, started: int, *, keeps_word: bool = False) -> None:
+        """Leave out the time between: the monitor did not run. Nothing is known then until the next value.
+
+        `keeps_word`: the source speaks only when something changes, so that what it said last still holds.
+        """
         if self.condition is Condition.CLEAR:
             return
         self.changed = True
+        was_running = self.run_from is not None
         if self.unknown_since is None:
             self.freeze(stopped)
+            if keeps_word:
+                self.run_from = started if was_running else None
+                return
         self.unknown_since = started
 
     def _known(self, at: int) -> int:

@@ -1,6 +1,6 @@
 """One rule at one source: a judge that says what entries mean, and the alarm that follows from it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -76,7 +76,7 @@ class PointWatch:
 
     def resume(self, stopped: int, started: int) -> None:
         """Leave out the time between."""
-        self.machine.resume(stopped, started)
+        self.machine.resume(stopped, started, keeps_word=self.track.stale_after is None)
 
 
 class ReadingWatch:
@@ -166,8 +166,12 @@ class EventWatch:
         raised = self._transition(occurrence, memory, "raised")
         self._emit(replace(raised, number=1, time=time, response="unacked" if waits else "none"), memory)
         if len(self.opened) > _MOST_OPEN:
-            self.close(next(iter(self.opened)), f"more than {_MOST_OPEN} wait")
+            self.close(self.waiting()[0], f"more than {_MOST_OPEN} wait")
         return occurrence
+
+    def waiting(self) -> Sequence[str]:
+        """Answer the occurrences that wait, oldest first."""
+        return sorted(self.opened, key=lambda occurrence: (self.opened[occurrence]["raised_at"], occurrence))
 
     def acknowledge(self, occurrence: str, by: str, reason: str) -> None:
         """End the wait of one alarm."""

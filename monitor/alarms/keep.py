@@ -30,9 +30,9 @@ _ALARM = """
         severity = excluded.severity, latched = excluded.latched, normal = excluded.normal,
         value = excluded.value, "limit" = excluded."limit", changed_at = excluded.changed_at,
         acknowledged_at = CASE WHEN excluded.response = 'unacked' THEN NULL
-            ELSE coalesce(excluded.acknowledged_at, acknowledged_at) END,
+            ELSE coalesce(acknowledged_at, excluded.acknowledged_at) END,
         acknowledged_by = CASE WHEN excluded.response = 'unacked' THEN ''
-            WHEN excluded.acknowledged_at IS NULL THEN acknowledged_by ELSE excluded.acknowledged_by END,
+            WHEN acknowledged_at IS NULL THEN excluded.acknowledged_by ELSE acknowledged_by END,
         cleared_at = coalesce(cleared_at, excluded.cleared_at), reason = excluded.reason
 """
 _EVENT = """

@@ -258,7 +258,7 @@ def _devices(script: Mapping[str, Any]) -> dict[str, Any]:
         expected = said.pop("expected_every", None)
         made[name] = device(
             name,
-            every=ms(every) / 1000,
+            every=None if every is None else ms(every) / 1000,
             expected_every=None if expected is None else ms(expected) / 1000,
             points=[*names, *said.pop("points", ())],
         )
