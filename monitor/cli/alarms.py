@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from monitor.cli.options import Json, SocketPath, StateFolder
-from monitor.cli.output import clean, local_time, print_json, print_line, print_table
+from monitor.cli.output import clean, local_time, number, print_json, print_line, print_table
 
 if TYPE_CHECKING:
     from monitor.cli.client import Client
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["add_to"]
 
 _JUDGED_WITHIN = 5.0
+_TIMES = frozenset({"time", "since", "created", "expires", "not_before"})
 
 
 def add_to(app: typer.Typer) -> None:
@@ -73,7 +74,7 @@ def _against(alarm: dict[str, Any]) -> str:
     value, limit, unit = alarm.get("value"), alarm.get("limit"), alarm.get("unit") or ""
     if value is None:
         return ""
-    told = f"{value:g}" if limit is None else f"{value:g} (limit {limit:g})"
+    told = number(value) if limit is None else f"{number(value)} (limit {number(limit)})"
     return f"{told} {unit}".rstrip()
 
 
@@ -96,14 +97,17 @@ def show(
             print_line(f"{name}:")
             headings = list(value[0])
             print_table(headings, [[_cell(key, each.get(key), zone) for key in headings] for each in value])
-        elif value not in (None, "", []):
+        elif value not in (None, "", [], False):
             print_line(f"{name:<16} {clean(_cell(name, value, zone))}")
 
 
 def _cell(name: str, value: Any, zone: str) -> str:
-    is_time = isinstance(value, int) and (name.endswith("_at") or name in {"time", "created", "expires"})
-    if is_time and not isinstance(value, bool):
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int) and (name.endswith("_at") or name in _TIMES):
         return local_time(value, zone)
+    if isinstance(value, float):
+        return number(value)
     return "" if value is None else str(value)
 
 

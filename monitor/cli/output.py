@@ -1,16 +1,20 @@
 """What commands print: JSON for programs, tables with local times and units for people."""
 
 import json
+import struct
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from math import isfinite
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from monitor.schema import point_unit
 
-__all__ = ["clean", "local_time", "print_json", "print_line", "print_table", "quantity", "since"]
+__all__ = ["clean", "local_time", "number", "print_json", "print_line", "print_table", "quantity", "since"]
 
+_FLOAT32 = struct.Struct("f")
+_LARGEST_FLOAT32 = 3.4e38
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
@@ -71,5 +75,13 @@ def quantity(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     unit = point_unit(name)
-    text = f"{value:.10g}" if isinstance(value, float) else str(value)
+    text = number(value) if isinstance(value, float) else str(value)
     return f"{text} {unit}" if unit else text
+
+
+def number(value: float) -> str:
+    """A number as it was meant: most meters send 32-bit floats, whose 5.7 is 5.699999809265137 in 64 bits."""
+    if not isfinite(value) or abs(value) > _LARGEST_FLOAT32 or _FLOAT32.unpack(_FLOAT32.pack(value))[0] != value:
+        return f"{value:.12g}"
+    digits = (f"{value:.{precision}g}" for precision in range(6, 10))
+    return next((text for text in digits if _FLOAT32.unpack(_FLOAT32.pack(float(text)))[0] == value), f"{value:g}")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from monitor.model import Event, Reading
+from monitor.model import Event, Position, Reading
 from monitor.ports import Gap
 from monitor.schema import MONITOR_DEVICE
 from monitor.site import Site
@@ -34,7 +34,7 @@ class LiveState:
     async def run(self) -> None:
         """Keep up with the journal until cancelled."""
         position = self._journal.last
-        await self._look_back()
+        await self._look_back(position)
         async for batch in self._journal.follow(position):
             if isinstance(batch, Gap):
                 _LOG.warning("live state missed entries", reason=batch.reason)
@@ -46,19 +46,20 @@ class LiveState:
                 elif isinstance(entry, Event):
                     self._events.append(entry)
 
-    async def _look_back(self) -> None:
+    async def _look_back(self, until: Position) -> None:
         found: list[Event] = []
         for device in (*self._site.devices, MONITOR_DEVICE):
             for recorded in await self._journal.readings(device, 1):
                 if isinstance(recorded.entry, Reading):
                     self.newest[device] = recorded.entry
                     newest = recorded.entry.arrived
-                    found += await self._events_of(device, newest - _LOOK_BACK, newest + _LOOK_BACK)
+                    found += await self._events_of(device, newest - _LOOK_BACK, newest + _LOOK_BACK, until)
                     break
             else:
-                found += await self._events_of(device, 0, 2**62)
+                found += await self._events_of(device, 0, 2**62, until)
         self._events.extend(sorted(found, key=lambda event: event.arrived)[-_EVENTS:])
 
-    async def _events_of(self, device: str, start: int, end: int) -> list[Event]:
+    async def _events_of(self, device: str, start: int, end: int, until: Position) -> list[Event]:
+        """Events up to a position: what lies behind it comes by following."""
         kept = await self._journal.between(device, start, end, ("event",))
-        return [recorded.entry for recorded in kept if isinstance(recorded.entry, Event)]
+        return [each.entry for each in kept if each.position <= until and isinstance(each.entry, Event)]

@@ -1,7 +1,7 @@
 """The routes under `/api/v1`."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -166,10 +166,7 @@ def _add_alarms(router: APIRouter, parts: Parts) -> None:
     @router.get("/alarms/{occurrence}")
     async def alarm(occurrence: str) -> dict[str, Any]:
         """Answer one occurrence of an alarm: its steps and who was told."""
-        found = await parts.alarms.show(occurrence)
-        if found is None:
-            raise NotKnown(f"no alarm {occurrence}", "list them with `facility-monitor alarms`")
-        return dict(found)
+        return dict(await _alarm(parts, occurrence))
 
     @router.post("/alarms/{occurrence}/acknowledge", status_code=202)
     async def acknowledge(occurrence: str, wish: AcknowledgeIn, request: Request) -> AcknowledgeOut:
@@ -177,6 +174,7 @@ def _add_alarms(router: APIRouter, parts: Parts) -> None:
         peer = getattr(request.state, "peer", None)
         if peer is None:
             raise RequestRefused("it is not known who asks; use the daemon's socket")
+        await _alarm(parts, occurrence)
         command = await parts.alarms.acknowledge(occurrence, by=peer.login, reason=wish.reason)
         await parts.journal.append([Batch(entries=[command])])
         return AcknowledgeOut(command=command.id, occurrence=occurrence, by=command.by)
@@ -185,6 +183,13 @@ def _add_alarms(router: APIRouter, parts: Parts) -> None:
     async def notifications(last: _Last = 100) -> list[dict[str, Any]]:
         """Answer the newest messages to people, newest first."""
         return [dict(row) for row in await parts.alarms.notifications(last)]
+
+
+async def _alarm(parts: Parts, occurrence: str) -> Mapping[str, Any]:
+    found = await parts.alarms.show(occurrence)
+    if found is None:
+        raise NotKnown(f"no alarm {occurrence}", "list them with `facility-monitor alarms`")
+    return found
 
 
 def _known(parts: Parts, device: str) -> Device:

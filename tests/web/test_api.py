@@ -186,6 +186,13 @@ async def test_what_cannot_be_done_is_refused_with_the_reason(
     assert len(kept) == 1
 
 
+async def test_an_alarm_that_is_not_there_cannot_be_acknowledged(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/alarms/none/acknowledge", json={})
+
+    assert answer.status_code == 404
+    assert "facility-monitor alarms" in answer.json()["what_to_do"]
+
+
 @pytest.mark.parametrize(
     ("path", "status"),
     [

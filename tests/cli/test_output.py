@@ -1,0 +1,41 @@
+"""What people see of numbers and times."""
+
+import struct
+
+import pytest
+
+from monitor.cli.output import local_time, quantity, since
+
+
+def float32(value: float) -> float:
+    (read,) = struct.unpack("f", struct.pack("f", value))
+    assert isinstance(read, float)
+    return read
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("level_m", float32(5.7), "5.7 m"),
+        ("voltage_l1_v", float32(230.12), "230.12 V"),
+        ("energy_import_kwh", 1_234_567.89, "1234567.89 kWh"),
+        ("power_w", 4920.0, "4920 W"),
+        ("power_w", -0.0, "-0 W"),
+        ("power_w", 1e300, "1e+300 W"),
+        ("starts", 512, "512"),
+        ("open", True, "yes"),
+        ("serial", "0102", "0102"),
+    ],
+)
+def test_a_value_has_its_unit_and_no_noise(name: str, value: object, text: str) -> None:
+    assert quantity(name, value) == text
+
+
+def test_times_are_those_of_the_site_also_in_summer() -> None:
+    assert local_time(1_783_771_200_000, "Europe/Berlin") == "2026-07-11 14:00:00"
+    assert local_time(None, "Europe/Berlin") == "-"
+
+
+@pytest.mark.parametrize(("ms", "text"), [(None, "never"), (99_000, "1 s ago"), (-200_000, "5 min ago")])
+def test_how_long_ago(ms: int | None, text: str) -> None:
+    assert since(ms, 100_000) == text
