@@ -1,0 +1,87 @@
+"""What no tape can say: clocks without a battery, replays, floods of events, failing judges."""
+
+from monitor.model import Event
+from rules.engine import Engine
+from tests.rules.build import START, device, event, reading, recorded, rule
+
+DEVICES = {"meter": device(), "door": device("door", points=[])}
+LOW = {"id": "low", "kind": "threshold", "point": "voltage_v", "below": "207 V", "on_delay": "60 s"}
+HOUR = 3_600_000
+
+
+def engine(*settings: dict[str, object]) -> Engine:
+    return Engine([rule(one, DEVICES) for one in settings], DEVICES)
+
+
+def test_a_clock_that_starts_behind_the_stamps_holds_nothing_up() -> None:
+    made = engine(LOW)
+    made.judge([recorded(reading(0, 200.0), 0)])
+    made.resume(START - HOUR)
+
+    # The writer's stamps stand still until the clock has caught up; arrivals go on.
+    steps = []
+    for late in range(0, 80_000, 10_000):
+        steps += made.judge([recorded(reading(late - HOUR, 200.0), 0)]).transitions
+
+    assert [(step.cause, step.time) for step in steps] == [("raised", START - HOUR + 60_000)]
+
+
+def test_a_replay_takes_restarts_from_the_journal() -> None:
+    started = Event(
+        device="facility-monitor", kind="monitor_started", time=START + HOUR, arrived=START + HOUR, id="s"
+    )
+    made = engine(LOW)
+    made.judge([recorded(reading(0, 200.0), 0), recorded(reading(20_000, 200.0), 20_000)])
+    before = made.judge([recorded(started, HOUR), recorded(reading(HOUR, 200.0), HOUR)])
+    after = made.judge([recorded(reading(HOUR + at, 200.0), HOUR + at) for at in (30_000, 40_000)])
+
+    assert before.transitions == []
+    assert [step.time for step in after.transitions] == [START + HOUR + 40_000]
+
+
+def test_of_a_flood_of_events_a_hundred_wait() -> None:
+    made = engine({"id": "forced", "kind": "event", "event": "forced"})
+    effects = made.judge([recorded(event(at, "forced"), at) for at in range(105)])
+
+    closed = [step for step in effects.transitions if step.cause == "closed"]
+    waiting = [row for row in made.dump_changed() if row.area == "event" and row.body is not None]
+    assert len(closed) == 5
+    assert {step.reason for step in closed} == {"more than 100 wait"}
+    assert len(waiting) == 100
+
+
+def test_two_events_in_one_millisecond_are_two_alarms_at_two_times() -> None:
+    made = engine({"id": "forced", "kind": "event", "event": "forced"})
+    one = event(0, "forced")
+    other = Event(device="door", kind="forced", time=one.time, arrived=one.arrived, id="another")
+
+    steps = made.judge([recorded(one, 0), recorded(other, 0)]).transitions
+
+    assert [step.time for step in steps] == [START, START + 1]
+    assert len({step.occurrence for step in steps}) == 2
+
+
+def test_a_disabled_rule_hears_nothing() -> None:
+    made = engine({**LOW, "on_delay": "0 s", "enabled": False})
+
+    assert made.judge([recorded(reading(0, 100.0), 0)]).transitions == []
+
+
+def test_entries_without_rules_leave_nothing_to_keep_but_the_time() -> None:
+    made = engine()
+    made.judge([recorded(reading(0, 100.0), 0)])
+
+    assert [row.area for row in made.dump_changed()] == ["engine"]
+
+
+def test_levels_that_a_rule_lost_fall_to_its_highest() -> None:
+    levels = [{"below": "207 V", "severity": "low"}, {"below": "190 V", "severity": "critical"}]
+    made = engine({"id": "low", "kind": "threshold", "point": "voltage_v", "levels": levels})
+    made.judge([recorded(reading(0, 180.0), 0)])
+    rows = made.dump_changed()
+
+    edited = engine({**LOW, "on_delay": "0 s"})
+    assert edited.load(rows, START).transitions == []
+    steps = edited.judge([recorded(reading(10_000, 230.0), 10_000)]).transitions
+
+    assert [step.cause for step in steps] == ["cleared"]
