@@ -25,7 +25,7 @@ from monitor.journal.feeder import Feeder
 from monitor.journal.sqlite import SqliteJournal
 from monitor.journal.state import State
 from monitor.model import Event
-from monitor.notify.channels import Channels
+from monitor.notify.channels import Channels, check_address
 from monitor.notify.outbox import Notifier
 from monitor.notify.routing import make_router
 from monitor.poller import Poller
@@ -49,9 +49,18 @@ _log = structlog.get_logger()
 _PRIVATE = 0o700
 
 
-def load_site(path: Path, environ: Mapping[str, str] = os.environ) -> Loaded:
-    """Read a site file with the drivers and rule kinds that this program has; raises SettingsInvalid."""
-    return load(path, drivers=resolve(DRIVERS), rules=resolve(RULES), environ=environ)
+def load_site(path: Path, environ: Mapping[str, str] = os.environ, *, thorough: bool = False) -> Loaded:
+    """Read a site file with the drivers and rule kinds that this program has; raises SettingsInvalid.
+
+    `thorough` also asks channels and drivers, whose libraries take a second to load.
+    """
+    return load(
+        path,
+        drivers=resolve(DRIVERS),
+        rules=resolve(RULES),
+        environ=environ,
+        wrong_address=check_address if thorough else None,
+    )
 
 
 def run_site(path: Path, folder: Path) -> None:
@@ -212,8 +221,8 @@ class _Parts:
         """For the watchdog: the journal's writer, the engine's position, the notifier; None when idle."""
         journal, alarms = self._journal, self._alarms
         return {
-            "journal": lambda: int(journal.stats()["commits"]) if journal.stats()["waiting"] else None,
-            "alarms": lambda: alarms.applied if alarms.applied != journal.last else None,
+            "journal": lambda: journal.beat,
+            "alarms": lambda: alarms.progress if alarms.applied != journal.last else None,
             "notifier": lambda: self._notifier.progress,
         }
 

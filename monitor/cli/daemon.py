@@ -28,9 +28,9 @@ def check(file: _SiteFile = SITE_FILE, as_json: Json = False) -> None:
     from monitor.settings import SettingsInvalid
 
     try:
-        loaded = load_site(file, os.environ)
+        loaded = load_site(file, os.environ, thorough=True)
     except SettingsInvalid as invalid:
-        errors, warnings, site = list(invalid.findings), [], None
+        errors, warnings, site = list(invalid.findings), list(invalid.warnings), None
     else:
         errors, warnings, site = [], list(loaded.warnings), loaded.site
     counts = {"devices": 0, "points": 0, "rules": 0}

@@ -5,10 +5,12 @@ import contextlib
 import json
 import re
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -23,7 +25,7 @@ __all__ = ["Showcase", "serve"]
 
 _READY = "ready"
 _SHIPPED = Path(config.__path__[0]) / "demo.yaml"
-_PATIENCE = 30.0
+_GRACE = 3.0
 _HESITATION_MS = 6_000
 """How long the simulated caretaker takes before he acknowledges."""
 _SHOW_EVERY = 5.0
@@ -59,10 +61,13 @@ class Showcase:
             mail = re.search(r"mailto://127\.0\.0\.1:(\d+)", site_file.read_text(encoding="utf-8"))
             mailbox = Mailbox(self.folder / "mailbox", int(mail[1]) if mail else 0)
             mailbox.start()
+            simulation = self._simulation(site_file)
             try:
                 self._greet(len(site.devices))
-                run_daemon(Daemon(site=site, folder=self.folder), self._beside)
+                run_daemon(Daemon(site=site, folder=self.folder), partial(self._beside, simulation))
             finally:
+                simulation.kill()
+                simulation.wait()
                 mailbox.stop()
 
     def _greet(self, devices: int) -> None:
@@ -90,40 +95,39 @@ class Showcase:
         path.chmod(0o600)
         return path
 
-    async def _beside(self) -> None:
-        simulation = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "monitor", "simulate", str(self.folder / "site.yaml"), "--incidents"),
-            stdout=asyncio.subprocess.PIPE,
-        )
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._relay(simulation), name="simulation")
-                shown = tasks.create_task(self._show(), name="shown readings")
-                helper = tasks.create_task(self._take_care(), name="caretaker") if self.caretaker else None
-                if self.seconds is not None:
-                    await asyncio.sleep(self.seconds)
-                    await self._write_report()
-                    shown.cancel()
-                    if helper is not None:
-                        helper.cancel()
-                    simulation.send_signal(signal.SIGTERM)
-        finally:
-            if simulation.returncode is None:
-                simulation.kill()
-                await simulation.wait()
+    @staticmethod
+    def _simulation(site_file: Path) -> "subprocess.Popen[bytes]":
+        """Start the simulated servers; returns once all of them listen."""
+        command = [sys.executable, "-m", "monitor", "simulate", str(site_file), "--incidents"]
+        simulation = subprocess.Popen(command, stdout=subprocess.PIPE)  # noqa: S603 - this program itself
+        assert simulation.stdout is not None
+        if simulation.stdout.readline().decode().rstrip() != _READY:
+            raise SettingsError(
+                f"the simulated servers ended with status {simulation.wait()}; see their message above"
+            )
+        return simulation
 
-    async def _relay(self, simulation: asyncio.subprocess.Process) -> None:
+    async def _beside(self, simulation: "subprocess.Popen[bytes]") -> None:
+        async with asyncio.TaskGroup() as tasks:
+            relay = tasks.create_task(self._relay(simulation), name="simulation")
+            shown = tasks.create_task(self._show(), name="shown readings")
+            helper = tasks.create_task(self._take_care(), name="caretaker") if self.caretaker else shown
+            if self.seconds is not None:
+                await asyncio.sleep(self.seconds)
+                await self._write_report()
+                for task in (relay, shown, helper):
+                    task.cancel()
+
+    async def _relay(self, simulation: "subprocess.Popen[bytes]") -> None:
         """Say what happens in the simulated house; a simulation that fails ends the demo."""
         assert simulation.stdout is not None
-        async for line in simulation.stdout:
-            text = line.decode(errors="replace").rstrip()
-            if text != _READY:
-                self.say(f"{_clock()}  {text}")
-        status = await simulation.wait()
-        if status not in {0, -signal.SIGTERM}:
-            raise FacilityMonitorError(
-                f"the simulated servers ended with status {status}; see their message above"
-            )
+        reader = asyncio.StreamReader()
+        loop = asyncio.get_running_loop()
+        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), simulation.stdout)
+        async for line in reader:
+            self.say(f"{_clock()}  {line.decode(errors='replace').rstrip()}")
+        await asyncio.sleep(_GRACE)  # Ctrl-C ends both processes; then this is cancelled
+        raise FacilityMonitorError("the simulated servers have ended; see their message above")
 
     async def _show(self) -> None:
         while True:

@@ -56,6 +56,11 @@ class Findings:
         """What deserves a look, in order of file and line."""
         return self._sorted("warning")
 
+    @property
+    def warnings_that_refuse(self) -> tuple[Finding, ...]:
+        """Absent secrets and files."""
+        return tuple(found for found in self.warnings if found.refuses)
+
     def _sorted(self, severity: str) -> tuple[Finding, ...]:
         chosen = [found for found in self._found if found.severity == severity]
         return tuple(sorted(chosen, key=lambda found: (found.file, found.line, found.column)))

@@ -1,6 +1,6 @@
 """What all parts of the binding share: the findings, the tables, and helpers for sections and references."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -46,6 +46,8 @@ class Binding:
     rules: Mapping[str, RuleType]
     folder: Path
     stock: Path
+    wrong_address: Callable[[str], str | None] = lambda _: None
+    """Says what is wrong with an address of a person; asked where loading is thorough."""
     connections: dict[str, Connection] = field(default_factory=dict)
     connection_drivers: dict[str, str] = field(default_factory=dict)
     """Every connection named, with its driver, or an empty text where that is wrong."""

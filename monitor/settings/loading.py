@@ -1,7 +1,7 @@
 """Reads a site file, checks everything in it, and freezes it into a `monitor.site.Site`."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,7 +13,7 @@ from monitor.documents.files import Files, default_credentials, folder_of
 from monitor.documents.finding import Finding, Findings, nearest
 from monitor.documents.node import Node
 from monitor.errors import SettingsError
-from monitor.ports import DriverType, RuleType
+from monitor.ports import DriverContext, DriverType, RuleType
 from monitor.profiles import Library
 from monitor.settings.binding import Binding
 from monitor.settings.devices import bind_connections, bind_devices
@@ -55,19 +55,21 @@ class SettingsInvalid(SettingsError):
         self.warnings = warnings
 
 
-def load(
+def load(  # noqa: PLR0913 - each names a source of what is checked
     path: Path,
     *,
     drivers: Mapping[str, DriverType],
     rules: Mapping[str, RuleType],
     environ: Mapping[str, str] = os.environ,
     credentials: Path | None = None,
+    wrong_address: Callable[[str], str | None] | None = None,
 ) -> Loaded:
     """Read and check a site file, or a folder of them; raises SettingsInvalid with every mistake there is.
 
     `drivers` and `rules` are the tables of what a site can use. `credentials` is systemd's folder of
     credentials (default: `$CREDENTIALS_DIRECTORY`): secrets are looked for there, then in `secrets/` beside
-    the file.
+    the file. `wrong_address` says what is wrong with a person's address, if anything: given, the check is
+    thorough, and each driver is tried too. Both load libraries that take a second.
     """
     findings = Findings()
     folder = folder_of(path)
@@ -82,11 +84,14 @@ def load(
         rules=rules,
         folder=folder,
         stock=SHIPPED / "rules",
+        wrong_address=wrong_address or (lambda _: None),
     )
     root = files.read(path)
     if root is None and not findings.errors:
         findings.error(Node("scalar", str(path), 1, 1), "", "the file is empty", allowed=", ".join(_SECTIONS))
     site = None if root is None else _site(binding, root, path)
+    if wrong_address and root is not None and site is not None and not findings.warnings_that_refuse:
+        _try_drivers(binding, root, site)
     if findings.errors or site is None:
         raise SettingsInvalid(findings.errors, findings.warnings)
     return Loaded(site=site, warnings=findings.warnings)
@@ -127,6 +132,18 @@ def _site(binding: Binding, root: Node, path: Path) -> Site | None:
         pseudonyms=access.pseudonyms,
         files=tuple(binding.files.read_files),
     )
+
+
+def _try_drivers(binding: Binding, root: Node, site: Site) -> None:
+    """Let each driver say what it cannot work with: a point in a forbidden range, a certificate, a topic."""
+    context = DriverContext(now=lambda: 0, pseudonymise=str, site=site.id)
+    for node, path in binding.section(root, "connections"):
+        connection = site.connections[node.text("id")]
+        devices = [device for device in site.devices.values() if device.connection == connection.id]
+        try:
+            binding.drivers[connection.driver].create(connection, devices, context)
+        except SettingsError as error:
+            binding.findings.error(node, path, str(error))
 
 
 def _rule_ids(root: Node) -> set[str]:

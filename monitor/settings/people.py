@@ -83,6 +83,8 @@ def _address(binding: Binding, node: Node, path: str) -> None:
     if not _ADDRESS.fullmatch(node.scalar):
         message = "this is not an address: write one of Apprise's, such as `mailto://…`, or `terminal:`"
         binding.findings.error(node, path, message)
+    elif wrong := binding.wrong_address(node.scalar):
+        binding.findings.error(node, path, wrong)
 
 
 def _teams(binding: Binding, node: Node, people: set[str]) -> dict[str, Team]:

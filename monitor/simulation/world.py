@@ -88,6 +88,10 @@ class World:
             "m3": lambda: 0.0 if "reverse" in quantity else self.total(device, now),
             "m3h": lambda: self.rate(device, now),
         }
+        if quantity.startswith("battery") and suffix == "v":
+            return 3.0
+        if quantity.startswith("voltage_thd"):
+            return 2.1
         if suffix in known and quantity:
             return known[suffix]()
         if quantity and suffix in _STEADY:
@@ -97,7 +101,7 @@ class World:
         return self._state(device, name, now)
 
     def _voltage(self, device: Device, phase: str | None, now: float) -> float:
-        swing = 1.6 * math.sin(now / 173.0 + 2.1 * len(phase or "") + noise(device.id)) + 0.5 * math.sin(now / 7.0)
+        swing = 1.6 * math.sin(now / 173.0 + 6.0 * noise(device.id + (phase or ""))) + 0.5 * math.sin(now / 7.0)
         return float(self.overrides.get((device.id, f"voltage_{phase}_v"), _NOMINAL + swing))
 
     @staticmethod

@@ -1,5 +1,7 @@
 import pytest
 
+from monitor.app import load_site
+from monitor.settings import SettingsInvalid
 from monitor.site import Device
 from tests.settings.conftest import Load, Mistakes
 
@@ -181,3 +183,25 @@ def test_a_connection_that_is_wrong_is_told_once(mistakes: Mistakes, connection:
     found = mistakes(f"site: {{id: a, timezone: UTC}}\nconnections: [{connection}]\n", head=False)
 
     assert [finding.path for finding in found] == [path]
+
+
+def test_what_a_driver_cannot_work_with_is_told_at_its_connection(tmp_path):
+    path = tmp_path / "site.yaml"
+    path.write_text(
+        "site: {id: s, timezone: UTC}\n"
+        "connections:\n"
+        "  - {id: bus, modbus: {transport: tcp, host: 127.0.0.1}}\n"
+        "devices:\n"
+        "  - id: meter\n"
+        "    profile: eastron-sdm630\n"
+        "    connection: bus\n"
+        "    points:\n"
+        "      hidden_w: {register: input 100, type: float32, unit: W}\n"
+    )
+
+    with pytest.raises(SettingsInvalid) as caught:
+        load_site(path, {}, thorough=True)
+
+    (finding,) = caught.value.findings
+    assert (finding.line, finding.path) == (3, "connections[0]")
+    assert "forbidden" in finding.message

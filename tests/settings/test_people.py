@@ -1,5 +1,7 @@
 import pytest
 
+from monitor.app import load_site
+from monitor.settings import SettingsInvalid
 from monitor.site import Route, Step
 from tests.settings.conftest import Load, Mistakes
 
@@ -99,3 +101,20 @@ def test_no_routes_and_no_channels_are_warnings(load_text: Load) -> None:
     assert {
         "no channel" in w.message or "reach nobody" in w.message for w in load_text(DEVICES + silent).warnings
     } == {True}
+
+
+def test_an_address_that_its_channel_does_not_take_is_told_without_repeating_it(tmp_path):
+    path = tmp_path / "site.yaml"
+    path.write_text(
+        "site: {id: s, timezone: UTC}\n"
+        "notify:\n"
+        "  people:\n"
+        "    - {id: ana, channels: {mail: 'nosuchservice://secret@host'}}\n"
+    )
+
+    with pytest.raises(SettingsInvalid) as caught:
+        load_site(path, {}, thorough=True)
+
+    (finding,) = caught.value.findings
+    assert (finding.line, finding.path) == (4, "notify.people[0].channels.mail")
+    assert "secret" not in str(finding)
