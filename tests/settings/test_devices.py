@@ -204,4 +204,4 @@ def test_what_a_driver_cannot_work_with_is_told_at_its_connection(tmp_path):
 
     (finding,) = caught.value.findings
     assert (finding.line, finding.path) == (3, "connections[0]")
-    assert "forbidden" in finding.message
+    assert "the profile forbids" in finding.message
