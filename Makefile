@@ -6,7 +6,7 @@ ARGS   ?=
 STAMP  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench format test-servers
+.PHONY: help setup demo test check bench format picture test-servers
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,3 +40,6 @@ format: setup ## Put the code into its format
 
 bench: setup test-servers ## Print speed and memory, as ratios; asserts nothing
 	$(BIN)/python -m tests.bench $(ARGS)
+
+picture: setup ## Draw docs/demo.svg from a run of the demo
+	$(BIN)/python docs/picture.py
