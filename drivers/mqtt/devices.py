@@ -1,11 +1,11 @@
 """From a site's devices to what to subscribe to, and from a message to the entries of the devices it is for."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from drivers.mqtt.events import EventMapper, EventStamps
 from drivers.mqtt.payload import Body, Getter, Lack, PointGroup, getter, spelling, timestamp
-from drivers.mqtt.settings import Availability, MqttDevice, MqttProfile, Where
+from drivers.mqtt.settings import Availability, MqttDevice, MqttEvent, MqttProfile, Where
 from drivers.mqtt.topics import Topics, compose
 from monitor.errors import SettingsError
 from monitor.model import Entry, Event, Missing, Origin, Reading
@@ -16,6 +16,7 @@ __all__ = ["Decoded", "Decoder", "Message"]
 
 LATE_MS: Final = 2 * 60_000
 AHEAD_MS: Final = 5 * 60_000
+_APART_MS: Final = 60_000
 _NOTHING: Final = Missing.TIMEOUT
 
 
@@ -44,7 +45,7 @@ class Decoded(NamedTuple):
 class _Feed:
     """One device's points and events on one topic."""
 
-    __slots__ = ("_device", "_events", "_points", "_time")
+    __slots__ = ("_arrived", "_device", "_events", "_last", "_points", "_time")
 
     def __init__(
         self,
@@ -57,6 +58,8 @@ class _Feed:
         self._points = points
         self._events = events
         self._time = time
+        self._arrived = 0
+        self._last = 0
 
     def entries(self, body: Body, arrived: int, *, retained: bool) -> Iterator[Entry]:
         """Yield what the message says about the device."""
@@ -82,8 +85,18 @@ class _Feed:
         """The time to keep, and whether the device's own is too far ahead to be believed."""
         own = None if self._time is None else self._time(body)
         if own is None:
-            return arrived, False
-        return (arrived, True) if own - arrived > AHEAD_MS else (own, False)
+            return self._instant(arrived), False
+        return (self._instant(arrived), True) if own - arrived > AHEAD_MS else (own, False)
+
+    def _instant(self, arrived: int) -> int:
+        """The arrival, moved by 1 ms where the message before has that instant: a series holds one per instant.
+
+        A backlog comes with many messages in a millisecond. A clock that was set back begins anew.
+        """
+        taken = self._arrived <= arrived <= self._last < arrived + _APART_MS
+        self._arrived = arrived
+        self._last = self._last + 1 if taken else arrived
+        return self._last
 
 
 class _AvailabilityFeed:
@@ -172,6 +185,7 @@ class Decoder:
             self.wanted[topic] = max(qos, self.wanted.get(topic, 0))
             points = _points_on(device, profile, suffix)
             events = [event for event in device.events if _suffix_of(event, profile) == suffix]
+            _check_hidden(device, points, events)
             yield (
                 topic,
                 _Feed(
@@ -209,6 +223,20 @@ def _suffixes(device: Device, profile: MqttProfile | None) -> list[str | None]:
 
 def _points_on(device: Device, profile: MqttProfile | None, suffix: str | None) -> dict[str, Point]:
     return {name: point for name, point in device.points.items() if _suffix_of(point.source, profile) == suffix}
+
+
+def _check_hidden(device: Device, points: Mapping[str, Point], events: Sequence[MqttEvent]) -> None:
+    """Refuse what would keep, from the same messages, a credential of which only the pseudonym may be kept."""
+    hidden = {event.credential.place for event in events if event.credential is not None}
+    shown: list[tuple[str, Where | None]] = [(f"point {name}", point.source) for name, point in points.items()]
+    for event in events:
+        named = {"result": event.result, "reason": event.reason, "id": event.id, **event.attributes}
+        shown += [(f"`{name}:` of its event {event.kind}", where) for name, where in named.items()]
+    for name, where in shown:
+        if hidden and where is not None and (where.text or where.place in hidden):
+            raise SettingsError(
+                f"device {device.id}: {name} would keep the credential, of which only the pseudonym is kept"
+            )
 
 
 def _check_payload(device: Device, profile: MqttProfile | None) -> None:

@@ -35,6 +35,27 @@ def test_a_message_is_a_reading_of_its_device():
     ]
 
 
+def test_messages_of_one_millisecond_have_an_instant_each():
+    one = decoder(device(points=TEMPERATURE))
+
+    def times(*arrivals: int) -> list[int]:
+        return [
+            reading.time - NOW
+            for arrived in arrivals
+            for reading in readings(one.decode(said("meters/meter", {"temp": 4})._replace(arrived=NOW + arrived)))
+        ]
+
+    assert times(0, 0, 0, 1, 2, 10) == [0, 1, 2, 3, 4, 10]
+    assert times(10, 10, -5000, -5000) == [11, 12, -5000, -4999], "the clock was set back"
+
+
+def test_a_time_of_the_devices_own_is_never_moved():
+    one = decoder(device(points=TEMPERATURE, time=TRUSTED))
+    message = said("meters/meter", {"temp": 4, "t": NOW - 7})
+
+    assert [reading.time for _ in range(2) for reading in readings(one.decode(message))] == [NOW - 7] * 2
+
+
 def test_one_message_can_be_for_several_devices():
     both = decoder(
         device("a", topic="site/+", points=TEMPERATURE),
@@ -160,3 +181,23 @@ def test_a_point_that_does_not_fit_the_profiles_payload_is_refused():
 def test_a_device_without_a_topic_is_refused():
     with pytest.raises(SettingsError, match="topic"):
         decoder(Device(id="x", name="x", connection="broker", device_class="water"))
+
+
+@pytest.mark.parametrize(
+    "shows",
+    [
+        {"points": {"card": {"json": "$.uid"}}},
+        {"points": {"card": {"text": True}}},
+        {"events": [CARDS, {"kind": "rex", "attributes": {"who": {"json": "$['uid']"}}}]},
+        {"events": [CARDS, {"kind": "rex", "id": {"text": True}}]},
+    ],
+)
+def test_a_device_that_would_keep_the_card_elsewhere_is_refused(shows: dict[str, Any]):
+    with pytest.raises(SettingsError, match="would keep the credential"):
+        decoder(device(**{"events": [CARDS], **shows}))
+
+
+def test_what_else_a_reader_says_is_kept():
+    one = decoder(device(events=[CARDS], points={"temperature_c": {"json": "$.temp"}}))
+
+    assert one.decode(said("meters/meter", {"temp": 4})).entries
