@@ -3,16 +3,18 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from sqlite3 import Row, connect
 from typing import Any, Self
-
-import httpx
+from urllib.parse import urlencode
 
 __all__ = ["COMMAND", "Daemon", "rows", "until"]
 
@@ -44,13 +46,18 @@ class Daemon:
 
     def get(self, *path: str, **query: Any) -> Any:
         """Ask its socket; None while nobody answers, and for what it does not know."""
-        transport = httpx.HTTPTransport(uds=str(self.state / "api.sock"))
-        with httpx.Client(transport=transport, timeout=10) as client:
+        where = f"/api/v1/{'/'.join(path)}?{urlencode(query)}"
+        with socket.socket(socket.AF_UNIX) as link:
+            link.settimeout(10)
             try:
-                answer = client.get("/".join(("http://daemon/api/v1", *path)), params=query)
-            except httpx.HTTPError:
+                link.connect(str(self.state / "api.sock"))
+                with closing(HTTPConnection("daemon")) as client:
+                    client.sock = link
+                    client.request("GET", where)
+                    answer = client.getresponse()
+                    return json.loads(answer.read()) if answer.status == HTTPStatus.OK else None
+            except (OSError, HTTPException):
                 return None
-        return answer.json() if answer.is_success else None
 
     def ask(self, *words: str) -> Any:
         """Run a client command with --json; None when it fails."""
@@ -109,9 +116,7 @@ class Daemon:
 
     def readings(self, device: str) -> list[tuple[int, dict[str, Any]]]:
         """Time and values of every reading of a device that has values, in the order of the journal."""
-        found = self.journal(
-            "SELECT body FROM entries WHERE kind = 1 AND device = ? ORDER BY position", device
-        )
+        found = self.journal("SELECT body FROM entries WHERE kind = 1 AND device = ? ORDER BY position", device)
         bodies = [json.loads(row["body"]) for row in found]
         return [(body[1], body[3]) for body in bodies if body[3]]
 

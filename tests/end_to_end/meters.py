@@ -1,0 +1,101 @@
+"""What the daemon's other end looks like in these tests: Modbus endpoints, and a publisher who counts."""
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, Self
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+
+from monitor.simulation.modbus import SimulatedBus, Unit
+
+__all__ = ["Endpoint", "NumberedPublisher"]
+
+
+class Endpoint:
+    """A simulated Modbus endpoint whose event loop runs in a thread, so that a test may block."""
+
+    def __init__(self, units: Mapping[int, Unit], port: int = 0) -> None:
+        self.bus = SimulatedBus(units)
+        self.port = port
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self.port = self._do(self.bus.start("127.0.0.1", self.port))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._do(self.bus.stop())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+    def __getitem__(self, unit: int) -> Unit:
+        return self.bus.units[unit]
+
+    def _do(self, what: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(what, self._loop).result(10)
+
+
+class NumberedPublisher:
+    """Publishes 1, 2, 3 … with QoS 1, and keeps which of them the broker has acknowledged."""
+
+    def __init__(self, port: int, topic: Callable[[int], str], *, a_second: float) -> None:
+        self.acknowledged: set[int] = set()
+        self.published = 0
+        self._topic = topic
+        self._pause = 1 / a_second
+        self._numbers: dict[int, int] = {}
+        self._ended = threading.Event()
+        self._lock = threading.Lock()
+        self._client = paho.Client(CallbackAPIVersion.VERSION2)
+        self._client.on_publish = self._on_publish
+        self._client.max_inflight_messages_set(200)
+        self._client.connect("127.0.0.1", port)
+        self._thread = threading.Thread(target=self._publish, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._client.loop_start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def say(self, topic: str, number: int) -> None:
+        """Publish a number that is not counted."""
+        self._client.publish(topic, json.dumps({"n": number}), qos=1)
+
+    def begin(self) -> None:
+        """Publish the numbers."""
+        self._thread.start()
+
+    def end(self) -> None:
+        """Publish no more."""
+        self._ended.set()
+        if self._thread.is_alive():
+            self._thread.join(10)
+
+    @property
+    def waits(self) -> bool:
+        """Whether the broker still has to acknowledge something."""
+        return len(self.acknowledged) < self.published
+
+    def _publish(self) -> None:
+        while not self._ended.wait(self._pause):
+            with self._lock:
+                self.published += 1
+                number = self.published
+                sent = self._client.publish(self._topic(number), json.dumps({"n": number}), qos=1)
+                self._numbers[sent.mid] = number
+
+    def _on_publish(self, _client: Any, _data: Any, mid: int, _reason: Any, _properties: Any) -> None:
+        with self._lock:
+            number = self._numbers.pop(mid, None)
+            if number is not None:
+                self.acknowledged.add(number)

@@ -1,0 +1,292 @@
+"""The daemon is killed three times under load: nothing is lost, nothing is doubled, everybody is told."""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from monitor.simulation.modbus import Unit
+from tests.end_to_end.daemon import Daemon, until
+from tests.end_to_end.meters import Endpoint, NumberedPublisher
+from tests.servers.influxdb import InfluxServer
+from tests.servers.mosquitto import Mosquitto
+from tests.servers.smtp import MailServer
+
+SITE = """\
+site: {{id: works, timezone: Europe/Berlin}}
+connections:
+  - {{id: plant-room, modbus: {{transport: tcp, host: 127.0.0.1, port: {modbus}, timeout: 500 ms}}}}
+  - {{id: old-broker, mqtt: {{url: "{broker}", protocol: 3.1.1}}}}
+  - {{id: new-broker, mqtt: {{url: "{broker}"}}}}
+devices:
+{devices}
+rules:
+  - {{id: fault, kind: state, devices: {{class: equipment}}, point: fault, is: true, severity: high}}
+  - {{id: overload, kind: threshold, devices: {{id: meter-1}}, point: power_w, above: 2 kW, on_delay: 10 s}}
+notify:
+  people:
+    - {{id: ana, channels: {{mail: "mailto://127.0.0.1:{mail}/?from=monitor@example.org&to=ana@example.org"}}}}
+    - {{id: ben, channels: {{mail: "mailto://127.0.0.1:{mail}/?from=monitor@example.org&to=ben@example.org"}}}}
+  teams:
+    - id: house
+      members: [ana, ben]
+      escalation: [{{after: 0 s, notify: [ana]}}, {{after: 6 s, notify: [ben]}}]
+  routes:
+    - {{team: house}}
+sinks:
+  influxdb: {{url: "{influx}", bucket: facility, token: "{token}", api: v1}}
+"""
+METER = (
+    "  - {{id: meter-{0}, connection: plant-room, unit: {0}, every: 200 ms, class: electricity,"
+    " points: {{power_w: {{register: holding 0, type: uint16, unit: W}},"
+    " energy_import_kwh: {{register: holding 1, type: uint32, unit: kWh}}}}}}"
+)
+PUMP = (
+    "  - {{id: pump-{0}, profile: digital-input, connection: plant-room, unit: 2{0}, every: 500 ms,"
+    " points: {{fault: {{register: discrete 0}}}}}}"
+)
+COUNTER = (
+    "  - {{id: counter-{0}, connection: {1}, topic: meters/counter-{0}, class: water,"
+    " points: {{volume_m3: {{json: $.n, unit: m3}}}}}}"
+)
+METERS, PUMPS, COUNTERS = range(1, 7), range(1, 4), range(4)
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Mosquitto]:
+    with Mosquitto(tmp_path / "broker") as broker:
+        yield broker
+
+
+@pytest.fixture
+def mail() -> Iterator[MailServer]:
+    with MailServer() as mail:
+        yield mail
+
+
+@pytest.fixture
+def endpoint() -> Iterator[Endpoint]:
+    units = {number: Unit() for number in METERS} | {20 + number: Unit() for number in PUMPS}
+    with Endpoint(units) as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def daemon(
+    tmp_path: Path, broker: Mosquitto, mail: MailServer, endpoint: Endpoint, influx: InfluxServer
+) -> Iterator[Daemon]:
+    devices = [METER.format(number) for number in METERS] + [PUMP.format(number) for number in PUMPS]
+    devices += [COUNTER.format(number, ("old-broker", "new-broker")[number % 2]) for number in COUNTERS]
+    site = tmp_path / "site.yaml"
+    site.write_text(
+        SITE.format(
+            modbus=endpoint.port,
+            broker=broker.url,
+            mail=mail.port,
+            influx=influx.url,
+            token=influx.token,
+            devices="\n".join(devices),
+        )
+    )
+    with Daemon(site, tmp_path / "state") as daemon:
+        yield daemon
+
+
+def test_three_kills_under_load_lose_nothing_and_double_nothing(
+    daemon: Daemon, broker: Mosquitto, mail: MailServer, endpoint: Endpoint, influx: InfluxServer
+) -> None:
+    daemon.start()
+    with NumberedPublisher(broker.port, _topic, a_second=200) as publisher:
+        daemon.until(lambda: _is_heard(daemon, publisher), "both connections have subscribed")
+        publisher.begin()
+        position = _live_through_three_kills(daemon, endpoint)
+        before = time.time() * 1000
+        _see_the_end_of_the_alarms(daemon, endpoint)
+        until(lambda: len(publisher.acknowledged) > 1000, "a thousand messages are published")
+        publisher.end()
+        until(lambda: not publisher.waits, "the broker has acknowledged every message")
+
+        published = publisher.acknowledged
+        assert len(published) == publisher.published
+        daemon.until(lambda: len(_numbers_kept(daemon)) >= len(published), "every message is in the journal")
+        daemon.until(lambda: len(_numbers_written(influx)) >= len(published), "every message is in InfluxDB")
+        daemon.until(lambda: _is_all_told(daemon), "every notification is sent")
+        assert daemon.stop() == 0
+
+    assert sorted(_numbers_kept(daemon)) == sorted(published)
+    assert sorted(_numbers_written(influx)) == sorted(published)
+    _check_positions(daemon, position)
+    _check_meters(daemon, influx, before)
+    _check_alarms(daemon, influx)
+    _check_mails(daemon, mail)
+
+
+def _live_through_three_kills(daemon: Daemon, endpoint: Endpoint) -> int:
+    """Load, alarms and three kills; answers the journal's last position before the last one."""
+    daemon.until(lambda: all(daemon.readings(f"pump-{number}") for number in PUMPS), "the pumps are read")
+    for number in (1, 2):
+        endpoint[20 + number].set("discrete", 0, [1])
+    first = daemon.until(lambda: _alarm(daemon, "pump-1"), "the fault of pump 1 is raised")
+    daemon.until(lambda: _alarm(daemon, "pump-2"), "the fault of pump 2 is raised")
+    assert daemon.ask("alarms", "ack", first["occurrence"], "--reason", "on my way")["response"] == "acked"
+    escalation = "SELECT o.state FROM outbox o JOIN alarm a USING (occurrence) WHERE device = ? AND person = 'ben'"
+    daemon.kill()
+    assert [row["state"] for row in daemon.memory(escalation, "pump-2")] == ["queued"]
+
+    daemon.start()
+    endpoint[1].set("holding", 0, [5000])
+    daemon.until(lambda: _high_readings(daemon) >= 5, "the overload is seen")
+    daemon.kill()
+    assert _alarm(daemon, "meter-1") is None, "the delay was to be running"
+    time.sleep(1)
+
+    daemon.start()
+    known = _high_readings(daemon)
+    daemon.until(lambda: _high_readings(daemon) >= known + 5, "the overload is seen again")
+    endpoint[23].set("discrete", 0, [1])
+    daemon.until(lambda: _alarm(daemon, "pump-3"), "the fault of pump 3 is raised")
+    daemon.kill()
+    assert _alarm(daemon, "meter-1") is None, "the delay was to be running"
+    (last,) = daemon.journal("SELECT max(position) AS position FROM entries")
+    daemon.start()
+    return int(last["position"])
+
+
+def _see_the_end_of_the_alarms(daemon: Daemon, endpoint: Endpoint) -> None:
+    daemon.until(lambda: _alarm(daemon, "meter-1"), "the overload is raised after all")
+    first = _alarm(daemon, "pump-1")
+    assert first is not None
+    assert (first["response"], first["acknowledged_at"] is not None) == ("acked", True)
+    endpoint[1].set("holding", 0, [0])
+    for number in PUMPS:
+        endpoint[20 + number].set("discrete", 0, [0])
+    for device in ("pump-1", "pump-2", "pump-3", "meter-1"):
+        daemon.until(lambda d=device: _alarm(daemon, d)["state"] == "clear", f"the alarm of {device} clears")
+
+
+def _topic(number: int) -> str:
+    return f"meters/counter-{number % len(COUNTERS)}"
+
+
+def _is_heard(daemon: Daemon, publisher: NumberedPublisher) -> bool:
+    """Whether the broker already keeps messages for the daemon: what is said before that is lost by right."""
+    silent = [number for number in COUNTERS if not daemon.readings(f"counter-{number}")]
+    for number in silent:
+        publisher.say(f"meters/counter-{number}", 0)
+    return not silent
+
+
+def _alarm(daemon: Daemon, device: str) -> dict[str, Any] | None:
+    """The one alarm that a device has had."""
+    found = daemon.memory("SELECT * FROM alarm WHERE device = ?", device)
+    assert len(found) <= 1, "an occurrence is doubled"
+    return dict(found[0]) if found else None
+
+
+def _high_readings(daemon: Daemon) -> int:
+    return sum(values["power_w"] == 5000 for _, values in daemon.readings("meter-1"))
+
+
+def _numbers_kept(daemon: Daemon) -> list[int]:
+    found = [int(values["volume_m3"]) for each in COUNTERS for _, values in daemon.readings(f"counter-{each}")]
+    return [number for number in found if number]
+
+
+def _numbers_written(influx: InfluxServer) -> list[int]:
+    found = influx.query("SELECT volume_m3 FROM water WHERE volume_m3 > 0", "facility")
+    return [int(row["volume_m3"]) for row in found]
+
+
+def _is_all_told(daemon: Daemon) -> bool:
+    open_rows = daemon.memory("SELECT 1 FROM outbox WHERE state IN ('queued', 'sending', 'failed')")
+    cleared = daemon.memory("SELECT count(DISTINCT occurrence) AS n FROM outbox WHERE kind = 'clear'")
+    return not open_rows and cleared[0]["n"] == 4
+
+
+def _check_positions(daemon: Daemon, before_last_kill: int) -> None:
+    found = daemon.journal("SELECT position, recorded FROM entries ORDER BY position")
+    assert found[-1]["position"] > before_last_kill
+    stamps = [row["recorded"] for row in found]
+    assert stamps == sorted(stamps)
+    starts = [event for event in daemon.entries(2) if event["kind"] == "monitor_started"]
+    assert len(starts) == 4
+
+
+def _check_meters(daemon: Daemon, influx: InfluxServer, last_start: float) -> None:
+    """Every meter is read on after the last kill, and InfluxDB has what the sink says it has, once."""
+    (sink,) = daemon.memory("SELECT position FROM positions WHERE consumer = 'influxdb'")
+    for number in METERS:
+        device = f"meter-{number}"
+        kept = daemon.journal(
+            "SELECT position, body FROM entries WHERE kind = 1 AND device = ? ORDER BY position", device
+        )
+        bodies = [(row["position"], json.loads(row["body"])) for row in kept]
+        times = [body[1] for _, body in bodies if body[3]]
+        sent = [body[1] for position, body in bodies if body[3] and position <= sink["position"]]
+        query = f"SELECT power_w FROM electricity WHERE device = '{device}'"
+        written = [row["time"] for row in influx.query(query, "facility")]
+
+        assert max(times) > last_start
+        assert len(times) == len(set(times))
+        assert set(sent) <= set(written) <= set(times)
+        assert len(written) == len(set(written))
+
+
+def _check_alarms(daemon: Daemon, influx: InfluxServer) -> None:
+    steps = daemon.entries(4)
+    numbered = [(step["occurrence"], step["number"]) for step in steps]
+    assert len(numbered) == len(set(numbered))
+    raised = {step["device"]: step for step in steps if step["cause"] == "raised"}
+    causes = Counter((step["device"], step["cause"]) for step in steps)
+    devices = ["meter-1", "pump-1", "pump-2", "pump-3"]
+    assert sorted(raised) == devices
+    assert [causes[device, "raised"] for device in devices] == [1] * 4
+    assert [causes[device, "cleared"] for device in devices] == [1] * 4
+    assert {device for device, cause in causes if cause == "acknowledged"} == {"pump-1"}
+
+    overload = _alarm(daemon, "meter-1")
+    assert overload is not None
+    lost = sum(
+        event["time"] - event["attributes"]["off_since"]
+        for event in daemon.entries(2)
+        if event["kind"] == "monitor_started" and overload["since"] < event["time"] < overload["raised_at"]
+    )
+    assert lost > 1000, "it was pending while the daemon was away"
+    assert overload["raised_at"] - overload["since"] >= 10_000 + lost, "time without a monitor counts for nothing"
+
+    told = influx.query("SELECT occurrence, cause FROM alarms", "facility")
+    assert Counter((row["occurrence"], row["cause"]) for row in told) == Counter(
+        (step["occurrence"], step["cause"]) for step in steps
+    )
+
+
+def _check_mails(daemon: Daemon, mail: MailServer) -> None:
+    """Each notification that was due arrived once; again only where a kill came between sending and noting it."""
+    arrived = Counter((str(each["To"]).strip("<>"), str(each["Subject"])) for each in mail.messages)
+    expected = daemon.memory("SELECT o.*, a.device, a.rule FROM outbox o JOIN alarm a USING (occurrence)")
+    due: set[tuple[str, str]] = set()
+    for row in expected:
+        word = {"raise": row["severity"].upper(), "clear": "CLEARED", "acknowledged": "ACKNOWLEDGED"}[row["kind"]]
+        key = (f"{row['person']}@example.org", f"[{word}] {row['rule']}: {row['device']}")
+        told = (row["kind"], row["device"], row["person"], row["state"], arrived[key])
+        if row["state"] == "sent":
+            assert 1 <= arrived[key] <= row["attempts"], told
+            assert row["attempts"] == 1 or row["maybe_delivered"], told
+            due.add(key)
+        else:
+            assert row["state"] == "superseded", told
+    assert set(arrived) == due
+
+    subjects = {person: {subject for to, subject in due if to.startswith(person)} for person in ("ana", "ben")}
+    assert subjects["ana"] >= {
+        *(f"[HIGH] fault: pump-{number}" for number in PUMPS),
+        *(f"[CLEARED] fault: pump-{number}" for number in PUMPS),
+        "[MEDIUM] overload: meter-1",
+        "[ACKNOWLEDGED] fault: pump-1",
+    }
+    assert {"[HIGH] fault: pump-2", "[CLEARED] fault: pump-2"} <= subjects["ben"]
+    assert "[HIGH] fault: pump-1" not in subjects["ben"]
