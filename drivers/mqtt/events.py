@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from drivers.mqtt.payload import MAX_TEXT, Body, Getter, Lack, getter, spelling
-from drivers.mqtt.settings import Credential, MqttEvent, WhereIs, WhereMapped
+from drivers.mqtt.settings import MqttEvent, WhereIs, WhereMapped
 from monitor.model import Event, Value
 from monitor.ports import Pseudonymise
 from monitor.site import Device
@@ -16,6 +16,8 @@ from monitor.site import Device
 __all__ = ["EventMapper", "EventStamps", "canonical"]
 
 _SEPARATORS = re.compile(r"[\s:.\-]")
+_SHORTEST_TOLD: Final = 4
+"""Characters from which on a credential is looked for in what else is kept: `1` stands in many a text."""
 _UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _BUMP_MS: Final = 1000
 
@@ -76,50 +78,65 @@ class EventMapper:
                 event.kind,
                 _condition(event.when),
                 None if event.id is None else getter(event.id),
-                _attributes(event, self._pseudonym),
+                _attributes(event),
+                None if event.credential is None else (getter(event.credential), event.credential.form),
             )
             for event in events
         )
 
     def decode(self, body: Body, time: int, arrived: int) -> Iterator[Event]:
         """Yield the events of one message, each with a time of its own so that none overwrites another."""
-        for kind, holds, get_id, attributes in self._plan:
+        for kind, holds, get_id, plan, credential in self._plan:
             if not holds(body):
                 continue
             own = None if get_id is None else _text(get_id(body))
+            clear = None if credential is None else _text_of(credential[0](body))
+            attributes: dict[str, Value] = {}
+            for name, find, mapped in plan:
+                value = find(body)
+                if value is not None and (mapped or not _tells(value, clear)):
+                    attributes[name] = value
+            if credential is not None and clear:
+                attributes["credential"] = self._pseudonymise(canonical(clear, credential[1]))
             yield Event(
                 device=self._device,
                 kind=kind,
                 time=self._stamps.time(time),
                 arrived=arrived,
-                id=own or self._stamps.id(arrived),
-                attributes={name: value for name, find in attributes.items() if (value := find(body)) is not None},
+                id=self._hidden(own, clear) if own else self._stamps.id(arrived),
+                attributes=attributes,
             )
 
-    def _pseudonym(self, credential: Credential) -> "_Find":
-        get = getter(credential)
-
-        def find(body: Body) -> Value | None:
-            raw = get(body)
-            clear = None if raw is None else spelling(raw)
-            return self._pseudonymise(canonical(clear, credential.form)) if clear else None
-
-        return find
+    def _hidden(self, own: str, clear: str | None) -> str:
+        """The id that a message gave itself; its pseudonym when it is made of the credential."""
+        return self._pseudonymise(own) if _tells(own, clear) else own
 
 
 _Find = Callable[[Body], Value | None]
 
 
-def _attributes(event: MqttEvent, pseudonym: Callable[[Credential], _Find]) -> dict[str, _Find]:
-    """The attributes of an event: those that the profile lists, then those with a meaning of their own."""
-    finds = {name: _finder(where) for name, where in event.attributes.items()}
+def _text_of(raw: object) -> str | None:
+    return None if raw is None else spelling(raw)
+
+
+def _tells(value: Value, clear: str | None) -> bool:
+    """Whether what is to be kept shows the credential: a mixed-up payload has it in places of other things."""
+    if not clear:
+        return False
+    hidden = _SEPARATORS.sub("", clear).lower().removeprefix("0x")
+    if len(hidden) < _SHORTEST_TOLD:
+        return str(value) == clear
+    return hidden in _SEPARATORS.sub("", str(value)).lower()
+
+
+def _attributes(event: MqttEvent) -> list[tuple[str, _Find, bool]]:
+    """The attributes of an event but for the credential, and whether a map says their values."""
+    named = dict(event.attributes)
     if event.result is not None:
-        finds["result"] = _finder(event.result)
+        named["result"] = event.result
     if event.reason is not None:
-        finds["reason"] = _finder(event.reason)
-    if event.credential is not None:
-        finds["credential"] = pseudonym(event.credential)
-    return finds
+        named["reason"] = event.reason
+    return [(name, _finder(where), where.map is not None) for name, where in named.items()]
 
 
 def _condition(when: WhereIs | None) -> Callable[[Body], bool]:
@@ -154,5 +171,5 @@ def _is_kept(raw: float) -> bool:
 
 def _text(raw: object) -> str | None:
     """A short clean text, or None: what is too long or unprintable is left out."""
-    text = None if raw is None else spelling(raw)
+    text = _text_of(raw)
     return text if text and len(text) <= MAX_TEXT and not _UNFIT.search(text) else None

@@ -5,12 +5,14 @@ import json
 import socket
 from collections import Counter
 from collections.abc import Collection, Sequence
+from hashlib import blake2b
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
 from drivers.mqtt import MQTT
+from drivers.mqtt.devices import Message
 from monitor.clock import Clock
 from monitor.journal.sqlite import SqliteJournal
 from monitor.model import Entry, Event, Missing, Origin, Position, Reading
@@ -361,3 +363,16 @@ async def test_a_queue_that_was_probably_full_is_warned_of(tmp_path: Path, said:
             await eventually(lambda: int(driver.status()["backlog"]) > 0)
 
     assert driver.status()["backlog_warning"] is warning, driver.status()
+
+
+def test_the_id_of_a_message_with_a_card_cannot_be_found_by_trying_all_cards(tmp_path: Path):
+    broker = Mosquitto(tmp_path)
+    payload = b'{"type": "access", "uid": "5a3fb1c2"}'
+    message = Message(1, 7, 1, False, False, "meters/meter", payload, 1_795_000_000_000)
+    one, same = make(broker, device(events=[CARDS])), make(broker, device(events=[CARDS]))
+
+    batch, again = one._batch(message), same._batch(message)  # type: ignore[attr-defined]
+
+    digest = blake2b(b"meters/meter" + payload, digest_size=8).hexdigest()
+    assert digest not in batch.id
+    assert batch.id == again.id == f"broker/7/{pseudonymise(digest)}"

@@ -113,3 +113,26 @@ def test_a_numeric_credential_is_pseudonymised_too():
     assert events({"card": 12345}, model)[0].attributes == {"credential": pseudonymise("12345")}
     assert events({"card": None}, model)[0].attributes == {}
     assert events({}, model)[0].attributes == {}
+
+
+@pytest.mark.parametrize("mixed_up", ["5A3FB1C2", "card 5a:3f:b1:c2 of Ana", "0x5a-3f-b1-c2"])
+def test_a_card_in_the_place_of_something_else_is_not_kept(mixed_up: str):
+    model = {**CARDS, "id": {"json": "$.number"}, "attributes": {"note": {"json": "$.note"}}}
+
+    [event] = events({**SHOWN, "access": mixed_up, "note": mixed_up, "number": mixed_up}, model)
+
+    assert event.attributes == {"credential": pseudonymise("5a3fb1c2")}
+    assert event.id == pseudonymise(mixed_up)
+
+
+def test_a_card_named_like_a_result_hides_no_result():
+    [event] = events({**SHOWN, "access": "Denied", "uid": "denied"}, CARDS)
+
+    assert event.attributes["result"] == "denied"
+
+
+@pytest.mark.parametrize("uid", [None, [], {"number": "5a3fb1c2"}, "", " "])
+def test_what_is_no_card_has_no_pseudonym(uid: object):
+    [event] = events({**SHOWN, "uid": uid}, CARDS)
+
+    assert event.attributes == {"result": "granted", "reason": "Always"}
