@@ -75,8 +75,8 @@ def test_an_acknowledgement_of_an_old_connection_is_never_written(broker: Mosqui
 def _until_connected(link: Link) -> list[Connected]:
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
-        if taken := link.take(10):
-            return [item for item in taken if isinstance(item, Connected)]
+        if taken := [item for item in link.take(10) if isinstance(item, Connected)]:
+            return taken
         time.sleep(0.01)
     return []
 
