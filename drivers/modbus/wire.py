@@ -168,12 +168,12 @@ class Link:
         return self._content(request, answer)
 
     async def _once(self, request: Request) -> ModbusPDU:
+        task = asyncio.current_task()
+        cancelled = task.cancelling() if task is not None else 0
         client = self._client
         if client is None or not client.connected:
             client = await self._connect()
         await self._rest()
-        task = asyncio.current_task()
-        cancelled = task.cancelling() if task is not None else 0
         finished = False
         self._asking = True
         try:
