@@ -7,6 +7,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from monitor.schema import MONITOR_DEVICE
+
 __all__ = ["summary"]
 
 _READING, _EVENT = 1, 2
@@ -24,7 +26,9 @@ async def summary(folder: Path, status: Mapping[str, Any]) -> dict[str, Any]:
 def _count(folder: Path) -> dict[str, Any]:
     with closing(_open(folder / "journal.db")) as journal, closing(_open(folder / "state.db")) as state:
         kinds = dict(journal.execute("SELECT kind, count(*) FROM entries GROUP BY kind").fetchall())
-        (devices,) = journal.execute("SELECT count(DISTINCT device) FROM entries WHERE kind = 1").fetchone()
+        (devices,) = journal.execute(
+            "SELECT count(DISTINCT device) FROM entries WHERE kind IN (1, 2) AND device <> ?", (MONITOR_DEVICE,)
+        ).fetchone()
         outbox = dict(state.execute("SELECT state, count(*) FROM outbox GROUP BY state").fetchall())
         alarms = state.execute(
             "SELECT rule, device, severity, state, raised_at, acknowledged_at, cleared_at"
