@@ -1,8 +1,7 @@
 """The sink itself: entries in, requests to InfluxDB out, in a thread of its own."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 from monitor.errors import JournalError, SinkRejected
@@ -11,6 +10,7 @@ from monitor.model import Position, Recorded, Value
 from monitor.sinks.influxdb.encoder import Encoder
 from monitor.sinks.influxdb.lines import Encoded, Lines
 from monitor.sinks.influxdb.stamps import settle
+from monitor.sinks.influxdb.thread import BlockingThread
 from monitor.sinks.rejection import AllRejected, EntriesRejected, SinkMisconfigured
 from monitor.site import InfluxSettings, Site
 
@@ -39,7 +39,7 @@ class InfluxSink:
         self._encoder = Encoder(site)
         self._compress = compress
         self._client: InfluxClient | None = None
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="influxdb")
+        self._thread = BlockingThread("influxdb")
         self.lines = 0
         """Lines that the server has taken; what is sent again counts again."""
         self._closed = False
@@ -52,21 +52,19 @@ class InfluxSink:
         """
         encoded = await self._encode(batch)
         rejected: dict[Position, str] = {}
-        loop = asyncio.get_running_loop()
         for bucket, lines in (
             (self._settings.bucket, encoded.main),
             (self._settings.access_bucket, encoded.access),
         ):
             if lines.texts:
-                rejected |= await loop.run_in_executor(self._thread, self._send, bucket, lines)
+                rejected |= await self._thread.do(partial(self._send, bucket, lines))
         if rejected:
             raise EntriesRejected(rejected)
 
     async def _encode(self, batch: Sequence[Recorded]) -> Encoded:
         try:
             stamps = await settle(self._state, self._encoder.wanted(batch))
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._thread, self._encoder.encode, batch, stamps)
+            return await self._thread.do(lambda: self._encoder.encode(batch, stamps))
         except JournalError:
             raise
         except Exception as error:  # one entry of a kind nobody thought of must not stop all that follow
@@ -81,9 +79,11 @@ class InfluxSink:
         """Close the connection after what is under way; safe to call twice."""
         if not self._closed:
             self._closed = True
-            if self._client is not None:
-                self._thread.submit(self._client.close)
-            self._thread.shutdown(wait=False)
+            self._thread.end(self._shut)
+
+    def _shut(self) -> None:
+        if self._client is not None:
+            self._client.close()
 
     def _open(self) -> "InfluxClient":
         """In the thread: the client's library takes a third of a second to import, which nobody shall wait for."""
