@@ -93,14 +93,14 @@ class Daemon:
         """SIGKILL: no goodbye."""
         self._end(signal.SIGKILL)
 
-    def stop(self) -> int:
-        """SIGTERM; answers the exit status."""
-        return self._end(signal.SIGTERM)
+    def stop(self, *, within: float = 20) -> int:
+        """SIGTERM; answers the exit status, which has to come within so many seconds."""
+        return self._end(signal.SIGTERM, within)
 
-    def _end(self, how: signal.Signals) -> int:
+    def _end(self, how: signal.Signals, within: float = 20) -> int:
         assert self._process is not None
         self._process.send_signal(how)
-        status = self._process.wait(timeout=20)
+        status = self._process.wait(timeout=within)
         self._process = None
         return status
 

@@ -69,7 +69,11 @@ class NumberedPublisher:
 
     def say(self, topic: str, number: int) -> None:
         """Publish a number that is not counted."""
-        self._client.publish(topic, json.dumps({"n": number}), qos=1)
+        self.say_json(topic, {"n": number})
+
+    def say_json(self, topic: str, what: object) -> None:
+        """Publish something else."""
+        self._client.publish(topic, json.dumps(what), qos=1).wait_for_publish(10)
 
     def begin(self) -> None:
         """Publish the numbers."""
