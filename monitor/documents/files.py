@@ -16,6 +16,8 @@ __all__ = ["Files", "default_credentials", "folder_of"]
 
 TAGS: Final = ("!csv", "!env", "!include", "!secret")
 ABSENT: Final = "absent"
+FOLDER_PREFIX: Final = "secret_"
+"""What systemd puts before the names of credentials that our unit takes from a folder."""
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _MAX_SECRET: Final = 64 * 1024
 _MAX_INCLUDES: Final = 100
@@ -135,9 +137,12 @@ class Files:
             self.findings.error(node, key, "the name of a secret has letters, digits, `_`, `.` and `-` only")
             return node
         beside = self._folder / "secrets" / name
-        given = None if self._credentials is None else self._credentials / name
-        for path in (given, beside):
-            if path is None or not path.is_file():
+        given = self._credentials
+        for path in (*(() if given is None else (given / name, given / f"{FOLDER_PREFIX}{name}")), beside):
+            try:
+                if not path.is_file():
+                    continue
+            except PermissionError:
                 continue
             if path == beside and self._open_to_others(path):
                 self.findings.error(node, key, f"others may read {path}: run `chmod 600 {path}`")

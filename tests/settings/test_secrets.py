@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -138,3 +141,34 @@ def test_settings_invalid_is_what_is_raised(load_text: Load) -> None:
     with pytest.raises(SettingsInvalid) as caught:
         load_text("x: !secret\n", environ={"X": PASSWORD})
     assert PASSWORD not in str(caught.value)
+
+
+def test_a_folder_of_credentials_is_known_by_the_prefix_that_systemd_gives_it(
+    tmp_path: Path, load_text: Load
+) -> None:
+    given = tmp_path / "credentials"
+    _secret(given, "secret_mqtt", mode=0o440)
+    _secret(given, "secret_influxdb", mode=0o440)
+    environ = {"CREDENTIALS_DIRECTORY": str(given), "ANA_MAIL": "terminal:"}
+    loaded = load_text(SITE, head=False, environ=environ)
+
+    assert not loaded.must_refuse
+    assert loaded.site.connections["broker"].options.password == PASSWORD
+
+
+def test_a_folder_of_secrets_that_may_not_be_entered_is_no_crash(tmp_path: Path) -> None:
+    site = tmp_path / "site.yaml"
+    site.write_text(SITE)
+    _secret(tmp_path / "secrets", "mqtt")
+    (tmp_path / "secrets").chmod(0)
+    without_privileges = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    ran = subprocess.run(
+        [*without_privileges, sys.executable, "-m", "monitor", "check", site],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    (tmp_path / "secrets").chmod(0o700)
+
+    assert ran.returncode == 0, ran.stderr
+    assert "the secret `mqtt` is absent" in ran.stdout
