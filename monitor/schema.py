@@ -45,6 +45,7 @@ __all__ = [
     "POINT_VOLUME",
     "READING_TAGS",
     "RESERVED_FIELDS",
+    "STATES",
     "SUFFIX_UNITS",
     "is_point_name",
     "point_unit",
@@ -120,6 +121,9 @@ POINT_FLOW: Final = "flow_m3h"
 POINT_OPEN: Final = "open"
 POINT_POWER: Final = "power_w"
 POINT_VOLUME: Final = "volume_m3"
+STATES: Final = frozenset({"alarm", "fault", "locked", "open", "rex", "running", "tamper"})
+"""Points that are true or false, and never anything else: true when the name says so."""
+
 POINTS_VOLTAGE: Final[Mapping[str, str]] = {f"L{phase}": f"voltage_l{phase}_v" for phase in (1, 2, 3)}
 """Points that dashboards ask for."""
 

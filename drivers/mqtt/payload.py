@@ -17,6 +17,7 @@ import orjson
 from drivers.mqtt import jsonpath
 from drivers.mqtt.settings import MqttPoint, PayloadTime, Where
 from monitor.model import Missing, Value
+from monitor.schema import STATES
 from monitor.site import Point
 
 __all__ = ["MAX_PAYLOAD", "MAX_TEXT", "Body", "Getter", "Lack", "PointGroup", "getter", "spelling", "timestamp"]
@@ -225,6 +226,13 @@ def _state(point: Point, raw: object, *, typed: bool) -> Value | Missing:
     return Missing.UNDECODABLE
 
 
+def _truth(raw: object) -> bool | Missing:
+    """True or false and nothing else: a text in its place may be anything, and would spoil its field for ever."""
+    if isinstance(raw, str):
+        raw = {"true": True, "false": False, "1": True, "0": False}.get(raw.strip().lower())
+    return bool(raw) if isinstance(raw, bool | int | float) and raw in {0, 1} else Missing.UNDECODABLE
+
+
 def _plain_number(point: Point, raw: float) -> float | Missing:
     if isinstance(raw, float) or (point.factor, point.divisor, point.offset) != (1.0, 1.0, 0.0):
         return _number(point, raw)
@@ -246,6 +254,8 @@ def _converter(point: Point, source: MqttPoint) -> Callable[[object], Value | Mi
             return Missing.NOT_REPORTED
         if point.unit is not None:
             return _number(point, raw)
+        if point.name in STATES:
+            return _truth(raw)
         return _state(point, raw, typed=typed or names is not None)
 
     return convert

@@ -221,3 +221,16 @@ def test_a_time_is_read_or_left(form: str, raw: object, expected: int | None):
 
 def test_a_time_that_is_not_trusted_is_not_read():
     assert _time("unix_s", 1605991375, trusted=False) is None
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [(True, True), (False, False), (1, True), (0.0, False), ("true", True), ("False", False), ("1", True)],
+)
+def test_a_state_is_true_or_false_however_it_is_sent(sent: object, *, kept: bool):
+    assert decode(json.dumps({"x": sent}), open={"json": "$.x"}) == ({"open": kept}, {})
+
+
+@pytest.mark.parametrize("sent", ["5a3fb1c2", "ajar", 2, -1, 0.5, [], {}])
+def test_a_state_is_never_a_text_or_another_number(sent: object):
+    assert decode(json.dumps({"x": sent}), open={"json": "$.x"}) == ({}, {"open": Missing.UNDECODABLE})
