@@ -1,0 +1,198 @@
+"""The demo as a newcomer runs it: once for as long as everything takes to happen, then again."""
+
+import json
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.end_to_end.daemon import COMMAND, rows
+from tests.servers.influxdb import ADMIN, PASSWORD, InfluxServer, influxdb
+
+ALARMS = {
+    ("undervoltage", "main-electricity", "high"),
+    ("leak", "laundry-leak", "critical"),
+    ("door-forced", "cellar-door", "high"),
+    ("meter-dead", "shop-electricity", "medium"),
+}
+
+
+@dataclass
+class Demo:
+    """One run: what it printed, what it reported, and where it listened meanwhile."""
+
+    state: Path
+    status: int
+    said: str
+    report: dict[str, Any]
+    listened: set[tuple[str, int]]
+
+
+def _run(state: Path, seconds: int, *options: str) -> Demo:
+    report = state.parent / f"{state.name}-{time.monotonic_ns()}.json"
+    command = [*COMMAND, "demo", "--state", str(state), "--for", f"{seconds}s", "--report", str(report), *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as demo:
+        listened = set()
+        try:
+            deadline = time.monotonic() + seconds
+            while demo.poll() is None and time.monotonic() < deadline:
+                listened |= _listening(demo.pid)
+                time.sleep(1)
+            said, _ = demo.communicate(timeout=60)
+        finally:
+            _end(demo)
+    return Demo(state, demo.returncode, said, json.loads(report.read_text()) if report.exists() else {}, listened)
+
+
+def _end(demo: "subprocess.Popen[str]") -> None:
+    """Leave nothing behind when a test fails."""
+    if demo.poll() is None:
+        demo.send_signal(signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            demo.wait(20)
+        demo.kill()
+
+
+def _family(pid: int) -> list[psutil.Process]:
+    with suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        return [process, *process.children(recursive=True)]
+    return []
+
+
+def _listening(pid: int) -> set[tuple[str, int]]:
+    """Every address of TCP and UDP that somebody else could reach the processes at."""
+    found = set()
+    for process in _family(pid):
+        with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            for connection in process.net_connections("inet"):
+                if connection.status in {psutil.CONN_LISTEN, psutil.CONN_NONE} and connection.laddr:
+                    found.add((connection.laddr.ip, connection.laddr.port))
+    return found
+
+
+def _entries(state: Path) -> tuple[int, int]:
+    """How many entries the journal has, and its newest position."""
+    (found,) = rows(state / "journal.db", "SELECT count(*) AS entries, max(position) AS newest FROM entries")
+    return found["entries"], found["newest"]
+
+
+def _fields(alarms: list[dict[str, Any]]) -> set[tuple[str, str, str]]:
+    return {(alarm["rule"], alarm["device"], alarm["severity"]) for alarm in alarms}
+
+
+@pytest.fixture(scope="module")
+def influx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InfluxServer]:
+    with influxdb(tmp_path_factory.mktemp("influxdb")) as server:
+        server.create("facility", "facility-access")
+        yield server
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory, influx: InfluxServer) -> Demo:
+    """The long run, which every test below looks at."""
+    address = influx.url.replace("://", f"://{ADMIN}:{PASSWORD}@") + "/facility"
+    return _run(tmp_path_factory.mktemp("demo") / "state", 75, "--influxdb", address)
+
+
+def test_it_ends_by_itself_and_reports_what_was_promised(demo: Demo) -> None:
+    assert demo.status == 0, demo.said
+    assert set(demo.report) == {"devices", "readings", "events", "alarms", "notifications", "journal", "sinks"}
+    assert demo.report["devices"] >= 12
+    assert demo.report["readings"] > 300
+    assert demo.report["events"] > 5
+
+
+def test_the_four_alarms_are_raised_acknowledged_and_cleared(demo: Demo) -> None:
+    alarms = demo.report["alarms"]
+
+    assert _fields(alarms) == ALARMS
+    assert len(alarms) == len(ALARMS)
+    for alarm in alarms:
+        assert alarm["acknowledged_at"] > alarm["raised_at"], alarm
+        assert alarm["state"] == "clear", alarm
+        assert alarm["cleared_at"] >= alarm["raised_at"], alarm
+
+
+def test_everybody_is_told_and_nothing_fails(demo: Demo) -> None:
+    sent = demo.report["notifications"]
+    mails = [path.read_text() for path in (demo.state / "mailbox" / "new").iterdir()]
+
+    assert sent["failed"] == 0
+    assert sent["sent"] >= 2 * len(ALARMS), "raised, by mail and on the terminal"
+    assert len(mails) * 2 == sent["sent"], "every message goes to both"
+    for word in ("Undervoltage", "Water leak", "Door forced", "Meter does not answer"):
+        assert any(word in mail for mail in mails), word
+        assert word in demo.said, word
+
+
+def test_nobody_else_can_reach_it(demo: Demo) -> None:
+    assert len(demo.listened) >= 4, "two buses, a broker, a mail server"
+    strangers = {(address, port) for address, port in demo.listened if not ip_address(address).is_loopback}
+    assert not strangers
+
+
+def test_it_leaves_nothing_running(demo: Demo) -> None:
+    left = [
+        process.info["cmdline"]
+        for process in psutil.process_iter(["cmdline"])
+        if str(demo.state) in " ".join(process.info["cmdline"] or ())
+    ]
+    assert not left
+
+
+def test_influxdb_has_the_readings_and_the_alarms(demo: Demo, influx: InfluxServer) -> None:
+    (counted,) = influx.query("SELECT count(power_w) AS n FROM electricity WHERE site = 'demo'", "facility")
+    alarms = influx.query("SELECT rule, cause FROM alarms WHERE cause = 'raised'", "facility")
+    access = influx.query("SELECT event FROM access", "facility-access")
+
+    (sink,) = rows(demo.state / "state.db", "SELECT position FROM positions WHERE consumer = 'influxdb'")
+    kept = "SELECT count(*) AS n FROM entries WHERE kind = 1 AND body LIKE '%\"power_w\"%'"
+    (all_kept,) = rows(demo.state / "journal.db", kept)
+    (sent,) = rows(demo.state / "journal.db", f"{kept} AND position <= ?", sink["position"])
+    assert 100 < sent["n"] <= counted["n"] <= all_kept["n"]
+    assert Counter(row["rule"] for row in alarms) == dict.fromkeys((rule for rule, _, _ in ALARMS), 1)
+    assert {row["event"] for row in access} == {"card", "forced"}
+    assert demo.report["sinks"]["influxdb"]["last_error"] == ""
+
+
+def test_a_second_run_goes_on_where_the_first_one_ended(demo: Demo) -> None:
+    entries, newest = _entries(demo.state)
+    again = _run(demo.state, 15)
+    more, last = _entries(demo.state)
+
+    assert again.status == 0, again.said
+    assert more > entries
+    assert last - newest == more - entries, "positions go on without a hole"
+    first = {(alarm["rule"], alarm["device"], alarm["raised_at"]): alarm for alarm in demo.report["alarms"]}
+    now = Counter((alarm["rule"], alarm["device"], alarm["raised_at"]) for alarm in again.report["alarms"])
+    assert {key: now[key] for key in first} == dict.fromkeys(first, 1), "each alarm of the first run is there once"
+    identities = rows(
+        demo.state / "journal.db",
+        "SELECT identity FROM entries WHERE identity IS NOT NULL GROUP BY 1 HAVING count(*) > 1",
+    )
+    assert not identities
+    (starts,) = rows(
+        demo.state / "journal.db", "SELECT count(*) AS n FROM entries WHERE identity LIKE '%/started-%'"
+    )
+    assert starts["n"] == 2
+    assert again.report["notifications"]["failed"] == 0
+
+
+def test_without_a_caretaker_alarms_wait_for_you(tmp_path: Path) -> None:
+    alone = _run(tmp_path / "state", 22, "--no-caretaker")
+
+    assert alone.status == 0, alone.said
+    assert {"undervoltage", "leak"} <= {alarm["rule"] for alarm in alone.report["alarms"]}
+    assert [alarm["acknowledged_at"] for alarm in alone.report["alarms"] if alarm["acknowledged_at"]] == []
+    responses = rows(tmp_path / "state" / "state.db", "SELECT response FROM alarm")
+    assert {row["response"] for row in responses} == {"unacked"}
