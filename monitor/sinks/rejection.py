@@ -11,6 +11,10 @@ __all__ = ["AllRejected", "EntriesRejected", "SinkMisconfigured"]
 class SinkMisconfigured(SinkUnavailable):
     """Somebody has to change a setting or a right; everything is kept and tried again, slowly."""
 
+    def __init__(self, message: str, *, what_to_do: str = "") -> None:
+        super().__init__(message)
+        self.what_to_do = what_to_do
+
 
 class AllRejected(SinkRejected):
     """Everything that was sent is refused: nobody has to look for the good part."""

@@ -1,10 +1,10 @@
 """What carries the journal to one sink: in order, in batches, for ever."""
 
 import asyncio
+import contextlib
 import random
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from time import monotonic
 
@@ -12,9 +12,10 @@ import structlog
 
 from monitor.errors import JournalError, SinkRejected, SinkUnavailable
 from monitor.journal.state import State, set_position
-from monitor.model import Position, Recorded, Value
+from monitor.model import Position, Reading, Recorded, Value
 from monitor.ports import Gap, Journal, Sink
 from monitor.sinks.deadletters import bury
+from monitor.sinks.pace import Pace
 from monitor.sinks.rejection import EntriesRejected, SinkMisconfigured
 
 __all__ = ["Pace", "SinkRunner"]
@@ -25,18 +26,6 @@ _BATCH = 5000
 _REASONS = 100
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
-    """Seconds: between two batches while little is to be written, and the first and longest pause of an outage.
-
-    A wrong setting is tried again after the longest.
-    """
-
-    interval: float = 1.0
-    first: float = 1.0
-    longest: float = 60.0
-
-
 _PACE = Pace()
 
 
@@ -44,6 +33,10 @@ class SinkRunner:
     """Follows the journal for a sink and keeps its position; nobody else waits for it.
 
     While one batch is under way the next one gathers, so that a sink that answers slowly gets larger batches.
+
+    After an outage what was missed is written in the journal's order, and the readings of this moment are written
+    ahead of it before each batch. They are written again when their turn comes: the outcome is that of the
+    journal's order, whatever overwrites what, and nothing has to be remembered of what went ahead.
     """
 
     def __init__(
@@ -61,10 +54,11 @@ class SinkRunner:
         self._now = now
         self._pace = pace
         self._waiting: deque[Recorded] = deque()
+        self._live: deque[Recorded] = deque(maxlen=_BATCH)  # the oldest go first: their turn comes anyway
         self._change = asyncio.Condition()
         self._position = Position(0)
         self._facts: dict[str, Value] = {"last_success": 0, "last_error": "", "error_since": 0}
-        self._counts = {"entries": 0, "rejected": 0, "gaps": 0}
+        self._counts = {"entries": 0, "rejected": 0, "gaps": 0, "ahead": 0}
         self._reasons: set[str] = set()
 
     async def run(self) -> None:
@@ -73,6 +67,7 @@ class SinkRunner:
             self._position = await self._state.position(self._sink.name)
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._gather(), name=f"{self._sink.name}-gather")
+                group.create_task(self._watch(), name=f"{self._sink.name}-watch")
                 group.create_task(self._carry(), name=f"{self._sink.name}-carry")
         finally:
             await self._sink.close()
@@ -93,6 +88,28 @@ class SinkRunner:
                 else:
                     self._waiting.extend(found)
                     self._change.notify_all()
+
+    async def _watch(self) -> None:
+        """Hold the newest readings for as long as there is something older to be written."""
+        async for found in self._journal.follow(self._journal.last):
+            if not isinstance(found, Gap):
+                self._live.extend(each for each in found if type(each.entry) is Reading)
+
+    async def _write_ahead(self, batch: Sequence[Recorded], *, failed: bool) -> None:
+        """Write the readings of this moment before a batch, when they would have to wait for more than it."""
+        newest = batch[-1].position
+        self._forget_live(newest)
+        if not self._live or not (failed or self._journal.last - newest > _BATCH):
+            return
+        readings = list(self._live)
+        with contextlib.suppress(SinkRejected):  # the bad ones are buried when their turn comes
+            await self._sink.write(readings)
+        self._forget_live(readings[-1].position)
+        self._counts["ahead"] += len(readings)
+
+    def _forget_live(self, until: Position) -> None:
+        while self._live and self._live[0].position <= until:
+            self._live.popleft()
 
     async def _carry(self) -> None:
         while True:
@@ -119,6 +136,7 @@ class SinkRunner:
         attempt = 0
         while True:
             try:
+                await self._write_ahead(batch, failed=attempt > 0)
                 await self._sink.write(batch)
             except EntriesRejected as error:
                 await self._bury([each for each in batch if each.position in error.reasons], error.reasons)
@@ -149,6 +167,7 @@ class SinkRunner:
                 self._reasons.add(known)
                 _log.error("sink_rejected", sink=self._sink.name, position=each.position, reason=reason)
         await self._insist(lambda: bury(self._state, self._sink.name, rejected, reasons, self._now()))
+        self._facts["last_rejection"] = reasons[rejected[-1].position]
         self._counts["rejected"] += len(rejected)
 
     async def _confirm(self, position: Position) -> None:
@@ -174,18 +193,16 @@ class SinkRunner:
         if self._facts["last_error"] == "" or self._facts.get("problem") != kind:
             self._facts |= {"problem": kind, "error_since": self._now()}
             _log.error("sink_down", sink=self._sink.name, problem=kind, error=str(error))
-        self._facts["last_error"] = str(error)
-        pace = self._pace
-        slowly = isinstance(error, SinkMisconfigured)
-        pause = pace.longest if slowly else min(pace.longest, pace.first * 2.0 ** min(attempt, 32))
-        pause *= random.uniform(0.5, 1.0)  # noqa: S311 - spreads the load, keeps no secret
-        wish = error.retry_after if isinstance(error, SinkUnavailable) else None
-        await asyncio.sleep(pause if wish is None else max(pause, wish))
+        what_to_do = error.what_to_do if isinstance(error, SinkMisconfigured) else ""
+        self._facts |= {"last_error": str(error), "what_to_do": what_to_do}
+        chance = random.random()  # noqa: S311 - spreads the load, keeps no secret
+        await asyncio.sleep(self._pace.pause(error, attempt, chance))
 
     def _succeeded(self, entries: int) -> None:
         if self._facts["last_error"]:
             _log.info("sink_up", sink=self._sink.name, since=self._facts["error_since"])
             self._facts |= {"last_error": "", "error_since": 0}
             self._facts.pop("problem", None)
+            self._facts.pop("what_to_do", None)
         self._facts["last_success"] = self._now()
         self._counts["entries"] += entries

@@ -3,12 +3,12 @@
 
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
-__all__ = ["Request", "WebServer"]
+__all__ = ["Answer", "Request", "WebServer"]
 
 
 @dataclass(frozen=True)
@@ -25,17 +25,22 @@ class Request:
         return json.loads(self.body)
 
 
+Answer = int | tuple[int, Mapping[str, str]] | tuple[int, Mapping[str, str], bytes]
+
+
 class WebServer:
     """`answers` are the statuses of the next requests, oldest first, then `otherwise`.
 
-    A status may be a pair of a status and headers: `(429, {"Retry-After": "3"})`. While `hang` is set, a request
-    is read and not answered; `requested` is set when one has come. `taken` are the requests answered with 2xx.
+    A status may be a pair of a status and headers: `(429, {"Retry-After": "3"})`, or a triple with a body. Where
+    `handle` is set it is asked what comes after the script. While `hang` is set, a request is read and not
+    answered; `requested` is set when one has come. `taken` are the requests answered with 2xx.
     """
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
         self.taken: list[Request] = []
-        self.answers: list[int | tuple[int, Mapping[str, str]]] = []
+        self.answers: list[Answer] = []
+        self.handle: Callable[[Request], Answer] | None = None
         self.otherwise = 200
         self.hang = False
         self.requested = threading.Event()
@@ -82,12 +87,18 @@ class WebServer:
             self.released.wait()
             handler.close_connection = True
             return
-        answer = self.answers.pop(0) if self.answers else self.otherwise
-        status, headers = answer if isinstance(answer, tuple) else (answer, {})
+        if self.answers:
+            answer = self.answers.pop(0)
+        else:
+            answer = self.otherwise if self.handle is None else self.handle(request)
+        status, headers, said = (*answer, b"")[:3] if isinstance(answer, tuple) else (answer, {}, b"")
         if 200 <= status < 300:
             self.taken.append(request)
         handler.send_response(status)
         for name, value in headers.items():
             handler.send_header(name, value)
-        handler.send_header("Content-Length", "0")
+        if status != 204:
+            handler.send_header("Content-Length", str(len(said)))
         handler.end_headers()
+        if said:
+            handler.wfile.write(said)

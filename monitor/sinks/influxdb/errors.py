@@ -5,11 +5,12 @@
 | 400, 422 about lines | SinkRejected | finds the lines, keeps them as dead letters, writes the others |
 | 413 | SinkRejected | sends halves |
 | 401, 403, 404, other 4xx, a 400 that is not about lines, a bad certificate | SinkMisconfigured | waits slowly |
-| 429, 5xx, time-out, refused or broken connection | SinkUnavailable | waits, at least `Retry-After` |
+| 408, 425, 429, 5xx, time-out, no such name, refused or broken connection | SinkUnavailable | waits |
 """
 
 import json
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -34,10 +35,23 @@ _ABOUT_SETTINGS = re.compile(
     r"missing required|invalid precision|unauthorized|authorization|plain HTTP request",
     re.IGNORECASE,
 )
+_CONFLICTS = (
+    re.compile(  # 1.x and 2.x
+        r'input field "(?P<field>.+?)" on measurement "(?P<measurement>.+?)" is type (?P<wants>\w+),'
+        r" already exists as type (?P<has>\w+)"
+    ),
+    re.compile(  # 3.x does not name the measurement
+        r"invalid column type for column '(?P<field>.+?)', expected (?:\w+::)*(?P<has>\w+),"
+        r" got (?:\w+::)*(?P<wants>\w+)"
+    ),
+)
+_TRANSIENT = frozenset({408, 425, 429})
+_BROKEN_TLS = re.compile(r"EOF|reset|timed out|closed", re.IGNORECASE)
+_CHECK = "`facility-monitor influx check` says more"
 _HINTS = {
-    401: "check the token (user:password with api v1)",
-    403: "the token may not write there",
-    404: "the bucket (with api v1: the database), the organisation or the path does not exist",
+    401: f"check `token` (user:password with api v1); {_CHECK}",
+    403: f"let the token write to the bucket, or name another token; {_CHECK}",
+    404: f"create the bucket (with api v1: the database), or mend `bucket`, `org` or `url`; {_CHECK}",
 }
 
 
@@ -45,12 +59,13 @@ def classify(error: Exception, *, lines: int) -> SinkError:
     """Translate an exception of the client about a request of `lines` lines. Never carries the token."""
     if isinstance(error, ApiException) and error.status:
         return _answered(error, lines)
-    if isinstance(error, ApiException):  # status 0: the client's word for trouble with TLS
-        return SinkMisconfigured(f"TLS: {_short(error.reason)}")
-    if isinstance(error, SSLError):
-        return SinkMisconfigured(f"TLS: {_short(error)}")
+    if isinstance(error, (ApiException, SSLError)):  # status 0: the client's word for trouble with TLS
+        said = _short(error.reason if isinstance(error, ApiException) else error)
+        if _BROKEN_TLS.search(said):
+            return SinkUnavailable(f"TLS: {said}")
+        return SinkMisconfigured(f"TLS: {said}", what_to_do=f"mend the certificate or `url`; {_CHECK}")
     if isinstance(error, LocationValueError):
-        return SinkMisconfigured(f"the address is wrong: {_short(error)}")
+        return SinkMisconfigured(f"the address is wrong: {_short(error)}", what_to_do="mend `url`")
     return SinkUnavailable(f"{type(error).__name__}: {_short(error)}")
 
 
@@ -59,15 +74,29 @@ def _answered(error: ApiException, lines: int) -> SinkError:
     reason = _reason(error)
     if status in {400, 413, 422}:
         if status == 400 and (reason is None or _ABOUT_SETTINGS.search(reason)):  # noqa: PLR2004 - HTTP
-            return SinkMisconfigured(f"400: {reason or 'not an answer of InfluxDB'}")
+            hint = f"check that `url`, `org` and `bucket` are those of InfluxDB; {_CHECK}"
+            return SinkMisconfigured(f"400: {reason or 'not an answer of InfluxDB'}", what_to_do=hint)
         dropped = _DROPPED.search(reason or "")
         kind = AllRejected if dropped is not None and int(dropped[1]) >= lines else SinkRejected
-        return kind(f"{status}: {reason or 'too large'}")
-    if status == 429 or status >= 500:  # noqa: PLR2004 - HTTP
-        wish = _retry_after(error.headers.get("Retry-After") if error.headers else None)
+        return kind(f"{status}: {_conflict(reason) or reason or 'too large'}")
+    if status in _TRANSIENT or status >= 500:  # noqa: PLR2004 - HTTP
+        wish = _retry_after(error.headers or {})
         return SinkUnavailable(f"{status}: {reason or _short(error.reason)}", retry_after=wish)
-    hint = _HINTS.get(status, "is the address that of InfluxDB?")
-    return SinkMisconfigured(f"{status}: {reason or _short(error.reason)}; {hint}")
+    hint = _HINTS.get(status, f"check that `url` is that of InfluxDB; {_CHECK}")
+    return SinkMisconfigured(f"{status}: {reason or _short(error.reason)}", what_to_do=hint)
+
+
+def _conflict(reason: str | None) -> str:
+    """A conflict of types in our own words: which field of which measurement, what it has, what it wants."""
+    found = next((match for each in _CONFLICTS if (match := each.search(reason or ""))), None)
+    if found is None:
+        return ""
+    named = found.groupdict()
+    measurement = f" of {named['measurement']}" if "measurement" in named else ""
+    return (
+        f"field type conflict: {named['field']}{measurement} has the type {named['has']} in InfluxDB"
+        f" and wants {named['wants']}"
+    )
 
 
 def _reason(error: ApiException) -> str | None:
@@ -86,18 +115,30 @@ def _reason(error: ApiException) -> str | None:
     return _short(text) or None
 
 
-def _retry_after(value: str | None) -> float | None:
-    """Seconds, of either form the header may have; None without it or when it makes no sense."""
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds, of either form the header may have; None without it or when it makes no sense.
+
+    A date is counted from the server's own `Date`: the clock of the box may be wrong.
+    """
+    value = headers.get("Retry-After")
     if value is None:
         return None
     try:
         seconds = float(value)
     except ValueError:
-        try:
-            seconds = (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
-        except (ValueError, TypeError):
+        until, now = _date(value), _date(headers.get("Date", "")) or datetime.now(UTC)
+        if until is None:
             return None
+        seconds = (until - now).total_seconds()
     return min(max(seconds, 0.0), _LONGEST_WAIT) if seconds == seconds else None  # noqa: PLR0124 - not NaN
+
+
+def _date(text: str) -> datetime | None:
+    try:
+        found = parsedate_to_datetime(text)
+    except (ValueError, TypeError):
+        return None
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
 def _short(value: object) -> str:

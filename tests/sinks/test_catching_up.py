@@ -1,0 +1,259 @@
+"""After an outage: what was missed is written, and the readings of this moment do not wait for it."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from monitor.errors import SinkUnavailable
+from monitor.journal.sqlite import SqliteJournal
+from monitor.journal.state import State
+from monitor.model import Entry, Reading, Recorded
+from monitor.ports import Batch
+from monitor.sinks.influxdb import InfluxSink
+from monitor.sinks.rejection import EntriesRejected, SinkMisconfigured
+from monitor.sinks.runner import SinkRunner
+from monitor.site import InfluxSettings
+from tests.servers.influxdb import InfluxServer
+from tests.sinks.site import NOW, a_site, derived, event, reading, step
+from tests.sinks.test_runner import a_runner, append, running, until
+
+BATCH = 5000
+MISSED = 23_000
+
+
+class GatedSink:
+    """Takes one batch for each `step`; what it has taken is looked at in between."""
+
+    name = "gated"
+
+    def __init__(self) -> None:
+        self.calls: list[Sequence[Recorded]] = []
+        self.errors: list[Exception] = []
+        self._gate = asyncio.Semaphore(0)
+
+    async def step(self) -> Sequence[Recorded]:
+        seen = len(self.calls)
+        self._gate.release()
+        async with asyncio.timeout(20):
+            while len(self.calls) == seen:  # noqa: ASYNC110 - the runner's own tasks move on meanwhile
+                await asyncio.sleep(0.001)
+        return self.calls[-1]
+
+    async def write(self, batch: Sequence[Recorded]) -> None:
+        await self._gate.acquire()
+        self.calls.append(batch)
+        if self.errors:
+            raise self.errors.pop(0)
+
+    async def close(self) -> None:
+        pass
+
+
+async def missed(journal: SqliteJournal, count: int = MISSED) -> None:
+    for first in range(0, count, 1000):
+        await append(journal, *(reading("e-main", NOW + first + each, power_w=1.0) for each in range(1000)))
+
+
+async def live(journal: SqliteJournal, number: int) -> Reading:
+    entry = reading("w-main", NOW + 10**6 + number, flow_m3h=float(number))
+    await append(journal, entry)
+    return entry
+
+
+async def test_a_live_reading_waits_for_one_batch_of_what_was_missed_at_most(journal: SqliteJournal, state: State):
+    await missed(journal)
+    sink = GatedSink()
+    runner = a_runner(journal, state, sink)
+    async with running(runner):
+        await until(lambda: len(runner._waiting) >= BATCH)
+        for number in range(3):
+            entry = await live(journal, number)
+            await until(lambda: bool(runner._live) and runner._live[-1].position == journal.last)
+            batches = [await sink.step(), await sink.step()]
+            assert any(each.entry is entry for batch in batches for each in batch)
+        assert runner.status()["ahead"] == 3
+        behind = runner.status()["lag"]
+
+    assert behind > BATCH
+
+
+async def test_what_went_ahead_is_written_again_in_its_turn_and_everything_once_in_order(
+    journal: SqliteJournal, state: State
+):
+    await missed(journal)
+    sink = GatedSink()
+    runner = a_runner(journal, state, sink)
+    async with running(runner):
+        await until(lambda: len(runner._waiting) >= BATCH)
+        await live(journal, 0)
+        while runner.status()["lag"]:
+            await sink.step()
+            await asyncio.sleep(0.02)
+
+    positions = [each.position for batch in sink.calls for each in batch]
+    positions.remove(journal.last)  # the first time, ahead of its turn
+    assert positions == sorted(set(positions))
+    assert len(positions) == MISSED + 1
+    assert await state.position("gated") == journal.last
+
+
+async def test_only_readings_go_ahead(journal: SqliteJournal, state: State):
+    await missed(journal)
+    sink = GatedSink()
+    runner = a_runner(journal, state, sink)
+    async with running(runner):
+        await until(lambda: len(runner._waiting) >= BATCH)
+        await append(journal, event("card"), step("raised", 1), derived("electricity", {"pf": 1}))
+        entry = await live(journal, 1)
+        await until(lambda: len(runner._live) > 0)
+        batches = [await sink.step(), await sink.step()]
+
+    ahead = next(batch for batch in batches if len(batch) < 1000)
+    assert [each.entry for each in ahead] == [entry]
+
+
+async def test_when_the_server_is_back_the_newest_readings_come_first(journal: SqliteJournal, state: State):
+    sink = GatedSink()
+    sink.errors = [SinkUnavailable("away"), SinkUnavailable("away")]
+    await append(journal, reading("e-main", power_w=1.0))
+    runner = a_runner(journal, state, sink)
+    async with running(runner):
+        await sink.step()
+        await missed(journal, 7000)
+        entry = await live(journal, 7)
+        await until(lambda: bool(runner._live) and runner._live[-1].entry is entry)
+        await sink.step()
+        first = await sink.step()
+
+    assert first[-1].entry is entry
+    assert len(first) == BATCH  # no more is held, however long it takes
+
+
+async def test_a_wait_for_one_bucket_does_not_keep_live_readings_from_the_other(
+    journal: SqliteJournal,
+    state: State,
+    settings: Callable[..., InfluxSettings],
+    server: InfluxServer,
+    database: str,
+):
+    server.drop(f"{database}-access")
+    sink = InfluxSink(settings(), a_site(), state)
+    runner = a_runner(journal, state, sink)
+    async with running(runner):
+        await append(journal, event("card"))
+        await until(lambda: runner.status().get("problem") == SinkMisconfigured.__name__)
+        await append(journal, reading("e-main", power_w=7.0))
+        await until(lambda: runner.status()["ahead"] == 1)
+        rows = server.query('SELECT "power_w" FROM "electricity"', database)
+        lag = runner.status()["lag"]
+        server.create(f"{database}-access")
+        await until(lambda: runner.status()["lag"] == 0)
+
+    assert [row["power_w"] for row in rows] == [7.0]
+    assert lag == 2
+    assert len(server.query('SELECT * FROM "access"', f"{database}-access")) == 1
+
+
+async def test_a_reading_that_is_refused_ahead_of_its_turn_is_judged_in_its_turn(
+    journal: SqliteJournal, state: State
+):
+    sink = GatedSink()
+    sink.errors = [SinkUnavailable("away"), SinkUnavailable("away")]
+    await append(journal, reading("e-main", power_w=1.0))
+    runner = a_runner(journal, state, sink)
+    async with running(runner):
+        await sink.step()
+        await live(journal, 0)
+        await until(lambda: len(runner._live) == 1)
+        await sink.step()
+        sink.errors = [EntriesRejected({journal.last: "ahead"})]
+        await sink.step()
+        await sink.step()
+        sink.errors = [EntriesRejected({journal.last: "in its turn"})]
+        await sink.step()
+        await until(lambda: runner.status()["lag"] == 0)
+
+    [row] = await state.query("SELECT reason FROM dead_letters")
+    assert row["reason"] == "in its turn"
+    assert runner.status()["last_rejection"] == "in its turn"
+
+
+def hours(count: int) -> list[Entry]:
+    """What happens around an outage: everything of which the order counts, and one instant told three times."""
+    entries: list[Entry] = []
+    for number in range(count):
+        time = NOW + number // 3
+        entries.append(reading("e-main", time, power_w=float(number)))
+        entries.append(event("card", NOW, result="denied", number=number))
+        entries.append(derived("electricity", {"energy_import_delta_kwh": number}, role=f"v{number}"))
+    entries.append(step("raised", 1))
+    return entries
+
+
+async def test_the_outcome_is_that_of_the_journals_order_whatever_went_ahead(
+    journal: SqliteJournal,
+    state: State,
+    settings: Callable[..., InfluxSettings],
+    server: InfluxServer,
+    database: str,
+):
+    """The same entries, once without an outage and once with one: the same points, alarms and milliseconds."""
+    sink = InfluxSink(settings(), a_site(), state)
+    before, after = hours(40), [*hours(43)[40 * 3 :], step("cleared", 2, NOW + 9000)]
+    padding = [reading("g-main", NOW + number, volume_m3=1.0) for number in range(11_000)]
+    await journal.append([Batch(entries=[*before, *padding])])
+    runner = a_runner(journal, state, sink)
+    async with running(runner):
+        await journal.append([Batch(entries=after)])
+        await until(lambda: runner.status()["lag"] == 0)
+    recorded = await everything(journal)
+    caught_up = contents(server, database)
+    server.drop(database, f"{database}-access")
+    server.create(database, f"{database}-access")
+    await state.transact(lambda db: db.execute("DELETE FROM influx_times"))
+    await state.transact(lambda db: db.execute("DELETE FROM influx_occurrences"))
+    plain = InfluxSink(settings(), a_site(), state)
+    for first in range(0, len(recorded), 100):
+        await plain.write(recorded[first : first + 100])
+    await plain.close()
+
+    assert caught_up == contents(server, database)
+
+
+async def everything(journal: SqliteJournal) -> list[Recorded]:
+    found: list[Recorded] = []
+    while not found or found[-1].position < journal.last:
+        more = await journal.read(found[-1].position if found else journal.last.__class__(0), 1000)
+        assert isinstance(more, Sequence)
+        found += more
+    return found
+
+
+def contents(server: InfluxServer, database: str) -> dict[str, list[dict[str, object]]]:
+    return {
+        f"{each}/{name}": server.query(f'SELECT * FROM "{name}"', each)
+        for each in (database, f"{database}-access")
+        for name in [row["name"] for row in server.query("SHOW MEASUREMENTS", each)]
+    }
+
+
+async def test_a_kill_while_catching_up_loses_nothing(
+    journal: SqliteJournal,
+    state: State,
+    settings: Callable[..., InfluxSettings],
+    server: InfluxServer,
+    database: str,
+):
+    await missed(journal, 12_000)
+    for _ in range(4):
+        runner = SinkRunner(journal, state, InfluxSink(settings(), a_site(), state), now=lambda: NOW)
+        async with running(runner):
+            await live(journal, int(journal.last))
+            await asyncio.sleep(0.1)
+    runner = a_runner(journal, state, InfluxSink(settings(), a_site(), state))
+    async with running(runner):
+        await until(lambda: runner.status()["lag"] == 0)
+
+    [row] = server.query('SELECT count("power_w") FROM "electricity"', database)
+    assert row["count"] == 12_000
+    [row] = server.query('SELECT count("flow_m3h") FROM "water"', database)
+    assert row["count"] == 4
