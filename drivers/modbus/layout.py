@@ -76,23 +76,24 @@ class Field:
     order: Order
     table: Mapping[float | int | str, Value] | None
     """The point's `map` by raw content."""
+    span: Span
+    """Where the value is."""
+    exponent: Span | None
+    """Where the power of ten is that scales the value."""
 
     @classmethod
     def of(cls, point: Point, profile: ProfileModel | None) -> "Field":
         """Settle a point of a device with that profile block."""
         source: PointSource = point.source
-        return cls(point, source, order_of(source, profile), source.mapping())
-
-    @property
-    def span(self) -> Span:
-        """Where the value is."""
-        return Span(self.source.where.table, self.source.where.address, self.source.size)
-
-    @property
-    def exponent(self) -> Span | None:
-        """Where the power of ten is that scales the value."""
-        register = self.source.scale_register
-        return None if register is None else Span(register.table, register.address, 1)
+        register = source.scale_register
+        return cls(
+            point,
+            source,
+            order=order_of(source, profile),
+            table=source.mapping(),
+            span=Span(source.where.table, source.where.address, source.size),
+            exponent=None if register is None else Span(register.table, register.address, 1),
+        )
 
     @property
     def is_scaled(self) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from drivers.modbus.layout import BIT_TABLES, Span
 from drivers.modbus.settings import ProfileModel, Table
@@ -108,6 +109,8 @@ def _cheapest(spans: Sequence[Span], limits: Limits, cost: Cost) -> list[Block]:
     """Cut sorted spans of one table where the sum of the costs is least (dynamic programming over the cuts)."""
     table = spans[0].table
     unit = cost.register / 16 if table in BIT_TABLES else cost.register
+    most = limits.most(table)
+    joinable = [_joinable(here, after, limits) for here, after in pairwise(spans)]
     best: list[tuple[float, int]] = [(0.0, 0)]  # for the first n spans: the cost, and where the last block begins
     for n in range(1, len(spans) + 1):
         end = 0
@@ -115,7 +118,7 @@ def _cheapest(spans: Sequence[Span], limits: Limits, cost: Cost) -> list[Block]:
         for begin in range(n - 1, -1, -1):
             first = spans[begin].first
             end = max(end, spans[begin].end)
-            if not _joinable(spans, begin, n, limits) or end - first > limits.most(table):
+            if end - first > most or (begin + 1 < n and not joinable[begin]):
                 break
             choice = min(choice, (best[begin][0] + cost.request + unit * (end - first), begin))
         best.append(choice)
@@ -128,11 +131,8 @@ def _cheapest(spans: Sequence[Span], limits: Limits, cost: Cost) -> list[Block]:
     return blocks[::-1]
 
 
-def _joinable(spans: Sequence[Span], begin: int, stop: int, limits: Limits) -> bool:
-    """Whether the span at `begin` may be read together with those behind it, up to but without `stop`."""
-    if begin + 1 == stop:
-        return True
-    here, after = spans[begin], spans[begin + 1]
+def _joinable(here: Span, after: Span, limits: Limits) -> bool:
+    """Whether one request may read a span and the one that follows it."""
     if limits.gap is not None and after.first - here.end > limits.gap:
         return False
     if (after.table, after.first) in limits.cuts and after.first != here.first:

@@ -1,6 +1,6 @@
 """One Modbus device: what to ask it for, and what its answers and refusals mean."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import structlog
@@ -9,6 +9,7 @@ from drivers.modbus.decode import BlockDecoder, Decoded, finish
 from drivers.modbus.layout import Field, Span
 from drivers.modbus.plan import TCP, Block, Limits, plan, split
 from drivers.modbus.settings import ProfileModel, Table
+from drivers.modbus.shared import shared_by
 from drivers.modbus.wire import BUSY, ExceptionAnswer, Garbled, Link, Request
 from monitor.errors import DeviceError, DeviceUnreachable, SettingsError
 from monitor.model import Missing
@@ -77,15 +78,16 @@ class DeviceReader:
         self._cuts: set[tuple[Table, int]] = set()
         self._told: set[object] = set()
         self._learnt_at = 0.0
-        fields: dict[str, list[Field]] = {}
-        for point in device.points.values():
-            fields.setdefault(point.scan, []).append(Field.of(point, self._profile))
-        self._scans: Mapping[str, _Scan] = {scan: _Scan(tuple(of)) for scan, of in fields.items()}
         try:
-            self._plan()
+            shared = shared_by(device)
         except SettingsError as error:
             raise SettingsError(f"device {device.id}: {error}") from None
-        self._probe_with = self._cheapest()
+        self._scans: Mapping[str, _Scan] = {
+            scan: _Scan(of.fields, [self._work(decoder) for decoder in of.decoders])
+            for scan, of in shared.scans.items()
+        }
+        cheapest = shared.cheapest
+        self._probe_with = None if cheapest is None else self._work(cheapest)
 
     async def read(self, link: Link, scan: str) -> Answer:
         """Ask for every block of a scan class."""
@@ -166,7 +168,7 @@ class DeviceReader:
             self._failed(work, error, this)
             return False
         this.splits += 2
-        left, right = (self._work(half, at.fields) for half in split(block))
+        left, right = (self._work(BlockDecoder(half, at.fields)) for half in split(block))
         done = [await self._ask(link, left, at, this), await self._ask(link, right, at, this)]
         if all(done):  # each half is fine and both together are not
             this.cuts.append((block.table, right.request.block.first))
@@ -193,21 +195,11 @@ class DeviceReader:
         for at in self._scans.values():
             spans = {of.span for of in at.fields} | {of.exponent for of in at.fields if of.exponent is not None}
             good = {span for span in spans if not any(_touches(span, hole) for hole in self._refused)}
-            at.work = [self._work(block, at.fields) for block in plan(good, limits, TCP)]
+            at.work = [self._work(BlockDecoder(block, at.fields)) for block in plan(good, limits, TCP)]
             at.lost = tuple(BlockDecoder(Block.around([span]), at.fields) for span in sorted(spans - good))
 
-    def _work(self, block: Block, fields: Iterable[Field]) -> _Work:
-        decoder = BlockDecoder(block, fields)
-        return _Work(Request(self._unit, block, decoder.size), decoder)
-
-    def _cheapest(self) -> _Work | None:
-        """The smallest value of the class that is read most often."""
-        for scan in ("fast", "slow", "once"):
-            if scan in self._scans:
-                fields = self._scans[scan].fields
-                span = min((of.span for of in fields), key=lambda span: (span.size, span))
-                return self._work(Block.around([span]), fields)
-        return None
+    def _work(self, decoder: BlockDecoder) -> _Work:
+        return _Work(Request(self._unit, decoder.block, decoder.size), decoder)
 
     def _learn(self, this: _Round) -> None:
         """Remember what was refused to a device that answers otherwise, and tell it once."""
