@@ -1,7 +1,9 @@
 """Residents with cards and names, and every way in which a trace of one could be written."""
 
 import base64
+import json
 import random
+import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,6 +25,9 @@ _FIRST = (
 _LAST = ("Quistgaard", "Überwasser", "Okonkwo-Brandt", "Fitzwhittle", "Jabłoński", "Vandermolen", "欧阳修远")
 _SHORTEST = 6
 """Bytes from which on a trace is looked for: anything shorter stands in any file by chance."""
+
+_NOTHING = re.compile(rb"\0{64,}")
+"""What databases reserve and have not written yet: most of their files."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,7 @@ class Resident:
         for part in (self.name, *self.name.split()):
             yield part
             yield unicodedata.normalize("NFD", part)
-            yield part.encode("unicode_escape").decode()
+            yield json.dumps(part)[1:-1]
 
 
 def residents(count: int) -> Sequence[Resident]:
@@ -81,7 +86,7 @@ def found(people: Sequence[Resident], *places: bytes) -> set[str]:
     raw = {person.card for person in people}
     return {
         trace.decode(errors="backslashreplace")
-        for place in places
+        for place in (_NOTHING.sub(b"", each) for each in places)
         for lowered in [_lower(place)]
         for trace, where in (
             *((trace, lowered) for trace in plain),
@@ -98,6 +103,7 @@ def _lower(place: bytes) -> bytes:
 
 def _base64(data: bytes) -> Iterator[bytes]:
     """What base64 makes of data within a longer text: three ways, without the characters that neighbours share."""
+    yield base64.b64encode(data)
     for shift in range(3):
         code = base64.b64encode(b"\0" * shift + data)
         whole = code[4 if shift else 0 : len(code) - 4 if len(code) % 4 or code.endswith(b"=") else None]
