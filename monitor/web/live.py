@@ -16,6 +16,8 @@ __all__ = ["LiveState"]
 _LOG = structlog.get_logger()
 _EVENTS = 1000
 _LOOK_BACK = 6 * 3600 * 1000
+_ABOUT = frozenset({"health", "reader_offline"})
+"""Events that say something about a device which it did not say itself."""
 
 
 class LiveState:
@@ -23,6 +25,7 @@ class LiveState:
 
     def __init__(self, site: Site, journal: ReadableJournal) -> None:
         self.newest: dict[str, Reading] = {}
+        self.heard: dict[str, int] = {}
         self._site = site
         self._journal = journal
         self._events: deque[Event] = deque(maxlen=_EVENTS)
@@ -43,8 +46,15 @@ class LiveState:
                 entry = recorded.entry
                 if isinstance(entry, Reading):
                     self.newest[entry.device] = entry
+                    self._hear(entry)
                 elif isinstance(entry, Event):
                     self._events.append(entry)
+                    self._hear(entry)
+
+    def _hear(self, entry: Reading | Event) -> None:
+        """Keep when a device was last heard: a card reader says nothing but events."""
+        if isinstance(entry, Reading) or entry.kind not in _ABOUT:
+            self.heard[entry.device] = entry.arrived
 
     async def _look_back(self, until: Position) -> None:
         found: list[Event] = []
@@ -57,7 +67,11 @@ class LiveState:
                     break
             else:
                 found += await self._events_of(device, 0, 2**62, until)
-        self._events.extend(sorted(found, key=lambda event: event.arrived)[-_EVENTS:])
+        found.sort(key=lambda event: event.arrived)
+        known: list[Reading | Event] = [*found, *self.newest.values()]
+        for entry in sorted(known, key=lambda entry: entry.arrived):
+            self._hear(entry)
+        self._events.extend(found[-_EVENTS:])
 
     async def _events_of(self, device: str, start: int, end: int, until: Position) -> list[Event]:
         """Events up to a position: what lies behind it comes by following."""

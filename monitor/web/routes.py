@@ -215,8 +215,7 @@ def _device(parts: Parts, live: LiveState, device: Device, polls: Any) -> Device
 
 def _pushed(parts: Parts, live: LiveState, device: Device) -> dict[str, Any]:
     """How a device that sends by itself does, judged by when it last spoke."""
-    newest = live.newest.get(device.id)
-    arrived = None if newest is None else newest.arrived
+    arrived = live.heard.get(device.id)
     state = "never_answered" if arrived is None else "answering"
     every = device.expected_every
     if arrived is not None and every and parts.now() - arrived > every * _PATIENCE * 1000:

@@ -78,6 +78,23 @@ async def test_a_device_that_sends_by_itself_is_judged_by_its_last_word(
     assert states == ["answering", "answering", "silent"]
 
 
+async def test_a_reader_that_says_nothing_but_events_is_heard(
+    journal: SqliteJournal, parts: Parts, tmp_path: Path, clock: ManualClock
+) -> None:
+    def card(number: int, kind: str) -> Event:
+        now = clock.now() + number
+        return Event(device="front-door", kind=kind, time=now, arrived=now, id=f"c{number}", attributes={})
+
+    await keep(journal, card(1, "card"), card(2, "health"))
+    async with serving(parts, tmp_path / "api.sock") as client:
+        before = (await client.get("/devices/front-door")).json()
+        await keep(journal, card(3, "card"), card(4, "reader_offline"))
+        since = (await client.get("/devices/front-door")).json()
+
+    assert (before["state"], before["last_answer"]) == ("answering", clock.now() + 1)
+    assert since["last_answer"] == clock.now() + 3
+
+
 async def test_a_device_has_the_newest_value_of_each_point(
     client: httpx.AsyncClient, journal: SqliteJournal
 ) -> None:
