@@ -6,7 +6,7 @@ ARGS   ?=
 STAMP  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench format picture test-servers
+.PHONY: help setup demo test check bench format picture test-servers install uninstall
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,3 +43,9 @@ bench: setup test-servers ## Print speed and memory, as ratios; asserts nothing
 
 picture: setup ## Draw docs/demo.svg from a run of the demo
 	$(BIN)/python docs/picture.py
+
+install: ## Install or update the service: sudo make install (docs/install.md)
+	@DESTDIR="$(DESTDIR)" PYTHON="$(PYTHON)" systemd/install
+
+uninstall: ## Take the service away and keep its settings and data: sudo make uninstall
+	@DESTDIR="$(DESTDIR)" systemd/install --uninstall

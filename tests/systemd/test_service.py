@@ -23,13 +23,12 @@ def tree(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def run(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(words, capture_output=True, text=True, check=False)
+
+
 def verify(tree: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["systemd-analyze", "verify", f"--root={tree}", "--man=no", "facility-monitor.service"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run("systemd-analyze", "verify", f"--root={tree}", "--man=no", "facility-monitor.service")
 
 
 def test_systemd_accepts_the_unit(tree):
@@ -56,3 +55,31 @@ def test_wrong_settings_are_not_restarted_and_everything_else_always_is():
     assert unit["Service"]["RestartPreventExitStatus"] == "78"
     assert unit["Unit"]["StartLimitIntervalSec"] == "0"
     assert unit["Service"]["ExecStart"] == "/opt/facility-monitor/bin/facility-monitor run"
+
+
+def test_the_sandbox_leaves_an_exposure_of_at_most_2():
+    result = run("systemd-analyze", "security", "--offline=yes", "--threshold=20", str(UNIT))
+
+    assert result.returncode == 0, result.stdout
+    assert "Overall exposure level for facility-monitor.service" in result.stdout
+
+
+def test_systemd_knows_what_to_make_of_user_group_and_folders(tmp_path):
+    for kind in ("sysusers", "tmpfiles"):
+        place = tmp_path / f"usr/lib/{kind}.d/facility-monitor.conf"
+        place.parent.mkdir(parents=True)
+        shutil.copy(UNIT.with_suffix(f".{kind}"), place)
+    (tmp_path / "etc").mkdir()
+    users = run("systemd-sysusers", f"--root={tmp_path}", "--dry-run", "facility-monitor.conf")
+
+    assert users.returncode == 0, users.stderr
+    assert "Creating user 'facility-monitor'" in users.stderr
+    assert not (tmp_path / "etc/passwd").exists()
+
+
+def test_secrets_are_given_to_the_service_as_credentials_and_nothing_must_be_there():
+    unit = UNIT.read_text()
+
+    assert "LoadCredential=secret:/etc/facility-monitor/secrets\n" in unit
+    assert "ConfigurationDirectory=facility-monitor facility-monitor/secrets\n" in unit
+    assert "EnvironmentFile=-/etc/facility-monitor/environment\n" in unit

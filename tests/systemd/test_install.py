@@ -1,0 +1,176 @@
+"""The installer, really run: into a tree of its own, where systemd's tools look at what it left."""
+
+import os
+import shutil
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+IS_ROOT = os.geteuid() == 0
+WITHOUT_BYTE_CODE = {"PIP_NO_COMPILE": "no"}
+"""Read by pip as "compile: no": made at the first use instead, which spares half of the time here."""
+
+
+def make(target: str, tree: Path) -> str:
+    """Run a target of the Makefile on a tree; returns what it printed."""
+    ran = subprocess.run(
+        ["make", "--no-print-directory", target, f"DESTDIR={tree}"],
+        cwd=PROJECT,
+        env=os.environ | WITHOUT_BYTE_CODE,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+def kept_by(path: Path) -> tuple[int, str]:
+    return stat.S_IMODE(path.stat().st_mode), path.read_text()
+
+
+def command(tree: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
+    program = tree / "opt/facility-monitor/bin/facility-monitor"
+    return subprocess.run([program, *words], cwd="/", capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A tree that was installed into, and what the installer said."""
+    tree = tmp_path_factory.mktemp("tree")
+    return tree, make("install", tree)
+
+
+def test_the_installed_command_checks_the_installed_sample(installed):
+    tree, said = installed
+    site = tree / "etc/facility-monitor/site.yaml"
+    checked = command(tree, "check", site)
+
+    assert site.read_text() == (PROJECT / "config/facility.yaml").read_text()
+    assert checked.returncode == 0, checked.stderr
+    assert f"{site} is fine" in checked.stdout
+    assert "Next: `sudo facility-monitor init`" in said
+
+
+def test_what_is_installed_does_not_need_the_checkout(installed):
+    tree, _ = installed
+    python = tree / "opt/facility-monitor/bin/python"
+    where = subprocess.run(
+        [python, "-Ic", "import monitor, config; print(monitor.__file__, config.__path__[0])"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+    assert str(PROJECT) not in where
+    assert where.count(f"{tree}/opt/facility-monitor") == 2
+
+
+def test_the_command_is_linked_to_where_the_program_will_be(installed):
+    tree, _ = installed
+
+    link = (tree / "usr/local/bin/facility-monitor").readlink()
+
+    assert str(link) == "/opt/facility-monitor/bin/facility-monitor"
+
+
+def test_systemd_accepts_the_installed_unit_and_finds_its_command(installed, tmp_path):
+    tree = tmp_path / "tree"
+    shutil.copytree(installed[0] / "usr", tree / "usr", symlinks=True)
+    shutil.copytree("/lib/systemd/system", tree / "lib/systemd/system", symlinks=True)
+    program = tree / "opt/facility-monitor/bin/facility-monitor"
+    program.parent.mkdir(parents=True)
+    shutil.copy(installed[0] / "opt/facility-monitor/bin/facility-monitor", program)
+    verify = ["systemd-analyze", "verify", f"--root={tree}", "--man=no", "facility-monitor.service"]
+    fine = subprocess.run(verify, capture_output=True, text=True, check=False)
+    program.unlink()
+    lost = subprocess.run(verify, capture_output=True, text=True, check=False)
+
+    assert fine.returncode == 0, fine.stderr
+    assert "facility-monitor" not in fine.stderr
+    assert "/opt/facility-monitor/bin/facility-monitor is not executable" in lost.stderr
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="only root can give files away")
+def test_settings_are_readable_by_the_service_and_secrets_by_nobody_but_root(installed):
+    tree, _ = installed
+    user = next(
+        line.split(":")
+        for line in (tree / "etc/passwd").read_text().splitlines()
+        if line.startswith("facility-monitor:")
+    )
+    uid, gid = int(user[2]), int(user[3])
+    places = {
+        name: (place.stat().st_uid, place.stat().st_gid, stat.S_IMODE(place.stat().st_mode))
+        for name in ("etc/facility-monitor", "etc/facility-monitor/site.yaml", "var/lib/facility-monitor")
+        for place in [tree / name]
+    }
+    secrets = (tree / "etc/facility-monitor/secrets").stat()
+
+    assert places == {
+        "etc/facility-monitor": (0, gid, 0o750),
+        "etc/facility-monitor/site.yaml": (0, gid, 0o640),
+        "var/lib/facility-monitor": (uid, gid, 0o700),
+    }
+    assert (secrets.st_uid, secrets.st_gid, secrets.st_mode & 0o007) == (0, 0, 0)
+    assert user[6] == "/usr/sbin/nologin"
+
+
+def test_a_second_install_updates_the_program_and_keeps_settings_and_data_and_so_does_uninstalling(installed):
+    tree, _ = installed
+    site = tree / "etc/facility-monitor/site.yaml"
+    secret = tree / "etc/facility-monitor/secrets/influxdb"
+    readings = tree / "var/lib/facility-monitor/journal.db"
+    for path, text in ((site, site.read_text() + "# mine\n"), (secret, "token"), (readings, "readings")):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        path.chmod(0o600 if path == secret else 0o640)
+    before = [kept_by(path) for path in (site, secret, readings)]
+    program = tree / "opt/facility-monitor"
+    first = program.resolve()
+
+    said = make("install", tree)
+
+    assert [kept_by(path) for path in (site, secret, readings)] == before
+    assert program.resolve() != first
+    assert [path.name for path in first.parent.iterdir()] == [program.resolve().name]
+    assert command(tree, "check", site).returncode == 0
+    assert "systemctl enable --now facility-monitor" in said
+
+    said = make("uninstall", tree)
+    rest = sorted(
+        str(path.relative_to(tree))
+        for path in tree.rglob("*")
+        if path.is_file() and "facility" in str(path.relative_to(tree))
+    )
+
+    assert [kept_by(path) for path in (site, secret, readings)] == before
+    assert rest == sorted(str(path.relative_to(tree)) for path in (site, secret, readings))
+    assert not program.is_symlink()
+    assert "rm -r /etc/facility-monitor /var/lib/facility-monitor" in said
+
+
+def test_an_update_that_fails_leaves_the_program_that_was_there(tmp_path):
+    tree = tmp_path / "tree"
+    old = tree / "opt/facility-monitor.versions/old/bin/facility-monitor"
+    old.parent.mkdir(parents=True)
+    old.write_text("#!/bin/sh\necho old\n")
+    old.chmod(0o755)
+    (tree / "opt/facility-monitor").symlink_to("facility-monitor.versions/old")
+    ran = subprocess.run(
+        ["systemd/install"],
+        cwd=PROJECT,
+        env=os.environ | {"DESTDIR": str(tree), "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert ran.returncode != 0
+    assert "No matching distribution" in ran.stderr
+    assert command(tree).stdout == "old\n"
+    assert [path.name for path in (tree / "opt/facility-monitor.versions").iterdir()] == ["old"]
+    assert not (tree / "etc").exists()
