@@ -34,6 +34,7 @@ __all__ = [
     "MEASUREMENT_HEALTH",
     "MEASUREMENT_MONITOR",
     "MONITOR_DEVICE",
+    "MONITOR_POINTS",
     "PHASES",
     "POINTS_VOLTAGE",
     "POINT_ALARM",
@@ -95,11 +96,40 @@ DERIVED_TAGS: Final[Mapping[str, tuple[str, ...]]] = {
 
 INTEGER_FIELDS: Final[Mapping[str, frozenset[str]]] = {
     MEASUREMENT_HEALTH: frozenset({"polls", "errors"}),
-    MEASUREMENT_MONITOR: frozenset({"readings", "journal_lag", "dead_letters"}),
+    MEASUREMENT_MONITOR: frozenset(
+        {
+            "readings",
+            "readings_dropped",
+            "devices_down",
+            "journal_lag",
+            "dead_letters",
+            "notify_waiting",
+            "notify_failed",
+        }
+    ),
     "usage_hourly": frozenset({"partial_i"}),
     "usage_daily": frozenset({"partial_i"}),
 }
 """Fields of derived measurements that are integers; every other number is a float field."""
+
+MONITOR_POINTS: Final[Mapping[str, str | None]] = {
+    "readings": None,
+    "readings_dropped": None,
+    "devices_down": None,
+    "journal_lag": None,
+    "journal_mb": "MB",
+    "journal_over_size": None,
+    "journal_replaced": None,
+    "dead_letters": None,
+    "sink_down_s": "s",
+    "write_ms_p95": "ms",
+    "notify_waiting": None,
+    "notify_failed": None,
+    "loop_lag_ms": "ms",
+    "rss_mb": "MB",
+    "disk_free_pct": "%",
+}
+"""What the monitor says of itself -> unit (None: a count or a state); each is explained in docs/metrics.md."""
 
 ALARM_ACTIVE: Final = "active_i"
 ALARM_CAUSE: Final = "cause"

@@ -15,6 +15,7 @@ __all__ = [
     "Device",
     "InfluxSettings",
     "JournalSettings",
+    "MonitorSettings",
     "Notify",
     "Person",
     "Point",
@@ -180,6 +181,19 @@ class JournalSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MonitorSettings:
+    """How the monitor is watched itself.
+
+    `metrics`: host and port where metrics are served beside the socket (None: nowhere else). `deadman`: the
+    address that is told every `deadman_every` seconds that the monitor lives; a secret.
+    """
+
+    metrics: tuple[str, int] | None = None
+    deadman: str = field(default="", repr=False)
+    deadman_every: float = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """Everything the site file says. `files` are those it was read from."""
 
@@ -197,4 +211,5 @@ class Site:
     """Seconds that a granted door may be opened in (setting `access.unlock_pulse`)."""
     pseudonyms: bool = False
     """Whether pseudonyms of credentials may leave the box (setting `access.pseudonyms`)."""
+    monitor: MonitorSettings = field(default_factory=MonitorSettings)
     files: tuple[Path, ...] = ()

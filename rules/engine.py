@@ -7,8 +7,8 @@ comes from the entries, and whatever becomes due between two of them is done bef
 from collections.abc import Iterable, Mapping, Sequence
 from heapq import heappop, heappush
 
-from monitor.model import Command, Event, Origin, Quality, Reading, Recorded
-from monitor.schema import MONITOR_DEVICE
+from monitor.model import Command, Derived, Event, Origin, Quality, Reading, Recorded
+from monitor.schema import MEASUREMENT_MONITOR, MONITOR_DEVICE
 from monitor.site import Device, Rule
 from rules.effects import Effects, Row
 from rules.index import Index, alarm_key
@@ -69,6 +69,8 @@ class Engine:
             self._advance(self._time.arrive(item.recorded, None))
             if type(entry) is Command and entry.kind == "acknowledge":
                 self._acknowledge(entry)
+            elif type(entry) is Derived and entry.measurement == MEASUREMENT_MONITOR:
+                self._report(entry)
 
     def tick(self, now: int) -> Effects:
         """Do what is due by `now` (UTC ms): for times when no entry comes."""
@@ -116,6 +118,14 @@ class Engine:
         if tracks is not None and not reading.late:
             self._memory.devices.add(device)
             self._points(reading, tracks, self._time.place(reading.time, reading.arrived))
+
+    def _report(self, report: Derived) -> None:
+        """Take what the monitor says of itself, as if it were a device that answers."""
+        tracks = self._index.points.get(report.device)
+        if tracks is not None:
+            self._memory.devices.add(report.device)
+            said = Reading(device=report.device, time=report.time, arrived=report.time, values=report.values)
+            self._points(said, tracks, self._time.place(said.time, said.arrived))
 
     def _points(self, reading: Reading, tracks: Mapping[str, Track], at: int) -> None:
         # A retained message without a time of its own may be of any age.

@@ -16,6 +16,7 @@ from monitor.errors import JournalError
 from monitor.journal.state import State, set_position
 from monitor.model import Event, Position, Recorded, Value
 from monitor.ports import Gap, Journal, Router
+from monitor.profiles.itself import with_itself
 from monitor.site import Site
 from rules.effects import Effects, Row, Step
 from rules.engine import Engine
@@ -61,7 +62,8 @@ class Alarms:
         self._time = _SteadyClock(now, monotonic)
         self._monotonic = monotonic
         self._woken = woken
-        self._engine = Engine(list(site.rules.values()), site.devices)
+        self._devices = with_itself(site.devices)
+        self._engine = Engine(list(site.rules.values()), self._devices)
         self._batches: asyncio.Queue[Sequence[Recorded] | Gap] = asyncio.Queue(1)
         self._position = Position(0)
         self._boundary = Position(0)
@@ -222,7 +224,7 @@ class Alarms:
         prunes: bool,
     ) -> int:
         keep.write_memory(db, rows)
-        keep.write_steps(db, steps, self._site.devices)
+        keep.write_steps(db, steps, self._devices)
         messages = keep.tell(db, steps, self._router, now)
         if prunes:
             keep.prune(db, now - _KEEP_DAYS * _DAY)

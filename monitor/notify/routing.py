@@ -12,7 +12,8 @@ import structlog
 
 from monitor.model import Severity
 from monitor.ports import Notice, NoticeKind, OutboxRow, Router
-from monitor.schema import point_unit
+from monitor.profiles.itself import ITSELF
+from monitor.schema import MONITOR_DEVICE, point_unit
 from monitor.settings.patterns import fits
 from monitor.site import Device, Person, Route, Rule, Site, Step
 
@@ -90,7 +91,7 @@ def unreachable(site: Site) -> Sequence[str]:
 def facts(site: Site, notice: Notice) -> Mapping[str, Any]:
     """Everything a message may say, JSON-ready; what is not known is absent. Times are UTC ms."""
     transition, rule = notice.transition, notice.rule
-    device = site.devices.get(transition.device)
+    device = ITSELF if transition.device == MONITOR_DEVICE else site.devices.get(transition.device)
     body: dict[str, Any] = {
         "site": {"id": site.id, "name": site.name, "timezone": site.timezone.key or "UTC"},
         "device": {"id": transition.device, "name": (device.name if device else "") or transition.device},

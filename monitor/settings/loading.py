@@ -15,16 +15,17 @@ from monitor.documents.node import Node
 from monitor.errors import SettingsError
 from monitor.ports import DriverContext, DriverType, RuleType
 from monitor.profiles import Library
+from monitor.profiles.itself import with_itself
 from monitor.settings.binding import Binding
 from monitor.settings.devices import bind_connections, bind_devices
 from monitor.settings.people import bind_notify, warn_of_silence
 from monitor.settings.rules import bind_rules
-from monitor.settings.shape import AccessKeys, InfluxKeys, JournalKeys, SiteKeys
-from monitor.site import InfluxSettings, JournalSettings, Site
+from monitor.settings.shape import AccessKeys, InfluxKeys, JournalKeys, MonitorKeys, SiteKeys
+from monitor.site import InfluxSettings, JournalSettings, MonitorSettings, Site
 
 __all__ = ["Loaded", "SettingsInvalid", "load"]
 
-_SECTIONS: Final = ("access", "connections", "devices", "journal", "notify", "rules", "sinks", "site")
+_SECTIONS: Final = ("access", "connections", "devices", "journal", "monitor", "notify", "rules", "sinks", "site")
 SHIPPED: Final = Path(config.__path__[0])
 
 
@@ -113,10 +114,11 @@ def _site(binding: Binding, root: Node, path: Path) -> Site | None:
     notify = bind_notify(binding, root, sorted(written), "en" if keys is None else keys.language)
     journal = binding.check(JournalKeys, _section(root, "journal"), "journal")
     access = binding.check(AccessKeys, _section(root, "access"), "access")
+    monitor = _monitor(binding, root)
     influxdb = _influxdb(binding, root)
     if findings.errors or keys is None or zone is None or journal is None or access is None:
         return None
-    warn_of_silence(binding, root, notify, rules, devices)
+    warn_of_silence(binding, root, notify, rules, with_itself(devices))
     return Site(
         id=keys.id,
         name=keys.name or keys.id,
@@ -130,6 +132,7 @@ def _site(binding: Binding, root: Node, path: Path) -> Site | None:
         journal=JournalSettings(**journal.model_dump()),
         unlock_pulse=access.unlock_pulse,
         pseudonyms=access.pseudonyms,
+        monitor=monitor,
         files=tuple(binding.files.read_files),
     )
 
@@ -178,6 +181,17 @@ def _section(root: Node, name: str) -> Node:
     if node is None or (node.kind == "scalar" and node.scalar is None):
         return Node("mapping", root.file, root.line, root.column)
     return node
+
+
+def _monitor(binding: Binding, root: Node) -> MonitorSettings:
+    keys = binding.check(MonitorKeys, _section(root, "monitor"), "monitor")
+    if keys is None:
+        return MonitorSettings()
+    return MonitorSettings(
+        metrics=None if keys.metrics is None else keys.metrics.listen,
+        deadman="" if keys.deadman is None else keys.deadman.url,
+        deadman_every=60.0 if keys.deadman is None else keys.deadman.every,
+    )
 
 
 def _influxdb(binding: Binding, root: Node) -> InfluxSettings | None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from monitor.documents.explain import unknown_key
 from monitor.documents.node import Node, join
 from monitor.model import Severity
-from monitor.schema import CLASSES
+from monitor.schema import CLASSES, MONITOR_DEVICE
 from monitor.settings.binding import Binding
 from monitor.settings.patterns import fits
 from monitor.settings.shape import PersonKeys, RouteKeys, TeamKeys
@@ -114,7 +114,7 @@ def _routes(binding: Binding, node: Node, teams: set[str], rule_ids: Sequence[st
         "building": ({one.attributes["building"] for one in candidates} - {""}, "device in building"),
         "zone": ({one.attributes["zone"] for one in candidates} - {""}, "device in zone"),
         "class": (CLASSES, "class"),
-        "device": (set(binding.candidates), "device"),
+        "device": ({*binding.candidates, MONITOR_DEVICE}, "device"),
         "rule": (rule_ids, "rule"),
         "kind": (binding.rules, "kind of rule"),
         "severity": ([each.value for each in Severity], "severity"),

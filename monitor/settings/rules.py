@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from monitor.documents.node import Node, join
-from monitor.schema import CLASSES
+from monitor.profiles.itself import ITSELF
+from monitor.schema import CLASSES, MONITOR_DEVICE
 from monitor.settings.binding import Binding, Candidate
 from monitor.settings.model import RuleModel, Selector
 from monitor.settings.patterns import fits
@@ -27,6 +28,13 @@ _SELECTED = {
     "role": "role",
     "tenant": "tenant",
 }
+
+
+_ITSELF = Candidate(
+    attributes=dict.fromkeys(_SELECTED.values(), "") | {"id": MONITOR_DEVICE},
+    points={name: point.unit for name, point in ITSELF.points.items()},
+    device=ITSELF,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +111,7 @@ def _check_selector(binding: Binding, node: Node, path: str) -> None:
             known = set(binding.connection_drivers)
         elif key in _SELECTED:
             known = {one.attributes[str(key)] for one in binding.candidates.values()} - {""}
+            known |= {MONITOR_DEVICE} if key == "id" else set()
         else:
             continue
         what = "device" if key == "id" else str(key) if key == "class" else f"device whose {key} is"
@@ -128,7 +137,7 @@ def _rule(binding: Binding, written: _Written) -> Rule | None:
     if params is None or not params.enabled:
         return None
     selectors = [one for one in (params.devices, written.narrowed) if one is not None]
-    chosen = [one for one in binding.candidates.values() if all(_selects(each, one) for each in selectors)]
+    chosen = _chosen(binding, selectors)
     patterns = rule_type.point_patterns(params)
     found = _sources(binding, written, chosen, patterns, quiet=len(binding.findings.errors) > before)
     params = _in_units(binding, written, params, found)
@@ -143,6 +152,14 @@ def _rule(binding: Binding, written: _Written) -> Rule | None:
         sources=sources,
         version=_version(params),
     )
+
+
+def _chosen(binding: Binding, selectors: Sequence[Selector]) -> list[Candidate]:
+    """The devices that every selector matches; the monitor itself only where one calls it by its whole name."""
+    candidates = [*binding.candidates.values()]
+    if any(MONITOR_DEVICE in (each.id or ()) for each in selectors):
+        candidates.append(_ITSELF)
+    return [one for one in candidates if all(_selects(each, one) for each in selectors)]
 
 
 def _selects(selector: Selector, candidate: Candidate) -> bool:

@@ -1,20 +1,24 @@
 """What the sections of a site file take: keys, forms and limits. References are checked where they are bound."""
 
+from ipaddress import ip_address
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from monitor.fields import Duration, Frozen, Id, Label, Size, Texts
 
 __all__ = [
     "AccessKeys",
     "ConnectionKeys",
+    "DeadmanKeys",
     "DeviceKeys",
     "EveryEach",
     "EveryOne",
     "InfluxKeys",
     "JournalKeys",
+    "MetricsKeys",
+    "MonitorKeys",
     "PersonKeys",
     "RouteKeys",
     "SiteKeys",
@@ -121,13 +125,23 @@ class StockKeys(Frozen):
     stock: str
 
 
-def _http(text: str) -> str:
+def _is_http(text: str) -> bool:
     parts = urlsplit(text)
     try:
-        fine = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
-        fine = False
-    if not fine:
+        return False
+
+
+def _outside(text: str) -> str:
+    if not _is_http(text) or any(letter.isspace() for letter in text):
+        raise ValueError("write an address such as `https://hc.example.org/ping/1234`")
+    return text
+
+
+def _http(text: str) -> str:
+    parts = urlsplit(text)
+    if not _is_http(text):
         raise ValueError("write an address such as `http://127.0.0.1:8086`")
     if parts.username is not None or parts.password is not None:
         raise ValueError("write the password as `token: !secret NAME`, not in the address")
@@ -164,3 +178,44 @@ class AccessKeys(Frozen):
 
     unlock_pulse: Annotated[Duration, Field(le=600)] = 5.0
     pseudonyms: bool = False
+
+
+def _listens(given: object) -> tuple[str, int]:
+    text = given if isinstance(given, str) else ""
+    parts = urlsplit(f"//{text}")
+    try:
+        host, port = parts.hostname or "", parts.port or 0
+        address = str(ip_address("127.0.0.1" if host == "localhost" else host))
+    except ValueError:
+        address, port = "", 0
+    if not port or parts.path or parts.query or parts.fragment or parts.username is not None:
+        raise ValueError("write an address of this machine and a port, such as `127.0.0.1:9100` or `[::1]:9100`")
+    return address, port
+
+
+class MetricsKeys(Frozen):
+    """The section `monitor.metrics`: where metrics are served to whoever can connect."""
+
+    listen: Annotated[tuple[str, int], BeforeValidator(_listens)]
+    anywhere: bool = False
+
+    @model_validator(mode="after")
+    def _stays_at_home(self) -> Self:
+        host, _ = self.listen
+        if not self.anywhere and not ip_address(host).is_loopback:
+            raise ValueError("others could read it there: write `127.0.0.1:9100`, or add `anywhere: true`")
+        return self
+
+
+class DeadmanKeys(Frozen):
+    """The section `monitor.deadman`: who is told that the monitor lives, and how often."""
+
+    url: Annotated[str, AfterValidator(_outside)] = Field(repr=False)
+    every: Annotated[Duration, Field(ge=10, le=86400)] = 60.0
+
+
+class MonitorKeys(Frozen):
+    """The section `monitor`: how the monitor is watched itself."""
+
+    metrics: MetricsKeys | None = None
+    deadman: DeadmanKeys | None = None

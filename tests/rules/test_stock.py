@@ -20,6 +20,7 @@ def test_there_are_stock_rules_for_each_domain() -> None:
         "doors",
         "electricity",
         "gas",
+        "monitor",
         "safety",
         "water",
     ]
