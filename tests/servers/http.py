@@ -94,7 +94,7 @@ class WebServer:
         status, headers, said = (*answer, b"")[:3] if isinstance(answer, tuple) else (answer, {}, b"")
         if 200 <= status < 300:
             self.taken.append(request)
-        handler.send_response(status)
+        (handler.send_response_only if "Date" in headers else handler.send_response)(status)
         for name, value in headers.items():
             handler.send_header(name, value)
         if status != 204:

@@ -6,15 +6,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from influxdb_client.client.influxdb_client import InfluxDBClient
-from influxdb_client.client.write_api import SYNCHRONOUS
 from influxdb_client.rest import ApiException
 
 from monitor.sinks.influxdb.errors import LIBRARY_ERRORS, classify
+from monitor.sinks.rejection import SinkMisconfigured
 from monitor.site import InfluxSettings
 
 __all__ = ["InfluxClient"]
 
 _TIMEOUT_MS = (3_000, 15_000)
+_TAKEN = 204
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -62,7 +63,6 @@ class InfluxClient:
             token="",  # the client's `Token` header would go out with everything and override Basic
             org=self._settings.org,
             timeout=_TIMEOUT_MS,
-            enable_gzip=self._gzip,
             connection_pool_maxsize=1,
         )
         return self._client
@@ -78,21 +78,26 @@ class InfluxClient:
         return "v1" if version.lstrip("v").startswith("1.") else "v2"
 
     def _write_v2(self, client: Any, bucket: str, body: bytes) -> None:
-        client.api_client.set_default_header("Authorization", f"Token {self._settings.token}")
-        client.write_api(write_options=SYNCHRONOUS).write(bucket, self._settings.org, body, write_precision="ms")
+        query = [("org", self._settings.org), ("bucket", bucket), ("precision", "ms")]
+        self._post(client, "/api/v2/write", query, body, f"Token {self._settings.token}")
 
     def _write_v1(self, client: Any, bucket: str, body: bytes) -> None:
+        basic = base64.b64encode(self._settings.token.encode()).decode()
+        query = [("db", bucket), ("precision", "ms")]
+        self._post(client, "/write", query, body, f"Basic {basic}" if self._settings.token else "")
+
+    def _post(self, client: Any, path: str, query: list[tuple[str, str]], body: bytes, authorization: str) -> None:
         headers = {"Content-Type": "text/plain; charset=utf-8", "Accept": "application/json"}
-        if self._settings.token:
-            basic = base64.b64encode(self._settings.token.encode()).decode()
-            client.api_client.set_default_header("Authorization", f"Basic {basic}")
+        if authorization:
+            client.api_client.set_default_header("Authorization", authorization)
         if self._gzip:
             headers["Content-Encoding"] = "gzip"
             body = gzip.compress(body, 5)
-        client.api_client.call_api(
-            "/write",
-            "POST",
-            query_params=[("db", bucket), ("precision", "ms")],
-            header_params=headers,
-            body=body,
+        _, status, _ = client.api_client.call_api(
+            path, "POST", query_params=query, header_params=headers, body=body
         )
+        if status != _TAKEN:  # the page of a proxy or of a login: what was sent is nowhere
+            raise SinkMisconfigured(
+                f"{status}: not an answer of InfluxDB, which says {_TAKEN} to a write",
+                what_to_do="check that `url` is that of InfluxDB; `facility-monitor influx check` says more",
+            )
