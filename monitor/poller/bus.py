@@ -36,6 +36,7 @@ class Unit:
 
     __slots__ = (
         "backoff",
+        "begun",
         "device",
         "last_answer",
         "last_error",
@@ -59,6 +60,7 @@ class Unit:
         }
         self.lock = asyncio.Lock()
         self.queued: set[str] = set()
+        self.begun: set[str] = set()
         self.owed: dict[str, None] = {}
         self.once_wanted = True
         self.polls = 0
@@ -173,7 +175,9 @@ class Bus:
                 self._ask_once(unit)
 
     async def _scan(self, unit: Unit, scan: str, slot: float) -> None:
-        self.starts.append(time.monotonic() - slot)
+        if scan in unit.begun:
+            self.starts.append(time.monotonic() - slot)
+        unit.begun.add(scan)  # the first time all are asked at once and have no slot to keep
         if unit.backoff.suspended:
             unit.owed[scan] = None
         else:

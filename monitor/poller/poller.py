@@ -254,7 +254,8 @@ def _plans(buses: Iterable[Bus]) -> dict[float, dict[float, _Work]]:
     plans: dict[float, dict[float, _Work]] = {}
     for interval, works in by_interval.items():
         plan = plans.setdefault(interval, {})
-        for offset, work in zip(offsets(len(works), interval), works.values(), strict=True):
+        polls = [len(work) for work in works.values()]
+        for offset, work in zip(offsets(polls, interval), works.values(), strict=True):
             plan.setdefault(offset, []).extend(work)
     return plans
 

@@ -1,7 +1,7 @@
 """When scan classes fire: on a monotonic grid that no step of the wall clock moves, spread by connection."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from math import floor
 
@@ -9,7 +9,7 @@ from apscheduler.triggers.base import BaseTrigger
 
 __all__ = ["Grid", "offsets"]
 
-_TOGETHER = 16
+_TOGETHER = 128
 _EARLY = 0.1
 
 
@@ -46,11 +46,16 @@ class Grid(BaseTrigger):  # type: ignore[misc] # APScheduler has no types
         return number * self._interval - elapsed
 
 
-def offsets(connections: int, interval: float) -> list[float]:
-    """Seconds after the slot at which each of so many connections starts.
+def offsets(polls: Sequence[int], interval: float) -> list[float]:
+    """Seconds after the slot at which each connection starts, given how many polls each has to do.
 
-    Small groups start together: a wake-up per connection would cost more than its polls, and all at once would
-    let the last ones wait.
+    Groups start together, of as many polls as a small machine does in a tenth of a second: a wake-up per
+    connection would cost more than its polls, and all at once would let the last ones wait.
     """
-    groups = -(-connections // _TOGETHER)
-    return [interval * (index // _TOGETHER) / groups for index in range(connections)]
+    group, filled, groups = 0, 0, []
+    for count in polls:
+        if filled and filled + count > _TOGETHER:
+            group, filled = group + 1, 0
+        groups.append(group)
+        filled += count
+    return [interval * number / (group + 1) for number in groups]

@@ -45,12 +45,24 @@ async def readings(journal: SqliteJournal, device: str) -> Sequence[Reading]:
 
 
 async def test_every_device_is_read_at_the_start_and_not_a_cycle_later(journal: SqliteJournal) -> None:
-    devices = [meter(f"m{number}", f"c{number}", fast=3600.0) for number in range(40)]
+    devices = [meter(f"m{number}", f"c{number}", fast=3600.0) for number in range(200)]
     drivers = {device.connection: ScriptedDriver(device) for device in devices}
     async with polling(drivers, journal):
         await until(lambda: all(driver.asked for driver in drivers.values()))
 
-    assert [len(await readings(journal, device.id)) for device in devices] == [1] * 40
+    assert [len(await readings(journal, device.id)) for device in devices] == [1] * 200
+
+
+async def test_the_queue_at_the_start_does_not_count_as_lateness(journal: SqliteJournal) -> None:
+    driver = ScriptedDriver(*(meter(f"m{number}", fast=0.4) for number in range(6)), delay=0.02)
+    async with polling({"bus": driver}, journal) as poller:
+        await until(lambda: driver.count("m5") == 1)
+        at_the_start = poller.facts()["start_p99_ms"]
+        await until(lambda: driver.count("m5") == 2)
+        later = poller.facts()["start_p99_ms"]
+
+    assert at_the_start == 0.0
+    assert later > 50
 
 
 async def test_a_reading_has_what_the_device_said(journal: SqliteJournal) -> None:

@@ -56,12 +56,17 @@ def test_a_step_of_the_wall_clock_moves_no_slot(step: timedelta) -> None:
     assert grid.get_next_fire_time(NOON, NOON + step) == NOON + step + timedelta(seconds=6)
 
 
-def test_few_connections_start_together() -> None:
-    assert offsets(16, 10.0) == [0.0] * 16
+def test_few_polls_start_together() -> None:
+    assert offsets([1] * 100, 10.0) == [0.0] * 100
+    assert offsets([400], 10.0) == [0.0]
 
 
-def test_many_connections_are_spread_over_the_interval_in_groups() -> None:
-    spread = offsets(64, 10.0)
+def test_many_connections_are_spread_in_groups_by_their_polls() -> None:
+    spread = offsets([10] * 100, 10.0)
 
-    assert sorted(set(spread)) == [0.0, 2.5, 5.0, 7.5]
-    assert all(spread.count(offset) == 16 for offset in set(spread))
+    assert sorted(set(spread)) == pytest.approx([10 * group / 9 for group in range(9)])
+    assert max(spread.count(offset) for offset in spread) == 12
+
+
+def test_a_large_connection_starts_alone() -> None:
+    assert offsets([100, 100, 300, 100], 8.0) == [0.0, 2.0, 4.0, 6.0]
