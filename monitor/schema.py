@@ -48,6 +48,7 @@ __all__ = [
     "RESERVED_FIELDS",
     "STATES",
     "SUFFIX_UNITS",
+    "UNIT_SIGNS",
     "is_point_name",
     "point_unit",
     "state_number",
@@ -201,6 +202,9 @@ SUFFIX_UNITS: Final[Mapping[str, str]] = {
     "pct_lel": "%LEL",
 }
 """Suffix of a point's name -> the unit its values are kept in."""
+
+UNIT_SIGNS: Final[Mapping[str, str]] = {"degC": "°C", "m3": "m³", "m3/h": "m³/h", "%LEL": "% LEL"}
+"""Unit -> how people write it, where that is different."""
 
 _POINT = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 

@@ -1,6 +1,10 @@
 """The command line: parses, calls, prints."""
 
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from monitor.errors import FacilityMonitorError
 
 __all__ = ["main"]
 
@@ -15,9 +19,19 @@ def main() -> None:
 
     try:
         app()
-    except SettingsError as error:
-        print(error, file=sys.stderr)  # noqa: T201 - a command line prints
-        sys.exit(_SETTINGS)
-    except FacilityMonitorError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
-        sys.exit(_FAILED)
+    except (FacilityMonitorError, ExceptionGroup) as raised:
+        error = _reason(raised)
+        if error is None:
+            raise
+        is_settings = isinstance(error, SettingsError)
+        print(error if is_settings else f"error: {error}", file=sys.stderr)  # noqa: T201 - a command line prints
+        sys.exit(_SETTINGS if is_settings else _FAILED)
+
+
+def _reason(raised: Exception) -> "FacilityMonitorError | None":
+    """The error to tell, out of the groups that tasks put around it; None when there is one that is not ours."""
+    from monitor.errors import FacilityMonitorError
+
+    while isinstance(raised, ExceptionGroup) and raised.split(FacilityMonitorError)[1] is None:
+        raised = raised.exceptions[0]
+    return raised if isinstance(raised, FacilityMonitorError) else None

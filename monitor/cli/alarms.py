@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from monitor.cli.options import Json, SocketPath, StateFolder
-from monitor.cli.output import clean, local_time, number, print_json, print_line, print_table
+from monitor.cli.output import clean, local_time, number, print_json, print_line, print_table, with_unit
 
 if TYPE_CHECKING:
     from monitor.cli.client import Client
@@ -16,6 +16,8 @@ __all__ = ["add_to"]
 
 _JUDGED_WITHIN = 5.0
 _TIMES = frozenset({"time", "since", "created", "expires", "not_before"})
+_TOLD = ("created", "kind", "person", "channel", "step", "state", "attempts", "sent_at", "last_error")
+"""What people want to know of a notification; --json has all of it."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -53,15 +55,14 @@ def list_alarms(socket: SocketPath = None, state: StateFolder = None, as_json: J
     if not found:
         print_line("no alarms")
         return
-    headings = ("occurrence", "severity", "rule", "device", "state", "response", "raised", "value")
+    headings = ("occurrence", "severity", "rule", "device", "state", "raised", "value")
     rows = [
         (
             each.get("occurrence"),
             each.get("severity"),
             each.get("rule"),
             each.get("source_key") or each.get("device"),
-            each.get("state"),
-            each.get("response"),
+            _state(each),
             local_time(each.get("raised_at"), zone),
             _against(each),
         )
@@ -70,12 +71,24 @@ def list_alarms(socket: SocketPath = None, state: StateFolder = None, as_json: J
     print_table(headings, rows)
 
 
+def _state(alarm: dict[str, Any]) -> str:
+    """How it stands, in the words of docs/maintenance.md."""
+    words = [alarm["state"]]
+    if alarm.get("response") not in (None, "none"):
+        words.append(alarm["response"])
+    if alarm.get("normal"):
+        words.append("latched, over")
+    if alarm.get("unknown") and alarm.get("active"):
+        words.append("value unknown")
+    return ", ".join(words)
+
+
 def _against(alarm: dict[str, Any]) -> str:
-    value, limit, unit = alarm.get("value"), alarm.get("limit"), alarm.get("unit") or ""
+    value, limit, unit = alarm.get("value"), alarm.get("limit"), alarm.get("unit")
     if value is None:
         return ""
     told = number(value) if limit is None else f"{number(value)} (limit {number(limit)})"
-    return f"{told} {unit}".rstrip()
+    return with_unit(told, unit)
 
 
 def show(
@@ -95,7 +108,7 @@ def show(
         if isinstance(value, list) and value and isinstance(value[0], dict):
             print_line()
             print_line(f"{name}:")
-            headings = list(value[0])
+            headings = _TOLD if name == "notifications" else tuple(value[0])
             print_table(headings, [[_cell(key, each.get(key), zone) for key in headings] for each in value])
         elif value not in (None, "", [], False):
             print_line(f"{name:<16} {clean(_cell(name, value, zone))}")

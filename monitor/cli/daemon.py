@@ -33,6 +33,7 @@ def check(file: _SiteFile = SITE_FILE, as_json: Json = False) -> None:
         errors, warnings, site = list(invalid.findings), list(invalid.warnings), None
     else:
         errors, warnings, site = [], list(loaded.warnings), loaded.site
+    must_refuse = site is not None and loaded.must_refuse
     counts = {"devices": 0, "points": 0, "rules": 0}
     if site is not None:
         points = sum(len(device.points) for device in site.devices.values())
@@ -50,7 +51,11 @@ def check(file: _SiteFile = SITE_FILE, as_json: Json = False) -> None:
         if site is None:
             print_line(f"{len(errors)} mistakes" if len(errors) > 1 else "1 mistake")
         else:
-            print_line(f"{file} is fine: {', '.join(f'{count} {what}' for what, count in counts.items())}")
+            verdict = (
+                "is fine" if not must_refuse else "has no mistakes, but `run` refuses as long as that is absent"
+            )
+            numbers = (f"{count} {what if count != 1 else what[:-1]}" for what, count in counts.items())
+            print_line(f"{file} {verdict}: {', '.join(numbers)}")
     if errors:
         raise typer.Exit(_SETTINGS)
 

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 
 __all__ = ["add_to"]
 
+_EXPECTED = frozenset({"alive", "connected"})
+"""Facts whose absence is news."""
+_COUNTED = frozenset({"active", "unacknowledged", "devices", "written"})
+"""Counts that are told also when they are 0."""
+
 
 def add_to(app: typer.Typer) -> None:
     """Add this module's commands."""
@@ -50,7 +55,15 @@ def status(socket: SocketPath = None, state: StateFolder = None, as_json: Json =
 
 
 def _counts(facts: dict[str, Any]) -> str:
-    return clean(", ".join(f"{name} {value}" for name, value in facts.items() if value not in ("", None)))
+    """Facts in a line; those that are nothing are left out (--json has them all)."""
+    told = [_fact(name, value) for name, value in facts.items()]
+    return clean(", ".join(filter(None, told)) or "nothing yet")
+
+
+def _fact(name: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return name if value else f"not {name}" if name in _EXPECTED else ""
+    return f"{name} {value}" if value or name in _COUNTED else ""
 
 
 def devices(socket: SocketPath = None, state: StateFolder = None, as_json: Json = False) -> None:
@@ -98,6 +111,9 @@ def readings(
         print_json(found)
         return
     zone = client.get("status")["timezone"]
+    if not found:
+        print_line(f"no readings of {device} are kept: it has not spoken yet, or sends events alone")
+        return
     print_table(("time", "values"), [_row(reading, zone) for reading in found])
 
 

@@ -9,13 +9,25 @@ from math import isfinite
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from monitor.schema import point_unit
+from monitor.schema import UNIT_SIGNS, point_unit
 
-__all__ = ["clean", "local_time", "number", "print_json", "print_line", "print_table", "quantity", "since"]
+__all__ = [
+    "clean",
+    "local_time",
+    "number",
+    "print_json",
+    "print_line",
+    "print_table",
+    "quantity",
+    "since",
+    "with_unit",
+]
 
 _FLOAT32 = struct.Struct("f")
 _LARGEST_FLOAT32 = 3.4e38
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
+_RULE = "─"
+_LONGEST_RULE = 120
 
 
 def print_json(data: object) -> None:
@@ -41,10 +53,14 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> No
         console = Console(highlight=False, markup=False, width=10_000)
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for heading in headings:
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, overflow="fold", no_wrap=heading == headings[0])
     for row in rows:
         table.add_row(*(Text(clean(cell)) for cell in row))
-    console.print(table)
+    with console.capture() as drawn:
+        console.print(table)
+    for line in drawn.get().splitlines():
+        text = line.rstrip()
+        print_line(text[:_LONGEST_RULE] if set(text) == {_RULE} else text)
 
 
 def clean(text: object) -> str:
@@ -74,14 +90,18 @@ def quantity(name: str, value: Any) -> str:
     """A value with the unit that its point's name promises."""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    unit = point_unit(name)
-    text = number(value) if isinstance(value, float) else str(value)
-    return f"{text} {unit}" if unit else text
+    return with_unit(number(value) if isinstance(value, float) else str(value), point_unit(name))
+
+
+def with_unit(text: str, unit: str | None) -> str:
+    """A number and its unit, as people write it."""
+    return f"{text} {UNIT_SIGNS.get(unit, unit)}" if unit else text
 
 
 def number(value: float) -> str:
     """A number as it was meant: most meters send 32-bit floats, whose 5.7 is 5.699999809265137 in 64 bits."""
     if not isfinite(value) or abs(value) > _LARGEST_FLOAT32 or _FLOAT32.unpack(_FLOAT32.pack(value))[0] != value:
         return f"{value:.12g}"
+    value = value or 0.0  # and not -0
     digits = (f"{value:.{precision}g}" for precision in range(6, 10))
     return next((text for text in digits if _FLOAT32.unpack(_FLOAT32.pack(float(text)))[0] == value), f"{value:g}")

@@ -9,7 +9,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,7 @@ class Showcase:
     influxdb: str | None
     caretaker: bool
     say: Callable[[str], None]
+    _zone: tzinfo = field(default=UTC, init=False)
 
     def run(self) -> None:
         """Run it until told to end, or for `seconds`."""
@@ -58,6 +60,7 @@ class Showcase:
             write_log_to(log)
             site_file = self._site_file()
             site = load_site(site_file).site
+            self._zone = site.timezone
             mail = re.search(r"mailto://127\.0\.0\.1:(\d+)", site_file.read_text(encoding="utf-8"))
             mailbox = Mailbox(self.folder / "mailbox", int(mail[1]) if mail else 0)
             mailbox.start()
@@ -125,7 +128,7 @@ class Showcase:
         loop = asyncio.get_running_loop()
         await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), simulation.stdout)
         async for line in reader:
-            self.say(f"{_clock()}  {line.decode(errors='replace').rstrip()}")
+            self._tell(line.decode(errors="replace").rstrip())
         await asyncio.sleep(_GRACE)  # Ctrl-C ends both processes; then this is cancelled
         raise FacilityMonitorError("the simulated servers have ended; see their message above")
 
@@ -139,7 +142,7 @@ class Showcase:
                 if value is not None:
                     parts.append(form.format(value))
             if parts:
-                self.say(f"{_clock()}  {', '.join(parts)}")
+                self._tell(", ".join(parts))
 
     async def _take_care(self) -> None:
         """Acknowledge what waits for it, with the command that a person would type."""
@@ -155,7 +158,7 @@ class Showcase:
         reason = "it is over; reset" if alarm["normal"] else "on my way"
         words = ("alarms", "ack", alarm["occurrence"], "--reason", reason, "--state", str(self.folder))
         what = f"{alarm['rule']}, {alarm['device']}"
-        self.say(f"{_clock()}  caretaker ({what}): facility-monitor {' '.join(words[:3])}")
+        self._tell(f"caretaker ({what}): facility-monitor {' '.join(words[:3])}")
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "monitor", *words),
             stdout=asyncio.subprocess.DEVNULL,
@@ -167,6 +170,10 @@ class Showcase:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
+
+    def _tell(self, text: str) -> None:
+        """Say something with the time, in the zone of the site as in the messages."""
+        self.say(f"{datetime.now(self._zone):%H:%M:%S}  {text}")
 
     async def _ask(self, *path: str) -> Any:
         """Ask the daemon over its own socket; None while it does not answer yet."""
@@ -180,7 +187,7 @@ class Showcase:
 
         status = await self._ask("status")
         told = await summary(self.folder, status or {})
-        self.say(f"{_clock()}  {told['readings']} readings, {told['events']} events, {len(told['alarms'])} alarms")
+        self._tell(f"{told['readings']} readings, {told['events']} events, {len(told['alarms'])} alarms")
         if self.report is not None:
             self.report.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
 
@@ -217,10 +224,6 @@ async def _until_told(run: Callable[[], Coroutine[Any, Any, None]], seconds: flo
             await task
         except* OSError as errors:
             raise SettingsError(f"the simulated servers cannot listen: {errors.exceptions[0]}") from errors
-
-
-def _clock() -> str:
-    return time.strftime("%H:%M:%S")
 
 
 def _influx_keys(url: str) -> dict[str, str]:

@@ -14,6 +14,7 @@ from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from monitor.ports import Message
+from monitor.schema import UNIT_SIGNS
 
 __all__ = ["KINDS", "LANGUAGES", "render"]
 
@@ -25,8 +26,6 @@ KINDS: Final = ("raise", "severity", "clear", "acknowledged", "combined")
 
 _TITLE_LIMIT: Final = 150
 _FACT_LIMIT: Final = 1000
-
-_UNITS: Final = {"degC": "°C", "m3": "m³", "m3/h": "m³/h", "%LEL": "% LEL"}
 
 _WITHOUT_VALUE: Final = frozenset({"state", "event", "stale", "offline"})
 """Kinds of rules that judge no quantity: what they carry as value would puzzle the reader."""
@@ -92,7 +91,7 @@ def _quantity(value: float, unit: str | None) -> str:
     """A number as people write it: no exponent, no trailing zeros; `207 V`, `0.04 m³/h`."""
     digits = 3 if abs(value) >= 1 or value == 0 else 6
     number = f"{value:.{digits}f}".rstrip("0").rstrip(".")
-    return f"{'0' if number == '-0' else number} {_UNITS.get(unit, unit) if unit else ''}".rstrip()
+    return f"{'0' if number == '-0' else number} {UNIT_SIGNS.get(unit, unit) if unit else ''}".rstrip()
 
 
 def _clean(value: Any) -> Any:

@@ -41,8 +41,16 @@ async def test_a_sound_file_is_counted(site: Path) -> None:
     people, programs = await command("check", site), await command("check", site, "--json")
 
     assert people.code == 0, people.err
-    assert people.out.splitlines()[-1] == f"{site} is fine: 1 devices, 1 points, 1 rules"
+    assert people.out.splitlines()[-1] == f"{site} is fine: 1 device, 1 point, 1 rule"
     assert (programs.json["fine"], programs.json["errors"]) == (True, [])
+
+
+async def test_a_file_whose_secret_is_absent_is_not_called_fine(site: Path, tmp_path: Path) -> None:
+    write(site, ("rules:", 'sinks: {influxdb: {url: "http://127.0.0.1:8086", token: !env NO_SUCH}}\nrules:'))
+    checked, ran = await command("check", site), await command("run", site, "--state", tmp_path / "state")
+
+    assert (checked.code, ran.code) == (0, 78)
+    assert "`run` refuses as long as that is absent: 1 device, 1 point" in checked.out.splitlines()[-1]
 
 
 async def test_every_mistake_is_told_with_its_line_and_ends_with_78(site: Path) -> None:
@@ -61,6 +69,14 @@ async def test_a_file_that_is_not_there_ends_with_78(tmp_path: Path) -> None:
 
     assert ran.code == 78
     assert "none.yaml" in ran.out + ran.err
+    assert "Traceback" not in ran.err
+
+
+async def test_what_goes_wrong_once_the_daemon_runs_is_told_in_one_line(site: Path, tmp_path: Path) -> None:
+    ran = await command("run", site, "--state", tmp_path / ("deep" * 40))
+
+    assert ran.code == 78
+    assert ran.err.splitlines()[-1].startswith("the socket's path is longer than 107 bytes")
     assert "Traceback" not in ran.err
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from monitor.journal.sqlite import SqliteJournal
-from monitor.model import Missing, Reading
+from monitor.model import Missing, Reading, Value
 from monitor.ports import Batch
 from tests.cli.running import command
 from tests.clock import ManualClock
@@ -34,7 +34,8 @@ async def test_status_for_people_and_for_programs(folder: Path) -> None:
     )
 
     assert people.out.startswith("Maple Court (maple-court), version 0.1.0\nrunning since 2026-")
-    assert "total 2" in people.out
+    assert "devices      total 2, answering 1, never_answered 1\n" in people.out
+    assert "trimmed" not in people.out
     assert programs.json["devices"]["total"] == 2
 
 
@@ -72,6 +73,23 @@ async def test_readings_have_local_times_units_and_reasons(folder: Path, journal
         "2026-11-22 12:00:00 voltage_l1_v 230.5 V",
         "2026-11-22 12:00:01 voltage_l1_v missing (timeout)",
     ]
+
+
+async def test_a_device_without_readings_is_not_an_empty_table(folder: Path) -> None:
+    people = await command("readings", "front-door", "--state", folder)
+
+    assert people.out == "no readings of front-door are kept: it has not spoken yet, or sends events alone\n"
+
+
+async def test_tables_in_a_pipe_are_as_wide_as_their_text(folder: Path, journal: SqliteJournal) -> None:
+    values: dict[str, Value] = {f"q{number}_v": 230.5 for number in range(99)}
+    await journal.append(
+        [Batch(entries=[reading(0), Reading(device="main", time=NOON, arrived=NOON, values=values)])]
+    )
+    lines = (await command("readings", "main", "--state", folder)).out.splitlines()
+
+    assert len(lines[1]) == 120
+    assert [line for line in lines if line != line.rstrip()] == []
 
 
 async def test_readings_as_json_are_a_list_newest_last(folder: Path, journal: SqliteJournal) -> None:
@@ -117,7 +135,8 @@ async def test_alarms_are_listed_with_and_without_the_word(folder: Path) -> None
     )
 
     assert "undervoltage-1" in people.out
-    assert "199.5 (limit 207)" in people.out
+    assert "199.5 (limit 207) V" in people.out
+    assert "active, unacked" in people.out
     assert programs.json == short.json
     assert programs.json[0]["occurrence"] == "undervoltage-1"
 
