@@ -135,7 +135,7 @@ async def test_alarms_are_listed_with_and_without_the_word(folder: Path) -> None
     )
 
     assert "undervoltage-1" in people.out
-    assert "199.5 (limit 207) V" in people.out
+    assert "199.5 (limit 207)" in people.out
     assert "active, unacked" in people.out
     assert programs.json == short.json
     assert programs.json[0]["occurrence"] == "undervoltage-1"
