@@ -1,0 +1,6 @@
+"""How the devices do, and how the monitor itself does: judged from the journal, told through the journal."""
+
+from monitor.health.consumer import Health
+from monitor.health.itself import SelfReport, Sources
+
+__all__ = ["Health", "SelfReport", "Sources"]

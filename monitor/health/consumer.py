@@ -1,0 +1,219 @@
+"""The consumer of the journal that judges how devices do, and tells it to the journal.
+
+State, what it has to tell and its position are one transaction: when something has changed, and each minute. A
+kill in between replays the entries since, which gives the same events and minutes with the same identities.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from time import monotonic
+from typing import Any, Protocol
+
+import orjson
+import structlog
+
+from monitor.errors import JournalError
+from monitor.health.judge import Change, Judge, Minute
+from monitor.journal.state import State, produce, set_position
+from monitor.model import Derived, Event, Position, Recorded, Value
+from monitor.ports import Gap, Journal
+from monitor.schema import MEASUREMENT_HEALTH
+from monitor.site import Site
+
+__all__ = ["Health", "PollFacts"]
+
+_log = structlog.get_logger()
+
+_TICK = 1.0
+_SETTLE_MS = 500
+_AFTER_FAILURE = 1.0
+
+
+class PollFacts(Protocol):
+    """What the poller knows of a device and the journal does not."""
+
+    @property
+    def poll_ms(self) -> float | None:
+        """How long the last poll took."""
+
+    @property
+    def last_error(self) -> str:
+        """Why the last poll failed; empty when it did not."""
+
+
+class Health:
+    """Follows the journal; appends the Event `health` on each change, the Derived `device_health` each minute.
+
+    `polls` answers facts of polled devices, `now` UTC ms, `steady` seconds that no setting of the clock moves.
+    """
+
+    name = "health"
+
+    def __init__(  # noqa: PLR0913 - what it works with, from the composition root
+        self,
+        journal: Journal,
+        state: State,
+        site: Site,
+        *,
+        polls: Callable[[], Mapping[str, PollFacts]],
+        now: Callable[[], int],
+        steady: Callable[[], float] = monotonic,
+    ) -> None:
+        self._journal = journal
+        self._state = state
+        self._judge = Judge(site.devices.values())
+        self._protocols = {
+            device.id: site.connections[device.connection].driver
+            for device in site.devices.values()
+            if device.connection in site.connections
+        }
+        self._polls = polls
+        self._now = now
+        self._steady = steady
+        self._position = Position(0)
+        self._boundary = Position(0)
+        self._resumed = False
+        self._changed_at = 0.0
+        self._busy = asyncio.Lock()
+
+    @property
+    def readings(self) -> int:
+        """Readings of any device that were kept since the start."""
+        return self._judge.readings
+
+    def states(self) -> Mapping[str, str]:
+        """How each device does: never_answered, answering, degraded, suspended or flapping."""
+        return self._judge.states()
+
+    def down(self) -> int:
+        """How many devices have answered before and do not now."""
+        return self._judge.down()
+
+    async def run(self) -> None:
+        """Judge until cancelled."""
+        await self._load()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._follow(), name="health follow")
+            group.create_task(self._watch(), name="health watch")
+
+    async def _load(self) -> None:
+        while True:
+            try:
+                rows = await self._state.query("SELECT key, body FROM health")
+                self._position = await self._state.position(self.name)
+            except JournalError as error:
+                _log.error("health_cannot_read_state", error=str(error))
+                await asyncio.sleep(_AFTER_FAILURE)
+            else:
+                break
+        self._boundary = self._journal.last
+        self._judge.load((row["key"], orjson.loads(row["body"])) for row in rows)
+        self._resume_when_caught_up()
+
+    def _resume_when_caught_up(self) -> None:
+        """Once what was recorded before this start is judged, leave out the time until now."""
+        if not self._resumed and self._position >= self._boundary:
+            self._resumed = True
+            self._judge.resume(self._now())
+
+    async def _follow(self) -> None:
+        while True:
+            try:
+                async for batch in self._journal.follow(self._position):
+                    async with self._busy:
+                        self._take(batch)
+                        await self._keep_in_time()
+            except JournalError as error:
+                _log.warning("health_cannot_read_the_journal", error=str(error))
+                await asyncio.sleep(_AFTER_FAILURE)
+
+    def _take(self, batch: Sequence[Recorded] | Gap) -> None:
+        if isinstance(batch, Gap):
+            _log.warning("health_missed_entries", after=batch.after, until=batch.until, reason=batch.reason)
+            self._position = batch.until
+        else:
+            before = () if self._resumed else [item for item in batch if item.position <= self._boundary]
+            for part in (before, batch[len(before) :]):
+                if part:
+                    self._judge.judge(part)
+                    self._position = part[-1].position
+                self._resume_when_caught_up()
+        self._resume_when_caught_up()
+
+    async def _watch(self) -> None:
+        """End minutes also while nothing is recorded, once all that was stamped before is certainly judged."""
+        while True:
+            await asyncio.sleep(_TICK)
+            async with self._busy:
+                if self._resumed and self._position >= self._journal.last:
+                    self._judge.tick(self._now() - _SETTLE_MS)
+                await self._keep_in_time()
+
+    # Keeping ------------------------------------------------------------------------------------------
+
+    async def _keep_in_time(self) -> None:
+        """Keep what is new; of many changes at once, as at a start, only once a second."""
+        if self._judge.has_news and self._steady() - self._changed_at >= _TICK:
+            await self._keep()
+
+    async def _keep(self) -> None:
+        changes, minutes = self._judge.news()
+        rows = [(key, orjson.dumps(body).decode()) for key, body in self._judge.dump_changed().items()]
+        facts = self._polls() if minutes else {}
+        told: list[Event | Derived] = [_event(change) for change in changes]
+        told += [_minute(each, self._protocols.get(each.device, ""), facts.get(each.device)) for each in minutes]
+        position = self._position
+
+        def work(db: sqlite3.Connection) -> None:
+            db.executemany("INSERT OR REPLACE INTO health VALUES (?, ?)", rows)
+            produce(db, self.name, told)
+            set_position(db, self.name, position)
+
+        is_failing = False
+        while True:
+            try:
+                await self._state.transact(work)
+                break
+            except JournalError as error:
+                if not is_failing:
+                    _log.error("health_cannot_be_kept", error=str(error))
+                is_failing = True
+                await asyncio.sleep(_AFTER_FAILURE)
+        if is_failing:
+            _log.info("health_is_kept_again")
+        self._changed_at = self._steady()
+        self._journal.acknowledge(self.name, position)
+
+
+def _event(change: Change) -> Event:
+    return Event(
+        device=change.device,
+        kind="health",
+        time=change.time,
+        arrived=change.time,
+        id=f"health-{change.time}-{change.state}",
+        attributes={"state": change.state, "was": change.was},
+    )
+
+
+def _minute(minute: Minute, protocol: str, facts: PollFacts | None) -> Derived:
+    values: dict[str, Value] = {
+        "up": minute.up,
+        "state": minute.state,
+        "polls": minute.polls,
+        "errors": minute.errors,
+        "last_error": "" if facts is None else facts.last_error,
+    }
+    if facts is not None and facts.poll_ms is not None:
+        values["poll_ms"] = facts.poll_ms
+    attributes: dict[str, Any] = {"protocol": protocol} if protocol else {}
+    return Derived(
+        producer=Health.name,
+        key="",
+        device=minute.device,
+        time=minute.time,
+        measurement=MEASUREMENT_HEALTH,
+        values=values,
+        attributes=attributes,
+    )

@@ -1,0 +1,150 @@
+"""What the monitor says of itself every ten seconds: the device `facility-monitor`, by way of the journal.
+
+It lies beside the health of devices, above the journal: it reads facts of parts that it does not know (they are
+handed over as callables), and what it says is judged, written out and shown like what any device says.
+"""
+
+import asyncio
+import contextlib
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+
+from monitor.errors import JournalError
+from monitor.journal.state import State
+from monitor.model import Derived, Value
+from monitor.ports import Batch, Journal
+from monitor.profiles.itself import REPORT_EVERY
+from monitor.schema import MEASUREMENT_MONITOR, MONITOR_DEVICE
+
+__all__ = ["LoopLag", "SelfReport", "Sources"]
+
+_LOOK = 0.25
+_MB = 1e6
+_HOUR = 3_600_000
+_COUNTS = """
+    SELECT (SELECT count(*) FROM dead_letters) AS dead_letters,
+           (SELECT count(*) FROM outbox WHERE state IN ('queued', 'sending') AND next_at <= :now
+                                           OR state = 'failed') AS notify_waiting,
+           (SELECT count(*) FROM outbox WHERE state = 'failed'
+                                           OR state = 'dead' AND expires > :now - :hour) AS notify_failed
+"""
+"""A message that failed for good counts until an hour after it would have expired."""
+
+Facts = Mapping[str, Value | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """Where the facts come from; each callable answers those of this moment."""
+
+    readings: Callable[[], int]
+    down: Callable[[], int]
+    journal: Callable[[], Facts]
+    poller: Callable[[], Facts]
+    sinks: Callable[[], Mapping[str, Facts]]
+    state: State
+    folder: Path
+
+
+class LoopLag:
+    """How late the event loop is at worst: whatever holds it up, holds this up too."""
+
+    def __init__(self, look: float = _LOOK) -> None:
+        self._look = look
+        self._worst = 0.0
+
+    async def run(self) -> None:
+        """Measure until cancelled."""
+        while True:
+            began = monotonic()
+            await asyncio.sleep(self._look)
+            self._worst = max(self._worst, monotonic() - began - self._look)
+
+    def take(self) -> float:
+        """Seconds, at worst, since the last call."""
+        worst, self._worst = self._worst, 0.0
+        return worst
+
+
+class SelfReport:
+    """Appends one Derived `facility_monitor` each `every` seconds; `newest` is what the last one said."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        sources: Sources,
+        *,
+        now: Callable[[], int],
+        version: str,
+        every: float = REPORT_EVERY,
+    ) -> None:
+        self._journal = journal
+        self._sources = sources
+        self._now = now
+        self._version = version
+        self._every = every
+        self._lag = LoopLag()
+        self._readings = 0
+        self.newest: Mapping[str, Value] = {}
+
+    async def run(self) -> None:
+        """Report until cancelled; what cannot be kept is not said."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._lag.run(), name="loop lag")
+            while True:
+                await asyncio.sleep(self._every)
+                with contextlib.suppress(JournalError):  # journal and state log their own failures
+                    await self.report()
+
+    async def report(self) -> None:
+        """Say once how the monitor does."""
+        self.newest = values = await self._values()
+        derived = Derived(
+            producer="itself",
+            key="",
+            device=MONITOR_DEVICE,
+            time=self._now(),
+            measurement=MEASUREMENT_MONITOR,
+            values=values,
+            attributes={"version": self._version},
+        )
+        await self._journal.append([Batch(entries=[derived])])
+
+    async def _values(self) -> dict[str, Value]:
+        sources, now = self._sources, self._now()
+        counts = (await sources.state.query(_COUNTS, {"now": now, "hour": _HOUR}))[0]
+        journal, sinks = sources.journal(), list(sources.sinks().values())
+        readings, before = sources.readings(), self._readings
+        self._readings = readings
+        disk = shutil.disk_usage(sources.folder)
+        values: dict[str, Value] = {
+            "readings": readings - before,
+            "readings_dropped": int(sources.poller().get("dropped") or 0),
+            "devices_down": sources.down(),
+            "journal_lag": max((int(sink.get("lag") or 0) for sink in sinks), default=0),
+            "journal_mb": round(float(journal.get("size_bytes") or 0) / _MB, 3),
+            "journal_over_size": bool(journal.get("over_size")),
+            "journal_replaced": bool(journal.get("moved_aside")),
+            "sink_down_s": max((_since(sink, now) for sink in sinks), default=0.0),
+            "loop_lag_ms": round(self._lag.take() * 1000, 3),
+            "rss_mb": round(_resident() / _MB, 3),
+            "disk_free_pct": round(100 * disk.free / disk.total, 2),
+            **{name: int(counts[name]) for name in ("dead_letters", "notify_waiting", "notify_failed")},
+        }
+        writes = [float(took) for sink in sinks if (took := sink.get("write_ms_p95")) is not None]
+        return values | ({"write_ms_p95": max(writes)} if writes else {})
+
+
+def _since(sink: Facts, now: int) -> float:
+    since = int(sink.get("error_since") or 0)
+    return max(0.0, (now - since) / 1000) if since else 0.0
+
+
+def _resident() -> int:
+    """Bytes of memory that the process holds; source: proc(5), statm."""
+    pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")

@@ -1,0 +1,225 @@
+"""How devices do, judged from entries at given times."""
+
+from collections.abc import Sequence
+
+import orjson
+
+from monitor.health.judge import Judge
+from monitor.model import Entry, Event, Missing, Origin, Position, Reading, Recorded, Value
+from monitor.schema import MONITOR_DEVICE
+from monitor.site import Device, Point
+
+START = 1_795_378_560_000  # the beginning of a minute
+SECOND = 1000
+MINUTE = 60_000
+
+METER = Device(
+    id="meter",
+    name="Meter",
+    connection="bus",
+    device_class="water",
+    scan={"fast": 10.0},
+    points={"volume_m3": Point(name="volume_m3", unit="m3")},
+)
+SENSOR = Device(id="sensor", name="Sensor", connection="broker", device_class="environment", expected_every=60.0)
+READER = Device(id="reader", name="Reader", connection="broker", device_class="access")
+
+
+def _judge() -> Judge:
+    judge = Judge([METER, SENSOR, READER])
+    judge.resume(START)
+    return judge
+
+
+def _said(at: int, device: str = "meter", origin: Origin = Origin.POLL, **values: Value) -> Recorded:
+    missing = {} if values else {"volume_m3": Missing.TIMEOUT}
+    time = START + at
+    return _recorded(
+        at, Reading(device=device, time=time, arrived=time, values=values, missing=missing, origin=origin)
+    )
+
+
+def _recorded(at: int, entry: Entry) -> Recorded:
+    return Recorded(Position(at + 1), START + at, entry)
+
+
+def _answers(*seconds: int) -> list[Recorded]:
+    return [_said(second * SECOND, volume_m3=1.0) for second in seconds]
+
+
+def _fails(*seconds: int) -> list[Recorded]:
+    return [_said(second * SECOND) for second in seconds]
+
+
+def _tens(start: int, end: int) -> range:
+    return range(start, end, 10)
+
+
+def _states(judge: Judge, device: str = "meter") -> Sequence[str]:
+    return [change.state for change in judge.news()[0] if change.device == device]
+
+
+def test_a_device_has_never_answered_until_it_does() -> None:
+    judge = _judge()
+    judge.judge(_fails(0, 10, 20, 30))
+    before = judge.states()["meter"]
+    judge.judge(_answers(40))
+
+    assert before == "never_answered"
+    assert _states(judge) == ["answering"]
+
+
+def test_two_failed_polls_in_a_row_suspend_and_one_answer_ends_it() -> None:
+    judge = _judge()
+    judge.judge([*_answers(0), *_fails(10), *_answers(20), *_fails(30, 40), *_answers(50)])
+    changes = [change for change in judge.news()[0] if change.device == "meter"]
+
+    assert [(change.was, change.state, change.time - START) for change in changes] == [
+        ("never_answered", "answering", 0),
+        ("answering", "suspended", 40_000),
+        ("suspended", "answering", 50_000),
+    ]
+
+
+def test_a_device_that_refuses_has_answered() -> None:
+    judge = _judge()
+    refused = {"volume_m3": Missing.REFUSED}
+    judge.judge([_recorded(0, Reading(device="meter", time=START, arrived=START, values={}, missing=refused))])
+
+    assert judge.states()["meter"] == "answering"
+
+
+def test_three_edges_within_an_hour_are_flapping_until_they_are_older() -> None:
+    judge = _judge()
+    judge.judge([*_answers(0), *_fails(10, 20), *_answers(30), *_fails(40, 50), *_answers(60, 70)])
+    told = _states(judge)
+    judge.judge(_answers(*range(80, 3700, 10)))
+    later = [change for change in judge.news()[0] if change.device == "meter"]
+
+    assert told == ["answering", "suspended", "answering", "flapping"]
+    assert [change.was for change in later] == ["flapping"]
+    assert later[0].time - START == 61 * MINUTE
+
+
+def test_more_than_a_fifth_lost_in_an_hour_is_degraded_until_it_is_less_than_15_percent() -> None:
+    judge = _judge()
+    judge.judge(
+        [entry for at in range(0, 3600, 50) for entry in (*_fails(at), *_answers(*_tens(at + 10, at + 50)))]
+    )
+    exactly_a_fifth = judge.states()["meter"]
+    judge.judge([entry for at in range(3600, 5400, 20) for entry in (*_fails(at), *_answers(at + 10))])
+    told = _states(judge)
+    judge.judge(_answers(*_tens(5400, 9100)))
+
+    assert exactly_a_fifth == "answering"
+    assert told == ["answering", "degraded"]
+    assert _states(judge) == ["answering"]
+
+
+def test_polls_left_out_while_it_is_suspended_count_as_lost() -> None:
+    judge = _judge()
+    judge.judge([*_answers(*range(0, 1800, 10)), *_fails(1800, 1810), *_answers(3000)])
+    judge.judge(_answers(3010, 3061))
+
+    assert judge.states()["meter"] == "degraded"
+
+
+def test_a_device_that_sends_by_itself_is_suspended_after_three_of_its_intervals() -> None:
+    judge = _judge()
+    judge.judge([_said(0, "sensor", Origin.PUSH, temperature_c=20.0)])
+    judge.tick(START + 3 * MINUTE)
+    before = judge.states()["sensor"]
+    judge.tick(START + 4 * MINUTE)
+    after = judge.states()["sensor"]
+    judge.judge([_said(4 * MINUTE + 1, "sensor", Origin.PUSH, temperature_c=20.0)])
+
+    assert (before, after, judge.states()["sensor"]) == ("answering", "suspended", "answering")
+
+
+def test_a_device_without_an_interval_is_never_suspended_for_silence() -> None:
+    judge = _judge()
+    card = Event(device="reader", kind="card", time=START, arrived=START, id="1")
+    judge.judge([_recorded(0, card)])
+    judge.tick(START + 40 * MINUTE)
+
+    assert judge.states()["reader"] == "answering"
+
+
+def test_a_last_will_suspends_at_once() -> None:
+    judge = _judge()
+    for number, kind in enumerate(("card", "reader_offline")):
+        event = Event(device="reader", kind=kind, time=START, arrived=START, id=kind)
+        judge.judge([_recorded(number, event)])
+
+    assert judge.states()["reader"] == "suspended"
+
+
+def test_what_a_broker_has_kept_is_no_sign_of_life() -> None:
+    judge = _judge()
+    judge.judge([_said(0, "sensor", Origin.RETAINED, temperature_c=20.0)])
+
+    assert judge.states()["sensor"] == "never_answered"
+
+
+def test_each_minute_says_how_it_was() -> None:
+    judge = _judge()
+    judge.judge([*_answers(0, 10), *_fails(20), *_answers(30, 40, 50, 60)])
+    minutes = [minute for minute in judge.news()[1] if minute.device == "meter"]
+
+    assert [(each.time - START, each.up, each.state, each.polls, each.errors) for each in minutes] == [
+        (MINUTE, True, "answering", 6, 1)
+    ]
+
+
+def test_time_that_the_monitor_did_not_run_is_held_against_nobody() -> None:
+    judge = _judge()
+    judge.judge([_said(0, "sensor", Origin.PUSH, temperature_c=20.0), *_answers(0, 10)])
+    judge.news()
+    day = 24 * 60 * MINUTE
+    judge.resume(START + day)
+    judge.tick(START + day + MINUTE)
+
+    assert judge.states() == {"meter": "answering", "sensor": "answering", "reader": "never_answered"}
+    assert {minute.time for minute in judge.news()[1]} == {START + day + MINUTE}
+
+
+def test_a_step_of_the_clock_suspends_nobody_and_ends_no_thousand_minutes() -> None:
+    judge = _judge()
+    judge.judge([_said(0, "sensor", Origin.PUSH, temperature_c=20.0), *_answers(0, 10, 20)])
+    judge.news()
+    day = 24 * 60 * MINUTE
+    before, after = START + 25_000, START + 25_000 + day
+    step = Event(
+        device=MONITOR_DEVICE,
+        kind="clock_stepped",
+        time=after,
+        arrived=after,
+        id="step",
+        attributes={"from": before, "to": after},
+    )
+    judge.judge([_said(day + 25_000, volume_m3=1.0), _recorded(day + 25_000, step)])
+    judge.judge([_said(day + 65_000, volume_m3=1.0)])
+    changes, minutes = judge.news()
+
+    assert changes == []
+    assert {minute.time - START for minute in minutes} == {day + MINUTE}
+
+
+def test_what_is_kept_is_enough_to_go_on() -> None:
+    entries = [*_answers(0, 10), *_fails(20, 30), *_answers(40), *_fails(50, 60, 70), *_answers(80, 90, 130)]
+    whole = _judge()
+    whole.judge(entries)
+    first, second = _judge(), Judge([METER, SENSOR, READER])
+    kept: dict[str, bytes] = {}
+    for number, entry in enumerate(entries):
+        first.judge([entry])
+        kept |= {key: orjson.dumps(body) for key, body in first.dump_changed().items()}
+        if number == 6:
+            break
+    told = first.news()
+    second.load((key, orjson.loads(body)) for key, body in kept.items())
+    second.judge(entries[7:])
+    more = second.news()
+
+    assert (told[0] + more[0], told[1] + more[1]) == whole.news()
+    assert second.states() == whole.states()
