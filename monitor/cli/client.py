@@ -22,7 +22,11 @@ class NoDaemon(FacilityMonitorError):
 
 
 class Refused(FacilityMonitorError):
-    """The daemon refused; the message is the daemon's own."""
+    """The daemon refused; the message is the daemon's own, `status` that of HTTP."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class Client:
@@ -89,6 +93,6 @@ def _query(query: dict[str, object]) -> dict[str, str]:
 def _refused(answer: httpx.Response) -> Refused:
     try:
         said = answer.json()
-        return Refused(f"{said['error']}\n{said['what_to_do']}")
+        return Refused(f"{said['error']}\n{said['what_to_do']}", answer.status_code)
     except (ValueError, KeyError, TypeError):
-        return Refused(f"the daemon answered {answer.status_code}")
+        return Refused(f"the daemon answered {answer.status_code}", answer.status_code)

@@ -2,7 +2,7 @@
 
 import typer
 
-from monitor.cli import alarms, daemon, demo, devices
+from monitor.cli import alarms, daemon, demo, devices, init, reload
 
 __all__ = ["app"]
 
@@ -21,6 +21,8 @@ def _root() -> None:
 
 
 daemon.add_to(app)
+init.add_to(app)
+reload.add_to(app)
 demo.add_to(app)
 devices.add_to(app)
 alarms.add_to(app)

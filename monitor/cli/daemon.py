@@ -68,7 +68,7 @@ def run(
     ] = None,
 ) -> None:
     """Run the daemon in the foreground until it is told to end (SIGTERM, Ctrl-C)."""
-    from monitor.app import run_site
+    from monitor.daemon import run_site
 
     folder = state_folder(state)
     run_site(file, folder)

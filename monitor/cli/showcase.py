@@ -17,9 +17,10 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import config
-from monitor.app import Daemon, load_site, run_daemon
+from monitor.app import load_site
 from monitor.cli.client import Client, NoDaemon
 from monitor.cli.portchoice import with_free_ports
+from monitor.daemon import Daemon, run_daemon
 from monitor.errors import FacilityMonitorError, SettingsError
 
 __all__ = ["Showcase", "serve"]
@@ -67,7 +68,9 @@ class Showcase:
             simulation = self._simulation(site_file)
             try:
                 self._greet(len(site.devices))
-                run_daemon(Daemon(site=site, folder=self.folder), partial(self._beside, simulation))
+                run_daemon(
+                    Daemon(site=site, folder=self.folder, file=site_file), partial(self._beside, simulation)
+                )
             finally:
                 simulation.kill()
                 simulation.wait()

@@ -6,7 +6,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from monitor.errors import JournalError, RequestRefused
+from monitor.errors import JournalError, RequestRefused, SettingsError
 from monitor.web.live import LiveState
 from monitor.web.parts import Parts
 from monitor.web.routes import NotKnown, make_router
@@ -32,6 +32,7 @@ def make_api(parts: Parts, live: LiveState) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _of_validation)
     app.add_exception_handler(RequestRefused, _of_refusal)
     app.add_exception_handler(JournalError, _of_journal)
+    app.add_exception_handler(SettingsError, _of_settings)
     app.add_exception_handler(Exception, _of_mistake)
     return app
 
@@ -81,6 +82,10 @@ async def _of_refusal(_: Request, error: Exception) -> JSONResponse:
 
 async def _of_journal(_: Request, error: Exception) -> JSONResponse:
     return _refuse(503, str(error), "look at the disk: free space, permissions, read-only; then try again")
+
+
+async def _of_settings(_: Request, error: Exception) -> JSONResponse:
+    return _refuse(422, str(error), "correct the site file; the settings that run are the old ones")
 
 
 async def _of_mistake(_: Request, error: Exception) -> JSONResponse:

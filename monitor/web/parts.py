@@ -8,10 +8,17 @@ from monitor.model import Command, Position, Recorded, Value
 from monitor.ports import Batch, Gap
 from monitor.site import Site
 
-__all__ = ["AlarmBook", "Facts", "Parts", "ReadableJournal"]
+__all__ = ["AlarmBook", "Facts", "Parts", "ReadableJournal", "Reload"]
 
 Facts = Mapping[str, Value | None]
 """What a part of the daemon says of itself: names and scalars."""
+
+
+class Reload(Protocol):
+    """Takes the site file again."""
+
+    async def __call__(self, *, dry_run: bool) -> Mapping[str, Any]:
+        """Answer what changes; unless `dry_run`, change it right after. Raises SettingsError."""
 
 
 class ReadableJournal(Protocol):
@@ -57,12 +64,15 @@ class AlarmBook(Protocol):
 class Parts:
     """The parts behind the API. The callables answer facts of this moment; only `notify` asks the state.
 
+    `started` is when the process began, `loaded` when these settings did (UTC ms).
     `polls` answers `monitor.poller.Poller.status`, `connections` facts by connection, polled and pushed.
     """
 
     site: Site
     version: str
     started: int
+    loaded: int
+    reload: Reload
     now: Callable[[], int]
     journal: ReadableJournal
     alarms: AlarmBook

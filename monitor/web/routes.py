@@ -23,6 +23,8 @@ from monitor.web.shapes import (
     EventOut,
     ReadingOut,
     RefusalOut,
+    ReloadIn,
+    ReloadOut,
     StatusOut,
     ValueOut,
 )
@@ -52,6 +54,7 @@ def make_router(parts: Parts, live: LiveState) -> APIRouter:
     _add_devices(router, parts, live)
     _add_readings(router, parts)
     _add_alarms(router, parts)
+    _add_reload(router, parts)
 
     @router.get("/events")
     async def events(last: _Last = 100) -> list[EventOut]:
@@ -76,6 +79,7 @@ def _add_status(router: APIRouter, parts: Parts, live: LiveState) -> None:
             timezone=parts.site.timezone.key,
             version=parts.version,
             started=parts.started,
+            loaded=parts.loaded,
             now=parts.now(),
             devices={"total": len(states)} | {state: states.count(state) for state in sorted(set(states))},
             connections={name: dict(facts) for name, facts in parts.connections().items()},
@@ -183,6 +187,13 @@ def _add_alarms(router: APIRouter, parts: Parts) -> None:
     async def notifications(last: _Last = 100) -> list[dict[str, Any]]:
         """Answer the newest messages to people, newest first."""
         return [dict(row) for row in await parts.alarms.notifications(last)]
+
+
+def _add_reload(router: APIRouter, parts: Parts) -> None:
+    @router.post("/reload", status_code=202)
+    async def reload(wish: ReloadIn) -> ReloadOut:
+        """Take the site file again: answer what it changes, then begin again with it; refused when it is wrong."""
+        return ReloadOut(**await parts.reload(dry_run=wish.dry_run))
 
 
 async def _alarm(parts: Parts, occurrence: str) -> Mapping[str, Any]:

@@ -14,6 +14,8 @@ __all__ = [
     "EventOut",
     "ReadingOut",
     "RefusalOut",
+    "ReloadIn",
+    "ReloadOut",
     "StatusOut",
     "ValueOut",
 ]
@@ -116,6 +118,7 @@ class StatusOut(BaseModel):
     timezone: str
     version: str
     started: int
+    loaded: int
     now: int
     devices: dict[str, int]
     connections: dict[str, dict[str, Any]]
@@ -124,6 +127,24 @@ class StatusOut(BaseModel):
     sinks: dict[str, dict[str, Any]]
     notify: dict[str, Any]
     alarms: dict[str, int]
+
+
+class ReloadIn(BaseModel, extra="forbid"):
+    """Whether only to say what would change."""
+
+    dry_run: bool = False
+
+
+class ReloadOut(BaseModel):
+    """What the site file changes: ids by section, other sections, points more or fewer, and warnings."""
+
+    added: dict[str, list[str]]
+    removed: dict[str, list[str]]
+    changed: dict[str, list[str]]
+    sections: list[str]
+    points: int
+    warnings: list[str]
+    dry_run: bool
 
 
 class AcknowledgeIn(BaseModel, extra="forbid"):

@@ -97,6 +97,11 @@ class Daemon:
         """SIGTERM; answers the exit status, which has to come within so many seconds."""
         return self._end(signal.SIGTERM, within)
 
+    def hang_up(self) -> None:
+        """SIGHUP: take the site file again."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGHUP)
+
     def _end(self, how: signal.Signals, within: float = 20) -> int:
         assert self._process is not None
         self._process.send_signal(how)

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import httpx
 
-from monitor.errors import RequestRefused
+from monitor.errors import RequestRefused, SettingsError
 from monitor.journal.sqlite import SqliteJournal
 from monitor.model import Command
 from monitor.poller import DeviceFacts
@@ -21,6 +21,12 @@ from monitor.web.live import LiveState
 from monitor.web.parts import Parts
 from monitor.web.server import serve
 from tests.clock import ManualClock
+
+
+async def no_reload(*, dry_run: bool) -> Mapping[str, Any]:
+    del dry_run
+    raise SettingsError("site.yaml:3:1: no such key")
+
 
 METER = Device(
     id="main",
@@ -115,6 +121,8 @@ def make_parts(journal: SqliteJournal, clock: ManualClock) -> Parts:
         site=SITE,
         version="0.1.0",
         started=clock.now(),
+        loaded=clock.now(),
+        reload=no_reload,
         now=clock.now,
         journal=journal,
         alarms=ScriptedAlarms(clock, {"undervoltage-1": dict(ALARM)}),

@@ -263,5 +263,13 @@ async def test_openapi_describes_every_route(client: httpx.AsyncClient) -> None:
             "/alarms/{occurrence}",
             "/alarms/{occurrence}/acknowledge",
             "/notifications",
+            "/reload",
         )
     }
+
+
+async def test_a_reload_of_a_wrong_file_says_what_is_wrong(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/reload", json={"dry_run": False})
+
+    assert answer.status_code == 422
+    assert answer.json()["error"] == "site.yaml:3:1: no such key"
