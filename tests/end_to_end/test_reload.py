@@ -24,6 +24,7 @@ devices:
 rules:
   - {{id: hot, kind: threshold, point: temperature_c, above: {limit}, severity: high}}
 """
+HALL = "  - {id: hall, connection: broker, topic: hall, profile: aqara-mccgq11lm}"
 
 
 class Publisher:
@@ -78,7 +79,7 @@ def test_a_reload_loses_no_message_and_no_alarm(tmp_path: Path, broker: Mosquitt
         (alarm,) = daemon.until(lambda: daemon.ask("alarms"), "the alarm is raised")
         assert daemon.command("alarms", "ack", alarm["occurrence"]).returncode == 0
 
-        write(site, broker, limit="45 degC", more="  - {id: hall, connection: broker, topic: hall, profile: aqara-mccgq11lm}")
+        write(site, broker, limit="45 degC", more=HALL)
         told = daemon.command("reload", "--dry-run").stdout
         assert "added    devices: hall" in told
         assert "changed  rules: hot" in told
@@ -116,7 +117,7 @@ def test_sighup_is_a_reload(tmp_path: Path, broker: Mosquitto):
     write(site, broker)
     with Daemon(site, tmp_path / "state").start() as daemon:
         first = daemon.ask("status")
-        write(site, broker, more="  - {id: hall, connection: broker, topic: hall, profile: aqara-mccgq11lm}")
+        write(site, broker, more=HALL)
         daemon.hang_up()
 
         daemon.until(lambda: len(daemon.ask("devices") or ()) == 2, "the new device is there")
