@@ -21,8 +21,12 @@ class AllRejected(SinkRejected):
 
 
 class EntriesRejected(SinkRejected):
-    """Exactly these entries will never be taken, and why; all others of the batch are written."""
+    """Exactly these entries will never be taken, and why; all others of the batch are written.
 
-    def __init__(self, reasons: Mapping[Position, str]) -> None:
+    `lines`: what was sent of them, where the sink knows it.
+    """
+
+    def __init__(self, reasons: Mapping[Position, str], lines: Mapping[Position, bytes] | None = None) -> None:
         super().__init__(next(iter(reasons.values()), ""))
         self.reasons = reasons
+        self.lines = lines or {}

@@ -13,10 +13,11 @@ import structlog
 from monitor.errors import JournalError, SinkRejected, SinkUnavailable
 from monitor.journal.state import State, set_position
 from monitor.model import Position, Reading, Recorded, Value
-from monitor.ports import Gap, Journal, Sink
-from monitor.sinks.deadletters import bury
+from monitor.ports import Gap, Sink
+from monitor.sinks.deadletters import DeadLetters, Refused
 from monitor.sinks.pace import Pace
 from monitor.sinks.rejection import EntriesRejected, SinkMisconfigured
+from monitor.sinks.retries import PastJournal, Retries
 
 __all__ = ["Pace", "SinkRunner"]
 
@@ -39,14 +40,15 @@ class SinkRunner:
     journal's order, whatever overwrites what, and nothing has to be remembered of what went ahead.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts it joins
         self,
-        journal: Journal,
+        journal: PastJournal,
         state: State,
         sink: Sink,
         *,
         now: Callable[[], int],
         pace: Pace = _PACE,
+        letters: DeadLetters | None = None,
     ) -> None:
         self._journal = journal
         self._state = state
@@ -56,6 +58,15 @@ class SinkRunner:
         self._waiting: deque[Recorded] = deque()
         self._live: deque[Recorded] = deque(maxlen=_BATCH)  # the oldest go first: their turn comes anyway
         self._change = asyncio.Condition()
+        self._turn = asyncio.Lock()  # a sink is written to once at a time
+        self._letters = letters or DeadLetters(state, now)
+        self._retries = Retries(
+            self._letters,
+            journal,
+            sink=sink.name,
+            write=self._write,
+            unwritable=getattr(sink, "unwritable", lambda _: ""),
+        )
         self._position = Position(0)
         self._facts: dict[str, Value] = {"last_success": 0, "last_error": "", "error_since": 0}
         self._counts = {"entries": 0, "rejected": 0, "gaps": 0, "ahead": 0}
@@ -69,6 +80,7 @@ class SinkRunner:
                 group.create_task(self._gather(), name=f"{self._sink.name}-gather")
                 group.create_task(self._watch(), name=f"{self._sink.name}-watch")
                 group.create_task(self._carry(), name=f"{self._sink.name}-carry")
+                group.create_task(self._retry(), name=f"{self._sink.name}-retry")
         finally:
             await self._sink.close()
 
@@ -76,7 +88,14 @@ class SinkRunner:
         """Facts for `status`; described in docs/influxdb.md."""
         own: Mapping[str, Value] = getattr(self._sink, "status", dict)()
         lag = max(0, self._journal.last - self._position)
-        return {"position": self._position, "lag": lag, **self._facts, **self._counts, **own}
+        return {
+            "position": self._position,
+            "lag": lag,
+            **self._facts,
+            **self._counts,
+            **self._letters.facts(self._sink.name),
+            **own,
+        }
 
     async def _gather(self) -> None:
         async for found in self._journal.follow(self._position):
@@ -103,7 +122,7 @@ class SinkRunner:
             return
         readings = list(self._live)
         with contextlib.suppress(SinkRejected):  # the bad ones are buried when their turn comes
-            await self._sink.write(readings)
+            await self._write(readings)
         self._forget_live(readings[-1].position)
         self._counts["ahead"] += len(readings)
 
@@ -137,9 +156,13 @@ class SinkRunner:
         while True:
             try:
                 await self._write_ahead(batch, failed=attempt > 0)
-                await self._sink.write(batch)
+                await self._write(batch)
             except EntriesRejected as error:
-                await self._bury([each for each in batch if each.position in error.reasons], error.reasons)
+                refusals = {
+                    position: Refused(reason, error.lines.get(position, b""))
+                    for position, reason in error.reasons.items()
+                }
+                await self._bury([each for each in batch if each.position in refusals], refusals)
                 break
             except SinkRejected as error:
                 await self._halve(batch, str(error))
@@ -151,24 +174,44 @@ class SinkRunner:
                 break
         self._succeeded(len(batch))
 
+    async def _write(self, batch: Sequence[Recorded]) -> None:
+        async with self._turn:
+            await self._sink.write(batch)
+
     async def _halve(self, batch: Sequence[Recorded], reason: str) -> None:
         if len(batch) == 1:
-            await self._bury(batch, {batch[0].position: reason})
+            await self._bury(batch, {batch[0].position: Refused(reason)})
             return
         half = len(batch) // 2
         await self._deliver(batch[:half])
         await self._deliver(batch[half:])
 
-    async def _bury(self, rejected: Sequence[Recorded], reasons: Mapping[Position, str]) -> None:
+    async def _bury(self, rejected: Sequence[Recorded], refusals: Mapping[Position, Refused]) -> None:
         for each in rejected:
-            reason = reasons[each.position]
+            reason = refusals[each.position].reason
             known = "".join(letter for letter in reason if not letter.isdigit())
             if known not in self._reasons and len(self._reasons) < _REASONS:
                 self._reasons.add(known)
                 _log.error("sink_rejected", sink=self._sink.name, position=each.position, reason=reason)
-        await self._insist(lambda: bury(self._state, self._sink.name, rejected, reasons, self._now()))
-        self._facts["last_rejection"] = reasons[rejected[-1].position]
+        await self._insist(lambda: self._letters.bury(self._sink.name, rejected, refusals))
+        self._facts["last_rejection"] = refusals[rejected[-1].position].reason
         self._counts["rejected"] += len(rejected)
+
+    async def _retry(self) -> None:
+        """Try dead letters again when somebody has asked for it; an outage here holds up nothing else."""
+        await self._insist(self._letters.load)
+        asked, attempt = self._letters.asked(self._sink.name), 0
+        asked.set()  # somebody may have asked before the last end
+        while True:
+            await asked.wait()
+            try:
+                await self._retries.once()
+            except (SinkUnavailable, JournalError) as error:
+                asked.set()
+                await asyncio.sleep(self._pace.pause(error, attempt, random.random()))  # noqa: S311
+                attempt += 1
+            else:
+                attempt = 0
 
     async def _confirm(self, position: Position) -> None:
         name = self._sink.name

@@ -1,5 +1,6 @@
 """The sink itself: entries in, requests to InfluxDB out, in a thread of its own."""
 
+import re
 from collections import deque
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from monitor.errors import JournalError, SinkRejected
 from monitor.journal.state import State
-from monitor.model import Position, Recorded, Value
+from monitor.model import Entry, Position, Reading, Recorded, Value
 from monitor.sinks.influxdb.encoder import Encoder
 from monitor.sinks.influxdb.lines import Encoded, Lines
 from monitor.sinks.influxdb.stamps import settle
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["InfluxSink"]
 
 _Line = tuple[bytes, Position]
+_Rejected = dict[Position, tuple[str, bytes]]
+_SERIES = re.compile(rb"(?:[^ \\]|\\.)*")
 _REQUESTS_KEPT = 100
 
 
@@ -40,6 +43,7 @@ class InfluxSink:
         self._settings = settings
         self._state = state
         self._encoder = Encoder(site)
+        self._devices = site.devices
         self._compress = compress
         self._client: InfluxClient | None = None
         self._thread = BlockingThread("influxdb")
@@ -55,7 +59,7 @@ class InfluxSink:
         the state cannot be written; call again.
         """
         encoded = await self._encode(batch)
-        rejected: dict[Position, str] = {}
+        rejected: _Rejected = {}
         for bucket, lines in (
             (self._settings.bucket, encoded.main),
             (self._settings.access_bucket, encoded.access),
@@ -63,7 +67,10 @@ class InfluxSink:
             if lines.texts:
                 rejected |= await self._thread.do(partial(self._send, bucket, lines))
         if rejected:
-            raise EntriesRejected(rejected)
+            raise EntriesRejected(
+                {position: reason for position, (reason, _) in rejected.items()},
+                {position: line for position, (_, line) in rejected.items()},
+            )
 
     async def _encode(self, batch: Sequence[Recorded]) -> Encoded:
         try:
@@ -73,6 +80,12 @@ class InfluxSink:
             raise
         except Exception as error:  # one entry of a kind nobody thought of must not stop all that follow
             raise SinkRejected(f"cannot be encoded: {type(error).__name__}: {error}") from error
+
+    def unwritable(self, entry: Entry) -> str:
+        """Why nothing of an entry would be written; empty when something would."""
+        if isinstance(entry, Reading) and entry.device not in self._devices:
+            return f"the site file has no device {entry.device} any more"
+        return ""
 
     def status(self) -> Mapping[str, Value]:
         """Facts for `status`: which API is spoken, lines taken, how long 95 of 100 requests took at most (ms)."""
@@ -104,7 +117,7 @@ class InfluxSink:
             self._client = InfluxClient(self._settings, compress=self._compress)
         return self._client
 
-    def _send(self, bucket: str, lines: Lines) -> dict[Position, str]:
+    def _send(self, bucket: str, lines: Lines) -> _Rejected:
         """In the thread: write all lines that the server takes; answer the entries of the others, with reasons."""
         client = self._open()
         try:
@@ -113,18 +126,18 @@ class InfluxSink:
             client.forget()
             raise
 
-    def _write(self, bucket: str, lines: list[_Line], *, in_order: bool) -> dict[Position, str]:
+    def _write(self, bucket: str, lines: list[_Line], *, in_order: bool) -> _Rejected:
         client = self._open()
         began = monotonic()
         try:
             client.write(bucket, b"\n".join(text for text, _ in lines), lines=len(lines))
         except AllRejected as error:
-            return {position: str(error) for _, position in lines}
+            return {position: (str(error), text) for text, position in lines}
         except SinkRejected as error:
             if len(lines) == 1:
-                return {lines[0][1]: str(error)}
+                return {lines[0][1]: (str(error), lines[0][0])}
             if not in_order:  # what is wrong is often wrong with a whole series: let its lines lie together
-                lines = sorted(lines)
+                lines = sorted(lines, key=_series)  # and in their order: of one instant the last one stays
             half = len(lines) // 2
             return self._write(bucket, lines[:half], in_order=True) | self._write(
                 bucket, lines[half:], in_order=True
@@ -132,3 +145,8 @@ class InfluxSink:
         self._took.append(monotonic() - began)
         self.lines += len(lines)
         return {}
+
+
+def _series(line: _Line) -> bytes:
+    found = _SERIES.match(line[0])
+    return found[0] if found is not None else b""
