@@ -147,6 +147,15 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert not anchor or anchor in anchors(there), link
 
 
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+def test_files_that_are_named_exist(page: Path) -> None:
+    named = re.findall(
+        r"`((?:monitor|drivers|rules|config|tests|docs|systemd|requirements)/[\w./-]*)`", page.read_text()
+    )
+
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
 def test_every_page_is_reached_from_the_index() -> None:
     index = ROOT / "docs" / "index.md"
     reached, waiting = {index}, [index]
