@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -97,9 +98,10 @@ async def test_a_change_is_an_event_and_a_minute_is_a_derived_entry(
     journal: SqliteJournal, state: State, clock: ManualClock
 ) -> None:
     clock.advance(MINUTE - clock.now() % MINUTE)
-    health = make(journal, state, clock, steady=lambda: clock.now() / 1000)
+    health = make(journal, state, clock, steady=monotonic)
     async with running(health, Feeder(state, journal)):
         await keep(journal, said(clock))
+        await until(lambda: health.states()["meter"] == "answering")
         clock.advance(MINUTE)
         await keep(journal, said(clock))
         await until_told(journal, Derived, 1)
@@ -124,14 +126,14 @@ async def test_after_a_start_it_goes_on_where_it_was_and_tells_nothing_twice(
         await keep(journal, said(clock))
         await until(lambda: first.states()["meter"] == "answering")
     # Not kept: the steady clock stands still, so that this is what a kill leaves.
-    second = make(journal, state, clock, steady=lambda: clock.now() / 1000)
+    second = make(journal, state, clock, steady=monotonic)
     async with running(second, feeder):
         await keep(journal, said(clock, None), said(clock, None))
         await until(lambda: second.states()["meter"] == "suspended")
         clock.advance(2000)
         await until_told(journal, Event, 2)
         events = await told(journal, Event)
-    third = make(journal, state, clock, steady=lambda: clock.now() / 1000)
+    third = make(journal, state, clock, steady=monotonic)
     async with running(third, feeder):
         await until(lambda: third.states()["meter"] == "suspended")
 
@@ -143,17 +145,18 @@ async def test_a_replay_of_everything_appends_nothing_new(
     journal: SqliteJournal, state: State, clock: ManualClock
 ) -> None:
     feeder = Feeder(state, journal)
-    health = make(journal, state, clock, steady=lambda: clock.now() / 1000)
+    health = make(journal, state, clock, steady=monotonic)
     async with running(health, feeder):
-        for value in (1.0, None, None, 2.0):
-            clock.advance(MINUTE)
+        for number, value in enumerate((1.0, None, None, 2.0), 1):
             await keep(journal, said(clock, value))
+            await until(lambda number=number: health.readings == number)  # type: ignore[misc]
+            clock.advance(MINUTE)
         clock.advance(2000)
         await until_told(journal, Event, 3)
     before = await told(journal, Event), await told(journal, Derived)
     await state.transact(lambda db: db.execute("DELETE FROM health"))
     await state.transact(lambda db: db.execute("DELETE FROM positions"))
-    again = make(journal, state, clock, steady=lambda: clock.now() / 1000)
+    again = make(journal, state, clock, steady=monotonic)
     async with running(again, feeder):
         await until(lambda: again.states()["meter"] == "answering")
         clock.advance(2000)
@@ -169,7 +172,7 @@ async def test_nothing_is_written_while_nothing_changes(
     journal: SqliteJournal, state: State, clock: ManualClock
 ) -> None:
     clock.advance(MINUTE - clock.now() % MINUTE)
-    health = make(journal, state, clock, steady=lambda: clock.now() / 1000)
+    health = make(journal, state, clock, steady=monotonic)
     async with running(health, Feeder(state, journal)):
         await keep(journal, said(clock))
         await until_kept(state)
