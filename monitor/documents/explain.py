@@ -18,7 +18,7 @@ M = TypeVar("M", bound=BaseModel)
 _SHOWN: Final = 60
 _QUOTED = re.compile(r"'((?:[^'\\]|\\.)*)'")
 _PLAIN: Final[Mapping[str, str]] = {
-    "string_type": "write a text; put it in quotes if it looks like a number",
+    "string_type": "write a text; put it in quotes if it looks like a number or says true or false",
     "bool_type": "write true or false",
     "bool_parsing": "write true or false",
     "int_type": "write a whole number",

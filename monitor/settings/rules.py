@@ -39,11 +39,11 @@ _ITSELF = Candidate(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Written:
-    """A rule as written: where, and for a stock rule by which further selector it is narrowed."""
+    """A rule as written: where; and for a stock rule where it was asked for, and its further selector."""
 
     node: Node
     path: str
-    stock: bool = False
+    stock: tuple[Node, str] | None = None
     narrowed: Selector | None = None
 
 
@@ -91,7 +91,7 @@ def _stock(binding: Binding, node: Node, path: str) -> list[_Written]:
         root = read
     items = read.items if read.kind == "list" else [node for node, _ in binding.section(root, "rules")]
     return [
-        _Written(node=item, path=join("", number), stock=True, narrowed=narrowed)
+        _Written(node=item, path=join("", number), stock=(node, path), narrowed=narrowed)
         for number, item in enumerate(items)
         if item.kind == "mapping"
     ]
@@ -205,12 +205,13 @@ def _sources(
 
 
 def _nothing(binding: Binding, written: _Written, key: str, message: str, names: Mapping[str, str | None]) -> None:
-    key = "point" if key == "points" and "point" in written.node.entries else key
-    place, path = written.node.get(key) or written.node, join(written.path, key)
     if written.stock:
         ident = written.node.text("id")
-        binding.findings.warning(place, path, f"{message}: the stock rule `{ident}` watches nothing")
-    elif names:
+        binding.findings.warning(*written.stock, f"{message}: the stock rule `{ident}` watches nothing")
+        return
+    key = "point" if key == "points" and "point" in written.node.entries else key
+    place, path = written.node.get(key) or written.node, join(written.path, key)
+    if names:
         missing = message.split("`")[1]
         binding.unknown(place, path, missing, names, "point of these devices that matches")
     else:

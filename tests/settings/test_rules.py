@@ -166,6 +166,7 @@ def test_stock_rules_can_be_narrowed_and_replaced(load_text: Load) -> None:
     assert _keys(loaded.site.rules["gone"]) == ["main", "sub"]
     assert loaded.site.rules["power"].params.above == Quantity(5000, "W")
     assert ["`heat` watches nothing" in warning.message for warning in loaded.warnings] == [True]
+    assert [(Path(each.file).name, each.path) for each in loaded.warnings] == [("site.yaml", "rules[0]")]
 
 
 @pytest.mark.usefixtures("stock")
