@@ -45,15 +45,11 @@ class NumberedPublisher:
     """Publishes 1, 2, 3 … with QoS 1, and keeps which of them the broker has acknowledged."""
 
     def __init__(self, port: int, topic: Callable[[int], str], *, a_second: float) -> None:
-        self.acknowledged: set[int] = set()
-        self.published = 0
+        self._sent: list[paho.MQTTMessageInfo] = []
         self._topic = topic
         self._pause = 1 / a_second
-        self._numbers: dict[int, int] = {}
         self._ended = threading.Event()
-        self._lock = threading.Lock()
         self._client = paho.Client(CallbackAPIVersion.VERSION2)
-        self._client.on_publish = self._on_publish
         self._client.max_inflight_messages_set(200)
         self._client.connect("127.0.0.1", port)
         self._thread = threading.Thread(target=self._publish, daemon=True)
@@ -86,20 +82,21 @@ class NumberedPublisher:
             self._thread.join(10)
 
     @property
+    def published(self) -> int:
+        """The number published last."""
+        return len(self._sent)
+
+    @property
+    def acknowledged(self) -> list[int]:
+        """The numbers that the broker has acknowledged, in order."""
+        return [number for number, sent in enumerate(list(self._sent), 1) if sent.is_published()]
+
+    @property
     def waits(self) -> bool:
         """Whether the broker still has to acknowledge something."""
         return len(self.acknowledged) < self.published
 
     def _publish(self) -> None:
         while not self._ended.wait(self._pause):
-            with self._lock:
-                self.published += 1
-                number = self.published
-                sent = self._client.publish(self._topic(number), json.dumps({"n": number}), qos=1)
-                self._numbers[sent.mid] = number
-
-    def _on_publish(self, _client: Any, _data: Any, mid: int, _reason: Any, _properties: Any) -> None:
-        with self._lock:
-            number = self._numbers.pop(mid, None)
-            if number is not None:
-                self.acknowledged.add(number)
+            number = len(self._sent) + 1
+            self._sent.append(self._client.publish(self._topic(number), json.dumps({"n": number}), qos=1))

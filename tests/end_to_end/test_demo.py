@@ -156,7 +156,7 @@ def test_influxdb_has_the_readings_and_the_alarms(demo: Demo, influx: InfluxServ
     access = influx.query("SELECT event FROM access", "facility-access")
 
     (sink,) = rows(demo.state / "state.db", "SELECT position FROM positions WHERE consumer = 'influxdb'")
-    kept = "SELECT count(*) AS n FROM entries WHERE kind = 1 AND body LIKE '%\"power_w\"%'"
+    kept = "SELECT count(*) AS n FROM entries WHERE kind = 1 AND CAST(body AS TEXT) LIKE '%\"power_w\"%'"
     (all_kept,) = rows(demo.state / "journal.db", kept)
     (sent,) = rows(demo.state / "journal.db", f"{kept} AND position <= ?", sink["position"])
     assert 100 < sent["n"] <= counted["n"] <= all_kept["n"]
