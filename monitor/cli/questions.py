@@ -1,0 +1,159 @@
+"""Asks for the answers of `init` at a terminal; what is wrong is told at once and asked again."""
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from zoneinfo import available_timezones
+
+import typer
+from pydantic import ValidationError
+
+from monitor.cli.answers import CONNECTIONS, PLACES, Answers, Person, Profiles, driver_of, mistakes
+from monitor.cli.newsite import device_ids, drafted, slug
+from monitor.cli.output import print_line
+from monitor.settings import SettingsInvalid
+
+__all__ = ["ask", "machine_zone"]
+
+_LOCALTIME = Path("/etc/localtime")
+_Check = Callable[[str], object]
+
+
+def ask(profiles: Profiles) -> Answers:
+    """Ask everything, in the order of the site file."""
+    given: dict[str, Any] = {"timezone": "UTC", "name": "x"}
+    given["name"] = _asked(profiles, given, "name", "Name of the site")
+    given["id"] = _asked(profiles, given, "id", "Short id of the site", slug(given["name"], "site"))
+    given["timezone"] = _asked(profiles, given, "timezone", "Time zone", machine_zone())
+    given["language"] = _asked(profiles, given, "language", "Language of messages (en, zh)", "en")
+    given["modbus"] = _asked(
+        profiles, given, "modbus", "Modbus TCP gateway or meter, as HOST or HOST:PORT (empty: none)", ""
+    )
+    _ask_broker(profiles, given)
+    _ask_devices(profiles, given)
+    _ask_people(given)
+    _ask_influxdb(profiles, given)
+    return Answers.model_validate(given)
+
+
+def machine_zone() -> str:
+    """The time zone of this machine: $TZ, else where /etc/localtime points; UTC when neither says."""
+    linked = str(_LOCALTIME.readlink()) if _LOCALTIME.is_symlink() else ""
+    known = available_timezones()
+    for name in (os.environ.get("TZ", ""), linked.partition("/zoneinfo/")[2]):
+        if name in known:
+            return name
+    return "UTC"
+
+
+def _asked(profiles: Profiles, given: Mapping[str, Any], key: str, question: str, default: Any = None) -> Any:
+    """Ask until the answer fits to what was answered before."""
+    while True:
+        answer = _prompt(question, default)
+        if not _told(profiles, {**given, key: answer}):
+            return answer
+
+
+def _prompt(question: str, default: Any = None, *, hidden: bool = False) -> str:
+    shown = default not in {None, ""}
+    answer = typer.prompt(question, default=default, hide_input=hidden, show_default=shown)
+    return str(answer).strip()
+
+
+def _told(profiles: Profiles, given: Mapping[str, Any]) -> bool:
+    """Tell what is wrong with the answers so far; whether anything is."""
+    wrong = _wrong(profiles, given)
+    if wrong:
+        print_line(f"  {wrong}")
+    return bool(wrong)
+
+
+def _wrong(profiles: Profiles, given: Mapping[str, Any]) -> str:
+    """The first thing that is wrong, first by the form of the answers, then by the site file they make."""
+    try:
+        answers = Answers.model_validate(given)
+        if found := next(iter(mistakes(answers, profiles)), None):
+            return str(found)
+        drafted(answers, profiles, thorough=False)
+    except ValidationError as error:
+        return str(error.errors(include_url=False, include_input=False)[0]["msg"]).removeprefix("Value error, ")
+    except SettingsInvalid as invalid:
+        first = invalid.findings[0]
+        return f"{first.message} ({first.allowed})" if first.allowed else first.message
+    return ""
+
+
+def _ask_broker(profiles: Profiles, given: dict[str, Any]) -> None:
+    while url := _prompt("MQTT broker, such as mqtt://192.0.2.11 (empty: none)", ""):
+        if not _told(profiles, {**given, "broker": {"url": url}}):
+            break
+    if not url:
+        return
+    given["broker"] = {"url": url}
+    if name := _prompt("  User name there (empty: none)", ""):
+        password = _prompt("  Password (not shown; empty: later)", "", hidden=True)
+        given["broker"] |= {"username": name, "password": password}
+
+
+def _ask_devices(profiles: Profiles, given: dict[str, Any]) -> None:
+    given["devices"] = []
+    usable = list(profiles.usable(Answers.model_validate(given).drivers))
+    if not usable:
+        return
+    print_line("Device models (others get their points in the file):")
+    for number, name in enumerate(usable, start=1):
+        profile = profiles.all[name]
+        print_line(f"  {number:>3}  {name:<20} {profile.device_class:<12} {profile.maker} {profile.model}")
+    while wish := _prompt("Model of a device, by name or number (empty: no more)", ""):
+        name = usable[int(wish) - 1] if wish.isdecimal() and 0 < int(wish) <= len(usable) else wish
+        if found := profiles.wrong(name, Answers.model_validate(given).drivers):
+            print_line(f"  {found[0]}" + (f"; did you mean `{found[1]}`?" if found[1] else ""))
+            continue
+        _ask_device(profiles, given, name)
+
+
+def _ask_device(profiles: Profiles, given: dict[str, Any], name: str) -> None:
+    answers = Answers.model_validate(given)
+    place = PLACES[driver_of(answers, profiles.all[name])]
+    units = {device.unit for device in answers.devices}
+    free = next(unit for unit in range(1, 10_000) if unit not in units)
+    question, default = ("  Topic", None) if place == "topic" else ("  Unit id", free)
+    while True:
+        device = {"profile": name, place: _prompt(question, default)}
+        if not _told(profiles, {**given, "devices": [*given["devices"], device]}):
+            break
+    sketch = Answers.model_validate({**given, "devices": [*given["devices"], device]})
+    suggested = device_ids(sketch, profiles)[-1]
+    while True:
+        device["id"] = _prompt("  Id of the device", suggested)
+        if not _told(profiles, {**given, "devices": [*given["devices"], device]}):
+            break
+    given["devices"].append(device)
+    behind = next(key for key, kept in PLACES.items() if kept == place)
+    print_line(f"  {device['id']}: {name} behind {CONNECTIONS[behind]}, {place} {device[place]}")
+
+
+def _ask_people(given: dict[str, Any]) -> None:
+    given["people"] = []
+    while name := _prompt("Who is told of alarms? Name (empty: nobody else)", ""):
+        while True:
+            address = _prompt("  Address, such as mailtos://user:password@host?to=ana@host", "terminal:")
+            try:
+                given["people"].append(Person(name=name, address=address).model_dump())
+            except ValidationError as error:
+                print_line(f"  {error.errors()[0]['msg'].removeprefix('Value error, ')}")
+            else:
+                break
+
+
+def _ask_influxdb(profiles: Profiles, given: dict[str, Any]) -> None:
+    while url := _prompt("InfluxDB, such as http://127.0.0.1:8086 (empty: none)", ""):
+        if not _told(profiles, {**given, "influxdb": {"url": url}}):
+            break
+    if not url:
+        return
+    given["influxdb"] = {"url": url, "org": _prompt("  Organisation (InfluxDB 1: empty)", "")}
+    given["influxdb"]["bucket"] = _prompt("  Bucket (InfluxDB 1: database)", "facility")
+    token = _prompt("  Token (InfluxDB 1: user:password; not shown; empty: later)", "", hidden=True)
+    given["influxdb"]["token"] = token
