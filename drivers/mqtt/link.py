@@ -22,6 +22,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from drivers.mqtt.advice import advice
 from drivers.mqtt.devices import Message
 from drivers.mqtt.exchange import Ack, Arrived, Connected, Counts, Profile
 from drivers.mqtt.payload import MAX_PAYLOAD
@@ -127,8 +128,9 @@ class Link:
                 self._reason = self._reason or str(error)
             except Exception as error:  # noqa: BLE001 - a broker's malformed packet must not end the thread
                 self._reason = f"unreadable answer ({type(error).__name__})"
-            attempt = 1 if self._stood_long() else attempt + 1
-            self._lost()
+            stood = self._stood_long()
+            attempt = 1 if stood else attempt + 1
+            self._lost(advice(self._reason, briefly=self.counts.connected and not stood))
             low, high = _BACKOFF_S
             pause = min(high, low * 2 ** min(attempt - 1, 10))
             self._stopping.wait(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
@@ -139,16 +141,14 @@ class Link:
         """Whether the connection stood for a while: one that ends at once (two with one name) is not hurried."""
         return self.counts.connected and time.monotonic() - self._connected_at >= _A_WHILE_S
 
-    def _lost(self) -> None:
-        """Say once that the broker is gone."""
+    def _lost(self, check: str) -> None:
+        """Say once that the broker is gone, and what to look at."""
         was, self.counts.connected = self.counts.connected, False
         if was:
             self.counts.lost_at = time.monotonic()
         if not self._stopping.is_set() and (was or not self._announced):
             self._announced = True
-            self._log.warning(
-                "broker_lost", reason=self._reason or "the connection ended", check="broker, network"
-            )
+            self._log.warning("broker_lost", reason=self._reason or "the connection ended", check=check)
 
     def _connect_and_serve(self) -> None:
         self._epoch += 1
@@ -338,7 +338,7 @@ class Link:
             )
 
     def _on_disconnect(self, _client: paho.Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
-        self._reason = self._reason or str(reason)
+        self._reason = self._reason or ("" if str(reason) == "Unspecified error" else str(reason))
 
     def _on_message(self, client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
         """Keep a message for the loop. Whatever goes wrong here costs this message, never the thread."""

@@ -335,6 +335,7 @@ async def test_two_with_one_name_fight_for_it_less_and_less(broker: Mosquitto):
 
     away = [log["away_s"] for log in logs if log["event"] == "broker_back"]
     assert max(away) >= 1.0, "the second pause of a client is 2 s, less at most half of it for jitter"
+    assert any("another client uses the same client_id" in log["check"] for log in logs if "check" in log)
 
 
 async def test_patterns_that_cross_are_said(broker: Mosquitto):

@@ -63,6 +63,7 @@ async def test_a_broker_that_the_ca_does_not_know_is_not_talked_to(tmp_path: Pat
             assert driver.status()["connected"] is False
 
     assert "CERTIFICATE_VERIFY_FAILED" in str(logs)
+    assert "who signed it" in str(logs)
     assert PASSWORD not in str(logs)
 
 
@@ -76,6 +77,7 @@ async def test_a_wrong_password_is_said_without_the_password(tmp_path: Path, pro
 
     [lost] = [log for log in logs if log["event"] == "broker_lost"]
     assert "refused the connection" in lost["reason"]
+    assert lost["check"] == "username and password, the broker's access list"
     assert PASSWORD not in str(logs) + repr(driver.__dict__)
 
 

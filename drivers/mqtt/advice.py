@@ -1,0 +1,22 @@
+"""What to look at when a broker is lost, from what it or the network said."""
+
+from typing import Final
+
+__all__ = ["advice"]
+
+_USUAL: Final = "broker, network"
+_TAKEN_OVER: Final = "whether another client uses the same client_id, such as a second monitor of this site"
+_KNOWN: Final = (
+    (("Not authorized", "Bad user name", "Bad authentication"), "username and password, the broker's access list"),
+    (("CERTIFICATE", "certificate"), "the certificate: who signed it (`ca`), its name, its dates"),
+    (("Session taken over",), _TAKEN_OVER),
+    (("Name or service not known", "name resolution", "nodename"), "the host in `url`, the name server"),
+)
+
+
+def advice(reason: str, *, briefly: bool) -> str:
+    """What to look at when a connection ended; `briefly`: it had stood for some seconds at most."""
+    for words, check in _KNOWN:
+        if any(word in reason for word in words):
+            return check
+    return _TAKEN_OVER if briefly and not reason else _USUAL
