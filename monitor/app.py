@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from monitor.alarms import Alarms
 from monitor.alarms.keep import NAME as ALARMS
 from monitor.alarms.store import standing
 from monitor.clock import Clock
-from monitor.errors import JournalError
+from monitor.errors import JournalError, RequestRefused
 from monitor.journal.feeder import Feeder
 from monitor.journal.sqlite import SqliteJournal
 from monitor.journal.state import State
@@ -29,7 +30,9 @@ from monitor.ports import Batch, DriverContext, PolledDriver, PushedDriver
 from monitor.schema import MONITOR_DEVICE
 from monitor.settings import Loaded, load
 from monitor.settings.tables import resolve
+from monitor.sinks.deadletters import DeadLetters
 from monitor.sinks.influxdb import InfluxSink
+from monitor.sinks.influxdb.thread import BlockingThread
 from monitor.sinks.runner import SinkRunner
 from monitor.site import Device, Site
 from monitor.web.desk import AlarmDesk
@@ -37,7 +40,7 @@ from monitor.web.parts import Parts as ApiParts
 from monitor.web.parts import Reload
 from rules.kinds import RULES
 
-__all__ = ["Parts", "load_site", "open_parts"]
+__all__ = ["Parts", "examine_influx", "load_site", "open_parts"]
 
 
 def load_site(path: Path, environ: Mapping[str, str] = os.environ, *, thorough: bool = False) -> Loaded:
@@ -98,10 +101,11 @@ class Parts:
             driver = kind.create(connection, self._devices(connection.id), context)
             (polled if kind.polled else self._pushed)[connection.id] = driver
         self._poller = Poller(polled, site.devices, journal, clock=clock)
+        self._letters = DeadLetters(state, clock.now)
         self._sinks: dict[str, SinkRunner] = {}
         if site.influxdb is not None:
             sink = InfluxSink(site.influxdb, site, state)
-            self._sinks[sink.name] = SinkRunner(journal, state, sink, now=clock.now)
+            self._sinks[sink.name] = SinkRunner(journal, state, sink, now=clock.now, letters=self._letters)
         for consumer in (Doors.name, ALARMS, *self._sinks):
             journal.register(consumer)
 
@@ -173,8 +177,27 @@ class Parts:
             connections=connections,
             poller=self._poller.facts,
             sinks=lambda: {name: runner.status() for name, runner in self._sinks.items()},
+            letters=self._letters,
+            examine_influx=partial(_examine, self._site, self._clock),
             notify=self._notifier.counts,
         )
+
+
+def examine_influx(site: Site, now: Callable[[], int]) -> Sequence[Mapping[str, Any]]:
+    """Look at the site's InfluxDB and say what is wrong; blocks for half a minute at most. `now`: UTC ms."""
+    from monitor.sinks.influxdb.check import examine
+
+    if site.influxdb is None:
+        raise RequestRefused("the site file has no `sinks.influxdb`: nothing is written to InfluxDB")
+    return [asdict(finding) for finding in examine(site.influxdb, site, now=now)]
+
+
+async def _examine(site: Site, clock: Clock) -> Sequence[Mapping[str, Any]]:
+    thread = BlockingThread("influx-check")
+    try:
+        return await thread.do(lambda: examine_influx(site, clock.now))
+    finally:
+        thread.end(lambda: None)
 
 
 def _web() -> tuple[Any, Any, Any]:

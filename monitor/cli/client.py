@@ -41,9 +41,9 @@ class Client:
         """Ask for a resource."""
         return self._ask("GET", path, params=query)
 
-    def post(self, *path: str, body: object) -> Any:
-        """Ask for something to be done."""
-        return self._ask("POST", path, json=body)
+    def post(self, *path: str, body: object, timeout: float = _TIMEOUT) -> Any:
+        """Ask for something to be done; `timeout` in seconds."""
+        return self._ask("POST", path, json=body, timeout=timeout)
 
     def follow(self, *path: str, **query: object) -> Iterator[Any]:
         """Yield what a stream says, for as long as it lasts."""

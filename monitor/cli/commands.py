@@ -2,7 +2,7 @@
 
 import typer
 
-from monitor.cli import alarms, daemon, demo, devices, init, reload
+from monitor.cli import alarms, daemon, deadletters, demo, devices, influx, init, reload
 
 __all__ = ["app"]
 
@@ -26,3 +26,5 @@ reload.add_to(app)
 demo.add_to(app)
 devices.add_to(app)
 alarms.add_to(app)
+deadletters.add_to(app)
+influx.add_to(app)

@@ -8,7 +8,7 @@ from monitor.model import Command, Position, Recorded, Value
 from monitor.ports import Batch, Gap
 from monitor.site import Site
 
-__all__ = ["AlarmBook", "Facts", "Parts", "ReadableJournal", "Reload"]
+__all__ = ["AlarmBook", "Facts", "LetterBook", "Parts", "ReadableJournal", "Reload"]
 
 Facts = Mapping[str, Value | None]
 """What a part of the daemon says of itself: names and scalars."""
@@ -60,6 +60,19 @@ class AlarmBook(Protocol):
         """The newest messages to people, newest first."""
 
 
+class LetterBook(Protocol):
+    """What can be asked about dead letters; RequestRefused for numbers that are none. None: all of them."""
+
+    async def list_letters(self, last: int) -> Sequence[Mapping[str, Any]]:
+        """The newest, newest first."""
+
+    async def retry(self, ids: Sequence[int] | None) -> Sequence[int]:
+        """Have them tried again; answers which."""
+
+    async def drop(self, ids: Sequence[int] | None) -> Sequence[int]:
+        """Throw them away; answers which."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """The parts behind the API. The callables answer facts of this moment; only `notify` asks the state.
@@ -80,4 +93,6 @@ class Parts:
     connections: Callable[[], Mapping[str, Facts]]
     poller: Callable[[], Facts]
     sinks: Callable[[], Mapping[str, Facts]]
+    letters: LetterBook
+    examine_influx: Callable[[], Awaitable[Sequence[Mapping[str, Any]]]]
     notify: Callable[[], Awaitable[Facts]]

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +18,7 @@ from monitor.poller import DeviceFacts
 from monitor.site import Connection, Device, Point, Site
 from monitor.web.api import make_api
 from monitor.web.live import LiveState
-from monitor.web.parts import Parts
+from monitor.web.parts import LetterBook, Parts
 from monitor.web.server import serve
 from tests.clock import ManualClock
 
@@ -116,7 +116,30 @@ async def no_messages() -> Mapping[str, int]:
     return {"queued": 0}
 
 
-def make_parts(journal: SqliteJournal, clock: ManualClock) -> Parts:
+class NoLetters:
+    """No dead letters."""
+
+    async def list_letters(self, last: int) -> Sequence[Mapping[str, Any]]:
+        return [][:last]
+
+    async def retry(self, ids: Sequence[int] | None) -> Sequence[int]:
+        return ids or []
+
+    async def drop(self, ids: Sequence[int] | None) -> Sequence[int]:
+        return ids or []
+
+
+async def no_influx() -> Sequence[Mapping[str, Any]]:
+    raise RequestRefused("the site file has no `sinks.influxdb`")
+
+
+def make_parts(
+    journal: SqliteJournal,
+    clock: ManualClock,
+    *,
+    letters: LetterBook | None = None,
+    examine: Callable[[], Awaitable[Sequence[Mapping[str, Any]]]] = no_influx,
+) -> Parts:
     return Parts(
         site=SITE,
         version="0.1.0",
@@ -130,6 +153,8 @@ def make_parts(journal: SqliteJournal, clock: ManualClock) -> Parts:
         connections=lambda: {"plant-room": {"polls": 7}, "broker": {"connected": True}},
         poller=lambda: {"dropped": 0},
         sinks=lambda: {"influxdb": {"written": 3}},
+        letters=letters or NoLetters(),
+        examine_influx=examine,
         notify=no_messages,
     )
 

@@ -1,0 +1,79 @@
+"""The types that our fields have in InfluxDB, where a field keeps its first type for ever."""
+
+from collections.abc import Mapping
+
+from monitor.schema import (
+    ALARM_ACTIVE,
+    ALARM_CAUSE,
+    ALARM_END,
+    ALARM_RESPONSE,
+    ALARM_SEVERITY,
+    ALARM_START,
+    ALARM_TAG_LIST,
+    ALARM_TEXT,
+    ALARM_TITLE,
+    EVENT_COUNT,
+    EVENT_NAME,
+    INTEGER_FIELDS,
+    MEASUREMENT_ACCESS,
+    MEASUREMENT_ALARMS,
+    MEASUREMENT_EVENTS,
+    STATES,
+    point_unit,
+    state_number,
+)
+from monitor.sinks.influxdb.text import field_key
+from monitor.site import Site
+
+__all__ = ["access_types", "main_types"]
+
+_STRING, _INTEGER, _FLOAT, _BOOLEAN = "string", "integer", "float", "boolean"
+
+Types = Mapping[str, Mapping[str, str]]
+"""Measurement -> field -> float, integer, boolean or string."""
+
+_ALARMS = {
+    **dict.fromkeys(
+        (
+            ALARM_SEVERITY,
+            "state",
+            ALARM_RESPONSE,
+            "suppression",
+            ALARM_CAUSE,
+            ALARM_TITLE,
+            ALARM_TEXT,
+            ALARM_TAG_LIST,
+            "occurrence",
+            "source",
+        ),
+        _STRING,
+    ),
+    **dict.fromkeys(("severity_i", ALARM_ACTIVE, ALARM_START, ALARM_END), _INTEGER),
+    "active": _BOOLEAN,
+    "value": _FLOAT,
+    "threshold": _FLOAT,
+}
+
+
+def main_types(site: Site) -> Types:
+    """What is written to the bucket of readings and alarms; fields whose name promises no type are left out."""
+    found: dict[str, dict[str, str]] = {
+        measurement: dict.fromkeys(fields, _INTEGER) for measurement, fields in INTEGER_FIELDS.items()
+    }
+    found[MEASUREMENT_ALARMS] = dict(_ALARMS)
+    found[MEASUREMENT_EVENTS] = {"detail": _STRING, EVENT_COUNT: _INTEGER, "seq": _INTEGER}
+    for device in site.devices.values():
+        fields = found.setdefault(device.device_class, {"quality": _INTEGER})
+        for point in device.points:
+            key = field_key(point).decode()
+            if point_unit(point) is not None:
+                fields[key] = _FLOAT
+            elif point in STATES:
+                fields |= {key: _BOOLEAN, state_number(key): _INTEGER}
+    return found
+
+
+def access_types() -> Types:
+    """What is written to the bucket of access."""
+    texts = dict.fromkeys((EVENT_NAME, "reason", "credential"), _STRING)
+    return {MEASUREMENT_ACCESS: {**texts, EVENT_COUNT: _INTEGER, "seq": _INTEGER}}

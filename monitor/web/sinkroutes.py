@@ -1,0 +1,127 @@
+"""The routes about what sinks refused, and about the InfluxDB they write to."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated, Any, Self
+from uuid import uuid4
+
+import structlog
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, Field, model_validator
+
+from monitor.errors import RequestRefused
+from monitor.model import Command
+from monitor.ports import Batch
+from monitor.web.parts import Parts
+from monitor.web.routes import NotKnown
+from monitor.web.shapes import RefusalOut
+
+__all__ = ["make_sink_router"]
+
+_log = structlog.get_logger()
+
+_MOST = 5000
+
+
+class LetterOut(BaseModel):
+    """A dead letter: `time` is the entry's, `refused` that of the (last) refusal; UTC in milliseconds."""
+
+    id: int
+    sink: str
+    kind: str
+    device: str
+    time: int
+    refused: int
+    refusals: int
+    waiting: bool
+    reason: str
+    line: str
+
+
+class ChosenIn(BaseModel, extra="forbid"):
+    """Dead letters by number, or all of them."""
+
+    ids: list[int] = Field(default=[], max_length=_MOST)
+    all: bool = False
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if self.all == bool(self.ids):
+            raise ValueError("say `ids`, or `all: true`")
+        return self
+
+
+class ChosenOut(BaseModel):
+    """The dead letters that it was done to."""
+
+    ids: list[int]
+
+
+class FindingOut(BaseModel):
+    """One thing that was looked at; `state` is fine, warning, wrong or unknown."""
+
+    check: str
+    state: str
+    found: str
+    what_to_do: str
+
+
+class ExaminationOut(BaseModel):
+    """What was found at InfluxDB; `fine` when nothing is wrong."""
+
+    fine: bool
+    findings: list[FindingOut]
+
+
+def make_sink_router(parts: Parts) -> APIRouter:
+    """Make the routes."""
+    refusals: dict[int | str, dict[str, Any]] = {code: {"model": RefusalOut} for code in (404, 409, 422, 503)}
+    router = APIRouter(responses=refusals)
+
+    @router.get("/dead-letters")
+    async def dead_letters(last: Annotated[int, Query(ge=1, le=10_000)] = 100) -> list[LetterOut]:
+        """Answer the newest dead letters, newest first."""
+        return [LetterOut(**letter) for letter in await parts.letters.list_letters(last)]
+
+    @router.post("/dead-letters/retry", status_code=202)
+    async def retry(chosen: ChosenIn) -> ChosenOut:
+        """Have dead letters tried again: those that are taken vanish, the others say why not."""
+        return await _change(parts.letters.retry, chosen)
+
+    @router.post("/dead-letters/drop")
+    async def drop(chosen: ChosenIn, request: Request) -> ChosenOut:
+        """Throw dead letters away for good; who did is kept in the journal first."""
+        peer = getattr(request.state, "peer", None)
+        if peer is None:
+            raise RequestRefused("it is not known who asks; use the daemon's socket")
+        command = Command(
+            id=str(uuid4()),
+            time=parts.now(),
+            by=peer.login,
+            kind="drop_dead_letters",
+            target="sinks",
+            arguments={"ids": "all" if chosen.all else ",".join(map(str, chosen.ids))},
+        )
+        await parts.journal.append([Batch(entries=[command])])
+        dropped = await _change(parts.letters.drop, chosen)
+        _log.warning("dead_letters_dropped", by=peer.login, count=len(dropped.ids))
+        return dropped
+
+    @router.post("/influx/check")
+    async def influx_check() -> ExaminationOut:
+        """Look at InfluxDB from where the daemon stands; writes nothing."""
+        try:
+            findings = [FindingOut(**finding) for finding in await parts.examine_influx()]
+        except RequestRefused as refused:
+            raise NotKnown(str(refused), "write `sinks.influxdb` in the site file") from refused
+        return ExaminationOut(fine=all(each.state != "wrong" for each in findings), findings=findings)
+
+    return router
+
+
+async def _change(
+    change: Callable[[Sequence[int] | None], Awaitable[Sequence[int]]], chosen: ChosenIn
+) -> ChosenOut:
+    try:
+        return ChosenOut(ids=list(await change(None if chosen.all else chosen.ids)))
+    except RequestRefused as refused:
+        raise NotKnown(str(refused), "list them with `facility-monitor dead-letters`") from refused
