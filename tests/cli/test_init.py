@@ -251,3 +251,14 @@ def test_every_shipped_profile_that_is_offered_makes_a_device(tmp_path: Path) ->
 
     assert len(load_site(tmp_path / "site.yaml", {}).site.devices) == len(usable) > 5
     assert "digital-input" not in usable
+
+
+def test_the_answers_in_the_documents_make_a_site(file: Path) -> None:
+    page = (SAMPLE.parents[1] / "docs/install.md").read_text()
+    ran = init(file, piped=page.partition("```yaml\n")[2].partition("```")[0])
+    loaded = load_site(file, {}, thorough=True)
+
+    assert ran.code == 0, ran.err
+    assert "Missing" not in ran.out
+    assert not loaded.refusals
+    assert set(loaded.site.devices) == {"electricity-1", "cellar-leak"}
