@@ -4,9 +4,8 @@ import contextlib
 import fcntl
 import os
 import sqlite3
-import time
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
@@ -14,15 +13,15 @@ import structlog
 from monitor.errors import JournalError
 from monitor.journal.codec import KINDS, decode
 from monitor.journal.migrate import migrate
+from monitor.journal.soundness import is_damage, move_aside, sync
 from monitor.model import Position, Recorded
 from monitor.ports import Gap
 
-__all__ = ["Opened", "between", "connect", "lock", "newest_readings", "open_file", "read_after"]
+__all__ = ["Opened", "between", "condemn", "connect", "lock", "newest_readings", "open_file", "read_after"]
 
 _log = structlog.get_logger()
 
 _APPLICATION = 0x464D4A4C  # "FMJL"
-_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _FIND_GAP = "SELECT after, until, reason FROM gaps WHERE after <= ? AND until > ? ORDER BY after LIMIT 1"
 _FIND_NEXT_GAP = "SELECT min(after) FROM gaps WHERE after > ?"
 _COLUMNS = "position, recorded, kind, body"
@@ -66,20 +65,52 @@ def connect(path: Path) -> sqlite3.Connection:
 
 def open_file(path: Path, begin_above: Position) -> Opened:
     """Make sure of a sound journal at `path`; a damaged or foreign one is moved aside, never deleted."""
-    aside = ""
+    condemned = _condemned(path)
     try:
-        opened = _prepare(path, begin_above)
+        opened = _prepare(path, begin_above) if condemned is None else None
+        reason = "it was found to be damaged while it was used"
     except (_Foreign, sqlite3.DatabaseError) as error:
-        if not isinstance(error, _Foreign) and getattr(error, "sqlite_errorcode", 0) & 0xFF not in _DAMAGED:
+        if not isinstance(error, _Foreign) and not is_damage(error):
             raise JournalError(f"the journal {path} cannot be opened: {error}") from error
-        above = max(begin_above, _last_of_damaged(path))
-        aside = _move_aside(path)
-        _log.error("journal_moved_aside", reason=str(error), kept_as=aside, begins_above=above)
-        try:
-            opened = _prepare(path, above)
-        except (_Foreign, sqlite3.Error) as again:
-            raise JournalError(f"no new journal can be begun at {path}: {again}") from again
-    return Opened(last=opened.last, recorded=opened.recorded, aside=aside)
+        opened, reason = None, str(error)
+    return opened or _begin_anew(path, max(begin_above, condemned or Position(0)), reason)
+
+
+def _begin_anew(path: Path, begin_above: Position, reason: str) -> Opened:
+    above = max(begin_above, _last_of_damaged(path))
+    try:
+        aside = move_aside(path)
+        _log.error("journal_moved_aside", reason=reason, kept_as=aside, begins_above=above)
+        opened = _prepare(path, above)
+        _marker(path).unlink(missing_ok=True)
+    except (_Foreign, sqlite3.Error, OSError) as error:
+        raise JournalError(f"no new journal can be begun at {path}: {error}") from error
+    return replace(opened, aside=aside)
+
+
+def condemn(path: Path, last: Position) -> None:
+    """Note that the journal is damaged, and where it ended: the next start moves it aside."""
+    marker = _marker(path)
+    try:
+        marker.write_text(f"{last}\n")
+        sync(marker)
+        sync(marker.parent)
+    except OSError as error:
+        _log.error("damage_cannot_be_noted", error=str(error))
+
+
+def _marker(path: Path) -> Path:
+    return path.with_name(path.name + ".damaged")
+
+
+def _condemned(path: Path) -> Position | None:
+    """Where a journal ended that was found to be damaged; None when nobody has said so."""
+    try:
+        return Position(int(_marker(path).read_bytes()[:20] or b"0"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError):
+        return Position(0)
 
 
 def _prepare(path: Path, begin_above: Position) -> Opened:
@@ -115,18 +146,6 @@ def _last_of_damaged(path: Path) -> Position:
             return newest(db)[0]
     except (sqlite3.Error, TypeError):
         return Position(0)
-
-
-def _move_aside(path: Path) -> str:
-    stem = f"{path.name}.corrupt-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
-    number, kept = 0, stem
-    while path.with_name(kept).exists():
-        number += 1
-        kept = f"{stem}-{number}"
-    for ending in ("", "-wal", "-shm"):
-        with contextlib.suppress(FileNotFoundError):
-            path.with_name(path.name + ending).rename(path.with_name(kept + ending))
-    return kept
 
 
 def read_after(db: sqlite3.Connection, after: Position, limit: int) -> Sequence[Recorded] | Gap:

@@ -16,6 +16,7 @@ from monitor.errors import JournalError
 from monitor.journal import file
 from monitor.journal.codec import KIND_OF, KINDS, encode, identity
 from monitor.journal.memory import Recent
+from monitor.journal.soundness import is_damage
 from monitor.journal.trim import Trimmer
 from monitor.journal.writer import Call, Committed, Row, Writer
 from monitor.model import Command, Entry, Origin, Position, Reading, Recorded, Value
@@ -32,7 +33,8 @@ _CHUNK = 1000
 _IN_MEMORY = 4 * 1024 * 1024
 _MOST_WAITING = 20_000
 _READ_AGAIN = 1.0
-_TIMES = range(-(2**63), 2**63)
+_STUCK = 30.0
+_EARLIEST, _LATEST = -(2**63), 2**63 - 1
 
 
 class SqliteJournal:
@@ -48,11 +50,13 @@ class SqliteJournal:
         self.last_recorded = opened.recorded
         """UTC ms of the newest entry that was there when the journal was opened; 0 when it was empty."""
         self._recent = Recent(opened.last, limit=_IN_MEMORY)
-        self._trimmer = Trimmer(settings)
+        self._trimmer = Trimmer(settings, path.parent)
+        self._longest_wait = _STUCK + settings.commit_every
         self._impatient = settings.commit_every <= 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._room = asyncio.Event()
         self._closed = False
+        self._damaged = False
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="journal-reader")
         self._reading = threading.local()
         self._connections: list[sqlite3.Connection] = []
@@ -111,6 +115,23 @@ class SqliteJournal:
     def beat(self) -> int:
         """Grows about once a second while the writer lives, whether it has work, waits or cannot write."""
         return self._writer.beat
+
+    @property
+    def failure(self) -> str:
+        """Why nothing can be written since the last transaction, "" when it was kept."""
+        since = self._writer.waiting_since
+        if not self._writer.failure and since is not None and monotonic() - since > self._longest_wait:
+            return "the disk does not answer"
+        return self._writer.failure
+
+    @property
+    def damaged(self) -> bool:
+        """Whether SQLite has found the file's contents damaged since it was opened."""
+        return self._damaged or self._writer.damaged
+
+    def condemn(self) -> None:
+        """Have the next start move the file aside, because it is damaged."""
+        file.condemn(self._path, self._last)
 
     # Writing -------------------------------------------------------------------------------------------
 
@@ -228,6 +249,7 @@ class SqliteJournal:
             return work(db)
         except sqlite3.Error as error:
             self._reading.db = None  # a fresh connection takes the next try
+            self._damaged = self._damaged or is_damage(error)
             raise JournalError(f"the journal cannot be read: {error}") from error
 
     # Keeping house -------------------------------------------------------------------------------------
@@ -255,6 +277,8 @@ class SqliteJournal:
             "failing": self._writer.failing,
             "alive": self._writer.alive,
             "over_size": self._trimmer.over_size,
+            "lost": self._trimmer.lost,
+            "hours_left": self._trimmer.hours_left,
             "moved_aside": self._aside,
             "slowest": "",
             "lag": 0,
@@ -282,7 +306,7 @@ class SqliteJournal:
 
 def _row(entry: Entry) -> Row:
     kind = KIND_OF[type(entry)]
-    if entry.time not in _TIMES:
+    if not isinstance(entry.time, int) or not _EARLIEST <= entry.time <= _LATEST:
         raise ValueError(f"the time {entry.time} cannot be kept")
     device = entry.target if type(entry) is Command else entry.device  # type: ignore[union-attr]
     return Row(kind, device, entry.time, None if kind == 1 else identity(entry), encode(entry), entry)

@@ -10,13 +10,14 @@ from typing import Any, TypeVar
 from monitor.errors import JournalError
 from monitor.journal.codec import KIND_OF, encode, identity
 from monitor.journal.migrate import migrate
+from monitor.journal.soundness import is_damage, is_outage
 from monitor.model import Entry, Position
 
-__all__ = ["State", "produce", "set_position"]
+__all__ = ["APPLICATION", "State", "produce", "set_position"]
 
 T = TypeVar("T")
 
-_APPLICATION = 0x464D5354  # "FMST"
+APPLICATION = 0x464D5354  # "FMST"
 
 
 class _Connection(sqlite3.Connection):
@@ -56,6 +57,10 @@ class State:
         self._db = db
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="state")
         self._closed = False
+        self.failure = ""
+        """Why the disk or the file did not take the last transaction; "" when it did."""
+        self.damaged = False
+        """Whether SQLite has found the file's contents damaged since it was opened."""
         self.produced = asyncio.Event()
         """Set after each transaction that produced entries; the feeder clears it."""
 
@@ -126,10 +131,13 @@ class State:
             db.execute("COMMIT")
         except sqlite3.Error as error:
             self._roll_back()
+            self.failure = str(error) if is_outage(error) else self.failure
+            self.damaged = self.damaged or is_damage(error)
             raise JournalError(f"the state cannot be written: {error}") from error
         except BaseException:
             self._roll_back()
             raise
+        self.failure = ""
         if db.produced:
             loop.call_soon_threadsafe(self.produced.set)
         return answer
@@ -142,6 +150,7 @@ class State:
         try:
             return self._db.execute(sql, parameters).fetchall()
         except sqlite3.Error as error:
+            self.damaged = self.damaged or is_damage(error)
             raise JournalError(f"the state cannot be read: {error}") from error
 
 
@@ -149,10 +158,10 @@ def _prepare(db: sqlite3.Connection, name: str) -> None:
     db.row_factory = sqlite3.Row
     found: int = db.execute("PRAGMA application_id").fetchone()[0]
     tables: int = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
-    if found != _APPLICATION and (found or tables):
+    if found != APPLICATION and (found or tables):
         raise JournalError(f"{name} is a database of another program; move it away or restore a copy")
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")
     db.execute("PRAGMA foreign_keys = ON")
-    db.execute(f"PRAGMA application_id = {_APPLICATION}")
+    db.execute(f"PRAGMA application_id = {APPLICATION}")
     migrate(db, "state", name)

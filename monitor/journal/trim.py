@@ -1,9 +1,12 @@
-"""Keeping the journal within its age and size without losing what a consumer still needs."""
+"""Keeping the journal within its age and size, and saying in time when that would cost what is still needed."""
 
+import os
 import sqlite3
 import threading
 from collections.abc import Mapping
+from pathlib import Path
 from time import monotonic
+from typing import Final
 
 from monitor.model import Position
 from monitor.site import JournalSettings
@@ -13,18 +16,32 @@ __all__ = ["Trimmer"]
 _AT_ONCE = 1000
 _LOOK_EVERY = 1.0
 _FIRST_LOOK = 60.0
+_DELIVERIES_EVERY = 3600.0
+_DELIVERIES_KEPT = 8 * 86_400_000
+_HOUR = 3_600_000
+_RATE_OVER = 100_000
+_SHORTEST_RATE = 60_000
+_BEHIND = 10 * 60_000
+_RESERVE = 64 * 1024 * 1024
+_RESERVE_SHARE = 20
+
+PLENTY: Final = 8760.0
+"""`hours_left` when no part of the monitor is behind, and the most that is ever said."""
 
 
 class Trimmer:
-    """Deletes the oldest entries that every registered consumer has passed, a small step at a time.
+    """Deletes the oldest entries, a small step at a time: first what every registered consumer has passed.
 
-    `step` and `persist` are for the writer's thread, the rest for any.
+    Age and a disk that gets full never cost what a consumer still needs; `max_size` does, as the last resort, and
+    `hours_left` says long before when that will be. `step` and `persist` are for the writer's thread, the rest
+    for any.
     """
 
     pause = _LOOK_EVERY
     """Seconds between two looks when there was nothing to do."""
 
-    def __init__(self, settings: JournalSettings) -> None:
+    def __init__(self, settings: JournalSettings, folder: Path) -> None:
+        self._folder = folder
         self._keep = int(settings.keep * 1000)
         self._max_size = settings.max_size
         self._guard = threading.Lock()
@@ -32,9 +49,15 @@ class Trimmer:
         self._changed: set[str] = set()
         # Whoever is started with the daemon has registered by then.
         self._look_at = monotonic() + _FIRST_LOOK
+        self._deliveries_at = monotonic() + _FIRST_LOOK
+        self._file = 0
         self.trimmed = 0
+        self.lost = 0
+        """Entries since the start that went although a consumer still needed them."""
         self.size = 0
         self.over_size = False
+        self.hours_left = PLENTY
+        """Hours until that begins, at the pace at which entries come."""
 
     def load(self, db: sqlite3.Connection) -> None:
         """Read how far the consumers had come."""
@@ -72,22 +95,50 @@ class Trimmer:
         if monotonic() < self._look_at:
             return False
         self._measure(db)
-        too_big = self.size > self._max_size
         passed = min(self.consumers.values(), default=last)
+        room = self._room()
+        self.hours_left = self._estimate(db, now, passed, last, min(self._max_size, room))
+        too_big = self.size > self._max_size
         # The newest entry always stays: it carries the position that the next one follows.
-        rows = db.execute(
-            "SELECT position, recorded FROM entries WHERE position <= ? ORDER BY position LIMIT ?",
-            (min(passed, last - 1), _AT_ONCE),
-        ).fetchall()
-        if not too_big:
+        rows = _oldest(db, min(passed, last - 1))
+        if not too_big and self.size <= room:
             rows = [row for row in rows if row[1] < now - self._keep]
         self.over_size = too_big and not rows
+        if self.over_size:
+            rows = _oldest(db, last - 1)
+            self.lost += len(rows)
+        self._forget_deliveries(db, now)
         if not rows:
             self._look_at = monotonic() + _LOOK_EVERY
             return False
         self._delete(db, rows[-1][0])
         self.trimmed += len(rows)
         return len(rows) == _AT_ONCE or too_big
+
+    def _room(self) -> int:
+        """Answer how large the entries may become on this disk, with a reserve for all others who write."""
+        disk = os.statvfs(self._folder)
+        reserve = min(_RESERVE, disk.f_blocks * disk.f_frsize // _RESERVE_SHARE)
+        return self._file + disk.f_bavail * disk.f_frsize - reserve
+
+    def _estimate(self, db: sqlite3.Connection, now: int, passed: int, last: int, room: int) -> float:
+        """Hours until entries that are still needed fill all the room, at the pace of the newest ones."""
+        oldest = db.execute("SELECT position, recorded FROM entries ORDER BY position LIMIT 1").fetchone()
+        needed = _next(db, passed)
+        if oldest is None or needed is None or now - needed[1] < _BEHIND:
+            return PLENTY
+        pace_from = _next(db, max(passed, last - _RATE_OVER)) or needed
+        size_of_one = self.size / (last - oldest[0] + 1)
+        taken = size_of_one * (last - needed[0] + 1)
+        growth = size_of_one * (last - pace_from[0] + 1) / max(now - pace_from[1], _SHORTEST_RATE)
+        hours: float = (room - taken) / growth / _HOUR
+        return min(PLENTY, max(0.0, hours))
+
+    def _forget_deliveries(self, db: sqlite3.Connection, now: int) -> None:
+        """Once an hour, forget deliveries that nobody has settled for so long that no sender repeats them."""
+        if monotonic() >= self._deliveries_at:
+            self._deliveries_at = monotonic() + _DELIVERIES_EVERY
+            db.execute("DELETE FROM deliveries WHERE recorded < ?", (now - _DELIVERIES_KEPT,))
 
     def _delete(self, db: sqlite3.Connection, until: int) -> None:
         db.execute("BEGIN IMMEDIATE")
@@ -106,3 +157,17 @@ class Trimmer:
             db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
         )
         self.size = (pages - free) * page_size
+        self._file = pages * page_size
+
+
+def _oldest(db: sqlite3.Connection, until: int) -> list[tuple[int, int]]:
+    return db.execute(
+        "SELECT position, recorded FROM entries WHERE position <= ? ORDER BY position LIMIT ?", (until, _AT_ONCE)
+    ).fetchall()
+
+
+def _next(db: sqlite3.Connection, after: int) -> tuple[int, int] | None:
+    found: tuple[int, int] | None = db.execute(
+        "SELECT position, recorded FROM entries WHERE position > ? ORDER BY position LIMIT 1", (after,)
+    ).fetchone()
+    return found

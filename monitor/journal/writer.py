@@ -15,6 +15,7 @@ import structlog
 
 from monitor.errors import JournalError
 from monitor.journal.file import connect, newest
+from monitor.journal.soundness import is_damage
 from monitor.journal.trim import Trimmer
 from monitor.model import Entry, Position, Recorded
 
@@ -113,6 +114,8 @@ class Writer:
         self.kept = 0
         self.refused = 0
         self.failing = False
+        self.failure = ""
+        self.damaged = False
         self._thread = threading.Thread(target=self._work, name="journal", daemon=True)
 
     def start(self) -> None:
@@ -214,6 +217,7 @@ class Writer:
             return
         if self.failing:
             self.failing = False
+            self.failure = ""
             _log.info("journal_works_again", position=taking.next - 1)
         self._last = Position(taking.next - 1)
         self._recorded = taking.stamp
@@ -238,6 +242,8 @@ class Writer:
         if not self.failing:
             self.failing = True
             _log.error("journal_failed", error=str(error))
+        self.failure = str(error)
+        self.damaged = self.damaged or is_damage(error)
         if self._db is not None:
             # A connection that has seen an I/O error is not trusted again; a fresh one takes the next try.
             with contextlib.suppress(sqlite3.Error):
@@ -262,7 +268,7 @@ class Writer:
         if taking.plain:
             db.executemany(_INSERT, taking.plain)
         if taking.deliveries:
-            _keep_deliveries(db, taking.deliveries)
+            _keep_deliveries(db, taking.deliveries, taking.stamp)
         if monotonic() - self._persisted > _PERSIST_EVERY:
             self._trimmer.persist(db)
             self._persisted = monotonic()
@@ -308,12 +314,12 @@ def _take_rows(db: sqlite3.Connection, taking: _Taking, rows: Sequence[Row]) -> 
     taking.weight += weight
 
 
-def _keep_deliveries(db: sqlite3.Connection, deliveries: dict[str, bool]) -> None:
+def _keep_deliveries(db: sqlite3.Connection, deliveries: dict[str, bool], stamp: int) -> None:
     gone = [(key,) for key, kept in deliveries.items() if not kept]
     if gone:
         db.executemany("DELETE FROM deliveries WHERE id = ?", gone)
     if len(gone) < len(deliveries):
         db.executemany(
-            "INSERT INTO deliveries VALUES (?) ON CONFLICT DO NOTHING",
-            [(key,) for key, kept in deliveries.items() if kept],
+            "INSERT INTO deliveries VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET recorded = excluded.recorded",
+            [(key, stamp) for key, kept in deliveries.items() if kept],
         )

@@ -21,7 +21,7 @@ __all__ = ["KINDS", "LANGUAGES", "render"]
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 
 LANGUAGES: Final = ("en", "zh")
-KINDS: Final = ("raise", "severity", "clear", "acknowledged", "combined")
+KINDS: Final = ("raise", "severity", "clear", "acknowledged", "combined", "unrecorded", "recorded")
 """The messages there are; `combined` tells of an alarm that had cleared before it could be told."""
 
 _TITLE_LIMIT: Final = 150

@@ -11,8 +11,10 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from monitor.errors import JournalError
+from monitor.journal.codec import encode
 from monitor.journal.feeder import Feeder
 from monitor.journal.sqlite import SqliteJournal
 from monitor.journal.state import State, produce, set_position
@@ -163,6 +165,7 @@ async def test_an_entry_without_identity_cannot_be_produced(state: State) -> Non
 _PRODUCER = """
 import asyncio, sys
 from pathlib import Path
+from monitor.journal.codec import encode
 from monitor.journal.feeder import Feeder
 from monitor.journal.sqlite import SqliteJournal
 from monitor.journal.state import State, produce, set_position
@@ -208,3 +211,42 @@ async def test_a_kill_between_state_and_journal_loses_and_doubles_nothing(tmp_pa
     await state.close()
 
     assert [entry.time for entry in kept] == list(range(1, made + 1))
+
+
+async def test_what_no_journal_can_keep_is_set_aside_and_the_rest_goes_on(
+    state: State, journal: SqliteJournal
+) -> None:
+    unreadable = "INSERT INTO produced (producer, kind, body) VALUES ('test', 3, ?)"
+    await state.transact(lambda db: produce(db, "test", [derive("first")]))
+    await state.transact(lambda db: db.execute(unreadable, (b"{no json",)))
+    await state.transact(lambda db: produce(db, "test", [derive("second")]))
+    await state.transact(
+        lambda db: db.execute(
+            unreadable, (encode(derive("late")).replace(b'"time":', b'"time":9999999999999999'),)
+        )
+    )
+    broken = encode(derive("\udc00")).replace(b'"meter"', b'"\\udc00"')
+    await state.transact(lambda db: db.execute(unreadable, (broken,)))
+    await state.transact(lambda db: produce(db, "test", [derive("third")]))
+    feeder = Feeder(state, journal)
+    with capture_logs() as logs:
+        while await feeder.feed():
+            pass
+    unfed = await state.query("SELECT producer, reason FROM unfed ORDER BY number")
+
+    assert entries_of(await everything(journal)) == [derive("first"), derive("second"), derive("third")]
+    assert len(unfed) == feeder.unfed == 3
+    assert [row["producer"] for row in unfed] == ["test"] * 3
+    assert [log["event"] for log in logs] == ["entry_set_aside"] * 3
+    assert not await state.query("SELECT 1 FROM produced")
+
+
+async def test_a_journal_that_cannot_write_sets_nothing_aside(state: State, tmp_path: Path) -> None:
+    closed = SqliteJournal.open(tmp_path / "closed.db", JournalSettings(), now=lambda: 5)
+    await closed.close()
+    await state.transact(lambda db: produce(db, "test", [derive("a")]))
+
+    with pytest.raises(JournalError, match="closed"):
+        await Feeder(state, closed).feed()
+    assert len(await state.query("SELECT 1 FROM produced")) == 1
+    assert not await state.query("SELECT 1 FROM unfed")

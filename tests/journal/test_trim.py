@@ -132,18 +132,125 @@ async def test_size_bounds_the_journal_before_age_does(tmp_path: Path, clock: Ma
     assert over is False
 
 
-async def test_unsent_entries_stay_although_the_size_is_exceeded(tmp_path: Path, clock: ManualClock) -> None:
-    journal = _open(tmp_path, clock, JournalSettings(max_size=100_000))
+async def test_age_never_costs_what_a_part_still_needs(tmp_path: Path, clock: ManualClock) -> None:
+    journal = _open(tmp_path, clock, JournalSettings(keep=1))
     journal.register("sink")
-    for time in range(20):
+    await _days(journal, clock, 10)
+    await asyncio.sleep(0.1)
+    facts = journal.stats()
+    await journal.close()
+
+    assert (facts["trimmed"], facts["lost"], facts["over_size"]) == (0, 0, False)
+
+
+async def test_the_size_costs_what_is_needed_as_the_last_resort_and_counts_it(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    journal = _open(tmp_path, clock, JournalSettings(max_size=400_000))
+    journal.register("sink")
+    for time in range(30):
         await journal.append([Batch(entries=[reading(time=time, text="x" * 20_000)])])
-    await _until(lambda: journal.stats()["over_size"] is True)
-    found = await everything(journal)
+    await _until(lambda: int(journal.stats()["lost"]) > 0 and int(journal.stats()["size_bytes"]) <= 400_000)
+    gap = await journal.read(Position(0), 100)
+    newest = await journal.readings("meter", 1)
+    lost = journal.stats()["lost"]
     journal.acknowledge("sink", journal.last)
     await _until(lambda: journal.stats()["over_size"] is False)
     await journal.close()
 
-    assert len(found) == 20
+    assert gap == Gap(after=Position(0), until=Position(int(lost)), reason="trimmed")
+    assert newest[0].entry.time == 29
+
+
+async def test_what_everybody_has_passed_goes_first(tmp_path: Path, clock: ManualClock) -> None:
+    journal = _open(tmp_path, clock, JournalSettings(max_size=400_000))
+    journal.register("sink")
+    journal.acknowledge("sink", Position(15))
+    for time in range(25):
+        await journal.append([Batch(entries=[reading(time=time, text="x" * 20_000)])])
+    await _until(lambda: int(journal.stats()["size_bytes"]) <= 400_000)
+    facts = journal.stats()
+    await journal.close()
+
+    assert facts["trimmed"] in {10, 15}
+    assert facts["lost"] == 0
+
+
+async def test_hours_left_fall_as_the_backlog_grows_and_are_plenty_when_it_is_gone(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    """One entry of 20 kB a minute, room for 2 MB: a hundred entries, so 1.7 hours."""
+    journal = _open(tmp_path, clock, JournalSettings(max_size=2_000_000))
+    journal.register("sink")
+    said = []
+    for quarter in range(4):
+        for minute in range(15):
+            await journal.append([Batch(entries=[reading(time=quarter * 15 + minute, text="x" * 20_000)])])
+            clock.advance(60_000)
+        beat = journal.beat
+        await _until(lambda seen=beat: journal.beat > seen + 2)
+        said.append(float(journal.stats()["hours_left"]))
+    journal.acknowledge("sink", journal.last)
+    await _until(lambda: journal.stats()["hours_left"] == trim.PLENTY)
+    await journal.close()
+
+    assert said == sorted(said, reverse=True)
+    assert said == [pytest.approx(hours, abs=0.25) for hours in (1.35, 1.1, 0.85, 0.6)]
+
+
+async def test_a_part_that_is_a_moment_behind_is_no_news(tmp_path: Path, clock: ManualClock) -> None:
+    journal = _open(tmp_path, clock, JournalSettings(max_size=100_000))
+    journal.register("sink")
+    await journal.append([Batch(entries=[reading(text="x" * 50_000)])])
+    clock.advance(5 * 60_000)
+    beat = journal.beat
+    await _until(lambda: journal.beat > beat + 2)
+    said = journal.stats()["hours_left"]
+    await journal.close()
+
+    assert said == trim.PLENTY
+
+
+async def test_a_disk_that_gets_full_costs_only_what_everybody_has_passed(
+    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trim.Trimmer, "_room", lambda _: 300_000)
+    journal = _open(tmp_path, clock, JournalSettings())
+    journal.register("sink")
+    journal.acknowledge("sink", Position(10))
+    for time in range(25):
+        await journal.append([Batch(entries=[reading(time=time, text="x" * 20_000)])])
+    await _until(lambda: journal.stats()["trimmed"] == 10)
+    beat = journal.beat
+    await _until(lambda: journal.beat > beat + 2)
+    facts = journal.stats()
+    await journal.close()
+
+    assert (facts["trimmed"], facts["lost"], facts["over_size"]) == (10, 0, False)
+
+
+async def test_a_delivery_that_is_never_settled_is_forgotten_after_days(
+    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trim, "_DELIVERIES_EVERY", 0.0)
+    journal = _open(tmp_path, clock, JournalSettings())
+
+    def known() -> set[str]:
+        with closing(sqlite3.connect(tmp_path / "j.db")) as db:
+            return {row[0] for row in db.execute("SELECT id FROM deliveries")}
+
+    await journal.append([Batch(entries=[reading(time=1)], id="old")])
+    clock.advance(7 * DAY)
+    await journal.append([Batch(entries=[reading(time=2)], id="newer")])
+    both = known()
+    clock.advance(2 * DAY)
+    await _until(lambda: known() == {"newer"})
+    await journal.append([Batch(entries=[reading(time=2)], id="newer", redelivered=True)])
+    refused = len(await everything(journal))
+    await journal.close()
+
+    assert both == {"old", "newer"}
+    assert refused == 2
 
 
 async def test_a_trimmed_journal_is_sound(tmp_path: Path, clock: ManualClock) -> None:

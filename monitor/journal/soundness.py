@@ -1,0 +1,111 @@
+"""Whether a database is one of ours, whole and complete: asked before anything relies on it."""
+
+import contextlib
+import os
+import sqlite3
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from monitor.errors import JournalError
+from monitor.journal.migrate import migrate, newest_version
+
+__all__ = ["DAMAGED", "find_fault", "is_damage", "is_outage", "move_aside", "sync"]
+
+DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+"""SQLite's codes that speak of the file's contents, and not of the disk or of a lock."""
+
+_DISK = frozenset(
+    {
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_BUSY,
+    }
+)
+
+_ENDINGS = ("", "-wal", "-shm")
+
+
+def is_damage(error: BaseException) -> bool:
+    """Whether SQLite says that the file itself is damaged or no database."""
+    return _code(error) in DAMAGED
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether it is the disk or the file that cannot take it now, and not the statement."""
+    return _code(error) in _DISK | DAMAGED
+
+
+def _code(error: BaseException) -> int:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF if isinstance(error, sqlite3.Error) else 0
+
+
+def find_fault(path: Path, schema: str, application: int) -> str:
+    """Say what is wrong with a database, "" when nothing is: its pages, its owner, its tables.
+
+    Reads all of it. Raises JournalError when it cannot be read at all, or is of a newer program.
+    """
+    try:
+        with contextlib.closing(sqlite3.connect(path, timeout=10, isolation_level=None)) as db:
+            return _fault(db, path.name, schema, application)
+    except sqlite3.Error as error:
+        if is_damage(error):
+            return str(error)
+        raise JournalError(f"{path} cannot be read: {error}") from error
+
+
+def _fault(db: sqlite3.Connection, name: str, schema: str, application: int) -> str:
+    found: int = db.execute("PRAGMA application_id").fetchone()[0]
+    tables: int = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    if not found and not tables:
+        return ""  # empty: its making was interrupted
+    if found != application:
+        return "it is a database of another program"
+    wrong = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if wrong != "ok":
+        return str(wrong)
+    version: int = db.execute("PRAGMA user_version").fetchone()[0]
+    if version > newest_version(schema):
+        migrate(db, schema, name)  # says so
+    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as model:
+        migrate(model, schema, name, until=version)
+        wanted = _columns(model)
+    there = _columns(db)
+    absent = sorted(table for table, columns in wanted.items() if not columns <= there.get(table, frozenset()))
+    return f"tables are absent or incomplete: {', '.join(absent)}" if absent else ""
+
+
+def _columns(db: sqlite3.Connection) -> Mapping[str, frozenset[str]]:
+    rows = db.execute(
+        "SELECT t.name, c.name FROM sqlite_schema AS t JOIN pragma_table_info(t.name) AS c WHERE t.type = 'table'"
+    ).fetchall()
+    tables: dict[str, set[str]] = {}
+    for table, column in rows:
+        tables.setdefault(table, set()).add(column)
+    return {table: frozenset(columns) for table, columns in tables.items()}
+
+
+def move_aside(path: Path) -> str:
+    """Rename a database and what belongs to it; answers its new name. Nothing is ever overwritten."""
+    stem = f"{path.name}.corrupt-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
+    number, kept = 0, stem
+    while any(path.with_name(kept + ending).exists() for ending in _ENDINGS):
+        number += 1
+        kept = f"{stem}-{number}"
+    for ending in _ENDINGS:
+        with contextlib.suppress(FileNotFoundError):
+            path.with_name(path.name + ending).rename(path.with_name(kept + ending))
+    return kept
+
+
+def sync(path: Path) -> None:
+    """Make sure that a file, or the names in a folder, would survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

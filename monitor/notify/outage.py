@@ -1,0 +1,220 @@
+"""Telling people that nothing can be recorded: past the outbox, which may be on the same full disk.
+
+Once when it begins and once when it is over. Everybody of the route is told at once, because nobody could
+acknowledge and so no escalation could wait for it.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import structlog
+
+from monitor.errors import ChannelError, ChannelUnavailable, JournalError
+from monitor.model import Event, Transition
+from monitor.notify.messages import render
+from monitor.notify.outbox import backoff
+from monitor.notify.routing import Chosen, choose, facts
+from monitor.ports import Batch, Channel, Journal, Notice, NoticeKind
+from monitor.schema import MONITOR_DEVICE
+from monitor.site import Rule, Site
+
+__all__ = ["Outages", "Pace"]
+
+_LOG = structlog.get_logger()
+
+_RULE: Final = Rule(
+    id="journal-failed", name="Nothing can be recorded", kind="monitor", params=None, sources=(), version=""
+)
+_LONGEST_SEND: Final = 60.0
+_CALM: Final = 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """Seconds: between two looks; for which an outage lasts before people hear of it, and all is well at its end.
+
+    That last one is multiplied by four with each outage that follows within an hour, so that a disk on the edge
+    does not send a message a minute.
+    """
+
+    look: float = 0.5
+    begins: float = 1.5
+    ends: float = 10.0
+    longest: float = 3600.0
+
+
+_PACE: Final = Pace()
+
+
+class Outages:
+    """Watches whether the files can be written, and tells people directly when they cannot.
+
+    `failing` answers why nothing can be recorded now, "" when all is well. When an outage is over an event is
+    kept, too; it is tried from the beginning of the outage on, so that the files are tried even while no device
+    speaks. `active` tells whether people are, or are being, told.
+    """
+
+    def __init__(  # noqa: PLR0913 - what it works with, from the composition root
+        self,
+        site: Site,
+        journal: Journal,
+        *,
+        failing: Callable[[], str],
+        channels: Callable[[str], Channel],
+        now: Callable[[], int],
+        pace: Pace = _PACE,
+    ) -> None:
+        self._site = site
+        self._journal = journal
+        self._failing = failing
+        self._channels = channels
+        self._now = now
+        self._pace = pace
+        self._settle = pace.ends
+        self._over_at = float("-inf")
+        self.count = 0
+        """Outages since the start."""
+        self.active = False
+
+    async def run(self) -> None:
+        """Watch and tell until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            while True:
+                reason = await self._beginning()
+                await self._live_through(group, reason)
+
+    async def _beginning(self) -> str:
+        """Return the reason once it has been failing for long enough to be no hiccup."""
+        since: float | None = None
+        while True:
+            reason = self._failing()
+            if not reason:
+                since = None
+            elif since is None:
+                since = time.monotonic()
+            if since is not None and time.monotonic() - since >= self._pace.begins:
+                return reason
+            await asyncio.sleep(self._pace.look)
+
+    async def _live_through(self, group: asyncio.TaskGroup, reason: str) -> None:
+        began = self._now()
+        quiet = time.monotonic() - self._over_at > _CALM
+        self._settle = self._pace.ends if quiet else min(self._pace.longest, self._settle * 4)
+        self.count += 1
+        self.active = True
+        _LOG.error("nothing_can_be_recorded", reason=reason)
+        told: set[Chosen] = set()
+        telling = group.create_task(self._tell("unrecorded", self._people(), told, began, reason))
+        noting = group.create_task(self._note(began, reason))
+        await self._ending()
+        telling.cancel()
+        noting.cancel()
+        await asyncio.wait([telling, noting])
+        self._over_at = time.monotonic()
+        self.active = False
+        _LOG.info("recorded_again", since=began)
+        group.create_task(self._note(began, reason))
+        group.create_task(self._tell("recorded", sorted(told, key=_address), set(), began, reason))
+
+    async def _ending(self) -> None:
+        fine_since: float | None = None
+        while fine_since is None or time.monotonic() - fine_since < self._settle:
+            await asyncio.sleep(self._pace.look)
+            if self._failing():
+                fine_since = None
+            elif fine_since is None:
+                fine_since = time.monotonic()
+
+    async def _note(self, began: int, reason: str) -> None:
+        """Keep in the journal that there was an outage: as soon as it takes anything."""
+        event = Event(
+            device=MONITOR_DEVICE,
+            kind="health",
+            time=began,
+            arrived=began,
+            id=f"unrecorded-{began}",
+            attributes={"state": "unrecorded", "reason": reason},
+        )
+        while True:
+            try:
+                await self._journal.append([Batch(entries=[event])])
+            except JournalError:
+                await asyncio.sleep(1.0)
+            else:
+                return
+
+    # Telling ------------------------------------------------------------------------------------------
+
+    def _notice(self, began: int, reason: str) -> Notice:
+        transition = Transition(
+            occurrence="journal-failed",
+            number=1,
+            rule=_RULE.id,
+            device=MONITOR_DEVICE,
+            source_key=MONITOR_DEVICE,
+            cause="raised",
+            condition="active",
+            response="unacked",
+            severity="critical",
+            time=self._now(),
+            reason=reason,
+        )
+        return Notice(kind=NoticeKind.RAISE, transition=transition, rule=_RULE, raised_at=began)
+
+    def _people(self) -> Sequence[Chosen]:
+        """Everybody on the matching routes; where none matches, on the first route there is."""
+        site, notice = self._site, self._notice(0, "")
+        chosen = [one for one in choose(site, notice) if one.tells]
+        if not chosen and site.notify.routes:
+            first = replace(site.notify.routes[0], match={}, go_on=False)
+            site = replace(site, notify=replace(site.notify, routes=(first,)))
+            chosen = [one for one in choose(site, notice) if one.tells]
+        if not chosen:
+            _LOG.error("outage_reaches_nobody")
+        return chosen
+
+    async def _tell(self, kind: str, people: Sequence[Chosen], told: set[Chosen], began: int, reason: str) -> None:
+        async with asyncio.TaskGroup() as group:
+            for one in people:
+                group.create_task(self._insist(kind, one, told, began, reason))
+
+    async def _insist(self, kind: str, one: Chosen, told: set[Chosen], began: int, reason: str) -> None:
+        """Send until it is taken, or may have been, or never will be."""
+        attempt = 0
+        while True:
+            attempt += 1
+            told.add(one)  # from here on it may arrive, whatever happens
+            try:
+                await self._send(kind, one, began, reason)
+            except ChannelUnavailable as error:
+                failure, maybe, again = str(error), error.maybe_delivered, not error.maybe_delivered
+            except TimeoutError:
+                failure, maybe, again = "no answer in time", True, False
+            except ChannelError as error:
+                failure, maybe, again = str(error), False, False
+            except Exception as error:  # noqa: BLE001 - a defect of one channel must not keep the others from it
+                failure, maybe, again = f"a defect of this program ({type(error).__name__})", False, False
+            else:
+                return
+            if not maybe:
+                told.discard(one)
+            if attempt == 1:
+                _LOG.warning("outage_not_told", person=one.person, channel=one.channel, error=failure)
+            if not again:
+                return
+            await asyncio.sleep(backoff(attempt, random.uniform(-1, 1)) / 1000)  # noqa: S311 - spreads the load
+
+    async def _send(self, kind: str, one: Chosen, began: int, reason: str) -> None:
+        person = self._site.notify.people[one.person]
+        address = person.channels[one.channel]
+        message = render(kind, person.language, facts(self._site, self._notice(began, reason)))
+        async with asyncio.timeout(_LONGEST_SEND):
+            await self._channels(address).send(address, message)
+
+
+def _address(one: Chosen) -> tuple[str, str]:
+    return one.person, one.channel
