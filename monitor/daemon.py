@@ -40,10 +40,10 @@ def run_site(path: Path, folder: Path) -> None:
     """
     write_log_to()
     loaded = load_site(path)
-    for finding in loaded.warnings:
-        _log.warning("settings", finding=str(finding))
     if loaded.must_refuse:
         raise SettingsError("\n".join(str(finding) for finding in loaded.refusals))
+    for finding in loaded.warnings:
+        _log.warning("settings", finding=str(finding))
     run_daemon(Daemon(site=loaded.site, folder=folder, file=path))
 
 

@@ -50,6 +50,7 @@ async def test_a_file_whose_secret_is_absent_is_not_called_fine(site: Path, tmp_
     checked, ran = await command("check", site), await command("run", site, "--state", tmp_path / "state")
 
     assert (checked.code, ran.code) == (0, 78)
+    assert ran.err.count("NO_SUCH") == 1
     assert "`run` refuses as long as that is absent: 1 device, 1 point" in checked.out.splitlines()[-1]
 
 
