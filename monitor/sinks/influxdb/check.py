@@ -35,8 +35,8 @@ _LONGEST = 300
 
 _ADVICE: Sequence[tuple[type[Exception], str]] = (
     (NameResolutionError, "mend the name in `url`, or the name service of this box (`getent hosts NAME`)"),
-    (ConnectTimeoutError, "mend `url`, or a firewall between here and there"),
     (NewConnectionError, "start InfluxDB (`systemctl start influxdb`), or mend the port in `url`"),
+    (ConnectTimeoutError, "mend `url`, or a firewall between here and there"),
     (SSLError, "mend the server's certificate, or use the name it is for in `url`; http:// where there is no TLS"),
     (ReadTimeoutError, "look at the load of the server and its log; is `url` that of InfluxDB?"),
 )
