@@ -163,7 +163,6 @@ class Poller:
         now = time.monotonic()
         for interval, plan in self._plans.items():
             self._grids[interval] = Grid(interval)
-            self._timers[interval] = []
             scheduler.add_job(
                 self._fire,
                 self._grids[interval],
@@ -186,8 +185,11 @@ class Poller:
         """Hand the work of a scan class to the queues; a coroutine, or APScheduler would use a thread."""
         loop = asyncio.get_running_loop()
         slot = self._grids[interval].slot()
+        just_asked = interval not in self._timers  # the first time: all with an offset
         timers = []
         for offset, work in self._plans[interval].items():
+            if just_asked and 0 < offset < interval / 2:
+                continue
             if offset > 0:
                 timers.append(loop.call_at(slot + offset, _ask, work, slot + offset))
             else:

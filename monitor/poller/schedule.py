@@ -9,7 +9,7 @@ from apscheduler.triggers.base import BaseTrigger
 
 __all__ = ["Grid", "offsets"]
 
-_TOGETHER = 128
+_TOGETHER = 64
 _EARLY = 0.1
 
 
@@ -49,7 +49,7 @@ class Grid(BaseTrigger):  # type: ignore[misc] # APScheduler has no types
 def offsets(polls: Sequence[int], interval: float) -> list[float]:
     """Seconds after the slot at which each connection starts, given how many polls each has to do.
 
-    Groups start together, of as many polls as a small machine does in a tenth of a second: a wake-up per
+    Groups start together, of as many polls as a small machine does in a moment: a wake-up per
     connection would cost more than its polls, and all at once would let the last ones wait.
     """
     group, filled, groups = 0, 0, []

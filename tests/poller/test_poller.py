@@ -53,6 +53,15 @@ async def test_every_device_is_read_at_the_start_and_not_a_cycle_later(journal: 
     assert [len(await readings(journal, device.id)) for device in devices] == [1] * 200
 
 
+async def test_nobody_is_asked_twice_in_a_hurry_at_the_start(journal: SqliteJournal) -> None:
+    devices = [meter(f"m{number}", f"c{number}", fast=2.0) for number in range(200)]
+    drivers = {device.connection: ScriptedDriver(device) for device in devices}
+    async with polling(drivers, journal):
+        await until(lambda: all(len(driver.asked) > 1 for driver in drivers.values()))
+
+    assert min(second - first for first, second, *_ in (driver.times for driver in drivers.values())) > 0.7
+
+
 async def test_the_queue_at_the_start_does_not_count_as_lateness(journal: SqliteJournal) -> None:
     driver = ScriptedDriver(*(meter(f"m{number}", fast=0.4) for number in range(6)), delay=0.02)
     async with polling({"bus": driver}, journal) as poller:
