@@ -51,6 +51,10 @@ def site(server: InfluxServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     return path
 
 
+def write(path: Path, text: str) -> None:
+    path.write_text(text)
+
+
 async def test_check_says_that_all_is_fine_and_ends_with_0(site: Path) -> None:
     people, programs = await asyncio.gather(
         command("influx", "check", site), command("influx", "check", site, "--json")
@@ -83,8 +87,8 @@ async def test_check_says_what_is_wrong_and_what_to_do_and_ends_with_1(
     assert "Traceback" not in ran.err
 
 
-async def test_check_of_a_server_that_is_away_ends_with_1(site: Path, tmp_path: Path) -> None:
-    site.write_text(SITE.format(url="http://127.0.0.1:1"))
+async def test_check_of_a_server_that_is_away_ends_with_1(site: Path) -> None:
+    write(site, SITE.format(url="http://127.0.0.1:1"))
     ran = await command("influx", "check", site, "--json")
 
     assert ran.code == 1
@@ -93,7 +97,7 @@ async def test_check_of_a_server_that_is_away_ends_with_1(site: Path, tmp_path: 
 
 
 async def test_check_of_a_site_without_influxdb_says_so(site: Path) -> None:
-    site.write_text(SITE.format(url="").partition("sinks:")[0])
+    write(site, SITE.format(url="").partition("sinks:")[0])
     ran = await command("influx", "check", site)
 
     assert ran.code == 1

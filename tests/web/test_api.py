@@ -263,6 +263,10 @@ async def test_openapi_describes_every_route(client: httpx.AsyncClient) -> None:
             "/alarms/{occurrence}",
             "/alarms/{occurrence}/acknowledge",
             "/notifications",
+            "/dead-letters",
+            "/dead-letters/retry",
+            "/dead-letters/drop",
+            "/influx/check",
             "/reload",
         )
     }
