@@ -19,10 +19,10 @@ from monitor.alarms.store import standing
 from monitor.clock import Clock
 from monitor.errors import JournalError, RequestRefused
 from monitor.journal.feeder import Feeder
-from monitor.journal.sqlite import SqliteJournal
-from monitor.journal.state import State
-from monitor.model import Event
+from monitor.journal.files import Files, open_files
+from monitor.model import Event, Value
 from monitor.notify.channels import Channels, check_address
+from monitor.notify.outage import Outages
 from monitor.notify.outbox import Notifier
 from monitor.notify.routing import make_router
 from monitor.poller import Poller
@@ -64,31 +64,27 @@ async def open_parts(site: Site, folder: Path, clock: Clock) -> AsyncIterator["P
     Raises SettingsError or JournalError when that cannot be done.
     """
     pseudonyms = Pseudonyms.open(folder)
-    async with contextlib.AsyncExitStack() as files:
-        state = State.open(folder / "state.db")
-        files.push_async_callback(state.close)
-        journal = SqliteJournal.open(
-            folder / "journal.db", site.journal, now=clock.now, begin_above=await state.newest_position()
-        )
-        files.push_async_callback(journal.close)
-        yield Parts(site, clock, journal, state, pseudonyms)
+    async with open_files(folder, site.journal, now=clock.now, timezone=site.timezone) as files:
+        yield Parts(site, clock, files, pseudonyms)
 
 
 class Parts:
     """The parts, made and joined; nothing runs before its task does."""
 
-    def __init__(
-        self, site: Site, clock: Clock, journal: SqliteJournal, state: State, pseudonyms: Pseudonyms
-    ) -> None:
+    def __init__(self, site: Site, clock: Clock, files: Files, pseudonyms: Pseudonyms) -> None:
         self._site = site
         self._clock = clock
+        self._files = files
+        journal, state = files.journal, files.state
         self._journal = journal
         self._state = state
         self._started = clock.now()
         self._off_since = journal.last_recorded
         self._feeder = Feeder(state, journal)
         self._doors = Doors(journal, state, site)
-        self._notifier = Notifier(state, site, channels=Channels(), now=clock.now, standing=standing)
+        channels = Channels()
+        self._notifier = Notifier(state, site, channels=channels, now=clock.now, standing=standing)
+        self._outages = Outages(site, journal, failing=files.failure, channels=channels, now=clock.now)
         self._alarms = Alarms(
             journal, state, site, router=make_router(site), now=clock.now, woken=self._notifier.wake
         )
@@ -115,6 +111,9 @@ class Parts:
     def tasks(self) -> Mapping[str, Coroutine[Any, Any, None]]:
         """What runs for as long as the daemon does, by name."""
         return {
+            "files": self._files.watch(),
+            "copies of the state": self._files.copies.run(),
+            "outages": self._outages.run(),
             "feeder": self._feeder.run(),
             "doors": self._doors.run(),
             "alarms": self._alarms.run(),
@@ -135,14 +134,19 @@ class Parts:
 
     async def say_started(self) -> None:
         """Note in the journal that the monitor runs again, and since when it had not."""
+        attributes: dict[str, Value] = {
+            "version": version("facility-monitor"),
+            **self._files.what_was_replaced(),
+        }
+        if self._off_since:
+            attributes["off_since"] = self._off_since
         event = Event(
             device=MONITOR_DEVICE,
             kind="monitor_started",
             time=self._started,
             arrived=self._started,
             id=f"started-{self._started}",
-            attributes={"version": version("facility-monitor")}
-            | ({"off_since": self._off_since} if self._off_since else {}),
+            attributes=attributes,
         )
         with contextlib.suppress(JournalError):  # the journal says so itself
             await self._journal.append([Batch(entries=[event])])
