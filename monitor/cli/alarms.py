@@ -85,8 +85,8 @@ def _state(alarm: dict[str, Any]) -> str:
 
 def _against(alarm: dict[str, Any]) -> str:
     value, limit, unit = alarm.get("value"), alarm.get("limit"), alarm.get("unit")
-    if value is None:
-        return ""
+    if value is None or not alarm.get("point"):
+        return ""  # what rules about a whole device count is no quantity
     told = number(value) if limit is None else f"{number(value)} (limit {number(limit)})"
     return with_unit(told, unit)
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["add_to"]
 
-_EXPECTED = frozenset({"alive", "connected"})
-"""Facts whose absence is news."""
+_STATES = {"alive": ("not alive", ""), "connected": ("not connected", "connected")}
+"""Facts of which it is told when they are not so; of the others when they are."""
 _COUNTED = frozenset({"active", "unacknowledged", "devices", "written"})
 """Counts that are told also when they are 0."""
 
@@ -62,7 +62,7 @@ def _counts(facts: dict[str, Any]) -> str:
 
 def _fact(name: str, value: Any) -> str:
     if isinstance(value, bool):
-        return name if value else f"not {name}" if name in _EXPECTED else ""
+        return _STATES.get(name, ("", name))[value]
     return f"{name} {value}" if value or name in _COUNTED else ""
 
 

@@ -117,11 +117,11 @@ class Showcase:
         async with asyncio.TaskGroup() as tasks:
             relay = tasks.create_task(self._relay(simulation), name="simulation")
             shown = tasks.create_task(self._show(), name="shown readings")
-            helper = tasks.create_task(self._take_care(), name="caretaker") if self.caretaker else shown
+            caring = tasks.create_task(self._take_care(), name="caretaker") if self.caretaker else shown
             if self.seconds is not None:
                 await asyncio.sleep(self.seconds)
                 await self._write_report()
-                for task in (relay, shown, helper):
+                for task in (relay, shown, caring):
                     task.cancel()
 
     async def _relay(self, simulation: "subprocess.Popen[bytes]") -> None:

@@ -1,4 +1,4 @@
-"""What all parts of the binding share: the findings, the tables, and helpers for sections and references."""
+"""What all parts of the binding share: the findings, the tables, and how sections and references are read."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field

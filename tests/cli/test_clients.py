@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from monitor.cli.alarms import _against
 from monitor.journal.sqlite import SqliteJournal
 from monitor.model import Missing, Reading, Value
 from monitor.ports import Batch
@@ -35,7 +36,9 @@ async def test_status_for_people_and_for_programs(folder: Path) -> None:
 
     assert people.out.startswith("Maple Court (maple-court), version 0.1.0\nrunning since 2026-")
     assert "devices      total 2, answering 1, never_answered 1\n" in people.out
+    assert "broker       connected\n" in people.out
     assert "trimmed" not in people.out
+    assert "alive" not in people.out
     assert programs.json["devices"]["total"] == 2
 
 
@@ -135,10 +138,17 @@ async def test_alarms_are_listed_with_and_without_the_word(folder: Path) -> None
     )
 
     assert "undervoltage-1" in people.out
-    assert "199.5 (limit 207)" in people.out
+    assert "199.5 (limit 207) V" in people.out
     assert "active, unacked" in people.out
     assert programs.json == short.json
     assert programs.json[0]["occurrence"] == "undervoltage-1"
+
+
+def test_what_a_rule_about_a_device_counts_is_no_quantity() -> None:
+    offline = {"value": 3.0, "limit": 3.0, "unit": None, "point": None}
+
+    assert _against(offline) == ""
+    assert _against(offline | {"point": "pf"}) == "3 (limit 3)"
 
 
 async def test_an_alarm_is_acknowledged_by_the_beginning_of_its_name(folder: Path) -> None:

@@ -102,6 +102,8 @@ ALARM = {
     "rule": "undervoltage",
     "device": "main",
     "source_key": "main/voltage_l1_v",
+    "point": "voltage_l1_v",
+    "unit": "V",
     "severity": "high",
     "state": "active",
     "active": True,
