@@ -2,8 +2,12 @@
 
 import os
 import shutil
+import socket
 import stat
 import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,12 +16,26 @@ PROJECT = Path(__file__).parents[2]
 IS_ROOT = os.geteuid() == 0
 WITHOUT_BYTE_CODE = {"PIP_NO_COMPILE": "no"}
 """Read by pip as "compile: no": made at the first use instead, which spares half of the time here."""
+PRIVATE = sys.base_prefix.startswith(("/home/", "/root/"))
+PYTHON = "/usr/bin/python3" if PRIVATE else f"{sys.base_prefix}/bin/python3"
+"""An interpreter that the service's user can run too, as the installer asks for."""
+SITE = """\
+site: {id: house, timezone: UTC}
+connections:
+  - {id: plant-room, modbus: {transport: tcp, host: 127.0.0.1, port: 9}}
+devices:
+  - {id: main, profile: eastron-sdm630, connection: plant-room, unit: 1}
+notify:
+  people: [{id: ana, channels: {first: !secret address-ana}}]
+  teams: [{id: all, members: ana}]
+  routes: [{team: all}]
+"""
 
 
 def make(target: str, tree: Path) -> str:
     """Run a target of the Makefile on a tree; returns what it printed."""
     ran = subprocess.run(
-        ["make", "--no-print-directory", target, f"DESTDIR={tree}"],
+        ["make", "--no-print-directory", target, f"DESTDIR={tree}", f"PYTHON={PYTHON}"],
         cwd=PROJECT,
         env=os.environ | WITHOUT_BYTE_CODE,
         capture_output=True,
@@ -28,8 +46,11 @@ def make(target: str, tree: Path) -> str:
     return ran.stdout
 
 
-def kept_by(path: Path) -> tuple[int, str]:
-    return stat.S_IMODE(path.stat().st_mode), path.read_text()
+def kept(tree: Path) -> dict[str, tuple[int, bytes]]:
+    """Mode and content of all settings, secrets and data."""
+    places = [tree / "etc/facility-monitor", tree / "var/lib/facility-monitor"]
+    files = [path for place in places for path in place.rglob("*") if path.is_file()]
+    return {str(path.relative_to(tree)): (path.stat().st_mode, path.read_bytes()) for path in files}
 
 
 def command(tree: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
@@ -38,10 +59,19 @@ def command(tree: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """A tree that was installed into, and what the installer said."""
-    tree = tmp_path_factory.mktemp("tree")
-    return tree, make("install", tree)
+def installed() -> Iterator[tuple[Path, str]]:
+    """A tree that was installed into and that everybody may enter, and what the installer said."""
+    with tempfile.TemporaryDirectory(prefix="facility-monitor-test-") as folder:
+        tree = Path(folder)
+        tree.chmod(0o755)
+        yield tree, make("install", tree)
+
+
+def service_user(tree: Path) -> tuple[int, int, str]:
+    """User, group and shell of the service, as the installer made them in the tree."""
+    lines = (tree / "etc/passwd").read_text().splitlines()
+    user = next(line.split(":") for line in lines if line.startswith("facility-monitor:"))
+    return int(user[2]), int(user[3]), user[6]
 
 
 def test_the_installed_command_checks_the_installed_sample(installed):
@@ -51,7 +81,7 @@ def test_the_installed_command_checks_the_installed_sample(installed):
 
     assert site.read_text() == (PROJECT / "config/facility.yaml").read_text()
     assert checked.returncode == 0, checked.stderr
-    assert f"{site} is fine" in checked.stdout
+    assert "4 devices" in checked.stdout.splitlines()[-1]
     assert "Next: `sudo facility-monitor init`" in said
 
 
@@ -97,12 +127,7 @@ def test_systemd_accepts_the_installed_unit_and_finds_its_command(installed, tmp
 @pytest.mark.skipif(not IS_ROOT, reason="only root can give files away")
 def test_settings_are_readable_by_the_service_and_secrets_by_nobody_but_root(installed):
     tree, _ = installed
-    user = next(
-        line.split(":")
-        for line in (tree / "etc/passwd").read_text().splitlines()
-        if line.startswith("facility-monitor:")
-    )
-    uid, gid = int(user[2]), int(user[3])
+    uid, gid, shell = service_user(tree)
     places = {
         name: (place.stat().st_uid, place.stat().st_gid, stat.S_IMODE(place.stat().st_mode))
         for name in ("etc/facility-monitor", "etc/facility-monitor/site.yaml", "var/lib/facility-monitor")
@@ -116,39 +141,82 @@ def test_settings_are_readable_by_the_service_and_secrets_by_nobody_but_root(ins
         "var/lib/facility-monitor": (uid, gid, 0o700),
     }
     assert (secrets.st_uid, secrets.st_gid, secrets.st_mode & 0o007) == (0, 0, 0)
-    assert user[6] == "/usr/sbin/nologin"
+    assert shell == "/usr/sbin/nologin"
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="only root can become the service's user")
+def test_the_service_starts_as_its_user_with_secrets_that_only_systemd_hands_it(installed, tmp_path):
+    tree = installed[0]
+    uid, gid, _ = service_user(tree)
+    site, secret = tree / "etc/facility-monitor/site.yaml", tree / "etc/facility-monitor/secrets/address-ana"
+    sample = site.read_bytes()
+    site.write_text(SITE)
+    secret.write_text("terminal:")
+    secret.chmod(0o600)
+    handed, runtime = tree / "run/credentials", tree / "run/facility-monitor"
+    for folder in (handed, runtime):
+        folder.mkdir(parents=True)
+    shutil.copy(secret, handed / "secret_address-ana")
+    for path in (*handed.iterdir(), handed, runtime):
+        os.chown(path, uid, gid)
+    become = ["setpriv", f"--reuid={uid}", f"--regid={gid}", "--clear-groups", "--no-new-privs"]
+    given = {
+        "PATH": "/usr/bin:/bin",
+        "NOTIFY_SOCKET": str(tree / "run/notify"),
+        "STATE_DIRECTORY": str(tree / "var/lib/facility-monitor"),
+        "RUNTIME_DIRECTORY": str(runtime),
+    }
+    run = [*become, str(tree / "opt/facility-monitor/bin/facility-monitor"), "run", str(site)]
+
+    refused = subprocess.run(run, env=given, cwd="/", capture_output=True, text=True, check=False)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(given["NOTIFY_SOCKET"])
+        os.chown(given["NOTIFY_SOCKET"], uid, gid)
+        systemd.settimeout(30)
+        with (tmp_path / "log").open("wb") as log:
+            service = subprocess.Popen(
+                run, env=given | {"CREDENTIALS_DIRECTORY": str(handed)}, cwd="/", stderr=log
+            )
+            try:
+                told = systemd.recv(4096).decode()
+            finally:
+                service.terminate()
+                code = service.wait(30)
+    site.write_bytes(sample)
+
+    assert refused.returncode == 78
+    assert "the secret `address-ana` is absent" in refused.stderr
+    assert told.startswith("READY=1"), (tmp_path / "log").read_text()
+    assert code == 0
 
 
 def test_a_second_install_updates_the_program_and_keeps_settings_and_data_and_so_does_uninstalling(installed):
     tree, _ = installed
     site = tree / "etc/facility-monitor/site.yaml"
     secret = tree / "etc/facility-monitor/secrets/influxdb"
-    readings = tree / "var/lib/facility-monitor/journal.db"
+    readings = tree / "var/lib/facility-monitor/readings"
     for path, text in ((site, site.read_text() + "# mine\n"), (secret, "token"), (readings, "readings")):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
         path.chmod(0o600 if path == secret else 0o640)
-    before = [kept_by(path) for path in (site, secret, readings)]
+    before = kept(tree)
     program = tree / "opt/facility-monitor"
     first = program.resolve()
 
     said = make("install", tree)
 
-    assert [kept_by(path) for path in (site, secret, readings)] == before
+    assert kept(tree) == before
     assert program.resolve() != first
     assert [path.name for path in first.parent.iterdir()] == [program.resolve().name]
     assert command(tree, "check", site).returncode == 0
     assert "systemctl enable --now facility-monitor" in said
 
     said = make("uninstall", tree)
-    rest = sorted(
-        str(path.relative_to(tree))
-        for path in tree.rglob("*")
-        if path.is_file() and "facility" in str(path.relative_to(tree))
-    )
+    files = {str(path.relative_to(tree)) for path in tree.rglob("*") if path.is_file()}
 
-    assert [kept_by(path) for path in (site, secret, readings)] == before
-    assert rest == sorted(str(path.relative_to(tree)) for path in (site, secret, readings))
+    assert kept(tree) == before
+    assert {name for name in files - kept(tree).keys() if "facility" in name} == set()
+    assert {"site.yaml", "influxdb", "readings"} <= {Path(name).name for name in files}
     assert not program.is_symlink()
     assert "rm -r /etc/facility-monitor /var/lib/facility-monitor" in said
 
