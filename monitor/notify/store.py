@@ -8,6 +8,7 @@ from typing import Any, Final
 import orjson
 
 from monitor.notify.decision import PENDING, Action, Decision, Past, Standing, decide
+from monitor.notify.restored import Restore, decide_restored, newest_restore
 
 __all__ = [
     "STATES",
@@ -133,6 +134,7 @@ def take(
 ) -> Sequence[Attempt]:
     """Decide about what is due and mark as `sending` what shall go out now: at most one row of a free lane."""
     taken: list[Attempt] = []
+    restore = newest_restore(db)
     lanes = {f"{person}/{channel}" for person, channel in busy}
     for _ in range(_MOST_DECISIONS):
         if len(taken) >= most:
@@ -143,14 +145,16 @@ def take(
         if not due:
             break
         for row in due:
-            attempt = _decide(db, row, now, standing)
+            attempt = _decide(db, row, now, standing, restore)
             if attempt is not None:
                 taken.append(attempt)
                 lanes.add("/".join(attempt.lane))
     return taken
 
 
-def _decide(db: sqlite3.Connection, row: sqlite3.Row, now: int, standing: GetStanding) -> Attempt | None:
+def _decide(
+    db: sqlite3.Connection, row: sqlite3.Row, now: int, standing: GetStanding, restore: Restore | None
+) -> Attempt | None:
     body: dict[str, Any] = orjson.loads(row["body"])
     if _postpone(db, row, int(body.get("after", 0))):
         row = db.execute("SELECT * FROM outbox WHERE id = ?", (row["id"],)).fetchone()
@@ -160,9 +164,8 @@ def _decide(db: sqlite3.Connection, row: sqlite3.Row, now: int, standing: GetSta
         "SELECT * FROM outbox WHERE occurrence = ? AND person = ? AND channel = ? AND id <> ?",
         (row["occurrence"], row["person"], row["channel"], row["id"]),
     ).fetchall()
-    decision = decide(
-        _past(row, body), [_past(o) for o in others], Standing(*standing(db, row["occurrence"])), now
-    )
+    about = _past(row, body), [_past(o) for o in others], Standing(*standing(db, row["occurrence"]))
+    decision = decide_restored(about[0], body["time"], *about[1:], restore) or decide(*about, now)
     if decision.action in {Action.SEND, Action.COMBINE}:
         db.execute("UPDATE outbox SET state = 'sending', attempts = attempts + 1 WHERE id = ?", (row["id"],))
         ends = [orjson.loads(o["body"])["time"] for o in others if o["kind"] == "clear"]
