@@ -24,6 +24,7 @@ class Level(Frozen):
     above: Quantity | None = None
     below: Quantity | None = None
     severity: Literal["low", "medium", "high", "critical"]
+    deadband: Quantity | None = None
 
     @model_validator(mode="after")
     def _has_one_limit(self) -> Self:
@@ -59,16 +60,18 @@ class ThresholdJudge:
 
     def __init__(self, params: ThresholdRule) -> None:
         levels = params.levels or (Level(above=params.above, below=params.below, severity=params.severity),)
-        self._deadband = params.deadband.magnitude if params.deadband is not None else 0.0
         ranked = sorted(levels, key=lambda level: SEVERITY_RANK[level.severity])
         self.severities: tuple[str, ...] = tuple(level.severity for level in ranked)
         self._limits = tuple(_signed(level) for level in ranked)
-        self._steps = tuple((number, *self._limits[number - 1]) for number in range(len(ranked), 0, -1))
+        slacks = tuple(_magnitude(level.deadband or params.deadband) for level in ranked)
+        self._steps = tuple(
+            (number, *self._limits[number - 1], slacks[number - 1]) for number in range(len(ranked), 0, -1)
+        )
 
     def level(self, value: Value, engaged: int) -> int:
         """Answer the highest level that the value is beyond."""
-        for number, sign, limit in self._steps:
-            slack = self._deadband if number <= engaged else 0.0
+        for number, sign, limit, deadband in self._steps:
+            slack = deadband if number <= engaged else 0.0
             if value * sign > limit * sign - slack:  # type: ignore[operator] # a text raises, as promised
                 return number
         return 0
@@ -77,6 +80,10 @@ class ThresholdJudge:
         """Answer the limit of a level."""
         del value
         return self._limits[level - 1][1] if level else None
+
+
+def _magnitude(deadband: Quantity | None) -> float:
+    return 0.0 if deadband is None else deadband.magnitude
 
 
 def _signed(level: Level) -> tuple[float, float]:
