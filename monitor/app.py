@@ -17,7 +17,9 @@ from monitor.alarms import Alarms
 from monitor.alarms.keep import NAME as ALARMS
 from monitor.alarms.store import standing
 from monitor.clock import Clock
+from monitor.deadman import Deadman
 from monitor.errors import JournalError, RequestRefused
+from monitor.health import Health, SelfReport, Sources
 from monitor.journal.feeder import Feeder
 from monitor.journal.files import Files, open_files
 from monitor.model import Event, Value
@@ -35,12 +37,15 @@ from monitor.sinks.influxdb import InfluxSink
 from monitor.sinks.influxdb.thread import BlockingThread
 from monitor.sinks.runner import SinkRunner
 from monitor.site import Device, Site
+from monitor.supervision import Watchdog
 from monitor.web.desk import AlarmDesk
 from monitor.web.parts import Parts as ApiParts
 from monitor.web.parts import Reload
 from rules.kinds import RULES
 
 __all__ = ["Parts", "examine_influx", "load_site", "open_parts"]
+
+_VERSION = version("facility-monitor")
 
 
 def load_site(path: Path, environ: Mapping[str, str] = os.environ, *, thorough: bool = False) -> Loaded:
@@ -65,13 +70,20 @@ async def open_parts(site: Site, folder: Path, clock: Clock) -> AsyncIterator["P
     """
     pseudonyms = Pseudonyms.open(folder)
     async with open_files(folder, site.journal, now=clock.now, timezone=site.timezone) as files:
-        yield Parts(site, clock, files, pseudonyms)
+        yield Parts(site, clock, files, pseudonyms, folder)
 
 
 class Parts:
     """The parts, made and joined; nothing runs before its task does."""
 
-    def __init__(self, site: Site, clock: Clock, files: Files, pseudonyms: Pseudonyms) -> None:
+    def __init__(
+        self,
+        site: Site,
+        clock: Clock,
+        files: Files,
+        pseudonyms: Pseudonyms,
+        folder: Path,
+    ) -> None:
         self._site = site
         self._clock = clock
         self._files = files
@@ -102,8 +114,29 @@ class Parts:
         if site.influxdb is not None:
             sink = InfluxSink(site.influxdb, site, state)
             self._sinks[sink.name] = SinkRunner(journal, state, sink, now=clock.now, letters=self._letters)
-        for consumer in (Doors.name, ALARMS, *self._sinks):
+        self._health = Health(journal, state, site, polls=self._poller.status, now=clock.now)
+        self._itself = SelfReport(journal, self._sources(folder), now=clock.now, version=_VERSION)
+        self._deadman = None
+        if site.monitor.deadman:
+            stuck = Watchdog(self.movers()).stuck
+            every = site.monitor.deadman_every
+            self._deadman = Deadman(site.monitor.deadman, every, stuck=stuck, now=clock.now)
+        for consumer in (Doors.name, ALARMS, Health.name, *self._sinks):
             journal.register(consumer)
+
+    def _sources(self, folder: Path) -> Sources:
+        return Sources(
+            readings=lambda: self._health.readings,
+            down=self._health.down,
+            journal=self._journal.stats,
+            poller=self._poller.facts,
+            sinks=self._sink_facts,
+            state=self._state,
+            folder=folder,
+        )
+
+    def _sink_facts(self) -> Mapping[str, Mapping[str, Any]]:
+        return {name: runner.status() for name, runner in self._sinks.items()}
 
     def _devices(self, connection: str) -> list[Device]:
         return [device for device in self._site.devices.values() if device.connection == connection]
@@ -119,6 +152,9 @@ class Parts:
             "alarms": self._alarms.run(),
             "notifier": self._notifier.run(),
             "poller": self._poller.run(),
+            "health": self._health.run(),
+            "self-report": self._itself.run(),
+            **({} if self._deadman is None else {"dead-man ping": self._deadman.run()}),
             **{f"driver {name}": driver.run(self._journal.append) for name, driver in self._pushed.items()},
             **{f"sink {name}": runner.run() for name, runner in self._sinks.items()},
         }
@@ -134,10 +170,7 @@ class Parts:
 
     async def say_started(self) -> None:
         """Note in the journal that the monitor runs again, and since when it had not."""
-        attributes: dict[str, Value] = {
-            "version": version("facility-monitor"),
-            **self._files.what_was_replaced(),
-        }
+        attributes: dict[str, Value] = {"version": _VERSION, **self._files.what_was_replaced()}
         if self._off_since:
             attributes["off_since"] = self._off_since
         event = Event(
@@ -158,10 +191,14 @@ class Parts:
         """
         make_api, live_state, serve = await asyncio.to_thread(_web)
         live = live_state(self._site, self._journal)
-        api = make_api(self._api_parts(started, reload), live)
+        api_parts = self._api_parts(started, reload)
+        api = make_api(api_parts, live)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(live.run(), name="live state")
             tasks.create_task(serve(api, socket), name="api server")
+            if self._site.monitor.metrics is not None:
+                serve_metrics = await asyncio.to_thread(_metrics)
+                tasks.create_task(serve_metrics(api_parts, *self._site.monitor.metrics), name="metrics")
 
     def _api_parts(self, started: int, reload: Reload) -> ApiParts:
         def connections() -> Mapping[str, Mapping[str, Any]]:
@@ -170,7 +207,7 @@ class Parts:
 
         return ApiParts(
             site=self._site,
-            version=version("facility-monitor"),
+            version=_VERSION,
             started=started,
             loaded=self._started,
             reload=reload,
@@ -180,10 +217,13 @@ class Parts:
             polls=self._poller.status,
             connections=connections,
             poller=self._poller.facts,
-            sinks=lambda: {name: runner.status() for name, runner in self._sinks.items()},
+            sinks=self._sink_facts,
             letters=self._letters,
             examine_influx=partial(_examine, self._site, self._clock),
             notify=self._notifier.counts,
+            health=self._health.states,
+            itself=lambda: {**self._itself.newest, "readings_total": self._health.readings},
+            deadman=lambda: {} if self._deadman is None else self._deadman.status(),
         )
 
 
@@ -210,3 +250,9 @@ def _web() -> tuple[Any, Any, Any]:
     from monitor.web.server import serve
 
     return make_api, LiveState, serve
+
+
+def _metrics() -> Any:
+    from monitor.web.metrics import serve_metrics
+
+    return serve_metrics

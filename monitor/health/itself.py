@@ -96,9 +96,9 @@ class SelfReport:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._lag.run(), name="loop lag")
             while True:
-                await asyncio.sleep(self._every)
                 with contextlib.suppress(JournalError):  # journal and state log their own failures
                     await self.report()
+                await asyncio.sleep(self._every)
 
     async def report(self) -> None:
         """Say once how the monitor does."""

@@ -78,7 +78,8 @@ class Parts:
     """The parts behind the API. The callables answer facts of this moment; only `notify` asks the state.
 
     `started` is when the process began, `loaded` when these settings did (UTC ms).
-    `polls` answers `monitor.poller.Poller.status`, `connections` facts by connection, polled and pushed.
+    `polls` answers `monitor.poller.Poller.status`, `connections` facts by connection, polled and pushed, `health`
+    how each device does (the word of `monitor.health`), `itself` what the monitor said of itself last.
     """
 
     site: Site
@@ -96,3 +97,6 @@ class Parts:
     letters: LetterBook
     examine_influx: Callable[[], Awaitable[Sequence[Mapping[str, Any]]]]
     notify: Callable[[], Awaitable[Facts]]
+    health: Callable[[], Mapping[str, str]]
+    itself: Callable[[], Facts]
+    deadman: Callable[[], Facts]

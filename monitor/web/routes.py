@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import StreamingResponse
+from fastapi.responses import PlainTextResponse, Response, StreamingResponse
 
 from monitor.errors import RequestRefused
 from monitor.model import Reading
@@ -32,8 +32,6 @@ from monitor.web.shapes import (
 __all__ = ["NotKnown", "make_router"]
 
 _Last = Annotated[int, Query(ge=1, le=10_000, description="how many, the newest")]
-_PATIENCE = 3.0
-"""A device that sends by itself is silent after so many times the interval it is expected in."""
 _DETAIL = 400
 """Readings that are looked through for the newest value of each point: slow points speak seldom."""
 
@@ -50,11 +48,17 @@ def make_router(parts: Parts, live: LiveState) -> APIRouter:
     """Make the routes."""
     refusals: dict[int | str, dict[str, Any]] = {code: {"model": RefusalOut} for code in (404, 409, 422, 503)}
     router = APIRouter(responses=refusals)
-    _add_status(router, parts, live)
+    _add_status(router, parts)
     _add_devices(router, parts, live)
     _add_readings(router, parts)
     _add_alarms(router, parts)
     _add_reload(router, parts)
+
+    @router.get("/metrics", response_class=PlainTextResponse)
+    async def metrics() -> Response:
+        """Answer the metrics in Prometheus' text format."""
+        exposition, content_type = await asyncio.to_thread(_metrics)
+        return Response(await exposition(parts), media_type=content_type)
 
     @router.get("/events")
     async def events(last: _Last = 100) -> list[EventOut]:
@@ -64,12 +68,18 @@ def make_router(parts: Parts, live: LiveState) -> APIRouter:
     return router
 
 
-def _add_status(router: APIRouter, parts: Parts, live: LiveState) -> None:
+def _metrics() -> tuple[Any, str]:
+    """In a thread: the library is loaded when somebody asks for the first time."""
+    from monitor.web.metrics import CONTENT_TYPE, exposition
+
+    return exposition, CONTENT_TYPE
+
+
+def _add_status(router: APIRouter, parts: Parts) -> None:
     @router.get("/status")
     async def status() -> StatusOut:
         """Answer how the daemon does."""
-        polls = parts.polls()
-        states = [_device(parts, live, device, polls).state for device in parts.site.devices.values()]
+        states = list(parts.health().values())
         alarms = await parts.alarms.list_alarms()
         active = [alarm for alarm in alarms if alarm.get("active")]
         unacked = [alarm for alarm in alarms if alarm.get("response") == "unacked"]
@@ -87,6 +97,8 @@ def _add_status(router: APIRouter, parts: Parts, live: LiveState) -> None:
             journal=dict(parts.journal.stats()),
             sinks={name: dict(facts) for name, facts in parts.sinks().items()},
             notify=dict(await parts.notify()),
+            itself=dict(parts.itself()),
+            deadman=dict(parts.deadman()),
             alarms={"active": len(active), "unacknowledged": len(unacked)},
         )
 
@@ -95,8 +107,8 @@ def _add_devices(router: APIRouter, parts: Parts, live: LiveState) -> None:
     @router.get("/devices")
     async def devices() -> list[DeviceOut]:
         """Answer every device and how it does."""
-        polls = parts.polls()
-        return [_device(parts, live, device, polls) for device in parts.site.devices.values()]
+        polls, states = parts.polls(), parts.health()
+        return [_device(live, device, polls, states) for device in parts.site.devices.values()]
 
     @router.get("/devices/{device}")
     async def device(device: str) -> DeviceDetailOut:
@@ -110,7 +122,7 @@ def _add_devices(router: APIRouter, parts: Parts, live: LiveState) -> None:
         }
         for reading in readings:
             _overlay(points, reading)
-        facts = _device(parts, live, known, parts.polls())
+        facts = _device(live, known, parts.polls(), parts.health())
         return DeviceDetailOut(**facts.model_dump(), points=points)
 
 
@@ -209,9 +221,10 @@ def _known(parts: Parts, device: str) -> Device:
     return parts.site.devices[device]
 
 
-def _device(parts: Parts, live: LiveState, device: Device, polls: Any) -> DeviceOut:
-    facts = asdict(polls[device.id]) if device.id in polls else _pushed(parts, live, device)
+def _device(live: LiveState, device: Device, polls: Mapping[str, Any], states: Mapping[str, str]) -> DeviceOut:
+    facts = asdict(polls[device.id]) if device.id in polls else _pushed(live, device)
     facts.pop("connection", None)
+    facts["state"] = states.get(device.id, "never_answered")
     return DeviceOut(
         id=device.id,
         name=device.name,
@@ -224,12 +237,7 @@ def _device(parts: Parts, live: LiveState, device: Device, polls: Any) -> Device
     )
 
 
-def _pushed(parts: Parts, live: LiveState, device: Device) -> dict[str, Any]:
-    """How a device that sends by itself does, judged by when it last spoke."""
-    arrived = live.heard.get(device.id)
-    state = "never_answered" if arrived is None else "answering"
-    every = device.expected_every
-    if arrived is not None and every and parts.now() - arrived > every * _PATIENCE * 1000:
-        state = "silent"
-    nothing = {"failures": 0, "polls": 0, "late": 0, "poll_ms": None}
-    return {"state": state, "last_answer": arrived, "last_error": "", **nothing}
+def _pushed(live: LiveState, device: Device) -> dict[str, Any]:
+    """What is known of a device that sends by itself."""
+    nothing = {"failures": 0, "polls": 0, "late": 0, "poll_ms": None, "last_error": ""}
+    return {"last_answer": live.heard.get(device.id), **nothing}

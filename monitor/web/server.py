@@ -18,7 +18,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from monitor.errors import SettingsError
 from monitor.web.peer import peer_of
 
-__all__ = ["GROUP", "bind", "serve"]
+__all__ = ["GROUP", "bind", "run_bound", "serve"]
 
 GROUP = "facility-monitor"
 
@@ -117,20 +117,31 @@ async def serve(app: Any, path: Path) -> None:
     """Serve an ASGI app on the Unix socket at `path` until cancelled; the socket goes with it."""
     bound = bind(path)
     inode = _inode(path)
+    try:
+        await run_bound(app, bound, clients=_CLIENTS, protocol=_Protocol)
+    finally:
+        if _inode(path) == inode:
+            _remove(path)
+
+
+async def run_bound(
+    app: Any, bound: socket.socket, *, clients: int, protocol: type[asyncio.Protocol] = H11Protocol
+) -> None:
+    """Serve an ASGI app on a socket that is bound already until cancelled; then close it."""
     config = uvicorn.Config(
         app,
-        http=_Protocol,
+        http=protocol,
         ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
         log_level="warning",
-        limit_concurrency=_CLIENTS,
+        limit_concurrency=clients,
         timeout_graceful_shutdown=_GRACE,
         server_header=False,
     )
     server = _Server(config)
-    task = asyncio.create_task(server.serve(sockets=[bound]), name="api server")
+    task = asyncio.create_task(server.serve(sockets=[bound]), name="http server")
     try:
         await asyncio.shield(task)
     finally:
@@ -138,5 +149,3 @@ async def serve(app: Any, path: Path) -> None:
         await asyncio.wait([task], timeout=_GRACE * 3)
         task.cancel()
         bound.close()
-        if _inode(path) == inode:
-            _remove(path)

@@ -77,7 +77,7 @@ class EventOut(BaseModel):
 
 
 class DeviceOut(BaseModel):
-    """A device and how it does; `state` is never_answered, answering, suspended or silent."""
+    """A device and how it does; `state` is never_answered, answering, degraded, suspended or flapping."""
 
     id: str
     name: str
@@ -126,6 +126,8 @@ class StatusOut(BaseModel):
     journal: dict[str, Any]
     sinks: dict[str, dict[str, Any]]
     notify: dict[str, Any]
+    itself: dict[str, Any]
+    deadman: dict[str, Any]
     alarms: dict[str, int]
 
 

@@ -158,6 +158,9 @@ def make_parts(
         letters=letters or NoLetters(),
         examine_influx=examine,
         notify=no_messages,
+        health=lambda: {"main": "answering", "front-door": "never_answered"},
+        itself=lambda: {"readings_total": 12, "loop_lag_ms": 1.5, "disk_free_pct": 40.0},
+        deadman=dict,
     )
 
 

@@ -1,0 +1,207 @@
+"""Metrics in Prometheus' text format, and the small server that offers them on TCP where the site asks for it.
+
+They are made from the same facts as `status` when somebody asks, so that nobody pays for what nobody reads. Each
+is explained in docs/metrics.md, and a test compares the two.
+"""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from monitor.web.parts import Facts, Parts
+from monitor.web.server import run_bound
+
+__all__ = ["CONTENT_TYPE", "NAMES", "exposition", "serve_metrics"]
+
+_LOG = structlog.get_logger()
+
+CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+_PREFIX = "facility_monitor_"
+_TRY_AGAIN = 60.0
+_CLIENTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A metric: where its fact is found and what turns it into the metric's unit. A counter ends with `_total`."""
+
+    name: str
+    section: str
+    key: str
+    text: str
+    factor: float = 1.0
+
+
+_ALONE = (
+    _Known("start_time_seconds", "daemon", "started", "When the daemon started (Unix time)", 0.001),
+    _Known("readings_total", "itself", "readings_total", "Readings kept since the settings were loaded"),
+    _Known("devices_down", "itself", "devices_down", "Devices that answered once and do not now"),
+    _Known("poll_start_p99_seconds", "poller", "start_p99_ms", "99 of 100 polls started within this", 0.001),
+    _Known("readings_waiting", "poller", "waiting", "Readings that wait for the journal"),
+    _Known("readings_dropped_total", "poller", "dropped", "Readings lost because the journal failed too long"),
+    _Known("journal_entries_total", "journal", "kept", "Entries kept"),
+    _Known("journal_commits_total", "journal", "commits", "Transactions"),
+    _Known("journal_trimmed_total", "journal", "trimmed", "Entries gone by age or size"),
+    _Known("journal_size_bytes", "journal", "size_bytes", "What the journal takes on the disk"),
+    _Known("journal_waiting", "journal", "waiting", "Entries that are not on the disk yet"),
+    _Known("journal_waiting_seconds", "journal", "waiting_s", "How long the oldest of them has waited"),
+    _Known("journal_failing", "journal", "failing", "1: the last transaction failed"),
+    _Known("journal_over_size", "journal", "over_size", "1: larger than allowed, since somebody needs it all"),
+    _Known("alarms_active", "alarms", "active", "Alarms that are active"),
+    _Known("alarms_unacknowledged", "alarms", "unacknowledged", "Alarms nobody has acknowledged"),
+    _Known("journal_lag", "itself", "journal_lag", "Entries that the slowest sink has not written yet"),
+    _Known("dead_letters", "itself", "dead_letters", "Entries that a sink refused for good"),
+    _Known("notify_waiting", "itself", "notify_waiting", "Messages that are due and not sent"),
+    _Known("notify_failed", "itself", "notify_failed", "Messages that fail, or failed for good lately"),
+    _Known("loop_lag_seconds", "itself", "loop_lag_ms", "How late the event loop was at worst in 10 s", 0.001),
+    _Known("resident_memory_bytes", "itself", "rss_mb", "Memory of the process", 1e6),
+    _Known("disk_free_ratio", "itself", "disk_free_pct", "Free share of the state folder's disk", 0.01),
+    _Known("deadman_pings_total", "deadman", "pings", "Dead-man pings that were taken"),
+    _Known("deadman_failures_total", "deadman", "failed", "Dead-man pings that were not"),
+    _Known("deadman_last_success_seconds", "deadman", "last_success", "When one was last taken", 0.001),
+)
+_CONNECTION = (
+    _Known("connection_up", "connection", "connected", "1: connected (of connections that send by themselves)"),
+    _Known("connection_messages_total", "connection", "messages", "Messages received"),
+    _Known("connection_polls_total", "connection", "polls", "Polls made"),
+    _Known("connection_probes_total", "connection", "probes", "Probes of suspended devices"),
+    _Known("connection_failures_total", "connection", "failed", "Polls and probes, or messages, that failed"),
+    _Known("connection_late_total", "connection", "late", "Cycles left out because the last one still ran"),
+    _Known("connection_suspended", "connection", "suspended", "Devices that are only probed"),
+    _Known("connection_queued", "connection", "queued", "Polls that wait for their turn"),
+)
+_SINK = (
+    _Known("sink_lag", "sink", "lag", "Entries not written yet"),
+    _Known("sink_entries_total", "sink", "entries", "Entries written"),
+    _Known("sink_rejected_total", "sink", "rejected", "Entries refused for good"),
+    _Known("sink_gaps_total", "sink", "gaps", "Times that the journal had thrown entries away before"),
+    _Known("sink_last_success_seconds", "sink", "last_success", "When something was last written", 0.001),
+    _Known(
+        "sink_error_since_seconds", "sink", "error_since", "Since when nothing is taken; 0: all is well", 0.001
+    ),
+    _Known("sink_write_p95_seconds", "sink", "write_ms_p95", "19 of 20 writes took at most this", 0.001),
+)
+_BY_STATE = {
+    "devices": "Devices in each state",
+    "notifications": "Messages to people in each state",
+}
+
+NAMES = tuple(
+    _PREFIX + name for name in ("info", *_BY_STATE, *(known.name for known in (*_ALONE, *_CONNECTION, *_SINK)))
+)
+"""Every metric there is; which of them a site has depends on its connections and sinks."""
+
+
+async def exposition(parts: Parts) -> bytes:
+    """Make the text of all metrics of this moment."""
+    families = list(_families(parts, await _sections(parts), await parts.notify()))
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Snapshot(families))
+    return generate_latest(registry)
+
+
+async def _sections(parts: Parts) -> Mapping[str, Facts]:
+    alarms = await parts.alarms.list_alarms()
+    return {
+        "daemon": {"started": parts.started},
+        "itself": parts.itself(),
+        "poller": parts.poller(),
+        "journal": parts.journal.stats(),
+        "deadman": parts.deadman(),
+        "alarms": {
+            "active": sum(bool(alarm.get("active")) for alarm in alarms),
+            "unacknowledged": sum(alarm.get("response") == "unacked" for alarm in alarms),
+        },
+    }
+
+
+class _Snapshot:
+    """What the library collects from: families that are ready."""
+
+    def __init__(self, families: Iterable[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Metric]:
+        """Answer the families."""
+        return self._families
+
+    def describe(self) -> Iterable[Metric]:
+        """Answer nothing: there is no other collector whose names could collide."""
+        return ()
+
+
+def _families(parts: Parts, sections: Mapping[str, Facts], notify: Facts) -> Iterator[Metric]:
+    info = GaugeMetricFamily(f"{_PREFIX}info", "The site and the version; always 1", labels=["site", "version"])
+    info.add_metric([parts.site.id, parts.version], 1)
+    yield info
+    states = list(parts.health().values())
+    yield _by_state("devices", {state: states.count(state) for state in sorted(set(states))})
+    yield _by_state("notifications", notify)
+    for known in _ALONE:
+        yield from _family(known, {(): sections[known.section]}, [])
+    for table, label, found in ((_CONNECTION, "connection", parts.connections()), (_SINK, "sink", parts.sinks())):
+        for known in table:
+            yield from _family(known, {(name,): facts for name, facts in found.items()}, [label])
+
+
+def _by_state(name: str, counts: Mapping[str, Any]) -> Metric:
+    family = GaugeMetricFamily(_PREFIX + name, _BY_STATE[name], labels=["state"])
+    for state, count in counts.items():
+        family.add_metric([state], float(count))
+    return family
+
+
+def _family(known: _Known, found: Mapping[tuple[str, ...], Facts], labels: list[str]) -> Iterator[Metric]:
+    """A metric with a sample for each of the facts that are there; nothing when none is."""
+    kind = CounterMetricFamily if known.name.endswith("_total") else GaugeMetricFamily
+    family = kind(_PREFIX + known.name, known.text, labels=labels)
+    for values, facts in found.items():
+        value = facts.get(known.key)
+        if isinstance(value, int | float):
+            family.add_metric(list(values), value * known.factor)
+    if family.samples:
+        yield family
+
+
+# On TCP ------------------------------------------------------------------------------------------------
+
+
+async def serve_metrics(parts: Parts, host: str, port: int) -> None:
+    """Serve nothing but the metrics at an address of this machine until cancelled.
+
+    An address that is taken is logged once and tried again: metrics are not worth a daemon that does not start.
+    """
+
+    async def metrics(_: Request) -> Response:
+        return Response(await exposition(parts), media_type=CONTENT_TYPE)
+
+    app = Starlette(routes=[Route(path, metrics) for path in ("/metrics", "/api/v1/metrics")])
+    failing = False
+    while True:
+        bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+        with contextlib.closing(bound):
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bound.setblocking(False)
+            try:
+                bound.bind((host, port))
+            except OSError as error:
+                if not failing:
+                    _LOG.error("metrics_not_served", address=f"{host}:{port}", error=error.strerror)
+                failing = True
+                await asyncio.sleep(_TRY_AGAIN)
+                continue
+            if failing:
+                _LOG.info("metrics_served", address=f"{host}:{port}")
+            await run_bound(app, bound, clients=_CLIENTS)

@@ -1,0 +1,136 @@
+"""The metrics: what they say, where they are served, and that the page about them is complete."""
+
+import asyncio
+import contextlib
+import re
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from structlog.testing import capture_logs
+
+import config
+from monitor.journal.sqlite import SqliteJournal
+from monitor.web.metrics import NAMES, exposition, serve_metrics
+from monitor.web.parts import Parts
+from tests.clock import ManualClock
+from tests.servers.ports import free_port
+from tests.web.serving import make_parts, serving
+
+PAGE = (Path(config.__path__[0]).parent / "docs" / "metrics.md").read_text("utf-8")
+
+
+def _everything(parts: Parts) -> Parts:
+    """The same with every fact there is, so that every metric has a sample."""
+    polled = {"polls": 7, "probes": 1, "failed": 2, "late": 0, "suspended": 0, "queued": 3, "devices": 1}
+    sink = {"lag": 5, "entries": 9, "rejected": 1, "gaps": 0, "last_success": 2000, "error_since": 0}
+    counts = ("readings_total", "devices_down", "journal_lag", "dead_letters", "notify_waiting", "notify_failed")
+    itself = dict.fromkeys(counts, 4) | {"loop_lag_ms": 1.5, "rss_mb": 61.0, "disk_free_pct": 40.0}
+    return replace(
+        parts,
+        connections=lambda: {"bus": polled, "broker": {"connected": True, "messages": 8}},
+        sinks=lambda: {"influxdb": {**sink, "write_ms_p95": 12.5}},
+        poller=lambda: {"start_p99_ms": 3.0, "waiting": 0, "dropped": 0},
+        itself=lambda: itself,
+        deadman=lambda: {"pings": 1, "failed": 0, "last_success": 3000, "last_error": ""},
+    )
+
+
+@pytest.fixture
+def parts(journal: SqliteJournal, clock: ManualClock) -> Parts:
+    return make_parts(journal, clock)
+
+
+def _samples(text: str) -> Mapping[str, float]:
+    return {
+        sample.name + "".join(f"[{value}]" for value in sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+async def test_every_metric_is_explained_and_every_one_explained_is_there(parts: Parts) -> None:
+    said = (await exposition(_everything(parts))).decode()
+    there = set(re.findall(r"^(facility_monitor_\w+)", said, re.MULTILINE))
+
+    assert there == set(NAMES)
+    assert set(re.findall(r"^\| `(facility_monitor_\w+)`", PAGE, re.MULTILINE)) == set(NAMES)
+
+
+async def test_metrics_are_in_seconds_bytes_and_ratios(parts: Parts) -> None:
+    samples = _samples((await exposition(_everything(parts))).decode())
+
+    assert samples["facility_monitor_loop_lag_seconds"] == 0.0015
+    assert samples["facility_monitor_resident_memory_bytes"] == 61e6
+    assert samples["facility_monitor_disk_free_ratio"] == 0.4
+    assert samples["facility_monitor_sink_write_p95_seconds[influxdb]"] == 0.0125
+    assert samples["facility_monitor_devices[answering]"] == 1
+    assert samples["facility_monitor_connection_up[broker]"] == 1
+    assert samples["facility_monitor_readings_total"] == 4
+
+
+async def test_what_is_not_known_has_no_sample(parts: Parts) -> None:
+    samples = _samples((await exposition(parts)).decode())
+
+    assert not [name for name in samples if "deadman" in name or "connection_polls_total[broker]" in name]
+
+
+async def test_the_socket_answers_metrics(parts: Parts, tmp_path: Path) -> None:
+    async with serving(parts, tmp_path / "api.sock") as client:
+        answer = await client.get("/metrics")
+
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert _samples(answer.text)["facility_monitor_info[maple-court][0.1.0]"] == 1
+
+
+@asynccontextmanager
+async def _on_tcp(parts: Parts, port: int) -> AsyncIterator[httpx.AsyncClient]:
+    task = asyncio.create_task(serve_metrics(parts, "127.0.0.1", port))
+    try:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+            yield client
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def _ask(client: httpx.AsyncClient, path: str) -> httpx.Response:
+    async with asyncio.timeout(10):
+        while True:
+            with contextlib.suppress(httpx.ConnectError):
+                return await client.get(path)
+            await asyncio.sleep(0.01)
+
+
+async def test_tcp_answers_metrics_and_nothing_else(parts: Parts) -> None:
+    async with _on_tcp(parts, free_port()) as client:
+        metrics = await _ask(client, "/metrics")
+        others = [(await client.get(path)).status_code for path in ("/api/v1/status", "/api/v1/alarms", "/")]
+        posted = await client.post("/metrics")
+
+    assert _samples(metrics.text)["facility_monitor_readings_total"] == 12
+    assert others == [404, 404, 404]
+    assert posted.status_code == 405
+
+
+async def test_an_address_that_is_taken_is_told_and_ends_nothing(parts: Parts) -> None:
+    async def nothing(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    taken: Any = await asyncio.start_server(nothing, "127.0.0.1", 0)
+    port = taken.sockets[0].getsockname()[1]
+    with capture_logs() as logs:
+        async with _on_tcp(parts, port):
+            async with asyncio.timeout(10):
+                while not logs:  # noqa: ASYNC110 - the log has no event
+                    await asyncio.sleep(0.01)
+    taken.close()
+    await taken.wait_closed()
+
+    assert [(log["event"], log["address"]) for log in logs] == [("metrics_not_served", f"127.0.0.1:{port}")]
