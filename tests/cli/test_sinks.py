@@ -1,8 +1,9 @@
 """`dead-letters` and `influx check` as processes, with a real runner and a real InfluxDB."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -103,6 +104,21 @@ async def test_check_of_a_site_without_influxdb_says_so(site: Path) -> None:
     assert ran.code == 1
     assert "sinks.influxdb" in ran.err
     assert "Traceback" not in ran.err
+
+
+async def test_check_without_a_file_asks_the_daemon(
+    journal: SqliteJournal, clock: ManualClock, tmp_path: Path
+) -> None:
+    async def examined() -> Sequence[Mapping[str, Any]]:
+        return [{"check": "token", "state": "wrong", "found": "not known", "what_to_do": "mend it"}]
+
+    async with serving(make_parts(journal, clock, examine=examined), tmp_path / "api.sock"):
+        ran = await command("influx", "check", "--state", tmp_path)
+    away = await command("influx", "check", "--state", tmp_path)
+
+    assert (ran.code, ran.out.splitlines()[-1]) == (1, "token: mend it")
+    assert away.code == 1
+    assert "no daemon answers" in away.err
 
 
 # Dead letters -----------------------------------------------------------------------------------------------
