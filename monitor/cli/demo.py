@@ -49,6 +49,8 @@ def demo(
     from monitor.cli.showcase import Showcase
 
     seconds = _parse(duration)
+    if report is not None and seconds is None:
+        raise typer.BadParameter("it is written when the demo ends by itself: add --for", param_hint="--report")
     folder = state or _users_folder()
     Showcase(
         folder=folder, seconds=seconds, report=report, influxdb=influxdb, caretaker=caretaker, say=print_line

@@ -56,7 +56,7 @@ class Showcase:
         from monitor.programlog import write_log_to
         from monitor.simulation.mailbox import Mailbox
 
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._make_places()
         with (self.folder / "demo.log").open("a", encoding="utf-8") as log:
             write_log_to(log)
             site_file = self._site_file()
@@ -75,6 +75,15 @@ class Showcase:
                 simulation.kill()
                 simulation.wait()
                 mailbox.stop()
+
+    def _make_places(self) -> None:
+        """Make the folder, and try the report's file now rather than at the end."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if self.report is not None:
+                self.report.open("a").close()
+        except OSError as error:
+            raise SettingsError(f"{error.filename} cannot be written: {error.strerror}") from error
 
     def _greet(self, devices: int) -> None:
         option = f"--state {self.folder}"
