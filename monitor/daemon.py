@@ -21,7 +21,7 @@ from monitor.settings.difference import difference
 from monitor.site import Site
 from monitor.supervision import Watchdog, notify
 
-__all__ = ["Daemon", "run_daemon", "run_site"]
+__all__ = ["Daemon", "collect_seldom", "run_daemon", "run_site"]
 
 _log = structlog.get_logger()
 
@@ -41,7 +41,7 @@ def run_site(path: Path, folder: Path) -> None:
     Raises SettingsError when the file, a secret or the folder is not in order.
     """
     write_log_to()
-    _collect_seldom()
+    collect_seldom()
     loaded = load_site(path)
     if loaded.must_refuse:
         raise SettingsError("\n".join(str(finding) for finding in loaded.refusals))
@@ -52,7 +52,7 @@ def run_site(path: Path, folder: Path) -> None:
 
 def run_daemon(daemon: "Daemon", *beside: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Run a daemon, and what is to run beside it, until SIGTERM or SIGINT or until all of `beside` have ended."""
-    _collect_seldom()
+    collect_seldom()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_until_told(daemon, beside))
 
@@ -81,7 +81,7 @@ async def _until_told(daemon: "Daemon", beside: Sequence[Callable[[], Coroutine[
         await running
 
 
-def _collect_seldom() -> None:
+def collect_seldom() -> None:
     """Let Python look for cycles less often: readings have none, and looking took a fifth of the main thread."""
     gc.set_threshold(*_COLLECT)
 
