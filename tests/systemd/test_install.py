@@ -242,3 +242,46 @@ def test_an_update_that_fails_leaves_the_program_that_was_there(tmp_path):
     assert command(tree).stdout == "old\n"
     assert [path.name for path in (tree / "opt/facility-monitor.versions").iterdir()] == ["old"]
     assert not (tree / "etc").exists()
+
+
+ON_THIS_MACHINE = """
+set -e
+for folder in /run /opt /etc /var/lib /usr/local/bin /usr/local/lib; do mount -t tmpfs tmpfs $folder; done
+mkdir -p /opt/facility-monitor.versions/one/bin /usr/local/lib/systemd/system
+mkdir -p /etc/facility-monitor /var/lib/facility-monitor
+ln -s facility-monitor.versions/one /opt/facility-monitor
+ln -s /opt/facility-monitor/bin/facility-monitor /usr/local/bin/facility-monitor
+touch /usr/local/lib/systemd/system/facility-monitor.service
+touch /etc/facility-monitor/site.yaml /var/lib/facility-monitor/state.db
+systemd/install --uninstall >/dev/null
+find /run /opt /etc /var/lib /usr/local/bin /usr/local/lib ! -type d
+"""
+
+
+@pytest.mark.skipif(
+    not IS_ROOT
+    or subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False).returncode != 0,
+    reason="needs a mount namespace, so that nothing of this machine is touched",
+)
+def test_without_a_tree_it_is_this_machine_that_is_rid_of_the_program_and_keeps_the_data():
+    environ = {name: value for name, value in os.environ.items() if name != "DESTDIR"}
+    ran = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", ON_THIS_MACHINE],
+        cwd=PROJECT,
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert ran.returncode == 0, ran.stderr
+    assert sorted(ran.stdout.split()) == ["/etc/facility-monitor/site.yaml", "/var/lib/facility-monitor/state.db"]
+
+
+def test_what_runs_and_what_builds_is_what_developers_have():
+    def pinned(name: str) -> set[str]:
+        lines = (PROJECT / "requirements" / name).read_text().splitlines()
+        return {line.split(" ")[0] for line in lines if line[:1].isalpha()}
+
+    assert pinned("build.txt") | pinned("run.txt") <= pinned("dev.txt")
+    assert any(pin.startswith("hatchling==") for pin in pinned("build.txt"))
