@@ -102,6 +102,13 @@ class Daemon:
         assert self._process is not None
         self._process.send_signal(signal.SIGHUP)
 
+    def ends(self, *, within: float = 20) -> int:
+        """Wait until it has ended by itself; answers the exit status."""
+        assert self._process is not None
+        status = self._process.wait(timeout=within)
+        self._process = None
+        return status
+
     def _end(self, how: signal.Signals, within: float = 20) -> int:
         assert self._process is not None
         self._process.send_signal(how)
