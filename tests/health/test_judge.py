@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 import orjson
+from hypothesis import given
+from hypothesis import strategies as st
 
 from monitor.health.judge import Judge
 from monitor.model import Entry, Event, Missing, Origin, Position, Reading, Recorded, Value
@@ -205,21 +207,28 @@ def test_a_step_of_the_clock_suspends_nobody_and_ends_no_thousand_minutes() -> N
     assert {minute.time - START for minute in minutes} == {day + MINUTE}
 
 
-def test_what_is_kept_is_enough_to_go_on() -> None:
-    entries = [*_answers(0, 10), *_fails(20, 30), *_answers(40), *_fails(50, 60, 70), *_answers(80, 90, 130)]
-    whole = _judge()
+_STEPS = st.lists(st.tuples(st.integers(0, 400), st.sampled_from(["answer", "fail", "push", "card"])), max_size=60)
+
+
+@given(_STEPS, st.integers(0, 60))
+def test_what_is_kept_is_enough_to_go_on(steps: list[tuple[int, str]], cut: int) -> None:
+    entries, at = [], 0
+    for number, (gap, what) in enumerate(steps):
+        at += gap * SECOND
+        made = {
+            "answer": _said(at, volume_m3=1.0),
+            "fail": _said(at),
+            "push": _said(at, "sensor", Origin.PUSH, c=1.0),
+        }
+        card = Event(device="reader", kind="card", time=START + at, arrived=START + at, id=str(number))
+        entries.append(made.get(what) or _recorded(at, card))
+    whole, first, second = _judge(), _judge(), Judge([METER, SENSOR, READER])
     whole.judge(entries)
-    first, second = _judge(), Judge([METER, SENSOR, READER])
-    kept: dict[str, bytes] = {}
-    for number, entry in enumerate(entries):
-        first.judge([entry])
-        kept |= {key: orjson.dumps(body) for key, body in first.dump_changed().items()}
-        if number == 6:
-            break
-    told = first.news()
+    first.judge(entries[:cut])
+    kept = {key: orjson.dumps(body) for key, body in first.dump_changed().items()}
     second.load((key, orjson.loads(body)) for key, body in kept.items())
-    second.judge(entries[7:])
-    more = second.news()
+    second.judge(entries[cut:])
+    told, more = first.news(), second.news()
 
     assert (told[0] + more[0], told[1] + more[1]) == whole.news()
     assert second.states() == whole.states()

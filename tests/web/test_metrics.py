@@ -16,6 +16,7 @@ from structlog.testing import capture_logs
 
 import config
 from monitor.journal.sqlite import SqliteJournal
+from monitor.schema import MONITOR_POINTS
 from monitor.web.metrics import NAMES, exposition, serve_metrics
 from monitor.web.parts import Parts
 from tests.clock import ManualClock
@@ -60,6 +61,12 @@ async def test_every_metric_is_explained_and_every_one_explained_is_there(parts:
 
     assert there == set(NAMES)
     assert set(re.findall(r"^\| `(facility_monitor_\w+)`", PAGE, re.MULTILINE)) == set(NAMES)
+
+
+def test_every_point_of_the_monitor_is_explained() -> None:
+    table = PAGE[PAGE.index("## Rules about the monitor") : PAGE.index("## In InfluxDB")]
+
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == list(MONITOR_POINTS)
 
 
 async def test_metrics_are_in_seconds_bytes_and_ratios(parts: Parts) -> None:
