@@ -183,6 +183,19 @@ def test_a_scale_register_is_a_signed_power_of_ten(exponent, expected):
     assert one([12345, exponent], type="uint16", scale_register="holding 1") == expected
 
 
+@pytest.mark.parametrize(
+    ("order", "words"),
+    [
+        ("ABCD", [0x3039, 0xFFFE]),
+        ("CDAB", [0x3039, 0xFFFE]),
+        ("BADC", [0x3930, 0xFEFF]),
+        ("DCBA", [0x3930, 0xFEFF]),
+    ],
+)
+def test_a_scale_register_has_the_byte_order_of_its_device(order, words):
+    assert one(words, type="uint16", scale_register="holding 1", order=order) == 123.45
+
+
 def test_a_scale_register_that_was_not_read_leaves_its_point_missing():
     of = Field.of(point("power_w", register="holding 0", type="int16", scale_register="holding 900"), None)
     first, second = (BlockDecoder(Block.around([span]), [of]) for span in (of.span, of.exponent))
