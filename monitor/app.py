@@ -93,6 +93,7 @@ class Parts:
         self._started = clock.now()
         self._off_since = journal.last_recorded
         self._feeder = Feeder(state, journal)
+        journal.tell_also(lambda: {"unfed": self._feeder.unfed, "outages": self._outages.count})
         self._doors = Doors(journal, state, site)
         channels = Channels()
         self._notifier = Notifier(state, site, channels=channels, now=clock.now, standing=standing)

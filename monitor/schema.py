@@ -121,6 +121,8 @@ MONITOR_POINTS: Final[Mapping[str, str | None]] = {
     "journal_mb": "MB",
     "journal_over_size": None,
     "journal_replaced": None,
+    "journal_left_h": "h",
+    "state_restored": None,
     "dead_letters": None,
     "sink_down_s": "s",
     "write_ms_p95": "ms",

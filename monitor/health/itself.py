@@ -129,6 +129,8 @@ class SelfReport:
             "journal_mb": round(float(journal.get("size_bytes") or 0) / _MB, 3),
             "journal_over_size": bool(journal.get("over_size")),
             "journal_replaced": bool(journal.get("moved_aside")),
+            "journal_left_h": round(float(journal.get("hours_left") or 0), 1),
+            "state_restored": bool(journal.get("state_restored")),
             "sink_down_s": max((_since(sink, now) for sink in sinks), default=0.0),
             "loop_lag_ms": round(self._lag.take() * 1000, 3),
             "rss_mb": round(_resident() / _MB, 3),

@@ -41,7 +41,11 @@ class Files:
 
     def status(self) -> Mapping[str, Value]:
         """Facts for `status`; described in docs/journal.md."""
-        return {**self.copies.status(), "state_restored": self.restored.copied if self.restored else 0}
+        return {
+            **self.copies.status(),
+            "state_restored": self.restored.copied if self.restored else 0,
+            "state_failing": bool(self.state.failure),
+        }
 
     async def watch(self) -> None:
         """Look for damage until cancelled. Raises JournalError when a file is found to be damaged.
@@ -74,4 +78,6 @@ async def open_files(
         opened.push_async_callback(journal.close)
         await state.transact(lambda db: note_journal(db, journal.last, now()))
         copies = Copies(state_file, now=now, timezone=timezone)
-        yield Files(state=state, journal=journal, copies=copies, restored=restored)
+        files = Files(state=state, journal=journal, copies=copies, restored=restored)
+        journal.tell_also(files.status)
+        yield files

@@ -53,6 +53,7 @@ class SqliteJournal:
         self._trimmer = Trimmer(settings, path.parent)
         self._longest_wait = _STUCK + settings.commit_every
         self._impatient = settings.commit_every <= 0
+        self._beside: list[Callable[[], Mapping[str, Value]]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._room = asyncio.Event()
         self._closed = False
@@ -287,7 +288,13 @@ class SqliteJournal:
         if consumers:
             slowest = min(consumers, key=lambda name: consumers[name])
             facts |= {"slowest": slowest, "lag": max(0, self._last - consumers[slowest])}
+        for beside in self._beside:
+            facts |= beside()
         return facts
+
+    def tell_also(self, facts: Callable[[], Mapping[str, Value]]) -> None:
+        """Add to `stats` what others know of the files."""
+        self._beside.append(facts)
 
     async def close(self) -> None:
         """Write what waits, then close; safe to call twice."""
