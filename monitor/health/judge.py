@@ -93,7 +93,8 @@ class _Patient:
         self.state = "never_answered"
         self.known = self.down = self.degraded = self.fine = False
         self.dirty = False
-        self.failures = self.polls = self.errors = self.heard = self.observed = 0
+        self.failures = self.polls = self.errors = self.heard = 0
+        self.observed = -1  # the minute in which it is first heard does not count: it is not whole
         self.edges: list[int] = []
         self.answered = 0
         self.lost = 0.0
@@ -162,6 +163,8 @@ class _Patient:
             self._edge(at, down=True)
         if self.known:
             self.observed = min(self.observed + 1, _BUCKET * _BUCKETS)
+            if self.observed == 0 and not self.is_polled:
+                self.answered = 0
         loss = self._loss()
         self.degraded = loss > (_FINE_AGAIN if self.degraded else _DEGRADED)
         if shift:
@@ -175,7 +178,7 @@ class _Patient:
             lost = self.lost + sum(each for _, each in self.hour)
             wanted = answered + lost
         else:
-            wanted = self.expected * self.observed
+            wanted = self.expected * max(0, self.observed)
             lost = max(0.0, wanted - answered)
         return lost / wanted if wanted >= _FEWEST else 0.0
 

@@ -232,3 +232,20 @@ def test_what_is_kept_is_enough_to_go_on(steps: list[tuple[int, str]], cut: int)
 
     assert (told[0] + more[0], told[1] + more[1]) == whole.news()
     assert second.states() == whole.states()
+
+
+def test_a_device_that_is_first_heard_late_in_a_minute_has_lost_nothing_in_it() -> None:
+    often = Device(id="often", name="Often", connection="broker", device_class="environment", expected_every=5.0)
+    judge = Judge([often])
+    judge.resume(START)
+    minutes = [_said(second * SECOND, "often", Origin.PUSH, temperature_c=20.0) for second in range(50, 180, 5)]
+    judge.judge(minutes)
+    judge.tick(START + 3 * MINUTE)
+
+    assert _states(judge, "often") == ["answering"]
+
+    judge.judge(
+        [_said(second * SECOND, "often", Origin.PUSH, temperature_c=20.0) for second in range(180, 420, 10)]
+    )
+    judge.tick(START + 7 * MINUTE)
+    assert judge.states()["often"] == "degraded"
