@@ -79,6 +79,9 @@ class Journal(Protocol):
     def follow(self, after: Position) -> AsyncIterator[Sequence[Recorded] | Gap]:
         """Yield all behind `after`, for ever, in committed batches: from memory unless far behind."""
 
+    def behind(self, position: Position) -> int:
+        """How many entries stand behind a position, or some more: only the journal can count with positions."""
+
     def acknowledge(self, consumer: str, position: Position) -> None:
         """Say that a consumer needs nothing up to `position` any more; only trimming heeds it."""
 

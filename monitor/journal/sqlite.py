@@ -112,6 +112,10 @@ class SqliteJournal:
         """Where the sequence ends."""
         return self._last
 
+    def behind(self, position: Position) -> int:
+        """How many entries stand behind a position."""
+        return max(0, self._last - position)
+
     @property
     def beat(self) -> int:
         """Grows about once a second while the writer lives, whether it has work, waits or cannot write."""

@@ -87,7 +87,7 @@ class SinkRunner:
     def status(self) -> Mapping[str, Value]:
         """Facts for `status`; described in docs/influxdb.md."""
         own: Mapping[str, Value] = getattr(self._sink, "status", dict)()
-        lag = max(0, self._journal.last - self._position)
+        lag = self._journal.behind(self._position)
         return {
             "position": self._position,
             "lag": lag,
@@ -118,7 +118,7 @@ class SinkRunner:
         """Write the readings of this moment before a batch, when they would have to wait for more than it."""
         newest = batch[-1].position
         self._forget_live(newest)
-        if not self._live or not (failed or self._journal.last - newest > _BATCH):
+        if not self._live or not (failed or self._journal.behind(newest) > _BATCH):
             return
         readings = list(self._live)
         with contextlib.suppress(SinkRejected):  # the bad ones are buried when their turn comes

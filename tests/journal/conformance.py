@@ -64,6 +64,15 @@ class JournalContract:
         assert entries_of(found) == kept
         assert journal.last == last == found[-1].position
 
+    async def test_it_counts_what_stands_behind_a_position(self, open_journal: OpenJournal) -> None:
+        journal = await open_journal()
+        first = await journal.append([Batch(entries=[reading(time=1)])])
+        last = await journal.append([Batch(entries=[reading(time=2), reading(time=3)])])
+        counted = [journal.behind(position) for position in (first, last)]
+        await journal.close()
+
+        assert counted == [2, 0]
+
     async def test_positions_and_stamps_grow_over_a_restart(self, open_journal: OpenJournal) -> None:
         for _ in range(3):
             journal = await open_journal()

@@ -171,6 +171,9 @@ async def test_a_gap_is_told_and_skipped(state: State):
             yield [Recorded(Position(8), NOW, reading("e-main", power_w=1.0))]
             await asyncio.Event().wait()
 
+        def behind(self, position: Position) -> int:
+            return self.last - position
+
         def acknowledge(self, consumer: str, position: Position) -> None:
             assert consumer == "scripted"
             self.acknowledged.append(position)
