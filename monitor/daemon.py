@@ -60,8 +60,13 @@ def run_daemon(daemon: "Daemon", *beside: Callable[[], Coroutine[Any, Any, None]
 async def _until_told(daemon: "Daemon", beside: Sequence[Callable[[], Coroutine[Any, Any, None]]]) -> None:
     running = asyncio.create_task(daemon.run(), name="daemon")
     loop = asyncio.get_running_loop()
+
+    def end(told: signal.Signals) -> None:
+        _log.info("told to end", signal=told.name)
+        running.cancel()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, running.cancel)
+        loop.add_signal_handler(number, end, number)
     loop.add_signal_handler(signal.SIGHUP, daemon.wished.set)
     if beside:
 

@@ -225,6 +225,7 @@ def test_sigterm_ends_it_though_half_of_fifty_connections_are_dead(tmp_path: Pat
 
     assert not (tmp_path / "state" / "api.sock").exists()
     assert "Traceback" not in daemon.tail(100_000)
+    assert '"signal": "SIGTERM", "event": "told to end"' in daemon.tail()
 
 
 def _devices_that_answered(daemon: Daemon) -> int:
