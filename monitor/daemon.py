@@ -2,11 +2,12 @@
 
 import asyncio
 import contextlib
+import fcntl
 import gc
 import os
 import signal
 import stat
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from monitor.settings.difference import difference
 from monitor.site import Site
 from monitor.supervision import Watchdog, notify
 
-__all__ = ["Daemon", "collect_seldom", "run_daemon", "run_site"]
+__all__ = ["Daemon", "collect_seldom", "holding", "run_daemon", "run_site"]
 
 _log = structlog.get_logger()
 
@@ -47,7 +48,31 @@ def run_site(path: Path, folder: Path) -> None:
         raise SettingsError("\n".join(str(finding) for finding in loaded.refusals))
     for finding in loaded.warnings:
         _log.warning("settings", finding=str(finding))
-    run_daemon(Daemon(site=loaded.site, folder=folder, file=path))
+    with holding(folder):
+        run_daemon(Daemon(site=loaded.site, folder=folder, file=path))
+
+
+@contextlib.contextmanager
+def holding(folder: Path) -> Iterator[None]:
+    """Make the state folder if need be, and hold it: nobody else begins on it before this ends.
+
+    Raises SettingsError when it cannot be used, FacilityMonitorError when another daemon holds it.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=_PRIVATE)
+        if stat.S_IMODE(folder.stat().st_mode) & 0o007:
+            folder.chmod(_PRIVATE)
+        descriptor = os.open(folder / "daemon.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise SettingsError(f"the state folder {folder} cannot be used: {error.strerror}") from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise FacilityMonitorError(f"another daemon keeps its state in {folder}; stop it first") from None
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def run_daemon(daemon: "Daemon", *beside: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -125,8 +150,7 @@ class Daemon:
         return (Path(given) if given else self.folder) / "api.sock"
 
     async def run(self) -> None:
-        """Run until cancelled. Raises SettingsError or JournalError when it cannot begin."""
-        self._make_folder()
+        """Run until cancelled; `folder` is held by the caller. Raises SettingsError or JournalError."""
         started = self.clock.now()
         former: Site | None = None
         try:
@@ -198,11 +222,3 @@ class Daemon:
                 _log.error(
                     "reload_refused", error=str(error), what_to_do="the old settings go on; correct the file"
                 )
-
-    def _make_folder(self) -> None:
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True, mode=_PRIVATE)
-            if stat.S_IMODE(self.folder.stat().st_mode) & 0o007:
-                self.folder.chmod(_PRIVATE)
-        except OSError as error:
-            raise SettingsError(f"the state folder {self.folder} cannot be used: {error.strerror}") from error

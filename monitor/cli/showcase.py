@@ -20,7 +20,7 @@ import config
 from monitor.app import load_site
 from monitor.cli.client import Client, NoDaemon
 from monitor.cli.portchoice import with_free_ports
-from monitor.daemon import Daemon, run_daemon
+from monitor.daemon import Daemon, holding, run_daemon
 from monitor.errors import FacilityMonitorError, SettingsError
 
 __all__ = ["Showcase", "serve"]
@@ -56,8 +56,8 @@ class Showcase:
         from monitor.programlog import write_log_to
         from monitor.simulation.mailbox import Mailbox
 
-        self._make_places()
-        with (self.folder / "demo.log").open("a", encoding="utf-8") as log:
+        self._try_report()
+        with holding(self.folder), (self.folder / "demo.log").open("a", encoding="utf-8") as log:
             write_log_to(log)
             site_file = self._site_file()
             site = load_site(site_file).site
@@ -76,10 +76,9 @@ class Showcase:
                 simulation.wait()
                 mailbox.stop()
 
-    def _make_places(self) -> None:
-        """Make the folder, and try the report's file now rather than at the end."""
+    def _try_report(self) -> None:
+        """Try the report's file now rather than at the end."""
         try:
-            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             if self.report is not None:
                 self.report.open("a").close()
         except OSError as error:

@@ -92,6 +92,9 @@ class Files:
             if path.is_dir():
                 self.findings.error(place, "", f"{path} is a folder; write the name of a file")
                 return None
+            if path.exists() and not path.is_file():
+                self.findings.error(place, "", f"{path} is no ordinary file")
+                return None
             with path.open("rb") as file:
                 return file.read(MAX_BYTES + 1)
         except FileNotFoundError:

@@ -18,7 +18,7 @@ async def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     ran = await command("demo", "--state", tmp_path / "file" / "demo")
 
     assert (ran.code, ran.out) == (78, "")
-    assert "cannot be written: Not a directory" in ran.err
+    assert "cannot be used: Not a directory" in ran.err
     assert "Traceback" not in ran.err
 
 
