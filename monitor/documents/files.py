@@ -23,6 +23,7 @@ _MAX_SECRET: Final = 64 * 1024
 _MAX_INCLUDES: Final = 100
 _MAX_ROWS: Final = 20_000
 _NOT_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+_STANDARD_INPUT = Path("/dev/stdin")
 
 
 class Files:
@@ -92,7 +93,7 @@ class Files:
             if path.is_dir():
                 self.findings.error(place, "", f"{path} is a folder; write the name of a file")
                 return None
-            if path.exists() and not path.is_file():
+            if path.exists() and not path.is_file() and path != _STANDARD_INPUT:  # a pipe could hang for ever
                 self.findings.error(place, "", f"{path} is no ordinary file")
                 return None
             with path.open("rb") as file:

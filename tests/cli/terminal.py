@@ -50,6 +50,15 @@ class Terminal:
         os.write(self._ours, f"{text}\n".encode())
         return self.shown[before:]
 
+    def interrupt(self, question: str) -> None:
+        """Press Ctrl-C once a question has been asked and the program has sat down to wait."""
+        before = len(self.shown)
+        deadline = time.monotonic() + _PATIENCE
+        while question not in self.shown[before:] or not self.shown.endswith(": "):
+            assert self._read(deadline), f"`{question}` was not asked:\n{self.shown}"
+        time.sleep(0.3)
+        os.write(self._ours, b"\x03")
+
     def end(self) -> int:
         """Read to the end; returns the exit code."""
         deadline = time.monotonic() + _PATIENCE

@@ -104,7 +104,7 @@ def test_questions_at_a_terminal_end_in_a_file_that_the_monitor_takes(file: Path
 def test_who_leaves_in_the_middle_leaves_nothing_behind(file: Path) -> None:
     with Terminal("init", file) as terminal:
         terminal.answer("Name of the site", "Maple Court")
-        terminal.answer("[maple-court]", "\x03")
+        terminal.interrupt("[maple-court]")
         code = terminal.end()
 
     assert code == 1
