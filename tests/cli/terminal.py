@@ -22,7 +22,7 @@ class Terminal:
         self.shown = ""
         self._ours, theirs = pty.openpty()
         self._process = subprocess.Popen(
-            ["setsid", "--ctty", sys.executable, "-m", "monitor", *map(str, words)],
+            ["env", "--default-signal=INT", "setsid", "--ctty", sys.executable, "-m", "monitor", *map(str, words)],
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,

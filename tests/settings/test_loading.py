@@ -41,7 +41,7 @@ def test_the_sample_passes_and_warns_of_its_absent_secrets() -> None:
     assert set(loaded.site.devices) == {"main-electricity", "front-door-reader", "cistern", "cold-room"}
     assert len(loaded.site.rules["undervoltage"].sources) == 6
     assert loaded.must_refuse
-    assert {finding.line for finding in loaded.refusals} == {7, 42, 43, 51}
+    assert {finding.line for finding in loaded.refusals} == {7, 43, 44, 52}
 
 
 def test_eight_mistakes_give_messages_with_their_lines(mistakes: Mistakes) -> None:
