@@ -83,7 +83,7 @@ def test_a_value_that_does_not_fit_is_refused(kind, value):
         contents(of, value)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15, deadline=None, suppress_health_check=UNTROUBLED)
 @given(SAMPLES)
 async def test_every_type_in_every_order_comes_back_from_the_simulated_bus(values):
     meter = every_case()
