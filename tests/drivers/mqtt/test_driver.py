@@ -108,7 +108,10 @@ async def test_a_restart_of_the_broker_loses_and_doubles_nothing(
         await eventually(lambda: int(driver.status()["connections"]) >= 2)
         with Publisher(broker) as meter:
             meter.say("meters/meter", '{"n": 300}')
-        await eventually(lambda: int(driver.status()["kept"]) >= 301)
+        async with asyncio.timeout(15):
+            # Not `kept`: what comes again after a restart counts there a second time.
+            while len(set(await numbers(journal))) < 301:  # noqa: ASYNC110 - the broker has no event of ours
+                await asyncio.sleep(0.05)
 
     assert Counter(await numbers(journal)) == Counter(map(float, range(301)))
 
