@@ -1,0 +1,1 @@
+"""Whatever reads bytes from outside, fed with bytes nobody meant."""
