@@ -11,7 +11,7 @@ from monitor.ports import Answer
 from monitor.site import Device, Point
 
 
-async def until(claim: Callable[[], Any], seconds: float = 10.0) -> None:
+async def until(claim: Callable[[], Any], seconds: float = 60.0) -> None:
     """Wait until a claim holds."""
     async with asyncio.timeout(seconds):
         while not claim():  # noqa: ASYNC110 - what is waited for tells nobody
