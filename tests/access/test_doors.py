@@ -60,13 +60,13 @@ async def _forced(journal: SqliteJournal) -> Sequence[Event]:
 
 async def _settled(journal: SqliteJournal, state: State) -> None:
     """Wait until the doors have saved everything that is in the journal."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while await state.position("doors") < journal.last:  # noqa: ASYNC110 - another task works
             await asyncio.sleep(0.01)
 
 
 async def _until_forced(journal: SqliteJournal) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not await _forced(journal):  # noqa: ASYNC110 - another task works
             await asyncio.sleep(0.01)
 
@@ -120,7 +120,7 @@ async def test_a_replay_from_the_beginning_appends_nothing_new(tmp_path: Path, c
         db.execute("DELETE FROM positions")
     async with house(tmp_path, clock) as (journal, state):
         await _settled(journal, state)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not journal.stats()["refused"]:  # noqa: ASYNC110 - another task works
                 await asyncio.sleep(0.01)
         refused = journal.stats()["refused"]
@@ -135,7 +135,7 @@ async def test_the_journal_is_told_how_far_the_doors_have_come(tmp_path: Path, c
         journal.register(Doors.name)
         await _append(journal, *(said("meter", T + n, power_w=1.0) for n in range(10)))
         await _settled(journal, state)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while journal.stats()["lag"]:  # noqa: ASYNC110 - another task works
                 await asyncio.sleep(0.01)
         slowest = journal.stats()["slowest"]

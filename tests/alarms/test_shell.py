@@ -115,7 +115,7 @@ class House:
         await self.until(is_judged)
 
     async def until(self, is_so: Callable[[], Awaitable[object]]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not await is_so():  # noqa: ASYNC110 - asks tables, which wake nobody
                 await asyncio.sleep(0.005)
 

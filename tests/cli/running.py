@@ -41,6 +41,6 @@ async def command(*words: str | Path, home: Path | None = None) -> Ran:
         stderr=asyncio.subprocess.PIPE,
         env=environ,
     )
-    out, err = await asyncio.wait_for(process.communicate(), 30)
+    out, err = await asyncio.wait_for(process.communicate(), 90)
     assert process.returncode is not None
     return Ran(process.returncode, out.decode(), err.decode())

@@ -119,7 +119,7 @@ async def test_follow_prints_each_reading_as_it_comes(folder: Path, journal: Sql
         sys.executable, "-m", "monitor", *words, stdout=asyncio.subprocess.PIPE
     )
     assert process.stdout is not None
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         first = await process.stdout.readline()
         await journal.append([Batch(entries=[reading(1)])])
         second = await process.stdout.readline()

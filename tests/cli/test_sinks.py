@@ -141,7 +141,7 @@ async def folder(
         running = tasks.create_task(runner.run())
         for entries in ([pump("idle", 0)], [pump(1.0, 1), pump(2.0, 2)]):
             await journal.append([Batch(entries=entries)])
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while runner.status()["lag"]:  # noqa: ASYNC110 - what is waited for is behind sockets
                     await asyncio.sleep(0.01)
         clock.advance(3 * 60_000)

@@ -66,7 +66,7 @@ class Kept:
         return [value for entry in entries if isinstance(entry, Reading) for value in entry.values.values()]
 
 
-async def eventually(holds: Callable[[], bool], seconds: float = 15.0) -> None:
+async def eventually(holds: Callable[[], bool], seconds: float = 60.0) -> None:
     """Return once something holds; fail when it does not come to hold."""
     deadline = time.monotonic() + seconds
     while not holds():
@@ -201,7 +201,7 @@ class PushedContract:
         await asyncio.sleep(0.1)
 
         task.cancel()
-        done, _ = await asyncio.wait({task}, timeout=1.0)
+        done, _ = await asyncio.wait({task}, timeout=20.0)
 
         assert done == {task}
         assert task.cancelled()

@@ -75,7 +75,7 @@ class Daemon:
             timeout=30,
         )
 
-    def until(self, claim: Callable[[], Any], what: str, seconds: float = 30.0) -> Any:
+    def until(self, claim: Callable[[], Any], what: str, seconds: float = 60.0) -> Any:
         """Wait until a claim holds and answer what it answered; fails at once when the daemon has ended."""
 
         def still() -> Any:
@@ -152,7 +152,7 @@ def rows(path: Path, query: str, *parameters: Any) -> list[Row]:
         return db.execute(query, parameters).fetchall()
 
 
-def until(claim: Callable[[], Any], what: str | Callable[[], str], seconds: float = 30.0) -> Any:
+def until(claim: Callable[[], Any], what: str | Callable[[], str], seconds: float = 60.0) -> Any:
     """Wait until a claim holds and answer what it answered."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -62,7 +62,7 @@ async def running(*parts: Any) -> AsyncIterator[None]:
 
 
 async def until(claim: Callable[[], Any]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not claim():  # noqa: ASYNC110 - what is waited for has no event
             await asyncio.sleep(0.01)
 
@@ -83,13 +83,13 @@ async def told(journal: SqliteJournal, kind: type) -> Sequence[Any]:
 
 
 async def until_told(journal: SqliteJournal, kind: type, number: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while len(await told(journal, kind)) < number:  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.01)
 
 
 async def until_kept(state: State) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not await state.position("health"):  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.01)
 

@@ -34,7 +34,7 @@ async def pinging(deadman: Deadman) -> AsyncIterator[None]:
 
 
 async def until(claim: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not claim():  # noqa: ASYNC110 - what is waited for has no event
             await asyncio.sleep(0.01)
 

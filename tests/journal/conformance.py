@@ -36,7 +36,7 @@ async def everything(journal: Journal, after: int = 0) -> list[Recorded]:
 
 async def take(stream: AsyncIterator[Sequence[Recorded] | Gap], count: int) -> list[Recorded]:
     found: list[Recorded] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while len(found) < count:
             batch = await anext(stream)
             assert not isinstance(batch, Gap)

@@ -120,7 +120,7 @@ async def test_a_closed_state_says_so(tmp_path: Path) -> None:
 
 async def _feed_until(state: State, journal: SqliteJournal, count: int) -> list[Entry]:
     feeder = asyncio.create_task(Feeder(state, journal).run())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while len(await everything(journal)) < count or await state.query("SELECT 1 FROM produced"):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     feeder.cancel()

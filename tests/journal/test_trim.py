@@ -33,7 +33,7 @@ def _open(tmp_path: Path, clock: ManualClock, settings: JournalSettings) -> Sqli
 
 
 async def _until(met: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not met():  # noqa: ASYNC110 - another thread works
             await asyncio.sleep(0.01)
 

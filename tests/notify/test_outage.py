@@ -47,7 +47,7 @@ class Disk:
 
 
 async def until(claim: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not claim():  # noqa: ASYNC110 - a server in another thread is watched
             await asyncio.sleep(0.01)
 

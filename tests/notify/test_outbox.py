@@ -98,7 +98,7 @@ async def listed(notifier: Notifier) -> list[tuple[str, str, str]]:
 
 
 async def until(notifier: Notifier, wanted: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not await wanted():
             notifier.wake()
             await asyncio.sleep(0.02)
@@ -396,7 +396,7 @@ async def test_stopping_waits_for_nobody_who_hangs(state: State, clock: ManualCl
     house = House(state, clock, site(hooked(web, "ana", "?rto=60")))
     await house.tell(NoticeKind.RAISE)
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         async with running(house.notifier()) as notifier:
 
             async def arrived() -> bool:

@@ -30,7 +30,7 @@ class MailServer:
         self.refused_recipients: dict[str, str] = {}
         self.released = threading.Event()
         self.hang = False
-        self._controller = Controller(self, hostname="127.0.0.1", port=self.port, ready_timeout=10)
+        self._controller = Controller(self, hostname="127.0.0.1", port=self.port, ready_timeout=60)
 
     def __enter__(self) -> Self:
         self._controller.start()

@@ -33,7 +33,7 @@ class GatedSink:
     async def step(self) -> Sequence[Recorded]:
         seen = len(self.calls)
         self._gate.release()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(self.calls) == seen:  # noqa: ASYNC110 - the runner's own tasks move on meanwhile
                 await asyncio.sleep(0.001)
         return self.calls[-1]

@@ -37,7 +37,7 @@ async def running(runner: SinkRunner) -> AsyncIterator[asyncio.Task[None]]:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110 - what is waited for is behind sockets and threads
             await asyncio.sleep(0.01)
 
@@ -128,7 +128,7 @@ async def test_a_sink_that_says_when_is_not_asked_before(
     await append(journal, reading("e-main", power_w=1.0))
     monkeypatch.setattr("monitor.sinks.runner.asyncio.sleep", noted)
     task = asyncio.create_task(runner.run())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not sink.taken:
             await sleep(0.01)
     task.cancel()

@@ -172,7 +172,7 @@ async def serving(parts: Parts, path: Path) -> AsyncIterator[httpx.AsyncClient]:
         following = tasks.create_task(live.run())
         server = tasks.create_task(serve(make_api(parts, live), path))
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while not path.exists():  # noqa: ASYNC110, ASYNC240
                     await asyncio.sleep(0.01)
             transport = httpx.AsyncHTTPTransport(uds=str(path))

@@ -108,7 +108,7 @@ async def _on_tcp(parts: Parts, port: int) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def _ask(client: httpx.AsyncClient, path: str) -> httpx.Response:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             with contextlib.suppress(httpx.ConnectError):
                 return await client.get(path)
@@ -134,7 +134,7 @@ async def test_an_address_that_is_taken_is_told_and_ends_nothing(parts: Parts) -
     port = taken.sockets[0].getsockname()[1]
     with capture_logs() as logs:
         async with _on_tcp(parts, port):
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while not logs:  # noqa: ASYNC110 - the log has no event
                     await asyncio.sleep(0.01)
     taken.close()
