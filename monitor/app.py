@@ -16,6 +16,7 @@ from monitor.access.pseudonyms import Pseudonyms
 from monitor.alarms import Alarms
 from monitor.alarms.keep import NAME as ALARMS
 from monitor.alarms.store import standing
+from monitor.alarms.unrecorded import Unrecorded
 from monitor.clock import Clock
 from monitor.deadman import Deadman
 from monitor.errors import JournalError, RequestRefused
@@ -24,6 +25,7 @@ from monitor.journal.feeder import Feeder
 from monitor.journal.files import Files, open_files
 from monitor.model import Event, Value
 from monitor.notify.channels import Channels, check_address
+from monitor.notify.direct import Direct
 from monitor.notify.outage import Outages
 from monitor.notify.outbox import Notifier
 from monitor.notify.routing import make_router
@@ -97,7 +99,11 @@ class Parts:
         self._doors = Doors(journal, state, site)
         channels = Channels()
         self._notifier = Notifier(state, site, channels=channels, now=clock.now, standing=standing)
-        self._outages = Outages(site, journal, failing=files.failure, channels=channels, now=clock.now)
+        direct = Direct(site, channels)
+        self._unrecorded = Unrecorded(state, site, now=clock.now, tell=direct.alarm)
+        self._outages = Outages(
+            site, journal, failing=files.failure, direct=direct, now=clock.now, meanwhile=self._unrecorded.run
+        )
         self._alarms = Alarms(
             journal, state, site, router=make_router(site), now=clock.now, woken=self._notifier.wake
         )
@@ -109,7 +115,7 @@ class Parts:
             kind = types[connection.driver]
             driver = kind.create(connection, self._devices(connection.id), context)
             (polled if kind.polled else self._pushed)[connection.id] = driver
-        self._poller = Poller(polled, site.devices, journal, clock=clock)
+        self._poller = Poller(polled, site.devices, journal, clock=clock, also=self._unrecorded.hear)
         self._letters = DeadLetters(state, clock.now)
         self._sinks: dict[str, SinkRunner] = {}
         if site.influxdb is not None:
@@ -144,6 +150,7 @@ class Parts:
 
     def tasks(self) -> Mapping[str, Coroutine[Any, Any, None]]:
         """What runs for as long as the daemon does, by name."""
+        intake = self._unrecorded.listening(self._journal.append)
         return {
             "files": self._files.watch(),
             "copies of the state": self._files.copies.run(),
@@ -156,7 +163,7 @@ class Parts:
             "health": self._health.run(),
             "self-report": self._itself.run(),
             **({} if self._deadman is None else {"dead-man ping": self._deadman.run()}),
-            **{f"driver {name}": driver.run(self._journal.append) for name, driver in self._pushed.items()},
+            **{f"driver {name}": driver.run(intake) for name, driver in self._pushed.items()},
             **{f"sink {name}": runner.run() for name, runner in self._sinks.items()},
         }
 

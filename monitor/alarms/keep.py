@@ -7,13 +7,13 @@ from dataclasses import asdict
 
 import structlog
 
-from monitor.journal.state import produce
+from monitor.journal.state import State, produce
 from monitor.ports import Notice, NoticeKind, OutboxRow, Router
 from monitor.schema import point_unit
 from monitor.site import Device
 from rules.effects import Row, Step
 
-__all__ = ["NAME", "prune", "read_memory", "tell", "write_memory", "write_steps"]
+__all__ = ["NAME", "memory_of", "prune", "read_memory", "tell", "write_memory", "write_steps"]
 
 NAME = "alarms"
 """The consumer's and producer's name in positions and in `produced`."""
@@ -44,6 +44,7 @@ _EVENT = """
 _MEMORY = """
     INSERT INTO rule_memory VALUES (:area, :key, :body) ON CONFLICT (area, key) DO UPDATE SET body = excluded.body
 """
+_MEMORIES = "SELECT area, key, body FROM rule_memory ORDER BY area, key"
 _OUTBOX = """
     INSERT OR IGNORE INTO outbox (notification_id, occurrence, kind, person, channel, step, severity, created,
         not_before, expires, next_at, body)
@@ -59,8 +60,16 @@ _log = structlog.get_logger()
 
 def read_memory(db: sqlite3.Connection) -> list[Row]:
     """Read all that the engine had kept."""
-    rows = db.execute("SELECT area, key, body FROM rule_memory ORDER BY area, key").fetchall()
-    return [Row(area=row["area"], key=row["key"], body=json.loads(row["body"])) for row in rows]
+    return _rows(db.execute(_MEMORIES))
+
+
+async def memory_of(state: State) -> list[Row]:
+    """Read the same by itself, without a transaction: possible on a disk that takes nothing any more."""
+    return _rows(await state.query(_MEMORIES))
+
+
+def _rows(found: Iterable[sqlite3.Row]) -> list[Row]:
+    return [Row(area=row["area"], key=row["key"], body=json.loads(row["body"])) for row in found]
 
 
 def write_memory(db: sqlite3.Connection, rows: Iterable[Row]) -> None:

@@ -5,20 +5,18 @@ acknowledge and so no escalation could wait for it.
 """
 
 import asyncio
-import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
-from monitor.errors import ChannelError, ChannelUnavailable, JournalError
+from monitor.errors import JournalError
 from monitor.model import Event, Transition
-from monitor.notify.messages import render
-from monitor.notify.outbox import backoff
+from monitor.notify.direct import Direct, Told
 from monitor.notify.routing import Chosen, choose, facts
-from monitor.ports import Batch, Channel, Journal, Notice, NoticeKind
+from monitor.ports import Batch, Journal, Notice, NoticeKind
 from monitor.schema import MONITOR_DEVICE
 from monitor.site import Rule, Site
 
@@ -29,7 +27,6 @@ _LOG = structlog.get_logger()
 _RULE: Final = Rule(
     id="journal-failed", name="Nothing can be recorded", kind="monitor", params=None, sources=(), version=""
 )
-_LONGEST_SEND: Final = 60.0
 _CALM: Final = 3600.0
 
 
@@ -50,12 +47,16 @@ class Pace:
 _PACE: Final = Pace()
 
 
+async def _nothing() -> None:
+    return
+
+
 class Outages:
     """Watches whether the files can be written, and tells people directly when they cannot.
 
     `failing` answers why nothing can be recorded now, "" when all is well. When an outage is over an event is
     kept, too; it is tried from the beginning of the outage on, so that the files are tried even while no device
-    speaks. `active` tells whether people are, or are being, told.
+    speaks. `meanwhile` runs for as long as an outage lasts. `active` tells whether people are, or are being, told.
     """
 
     def __init__(  # noqa: PLR0913 - what it works with, from the composition root
@@ -64,15 +65,17 @@ class Outages:
         journal: Journal,
         *,
         failing: Callable[[], str],
-        channels: Callable[[str], Channel],
+        direct: Direct,
         now: Callable[[], int],
+        meanwhile: Callable[[], Coroutine[Any, Any, None]] = _nothing,
         pace: Pace = _PACE,
     ) -> None:
         self._site = site
         self._journal = journal
         self._failing = failing
-        self._channels = channels
+        self._direct = direct
         self._now = now
+        self._meanwhile = meanwhile
         self._pace = pace
         self._settle = pace.ends
         self._over_at = float("-inf")
@@ -107,18 +110,22 @@ class Outages:
         self.count += 1
         self.active = True
         _LOG.error("nothing_can_be_recorded", reason=reason)
-        told: set[Chosen] = set()
-        telling = group.create_task(self._tell("unrecorded", self._people(), told, began, reason))
+        told: Told = set()
+        people = self._people()
+        telling = group.create_task(self._tell("unrecorded", people, told, began, reason))
         noting = group.create_task(self._note(began, reason))
+        judging = group.create_task(self._meanwhile())
         await self._ending()
-        telling.cancel()
-        noting.cancel()
-        await asyncio.wait([telling, noting])
+        for task in (telling, noting, judging):
+            task.cancel()
+        await asyncio.wait([telling, noting, judging])
         self._over_at = time.monotonic()
         self.active = False
         _LOG.info("recorded_again", since=began)
         group.create_task(self._note(began, reason))
-        group.create_task(self._tell("recorded", sorted(told, key=_address), set(), began, reason))
+        group.create_task(
+            self._tell("recorded", [one for one in people if _address(one) in told], set(), began, reason)
+        )
 
     async def _ending(self) -> None:
         fine_since: float | None = None
@@ -177,43 +184,11 @@ class Outages:
             _LOG.error("outage_reaches_nobody")
         return chosen
 
-    async def _tell(self, kind: str, people: Sequence[Chosen], told: set[Chosen], began: int, reason: str) -> None:
+    async def _tell(self, kind: str, people: Sequence[Chosen], told: Told, began: int, reason: str) -> None:
+        body = facts(self._site, self._notice(began, reason))
         async with asyncio.TaskGroup() as group:
             for one in people:
-                group.create_task(self._insist(kind, one, told, began, reason))
-
-    async def _insist(self, kind: str, one: Chosen, told: set[Chosen], began: int, reason: str) -> None:
-        """Send until it is taken, or may have been, or never will be."""
-        attempt = 0
-        while True:
-            attempt += 1
-            told.add(one)  # from here on it may arrive, whatever happens
-            try:
-                await self._send(kind, one, began, reason)
-            except ChannelUnavailable as error:
-                failure, maybe, again = str(error), error.maybe_delivered, not error.maybe_delivered
-            except TimeoutError:
-                failure, maybe, again = "no answer in time", True, False
-            except ChannelError as error:
-                failure, maybe, again = str(error), False, False
-            except Exception as error:  # noqa: BLE001 - a defect of one channel must not keep the others from it
-                failure, maybe, again = f"a defect of this program ({type(error).__name__})", False, False
-            else:
-                return
-            if not maybe:
-                told.discard(one)
-            if attempt == 1:
-                _LOG.warning("outage_not_told", person=one.person, channel=one.channel, error=failure)
-            if not again:
-                return
-            await asyncio.sleep(backoff(attempt, random.uniform(-1, 1)) / 1000)  # noqa: S311 - spreads the load
-
-    async def _send(self, kind: str, one: Chosen, began: int, reason: str) -> None:
-        person = self._site.notify.people[one.person]
-        address = person.channels[one.channel]
-        message = render(kind, person.language, facts(self._site, self._notice(began, reason)))
-        async with asyncio.timeout(_LONGEST_SEND):
-            await self._channels(address).send(address, message)
+                group.create_task(self._direct.insist(kind, one, body, told))
 
 
 def _address(one: Chosen) -> tuple[str, str]:

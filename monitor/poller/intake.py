@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -10,12 +10,19 @@ from monitor.errors import JournalError
 from monitor.model import Entry, Position
 from monitor.ports import Batch, Journal
 
-__all__ = ["ReadingIntake"]
+__all__ = ["Also", "ReadingIntake", "nobody"]
 
 _LOG = structlog.get_logger()
 _AT_ONCE = 1000
 _RETRY = 1.0
 _LAST_WORDS = 2.0
+
+Also = Callable[[Entry], None]
+"""Is handed each entry, too, before the journal has kept it."""
+
+
+def nobody(_entry: Entry) -> None:
+    """Hear nothing."""
 
 
 class ReadingIntake:
@@ -24,9 +31,12 @@ class ReadingIntake:
     While the journal cannot write, up to `limit` entries wait in memory; then the oldest are dropped and counted.
     """
 
-    def __init__(self, journal: Journal, *, limit: int = 20_000, retry: float = _RETRY) -> None:
+    def __init__(
+        self, journal: Journal, *, limit: int = 20_000, retry: float = _RETRY, also: Also = nobody
+    ) -> None:
         self.dropped = 0
         self._journal = journal
+        self._also = also
         self._limit = limit
         self._retry = retry
         self._waiting: deque[Entry] = deque()
@@ -46,6 +56,7 @@ class ReadingIntake:
 
     def put(self, entry: Entry) -> None:
         """Hand over an entry; never waits."""
+        self._also(entry)
         self._waiting.append(entry)
         if len(self._waiting) > self._limit:
             self._waiting.popleft()

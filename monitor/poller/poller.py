@@ -13,7 +13,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from monitor.model import Event, Value
 from monitor.poller.bus import Bus, Unit
-from monitor.poller.intake import ReadingIntake
+from monitor.poller.intake import Also, ReadingIntake, nobody
 from monitor.poller.schedule import Grid, offsets
 from monitor.ports import Journal, PolledDriver
 from monitor.schema import MONITOR_DEVICE
@@ -71,10 +71,11 @@ class Poller:
     """Reads every device of the polled connections in its own rhythm, until cancelled.
 
     One APScheduler job per distinct scan interval hands work to one queue per connection. `connections` are the
-    drivers by connection; `devices` may hold others' devices too, which are left alone.
+    drivers by connection; `devices` may hold others' devices too, which are left alone. `also` hears each entry
+    before the journal has kept it.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it works with, from the composition root
         self,
         connections: Mapping[str, PolledDriver],
         devices: Mapping[str, Device],
@@ -82,10 +83,11 @@ class Poller:
         *,
         clock: StampingClock,
         scheduler: AsyncIOScheduler | None = None,
+        also: Also = nobody,
     ) -> None:
         self._clock = clock
         self._scheduler = scheduler
-        self._intake = ReadingIntake(journal)
+        self._intake = ReadingIntake(journal, also=also)
         self._buses = {
             connection: Bus(
                 connection,

@@ -108,6 +108,10 @@ def numbers(daemon: Daemon) -> list[int]:
     return [int(values["volume_m3"]) for _, values in daemon.readings("counter")]
 
 
+def _count(subjects: list[str], word: str) -> int:
+    return sum(word in each for each in subjects)
+
+
 def polls(daemon: Daemon) -> int:
     status = daemon.get("status")
     return int(status["connections"]["plant-room"]["polls"]) if status else 0
@@ -127,16 +131,22 @@ def test_a_full_disk_loses_nothing_and_people_hear_of_it(
         daemon.until(lambda: polls(daemon) > polled + 5, "the meter is polled on")
         assert len(numbers(daemon)) == kept, "nothing can be kept while the disk is full"
         assert daemon.get("status")["journal"]["failing"] is True
+        endpoint[22].set("discrete", 0, [1])
+        daemon.until(lambda: _mailed(mail, "[HIGH] fault: pump-2"), "an alarm is judged from memory and told")
+        endpoint[22].set("discrete", 0, [0])
+        daemon.until(lambda: _mailed(mail, "[CLEARED] fault: pump-2"), "its end is told")
+        assert not daemon.memory("SELECT 1 FROM alarm"), "nothing of it is recorded"
         daemon.kill()
         ballast.unlink()
         daemon.start()
         daemon.until(lambda: len(numbers(daemon)) > kept, "messages are kept again")
         fill(small_disk)
-        daemon.until(lambda: len(mails(mail, "ana")) >= 2, "the second outage is told")
+        daemon.until(lambda: _count(mails(mail, "ana"), "Nothing") == 2, "the second outage is told")
         endpoint[21].set("discrete", 0, [1])
+        daemon.until(lambda: _count(mails(mail, "ana"), "pump-1") == 1, "an alarm is told from memory")
         ballast.unlink()
         daemon.until(lambda: any("OVER" in each for each in mails(mail, "ana")), "its end is told")
-        daemon.until(lambda: any("pump-1" in each for each in mails(mail, "ana")), "alarms are told again")
+        daemon.until(lambda: _count(mails(mail, "ana"), "pump-1") == 2, "it is told again, to be acknowledged")
         publisher.end()
         until(lambda: not publisher.waits, "the broker has acknowledged every message")
         daemon.until(lambda: set(publisher.acknowledged) <= set(numbers(daemon)), "every message is kept")
@@ -149,9 +159,12 @@ def test_a_full_disk_loses_nothing_and_people_hear_of_it(
         "unrecorded"
     ]
     assert sorted(mails(mail, "ana")) == [
+        "[CLEARED] fault: pump-2",
         "[CRITICAL] Nothing can be recorded: works",
         "[CRITICAL] Nothing can be recorded: works",
         "[HIGH] fault: pump-1",
+        "[HIGH] fault: pump-1",
+        "[HIGH] fault: pump-2",
         "[OVER] Recording works again: works",
     ]
     assert [any(word in each for word in ("无法记录", "已恢复")) for each in mails(mail, "ben")] == [True] * 3

@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 from monitor.journal.sqlite import SqliteJournal
 from monitor.model import Event
 from monitor.notify.channels import Channels
+from monitor.notify.direct import Direct
 from monitor.notify.outage import Outages, Pace
 from monitor.site import Route, Site
 from tests.clock import ManualClock
@@ -33,7 +34,12 @@ class Disk:
     def __init__(self, settings: Site, journal: SqliteJournal, clock: ManualClock) -> None:
         self.failure = ""
         self.outages = Outages(
-            settings, journal, failing=lambda: self.failure, channels=Channels(), now=clock.now, pace=PACE
+            settings,
+            journal,
+            failing=lambda: self.failure,
+            direct=Direct(settings, Channels()),
+            now=clock.now,
+            pace=PACE,
         )
 
     async def __aenter__(self) -> Self:
