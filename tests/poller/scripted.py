@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from monitor.model import Missing
+from monitor.poller import Poller
 from monitor.ports import Answer
 from monitor.site import Device, Point
 
@@ -16,6 +17,15 @@ async def until(claim: Callable[[], Any], seconds: float = 60.0) -> None:
     async with asyncio.timeout(seconds):
         while not claim():  # noqa: ASYNC110 - what is waited for tells nobody
             await asyncio.sleep(0.005)
+
+
+def lateness(poller: Poller, dead: str) -> float:
+    """The share of samples that came late, of all devices but a dead one.
+
+    A busy machine makes some late, which more polls dilute; a poller that does so never gets below its share.
+    """
+    alive = [facts for device, facts in poller.status().items() if device != dead]
+    return sum(facts.late for facts in alive) / sum(facts.polls for facts in alive)
 
 
 def meter(name: str, connection: str = "bus", **scan: float | None) -> Device:
