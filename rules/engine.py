@@ -7,7 +7,7 @@ comes from the entries, and whatever becomes due between two of them is done bef
 from collections.abc import Iterable, Mapping, Sequence
 from heapq import heappop, heappush
 
-from monitor.model import Command, Derived, Event, Origin, Quality, Reading, Recorded
+from monitor.model import Command, Derived, Event, Origin, Quality, Reading, Recorded, Value
 from monitor.schema import MEASUREMENT_MONITOR, MONITOR_DEVICE
 from monitor.site import Device, Rule
 from rules.effects import Effects, Row
@@ -138,16 +138,10 @@ class Engine:
                 continue
             track.last = at
             value = values[name]
-            for watch in track.watches:
-                if sure:
-                    try:
-                        watch.sample(value, at)
-                    except Exception as error:  # noqa: BLE001 - a rule that fails must not stop the others
-                        self._fail(watch, error)
-                else:
-                    watch.machine.unknown(at)
-                if watch.machine.changed:
-                    self._arm(watch)
+            number = type(value)
+            if sure and (number is float or number is int) and track.low <= value <= track.high:  # type: ignore[operator] # no text
+                continue
+            self._sample(track, value, at, sure=sure)
         for name in reading.missing:
             track = tracks.get(name)
             if track is not None and at >= track.last:
@@ -155,6 +149,19 @@ class Engine:
                 for watch in track.watches:
                     watch.machine.unknown(at)
                     self._arm(watch)
+
+    def _sample(self, track: Track, value: Value, at: int, *, sure: bool) -> None:
+        for watch in track.watches:
+            if sure:
+                try:
+                    watch.sample(value, at)
+                except Exception as error:  # noqa: BLE001 - a rule that fails must not stop the others
+                    self._fail(watch, error)
+            else:
+                watch.machine.unknown(at)
+            if watch.machine.changed:
+                self._arm(watch)
+        track.settle()
 
     def _event(self, event: Event) -> None:
         for watch in self._index.events.get((event.device, event.kind), ()):

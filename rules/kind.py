@@ -5,6 +5,7 @@ point, all readings of one device, or events. The engine keeps order, staleness,
 only says what the entry means. Times inside judges are engine milliseconds.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
@@ -18,6 +19,7 @@ from monitor.site import Device, Rule, Source
 from rules.truth import Truth
 
 __all__ = [
+    "NEVER_QUIET",
     "EventJudge",
     "Judge",
     "Kind",
@@ -53,6 +55,10 @@ class PointRule(RuleModel):
         return self.point or self.points or ()
 
 
+NEVER_QUIET = (math.inf, -math.inf)
+"""The band of a judge that has to see every value."""
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What a judge makes of what it knows: TRUE at a level (1 is the lowest), FALSE or UNKNOWN."""
@@ -68,6 +74,8 @@ class PointJudge(Protocol):
 
     severities: tuple[str, ...]
     """The severity of each level, lowest first."""
+    quiet: tuple[float, float]
+    """Numbers from the first to the second reach no level, as long as none is engaged; `NEVER_QUIET`: none do."""
 
     def level(self, value: Value, engaged: int) -> int:
         """Answer the level that a value reaches, 0 for none; `engaged` is the level it is in, for deadbands.

@@ -8,7 +8,7 @@ from monitor.model import Event, Reading, Transition, Value
 from monitor.ports import NoticeKind
 from monitor.site import Rule, Source
 from rules.effects import Effects, Step
-from rules.kind import EventJudge, PointJudge, ReadingJudge, Verdict
+from rules.kind import NEVER_QUIET, EventJudge, PointJudge, ReadingJudge, Verdict
 from rules.machine import Condition, Machine, occurrence_id
 from rules.timeline import Timeline
 from rules.truth import Truth
@@ -21,14 +21,29 @@ _NOTICES = {"raised": NoticeKind.RAISE, "acknowledged": NoticeKind.ACKNOWLEDGED}
 
 
 class Track:
-    """What is known of one point: engine time of its newest sample, and who judges it."""
+    """What is known of one point: engine time of its newest sample, and who judges it.
 
-    __slots__ = ("last", "stale_after", "watches")
+    A good number from `low` to `high` changes nothing, and nobody needs to look at it: see `settle`.
+    """
+
+    __slots__ = ("high", "last", "low", "stale_after", "watches")
 
     def __init__(self, stale_after: int | None) -> None:
         self.last = 0
         self.stale_after = stale_after
         self.watches: list[PointWatch] = []
+        self.low, self.high = NEVER_QUIET
+
+    def settle(self) -> None:
+        """Find out, after a sample, whether the next one may pass unseen.
+
+        It may while every alarm is clear: only a sample beyond somebody's band makes one anything else.
+        """
+        if all(watch.machine.condition is Condition.CLEAR for watch in self.watches):
+            self.low = max(watch.judge.quiet[0] for watch in self.watches)
+            self.high = min(watch.judge.quiet[1] for watch in self.watches)
+        else:
+            self.low, self.high = NEVER_QUIET
 
 
 class PointWatch:

@@ -35,6 +35,7 @@ class RangeJudge:
         self.severities: tuple[str, ...] = (params.severity,)
         self._low = params.low.magnitude
         self._high = params.high.magnitude
+        self.quiet = (self._low, self._high)
         self._deadband = params.deadband.magnitude if params.deadband is not None else 0.0
 
     def level(self, value: Value, engaged: int) -> int:

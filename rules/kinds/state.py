@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field
 from monitor import fields
 from monitor.model import Value
 from monitor.site import Device, Rule, Source
-from rules.kind import PointRule
+from rules.kind import NEVER_QUIET, PointRule
 
 __all__ = ["STATE", "State", "StateJudge", "StateRule"]
 
@@ -29,6 +29,7 @@ class StateJudge:
 
     def __init__(self, params: StateRule) -> None:
         self.severities: tuple[str, ...] = (params.severity,)
+        self.quiet = NEVER_QUIET
         self._states = frozenset((isinstance(state, bool), state) for state in params.states)
 
     def level(self, value: Value, engaged: int) -> int:

@@ -1,5 +1,6 @@
 """Kind `threshold`: a point beyond one limit, or beyond several levels of rising severity."""
 
+import math
 from collections.abc import Sequence
 from typing import Literal, Self
 
@@ -63,6 +64,10 @@ class ThresholdJudge:
         ranked = sorted(levels, key=lambda level: SEVERITY_RANK[level.severity])
         self.severities: tuple[str, ...] = tuple(level.severity for level in ranked)
         self._limits = tuple(_signed(level) for level in ranked)
+        self.quiet = (
+            max((limit for sign, limit in self._limits if sign < 0), default=-math.inf),
+            min((limit for sign, limit in self._limits if sign > 0), default=math.inf),
+        )
         slacks = tuple(_magnitude(level.deadband or params.deadband) for level in ranked)
         self._steps = tuple(
             (number, *self._limits[number - 1], slacks[number - 1]) for number in range(len(ranked), 0, -1)

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from monitor.model import Command, Entry, Missing, Origin, Position, Quality, Reading, Recorded, Transition
 from rules.effects import Row
 from rules.engine import Engine
+from rules.kind import NEVER_QUIET
+from rules.watch import PointWatch
 from tests.rules.build import START, device, event, rule
 
 DEVICES = {"meter": device(every=10.0, points=["voltage_v", "alarm"]), "door": device("door", points=[])}
@@ -126,6 +128,22 @@ def test_live_ticks_change_nothing(happenings: list[tuple[int, tuple[str, object
     found += engine.tick(end).transitions
 
     assert found == straight(batch, end)
+
+
+@settings(max_examples=150, deadline=None)
+@given(happenings=HAPPENINGS)
+def test_values_that_pass_unseen_would_change_nothing(happenings: list[tuple[int, tuple[str, object]]]) -> None:
+    batch = entries(happenings)
+    end = batch[-1].recorded + 3_600_000
+    quick, thorough = Engine(RULES, DEVICES), Engine(RULES, DEVICES)
+    for watch in thorough._index.watches:
+        if isinstance(watch, PointWatch):
+            watch.judge.quiet = NEVER_QUIET
+
+    for item in batch:
+        assert quick.judge([item]) == thorough.judge([item])
+        assert list(quick.dump_changed()) == list(thorough.dump_changed())
+    assert quick.tick(end) == thorough.tick(end)
 
 
 @settings(max_examples=100, deadline=None)
