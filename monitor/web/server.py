@@ -77,8 +77,11 @@ def _refuse_live(path: Path) -> None:
 
 
 def _give_to_group(path: Path) -> None:
+    """Where the group is another than ours: the service is in it already, and may not change any owner."""
     with contextlib.suppress(KeyError, PermissionError):
-        os.chown(path, -1, grp.getgrnam(GROUP).gr_gid)
+        group = grp.getgrnam(GROUP).gr_gid
+        if path.stat().st_gid != group:
+            os.chown(path, -1, group)
 
 
 def _inode(path: Path) -> int | None:

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
@@ -22,20 +22,23 @@ COMMAND = [sys.executable, "-m", "monitor"]
 
 
 class Daemon:
-    """`facility-monitor run SITE --state DIR` and its clients."""
+    """`facility-monitor run SITE --state DIR` and its clients; `before` is what starts the daemon, if anything."""
 
-    def __init__(self, site: Path, state: Path, environ: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, site: Path, state: Path, environ: dict[str, str] | None = None, before: Sequence[str] = ()
+    ) -> None:
         self.site = site
         self.state = state
         self.log = state.parent / f"{state.name}.log"
         self._environ = os.environ | (environ or {})
+        self._before = before
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, *, ready: bool = True) -> Self:
         """Start it; with `ready`, return once its socket answers."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*COMMAND, "run", str(self.site), "--state", str(self.state)],
+                [*self._before, *COMMAND, "run", str(self.site), "--state", str(self.state)],
                 stdout=log,
                 stderr=log,
                 env=self._environ,

@@ -6,6 +6,7 @@ import signal
 import socket
 import stat
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -28,6 +29,20 @@ def test_owner_and_group_may_connect_and_nobody_else(tmp_path: Path, umask: int)
 
     assert stat.S_IMODE(path.stat().st_mode) == 0o660
     assert [each.name for each in tmp_path.iterdir()] == ["api.sock"]
+
+
+def test_the_groups_of_files_are_left_alone_where_they_are_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service may change no owner at all: its sandbox forbids the call."""
+    given: list[int] = []
+    monkeypatch.setattr("os.chown", lambda _path, _user, group: given.append(group))
+    for group in (os.getegid(), os.getegid() + 1):
+        known = SimpleNamespace(gr_gid=group)
+        monkeypatch.setattr("grp.getgrnam", lambda _name, known=known: known)
+        bind(tmp_path / f"{group}.sock").close()
+
+    assert given == [os.getegid() + 1]
 
 
 def test_a_stale_socket_is_replaced(tmp_path: Path) -> None:
