@@ -32,6 +32,15 @@ from tests.faults.world import World, world
 
 __all__ = ["Course", "die_often"]
 
+_ALARMS = "SELECT count(*) AS n FROM rule_memory WHERE area = 'alarm'"
+_COME_UPON = {
+    "alarms pending": f"{_ALARMS} AND body ->> 'condition' = 'pending'",
+    "alarms active": f"{_ALARMS} AND body ->> 'condition' IN ('active', 'recovering')",
+    "alarms acknowledged": f"{_ALARMS} AND body ->> 'response' = 'acked'",
+    "notifications queued": "SELECT count(*) AS n FROM outbox WHERE state IN ('queued', 'failed')",
+    "notifications in flight": "SELECT count(*) AS n FROM outbox WHERE state = 'sending'",
+    "steps of alarms on their way to the journal": "SELECT count(*) AS n FROM produced",
+}
 _AT_START = 0.35
 _LONGEST = 3.0
 
@@ -43,6 +52,8 @@ class Course:
     deaths: Counter[str] = field(default_factory=Counter)
     """How often the daemon died in which way, and when."""
     wrong: list[str] = field(default_factory=list)
+    found: Counter[str] = field(default_factory=Counter)
+    """What the deaths came upon: how many of a kind there were in the files of the dead, all deaths together."""
     counts: dict[str, int] = field(default_factory=dict)
 
 
@@ -124,12 +135,10 @@ class _Deaths:
             self._look, commands=list(told.commands), sent=set(told.sent), position=told.position
         )
         yield from wrong_with_sent(self._look, self._site.influx, self._seen)
-        self._seen = max(self._seen, self._position())
-
-    def _position(self) -> int:
-        """Where the sink is, so that the next look begins there."""
-        found = rows(self._look / "state.db", "SELECT position FROM positions WHERE consumer = 'influxdb'")
-        return int(found[0]["position"]) if found else 0
+        for what, query in _COME_UPON.items():
+            self._course.found[what] += rows(self._look / "state.db", query)[0]["n"]
+        sink = rows(self._look / "state.db", "SELECT position FROM positions WHERE consumer = 'influxdb'")
+        self._seen = max([self._seen, *(row["position"] for row in sink)])
 
 
 @contextmanager

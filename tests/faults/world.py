@@ -138,7 +138,7 @@ class Life:
 
     def _live(self) -> None:
         self._endpoint[21].set("discrete", 0, [1])
-        while not self._ended.wait(self._dice.uniform(0.2, 0.8)):
+        while not self._ended.wait(self._dice.uniform(0.1, 0.5)):
             what = self._dice.randrange(6)
             if what < 2:
                 self._endpoint[20 + self._dice.choice(PUMPS)].set("discrete", 0, [self._dice.randrange(2)])
