@@ -107,8 +107,8 @@ def daemon(
 @pytest.mark.fault(
     "SIGKILL",
     part="rules and alarms",
-    outcome="An alarm that was waiting for its delay goes on waiting where it was: time without a monitor counts for"
-    " nothing. What was acknowledged stays acknowledged, and an escalation goes on.",
+    outcome="An alarm that was waiting for its delay goes on waiting where it was: time without a monitor counts"
+    " for nothing. What was acknowledged stays acknowledged, and an escalation goes on.",
 )
 def test_three_kills_under_load_lose_nothing_and_double_nothing(
     daemon: Daemon, broker: Mosquitto, mail: MailServer, endpoint: Endpoint, influx: InfluxServer
