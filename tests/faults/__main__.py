@@ -52,8 +52,8 @@ def _do(fault: str, times: int, seed: int, folder: Path) -> int:
     began = time.monotonic()
     try:
         course = die_often(folder, seed, **{fault: times}, say=_progress)
-    except (AssertionError, OSError) as error:
-        _say(f"  ended early: {error}")
+    except Exception as error:  # noqa: BLE001 - the other fault is done all the same
+        _say(f"  ended early: {type(error).__name__}: {error}")
         return 1
     _summary(course, time.monotonic() - began)
     return len(course.wrong)
@@ -66,7 +66,7 @@ def _summary(course: Course, seconds: float) -> None:
     _table("What there was to lose, and is there:", course.counts)
     _say("  What was lost or doubled: " + ("" if course.wrong else "nothing"))
     for each in course.wrong:
-        _say(f"    - {each}")
+        _say("    - " + each.replace("\n", "\n      "))
 
 
 def _table(title: str, numbers: Mapping[str, int]) -> None:

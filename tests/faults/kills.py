@@ -8,7 +8,7 @@ import random
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,26 +70,34 @@ def die_often(
     dice.shuffle(ways)
     with _site(folder, dice, cut=cuts > 0) as (site, disk):
         deaths = _Deaths(site, disk, folder / "look", dice, course)
-        began = time.monotonic()
-        site.begin()
-        longest_start = time.monotonic() - began
-        for number, way in enumerate(ways, 1):
-            if number == 1:
-                deaths.under_way(way)
-            elif dice.random() < _AT_START:
-                deaths.at_start(way, dice.uniform(0, longest_start))
-            else:
-                site.daemon.start()
-                deaths.under_way(way)
-            say(f"{way} {number} of {len(ways)}; wrong so far: {len(course.wrong) or 'nothing'}")
-        site.daemon.start()
-        site.settle()
-        status = site.daemon.stop()
-        if status:
-            course.wrong.append(f"the daemon ended with {status}")
+        try:
+            _live_and_die(site, deaths, ways, dice, say)
+        except AssertionError as error:
+            course.wrong.append(str(error))
         course.wrong += _wrong_at_the_end(site)
         course.counts = _count(site)
     return course
+
+
+def _live_and_die(
+    site: World, deaths: "_Deaths", ways: Sequence[str], dice: random.Random, say: Callable[[str], None]
+) -> None:
+    """Every death, and a last life that ends in order. Raises AssertionError when one waits in vain."""
+    began = time.monotonic()
+    site.begin()
+    longest_start = time.monotonic() - began
+    for number, way in enumerate(ways, 1):
+        if number == 1:
+            deaths.under_way(way)
+        elif dice.random() < _AT_START:
+            deaths.at_start(way, dice.uniform(0, longest_start))
+        else:
+            site.daemon.start()
+            deaths.under_way(way)
+        say(f"{way} {number} of {len(ways)}; wrong so far: {len(deaths.course.wrong) or 'nothing'}")
+    site.daemon.start()
+    site.settle()
+    assert site.daemon.stop() == 0, "the daemon did not end in order"
 
 
 class _Deaths:
@@ -100,7 +108,7 @@ class _Deaths:
         self._disk = disk
         self._look = look
         self._dice = dice
-        self._course = course
+        self.course = course
         self._seen = 0
 
     def at_start(self, way: str, after: float) -> None:
@@ -108,13 +116,13 @@ class _Deaths:
         self._site.daemon.start(ready=False)
         time.sleep(after)
         self._die(way)
-        self._course.deaths[f"{way} while it started"] += 1
+        self.course.deaths[f"{way} while it started"] += 1
 
     def under_way(self, way: str) -> None:
         """Some time after it has answered."""
         time.sleep(self._dice.uniform(0, _LONGEST))
         self._die(way)
-        self._course.deaths[f"{way} under way"] += 1
+        self.course.deaths[f"{way} under way"] += 1
 
     def _die(self, way: str) -> None:
         self._site.daemon.kill()
@@ -123,7 +131,7 @@ class _Deaths:
                 self._disk.cut(self._dice.choice(HOW), self._dice)
             else:
                 self._disk.keep()
-        self._course.wrong += self._wrong(self._site.daemon.state)
+        self.course.wrong += self._wrong(self._site.daemon.state)
 
     def _wrong(self, folder: Path) -> Iterator[str]:
         """Look at a copy: SQLite mends a file when it opens it, and that is for the daemon to do."""
@@ -136,7 +144,7 @@ class _Deaths:
         )
         yield from wrong_with_sent(self._look, self._site.influx, self._seen)
         for what, query in _COME_UPON.items():
-            self._course.found[what] += rows(self._look / "state.db", query)[0]["n"]
+            self.course.found[what] += rows(self._look / "state.db", query)[0]["n"]
         sink = rows(self._look / "state.db", "SELECT position FROM positions WHERE consumer = 'influxdb'")
         self._seen = max([self._seen, *(row["position"] for row in sink)])
 
