@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from email.message import EmailMessage
 from pathlib import Path
@@ -29,6 +29,8 @@ __all__ = [
 ]
 
 _SHOWN = 5
+_NEVER = 2**63
+_MOMENT = 1000
 
 
 def numbers_kept(daemon: Daemon) -> list[int]:
@@ -114,14 +116,23 @@ def wrong_with_alarms(daemon: Daemon, influx: InfluxServer) -> Iterator[str]:
     yield from _some("step of an alarm too often in InfluxDB", found - wanted)
 
 
-def wrong_with_acknowledgements(daemon: Daemon, accepted: dict[str, str]) -> Iterator[str]:
-    """Every acknowledgement that was accepted is in the journal once, and its alarm is acknowledged."""
-    kept = Counter(command["id"] for command in daemon.entries(5))
+def wrong_with_acknowledgements(daemon: Daemon, accepted: Mapping[str, str]) -> Iterator[str]:
+    """Every acknowledgement that was accepted is in the journal once, and its alarm is acknowledged.
+
+    Unless the alarm was raised anew in the moment before: that is another occurrence, and the old one was closed.
+    """
+    commands = daemon.entries(5)
+    kept = Counter(command["id"] for command in commands)
     yield from _some("accepted acknowledgement that is lost", accepted.keys() - kept.keys())
     yield from _some("acknowledgement twice in the journal", (each for each, n in kept.items() if n > 1))
-    done = Counter(step["occurrence"] for step in daemon.entries(4) if step["cause"] == "acknowledged")
+    steps = daemon.entries(4)
+    done = Counter(step["occurrence"] for step in steps if step["cause"] == "acknowledged")
     yield from _some("alarm acknowledged twice", (each for each, n in done.items() if n > 1))
-    yield from _some("alarm whose acknowledgement is lost", set(accepted.values()) - done.keys())
+    closed = {step["occurrence"]: step["time"] for step in steps if step["cause"] == "closed"}
+    too_late = {
+        each["target"] for each in commands if closed.get(each["target"], _NEVER) <= each["time"] + _MOMENT
+    }
+    yield from _some("alarm whose acknowledgement is lost", set(accepted.values()) - done.keys() - too_late)
 
 
 def told_often(daemon: Daemon, mails: Iterable[EmailMessage]) -> list[tuple[dict[str, Any], int]]:

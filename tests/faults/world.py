@@ -5,13 +5,14 @@ import json
 import random
 import socket
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
@@ -103,6 +104,7 @@ class Life:
         self._endpoint = endpoint
         self._daemon = daemon
         self._dice = dice
+        self._changed: dict[int, float] = {}
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._live, daemon=True)
 
@@ -141,14 +143,19 @@ class Life:
         while not self._ended.wait(self._dice.uniform(0.1, 0.5)):
             what = self._dice.randrange(6)
             if what < 2:
-                self._endpoint[20 + self._dice.choice(PUMPS)].set("discrete", 0, [self._dice.randrange(2)])
+                self._change(20 + self._dice.choice(PUMPS), "discrete", self._dice.randrange(2))
             elif what == 2:
-                load = self._dice.choice([100, 5000])
-                self._endpoint[self._dice.choice(_OVERLOADED)].set("holding", 0, [load])
+                self._change(self._dice.choice(_OVERLOADED), "holding", self._dice.choice([100, 5000]))
             elif what == 3:
                 self.acknowledge_one()
             else:
                 self._listen()
+
+    def _change(self, unit: int, table: Literal["holding", "discrete"], value: int) -> None:
+        """Not twice in two seconds: mails tell occurrences apart by the second in which they were raised."""
+        if time.monotonic() - self._changed.get(unit, 0) > 2:
+            self._changed[unit] = time.monotonic()
+            self._endpoint[unit].set(table, 0, [value])
 
     def _listen(self) -> None:
         status = self._daemon.get("status")
