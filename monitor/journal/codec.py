@@ -60,7 +60,7 @@ def decode(kind: str | int, body: bytes) -> Entry:
         if number == _READING:
             return _reading(plain)
         return _DECODERS[number or 0](plain)
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise JournalError(f"an entry of kind {kind} cannot be read: {type(error).__name__}") from error
 
 

@@ -178,7 +178,7 @@ class Copies:
     async def _try(self) -> None:
         try:
             await asyncio.to_thread(self.copy)
-        except (OSError, sqlite3.Error, JournalError) as error:
+        except (OSError, sqlite3.Error, UnicodeDecodeError, JournalError) as error:
             if not self._failing:
                 _log.error("state_not_copied", error=str(error))
             self._failing = str(error)

@@ -13,7 +13,7 @@ import structlog
 from monitor.errors import JournalError
 from monitor.journal.codec import KINDS, decode
 from monitor.journal.migrate import migrate
-from monitor.journal.soundness import is_damage, move_aside, sync
+from monitor.journal.soundness import is_damage, move_aside, speaks_of_contents, sync
 from monitor.model import Position, Recorded
 from monitor.ports import Gap
 
@@ -57,7 +57,7 @@ def connect(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
     try:
         db.execute("PRAGMA synchronous = FULL")
-    except sqlite3.Error:
+    except (sqlite3.Error, UnicodeDecodeError):
         db.close()
         raise
     return db
@@ -69,7 +69,7 @@ def open_file(path: Path, begin_above: Position) -> Opened:
     try:
         opened = _prepare(path, begin_above) if condemned is None else None
         reason = "it was found to be damaged while it was used"
-    except (_Foreign, sqlite3.DatabaseError) as error:
+    except (_Foreign, sqlite3.DatabaseError, UnicodeDecodeError) as error:
         if not isinstance(error, _Foreign) and not is_damage(error):
             raise JournalError(f"the journal {path} cannot be opened: {error}") from error
         opened, reason = None, str(error)
@@ -118,11 +118,7 @@ def _prepare(path: Path, begin_above: Position) -> Opened:
         path.touch(mode=0o600)
     except OSError as error:
         raise JournalError(f"the journal {path} cannot be written: {error}") from error
-    with contextlib.closing(connect(path)) as db:
-        found: int = db.execute("PRAGMA application_id").fetchone()[0]
-        if found != _APPLICATION and (found or db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]):
-            raise _Foreign(f"{path.name} is a database of another program")
-        db.execute("PRAGMA journal_mode = WAL")
+    with contextlib.closing(_looked_into(path)) as db:
         db.execute(f"PRAGMA application_id = {_APPLICATION}")
         migrate(db, "journal", path.name)
         last, recorded = newest(db)
@@ -130,6 +126,26 @@ def _prepare(path: Path, begin_above: Position) -> Opened:
             db.execute("INSERT OR REPLACE INTO gaps VALUES (?, ?, 'lost')", (last, begin_above))
             last = begin_above
         return Opened(last=last, recorded=recorded, aside="")
+
+
+def _looked_into(path: Path) -> sqlite3.Connection:
+    """Open what may be anything. Raises _Foreign when it is not a journal of ours that can be read."""
+    db = None
+    try:
+        db = connect(path)
+        found: int = db.execute("PRAGMA application_id").fetchone()[0]
+        tables: int = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+        if found == _APPLICATION or not (found or tables):
+            db.execute("PRAGMA journal_mode = WAL")
+            return db
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        if db is not None:
+            db.close()
+        if speaks_of_contents(error):
+            raise _Foreign(str(error)) from error
+        raise
+    db.close()
+    raise _Foreign(f"{path.name} is a database of another program")
 
 
 def newest(db: sqlite3.Connection) -> tuple[Position, int]:
@@ -144,7 +160,7 @@ def _last_of_damaged(path: Path) -> Position:
     try:
         with contextlib.closing(connect(path)) as db:
             return newest(db)[0]
-    except (sqlite3.Error, TypeError):
+    except (sqlite3.Error, TypeError, UnicodeDecodeError):
         return Position(0)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from monitor.errors import JournalError
 from monitor.journal.migrate import migrate, newest_version
 
-__all__ = ["DAMAGED", "find_fault", "is_damage", "is_outage", "move_aside", "sync"]
+__all__ = ["DAMAGED", "find_fault", "is_damage", "is_outage", "move_aside", "speaks_of_contents", "sync"]
 
 DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 """SQLite's codes that speak of the file's contents, and not of the disk or of a lock."""
@@ -31,13 +31,21 @@ _ENDINGS = ("", "-wal", "-shm")
 
 
 def is_damage(error: BaseException) -> bool:
-    """Whether SQLite says that the file itself is damaged or no database."""
-    return _code(error) in DAMAGED
+    """Whether SQLite says that the file itself is damaged or no database, or quotes from it what is no text."""
+    return _code(error) in DAMAGED or isinstance(error, UnicodeDecodeError)
+
+
+def speaks_of_contents(error: BaseException) -> bool:
+    """Whether an error, at the first look into a database, comes of what is in it.
+
+    That look asks nothing that a sound database would not answer, so SQLite's general error is one.
+    """
+    return is_damage(error) or _code(error) == sqlite3.SQLITE_ERROR
 
 
 def is_outage(error: BaseException) -> bool:
     """Whether it is the disk or the file that cannot take it now, and not the statement."""
-    return _code(error) in _DISK | DAMAGED
+    return _code(error) in _DISK or is_damage(error)
 
 
 def _code(error: BaseException) -> int:
@@ -52,8 +60,8 @@ def find_fault(path: Path, schema: str, application: int) -> str:
     try:
         with contextlib.closing(sqlite3.connect(path, timeout=10, isolation_level=None)) as db:
             return _fault(db, path.name, schema, application)
-    except sqlite3.Error as error:
-        if is_damage(error):
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        if speaks_of_contents(error):
             return str(error)
         raise JournalError(f"{path} cannot be read: {error}") from error
 

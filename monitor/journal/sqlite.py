@@ -252,7 +252,7 @@ class SqliteJournal:
                 db = self._reading.db = file.connect(self._path)
                 self._connections.append(db)
             return work(db)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             self._reading.db = None  # a fresh connection takes the next try
             self._damaged = self._damaged or is_damage(error)
             raise JournalError(f"the journal cannot be read: {error}") from error

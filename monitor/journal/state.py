@@ -77,7 +77,7 @@ class State:
                 path, timeout=10, isolation_level=None, check_same_thread=False, factory=_Connection
             )
             _prepare(db, path.name)
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, sqlite3.Error, UnicodeDecodeError) as error:
             if db is not None:
                 db.close()
             raise JournalError(f"the state {path} cannot be used: {error}; restore it from a copy") from error
@@ -129,7 +129,7 @@ class State:
             db.execute("BEGIN IMMEDIATE")
             answer = work(db)
             db.execute("COMMIT")
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             self._roll_back()
             self.failure = str(error) if is_outage(error) else self.failure
             self.damaged = self.damaged or is_damage(error)
@@ -149,7 +149,7 @@ class State:
     def _query(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any]) -> list[sqlite3.Row]:
         try:
             return self._db.execute(sql, parameters).fetchall()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             self.damaged = self.damaged or is_damage(error)
             raise JournalError(f"the state cannot be read: {error}") from error
 

@@ -206,7 +206,7 @@ class Writer:
     def _commit(self, calls: list[Call]) -> None:
         try:
             taking = self._write(calls)
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
             self._failed(error)
             failure = JournalError(f"the journal cannot be written: {error}")
             failure.__cause__ = error
@@ -293,7 +293,7 @@ class Writer:
         """Do one small step of trimming; answers whether there is more to do. A full disk may need it most."""
         try:
             return self._trimmer.step(self._connected(), self._now(), self._last)
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
             self._failed(error)
             return False
 
