@@ -13,7 +13,7 @@ import structlog
 from monitor.errors import JournalError
 from monitor.journal.codec import KINDS, decode
 from monitor.journal.migrate import migrate
-from monitor.journal.soundness import is_damage, move_aside, speaks_of_contents, sync
+from monitor.journal.soundness import Damage, fault_of_tables, is_damage, move_aside, speaks_of_contents, sync
 from monitor.model import Position, Recorded
 from monitor.ports import Gap
 
@@ -120,8 +120,14 @@ def _prepare(path: Path, begin_above: Position) -> Opened:
         raise JournalError(f"the journal {path} cannot be written: {error}") from error
     with contextlib.closing(_looked_into(path)) as db:
         db.execute(f"PRAGMA application_id = {_APPLICATION}")
+        fault = fault_of_tables(db, path.name, "journal")
+        if fault:
+            raise Damage(fault)
         migrate(db, "journal", path.name)
         last, recorded = newest(db)
+        for _, position in db.execute("SELECT * FROM consumers"):  # what the trimming begins with
+            if not isinstance(position, int):
+                raise Damage(f"a consumer stands at {position!r}")
         if last < begin_above:
             db.execute("INSERT OR REPLACE INTO gaps VALUES (?, ?, 'lost')", (last, begin_above))
             last = begin_above
@@ -153,6 +159,8 @@ def newest(db: sqlite3.Connection) -> tuple[Position, int]:
     row = db.execute("SELECT position, recorded FROM entries ORDER BY position DESC LIMIT 1").fetchone()
     until = db.execute("SELECT coalesce(max(until), 0) FROM gaps").fetchone()[0]
     position, recorded = row or (0, 0)
+    if not all(isinstance(number, int) for number in (position, recorded, until)):
+        raise Damage("the newest entry has no number")
     return Position(max(position, until)), recorded
 
 
@@ -160,7 +168,7 @@ def _last_of_damaged(path: Path) -> Position:
     try:
         with contextlib.closing(connect(path)) as db:
             return newest(db)[0]
-    except (sqlite3.Error, TypeError, UnicodeDecodeError):
+    except (sqlite3.Error, UnicodeDecodeError):
         return Position(0)
 
 
@@ -178,6 +186,11 @@ def read_after(db: sqlite3.Connection, after: Position, limit: int) -> Sequence[
         ).fetchall()
     finally:
         db.execute("ROLLBACK")
+    before = int(after)
+    for row in rows:
+        if row[0] <= before:
+            raise Damage(f"position {row[0]} comes after {before}")  # whoever follows would go round for ever
+        before = row[0]
     return _recorded_or_gap(rows, after)
 
 

@@ -10,7 +10,17 @@ from pathlib import Path
 from monitor.errors import JournalError
 from monitor.journal.migrate import migrate, newest_version
 
-__all__ = ["DAMAGED", "find_fault", "is_damage", "is_outage", "move_aside", "speaks_of_contents", "sync"]
+__all__ = [
+    "DAMAGED",
+    "Damage",
+    "fault_of_tables",
+    "find_fault",
+    "is_damage",
+    "is_outage",
+    "move_aside",
+    "speaks_of_contents",
+    "sync",
+]
 
 DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 """SQLite's codes that speak of the file's contents, and not of the disk or of a lock."""
@@ -30,9 +40,20 @@ _DISK = frozenset(
 _ENDINGS = ("", "-wal", "-shm")
 
 
+class Damage(sqlite3.DatabaseError):
+    """Damage that SQLite itself does not see."""
+
+    sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+
+
 def is_damage(error: BaseException) -> bool:
     """Whether SQLite says that the file itself is damaged or no database, or quotes from it what is no text."""
-    return _code(error) in DAMAGED or isinstance(error, UnicodeDecodeError)
+    return _code(error) in DAMAGED or isinstance(error, UnicodeDecodeError) or _is_no_text(error)
+
+
+def _is_no_text(error: BaseException) -> bool:
+    """Whether a column holds a text that is none: Python's own finding, which has no code of SQLite's."""
+    return isinstance(error, sqlite3.OperationalError) and not hasattr(error, "sqlite_errorcode")
 
 
 def speaks_of_contents(error: BaseException) -> bool:
@@ -76,6 +97,14 @@ def _fault(db: sqlite3.Connection, name: str, schema: str, application: int) -> 
     wrong = db.execute("PRAGMA quick_check(1)").fetchone()[0]
     if wrong != "ok":
         return str(wrong)
+    return fault_of_tables(db, name, schema)
+
+
+def fault_of_tables(db: sqlite3.Connection, name: str, schema: str) -> str:
+    """Say which tables and columns of its version a database lacks, "" when it has them all; quick at any size.
+
+    Raises JournalError when it is of a newer program.
+    """
     version: int = db.execute("PRAGMA user_version").fetchone()[0]
     if version > newest_version(schema):
         migrate(db, schema, name)  # says so
@@ -83,6 +112,8 @@ def _fault(db: sqlite3.Connection, name: str, schema: str, application: int) -> 
         migrate(model, schema, name, until=version)
         wanted = _columns(model)
     there = _columns(db)
+    if not wanted and there:
+        return "it has tables, and says that it has none"
     absent = sorted(table for table, columns in wanted.items() if not columns <= there.get(table, frozenset()))
     return f"tables are absent or incomplete: {', '.join(absent)}" if absent else ""
 
