@@ -11,12 +11,11 @@ class Clock:
     __slots__ = ("_anchor",)
 
     def __init__(self) -> None:
-        self._anchor = 0
-        self.anchor()
-
-    def anchor(self) -> None:
-        """Take the wall clock's word again, after it was stepped."""
         self._anchor = time.time_ns() - time.monotonic_ns()
+
+    def follow(self, seconds: float) -> None:
+        """Go with a step of the wall clock, once `drift` has told of it; may be called from any thread."""
+        self._anchor += round(seconds * 1e9)
 
     def now(self) -> int:
         """UTC in milliseconds."""

@@ -65,12 +65,19 @@ class Journal(Protocol):
     def last(self) -> Position:
         """Where the sequence ends: the position of the newest committed entry."""
 
-    async def append(self, batches: Sequence[Batch], *, settled: Collection[str] = ()) -> Position:
+    async def append(
+        self,
+        batches: Sequence[Batch],
+        *,
+        settled: Collection[str] = (),
+        first: Callable[[], None] | None = None,
+    ) -> Position:
         """Keep the batches in order; returns once they would survive a power cut.
 
         `settled` are ids of earlier batches whose sender will not send them again: forgotten in the same
-        transaction. Entries whose identity is known already are left out silently. Raises JournalError; then
-        nothing of the call is kept, and the caller may call again.
+        transaction. `first` is called in the writer's thread right before the batches are stamped, and no
+        entry before them has a stamp of after it. Entries whose identity is known already are left out
+        silently. Raises JournalError; then nothing of the call is kept, and the caller may call again.
         """
 
     async def read(self, after: Position, limit: int) -> Sequence[Recorded] | Gap:

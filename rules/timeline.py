@@ -41,11 +41,14 @@ class Timeline:
 
     def arrive(self, recorded: int, arrived: int | None) -> int:
         """Engine time of an entry: its stamp, as long as stamps move."""
-        if recorded <= self._still:
-            if arrived is None:
-                return self.now
-            recorded = min(recorded, arrived)
-        return max(recorded + self.offset, self.now)
+        if recorded > self._still:
+            return max(recorded + self.offset, self.now)
+        if arrived is None:
+            return self.now
+        # It may have arrived right before the step and be recorded behind it; the clock that is right agrees best.
+        at = min(recorded, arrived)
+        placed = min((at + self.offset, at + self._offset_before), key=lambda each: abs(each - self.now))
+        return max(placed, self.now)
 
     def stepped(self, recorded: int, event: Event) -> None:
         """Heed a step of the wall clock before the first entry with the stamp of the event is judged."""
@@ -54,6 +57,7 @@ class Timeline:
             return
         step = after - before
         if step < 0 and recorded > event.arrived:
+            self._offset_before = self.offset
             self.offset += recorded - event.arrived
             self._still, self._before = recorded, 0
         elif step > 0 and recorded + self.offset - step >= self.now:
@@ -64,7 +68,8 @@ class Timeline:
         """Go on at `started` (UTC ms). The clock may be behind the stamps by then: no battery, no network yet."""
         at = started + self.offset
         if at < self.now:
-            self._still = self.wall(self.now)
+            self._still, self._before = self.wall(self.now), 0
+            self._offset_before = self.offset
             self.offset += self.now - at
         self.now = max(at, self.now)
 

@@ -140,7 +140,13 @@ class SqliteJournal:
 
     # Writing -------------------------------------------------------------------------------------------
 
-    async def append(self, batches: Sequence[Batch], *, settled: Collection[str] = ()) -> Position:
+    async def append(
+        self,
+        batches: Sequence[Batch],
+        *,
+        settled: Collection[str] = (),
+        first: Callable[[], None] | None = None,
+    ) -> Position:
         """Keep the batches in order; see `monitor.ports.Journal.append`.
 
         Raises ValueError for what no journal can keep (a value that is none, a time beyond 64 bits).
@@ -158,6 +164,7 @@ class SqliteJournal:
         call = Call(
             batches=taken,
             settled=settled,
+            first=first,
             size=size,
             patient=not self._impatient and not settled and _is_patient(batches),
             since=monotonic(),

@@ -48,6 +48,7 @@ class Call:
 
     batches: list[tuple[str, bool, list[Row]]]
     settled: Collection[str]
+    first: Callable[[], None] | None
     size: int
     patient: bool
     since: float
@@ -197,6 +198,8 @@ class Writer:
     def _next_calls(self) -> Iterator[Call]:
         size = 0
         while self._queue and (size == 0 or size + self._queue[0].size <= _AT_ONCE):
+            if size and self._queue[0].first is not None:
+                return  # it begins a transaction: what came before it is stamped without it
             call = self._queue.popleft()
             size += call.size
             self._entries_waiting -= call.size
@@ -254,6 +257,8 @@ class Writer:
 
     def _write(self, calls: Sequence[Call]) -> _Taking:
         db = self._connected()
+        if calls[0].first is not None:
+            calls[0].first()
         taking = _Taking(max(self._now(), self._recorded), self._last + 1)
         db.execute("BEGIN IMMEDIATE")
         for call in calls:

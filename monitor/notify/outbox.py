@@ -92,7 +92,7 @@ class Notifier:
 
     async def run(self) -> None:
         """Send until cancelled; then give what is under way a moment to end. The next start sends the rest."""
-        await self._persistently(lambda db: store.begin_again(db, self._now()))
+        await self._persistently(lambda db: store.begin_again(db, self._steady()))
         async with asyncio.TaskGroup() as group:
             try:
                 while True:
@@ -124,17 +124,27 @@ class Notifier:
         if abs(by) > _WORTH_FOLLOWING:
             _LOG.warning("notifications_follow_clock", seconds=round(by / 1000))
             self._step, self._step_seen = store.ClockStep(by=by, was=self._seen[0]), monotonic
-        self._seen = (now, monotonic)
-        if self._step is not None:
-            step = self._step
-            after = await self._persistently(lambda db: store.follow_clock(db, step, now))
-            self._step = replace(step, after=after) if monotonic - self._step_seen < _OLD_CLOCK else None
+        if self._step is None:
+            self._seen = (now, monotonic)
+            return
+        step = self._step
+
+        def follow(db: sqlite3.Connection) -> int:
+            self._seen = (now, monotonic)  # in one with the rows: other transactions see both or neither
+            return store.follow_clock(db, step, now)
+
+        after = await self._persistently(follow)
+        self._step = replace(step, after=after) if monotonic - self._step_seen < _OLD_CLOCK else None
+
+    def _steady(self) -> int:
+        """UTC ms by the clock as seen last: a step of it counts for nothing before the rows follow."""
+        return self._seen[0] + round(1000 * (self._monotonic() - self._seen[1]))
 
     async def _tidy(self) -> None:
         """Once a day, forget what is long over."""
         if self._tidied is None or self._monotonic() - self._tidied > _DAY:
             self._tidied = self._monotonic()
-            await self._persistently(lambda db: store.forget(db, self._now() - _KEPT))
+            await self._persistently(lambda db: store.forget(db, self._steady() - _KEPT))
 
     async def _rest(self) -> None:
         with contextlib.suppress(TimeoutError):
@@ -148,7 +158,7 @@ class Notifier:
             return
         busy = tuple(self._under_way)
         due = await self._persistently(
-            lambda db: store.take(db, now=self._now(), busy=busy, most=free, standing=self._standing)
+            lambda db: store.take(db, now=self._steady(), busy=busy, most=free, standing=self._standing)
         )
         for attempt in due:
             task = group.create_task(self._deliver(attempt), name=f"notify {attempt.lane[0]} {attempt.lane[1]}")
@@ -194,11 +204,14 @@ class Notifier:
         return Outcome(state="unknown" if maybe and not urgent else "failed", error=error, maybe=maybe)
 
     async def _mark(self, attempt: Attempt, outcome: Outcome) -> None:
-        now = self._now()
-        if outcome.state == "failed":
+        def mark(db: sqlite3.Connection) -> int:
+            now = self._steady()
+            if outcome.state != "failed":
+                return store.mark(db, attempt, outcome, now)
             retry = now + backoff(attempt.number, random.uniform(-1, 1))  # noqa: S311 - jitter
-            outcome = replace(outcome, next_at=min(retry, attempt.expires))
-        hastened = await self._persistently(lambda db: store.mark(db, attempt, outcome, now))
+            return store.mark(db, attempt, replace(outcome, next_at=min(retry, attempt.expires)), now)
+
+        hastened = await self._persistently(mark)
         if hastened:
             _LOG.warning("next_step_brought_forward", occurrence=attempt.occurrence, rows=hastened)
 

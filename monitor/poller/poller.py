@@ -11,11 +11,12 @@ from typing import Protocol
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
+from monitor.errors import JournalError
 from monitor.model import Event, Value
 from monitor.poller.bus import Bus, Unit
 from monitor.poller.intake import Also, ReadingIntake, nobody
 from monitor.poller.schedule import Grid, offsets
-from monitor.ports import Journal, PolledDriver
+from monitor.ports import Batch, Journal, PolledDriver
 from monitor.schema import MONITOR_DEVICE
 from monitor.site import Device
 
@@ -36,8 +37,8 @@ class StampingClock(Protocol):
     def drift(self) -> float:
         """Seconds that the wall clock is ahead of this one."""
 
-    def anchor(self) -> None:
-        """Take the wall clock's word again."""
+    def follow(self, seconds: float) -> None:
+        """Go with a step of the wall clock; called from the journal's thread."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +87,7 @@ class Poller:
         also: Also = nobody,
     ) -> None:
         self._clock = clock
+        self._journal = journal
         self._scheduler = scheduler
         self._intake = ReadingIntake(journal, also=also)
         self._buses = {
@@ -204,27 +206,39 @@ class Poller:
             await asyncio.sleep(1.0)
             drift = self._clock.drift()
             if abs(drift) > _STEP:
-                before = self._clock.now()
-                self._clock.anchor()
+                _LOG.warning("clock stepped", seconds=round(drift, 1))
                 self._reschedule(scheduler)
-                self._note_step(before, self._clock.now(), drift)
+                await self._follow_step(drift)
 
     def _reschedule(self, scheduler: AsyncIOScheduler) -> None:
         for interval, grid in self._grids.items():
             scheduler.reschedule_job(_job_id(interval), trigger=grid)
 
-    def _note_step(self, before: int, after: int, drift: float) -> None:
-        _LOG.warning("clock stepped", seconds=round(drift, 1))
-        self._intake.put(
-            Event(
-                device=MONITOR_DEVICE,
-                kind="clock_stepped",
-                time=after,
-                arrived=after,
-                id=f"clock-stepped-{before}-{after}",
-                attributes={"seconds": round(drift, 3), "from": before, "to": after},
-            )
+    async def _follow_step(self, drift: float) -> None:
+        """Go with the step and tell of it, in one: no entry before the event is stamped by the stepped clock."""
+        before = self._clock.now()
+        after = before + round(drift * 1000)
+        event = Event(
+            device=MONITOR_DEVICE,
+            kind="clock_stepped",
+            time=after,
+            arrived=after,
+            id=f"clock-stepped-{before}-{after}",
+            attributes={"seconds": round(drift, 3), "from": before, "to": after},
         )
+        steps = [drift]
+
+        def follow() -> None:
+            while steps:
+                self._clock.follow(steps.pop())
+
+        while True:
+            try:
+                await self._journal.append([Batch(entries=[event])], first=follow)
+            except JournalError:  # the intake says so
+                await asyncio.sleep(1.0)
+            else:
+                return
 
     async def _stop(self, scheduler: AsyncIOScheduler) -> None:
         for timer in (timer for timers in self._timers.values() for timer in timers):

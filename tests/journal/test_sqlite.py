@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from monitor.errors import JournalError
 from monitor.journal import trim, writer
 from monitor.journal.sqlite import SqliteJournal
-from monitor.model import Entry, Origin, Position, Recorded
+from monitor.model import Entry, Event, Origin, Position, Recorded
 from monitor.ports import Batch, Gap
 from monitor.site import JournalSettings
 from tests.clock import ManualClock
@@ -53,6 +53,24 @@ async def test_the_stamp_never_goes_back_with_the_clock(tmp_path: Path, clock: M
         await journal.close()
 
     assert [recorded.recorded for recorded in found] == [start] * 3
+
+
+async def test_no_entry_before_a_step_of_the_clock_has_its_stamp(tmp_path: Path, clock: ManualClock) -> None:
+    journal = SqliteJournal.open(tmp_path / "j.db", JournalSettings(), now=clock.now)
+    start, hour = clock.time, 3_600_000
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(20):
+            group.create_task(journal.append([Batch(entries=[reading()])]))
+            if number == 10:
+                stepped = Batch(entries=[event("stepped")])
+                group.create_task(journal.append([stepped], first=lambda: clock.advance(hour)))
+    found = await everything(journal)
+    await journal.close()
+
+    place = next(n for n, recorded in enumerate(found) if isinstance(recorded.entry, Event))
+    assert [recorded.recorded for recorded in found] == [start] * place + [start + hour] * (21 - place)
+    assert place >= 11
 
 
 async def test_a_refused_entry_takes_no_position(journal: SqliteJournal) -> None:

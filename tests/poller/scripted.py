@@ -95,6 +95,6 @@ class SteppedClock:
     def drift(self) -> float:
         return self.step
 
-    def anchor(self) -> None:
-        self.anchored += int(self.step * 1000)
-        self.step = 0.0
+    def follow(self, seconds: float) -> None:
+        self.anchored += round(seconds * 1000)
+        self.step -= seconds

@@ -1,0 +1,53 @@
+"""A wall clock that a test sets, for one daemon alone: Debian's libfaketime under it, the machine's untouched.
+
+Only the wall clock is moved (`FAKETIME_DONT_FAKE_MONOTONIC`): a stepped clock looks like that, from inside.
+"""
+
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+__all__ = ["WallClock"]
+
+
+class WallClock:
+    """The wall clock of a process that is started with `environ`; `step` and `set` work while it runs."""
+
+    def __init__(self, folder: Path, timezone: str = "Europe/Berlin") -> None:
+        self._file = folder / "wall-clock"
+        self._zone = ZoneInfo(timezone)
+        self._ahead = 0.0
+        self.step(0.0)
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """What a process needs in its environment to live by this clock."""
+        (library,) = Path("/usr/lib").glob("*/faketime/libfaketime.so.1")
+        return {
+            "LD_PRELOAD": str(library),
+            "FAKETIME_TIMESTAMP_FILE": str(self._file),
+            "FAKETIME_CACHE_DURATION": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "TZ": "UTC",
+        }
+
+    def step(self, seconds: float) -> None:
+        """Move the clock by so many seconds, from where it is."""
+        self._ahead += seconds
+        self._write()
+
+    def set(self, local: str) -> None:
+        """Set the clock to a local time of the site (`2026-10-25 02:59:50`; UTC with `Z`); it runs on."""
+        naive = datetime.fromisoformat(local)
+        at = naive if naive.tzinfo is not None else naive.replace(tzinfo=self._zone)
+        self._ahead = at.timestamp() - datetime.now().timestamp()  # noqa: DTZ005 - only the difference counts
+        self._write()
+
+    def now(self) -> float:
+        """Seconds since 1970, by this clock."""
+        return datetime.now().timestamp() + self._ahead  # noqa: DTZ005 - as above
+
+    def _write(self) -> None:
+        fresh = self._file.with_suffix(".new")
+        fresh.write_text(f"{self._ahead:+.3f}\n")
+        fresh.replace(self._file)

@@ -1,0 +1,69 @@
+"""Engine time under steps of the wall clock: it neither jumps nor stands still, whatever entries come late."""
+
+from monitor.model import Event
+from rules.timeline import Timeline
+
+START = 1_795_378_523_000
+HOUR = 3_600_000
+
+
+def stepped(before: int, after: int) -> Event:
+    return Event(
+        device="facility-monitor",
+        kind="clock_stepped",
+        time=after,
+        arrived=after,
+        id="step",
+        attributes={"from": before, "to": after},
+    )
+
+
+def back_by_an_hour() -> Timeline:
+    """A timeline at START whose wall clock has just gone back; the writer's stamps stand still at START."""
+    timeline = Timeline()
+    timeline.resume(START)
+    event = stepped(START, START - HOUR)
+    timeline.stepped(START, event)
+    timeline.now = timeline.arrive(START, event.arrived)
+    return timeline
+
+
+def test_time_goes_on_after_a_step_back_by_what_arrives() -> None:
+    timeline = back_by_an_hour()
+
+    assert timeline.now == START
+    assert timeline.arrive(START, START - HOUR + 5000) == START + 5000
+
+
+def test_what_arrived_right_before_a_step_back_and_is_recorded_behind_it_moves_no_time() -> None:
+    timeline = back_by_an_hour()
+
+    assert timeline.arrive(START, START - 3) == START
+
+
+def test_time_goes_on_until_the_clock_has_caught_up_with_its_stamps_and_beyond() -> None:
+    timeline = back_by_an_hour()
+
+    for minute in range(1, 121):
+        at = minute * 60_000
+        timeline.now = timeline.arrive(max(START, START - HOUR + at), START - HOUR + at)
+        assert timeline.now == START + at
+
+
+def test_a_step_forward_is_taken_out() -> None:
+    timeline = Timeline()
+    timeline.resume(START)
+    timeline.stepped(START + HOUR, stepped(START, START + HOUR))
+
+    assert timeline.arrive(START + HOUR + 5000, START + HOUR + 5000) == START + 5000
+    assert timeline.arrive(START + HOUR, START - 3) == START
+
+
+def test_a_clock_behind_its_stamps_at_the_start_loses_no_time() -> None:
+    timeline = Timeline()
+    timeline.resume(START)
+    timeline.stepped(START + HOUR, stepped(START, START + HOUR))
+    timeline.now = timeline.arrive(START + HOUR, START + HOUR)
+    timeline.resume(START - HOUR)
+
+    assert timeline.arrive(START + HOUR, START - HOUR + 5000) == START + 5000
