@@ -6,7 +6,7 @@ ARGS   ?=
 STAMP  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench format picture test-servers install uninstall
+.PHONY: help setup demo test check bench faults soak fuzz format picture test-servers install uninstall
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,15 @@ format: setup ## Put the code into its format
 
 bench: setup test-servers ## Print speed and memory, as ratios; asserts nothing
 	$(BIN)/python -m tests.bench $(ARGS)
+
+faults: setup test-servers ## Kill, cut and starve a running site, long (make faults ARGS="--kills 100")
+	$(BIN)/python -m tests.faults $(ARGS)
+
+soak: setup test-servers ## A simulated week at x100 with faults, in pieces that resume
+	$(BIN)/python -m tests.soak $(ARGS)
+
+fuzz: setup ## Coverage-guided fuzzing of whatever reads bytes from outside
+	$(BIN)/python -m tests.fuzz $(ARGS)
 
 picture: setup ## Draw docs/demo.svg from a run of the demo
 	$(BIN)/python docs/picture.py

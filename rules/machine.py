@@ -38,6 +38,7 @@ class Response(StrEnum):
     ACKED = "acked"
 
 
+_MOMENT = 1000
 _ON = frozenset({Condition.ACTIVE, Condition.RECOVERING})
 
 
@@ -260,6 +261,8 @@ class Machine:
             self.response = Response.NONE
             self.condition = Condition.CLEAR
             self._emit("closed", at - 1, reason="raised again")
+        if self.last_time > self._time.wall(at) + _MOMENT:  # the clock was set back: what begins now has its time
+            self.last_time = 0
         self.condition = Condition.ACTIVE
         self.response = Response.UNACKED
         self.run_from = None

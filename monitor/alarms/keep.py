@@ -140,6 +140,9 @@ def _route(router: Router, notice: Notice) -> Sequence[OutboxRow]:
 
 
 def _row(row: OutboxRow, now: int) -> dict[str, object]:
+    # The times of an alarm that was going on when the clock was set back stay ahead of it; nobody waits for them.
+    after = row.body.get("after")
+    ahead = max(0, row.not_before - (after if isinstance(after, int) else 0) - now)
     return {
         "notification_id": row.notification_id,
         "occurrence": row.occurrence,
@@ -149,8 +152,8 @@ def _row(row: OutboxRow, now: int) -> dict[str, object]:
         "step": row.step,
         "severity": row.severity,
         "created": now,
-        "not_before": row.not_before,
-        "expires": row.expires,
+        "not_before": row.not_before - ahead,
+        "expires": row.expires - ahead,
         "body": json.dumps(row.body),
     }
 

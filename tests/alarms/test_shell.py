@@ -343,6 +343,29 @@ async def test_a_clock_that_is_stepped_ripens_nothing(house: House) -> None:
     assert (await house.only()).state == "active"
 
 
+async def test_a_clock_that_is_set_back_holds_no_message_back(house: House) -> None:
+    start, hour = house.clock.time, 3_600_000
+    async with house.running(site({**LEAK, "latched": False, "ack": "not_required"})):
+        await house.say(reading(0, value=True, point="alarm", id="sensor"), at=0)
+        step = Event(
+            device="facility-monitor",
+            kind="clock_stepped",
+            time=start - hour,
+            arrived=start - hour,
+            id="step",
+            attributes={"from": start, "to": start - hour, "seconds": -3600.0},
+        )
+        await house.say(step, at=-hour)
+        await house.say(reading(2000 - hour, value=False, point="alarm", id="sensor"), at=2000 - hour)
+        await house.say(reading(4000 - hour, value=True, point="alarm", id="sensor"), at=4000 - hour)
+
+    rows = await house.state.query("SELECT kind, not_before FROM outbox ORDER BY id")
+    assert [row["kind"] for row in rows] == ["raise", "clear", "raise"]
+    assert all(row["not_before"] <= start - hour + 4000 for row in rows[1:])
+    again = [each.raised_at for each in await list_alarms(house.state) if each.state == "active"]
+    assert again == [start - hour + 4000]
+
+
 async def test_an_occurrence_stands_as_it_was_left(house: House) -> None:
     async with house.running(site(LEAK)):
         await house.say(reading(0, value=True, point="alarm", id="sensor"), at=0)

@@ -92,6 +92,13 @@ class Daemon:
         """The end of what it logged."""
         return self.log.read_text(errors="replace")[-size:] if self.log.exists() else ""
 
+    @property
+    def pid(self) -> int:
+        """Its process; raises ProcessLookupError while there is none."""
+        if self._process is None:
+            raise ProcessLookupError("the daemon does not run")
+        return self._process.pid
+
     def kill(self) -> None:
         """SIGKILL: no goodbye."""
         self._end(signal.SIGKILL)

@@ -3,13 +3,15 @@
 import asyncio
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Self
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
 from monitor.simulation.modbus import SimulatedBus, Unit
+from tests.end_to_end.daemon import until
 
 __all__ = ["Endpoint", "NumberedPublisher"]
 
@@ -25,11 +27,11 @@ class Endpoint:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        self.port = self._do(self.bus.start("127.0.0.1", self.port))
+        self.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._do(self.bus.stop())
+        self.stop()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
         self._loop.close()
@@ -37,18 +39,32 @@ class Endpoint:
     def __getitem__(self, unit: int) -> Unit:
         return self.bus.units[unit]
 
+    def start(self) -> None:
+        """Listen, at the same port as before if there was one."""
+        self.port = self._do(self.bus.start("127.0.0.1", self.port))
+
+    def stop(self) -> None:
+        """Close every connection and listen no more."""
+        self._do(self.bus.stop())
+
+    def silence(self, unit: int, *, silent: bool) -> None:
+        """Let a unit answer nothing, or answer again."""
+        self[unit].faults.silent = silent
+
     def _do(self, what: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(what, self._loop).result(10)
 
 
 class NumberedPublisher:
-    """Publishes 1, 2, 3 … with QoS 1, and keeps which of them the broker has acknowledged."""
+    """Publishes `first` and the numbers after it with QoS 1, and keeps which of them the broker has taken."""
 
-    def __init__(self, port: int, topic: Callable[[int], str], *, a_second: float) -> None:
+    def __init__(self, port: int, topic: Callable[[int], str], *, a_second: float, first: int = 1) -> None:
         self._sent: list[paho.MQTTMessageInfo] = []
         self._topic = topic
+        self._first = first
         self._pause = 1 / a_second
         self._ended = threading.Event()
+        self._speaking = threading.Lock()
         self._client = paho.Client(CallbackAPIVersion.VERSION2)
         self._client.max_inflight_messages_set(200)
         self._client.connect("127.0.0.1", port)
@@ -69,7 +85,11 @@ class NumberedPublisher:
 
     def say_json(self, topic: str, what: object) -> None:
         """Publish something else."""
-        self._client.publish(topic, json.dumps(what), qos=1).wait_for_publish(10)
+        self.say_raw(topic, json.dumps(what))
+
+    def say_raw(self, topic: str, payload: str) -> None:
+        """Publish something else again."""
+        self._client.publish(topic, payload, qos=1).wait_for_publish(10)
 
     def begin(self) -> None:
         """Publish the numbers."""
@@ -81,15 +101,23 @@ class NumberedPublisher:
         if self._thread.is_alive():
             self._thread.join(10)
 
+    @contextmanager
+    def rest(self) -> Iterator[None]:
+        """Publish nothing meanwhile, nothing being on its way; then go on as soon as the broker is there."""
+        with self._speaking:
+            until(lambda: not self.waits, "the broker has acknowledged every message")
+            yield
+            until(self._client.is_connected, "the publisher is connected again")
+
     @property
     def published(self) -> int:
-        """The number published last."""
+        """How many numbers are published."""
         return len(self._sent)
 
     @property
     def acknowledged(self) -> list[int]:
         """The numbers that the broker has acknowledged, in order."""
-        return [number for number, sent in enumerate(list(self._sent), 1) if sent.is_published()]
+        return [number for number, sent in enumerate(list(self._sent), self._first) if sent.is_published()]
 
     @property
     def waits(self) -> bool:
@@ -98,5 +126,6 @@ class NumberedPublisher:
 
     def _publish(self) -> None:
         while not self._ended.wait(self._pause):
-            number = len(self._sent) + 1
-            self._sent.append(self._client.publish(self._topic(number), json.dumps({"n": number}), qos=1))
+            with self._speaking:
+                number = self._first + len(self._sent)
+                self._sent.append(self._client.publish(self._topic(number), json.dumps({"n": number}), qos=1))
