@@ -30,6 +30,7 @@ __all__ = [
     "Router",
     "RuleType",
     "Sink",
+    "Traffic",
 ]
 
 
@@ -112,6 +113,20 @@ class Answer:
     error: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traffic:
+    """What has passed between a connection and one of its devices since the start.
+
+    `errors` counts by kind, of `monitor.schema.TRAFFIC_ERRORS`. `latency_ms` is the mean time of the latest
+    answers, from the last byte of a request to the answer; None before the first.
+    """
+
+    requests: int = 0
+    answers: int = 0
+    errors: Mapping[str, int] = field(default_factory=dict)
+    latency_ms: float | None = None
+
+
 Intake = Callable[..., Awaitable[Position]]
 """`Journal.append`, as drivers that are pushed to see it."""
 
@@ -139,6 +154,12 @@ class PolledDriver(Protocol):
 
     async def probe(self, device: str) -> Answer:
         """Ask for as little as possible, to learn whether the device answers again."""
+
+    def traffic(self, device: str) -> Traffic:
+        """What has passed between the connection and a device since the start."""
+
+    def advice(self, device: str) -> str:
+        """What to look at when this device does badly, by what was seen on the wire; or nothing."""
 
     async def close(self) -> None:
         """Close what is open; safe to call twice."""

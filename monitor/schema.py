@@ -48,6 +48,7 @@ __all__ = [
     "RESERVED_FIELDS",
     "STATES",
     "SUFFIX_UNITS",
+    "TRAFFIC_ERRORS",
     "UNIT_SIGNS",
     "is_point_name",
     "point_unit",
@@ -82,6 +83,25 @@ ACCESS_TAGS: Final = ("site", "building", "zone", "device", "direction", "result
 EVENT_TAGS: Final = ("site", "building", "zone", "device", "kind")
 ALARM_TAGS: Final = ("site", "building", "zone", "device", "rule", "point")
 """Tags of events and alarms. An alarm about the whole device has no `point`."""
+
+TRAFFIC_ERRORS: Final = (
+    "no_connection",
+    "closed",
+    "timeout",
+    "checksum",
+    "garbled",
+    "foreign",
+    "gateway",
+    "busy",
+    "refused",
+)
+"""What can go wrong between a connection and a device, by kind.
+
+`no_connection`: none could be opened; `closed`: the other end closed it; `timeout`: no answer; `checksum`: bytes
+came, and their CRC or LRC is wrong; `garbled`: a frame of the wrong length or function; `foreign`: an answer of
+another unit or to another request; `gateway`: a gateway says that it cannot reach the device; `busy`, `refused`:
+an answer of the device, with an exception.
+"""
 
 MEASUREMENT_HEALTH: Final = "device_health"
 MEASUREMENT_MONITOR: Final = "facility_monitor"

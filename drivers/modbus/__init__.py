@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from drivers.modbus.settings import ConnectionModel, DeviceModel, PointSource, ProfileModel
+from drivers.modbus.connection import ConnectionModel
+from drivers.modbus.settings import DeviceModel, PointSource, ProfileModel
 from monitor.ports import DriverContext
 from monitor.site import Connection, Device
 

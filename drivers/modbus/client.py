@@ -11,7 +11,7 @@ from monitor.ports import Answer, DriverContext
 from monitor.site import Connection, Device
 
 if TYPE_CHECKING:
-    from drivers.modbus.settings import ConnectionModel
+    from drivers.modbus.connection import ConnectionModel
 
 __all__ = ["ModbusDriver"]
 

@@ -1,4 +1,4 @@
-"""What a site file and a profile may say about Modbus: connection, device, profile and point."""
+"""What a site file and a profile may say about Modbus devices: unit, profile and point."""
 
 import re
 from typing import Annotated, Any, Literal, NamedTuple, Self
@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from monitor.fields import Duration, Frozen, Value
 from monitor.profiles.model import PointModel
 
-__all__ = ["ConnectionModel", "DeviceModel", "Order", "PointSource", "ProfileModel", "Register", "Table"]
+__all__ = ["DeviceModel", "Order", "PointSource", "ProfileModel", "Register", "Table"]
 
 Table = Literal["coil", "discrete", "input", "holding"]
 Order = Literal["ABCD", "CDAB", "BADC", "DCBA"]
@@ -62,26 +62,7 @@ def _register(value: object) -> object:
 
 _Register = Annotated[Register, BeforeValidator(_register)]
 _Range = tuple[Annotated[int, Field(ge=0, lt=ADDRESSES)], Annotated[int, Field(ge=0, lt=ADDRESSES)]]
-_Milliseconds = Annotated[Duration, Field(le=60)]
 _Interval = Annotated[Duration, Field(gt=0)]
-
-
-class ConnectionModel(Frozen):
-    """The block `modbus:` of a connection.
-
-    `timeout` is for connecting and for each answer; a request is repeated `retries` times. `connections` may be
-    open to the endpoint at once: one device is asked over one of them, so more than one helps only where the
-    endpoint serves them in parallel.
-    """
-
-    transport: Literal["tcp"]
-    host: Annotated[str, Field(min_length=1, max_length=253)]
-    port: Annotated[int, Field(ge=1, le=65535)] = 502
-    timeout: Annotated[Duration, Field(gt=0, le=60)] = 1.0
-    retries: Annotated[int, Field(ge=0, le=10)] = 1
-    pause_after_connect: _Milliseconds = 0.0
-    pause_between_requests: _Milliseconds = 0.0
-    connections: Annotated[int, Field(ge=1, le=16)] = 1
 
 
 class DeviceModel(Frozen):

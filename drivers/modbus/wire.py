@@ -18,9 +18,9 @@ from pymodbus.exceptions import ModbusException, ModbusIOException
 from pymodbus.framer.socket import FramerSocket
 from pymodbus.pdu import ExceptionResponse, ModbusPDU
 
+from drivers.modbus.connection import ConnectionModel
 from drivers.modbus.layout import FUNCTIONS
 from drivers.modbus.plan import Block
-from drivers.modbus.settings import ConnectionModel
 from monitor.errors import DeviceError, DeviceRefused, DeviceUnreachable
 
 __all__ = ["BUSY", "ExceptionAnswer", "Garbled", "Link", "Request"]
@@ -147,7 +147,7 @@ class Link:
 
     @property
     def _place(self) -> str:
-        return f"{self._options.host}:{self._options.port}"
+        return self._options.place
 
     async def ask(self, request: Request, *, tries: int) -> bytes:
         """Send a request up to `tries` times; answer the content, of exactly the size that was asked for.
@@ -223,8 +223,8 @@ class Link:
         self.close()
         options = self._options
         client = AsyncModbusTcpClient(
-            options.host,
-            port=options.port,
+            options.host or "",
+            port=options.number,
             timeout=options.timeout,
             retries=0,
             reconnect_delay=0,

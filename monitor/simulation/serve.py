@@ -58,7 +58,7 @@ class SimulatedSite:
         async with contextlib.AsyncExitStack() as servers:
             for connection_id, (bus, _) in self._buses.items():
                 options = self._world.site.connections[connection_id].options
-                await bus.start(options.host, options.port)
+                await bus.start(options.host, options.number)
                 servers.push_async_callback(bus.stop)
             clients = [
                 (await servers.enter_async_context(_broker(connection)), self._devices(connection.id))

@@ -174,7 +174,7 @@ def test_a_door_is_a_device_of_class_door(load_text: Load, mistakes: Mistakes) -
         ("{id: x}", "connections[0]"),
         ("{id: x, bacnet: {}}", "connections[0].bacnet"),
         ("{id: x, modbus: {transport: tcp, host: a}, mqtt: {url: 'mqtt://b'}}", "connections[0].mqtt"),
-        ("{id: x, modbus: {transport: rtu, host: a}}", "connections[0].modbus.transport"),
+        ("{id: x, modbus: {transport: bus, host: a}}", "connections[0].modbus.transport"),
         ("{id: x, modbus: tcp}", "connections[0].modbus"),
         ("{modbus: {transport: tcp, host: a}}", "connections[0].id"),
     ],

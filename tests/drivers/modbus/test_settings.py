@@ -8,7 +8,8 @@ from pydantic import ValidationError
 
 from drivers import DRIVERS
 from drivers.modbus import MODBUS
-from drivers.modbus.settings import ConnectionModel, DeviceModel, PointSource, ProfileModel
+from drivers.modbus.connection import ConnectionModel
+from drivers.modbus.settings import DeviceModel, PointSource, ProfileModel
 
 TCP = {"transport": "tcp", "host": "10.0.0.5"}
 
@@ -27,7 +28,7 @@ def test_naming_the_driver_does_not_load_its_library():
 def test_a_connection_needs_a_transport_and_a_host_and_has_defaults():
     options = ConnectionModel.model_validate(TCP)
 
-    assert (options.port, options.timeout, options.retries, options.connections) == (502, 1.0, 1, 1)
+    assert (options.number, options.timeout, options.retries, options.connections) == (502, 1.0, 1, 1)
 
 
 @pytest.mark.parametrize(
