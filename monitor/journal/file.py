@@ -13,7 +13,15 @@ import structlog
 from monitor.errors import JournalError
 from monitor.journal.codec import KINDS, decode
 from monitor.journal.migrate import migrate
-from monitor.journal.soundness import Damage, fault_of_tables, is_damage, move_aside, speaks_of_contents, sync
+from monitor.journal.soundness import (
+    Damage,
+    fault_of_tables,
+    is_damage,
+    move_aside,
+    settle,
+    speaks_of_contents,
+    sync,
+)
 from monitor.model import Position, Recorded
 from monitor.ports import Gap
 
@@ -124,6 +132,7 @@ def _prepare(path: Path, begin_above: Position) -> Opened:
         if fault:
             raise Damage(fault)
         migrate(db, "journal", path.name)
+        settle(db)
         last, recorded = newest(db)
         for _, position in db.execute("SELECT * FROM consumers"):  # what the trimming begins with
             if not isinstance(position, int):

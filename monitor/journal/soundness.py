@@ -18,6 +18,7 @@ __all__ = [
     "is_damage",
     "is_outage",
     "move_aside",
+    "settle",
     "speaks_of_contents",
     "sync",
 ]
@@ -139,6 +140,19 @@ def move_aside(path: Path) -> str:
         with contextlib.suppress(FileNotFoundError):
             path.with_name(path.name + ending).rename(path.with_name(kept + ending))
     return kept
+
+
+def settle(db: sqlite3.Connection) -> None:
+    """At the opening: write all that the write-ahead log holds into the database itself, and sync it.
+
+    What an earlier process wrote before an fsync failed can be read from the log although no disk has it, and
+    whatever is appended behind it would be lost with it. Raises sqlite3.Error; a full disk is no reason to.
+    """
+    try:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except sqlite3.OperationalError as error:
+        if _code(error) != sqlite3.SQLITE_FULL:
+            raise
 
 
 def sync(path: Path) -> None:

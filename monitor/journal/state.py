@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from monitor.errors import JournalError
 from monitor.journal.codec import KIND_OF, encode, identity
 from monitor.journal.migrate import migrate
-from monitor.journal.soundness import is_damage, is_outage
+from monitor.journal.soundness import is_damage, is_outage, settle
 from monitor.model import Entry, Position
 
 __all__ = ["APPLICATION", "State", "produce", "set_position"]
@@ -165,3 +165,4 @@ def _prepare(db: sqlite3.Connection, name: str) -> None:
     db.execute("PRAGMA foreign_keys = ON")
     db.execute(f"PRAGMA application_id = {APPLICATION}")
     migrate(db, "state", name)
+    settle(db)

@@ -109,6 +109,7 @@ class Writer:
         self._changed = threading.Condition()
         self._closing = False
         self._db: sqlite3.Connection | None = None
+        self._is_trusted = True
         self._persisted = monotonic()
         self.beat = 0
         self.commits = 0
@@ -248,12 +249,10 @@ class Writer:
         self.failure = str(error)
         self.damaged = self.damaged or is_damage(error)
         if self._db is not None:
-            # A connection that has seen an I/O error is not trusted again; a fresh one takes the next try.
             with contextlib.suppress(sqlite3.Error):
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
-            self._db.close()
-            self._db = None
+            self._is_trusted = False
 
     def _write(self, calls: Sequence[Call]) -> _Taking:
         db = self._connected()
@@ -281,9 +280,21 @@ class Writer:
         return taking
 
     def _connected(self) -> sqlite3.Connection:
-        if self._db is None:
-            self._db = connect(self._path)
-            last, recorded = newest(self._db)
+        """Answer the connection; one that has seen an I/O error is not trusted again, a fresh one follows it.
+
+        It is closed only then: were nobody left on the database, the next one to open it would find in the
+        write-ahead log, and take for kept, what a transaction had written before its fsync failed.
+        """
+        if self._db is None or not self._is_trusted:
+            fresh = connect(self._path)
+            try:
+                last, recorded = newest(fresh)
+            except BaseException:
+                fresh.close()
+                raise
+            if self._db is not None:
+                self._db.close()
+            self._db, self._is_trusted = fresh, True
             self._last = max(self._last, last)
             self._recorded = max(self._recorded, recorded)
         return self._db

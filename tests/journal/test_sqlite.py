@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.errors import JournalError
-from monitor.journal import trim, writer
+from monitor.journal import file, trim, writer
 from monitor.journal.sqlite import SqliteJournal
 from monitor.model import Entry, Event, Origin, Position, Recorded
 from monitor.ports import Batch, Gap
@@ -307,3 +307,18 @@ async def test_the_newest_stamp_outlives_a_restart(tmp_path: Path, clock: Manual
 
     assert journal.last_recorded == start
     await journal.close()
+
+
+async def test_reads_that_fail_leave_no_file_open(journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch) -> None:
+    await journal.append([Batch(entries=[reading()])])
+    monkeypatch.setattr(file, "newest_readings", lambda db, *_: db.execute("SELECT * FROM nothing"))
+    before = _open_files()
+    for _ in range(50):
+        with pytest.raises(JournalError):
+            await journal.readings("meter", 1)
+
+    assert _open_files() <= before + 6
+
+
+def _open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
