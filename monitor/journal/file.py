@@ -17,6 +17,7 @@ from monitor.journal.soundness import (
     Damage,
     fault_of_tables,
     is_damage,
+    is_orphaned,
     move_aside,
     settle,
     speaks_of_contents,
@@ -73,6 +74,8 @@ def connect(path: Path) -> sqlite3.Connection:
 
 def open_file(path: Path, begin_above: Position) -> Opened:
     """Make sure of a sound journal at `path`; a damaged or foreign one is moved aside, never deleted."""
+    if is_orphaned(path):
+        return _begin_anew(path, begin_above, "its write-ahead log lies there without it")
     condemned = _condemned(path)
     try:
         opened = _prepare(path, begin_above) if condemned is None else None
@@ -85,7 +88,7 @@ def open_file(path: Path, begin_above: Position) -> Opened:
 
 
 def _begin_anew(path: Path, begin_above: Position, reason: str) -> Opened:
-    above = max(begin_above, _last_of_damaged(path))
+    above = begin_above if is_orphaned(path) else max(begin_above, _last_of_damaged(path))
     try:
         aside = move_aside(path)
         _log.error("journal_moved_aside", reason=reason, kept_as=aside, begins_above=above)

@@ -77,6 +77,7 @@ class _Taking:
     deliveries: dict[str, bool] = field(default_factory=dict)
     weight: int = 0
     refused: int = 0
+    has_written: bool = False
 
 
 class Writer:
@@ -219,7 +220,7 @@ class Writer:
         except Exception as error:  # noqa: BLE001 - one entry that cannot be kept must not end the thread
             self._give_up(calls, error)
             return
-        if self.failing:
+        if self.failing and taking.has_written:
             self.failing = False
             self.failure = ""
             _log.info("journal_works_again", position=taking.next - 1)
@@ -258,7 +259,7 @@ class Writer:
         db = self._connected()
         if calls[0].first is not None:
             calls[0].first()
-        taking = _Taking(max(self._now(), self._recorded), self._last + 1)
+        taking, changes = _Taking(max(self._now(), self._recorded), self._last + 1), db.total_changes
         db.execute("BEGIN IMMEDIATE")
         for call in calls:
             for settled in call.settled:
@@ -277,6 +278,7 @@ class Writer:
             self._trimmer.persist(db)
             self._persisted = monotonic()
         db.execute("COMMIT")
+        taking.has_written = db.total_changes > changes
         return taking
 
     def _connected(self) -> sqlite3.Connection:

@@ -3,8 +3,8 @@
  *
  * EIO_FOLDER is the folder of the files (an absolute path without links), EIO_WHEN the file that says what fails:
  * "CALLS ERRNO NAME", CALLS being letters (r reads, w writes and truncations, s fsync, n new names: opening to write,
- * renaming, removing), NAME the beginning of the names meant ("journal.db" means its -wal, too). While there is no
- * such file, nothing fails. A call that fails does nothing.
+ * renaming, removing), NAME the beginning of the names meant ("journal.db" means its -wal, too; none: all names).
+ * While there is no such file, nothing fails. A call that fails does nothing.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -27,7 +27,7 @@ static int path_fails(char call, const char *path) {
     if (folder == NULL || when == NULL || path == NULL) return 0;
     size_t length = strlen(folder);
     if (strncmp(path, folder, length) != 0 || path[length] != '/') return 0;
-    char said[300], calls[20], name[200];
+    char said[300], calls[20], name[200] = "";
     int number, kept = errno;
     int fd = (int)syscall(SYS_openat, AT_FDCWD, when, O_RDONLY | O_CLOEXEC, 0);
     if (fd < 0) {
@@ -39,7 +39,7 @@ static int path_fails(char call, const char *path) {
     errno = kept;
     if (size <= 0) return 0;
     said[size] = '\0';
-    if (sscanf(said, "%19s %d %199s", calls, &number, name) != 3) return 0;
+    if (sscanf(said, "%19s %d %199s", calls, &number, name) < 2) return 0;
     if (strchr(calls, call) == NULL || strncmp(path + length + 1, name, strlen(name)) != 0) return 0;
     errno = number;
     return 1;

@@ -27,14 +27,10 @@ class FailingDisk:
         return compile_library(folder, _SOURCE)
 
     def fail(self, calls: str, name: str, error: int = errno.EIO) -> None:
-        """Let calls fail for the files whose names begin so: r reads, w writes, s fsync, n new names."""
+        """Let calls fail for the files whose names begin so ("": all): r reads, w writes, s fsync, n new names."""
         ready = self._when.with_suffix(".ready")
         ready.write_text(f"{calls} {error} {name}\n")
         ready.replace(self._when)
-
-    def become_read_only(self, name: str) -> None:
-        """Refuse every change, as a file system does that the kernel has set read-only."""
-        self.fail("wsn", name, errno.EROFS)
 
     def mend(self) -> None:
         """Let nothing fail any more."""

@@ -90,7 +90,7 @@ def test_the_copy_that_would_fill_the_disk_is_not_made(
     path: Path, copies: Copies, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(path, 1)
-    monkeypatch.setattr(copies_module, "_size", lambda _: 2**60)
+    monkeypatch.setattr(copies_module, "size_of", lambda _: 2**60)
 
     with pytest.raises(OSError, match="no room for a copy"):
         copies.copy()
@@ -124,7 +124,7 @@ async def test_a_copy_that_fails_is_said_once_and_tried_again(
     put(path, 1)
     with capture_logs() as logs:
         with monkeypatch.context() as broken:
-            broken.setattr(copies_module, "_size", lambda _: 2**60)
+            broken.setattr(copies_module, "size_of", lambda _: 2**60)
             await copies._try()
             await copies._try()
             failing = copies.status()

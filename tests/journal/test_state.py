@@ -68,6 +68,16 @@ def _add(number: int, db: sqlite3.Connection) -> None:
     set_position(db, f"c{number}", Position(number))
 
 
+async def test_a_transaction_that_changes_nothing_does_not_say_that_the_disk_works(state: State) -> None:
+    state.failure = "disk I/O error"
+    await state.transact(lambda db: db.execute("DELETE FROM positions WHERE consumer = 'nobody'"))
+    idle = state.failure
+    await state.transact(lambda db: set_position(db, "somebody", Position(1)))
+
+    assert idle == "disk I/O error"
+    assert state.failure == ""
+
+
 async def test_transactions_happen_in_the_order_they_were_asked_for(state: State) -> None:
     async with asyncio.TaskGroup() as group:
         for number in range(50):
