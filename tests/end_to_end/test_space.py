@@ -79,6 +79,13 @@ def _count(subjects: list[str], word: str) -> int:
     return sum(word in each for each in subjects)
 
 
+@pytest.mark.fault(
+    "disk full",
+    part="whole monitor",
+    outcome="Meters are polled on, nothing is acknowledged to a broker, alarms are judged from memory,"
+    " and people are told directly when it begins and when it is over. It goes on by itself;"
+    " nothing is lost or doubled.",
+)
 def test_a_full_disk_loses_nothing_and_people_hear_of_it(
     small_disk: Path, daemon: Daemon, broker: Mosquitto, mail: MailServer, endpoint: Endpoint
 ) -> None:
@@ -133,6 +140,12 @@ def test_a_full_disk_loses_nothing_and_people_hear_of_it(
     assert "full" in mail.texts()[0]
 
 
+@pytest.mark.fault(
+    "file damaged",
+    part="state",
+    outcome="The newest good copy takes its place and the alarms since are rebuilt from the journal; what"
+    " is still active is told once more.",
+)
 def test_a_damaged_state_is_restored_and_the_alarms_since_its_copy_are_rebuilt(
     daemon: Daemon, mail: MailServer, endpoint: Endpoint
 ) -> None:
@@ -174,6 +187,11 @@ def test_a_damaged_state_is_restored_and_the_alarms_since_its_copy_are_rebuilt(
     }
 
 
+@pytest.mark.fault(
+    "file damaged",
+    part="state",
+    outcome="Without a good copy the start ends with 1 and the command that begins afresh; nothing is touched.",
+)
 def test_a_damaged_state_without_a_copy_ends_the_start_with_what_to_do(daemon: Daemon) -> None:
     daemon.start()
     daemon.until((daemon.state / "state.db.copy").exists, "the first start makes a copy")
@@ -195,6 +213,12 @@ def test_a_damaged_state_without_a_copy_ends_the_start_with_what_to_do(daemon: D
     assert daemon.stop() == 0
 
 
+@pytest.mark.fault(
+    "file damaged",
+    part="journal",
+    outcome="Found damaged while it is used, it ends the monitor; the next start moves it aside and"
+    " begins a new one above it.",
+)
 def test_a_journal_that_is_damaged_while_it_is_used_is_replaced_at_the_next_start(daemon: Daemon) -> None:
     daemon.start()
     daemon.until(lambda: len(daemon.readings("meter")) > 30, "the meter is read")

@@ -86,6 +86,11 @@ def test_a_damaged_state_makes_no_copy_and_the_good_ones_stay(path: Path, copies
     assert sorted(found.name for found in os.scandir(path.parent)) == ["state.db", "state.db.copy"]
 
 
+@pytest.mark.fault(
+    "disk full",
+    part="state",
+    outcome="The copy that would fill the disk is not made; said once, tried again.",
+)
 def test_the_copy_that_would_fill_the_disk_is_not_made(
     path: Path, copies: Copies, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -178,6 +183,12 @@ def lose_a_column(path: Path) -> None:
 HARMS = [damage, overwrite, truncate, empty, be_foreign, lose_a_table, lose_a_column]
 
 
+@pytest.mark.fault(
+    "file damaged",
+    part="state",
+    outcome="Damaged, truncated, emptied, foreign or incomplete: moved aside whole, restored from the"
+    " newest good copy.",
+)
 @pytest.mark.parametrize("harm", HARMS)
 def test_a_harmed_state_is_moved_aside_and_the_newest_good_copy_takes_its_place(
     path: Path, copies: Copies, clock: ManualClock, harm: Callable[[Path], None]
@@ -266,6 +277,11 @@ def test_a_first_start_and_a_first_start_that_was_interrupted_restore_nothing(pa
         sure(path)
 
 
+@pytest.mark.fault(
+    "file of another version",
+    part="state",
+    outcome="A file of a newer version is refused, and no older copy replaces it.",
+)
 def test_a_newer_state_is_refused_and_no_older_copy_replaces_it(path: Path, copies: Copies) -> None:
     put(path, 1)
     copies.copy()

@@ -43,6 +43,11 @@ class TestContract(JournalContract):
 # Stamps and positions ----------------------------------------------------------------------------------
 
 
+@pytest.mark.fault(
+    "clock stepped",
+    part="journal",
+    outcome="Its stamps never go back.",
+)
 async def test_the_stamp_never_goes_back_with_the_clock(tmp_path: Path, clock: ManualClock) -> None:
     start = clock.time
     for step in (0, -3_600_000, 0):
@@ -199,6 +204,11 @@ async def test_a_follower_far_behind_memory_catches_up_from_the_file(journal: Sq
     assert len(journal._recent._batches) == 1
 
 
+@pytest.mark.fault(
+    "file damaged",
+    part="journal",
+    outcome="A single damaged entry is left out and told as a gap.",
+)
 async def test_a_damaged_entry_is_a_gap_of_one(journal: SqliteJournal, tmp_path: Path) -> None:
     await journal.append([Batch(entries=[reading(time=time) for time in range(3)])])
     with closing(sqlite3.connect(tmp_path / "journal.db")) as db, db:

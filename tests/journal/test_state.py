@@ -210,6 +210,11 @@ def _killed_producer(folder: Path, count: int) -> None:
     child.communicate()
 
 
+@pytest.mark.fault(
+    "SIGKILL",
+    part="state",
+    outcome="A kill between the two files loses nothing and doubles nothing.",
+)
 async def test_a_kill_between_state_and_journal_loses_and_doubles_nothing(tmp_path: Path) -> None:
     for count in (30, 77, 51):
         await asyncio.to_thread(_killed_producer, tmp_path, count)
