@@ -17,7 +17,7 @@ from tests.servers.influxdb import InfluxServer, influxdb
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.smtp import MailServer
 
-_POINTS = 300
+_TEXTS, _LENGTH = 25, 200
 _SITE = """\
 site: {{id: works, timezone: Europe/Berlin}}
 connections: [{{id: broker, mqtt: {{url: "{broker}"}}}}]
@@ -53,8 +53,8 @@ class _Load:
         sent = []
         for _ in range(how_many):
             self.published += 1
-            values = {f"p{at}": self.published + at / 7 for at in range(_POINTS)}
-            sent.append(self._client.publish("meters/counter", json.dumps({"n": self.published, **values}), qos=1))
+            texts = {f"text_{at}": "x" * _LENGTH for at in range(_TEXTS)}
+            sent.append(self._client.publish("meters/counter", json.dumps({"n": self.published, **texts}), qos=1))
         until(lambda: all(each.is_published() for each in sent), "the broker takes the messages")
 
     def end(self) -> None:
@@ -85,8 +85,8 @@ def _rule() -> str:
 
 
 def _points() -> str:
-    points = {f"p{at}_w": {"json": f"$.p{at}", "unit": "W"} for at in range(_POINTS)}
-    return json.dumps({"volume_m3": {"json": "$.n", "unit": "m3"}, **points})
+    texts = {f"text_{at}": {"json": f"$.text_{at}"} for at in range(_TEXTS)}
+    return json.dumps({"volume_m3": {"json": "$.n", "unit": "m3"}, **texts})
 
 
 @pytest.mark.fault(
