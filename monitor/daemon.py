@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import gc
 import os
@@ -16,7 +17,7 @@ import structlog
 
 from monitor.app import Parts, load_site, open_parts
 from monitor.clock import Clock
-from monitor.errors import FacilityMonitorError, SettingsError
+from monitor.errors import FacilityMonitorError, JournalError, SettingsError
 from monitor.programlog import write_log_to
 from monitor.settings.difference import difference
 from monitor.site import Site
@@ -28,6 +29,8 @@ _log = structlog.get_logger()
 
 _PRIVATE = 0o700
 _COLLECT = (10_000, 20, 20)
+_DISK = {errno.EROFS, errno.EIO, errno.ENOSPC, errno.EDQUOT}
+"""What may pass without anybody changing the settings: the service tries again."""
 _ANSWER_FIRST = 0.2
 """Seconds in which the answer to a reload gets out before its socket is closed."""
 
@@ -56,7 +59,8 @@ def run_site(path: Path, folder: Path) -> None:
 def holding(folder: Path) -> Iterator[None]:
     """Make the state folder if need be, and hold it: nobody else begins on it before this ends.
 
-    Raises SettingsError when it cannot be used, FacilityMonitorError when another daemon holds it.
+    Raises SettingsError when it cannot be used, JournalError when its disk does not take anything now,
+    FacilityMonitorError when another daemon holds it.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=_PRIVATE)
@@ -64,7 +68,10 @@ def holding(folder: Path) -> Iterator[None]:
             folder.chmod(_PRIVATE)
         descriptor = os.open(folder / "daemon.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise SettingsError(f"the state folder {folder} cannot be used: {error.strerror}") from error
+        message = f"the state folder {folder} cannot be used: {error.strerror}"
+        if error.errno in _DISK:
+            raise JournalError(f"{message}; look at the disk (dmesg, df), then start again") from error
+        raise SettingsError(f"{message}; name another one with --state, or mend this one") from error
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

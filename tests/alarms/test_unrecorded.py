@@ -58,6 +58,11 @@ async def outage(state: State, settings: Site, clock: ManualClock, people: Peopl
             await task
 
 
+@pytest.mark.fault(
+    "disk full",
+    part="rules and alarms",
+    outcome="Alarms are judged from memory and told to all; their end to whoever heard of them.",
+)
 async def test_an_alarm_is_told_to_all_and_its_end_to_whoever_heard_of_it(
     state: State, clock: ManualClock
 ) -> None:

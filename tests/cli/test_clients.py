@@ -172,6 +172,11 @@ async def test_what_is_not_there_is_told_with_what_to_do(folder: Path, words: tu
     assert "Traceback" not in ran.err
 
 
+@pytest.mark.fault(
+    "monitor off",
+    part="web and commands",
+    outcome="Commands say that nobody answers, and what to do.",
+)
 async def test_without_a_daemon_it_is_told_what_to_do(tmp_path: Path) -> None:
     ran = await command("status", "--state", tmp_path)
 

@@ -86,16 +86,26 @@ def test_a_damaged_state_makes_no_copy_and_the_good_ones_stay(path: Path, copies
     assert sorted(found.name for found in os.scandir(path.parent)) == ["state.db", "state.db.copy"]
 
 
+@pytest.mark.fault(
+    "disk full",
+    part="state",
+    outcome="The copy that would fill the disk is not made; said once, tried again.",
+)
 def test_the_copy_that_would_fill_the_disk_is_not_made(
     path: Path, copies: Copies, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(path, 1)
-    monkeypatch.setattr(copies_module, "_size", lambda _: 2**60)
+    monkeypatch.setattr(copies_module, "size_of", lambda _: 2**60)
 
     with pytest.raises(OSError, match="no room for a copy"):
         copies.copy()
 
 
+@pytest.mark.fault(
+    "monitor off",
+    part="state",
+    outcome="The daily copy is made at the first start of a day; no hour that was missed matters.",
+)
 def test_a_copy_is_due_once_a_day_and_at_the_first_start_of_a_day(
     path: Path, copies: Copies, clock: ManualClock
 ) -> None:
@@ -124,7 +134,7 @@ async def test_a_copy_that_fails_is_said_once_and_tried_again(
     put(path, 1)
     with capture_logs() as logs:
         with monkeypatch.context() as broken:
-            broken.setattr(copies_module, "_size", lambda _: 2**60)
+            broken.setattr(copies_module, "size_of", lambda _: 2**60)
             await copies._try()
             await copies._try()
             failing = copies.status()
@@ -178,6 +188,12 @@ def lose_a_column(path: Path) -> None:
 HARMS = [damage, overwrite, truncate, empty, be_foreign, lose_a_table, lose_a_column]
 
 
+@pytest.mark.fault(
+    "file damaged",
+    part="state",
+    outcome="Damaged, truncated, emptied, foreign or incomplete: moved aside whole, restored from the"
+    " newest good copy.",
+)
 @pytest.mark.parametrize("harm", HARMS)
 def test_a_harmed_state_is_moved_aside_and_the_newest_good_copy_takes_its_place(
     path: Path, copies: Copies, clock: ManualClock, harm: Callable[[Path], None]
@@ -266,6 +282,11 @@ def test_a_first_start_and_a_first_start_that_was_interrupted_restore_nothing(pa
         sure(path)
 
 
+@pytest.mark.fault(
+    "file of another version",
+    part="state",
+    outcome="A file of a newer version is refused, and no older copy replaces it.",
+)
 def test_a_newer_state_is_refused_and_no_older_copy_replaces_it(path: Path, copies: Copies) -> None:
     put(path, 1)
     copies.copy()

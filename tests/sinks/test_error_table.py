@@ -73,6 +73,12 @@ def pump(word: str | float, number: int) -> Reading:
 # 400 and 422: a partial write ------------------------------------------------------------------------------
 
 
+@pytest.mark.fault(
+    "database refuses lines",
+    part="InfluxDB sink",
+    outcome="The bad lines go to the dead letters with their reason; their neighbours are kept, and"
+    " nothing is blocked.",
+)
 @pytest.mark.parametrize("status", [400, 422])
 async def test_a_partial_write_leaves_the_bad_lines_with_their_reasons_and_keeps_their_neighbours(  # noqa: PLR0917 - fixtures
     status: int, box: Boxes, settings: Make, server: InfluxServer, database: str, web: WebServer
@@ -129,6 +135,12 @@ async def test_a_400_that_is_not_about_lines_loses_nothing(box: Boxes, web: WebS
 # 401, 403, 404: somebody has to mend a setting ---------------------------------------------------------------
 
 
+@pytest.mark.fault(
+    "database misconfigured",
+    part="InfluxDB sink",
+    outcome="Wrong token, absent bucket, wrong address: everything is kept, tried slowly, and the log"
+    " says once what to do.",
+)
 @pytest.mark.parametrize(
     ("status", "token", "advice", "mend"),
     [
@@ -187,6 +199,11 @@ async def test_an_answer_that_is_not_influxdbs_is_a_wrong_address_and_not_a_succ
 # 413: too large -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault(
+    "database refuses lines",
+    part="InfluxDB sink",
+    outcome="A batch that is too large is sent in halves.",
+)
 async def test_what_is_too_large_is_halved_and_one_line_that_is_too_large_alone_is_a_dead_letter(
     box: Boxes, settings: Make, server: InfluxServer, database: str, web: WebServer
 ):
@@ -207,6 +224,11 @@ async def test_what_is_too_large_is_halved_and_one_line_that_is_too_large_alone_
 # Busy, broken and silent servers ---------------------------------------------------------------------------------
 
 
+@pytest.mark.fault(
+    "database slow or in trouble",
+    part="InfluxDB sink",
+    outcome="Server errors and too many requests are waited out, with growing pauses, for ever.",
+)
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 507])
 async def test_a_server_in_trouble_is_asked_again_until_it_takes_everything(  # noqa: PLR0917 - fixtures
     status: int, box: Boxes, settings: Make, server: InfluxServer, database: str, web: WebServer
@@ -245,6 +267,11 @@ def _in_five_minutes(header: dict[str, str]) -> dict[str, str]:
     return {"Date": format_datetime(now, usegmt=True), "Retry-After": later, **header}
 
 
+@pytest.mark.fault(
+    "database slow or in trouble",
+    part="InfluxDB sink",
+    outcome="What the server asks for (Retry-After) is heeded.",
+)
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize(
     ("headers", "wish"),
@@ -266,6 +293,11 @@ async def test_retry_after_is_heeded_in_both_its_forms(  # noqa: PLR0917 - fixtu
     assert pace.wishes == [wish]
 
 
+@pytest.mark.fault(
+    "database slow or in trouble",
+    part="InfluxDB sink",
+    outcome="A request without an answer ends at its deadline and is made again; nothing is there twice.",
+)
 async def test_a_server_that_takes_the_request_and_says_nothing_is_asked_again(
     box: Boxes, web: WebServer, monkeypatch: pytest.MonkeyPatch
 ):

@@ -126,6 +126,11 @@ async def test_tcp_answers_metrics_and_nothing_else(parts: Parts) -> None:
     assert posted.status_code == 405
 
 
+@pytest.mark.fault(
+    "port or socket taken",
+    part="web and commands",
+    outcome="An address of the metrics that is taken is told and ends nothing.",
+)
 async def test_an_address_that_is_taken_is_told_and_ends_nothing(parts: Parts) -> None:
     async def nothing(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.close()
