@@ -21,7 +21,7 @@ from monitor.alarms.store import standing
 from monitor.health.itself import _COUNTS
 from monitor.health.judge import Judge
 from monitor.journal import writer
-from monitor.journal.file import connect, newest_readings, read_after
+from monitor.journal.file import between, connect, newest_readings, read_after
 from monitor.journal.sqlite import SqliteJournal
 from monitor.journal.state import State
 from monitor.model import Position, Reading, Recorded
@@ -288,6 +288,7 @@ async def appended_beside(
             reading = Steps(db)
             read_after(db, last, 1000)
             newest_readings(db, "m-1", 10)
+            between(db, "m-1", 0, 2**62, ("event",))
     finally:
         await journal.close()
     return sum(each.count for each in counted), reading.count
