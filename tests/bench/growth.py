@@ -279,6 +279,7 @@ PASTS = {
     f"{past.ALARMS:,} alarms, {past.MESSAGES:,} messages sent": past.fill_alarms,
     f"{past.LETTERS:,} dead letters": past.fill_letters,
     f"{BESIDE} rules of one device each": None,
+    "nothing, again": lambda _state, _devices: None,  # how far the neighbours have moved meanwhile
 }
 
 
