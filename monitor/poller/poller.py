@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
@@ -26,6 +27,9 @@ _LOG = structlog.get_logger()
 _STEP = 1.0
 """Seconds that the wall clock may part from the monotonic one before it counts as stepped."""
 _CLOSING = 2.0
+_STARTS_KEPT = 100
+"""Starts of polls that are looked at, for each connection, of at most `_MOST_COUNTED`: they are sorted often."""
+_MOST_COUNTED = 100
 
 
 class StampingClock(Protocol):
@@ -90,6 +94,7 @@ class Poller:
         self._journal = journal
         self._scheduler = scheduler
         self._intake = ReadingIntake(journal, also=also)
+        self._starts: deque[float] = deque(maxlen=_STARTS_KEPT * min(max(1, len(connections)), _MOST_COUNTED))
         self._buses = {
             connection: Bus(
                 connection,
@@ -97,6 +102,7 @@ class Poller:
                 [device for device in devices.values() if device.connection == connection],
                 put=self._intake.put,
                 now=clock.now,
+                starts=self._starts,
             )
             for connection, driver in connections.items()
         }
@@ -152,7 +158,7 @@ class Poller:
 
     def facts(self) -> Mapping[str, Value]:
         """Facts of the poller as a whole: entries waiting and dropped, and how late polls start (99 of 100)."""
-        starts = sorted(start for bus in self._buses.values() for start in bus.starts)
+        starts = sorted(self._starts)
         return {
             "waiting": self._intake.waiting,
             "dropped": self._intake.dropped,
