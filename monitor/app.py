@@ -18,6 +18,7 @@ from monitor.alarms.keep import NAME as ALARMS
 from monitor.alarms.store import standing
 from monitor.alarms.unrecorded import Unrecorded
 from monitor.clock import Clock
+from monitor.clocksync import ClockSync
 from monitor.deadman import Deadman
 from monitor.errors import JournalError, RequestRefused
 from monitor.health import Health, SelfReport, Sources
@@ -37,6 +38,7 @@ from monitor.settings.tables import resolve
 from monitor.sinks.deadletters import DeadLetters
 from monitor.sinks.influxdb import InfluxSink
 from monitor.sinks.influxdb.thread import BlockingThread
+from monitor.sinks.loopback import is_on_loopback
 from monitor.sinks.runner import SinkRunner
 from monitor.site import Device, Site
 from monitor.supervision import Watchdog
@@ -65,29 +67,32 @@ def load_site(path: Path, environ: Mapping[str, str] = os.environ, *, thorough: 
 
 
 @contextlib.asynccontextmanager
-async def open_parts(site: Site, folder: Path, clock: Clock) -> AsyncIterator["Parts"]:
+async def open_parts(site: Site, folder: Path, clock: Clock, sync: ClockSync) -> AsyncIterator["Parts"]:
     """Open the files of a state folder and make every part; closes the files in order at the end.
 
     Raises SettingsError or JournalError when that cannot be done.
     """
     pseudonyms = Pseudonyms.open(folder)
     async with open_files(folder, site.journal, now=clock.now, timezone=site.timezone) as files:
-        yield Parts(site, clock, files, pseudonyms, folder)
+        yield Parts(site, clock, sync=sync, files=files, pseudonyms=pseudonyms, folder=folder)
 
 
 class Parts:
     """The parts, made and joined; nothing runs before its task does."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what was opened for it
         self,
         site: Site,
         clock: Clock,
+        *,
+        sync: ClockSync,
         files: Files,
         pseudonyms: Pseudonyms,
         folder: Path,
     ) -> None:
         self._site = site
         self._clock = clock
+        self._sync = sync
         self._files = files
         journal, state = files.journal, files.state
         self._journal = journal
@@ -120,7 +125,10 @@ class Parts:
         self._sinks: dict[str, SinkRunner] = {}
         if site.influxdb is not None:
             sink = InfluxSink(site.influxdb, site, state)
-            self._sinks[sink.name] = SinkRunner(journal, state, sink, now=clock.now, letters=self._letters)
+            awaited = None if is_on_loopback(site.influxdb.url) else sync
+            self._sinks[sink.name] = SinkRunner(
+                journal, state, sink, now=clock.now, letters=self._letters, clock=awaited
+            )
         self._health = Health(journal, state, site, polls=self._poller.status, now=clock.now)
         self._itself = SelfReport(journal, self._sources(folder), now=clock.now, version=_VERSION)
         self._deadman = None
@@ -140,6 +148,7 @@ class Parts:
             sinks=self._sink_facts,
             state=self._state,
             folder=folder,
+            synchronised=self._sync.is_synchronised,
         )
 
     def _sink_facts(self) -> Mapping[str, Mapping[str, Any]]:

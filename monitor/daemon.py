@@ -16,6 +16,7 @@ import structlog
 
 from monitor.app import Parts, load_site, open_parts
 from monitor.clock import Clock
+from monitor.clocksync import ClockSync
 from monitor.errors import FacilityMonitorError, SettingsError
 from monitor.programlog import write_log_to
 from monitor.settings.difference import difference
@@ -139,6 +140,7 @@ class Daemon:
     folder: Path
     file: Path
     clock: Clock = field(default_factory=Clock)
+    sync: ClockSync = field(default_factory=ClockSync)
     wished: asyncio.Event = field(default_factory=asyncio.Event)
     _next: Site | None = None
     _agreed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -156,7 +158,7 @@ class Daemon:
         try:
             while True:
                 try:
-                    async with open_parts(self.site, self.folder, self.clock) as parts:
+                    async with open_parts(self.site, self.folder, self.clock, self.sync) as parts:
                         await self._run(parts, started, is_first=former is None)
                 except _Again:
                     assert self._next is not None

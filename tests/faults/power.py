@@ -169,11 +169,11 @@ class Disk:
         self._log.unlink(missing_ok=True)
 
 
-def compile_library(folder: Path) -> Path:
-    """Compile `power.c` into a folder; answer the library."""
-    library = folder / "power.so"
+def compile_library(folder: Path, source: Path = _SOURCE) -> Path:
+    """Compile what is to be preloaded into a folder; answer the library."""
+    library = folder / source.with_suffix(".so").name
     flags = ["-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"]
-    subprocess.run(["gcc", *flags, "-o", str(library), str(_SOURCE), "-ldl"], check=True, timeout=60)
+    subprocess.run(["gcc", *flags, "-o", str(library), str(source), "-ldl"], check=True, timeout=60)
     return library
 
 
