@@ -20,6 +20,7 @@ from monitor.alarms.unrecorded import Unrecorded
 from monitor.clock import Clock
 from monitor.clocksync import ClockSync
 from monitor.deadman import Deadman
+from monitor.downtime import Downtime, last_downtime
 from monitor.errors import JournalError, RequestRefused
 from monitor.health import Health, SelfReport, Sources
 from monitor.journal.feeder import Feeder
@@ -98,7 +99,7 @@ class Parts:
         self._journal = journal
         self._state = state
         self._started = clock.now()
-        self._off_since = journal.last_recorded
+        self._recorded_before = journal.last_recorded
         self._feeder = Feeder(state, journal)
         journal.tell_also(lambda: {"unfed": self._feeder.unfed, "outages": self._outages.count})
         self._doors = Doors(journal, state, site)
@@ -185,11 +186,17 @@ class Parts:
             "notifier": lambda: self._notifier.progress,
         }
 
-    async def say_started(self) -> None:
-        """Note in the journal that the monitor runs again, and since when it had not."""
+    def last_downtime(self, folder: Path) -> Downtime | None:
+        """When the monitor did not run before this start; to be asked once."""
+        return last_downtime(folder, self._recorded_before, self._started)
+
+    async def say_started(self, downtime: Downtime | None) -> None:
+        """Note in the journal that the monitor runs again, and from when to when it had not."""
         attributes: dict[str, Value] = {"version": _VERSION, **self._files.what_was_replaced()}
-        if self._off_since:
-            attributes["off_since"] = self._off_since
+        if downtime is not None:
+            attributes |= {"off_since": downtime.since, "off_until": downtime.until, "off_after": downtime.after}
+            if downtime.seconds is not None:
+                attributes["off_s"] = downtime.seconds
         event = Event(
             device=MONITOR_DEVICE,
             kind="monitor_started",
@@ -201,14 +208,15 @@ class Parts:
         with contextlib.suppress(JournalError):  # the journal says so itself
             await self._journal.append([Batch(entries=[event])])
 
-    async def serve(self, socket: Path, *, started: int, reload: Reload) -> None:
+    async def serve(self, socket: Path, *, started: int, downtime: Downtime | None, reload: Reload) -> None:
         """Serve the API; its libraries are loaded in a thread, so that the first polls need not wait for them.
 
-        `started` is when the process began to run (UTC ms), `reload` what `POST /reload` does.
+        `started` is when the process began to run (UTC ms), `downtime` what ended then, `reload` what
+        `POST /reload` does.
         """
         make_api, live_state, serve = await asyncio.to_thread(_web)
         live = live_state(self._site, self._journal)
-        api_parts = self._api_parts(started, reload)
+        api_parts = self._api_parts(started, downtime, reload)
         api = make_api(api_parts, live)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(live.run(), name="live state")
@@ -217,7 +225,7 @@ class Parts:
                 serve_metrics = await asyncio.to_thread(_metrics)
                 tasks.create_task(serve_metrics(api_parts, *self._site.monitor.metrics), name="metrics")
 
-    def _api_parts(self, started: int, reload: Reload) -> ApiParts:
+    def _api_parts(self, started: int, downtime: Downtime | None, reload: Reload) -> ApiParts:
         def connections() -> Mapping[str, Mapping[str, Any]]:
             polled = {name: asdict(facts) for name, facts in self._poller.connections().items()}
             return polled | {name: driver.status() for name, driver in self._pushed.items()}
@@ -227,6 +235,7 @@ class Parts:
             version=_VERSION,
             started=started,
             loaded=self._started,
+            downtime={} if downtime is None else downtime.as_json(),
             reload=reload,
             now=self._clock.now,
             journal=self._journal,

@@ -43,12 +43,12 @@ def ask_kernel() -> bool:
     """
     facts = _Timex(modes=0)
     try:
-        state = ctypes.CDLL(None).adjtimex(ctypes.byref(facts))
+        state: int = ctypes.CDLL(None).adjtimex(ctypes.byref(facts))
     except (OSError, AttributeError):
         state = -1
     # Who cannot ask, in a container with a filter or on another system, cannot wait for an answer either; most
     # clocks are right, and waiting at each start would be the greater harm.
-    return state < 0 or facts.maxerror < _UNKNOWN_FROM
+    return state < 0 or bool(facts.maxerror < _UNKNOWN_FROM)
 
 
 class ClockSync:

@@ -17,6 +17,7 @@ import structlog
 from monitor.app import Parts, load_site, open_parts
 from monitor.clock import Clock
 from monitor.clocksync import ClockSync
+from monitor.downtime import Downtime, note_stop
 from monitor.errors import FacilityMonitorError, SettingsError
 from monitor.programlog import write_log_to
 from monitor.settings.difference import difference
@@ -143,6 +144,7 @@ class Daemon:
     sync: ClockSync = field(default_factory=ClockSync)
     wished: asyncio.Event = field(default_factory=asyncio.Event)
     _next: Site | None = None
+    _downtime: Downtime | None = None
     _agreed: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -168,6 +170,9 @@ class Daemon:
                         raise
                     _log.error("settings_taken_back", error=str(error), what_to_do="correct the file and reload")
                     self.site = former
+        except asyncio.CancelledError:
+            note_stop(self.folder, self.clock.now())
+            raise
         finally:
             notify(STOPPING=1)
 
@@ -180,12 +185,15 @@ class Daemon:
             raise _first(failures or again or group) from group
 
     async def _run_all(self, parts: Parts, started: int, *, is_first: bool) -> None:
+        if is_first:
+            self._downtime = parts.last_downtime(self.folder)
         async with asyncio.TaskGroup() as tasks:
             for name, part in parts.tasks().items():
                 tasks.create_task(part, name=name)
             if is_first:
-                tasks.create_task(parts.say_started(), name="started")
-            tasks.create_task(parts.serve(self.socket, started=started, reload=self.reload), name="api")
+                tasks.create_task(parts.say_started(self._downtime), name="started")
+            api = parts.serve(self.socket, started=started, downtime=self._downtime, reload=self.reload)
+            tasks.create_task(api, name="api")
             tasks.create_task(Watchdog(parts.movers()).run(), name="watchdog")
             tasks.create_task(self._begin_again(), name="reload")
             tasks.create_task(self._heed_signals(), name="reload on SIGHUP")
