@@ -323,6 +323,11 @@ async def test_the_state_on_disk_matches_its_position_within_a_second(house: Hou
     assert json.loads(rows[0]["body"])["points"] == {"voltage_v": 1_795_378_523_000}
 
 
+@pytest.mark.fault(
+    "clock stepped forward an hour",
+    part="rules and alarms",
+    outcome="A delay under way does not ripen by it.",
+)
 async def test_a_clock_that_is_stepped_ripens_nothing(house: House) -> None:
     async with house.running(site({**LOW, "on_delay": "2 min"})):
         await house.say(reading(0, 200.0), at=0)
@@ -343,6 +348,11 @@ async def test_a_clock_that_is_stepped_ripens_nothing(house: House) -> None:
     assert (await house.only()).state == "active"
 
 
+@pytest.mark.fault(
+    "clock stepped back an hour",
+    part="rules and alarms",
+    outcome="Alarms are raised and cleared on, and people are told at once, not an hour later.",
+)
 async def test_a_clock_that_is_set_back_holds_no_message_back(house: House) -> None:
     start, hour = house.clock.time, 3_600_000
     async with house.running(site({**LEAK, "latched": False, "ack": "not_required"})):

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import orjson
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -173,6 +174,11 @@ def test_each_minute_says_how_it_was() -> None:
     ]
 
 
+@pytest.mark.fault(
+    "monitor off",
+    part="whole monitor",
+    outcome="No device is suspended or counted as lost for the time without a monitor.",
+)
 def test_time_that_the_monitor_did_not_run_is_held_against_nobody() -> None:
     judge = _judge()
     judge.judge([_said(0, "sensor", Origin.PUSH, temperature_c=20.0), *_answers(0, 10)])
@@ -185,6 +191,11 @@ def test_time_that_the_monitor_did_not_run_is_held_against_nobody() -> None:
     assert {minute.time for minute in judge.news()[1]} == {START + day + MINUTE}
 
 
+@pytest.mark.fault(
+    "clock stepped forward a day",
+    part="whole monitor",
+    outcome="No device counts as silent for it.",
+)
 def test_a_step_of_the_clock_suspends_nobody_and_ends_no_thousand_minutes() -> None:
     judge = _judge()
     judge.judge([_said(0, "sensor", Origin.PUSH, temperature_c=20.0), *_answers(0, 10, 20)])

@@ -467,6 +467,16 @@ async def test_steps_of_an_alarm_that_is_told_late_count_from_the_telling(
     assert found[1]["next_at"] == NOW + 195 * MINUTE
 
 
+@pytest.mark.fault(
+    "clock stepped back a day",
+    part="notifications",
+    outcome="Escalations and repetitions wait as long as they should, nothing expires.",
+)
+@pytest.mark.fault(
+    "clock stepped forward a day",
+    part="notifications",
+    outcome="Escalations and repetitions wait as long as they should, nothing expires.",
+)
 @pytest.mark.parametrize("by", [3 * 1440 * MINUTE, -1440 * MINUTE])
 async def test_setting_the_clock_matures_nothing_and_expires_nothing(
     state: State, clock: ManualClock, web: WebServer, by: int
