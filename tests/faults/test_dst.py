@@ -157,7 +157,9 @@ def _live_through(night: Night, influx: InfluxServer, change: datetime, names: t
     assert pump["raised_at"] < at_change < pump["cleared_at"]
     assert overdue == []
     gaps = [later - earlier for earlier, later in pairwise(kept["meter"][: seen + 1])]
-    assert max(gaps) < 3 * SLOW * 1000
+    pace = [later - earlier for earlier, later in pairwise(kept["fan"])]
+    assert max(gaps) < 3 * SLOW * 1000 + max(pace)  # a busy machine holds up all devices
+    assert max(pace) < 30_000, "and not for an hour"
     text = night.told("pump", "[CLEARED]")
     assert f"Raised: {_local(pump['raised_at'], names[0])}" in text
     assert f"Cleared: {_local(pump['cleared_at'], names[1])}, after " in text

@@ -21,6 +21,8 @@ __all__ = ["influx"]
 
 RIGHT, PAST, FUTURE = "2026-11-27 12:00:00+00:00", "1970-01-01 00:00:20+00:00", "2036-05-01 12:00:00+00:00"
 DELAY, ESCALATION = 4.0, 6.0
+LONG = 12.0
+"""Seconds of an escalation within which a busy machine has told somebody and was killed."""
 SITE = """\
 site: {{id: works, timezone: Europe/Berlin}}
 connections:
@@ -52,11 +54,13 @@ sinks:
 class Box:
     """The daemon, the clock that it believes, what the kernel says of that clock, and the building around it."""
 
-    def __init__(self, folder: Path, endpoint: Endpoint, mail: MailServer, influx: InfluxServer) -> None:
+    def __init__(
+        self, folder: Path, endpoint: Endpoint, mail: MailServer, influx: InfluxServer, escalation: float
+    ) -> None:
         self.wall, self.kernel = WallClock(folder), KernelClock(folder)
         self.endpoint, self.mail, self.influx = endpoint, mail, influx
         ports = {"modbus": endpoint.port, "mail": mail.port, "influx": influx.port, "token": influx.token}
-        (folder / "site.yaml").write_text(SITE.format(**ports, delay=DELAY, escalation=ESCALATION))
+        (folder / "site.yaml").write_text(SITE.format(**ports, delay=DELAY, escalation=escalation))
         environ = together(self.kernel.environ, self.wall.environ)
         self.daemon = Daemon(folder / "site.yaml", folder / "state", environ)
 
@@ -86,7 +90,7 @@ class Box:
     def alarm(self, device: str, state: str) -> bool:
         return bool(self.daemon.memory("SELECT 1 FROM alarm WHERE device = ? AND state = ?", device, state))
 
-    def check(self) -> None:
+    def check(self, *alarms: str) -> None:
         """Everything is written, in order, once; nothing is lost, unsent or lasts for less than nothing."""
         daemon = self.daemon
         kept = {device: [at for at, _ in daemon.readings(device)] for device in ("meter", "pump")}
@@ -105,8 +109,8 @@ class Box:
         }
         numbers = [value for value in status["itself"].values() if isinstance(value, int | float)]
         assert min(numbers) >= 0
-        alarms = daemon.memory("SELECT device, count(*) AS n FROM alarm GROUP BY device ORDER BY device")
-        assert [(row["device"], row["n"]) for row in alarms] == [("meter", 1), ("pump", 1)]
+        rows = daemon.memory("SELECT device FROM alarm ORDER BY device")
+        assert [row["device"] for row in rows] == list(alarms)
 
     def _written(self) -> set[int]:
         found = self.influx.query("SELECT * FROM electricity; SELECT * FROM equipment", "facility")
@@ -114,9 +118,9 @@ class Box:
 
 
 @contextmanager
-def _box(folder: Path, influx: InfluxServer) -> Iterator[Box]:
+def _box(folder: Path, influx: InfluxServer, escalation: float = ESCALATION) -> Iterator[Box]:
     with MailServer() as mail, Endpoint({1: Unit(), 21: Unit()}) as endpoint:
-        box = Box(folder, endpoint, mail, influx)
+        box = Box(folder, endpoint, mail, influx, escalation)
         with box.daemon:
             yield box
 
@@ -147,7 +151,7 @@ def test_a_first_start_in_another_year(tmp_path: Path, influx: InfluxServer, boo
         escalated = time.monotonic() - failed
         box.endpoint[21].set("discrete", 0, [0])
         daemon.until(lambda: box.told("ben", "[CLEARED]"), "the end is told")
-        box.check()
+        box.check("meter", "pump")
         texts = [str(mail.get_payload()) for mail in box.mail.messages if "[CLEARED]" in str(mail["Subject"])]
 
     assert waiting == "clock"
@@ -164,7 +168,7 @@ def test_a_first_start_in_another_year(tmp_path: Path, influx: InfluxServer, boo
     " waiting for the network; when it puts the clock right, nothing is told twice and nothing expires.",
 )
 def test_a_restart_in_1970_holds_no_message_back(tmp_path: Path, influx: InfluxServer) -> None:
-    with _box(tmp_path, influx) as box:
+    with _box(tmp_path, influx, LONG) as box:
         daemon = box.daemon
         box.boot(RIGHT, synchronised=True)
         box.endpoint[21].set("discrete", 0, [1])
@@ -174,13 +178,10 @@ def test_a_restart_in_1970_holds_no_message_back(tmp_path: Path, influx: InfluxS
         box.boot(PAST, synchronised=False)
         downtime = daemon.get("status")["downtime"]
         daemon.until(lambda: box.told("ben", "pump"), "the next one is told, too")
-        box.endpoint[1].set("holding", 0, [5000])
-        daemon.until(lambda: box.alarm("meter", "active"), "the overload is raised")
         box.network()
         box.endpoint[21].set("discrete", 0, [0])
         daemon.until(lambda: box.told("ana", "[CLEARED]"), "the end is told")
-        daemon.until(lambda: box.told("ben", "meter"), "the second alarm is escalated, too")
-        box.check()
+        box.check("pump")
 
     subjects = [str(mail["Subject"]) for mail in box.mail.messages if "ben@" in str(mail["To"])]
     assert subjects.count("[HIGH] fault: pump") == 1
