@@ -17,6 +17,8 @@ import structlog
 
 from monitor.app import Parts, load_site, open_parts
 from monitor.clock import Clock
+from monitor.clocksync import ClockSync
+from monitor.downtime import Downtime, note_stop
 from monitor.errors import FacilityMonitorError, JournalError, SettingsError
 from monitor.programlog import write_log_to
 from monitor.settings.difference import difference
@@ -162,8 +164,10 @@ class Daemon:
     folder: Path
     file: Path
     clock: Clock = field(default_factory=Clock)
+    sync: ClockSync = field(default_factory=ClockSync)
     wished: asyncio.Event = field(default_factory=asyncio.Event)
     _next: Site | None = None
+    _downtime: Downtime | None = None
     _agreed: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -179,7 +183,7 @@ class Daemon:
         try:
             while True:
                 try:
-                    async with open_parts(self.site, self.folder, self.clock) as parts:
+                    async with open_parts(self.site, self.folder, self.clock, self.sync) as parts:
                         await self._run(parts, started, is_first=former is None)
                 except _Again:
                     assert self._next is not None
@@ -189,6 +193,9 @@ class Daemon:
                         raise
                     _log.error("settings_taken_back", error=str(error), what_to_do="correct the file and reload")
                     self.site = former
+        except asyncio.CancelledError:
+            note_stop(self.folder, self.clock.now())
+            raise
         finally:
             notify(STOPPING=1)
 
@@ -201,12 +208,15 @@ class Daemon:
             raise _first(failures or again or group) from group
 
     async def _run_all(self, parts: Parts, started: int, *, is_first: bool) -> None:
+        if is_first:
+            self._downtime = parts.last_downtime(self.folder)
         async with asyncio.TaskGroup() as tasks:
             for name, part in parts.tasks().items():
                 tasks.create_task(part, name=name)
             if is_first:
-                tasks.create_task(parts.say_started(), name="started")
-            tasks.create_task(parts.serve(self.socket, started=started, reload=self.reload), name="api")
+                tasks.create_task(parts.say_started(self._downtime), name="started")
+            api = parts.serve(self.socket, started=started, downtime=self._downtime, reload=self.reload)
+            tasks.create_task(api, name="api")
             tasks.create_task(Watchdog(parts.movers()).run(), name="watchdog")
             tasks.create_task(self._begin_again(), name="reload")
             tasks.create_task(self._heed_signals(), name="reload on SIGHUP")

@@ -49,6 +49,7 @@ class Sources:
     sinks: Callable[[], Mapping[str, Facts]]
     state: State
     folder: Path
+    synchronised: Callable[[], bool]
 
 
 class LoopLag:
@@ -136,6 +137,7 @@ class SelfReport:
             "loop_lag_ms": round(self._lag.take() * 1000, 3),
             "rss_mb": round(_resident() / _MB, 3),
             "disk_free_pct": round(100 * disk.free / disk.total, 2),
+            "clock_synchronised": sources.synchronised(),
             **{name: int(counts[name]) for name in ("dead_letters", "notify_waiting", "notify_failed")},
         }
         writes = [float(took) for sink in sinks if (took := sink.get("write_ms_p95")) is not None]

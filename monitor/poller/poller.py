@@ -26,6 +26,8 @@ __all__ = ["ConnectionFacts", "DeviceFacts", "Poller", "StampingClock"]
 _LOG = structlog.get_logger()
 _STEP = 1.0
 """Seconds that the wall clock may part from the monotonic one before it counts as stepped."""
+_LONGEST_LOOK, _SHORTEST_LOOK = 1.0, 0.05
+"""Seconds between two looks at the wall clock: a cycle of the shortest scan class, within these."""
 _CLOSING = 2.0
 _STARTS_KEPT = 100
 """Starts of polls that are looked at, for each connection, of at most `_MOST_COUNTED`: they are sorted often."""
@@ -207,9 +209,10 @@ class Poller:
         self._timers[interval] = timers
 
     async def _watch_clock(self, scheduler: AsyncIOScheduler) -> None:
-        """Notice within a second that the wall clock was stepped, since APScheduler lives on it."""
+        """Notice within a cycle that the wall clock was stepped, since APScheduler lives on it."""
+        every = max(_SHORTEST_LOOK, min(_LONGEST_LOOK, *self._plans)) if self._plans else _LONGEST_LOOK
         while True:
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(every)
             drift = self._clock.drift()
             if abs(drift) > _STEP:
                 _LOG.warning("clock stepped", seconds=round(drift, 1))

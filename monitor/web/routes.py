@@ -93,6 +93,7 @@ def _add_status(router: APIRouter, parts: Parts) -> None:
             started=parts.started,
             loaded=parts.loaded,
             now=parts.now(),
+            downtime=dict(parts.downtime),
             devices={"total": len(states)} | {state: states.count(state) for state in sorted(set(states))},
             connections={name: dict(facts) for name, facts in parts.connections().items()},
             poller=dict(parts.poller()),

@@ -334,9 +334,9 @@ async def test_the_state_on_disk_matches_its_position_within_a_second(house: Hou
 
 
 @pytest.mark.fault(
-    "clock stepped",
+    "clock stepped forward an hour",
     part="rules and alarms",
-    outcome="No delay matures or begins anew by it.",
+    outcome="A delay under way does not ripen by it.",
 )
 async def test_a_clock_that_is_stepped_ripens_nothing(house: House) -> None:
     async with house.running(site({**LOW, "on_delay": "2 min"})):
@@ -359,9 +359,9 @@ async def test_a_clock_that_is_stepped_ripens_nothing(house: House) -> None:
 
 
 @pytest.mark.fault(
-    "clock stepped",
+    "clock stepped back an hour",
     part="rules and alarms",
-    outcome="Set back, it holds no message back.",
+    outcome="Alarms are raised and cleared on, and people are told at once, not an hour later.",
 )
 async def test_a_clock_that_is_set_back_holds_no_message_back(house: House) -> None:
     start, hour = house.clock.time, 3_600_000

@@ -186,8 +186,8 @@ def test_each_minute_says_how_it_was() -> None:
 
 @pytest.mark.fault(
     "monitor off",
-    part="rules and alarms",
-    outcome="Time that the monitor did not run is held against no device.",
+    part="whole monitor",
+    outcome="No device is suspended or counted as lost for the time without a monitor.",
 )
 def test_time_that_the_monitor_did_not_run_is_held_against_nobody() -> None:
     judge = _judge()
@@ -202,9 +202,9 @@ def test_time_that_the_monitor_did_not_run_is_held_against_nobody() -> None:
 
 
 @pytest.mark.fault(
-    "clock stepped",
-    part="rules and alarms",
-    outcome="No device is suspended by it.",
+    "clock stepped forward a day",
+    part="whole monitor",
+    outcome="No device counts as silent for it.",
 )
 def test_a_step_of_the_clock_suspends_nobody_and_ends_no_thousand_minutes() -> None:
     judge = _judge()

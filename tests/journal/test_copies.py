@@ -5,6 +5,7 @@ import sqlite3
 import stat
 from collections.abc import Callable
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -126,6 +127,45 @@ def test_a_copy_is_due_once_a_day_and_at_the_first_start_of_a_day(
     assert not due(1, is_start=True)
     assert not due(-HOUR // 2)
     assert due(-2 * DAY), "the clock was set back"
+
+
+@pytest.mark.fault(
+    "daylight saving ends",
+    part="state",
+    outcome="The state is copied at the first start of a local day, of 25 hours then, and not at later ones.",
+)
+@pytest.mark.fault(
+    "daylight saving begins",
+    part="state",
+    outcome="The state is copied at the first start of a local day, of 23 hours then, and not at later ones.",
+)
+@pytest.mark.parametrize(
+    ("copied", "started", "due"),
+    [
+        ("2026-10-25T00:30+02:00", "2026-10-25T02:30+02:00", False),
+        ("2026-10-25T02:30+02:00", "2026-10-25T02:30+01:00", False),  # the same words, an hour later
+        ("2026-10-25T00:30+02:00", "2026-10-25T23:20+01:00", False),  # 23 h 50 min
+        ("2026-10-24T23:59+02:00", "2026-10-25T00:01+02:00", True),
+        ("2026-10-25T23:59+01:00", "2026-10-26T00:01+01:00", True),
+        ("2026-03-29T00:30+01:00", "2026-03-29T03:30+02:00", False),
+        ("2026-03-29T00:01+01:00", "2026-03-29T23:59+02:00", False),
+        ("2026-03-28T23:59+01:00", "2026-03-29T00:01+01:00", True),
+        ("2026-03-29T23:59+02:00", "2026-03-30T00:01+02:00", True),
+    ],
+)
+def test_a_day_is_one_of_the_calendar_also_where_it_has_23_or_25_hours(
+    path: Path, copies: Copies, clock: ManualClock, copied: str, started: str, *, due: bool
+) -> None:
+    put(path, 1)
+    clock.time = _ms(copied)
+    copies.copy()
+    clock.time = _ms(started)
+
+    assert copies.is_due(is_start=True) is due
+
+
+def _ms(iso: str) -> int:
+    return round(datetime.fromisoformat(iso).timestamp() * 1000)
 
 
 async def test_a_copy_that_fails_is_said_once_and_tried_again(

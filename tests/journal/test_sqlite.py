@@ -44,9 +44,9 @@ class TestContract(JournalContract):
 
 
 @pytest.mark.fault(
-    "clock stepped",
+    "clock stepped back an hour",
     part="journal",
-    outcome="Its stamps never go back.",
+    outcome="Entries keep their order: their stamps stand still until the clock has caught up.",
 )
 async def test_the_stamp_never_goes_back_with_the_clock(tmp_path: Path, clock: ManualClock) -> None:
     start = clock.time
@@ -60,6 +60,11 @@ async def test_the_stamp_never_goes_back_with_the_clock(tmp_path: Path, clock: M
     assert [recorded.recorded for recorded in found] == [start] * 3
 
 
+@pytest.mark.fault(
+    "clock stepped forward an hour",
+    part="journal",
+    outcome="Entries before the event that tells of the step have stamps of the old clock, those behind it new.",
+)
 async def test_no_entry_before_a_step_of_the_clock_has_its_stamp(tmp_path: Path, clock: ManualClock) -> None:
     journal = SqliteJournal.open(tmp_path / "j.db", JournalSettings(), now=clock.now)
     start, hour = clock.time, 3_600_000

@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta, tzinfo
+from itertools import pairwise
 from typing import Any, Self
 
 import pytest
@@ -319,28 +321,47 @@ class ShiftedDatetime(datetime):
 
 
 @pytest.mark.fault(
-    "clock stepped",
+    "clock stepped back an hour",
     part="Modbus",
-    outcome="Polls go on at their pace.",
+    outcome="No scan class misses two cycles, the short ones neither.",
 )
-@pytest.mark.parametrize("step", [timedelta(hours=-1), timedelta(days=1)])
-async def test_a_step_of_the_clock_stops_no_poll(
+@pytest.mark.fault(
+    "clock stepped forward a day",
+    part="Modbus",
+    outcome="No scan class misses two cycles, the short ones neither.",
+)
+@pytest.mark.parametrize("step", [timedelta(hours=-1), timedelta(days=1), timedelta(days=-20_000)])
+async def test_a_step_of_the_clock_costs_no_scan_class_two_cycles(
     journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch, step: timedelta
 ) -> None:
     monkeypatch.setattr("apscheduler.schedulers.base.datetime", ShiftedDatetime)
     monkeypatch.setattr(ShiftedDatetime, "shift", timedelta())
     clock = SteppedClock()
-    driver = ScriptedDriver(meter("m", fast=0.1))
-    async with polling({"bus": driver}, journal, clock):
-        await until(lambda: driver.count("m") >= 3)
+    fast, slow = ScriptedDriver(meter("m", fast=0.2)), ScriptedDriver(meter("s", "slow", fast=1.0))
+    async with polling({"bus": fast, "slow": slow}, journal, clock), asyncio.TaskGroup() as tasks:
+        stalled = tasks.create_task(longest_stall(lambda: len(slow.times) >= 3))
+        await until(lambda: fast.count("m") >= 3 and slow.count("s") >= 2)
         monkeypatch.setattr(ShiftedDatetime, "shift", step)
         clock.step = step.total_seconds()
-        before = len(driver.times)
-        await until(lambda: len(driver.times) >= before + 20, 5.0)
+        await until(lambda: len(slow.times) >= 3)
+        stall = await stalled
+    gaps = [max(b - a for a, b in pairwise(driver.times)) for driver in (fast, slow)]
     events = [recorded.entry for recorded in await everything(journal) if isinstance(recorded.entry, Event)]
 
     assert [(event.device, event.kind) for event in events] == [("facility-monitor", "clock_stepped")]
     assert events[0].attributes["seconds"] == step.total_seconds()
+    assert gaps[0] < 3 * 0.2 + stall
+    assert gaps[1] < 3 * 1.0 + stall
+
+
+async def longest_stall(ended: Callable[[], bool]) -> float:
+    """For how long the machine has let this loop wait at worst, which no poll can help."""
+    worst, last = 0.0, time.monotonic()
+    while not ended():
+        await asyncio.sleep(0.01)
+        now = time.monotonic()
+        worst, last = max(worst, now - last), now
+    return worst
 
 
 async def everything(journal: SqliteJournal) -> Sequence[Any]:

@@ -15,6 +15,11 @@ def engine(*settings: dict[str, object]) -> Engine:
     return Engine([rule(one, DEVICES) for one in settings], DEVICES)
 
 
+@pytest.mark.fault(
+    "clock years wrong at boot",
+    part="rules and alarms",
+    outcome="A start with a clock behind the journal's stamps: delays go on by what arrives.",
+)
 def test_a_clock_that_starts_behind_the_stamps_holds_nothing_up() -> None:
     made = engine(LOW)
     made.judge([recorded(reading(0, 200.0), 0)])

@@ -3,12 +3,12 @@
 import base64
 import gzip
 from typing import Any
-from urllib.parse import urlsplit
 
 from influxdb_client.client.influxdb_client import InfluxDBClient
 from influxdb_client.rest import ApiException
 
 from monitor.sinks.influxdb.errors import LIBRARY_ERRORS, classify
+from monitor.sinks.loopback import is_on_loopback
 from monitor.sinks.rejection import SinkMisconfigured
 from monitor.site import InfluxSettings
 
@@ -16,7 +16,6 @@ __all__ = ["InfluxClient"]
 
 _TIMEOUT_MS = (3_000, 15_000)
 _TAKEN = 204
-_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 class InfluxClient:
@@ -28,7 +27,7 @@ class InfluxClient:
 
     def __init__(self, settings: InfluxSettings, *, compress: bool | None = None) -> None:
         self._settings = settings
-        self._gzip = urlsplit(settings.url).hostname not in _LOOPBACK if compress is None else compress
+        self._gzip = not is_on_loopback(settings.url) if compress is None else compress
         self._client: Any = None
         self.api: str | None = None if settings.api == "auto" else settings.api
         """v1 or v2; None until it has been found out."""
