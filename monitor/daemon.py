@@ -17,6 +17,7 @@ import structlog
 from monitor.app import Parts, load_site, open_parts
 from monitor.clock import Clock
 from monitor.errors import FacilityMonitorError, SettingsError
+from monitor.lookups import loop_factory
 from monitor.programlog import write_log_to
 from monitor.settings.difference import difference
 from monitor.site import Site
@@ -78,7 +79,7 @@ def holding(folder: Path) -> Iterator[None]:
 def run_daemon(daemon: "Daemon", *beside: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Run a daemon, and what is to run beside it, until SIGTERM or SIGINT or until all of `beside` have ended."""
     collect_seldom()
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(_until_told(daemon, beside))
 
 
@@ -114,15 +115,6 @@ async def _until_told(daemon: "Daemon", beside: Sequence[Callable[[], Coroutine[
 def collect_seldom() -> None:
     """Let Python look for cycles less often: readings have none, and looking took a fifth of the main thread."""
     gc.set_threshold(*_COLLECT)
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
-    """Answer uvloop where it is installed: a third less CPU."""
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.new_event_loop
-    return uvloop.new_event_loop
 
 
 def _first(group: BaseException) -> BaseException:
