@@ -269,7 +269,7 @@ async def test_retry_after_is_heeded_in_both_its_forms(  # noqa: PLR0917 - fixtu
 async def test_a_server_that_takes_the_request_and_says_nothing_is_asked_again(
     box: Boxes, web: WebServer, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("monitor.sinks.influxdb.client._TIMEOUT_MS", (500, 300))
+    monkeypatch.setattr("monitor.sinks.influxdb.client._TIMEOUT_S", (0.5, 0.3))
     web.hang = True
     one = box(InfluxSettings(url=web.url, api="v2"))
     async with running(one.runner):
