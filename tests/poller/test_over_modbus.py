@@ -93,6 +93,11 @@ async def values(journal: SqliteJournal, device: str) -> list[object]:
     return [entry.values.get("power_w") for entry in kept if isinstance(entry, Reading)]
 
 
+@pytest.mark.fault(
+    "dead device",
+    part="Modbus",
+    outcome="A unit that is dead on one bus costs the same unit on another bus nothing.",
+)
 async def test_unit_3_dead_on_bus_a_leaves_unit_3_on_bus_b_alone(journal: SqliteJournal) -> None:
     house = House(meter(3, "a"), meter(3, "b"), timeouts={"b": "5 s"})
     house.silence("a-3")
@@ -105,6 +110,11 @@ async def test_unit_3_dead_on_bus_a_leaves_unit_3_on_bus_b_alone(journal: Sqlite
     assert set(await values(journal, "a-3")) == {None}
 
 
+@pytest.mark.fault(
+    "dead device",
+    part="Modbus",
+    outcome="The living devices of a bus keep their samples.",
+)
 async def test_one_of_ten_dead_leaves_the_other_nine_their_samples(journal: SqliteJournal) -> None:
     house = House(*(meter(unit, every=0.2) for unit in range(1, 11)), timeouts={"a": "250 ms"})
     house.silence("a-4")

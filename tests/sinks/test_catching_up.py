@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
+import pytest
+
 from monitor.errors import SinkUnavailable
 from monitor.journal.sqlite import SqliteJournal
 from monitor.journal.state import State
@@ -236,6 +238,11 @@ def contents(server: InfluxServer, database: str) -> dict[str, list[dict[str, ob
     }
 
 
+@pytest.mark.fault(
+    "SIGKILL",
+    part="InfluxDB sink",
+    outcome="Killed while it catches up, it goes on at the next start where it was; nothing is lost.",
+)
 async def test_a_kill_while_catching_up_loses_nothing(
     journal: SqliteJournal,
     state: State,

@@ -129,6 +129,11 @@ async def test_a_400_that_is_not_about_lines_loses_nothing(box: Boxes, web: WebS
 # 401, 403, 404: somebody has to mend a setting ---------------------------------------------------------------
 
 
+@pytest.mark.fault(
+    "wrong token, right or bucket",
+    part="InfluxDB sink",
+    outcome="Everything is kept; one log line says what to mend, and it goes on by itself when that is done.",
+)
 @pytest.mark.parametrize(
     ("status", "token", "advice", "mend"),
     [
@@ -168,6 +173,11 @@ async def test_a_wrong_setting_keeps_everything_is_logged_once_and_says_what_to_
     assert "what_to_do" not in one.facts
 
 
+@pytest.mark.fault(
+    "redirect, or a page instead of InfluxDB",
+    part="InfluxDB sink",
+    outcome="It is no success and followed nowhere: a wrong `url`, and everything is kept.",
+)
 @pytest.mark.parametrize("status", [200, 302, 405])
 async def test_an_answer_that_is_not_influxdbs_is_a_wrong_address_and_not_a_success(
     status: int, box: Boxes, web: WebServer
@@ -207,6 +217,11 @@ async def test_what_is_too_large_is_halved_and_one_line_that_is_too_large_alone_
 # Busy, broken and silent servers ---------------------------------------------------------------------------------
 
 
+@pytest.mark.fault(
+    "InfluxDB answers with an error of its own",
+    part="InfluxDB sink",
+    outcome="It is asked again, slower and slower, until it takes everything; nothing becomes a dead letter.",
+)
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 507])
 async def test_a_server_in_trouble_is_asked_again_until_it_takes_everything(  # noqa: PLR0917 - fixtures
     status: int, box: Boxes, settings: Make, server: InfluxServer, database: str, web: WebServer
@@ -282,6 +297,11 @@ async def test_a_server_that_takes_the_request_and_says_nothing_is_asked_again(
     assert await one.letters() == []
 
 
+@pytest.mark.fault(
+    "connection reset in mid-frame",
+    part="InfluxDB sink",
+    outcome="A request that breaks off before or in its answer is an outage: the batch is kept and sent again.",
+)
 @pytest.mark.parametrize("ending", ["reset", "end", "half"])
 async def test_a_connection_that_breaks_is_an_outage(ending: str, box: Boxes):
     with breaking(ending) as url:

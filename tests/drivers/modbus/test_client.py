@@ -98,6 +98,12 @@ async def test_a_busy_device_answers_and_has_no_values(bus):
     await modbus.close()
 
 
+@pytest.mark.fault(
+    "wrong answer of a device",
+    part="Modbus",
+    outcome="Truncated, short, foreign and cut-off answers give no value, with a reason, and the next read is"
+    " right.",
+)
 @pytest.mark.parametrize(
     ("wrong", "reason"),
     [
@@ -321,6 +327,11 @@ async def test_an_unknown_unit_stays_silent(bus):
 # Connections ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault(
+    "half-open connection",
+    part="Modbus",
+    outcome="It is left within two reads, for one device as for several.",
+)
 @pytest.mark.parametrize("devices", [1, 3])
 async def test_a_half_open_connection_is_left_within_two_reads(bus, devices):
     meters = [four_blocks(name=f"meter-{n}", unit=n) for n in range(1, devices + 1)]
@@ -337,6 +348,11 @@ async def test_a_half_open_connection_is_left_within_two_reads(bus, devices):
     await modbus.close()
 
 
+@pytest.mark.fault(
+    "late answer",
+    part="Modbus",
+    outcome="An answer that comes after its time is not taken for that of the next request.",
+)
 @pytest.mark.parametrize("numbered", [True, False])
 async def test_a_late_answer_is_not_taken_for_the_next_one(bus, numbered):
     meter = four_blocks()
