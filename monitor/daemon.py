@@ -20,6 +20,7 @@ from monitor.clock import Clock
 from monitor.clocksync import ClockSync
 from monitor.downtime import Downtime, note_stop
 from monitor.errors import FacilityMonitorError, JournalError, SettingsError
+from monitor.lookups import loop_factory
 from monitor.programlog import write_log_to
 from monitor.settings.difference import difference
 from monitor.site import Site
@@ -89,7 +90,7 @@ def holding(folder: Path) -> Iterator[None]:
 def run_daemon(daemon: "Daemon", *beside: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Run a daemon, and what is to run beside it, until SIGTERM or SIGINT or until all of `beside` have ended."""
     collect_seldom()
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(_until_told(daemon, beside))
 
 
@@ -139,15 +140,6 @@ async def spare_what_stays() -> None:
         await asyncio.get_running_loop().create_future()
     finally:
         gc.unfreeze()
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
-    """Answer uvloop where it is installed: a third less CPU."""
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.new_event_loop
-    return uvloop.new_event_loop
 
 
 def _first(group: BaseException) -> BaseException:

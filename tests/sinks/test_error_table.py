@@ -180,6 +180,11 @@ async def test_a_wrong_setting_keeps_everything_is_logged_once_and_says_what_to_
     assert "what_to_do" not in one.facts
 
 
+@pytest.mark.fault(
+    "redirect, or a page instead of InfluxDB",
+    part="InfluxDB sink",
+    outcome="It is no success and followed nowhere: a wrong `url`, and everything is kept.",
+)
 @pytest.mark.parametrize("status", [200, 302, 405])
 async def test_an_answer_that_is_not_influxdbs_is_a_wrong_address_and_not_a_success(
     status: int, box: Boxes, web: WebServer
@@ -301,7 +306,7 @@ async def test_retry_after_is_heeded_in_both_its_forms(  # noqa: PLR0917 - fixtu
 async def test_a_server_that_takes_the_request_and_says_nothing_is_asked_again(
     box: Boxes, web: WebServer, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("monitor.sinks.influxdb.client._TIMEOUT_MS", (500, 300))
+    monkeypatch.setattr("monitor.sinks.influxdb.client._TIMEOUT_S", (0.5, 0.3))
     web.hang = True
     one = box(InfluxSettings(url=web.url, api="v2"))
     async with running(one.runner):
@@ -314,6 +319,11 @@ async def test_a_server_that_takes_the_request_and_says_nothing_is_asked_again(
     assert await one.letters() == []
 
 
+@pytest.mark.fault(
+    "connection reset in mid-frame",
+    part="InfluxDB sink",
+    outcome="A request that breaks off before or in its answer is an outage: the batch is kept and sent again.",
+)
 @pytest.mark.parametrize("ending", ["reset", "end", "half"])
 async def test_a_connection_that_breaks_is_an_outage(ending: str, box: Boxes):
     with breaking(ending) as url:

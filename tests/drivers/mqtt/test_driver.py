@@ -344,6 +344,11 @@ async def test_a_server_that_says_nothing_does_not_hold_the_stop_up():
     assert done == {task}
 
 
+@pytest.mark.fault(
+    "server that is no broker",
+    part="MQTT",
+    outcome="It is said once what was answered, and tried again.",
+)
 async def test_something_that_is_no_broker_is_said_and_tried_again():
     async def talk_nonsense(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)
@@ -386,6 +391,11 @@ async def test_patterns_that_cross_are_said(broker: Mosquitto):
     assert [(log["one"], log["other"]) for log in logs if log["event"] == "topics_cross"] == [("a/+", "+/b")]
 
 
+@pytest.mark.fault(
+    "broker's queue was full",
+    part="MQTT",
+    outcome="`status` warns when as much had waited as brokers commonly keep at most.",
+)
 @pytest.mark.parametrize(("said", "warning"), [(50, False), (300, True)])
 async def test_a_queue_that_was_probably_full_is_warned_of(tmp_path: Path, said: int, *, warning: bool):
     small = ("max_queued_messages 100", "max_inflight_messages 20")
