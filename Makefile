@@ -3,6 +3,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PYTHON ?= python3
 ARGS   ?=
+WORKERS ?= 4
 STAMP  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
@@ -22,8 +23,8 @@ $(STAMP): requirements/dev.txt pyproject.toml
 demo: setup ## Run a whole simulated site on loopback (make demo ARGS="--for 90s")
 	$(BIN)/facility-monitor demo $(ARGS)
 
-test: setup test-servers ## Run the tests against real servers (make test ARGS="tests/journal -q")
-	$(BIN)/python -m pytest $(ARGS)
+test: setup test-servers ## Run the tests against real servers (make test ARGS="tests/journal -q" WORKERS=0)
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
 test-servers: ## Install the Debian packages that the tests start (Mosquitto, InfluxDB, nginx, libmodbus)
 	@tests/servers/install

@@ -18,7 +18,9 @@ from monitor.alarms.keep import NAME as ALARMS
 from monitor.alarms.store import standing
 from monitor.alarms.unrecorded import Unrecorded
 from monitor.clock import Clock
+from monitor.clocksync import ClockSync
 from monitor.deadman import Deadman
+from monitor.downtime import Downtime, last_downtime
 from monitor.errors import JournalError, RequestRefused
 from monitor.health import Health, SelfReport, Sources
 from monitor.journal.feeder import Feeder
@@ -37,6 +39,7 @@ from monitor.settings.tables import resolve
 from monitor.sinks.deadletters import DeadLetters
 from monitor.sinks.influxdb import InfluxSink
 from monitor.sinks.influxdb.thread import BlockingThread
+from monitor.sinks.loopback import is_on_loopback
 from monitor.sinks.runner import SinkRunner
 from monitor.site import Device, Site
 from monitor.supervision import Watchdog
@@ -65,35 +68,38 @@ def load_site(path: Path, environ: Mapping[str, str] = os.environ, *, thorough: 
 
 
 @contextlib.asynccontextmanager
-async def open_parts(site: Site, folder: Path, clock: Clock) -> AsyncIterator["Parts"]:
+async def open_parts(site: Site, folder: Path, clock: Clock, sync: ClockSync) -> AsyncIterator["Parts"]:
     """Open the files of a state folder and make every part; closes the files in order at the end.
 
     Raises SettingsError or JournalError when that cannot be done.
     """
     pseudonyms = Pseudonyms.open(folder)
     async with open_files(folder, site.journal, now=clock.now, timezone=site.timezone) as files:
-        yield Parts(site, clock, files, pseudonyms, folder)
+        yield Parts(site, clock, sync=sync, files=files, pseudonyms=pseudonyms, folder=folder)
 
 
 class Parts:
     """The parts, made and joined; nothing runs before its task does."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what was opened for it
         self,
         site: Site,
         clock: Clock,
+        *,
+        sync: ClockSync,
         files: Files,
         pseudonyms: Pseudonyms,
         folder: Path,
     ) -> None:
         self._site = site
         self._clock = clock
+        self._sync = sync
         self._files = files
         journal, state = files.journal, files.state
         self._journal = journal
         self._state = state
         self._started = clock.now()
-        self._off_since = journal.last_recorded
+        self._recorded_before = journal.last_recorded
         self._feeder = Feeder(state, journal)
         journal.tell_also(lambda: {"unfed": self._feeder.unfed, "outages": self._outages.count})
         self._doors = Doors(journal, state, site)
@@ -120,7 +126,10 @@ class Parts:
         self._sinks: dict[str, SinkRunner] = {}
         if site.influxdb is not None:
             sink = InfluxSink(site.influxdb, site, state)
-            self._sinks[sink.name] = SinkRunner(journal, state, sink, now=clock.now, letters=self._letters)
+            awaited = None if is_on_loopback(site.influxdb.url) else sync
+            self._sinks[sink.name] = SinkRunner(
+                journal, state, sink, now=clock.now, letters=self._letters, clock=awaited
+            )
         self._health = Health(journal, state, site, polls=self._poller.status, now=clock.now)
         self._itself = SelfReport(journal, self._sources(folder), now=clock.now, version=_VERSION)
         self._deadman = None
@@ -140,6 +149,7 @@ class Parts:
             sinks=self._sink_facts,
             state=self._state,
             folder=folder,
+            synchronised=self._sync.is_synchronised,
         )
 
     def _sink_facts(self) -> Mapping[str, Mapping[str, Any]]:
@@ -176,11 +186,17 @@ class Parts:
             "notifier": lambda: self._notifier.progress,
         }
 
-    async def say_started(self) -> None:
-        """Note in the journal that the monitor runs again, and since when it had not."""
+    def last_downtime(self, folder: Path) -> Downtime | None:
+        """When the monitor did not run before this start; to be asked once."""
+        return last_downtime(folder, self._recorded_before, self._started)
+
+    async def say_started(self, downtime: Downtime | None) -> None:
+        """Note in the journal that the monitor runs again, and from when to when it had not."""
         attributes: dict[str, Value] = {"version": _VERSION, **self._files.what_was_replaced()}
-        if self._off_since:
-            attributes["off_since"] = self._off_since
+        if downtime is not None:
+            attributes |= {"off_since": downtime.since, "off_until": downtime.until, "off_after": downtime.after}
+            if downtime.seconds is not None:
+                attributes["off_s"] = downtime.seconds
         event = Event(
             device=MONITOR_DEVICE,
             kind="monitor_started",
@@ -192,14 +208,15 @@ class Parts:
         with contextlib.suppress(JournalError):  # the journal says so itself
             await self._journal.append([Batch(entries=[event])])
 
-    async def serve(self, socket: Path, *, started: int, reload: Reload) -> None:
+    async def serve(self, socket: Path, *, started: int, downtime: Downtime | None, reload: Reload) -> None:
         """Serve the API; its libraries are loaded in a thread, so that the first polls need not wait for them.
 
-        `started` is when the process began to run (UTC ms), `reload` what `POST /reload` does.
+        `started` is when the process began to run (UTC ms), `downtime` what ended then, `reload` what
+        `POST /reload` does.
         """
         make_api, live_state, serve = await asyncio.to_thread(_web)
         live = live_state(self._site, self._journal)
-        api_parts = self._api_parts(started, reload)
+        api_parts = self._api_parts(started, downtime, reload)
         api = make_api(api_parts, live)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(live.run(), name="live state")
@@ -208,7 +225,7 @@ class Parts:
                 serve_metrics = await asyncio.to_thread(_metrics)
                 tasks.create_task(serve_metrics(api_parts, *self._site.monitor.metrics), name="metrics")
 
-    def _api_parts(self, started: int, reload: Reload) -> ApiParts:
+    def _api_parts(self, started: int, downtime: Downtime | None, reload: Reload) -> ApiParts:
         def connections() -> Mapping[str, Mapping[str, Any]]:
             polled = {name: asdict(facts) for name, facts in self._poller.connections().items()}
             return polled | {name: driver.status() for name, driver in self._pushed.items()}
@@ -218,6 +235,7 @@ class Parts:
             version=_VERSION,
             started=started,
             loaded=self._started,
+            downtime={} if downtime is None else downtime.as_json(),
             reload=reload,
             now=self._clock.now,
             journal=self._journal,

@@ -151,6 +151,7 @@ MONITOR_POINTS: Final[Mapping[str, str | None]] = {
     "loop_lag_ms": "ms",
     "rss_mb": "MB",
     "disk_free_pct": "%",
+    "clock_synchronised": None,
 }
 """What the monitor says of itself -> unit (None: a count or a state); each is explained in docs/metrics.md."""
 

@@ -234,13 +234,12 @@ class Link:
         client.ctx.framer = _Framer(client.ctx.framer.decoder)
         for answer in _ANSWERS:
             client.register(answer)
-        create = client.ctx.call_create
         cause = f"within {options.timeout:g} s"
 
         async def create_and_tell() -> Any:
             nonlocal cause
             try:
-                return await create()
+                return await self._open(client)
             except (OSError, UnicodeError) as error:
                 cause = f"({_spoken(error)})"
                 raise OSError(cause) from error
@@ -258,6 +257,23 @@ class Link:
         if options.pause_after_connect:
             self._rested = time.monotonic() + options.pause_after_connect
         return client
+
+    async def _open(self, client: AsyncModbusTcpClient) -> Any:
+        """Connect to the first address of the host that takes it.
+
+        uvloop itself would look the name up in threads that are joined at the end, whatever the name server does.
+        """
+        loop = asyncio.get_running_loop()
+        found = await loop.getaddrinfo(self._options.host, self._options.port, type=socket.SOCK_STREAM)
+        failure: OSError | None = None
+        for *_, address in found:
+            try:
+                return await loop.create_connection(
+                    client.ctx.handle_new_connection, str(address[0]), self._options.port
+                )
+            except OSError as error:
+                failure = failure or error
+        raise failure or OSError("the host has no address")
 
     async def _rest(self) -> None:
         """Leave the device the pause that it needs."""

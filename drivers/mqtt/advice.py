@@ -2,12 +2,18 @@
 
 from typing import Final
 
-__all__ = ["advice"]
+__all__ = ["VAGUE", "advice"]
 
 _USUAL: Final = "broker, network"
 _TAKEN_OVER: Final = "whether another client uses the same client_id, such as a second monitor of this site"
+VAGUE: Final = frozenset({_USUAL, _TAKEN_OVER})
+"""Advice that is given when nobody said what is wrong."""
 _KNOWN: Final = (
     (("Not authorized", "Bad user name", "Bad authentication"), "username and password, the broker's access list"),
+    (
+        ("alert certificate", "alert bad certificate", "alert unknown ca"),
+        "the monitor's own certificate (`certificate`, `key`): its dates, and whether the broker knows its CA",
+    ),
     (("CERTIFICATE", "certificate"), "the certificate: who signed it (`ca`), its name, its dates"),
     (("Session taken over",), _TAKEN_OVER),
     (("Name or service not known", "name resolution", "nodename"), "the host in `url`, the name server"),
@@ -19,4 +25,4 @@ def advice(reason: str, *, briefly: bool) -> str:
     for words, check in _KNOWN:
         if any(word in reason for word in words):
             return check
-    return _TAKEN_OVER if briefly and not reason else _USUAL
+    return _TAKEN_OVER if briefly and (not reason or "reset by peer" in reason) else _USUAL

@@ -22,7 +22,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from drivers.mqtt.advice import advice
+from drivers.mqtt.advice import VAGUE, advice
 from drivers.mqtt.devices import Message
 from drivers.mqtt.exchange import Ack, Arrived, Connected, Counts, Profile
 from drivers.mqtt.payload import MAX_PAYLOAD
@@ -69,6 +69,7 @@ class Link:
         self._tick_messages = 0
         self._in_backlog = self._readable = False
         self._announced = False
+        self._told: set[str] = set()
         self._nudged, self._nudge = socket.socketpair()
         self._nudged.setblocking(False)
         self._nudge.setblocking(False)
@@ -142,12 +143,16 @@ class Link:
         return self.counts.connected and time.monotonic() - self._connected_at >= _A_WHILE_S
 
     def _lost(self, check: str) -> None:
-        """Say once that the broker is gone, and what to look at."""
+        """Say once that the broker is gone and what to look at, and again when something else is wrong."""
         was, self.counts.connected = self.counts.connected, False
         if was:
             self.counts.lost_at = time.monotonic()
-        if not self._stopping.is_set() and (was or not self._announced):
+        first = was or not self._announced
+        if was:
+            self._told.clear()
+        if not self._stopping.is_set() and (first or check not in self._told | VAGUE):
             self._announced = True
+            self._told.add(check)
             self._log.warning("broker_lost", reason=self._reason or "the connection ended", check=check)
 
     def _connect_and_serve(self) -> None:
@@ -168,6 +173,7 @@ class Link:
             client.reconnect()
             self._converse(client)
         finally:
+            self._reason = self._reason or client.failure
             if (left := client.socket()) is not None:
                 left.close()
 

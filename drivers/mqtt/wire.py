@@ -17,6 +17,7 @@ __all__ = ["Wire"]
 
 _AHEAD: Final = 64 * 1024
 _PUBACK: Final = 0x40
+_LARGEST: Final = 1024 * 1024
 
 
 class Wire(paho.Client):
@@ -26,6 +27,8 @@ class Wire(paho.Client):
     _at = 0
     pongs = 0
     """Answers to pings so far."""
+    failure = ""
+    """What the system or TLS said when reading failed: paho itself keeps that to itself."""
 
     @property
     def has_more(self) -> bool:
@@ -33,13 +36,39 @@ class Wire(paho.Client):
         return self._at < len(self._ahead)
 
     def _sock_recv(self, bufsize: int) -> bytes:
+        if len(self._in_packet["packet"]) > _LARGEST:
+            return self._leave_out(bufsize)
         if self._at >= len(self._ahead):
-            self._ahead = super()._sock_recv(max(bufsize, _AHEAD))
-            self._at = 0
+            self._fill()
         start = self._at
         data = self._ahead[start : start + bufsize]
         self._at = start + len(data)
         return data
+
+    def _fill(self) -> None:
+        try:
+            self._ahead = super()._sock_recv(_AHEAD)
+        except BlockingIOError:
+            raise
+        except OSError as error:
+            self.failure = str(error)
+            raise
+        self._at = 0
+
+    def _leave_out(self, left: int) -> bytes:
+        """Read on in a packet that is too large, and keep one byte of what comes: it is acknowledged all the same.
+
+        MQTT 5 lets us say what we would take. A broker that speaks 3.1.1 may send 256 MB, and again and again if
+        we hung up.
+        """
+        if self._at >= len(self._ahead):
+            self._fill()
+        came = min(left, len(self._ahead) - self._at)
+        self._at += came
+        if not came:
+            return b""
+        self._in_packet["to_process"] -= came - 1
+        return self._ahead[self._at - 1 : self._at]
 
     def acknowledge(self, mids: Sequence[int]) -> None:
         """Acknowledge messages of QoS 1, in this order, in one piece."""

@@ -138,7 +138,10 @@ class _Aloud:
         """Begin to tell of each step that people have to know."""
         for step in effects.steps:
             occurrence = step.transition.occurrence
-            if step.notice in {NoticeKind.RAISE, NoticeKind.SEVERITY}:
+            if step.momentary:  # it has no end to be told of
+                if step.notice is NoticeKind.RAISE:
+                    self._begin(_notice(step, step.notice), set())
+            elif step.notice in {NoticeKind.RAISE, NoticeKind.SEVERITY}:
                 self._hush(occurrence)
                 told = self._told.setdefault(occurrence, set())
                 self._telling[occurrence] = self._begin(_notice(step, step.notice), told)

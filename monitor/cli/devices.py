@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from monitor.cli.options import Json, SocketPath, StateFolder
-from monitor.cli.output import clean, local_time, print_json, print_line, print_table, quantity, since
+from monitor.cli.output import clean, lasting, local_time, print_json, print_line, print_table, quantity, since
 
 if TYPE_CHECKING:
     from monitor.cli.client import Client
 
 __all__ = ["add_to"]
 
-_STATES = {"alive": ("not alive", ""), "connected": ("not connected", "connected")}
+_STATES = {
+    "alive": ("not alive", ""),
+    "clock_synchronised": ("clock not synchronised", ""),
+    "connected": ("not connected", "connected"),
+}
 """Facts of which it is told when they are not so; of the others when they are."""
 _COUNTED = frozenset({"active", "unacknowledged", "devices", "written"})
 """Counts that are told also when they are 0."""
@@ -42,6 +46,8 @@ def status(socket: SocketPath = None, state: StateFolder = None, as_json: Json =
     zone = facts["timezone"]
     print_line(f"{clean(facts['name'])} ({facts['site']}), version {facts['version']}")
     print_line(f"running since {local_time(facts['started'], zone)} ({zone})")
+    if facts["downtime"]:
+        print_line(_downtime(facts["downtime"], zone))
     print_line(f"devices      {_counts(facts['devices'])}")
     print_line(f"alarms       {_counts(facts['alarms'])}")
     print_line(f"journal      {_counts(facts['journal'])}")
@@ -52,6 +58,13 @@ def status(socket: SocketPath = None, state: StateFolder = None, as_json: Json =
         if named:
             print_line()
             print_table((kind, "facts"), [(name, _counts(each)) for name, each in named.items()])
+
+
+def _downtime(facts: dict[str, Any], zone: str) -> str:
+    start, end = (local_time(facts[key], zone) for key in ("since", "until"))
+    long = "the clock was set back meanwhile" if facts["seconds"] is None else lasting(facts["seconds"])
+    why = "stopped" if facts["after"] == "stopped" else "killed, failed or without power"
+    return f"did not run  {start} to {end}: {long}; {why}"
 
 
 def _counts(facts: dict[str, Any]) -> str:

@@ -13,6 +13,7 @@ from monitor.schema import UNIT_SIGNS, point_unit
 
 __all__ = [
     "clean",
+    "lasting",
     "local_time",
     "number",
     "print_json",
@@ -73,6 +74,16 @@ def local_time(ms: int | None, zone: str) -> str:
     if ms is None:
         return "-"
     return datetime.fromtimestamp(ms / 1000, UTC).astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def lasting(seconds: float) -> str:
+    """How long, in the two largest units: `1 h 5 min`."""
+    left, words = round(seconds), list[str]()
+    for size, unit in ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min"), (1, "s")):
+        count, left = divmod(left, size)
+        if count or words:
+            words.append(f"{count} {unit}")
+    return " ".join(words[:2]) or "0 s"
 
 
 def since(ms: int | None, now: int) -> str:

@@ -158,11 +158,8 @@ class Health:
             await self._keep()
 
     async def _keep(self) -> None:
-        changes, minutes = self._judge.news()
-        rows = [(key, orjson.dumps(body).decode()) for key, body in self._judge.dump_changed().items()]
-        facts = self._polls() if minutes else {}
-        told: list[Event | Derived] = [_event(change) for change in changes]
-        told += [_minute(each, self._protocols.get(each.device, ""), facts.get(each.device)) for each in minutes]
+        # Nothing is judged meanwhile. In the loop, a minute of ten thousand devices would hold up the polls.
+        rows, told = await asyncio.to_thread(self._what_is_new)
         position = self._position
 
         def work(db: sqlite3.Connection) -> None:
@@ -184,6 +181,15 @@ class Health:
             _log.info("health_is_kept_again")
         self._changed_at = self._steady()
         self._journal.acknowledge(self.name, position)
+
+    def _what_is_new(self) -> tuple[list[tuple[str, str]], list[Event | Derived]]:
+        """In a thread: the rows of what is remembered, and what there is to tell."""
+        changes, minutes = self._judge.news()
+        rows = [(key, orjson.dumps(body).decode()) for key, body in self._judge.dump_changed().items()]
+        facts = self._polls() if minutes else {}
+        told: list[Event | Derived] = [_event(change) for change in changes]
+        told += [_minute(each, self._protocols.get(each.device, ""), facts.get(each.device)) for each in minutes]
+        return rows, told
 
 
 def _event(change: Change) -> Event:

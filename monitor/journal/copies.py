@@ -20,7 +20,7 @@ import structlog
 from monitor.errors import JournalError
 from monitor.journal.file import lock
 from monitor.journal.migrate import migrate
-from monitor.journal.soundness import find_fault, move_aside, sync
+from monitor.journal.soundness import find_fault, is_orphaned, move_aside, size_of, sync
 from monitor.journal.state import APPLICATION
 from monitor.model import Position, Value
 
@@ -71,6 +71,8 @@ def make_sure(path: Path, journal: Path, now: int) -> Restored | None:
 
 
 def _fault(path: Path, *, is_first_start: bool) -> str:
+    if is_orphaned(path):
+        return "its write-ahead log lies there without it"
     try:
         size = path.stat().st_size
     except FileNotFoundError:
@@ -218,14 +220,7 @@ def _refuse_damaged(copy: Path) -> None:
 
 def _look_for_room(path: Path) -> None:
     """Refuse to make the copy that would fill the disk."""
-    needed = 2 * sum(_size(path.with_name(path.name + ending)) for ending in ("", "-wal"))
+    needed = 2 * sum(size_of(path.with_name(path.name + ending)) for ending in ("", "-wal"))
     disk = os.statvfs(path.parent)
     if disk.f_bavail * disk.f_frsize < needed:
         raise OSError(f"no room for a copy of {path.name}: twice its size is wanted ({needed // 1024} KiB)")
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        return 0

@@ -13,7 +13,16 @@ import structlog
 from monitor.errors import JournalError
 from monitor.journal.codec import KINDS, decode
 from monitor.journal.migrate import migrate
-from monitor.journal.soundness import Damage, fault_of_tables, is_damage, move_aside, speaks_of_contents, sync
+from monitor.journal.soundness import (
+    Damage,
+    fault_of_tables,
+    is_damage,
+    is_orphaned,
+    move_aside,
+    settle,
+    speaks_of_contents,
+    sync,
+)
 from monitor.model import Position, Recorded
 from monitor.ports import Gap
 
@@ -65,6 +74,8 @@ def connect(path: Path) -> sqlite3.Connection:
 
 def open_file(path: Path, begin_above: Position) -> Opened:
     """Make sure of a sound journal at `path`; a damaged or foreign one is moved aside, never deleted."""
+    if is_orphaned(path):
+        return _begin_anew(path, begin_above, "its write-ahead log lies there without it")
     condemned = _condemned(path)
     try:
         opened = _prepare(path, begin_above) if condemned is None else None
@@ -77,7 +88,7 @@ def open_file(path: Path, begin_above: Position) -> Opened:
 
 
 def _begin_anew(path: Path, begin_above: Position, reason: str) -> Opened:
-    above = max(begin_above, _last_of_damaged(path))
+    above = begin_above if is_orphaned(path) else max(begin_above, _last_of_damaged(path))
     try:
         aside = move_aside(path)
         _log.error("journal_moved_aside", reason=reason, kept_as=aside, begins_above=above)
@@ -124,6 +135,7 @@ def _prepare(path: Path, begin_above: Position) -> Opened:
         if fault:
             raise Damage(fault)
         migrate(db, "journal", path.name)
+        settle(db)
         last, recorded = newest(db)
         for _, position in db.execute("SELECT * FROM consumers"):  # what the trimming begins with
             if not isinstance(position, int):
@@ -220,9 +232,11 @@ def between(
 ) -> Sequence[Recorded]:
     """Entries of a device with start <= time < end, oldest first; without kinds, all kinds."""
     numbers = sorted(KINDS[kind] for kind in kinds or KINDS)
+    # Spelt so that the index of events alone is found.
+    chosen = f"= {numbers[0]}" if len(numbers) == 1 else f"IN ({', '.join(map(str, numbers))})"
     rows = db.execute(
-        f"SELECT {_COLUMNS} FROM entries WHERE device = ? AND time >= ? AND time < ? "  # noqa: S608
-        f"AND kind IN ({', '.join(map(str, numbers))}) ORDER BY time, position",
+        f"SELECT {_COLUMNS} FROM entries WHERE device = ? AND time >= ? AND time < ? AND kind {chosen} "  # noqa: S608
+        "ORDER BY time, position",
         (device, start, end),
     ).fetchall()
     return _recorded(rows)

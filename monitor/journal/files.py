@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from monitor.errors import JournalError
 from monitor.journal.copies import Copies, Restored, make_sure, note_journal
+from monitor.journal.soundness import refuse_special
 from monitor.journal.sqlite import SqliteJournal
 from monitor.journal.state import State
 from monitor.model import Value
@@ -70,6 +71,8 @@ async def open_files(
     Raises JournalError when that cannot be done; the message says what to do.
     """
     state_file, journal_file = folder / "state.db", folder / "journal.db"
+    for file in (state_file, journal_file):
+        refuse_special(file)
     restored = make_sure(state_file, journal_file, now())
     async with contextlib.AsyncExitStack() as opened:
         state = State.open(state_file)

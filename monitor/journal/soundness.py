@@ -3,6 +3,7 @@
 import contextlib
 import os
 import sqlite3
+import stat
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,8 +17,12 @@ __all__ = [
     "fault_of_tables",
     "find_fault",
     "is_damage",
+    "is_orphaned",
     "is_outage",
     "move_aside",
+    "refuse_special",
+    "settle",
+    "size_of",
     "speaks_of_contents",
     "sync",
 ]
@@ -38,6 +43,7 @@ _DISK = frozenset(
 )
 
 _ENDINGS = ("", "-wal", "-shm")
+_KINDS = {stat.S_IFDIR: "folder", stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket"}
 
 
 class Damage(sqlite3.DatabaseError):
@@ -128,6 +134,39 @@ def _columns(db: sqlite3.Connection) -> Mapping[str, frozenset[str]]:
     return {table: frozenset(columns) for table, columns in tables.items()}
 
 
+def refuse_special(path: Path) -> None:
+    """Raise JournalError when something stands at `path` that is no file; nothing is touched."""
+    try:
+        mode = path.lstat().st_mode
+        if stat.S_ISLNK(mode) and not path.exists():
+            target = path.readlink()
+            message = f"{path} is a link to {target}, which is not there; mount its disk, or remove the link"
+            raise JournalError(message)
+        if not stat.S_ISREG(path.stat().st_mode):
+            message = (
+                f"{path} is no file but a {_KINDS.get(stat.S_IFMT(path.stat().st_mode), 'device')}; move it away"
+            )
+            raise JournalError(message)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise JournalError(f"{path} cannot be used: {error.strerror}") from error
+
+
+def is_orphaned(path: Path) -> bool:
+    """Whether a write-ahead log lies there without its database: SQLite would delete it, unread."""
+    log = path.with_name(path.name + "-wal")
+    return size_of(log) > 0 and not size_of(path)
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file; 0 when it is not there."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
 def move_aside(path: Path) -> str:
     """Rename a database and what belongs to it; answers its new name. Nothing is ever overwritten."""
     stem = f"{path.name}.corrupt-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
@@ -139,6 +178,19 @@ def move_aside(path: Path) -> str:
         with contextlib.suppress(FileNotFoundError):
             path.with_name(path.name + ending).rename(path.with_name(kept + ending))
     return kept
+
+
+def settle(db: sqlite3.Connection) -> None:
+    """At the opening: write all that the write-ahead log holds into the database itself, and sync it.
+
+    What an earlier process wrote before an fsync failed can be read from the log although no disk has it, and
+    whatever is appended behind it would be lost with it. Raises sqlite3.Error; a full disk is no reason to.
+    """
+    try:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except sqlite3.OperationalError as error:
+        if _code(error) != sqlite3.SQLITE_FULL:
+            raise
 
 
 def sync(path: Path) -> None:

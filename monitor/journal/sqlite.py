@@ -253,14 +253,17 @@ class SqliteJournal:
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
 
     def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        db: sqlite3.Connection | None = getattr(self._reading, "db", None)
         try:
-            db: sqlite3.Connection | None = getattr(self._reading, "db", None)
             if db is None:
                 db = self._reading.db = file.connect(self._path)
                 self._connections.append(db)
             return work(db)
         except (sqlite3.Error, UnicodeDecodeError) as error:
-            self._reading.db = None  # a fresh connection takes the next try
+            if db is not None:  # a fresh connection takes the next try
+                self._reading.db = None
+                self._connections.remove(db)
+                db.close()
             self._damaged = self._damaged or is_damage(error)
             raise JournalError(f"the journal cannot be read: {error}") from error
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from monitor.errors import JournalError
 from monitor.journal.codec import KIND_OF, encode, identity
 from monitor.journal.migrate import migrate
-from monitor.journal.soundness import is_damage, is_outage
+from monitor.journal.soundness import is_damage, is_outage, settle
 from monitor.model import Entry, Position
 
 __all__ = ["APPLICATION", "State", "produce", "set_position"]
@@ -58,7 +58,7 @@ class State:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="state")
         self._closed = False
         self.failure = ""
-        """Why the disk or the file did not take the last transaction; "" when it did."""
+        """Why the disk or the file did not take the last transaction that changed something; "" when it did."""
         self.damaged = False
         """Whether SQLite has found the file's contents damaged since it was opened."""
         self.produced = asyncio.Event()
@@ -125,6 +125,7 @@ class State:
         db = self._db
         assert isinstance(db, _Connection)
         db.produced = False
+        changes = db.total_changes
         try:
             db.execute("BEGIN IMMEDIATE")
             answer = work(db)
@@ -137,7 +138,8 @@ class State:
         except BaseException:
             self._roll_back()
             raise
-        self.failure = ""
+        if db.total_changes > changes:  # a transaction without a change writes nothing, and shows nothing
+            self.failure = ""
         if db.produced:
             loop.call_soon_threadsafe(self.produced.set)
         return answer
@@ -165,3 +167,4 @@ def _prepare(db: sqlite3.Connection, name: str) -> None:
     db.execute("PRAGMA foreign_keys = ON")
     db.execute(f"PRAGMA application_id = {APPLICATION}")
     migrate(db, "state", name)
+    settle(db)

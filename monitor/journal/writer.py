@@ -77,6 +77,7 @@ class _Taking:
     deliveries: dict[str, bool] = field(default_factory=dict)
     weight: int = 0
     refused: int = 0
+    has_written: bool = False
 
 
 class Writer:
@@ -109,6 +110,7 @@ class Writer:
         self._changed = threading.Condition()
         self._closing = False
         self._db: sqlite3.Connection | None = None
+        self._is_trusted = True
         self._persisted = monotonic()
         self.beat = 0
         self.commits = 0
@@ -218,7 +220,7 @@ class Writer:
         except Exception as error:  # noqa: BLE001 - one entry that cannot be kept must not end the thread
             self._give_up(calls, error)
             return
-        if self.failing:
+        if self.failing and taking.has_written:
             self.failing = False
             self.failure = ""
             _log.info("journal_works_again", position=taking.next - 1)
@@ -248,18 +250,16 @@ class Writer:
         self.failure = str(error)
         self.damaged = self.damaged or is_damage(error)
         if self._db is not None:
-            # A connection that has seen an I/O error is not trusted again; a fresh one takes the next try.
             with contextlib.suppress(sqlite3.Error):
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
-            self._db.close()
-            self._db = None
+            self._is_trusted = False
 
     def _write(self, calls: Sequence[Call]) -> _Taking:
         db = self._connected()
         if calls[0].first is not None:
             calls[0].first()
-        taking = _Taking(max(self._now(), self._recorded), self._last + 1)
+        taking, changes = _Taking(max(self._now(), self._recorded), self._last + 1), db.total_changes
         db.execute("BEGIN IMMEDIATE")
         for call in calls:
             for settled in call.settled:
@@ -278,12 +278,25 @@ class Writer:
             self._trimmer.persist(db)
             self._persisted = monotonic()
         db.execute("COMMIT")
+        taking.has_written = db.total_changes > changes
         return taking
 
     def _connected(self) -> sqlite3.Connection:
-        if self._db is None:
-            self._db = connect(self._path)
-            last, recorded = newest(self._db)
+        """Answer the connection; one that has seen an I/O error is not trusted again, a fresh one follows it.
+
+        It is closed only then: were nobody left on the database, the next one to open it would find in the
+        write-ahead log, and take for kept, what a transaction had written before its fsync failed.
+        """
+        if self._db is None or not self._is_trusted:
+            fresh = connect(self._path)
+            try:
+                last, recorded = newest(fresh)
+            except BaseException:
+                fresh.close()
+                raise
+            if self._db is not None:
+                self._db.close()
+            self._db, self._is_trusted = fresh, True
             self._last = max(self._last, last)
             self._recorded = max(self._recorded, recorded)
         return self._db

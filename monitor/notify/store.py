@@ -40,6 +40,15 @@ _RECHECK: Final = 1000
 
 _NOT_WORTH_POSTPONING: Final = 60_000
 
+_NEWEST_THAT_WAITS: Final = "SELECT max(created) FROM outbox WHERE state IN ('queued', 'sending', 'failed')"
+_BRING_DOWN: Final = """
+    UPDATE outbox SET created = created - :by, not_before = not_before - :by, next_at = next_at - :by,
+                      expires = expires - :by
+    WHERE state IN ('queued', 'sending', 'failed')
+"""
+_FUTURE: Final = 5000
+"""Milliseconds: what is made so much later than now was made by another clock."""
+
 # The first condition repeats the index's own, which is how SQLite knows that it may use it.
 _DUE: Final = """
     SELECT * FROM (
@@ -97,7 +106,14 @@ class ClockStep:
 
 
 def begin_again(db: sqlite3.Connection, now: int) -> int:
-    """After a start: send again what was being sent when the program ended; answers how many rows that is."""
+    """After a start: send again what was being sent when the program ended; answers how many rows that is.
+
+    Rows from the future were made before the clock was set back while the program did not run (no battery, no
+    network yet): those that wait come down to it, as if the newest had been made now.
+    """
+    newest: int | None = db.execute(_NEWEST_THAT_WAITS).fetchone()[0]
+    if newest is not None and newest > now + _FUTURE:
+        db.execute(_BRING_DOWN, {"by": newest - now})
     return db.execute(
         "UPDATE outbox SET state = 'failed', maybe_delivered = 1, next_at = :now,"
         " last_error = 'the program ended while this was sent' WHERE state = 'sending'",

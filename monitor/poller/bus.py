@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import structlog
@@ -19,7 +19,6 @@ _LOG = structlog.get_logger()
 _LATE_MS = 120_000
 _DEADLINE = 120.0
 """Seconds after which a driver that does not come back is given up: far above any time-out of its own."""
-_STARTS_KEPT = 100
 _PROBE = ""
 _CHECK_NEW = "wiring, power, address, unit id, baud rate and parity"
 _CHECK_LOST = "power and wiring of the device, then of its bus or gateway"
@@ -48,16 +47,11 @@ class Unit:
         "polls",
         "queued",
         "raised",
-        "timeouts",
     )
 
     def __init__(self, device: Device) -> None:
         self.device = device
         self.backoff = Backoff()
-        self.timeouts: Mapping[str, Mapping[str, Missing]] = {
-            scan: {name: Missing.TIMEOUT for name, point in device.points.items() if point.scan == scan}
-            for scan in device.scan
-        }
         self.lock = asyncio.Lock()
         self.queued: set[str] = set()
         self.begun: set[str] = set()
@@ -82,16 +76,18 @@ class Unit:
 
     def missing_now(self) -> dict[str, Missing]:
         """Each point that was due since the last answer."""
-        return {name: why for scan in self.owed for name, why in self.timeouts[scan].items()}
+        points = self.device.points.items()
+        return {name: Missing.TIMEOUT for scan in self.owed for name, point in points if point.scan == scan}
 
 
 class Bus:
     """Owns a connection: everything that its devices are asked goes through one queue.
 
     The queue is bounded by itself: a (device, scan class) that waits or is under way is not queued again.
+    `starts` takes how many seconds after its slot each poll starts.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it works with, from the poller
         self,
         connection: str,
         driver: PolledDriver,
@@ -99,11 +95,12 @@ class Bus:
         *,
         put: Callable[[Entry], None],
         now: Callable[[], int],
+        starts: deque[float],
     ) -> None:
         self.connection = connection
         self.units = {device.id: Unit(device) for device in devices}
         self.polls = self.failed = self.probes = self.late = 0
-        self.starts: deque[float] = deque(maxlen=_STARTS_KEPT)
+        self._starts = starts
         self._driver = driver
         self._put = put
         self._now = now
@@ -176,7 +173,7 @@ class Bus:
 
     async def _scan(self, unit: Unit, scan: str, slot: float) -> None:
         if scan in unit.begun:
-            self.starts.append(time.monotonic() - slot)
+            self._starts.append(time.monotonic() - slot)
         unit.begun.add(scan)  # the first time all are asked at once and have no slot to keep
         if unit.backoff.suspended:
             unit.owed[scan] = None

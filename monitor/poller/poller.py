@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
@@ -25,7 +26,12 @@ __all__ = ["ConnectionFacts", "DeviceFacts", "Poller", "StampingClock"]
 _LOG = structlog.get_logger()
 _STEP = 1.0
 """Seconds that the wall clock may part from the monotonic one before it counts as stepped."""
+_LONGEST_LOOK, _SHORTEST_LOOK = 1.0, 0.05
+"""Seconds between two looks at the wall clock: a cycle of the shortest scan class, within these."""
 _CLOSING = 2.0
+_STARTS_KEPT = 100
+"""Starts of polls that are looked at, for each connection, of at most `_MOST_COUNTED`: they are sorted often."""
+_MOST_COUNTED = 100
 
 
 class StampingClock(Protocol):
@@ -90,6 +96,7 @@ class Poller:
         self._journal = journal
         self._scheduler = scheduler
         self._intake = ReadingIntake(journal, also=also)
+        self._starts: deque[float] = deque(maxlen=_STARTS_KEPT * min(max(1, len(connections)), _MOST_COUNTED))
         self._buses = {
             connection: Bus(
                 connection,
@@ -97,6 +104,7 @@ class Poller:
                 [device for device in devices.values() if device.connection == connection],
                 put=self._intake.put,
                 now=clock.now,
+                starts=self._starts,
             )
             for connection, driver in connections.items()
         }
@@ -152,7 +160,7 @@ class Poller:
 
     def facts(self) -> Mapping[str, Value]:
         """Facts of the poller as a whole: entries waiting and dropped, and how late polls start (99 of 100)."""
-        starts = sorted(start for bus in self._buses.values() for start in bus.starts)
+        starts = sorted(self._starts)
         return {
             "waiting": self._intake.waiting,
             "dropped": self._intake.dropped,
@@ -201,9 +209,10 @@ class Poller:
         self._timers[interval] = timers
 
     async def _watch_clock(self, scheduler: AsyncIOScheduler) -> None:
-        """Notice within a second that the wall clock was stepped, since APScheduler lives on it."""
+        """Notice within a cycle that the wall clock was stepped, since APScheduler lives on it."""
+        every = max(_SHORTEST_LOOK, min(_LONGEST_LOOK, *self._plans)) if self._plans else _LONGEST_LOOK
         while True:
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(every)
             drift = self._clock.drift()
             if abs(drift) > _STEP:
                 _LOG.warning("clock stepped", seconds=round(drift, 1))

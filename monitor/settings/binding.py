@@ -1,6 +1,6 @@
 """What all parts of the binding share: the findings, the tables, and how sections and references are read."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -13,6 +13,7 @@ from monitor.documents.finding import Findings, nearest
 from monitor.documents.node import Node, join
 from monitor.ports import DriverType, RuleType
 from monitor.profiles import Library
+from monitor.schema import MONITOR_DEVICE
 from monitor.site import Connection, Device
 
 __all__ = ["Binding", "Candidate"]
@@ -52,6 +53,20 @@ class Binding:
     connection_drivers: dict[str, str] = field(default_factory=dict)
     """Every connection named, with its driver, or an empty text where that is wrong."""
     candidates: dict[str, Candidate] = field(default_factory=dict)
+    _by_word: dict[str, dict[str, list[Candidate]]] = field(default_factory=dict)
+
+    def by_word(self, attribute: str) -> Mapping[str, Sequence[Candidate]]:
+        """All candidates by what they say of an attribute, if anything; asked once all devices are bound.
+
+        The monitor itself is known by its id, and is none of them.
+        """
+        if attribute not in self._by_word:
+            found: dict[str, list[Candidate]] = {MONITOR_DEVICE: []} if attribute == "id" else {}
+            for one in self.candidates.values():
+                if one.attributes[attribute]:
+                    found.setdefault(one.attributes[attribute], []).append(one)
+            self._by_word[attribute] = found
+        return self._by_word[attribute]
 
     def check(self, model: type[M], node: Node, path: str, *, also: frozenset[str] = frozenset()) -> M | None:
         """Make a model of a node; None after telling what is wrong. Absent files are warned of."""
@@ -97,16 +112,15 @@ class Binding:
             node.get("id") or node, join(path, "id"), f"the id `{ident}` is taken already in {place}"
         )
 
-    def literals(self, node: Node | None, path: str, known: Iterable[str], what: str) -> None:
+    def literals(self, node: Node | None, path: str, known: Collection[str], what: str) -> None:
         """Check the words of a matcher that have no `*`: each has to be known."""
-        names = set(known)
         if node is None:
             return
         for number, item in enumerate(node.items if node.kind == "list" else [node]):
             where = join(path, number) if node.kind == "list" else path
             text = "" if item.scalar is None or item.kind != "scalar" else str(item.scalar)
-            if text and "*" not in text and text not in names:
-                self.unknown(item, where, text, names, what)
+            if text and "*" not in text and text not in known:
+                self.unknown(item, where, text, known, what)
 
 
 def _is_file(path: Path) -> bool:

@@ -217,11 +217,12 @@ class _Bind:
                 unknown_key(self.node, key, self.path, self.findings, allowed=sorted(allowed))
         return None
 
-    def _points(self, driver: DriverType | None, bound: Bound | None) -> dict[str, Point]:
-        points = {} if bound is None else dict(bound.points)
+    def _points(self, driver: DriverType | None, bound: Bound | None) -> Mapping[str, Point]:
+        """The points of the profile, the very mapping where the device adds none, and its own."""
+        points: Mapping[str, Point] = {} if bound is None else bound.points
         inline = self.node.get("points")
         if inline is not None and driver is not None:
-            points |= bind_points(inline, join(self.path, "points"), driver, self.findings)
+            points = {**points} | bind_points(inline, join(self.path, "points"), driver, self.findings)
         if not points and not self._may_be_empty(bound, inline, driver):
             self.findings.error(self.node, self.path, "the device has no points: give it a `profile` or `points`")
         return points

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,16 +102,15 @@ def _check_selector(binding: Binding, node: Node, path: str) -> None:
     if node.kind != "mapping":
         return
     for key, entry in node.entries.items():
-        known: set[str] = set()
+        known: Collection[str]
         if key == "class":
-            known = set(CLASSES)
+            known = CLASSES
         elif key == "profile":
-            known = set(binding.library.ids)
+            known = binding.library.ids
         elif key == "connection":
-            known = set(binding.connection_drivers)
+            known = binding.connection_drivers
         elif key in _SELECTED:
-            known = {one.attributes[str(key)] for one in binding.candidates.values()} - {""}
-            known |= {MONITOR_DEVICE} if key == "id" else set()
+            known = binding.by_word(str(key))
         else:
             continue
         what = "device" if key == "id" else str(key) if key == "class" else f"device whose {key} is"
@@ -156,10 +155,22 @@ def _rule(binding: Binding, written: _Written) -> Rule | None:
 
 def _chosen(binding: Binding, selectors: Sequence[Selector]) -> list[Candidate]:
     """The devices that every selector matches; the monitor itself only where one calls it by its whole name."""
-    candidates = [*binding.candidates.values()]
+    candidates = _narrowest(binding, selectors)
     if any(MONITOR_DEVICE in (each.id or ()) for each in selectors):
         candidates.append(_ITSELF)
     return [one for one in candidates if all(_selects(each, one) for each in selectors)]
+
+
+def _narrowest(binding: Binding, selectors: Sequence[Selector]) -> list[Candidate]:
+    """The fewest devices that one word of the selectors leaves: not each of many rules shall look at them all."""
+    narrowest: list[Sequence[Candidate]] = [[*binding.candidates.values()]]
+    for selector in selectors:
+        for name, attribute in _SELECTED.items():
+            words = getattr(selector, name)
+            if words and all(word and "*" not in word for word in words):
+                found = [binding.by_word(attribute).get(word, ()) for word in dict.fromkeys(words)]
+                narrowest = min(narrowest, found, key=lambda groups: sum(map(len, groups)))
+    return [one for group in narrowest for one in group]
 
 
 def _selects(selector: Selector, candidate: Candidate) -> bool:

@@ -206,8 +206,7 @@ def _bound(db: sqlite3.Connection, sink: str, now: int) -> int:
     ).rowcount
     gone += db.execute(
         "DELETE FROM dead_letters WHERE sink = ?1 AND id <= (SELECT max(id) FROM (SELECT id,"
-        " sum(length(body) + 4 * length(line)) OVER (ORDER BY id DESC) AS size FROM dead_letters WHERE sink = ?1)"
-        " WHERE size > ?2)",
+        " sum(size) OVER (ORDER BY id DESC) AS so_far FROM dead_letters WHERE sink = ?1) WHERE so_far > ?2)",
         (sink, _MOST_BYTES),
     ).rowcount
     if gone:

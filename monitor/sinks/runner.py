@@ -10,6 +10,7 @@ from time import monotonic
 
 import structlog
 
+from monitor.clocksync import ClockSync
 from monitor.errors import JournalError, SinkRejected, SinkUnavailable
 from monitor.journal.state import State, set_position
 from monitor.model import Position, Reading, Recorded, Value
@@ -38,6 +39,8 @@ class SinkRunner:
     After an outage what was missed is written in the journal's order, and the readings of this moment are written
     ahead of it before each batch. They are written again when their turn comes: the outcome is that of the
     journal's order, whatever overwrites what, and nothing has to be remembered of what went ahead.
+
+    `clock`: what has to be right before the first write; None: nothing has to.
     """
 
     def __init__(  # noqa: PLR0913 - the parts it joins
@@ -49,12 +52,15 @@ class SinkRunner:
         now: Callable[[], int],
         pace: Pace = _PACE,
         letters: DeadLetters | None = None,
+        clock: ClockSync | None = None,
     ) -> None:
         self._journal = journal
         self._state = state
         self._sink = sink
         self._now = now
         self._pace = pace
+        self._clock = clock
+        self._waits_for_clock = clock is not None
         self._waiting: deque[Recorded] = deque()
         self._live: deque[Recorded] = deque(maxlen=_BATCH)  # the oldest go first: their turn comes anyway
         self._change = asyncio.Condition()
@@ -76,6 +82,9 @@ class SinkRunner:
         """Carry until cancelled, then close the sink. What was not confirmed is carried after the next start."""
         try:
             self._position = await self._state.position(self._sink.name)
+            if self._clock is not None:
+                await self._clock.settled()
+                self._waits_for_clock = False
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._gather(), name=f"{self._sink.name}-gather")
                 group.create_task(self._watch(), name=f"{self._sink.name}-watch")
@@ -91,6 +100,7 @@ class SinkRunner:
         return {
             "position": self._position,
             "lag": lag,
+            "waiting_for": "clock" if self._waits_for_clock else "",
             **self._facts,
             **self._counts,
             **self._letters.facts(self._sink.name),

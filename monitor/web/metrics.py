@@ -70,6 +70,7 @@ _ALONE = (
     _Known("loop_lag_seconds", "itself", "loop_lag_ms", "How late the event loop was at worst in 10 s", 0.001),
     _Known("resident_memory_bytes", "itself", "rss_mb", "Memory of the process", 1e6),
     _Known("disk_free_ratio", "itself", "disk_free_pct", "Free share of the state folder's disk", 0.01),
+    _Known("clock_synchronised", "itself", "clock_synchronised", "1: the system clock is known to be right"),
     _Known("deadman_pings_total", "deadman", "pings", "Dead-man pings that were taken"),
     _Known("deadman_failures_total", "deadman", "failed", "Dead-man pings that were not"),
     _Known("deadman_last_success_seconds", "deadman", "last_success", "When one was last taken", 0.001),

@@ -77,7 +77,8 @@ class LetterBook(Protocol):
 class Parts:
     """The parts behind the API. The callables answer facts of this moment; only `notify` asks the state.
 
-    `started` is when the process began, `loaded` when these settings did (UTC ms).
+    `started` is when the process began, `loaded` when these settings did (UTC ms), `downtime` when the monitor did
+    not run before (empty: it never had run).
     `polls` answers `monitor.poller.Poller.status`, `connections` facts by connection, polled and pushed, `health`
     how each device does (the word of `monitor.health`), `itself` what the monitor said of itself last.
     """
@@ -86,6 +87,7 @@ class Parts:
     version: str
     started: int
     loaded: int
+    downtime: Facts
     reload: Reload
     now: Callable[[], int]
     journal: ReadableJournal

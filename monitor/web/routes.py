@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import PlainTextResponse, Response, StreamingResponse
+from pydantic import TypeAdapter
 
 from monitor.errors import RequestRefused
 from monitor.model import Reading
@@ -34,6 +35,7 @@ __all__ = ["NotKnown", "make_router"]
 _Last = Annotated[int, Query(ge=1, le=10_000, description="how many, the newest")]
 _DETAIL = 400
 """Readings that are looked through for the newest value of each point: slow points speak seldom."""
+_DEVICES = TypeAdapter(list[DeviceOut])
 
 
 class NotKnown(RequestRefused):
@@ -91,6 +93,7 @@ def _add_status(router: APIRouter, parts: Parts) -> None:
             started=parts.started,
             loaded=parts.loaded,
             now=parts.now(),
+            downtime=dict(parts.downtime),
             devices={"total": len(states)} | {state: states.count(state) for state in sorted(set(states))},
             connections={name: dict(facts) for name, facts in parts.connections().items()},
             poller=dict(parts.poller()),
@@ -104,11 +107,12 @@ def _add_status(router: APIRouter, parts: Parts) -> None:
 
 
 def _add_devices(router: APIRouter, parts: Parts, live: LiveState) -> None:
-    @router.get("/devices")
-    async def devices() -> list[DeviceOut]:
+    @router.get("/devices", response_model=list[DeviceOut])
+    def devices() -> Response:  # no coroutine: in a thread, because ten thousand would hold up the polls
         """Answer every device and how it does."""
         polls, states = parts.polls(), parts.health()
-        return [_device(live, device, polls, states) for device in parts.site.devices.values()]
+        found = [_device(live, device, polls, states) for device in parts.site.devices.values()]
+        return Response(_DEVICES.dump_json(found, by_alias=True), media_type="application/json")
 
     @router.get("/devices/{device}")
     async def device(device: str) -> DeviceDetailOut:

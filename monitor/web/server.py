@@ -27,6 +27,7 @@ _MODE = 0o660
 _LONGEST = 107
 _GRACE = 1
 _CLIENTS = 200
+_IDLE_S = 10.0
 
 
 def bind(path: Path) -> socket.socket:
@@ -96,12 +97,39 @@ def _remove(path: Path) -> None:
         path.unlink()
 
 
-class _Protocol(H11Protocol):
+class BoundedProtocol(H11Protocol):
+    """HTTP with peers that may be idle, slow or many: uvicorn would keep all of them, and run out of files.
+
+    One too many is closed at once, and so is one that has sent no whole request within ten seconds, or twenty.
+    """
+
+    _seen: object = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the connection, or close it."""
+        super().connection_made(transport)  # type: ignore[arg-type]
+        if self.limit_concurrency is not None and len(self.connections) > self.limit_concurrency:
+            self.transport.abort()
+        else:
+            self.loop.call_later(_IDLE_S, self._look)
+
+    def _look(self) -> None:
+        if self not in self.connections:
+            return
+        waits_for_us = self.cycle is not None and not (self.cycle.response_complete or self.cycle.more_body)
+        if self._seen is self.cycle and not waits_for_us:
+            self.transport.abort()
+            return
+        self._seen = self.cycle
+        self.loop.call_later(_IDLE_S, self._look)
+
+
+class _Protocol(BoundedProtocol):
     """HTTP on the socket; each request carries who sent it as `request.state.peer`."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Ask the kernel for the peer before the first request."""
-        super().connection_made(transport)  # type: ignore[arg-type]
+        super().connection_made(transport)
         with contextlib.suppress(OSError):  # gone already; a request without a peer is refused
             peer = peer_of(transport.get_extra_info("socket").fileno())
             self.app_state = {**self.app_state, "peer": peer}
@@ -128,7 +156,7 @@ async def serve(app: Any, path: Path) -> None:
 
 
 async def run_bound(
-    app: Any, bound: socket.socket, *, clients: int, protocol: type[asyncio.Protocol] = H11Protocol
+    app: Any, bound: socket.socket, *, clients: int, protocol: type[asyncio.Protocol] = BoundedProtocol
 ) -> None:
     """Serve an ASGI app on a socket that is bound already until cancelled; then close it."""
     config = uvicorn.Config(
@@ -138,7 +166,7 @@ async def run_bound(
         lifespan="off",
         log_config=None,
         access_log=False,
-        log_level="warning",
+        log_level="error",  # a warning for each request that is none could fill a disk
         limit_concurrency=clients,
         timeout_graceful_shutdown=_GRACE,
         server_header=False,

@@ -120,6 +120,7 @@ class StatusOut(BaseModel):
     started: int
     loaded: int
     now: int
+    downtime: dict[str, Any]
     devices: dict[str, int]
     connections: dict[str, dict[str, Any]]
     poller: dict[str, Any]

@@ -95,6 +95,11 @@ async def test_a_grant_before_a_restart_allows_the_opening_after_it(tmp_path: Pa
     assert [event.device for event in forced] == ["back"]
 
 
+@pytest.mark.fault(
+    "monitor off",
+    part="rules and alarms",
+    outcome="A door that was forced before the stop is told after it.",
+)
 async def test_an_opening_before_a_restart_is_told_after_it(tmp_path: Path, clock: ManualClock) -> None:
     async with house(tmp_path, clock) as (journal, state):
         await _append(journal, said("front", T - 9000, open=False), said("front", T, open=True))

@@ -182,6 +182,11 @@ async def test_time_alone_raises_without_any_entry(house: House) -> None:
     assert (await house.only()).raised_at == 1_795_378_523_000 + 30_000
 
 
+@pytest.mark.fault(
+    "monitor off",
+    part="rules and alarms",
+    outcome="A delay goes on where it was: time without a monitor counts for nothing.",
+)
 async def test_a_stop_in_the_middle_of_a_delay_keeps_what_was_proven(house: House) -> None:
     async with house.running(site(LOW)):
         await house.say(reading(0, 200.0), at=0)
@@ -197,6 +202,11 @@ async def test_a_stop_in_the_middle_of_a_delay_keeps_what_was_proven(house: Hous
     assert (await house.only()).raised_at == 1_795_378_523_000 + 3_650_000
 
 
+@pytest.mark.fault(
+    "SIGKILL",
+    part="rules and alarms",
+    outcome="An alarm that was judged but is not in the journal yet comes into it once.",
+)
 async def test_a_kill_between_the_commit_and_the_journal_loses_and_doubles_nothing(house: House) -> None:
     async with house.running(site(LEAK), fed=False):
         await house.say(reading(0, value=True, point="alarm", id="sensor"), at=0)
@@ -323,6 +333,11 @@ async def test_the_state_on_disk_matches_its_position_within_a_second(house: Hou
     assert json.loads(rows[0]["body"])["points"] == {"voltage_v": 1_795_378_523_000}
 
 
+@pytest.mark.fault(
+    "clock stepped forward an hour",
+    part="rules and alarms",
+    outcome="A delay under way does not ripen by it.",
+)
 async def test_a_clock_that_is_stepped_ripens_nothing(house: House) -> None:
     async with house.running(site({**LOW, "on_delay": "2 min"})):
         await house.say(reading(0, 200.0), at=0)
@@ -343,6 +358,11 @@ async def test_a_clock_that_is_stepped_ripens_nothing(house: House) -> None:
     assert (await house.only()).state == "active"
 
 
+@pytest.mark.fault(
+    "clock stepped back an hour",
+    part="rules and alarms",
+    outcome="Alarms are raised and cleared on, and people are told at once, not an hour later.",
+)
 async def test_a_clock_that_is_set_back_holds_no_message_back(house: House) -> None:
     start, hour = house.clock.time, 3_600_000
     async with house.running(site({**LEAK, "latched": False, "ack": "not_required"})):

@@ -7,13 +7,14 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from monitor.alarms.unrecorded import Unrecorded
+from monitor.alarms.unrecorded import Unrecorded, _Aloud
 from monitor.errors import JournalError
 from monitor.journal.sqlite import SqliteJournal
 from monitor.journal.state import State
-from monitor.model import Position
+from monitor.model import Position, Recorded
 from monitor.ports import Batch, Notice, NoticeKind
 from monitor.site import Site
+from rules.engine import Engine
 from tests.alarms.test_shell import FORCED, LOW, House, site
 from tests.clock import ManualClock
 from tests.rules.build import event, reading
@@ -58,6 +59,11 @@ async def outage(state: State, settings: Site, clock: ManualClock, people: Peopl
             await task
 
 
+@pytest.mark.fault(
+    "disk full",
+    part="rules and alarms",
+    outcome="Alarms are judged from memory and told to all; their end to whoever heard of them.",
+)
 async def test_an_alarm_is_told_to_all_and_its_end_to_whoever_heard_of_it(
     state: State, clock: ManualClock
 ) -> None:
@@ -128,3 +134,16 @@ async def test_nothing_is_judged_before_and_after_an_outage(state: State, clock:
         await people.until(1)
 
     assert len(people.heard) == 1
+
+
+async def test_an_alarm_without_an_end_is_told_and_not_remembered(clock: ManualClock) -> None:
+    people, house = People(), site(FORCED)
+    people.late.set()
+    engine = Engine(list(house.rules.values()), house.devices)
+    forced = Recorded(position=Position(1), recorded=clock.now(), entry=event(1, "forced"))
+    async with asyncio.TaskGroup() as group:
+        aloud = _Aloud(group, people.tell)
+        aloud.take(engine.judge([forced]))
+
+    assert [person for _, _, person in people.heard] == ["ana", "ben"]
+    assert (aloud._telling, aloud._told) == ({}, {})

@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from monitor.cli.output import local_time, quantity, since
+from monitor.cli.output import lasting, local_time, quantity, since
 
 
 def float32(value: float) -> float:
@@ -41,3 +41,17 @@ def test_times_are_those_of_the_site_also_in_summer() -> None:
 @pytest.mark.parametrize(("ms", "text"), [(None, "never"), (99_000, "1 s ago"), (-200_000, "5 min ago")])
 def test_how_long_ago(ms: int | None, text: str) -> None:
     assert since(ms, 100_000) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.2, "0 s"),
+        (59.6, "1 min 0 s"),
+        (3905, "1 h 5 min"),
+        (86_400, "1 d 0 h"),
+        (90 * 86_400 + 7200, "90 d 2 h"),
+    ],
+)
+def test_how_long_is_said_in_two_units(seconds: float, text: str) -> None:
+    assert lasting(seconds) == text

@@ -257,6 +257,8 @@ def status(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, An
     (folder / "site.yaml").write_text(yaml.safe_dump(site))
     with Daemon(folder / "site.yaml", folder / "state") as daemon:
         daemon.start()
+        daemon.stop()
+        daemon.start()
         yield daemon.until(lambda: _down(daemon.ask("status")), "InfluxDB is missed")
 
 
@@ -265,7 +267,7 @@ def _down(status: Any) -> Any:
 
 
 _SOMETIMES = {"answering", "degraded", "flapping", "suspended", "problem", "what_to_do"}
-SECTIONS = ["devices", "connections", "poller", "journal", "sinks", "notify", "itself", "alarms"]
+SECTIONS = ["downtime", "devices", "connections", "poller", "journal", "sinks", "notify", "itself", "alarms"]
 
 
 @pytest.mark.parametrize("name", SECTIONS)

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Mapping
 from typing import Protocol
 
+import pytest
+
 from monitor.model import Missing, Value
 from monitor.ports import PolledDriver
 
@@ -48,6 +50,11 @@ class PolledContract:
         assert answer.answered
         assert answer.values.items() <= harness.expected[harness.first].items()
 
+    @pytest.mark.fault(
+        "device dead",
+        part="Modbus",
+        outcome="Each of its points is missing, with the reason timeout; never 0 and never the old value.",
+    )
     async def test_a_silent_device_gives_no_value_and_a_reason_for_each_point(self, harness: Harness):
         await harness.silence(harness.first)
 
@@ -83,6 +90,11 @@ class PolledContract:
 
         assert answer.values == harness.expected[harness.first]
 
+    @pytest.mark.fault(
+        "device refuses or is busy",
+        part="Modbus",
+        outcome="A refusal counts as an answer; the points are missing with the reason.",
+    )
     async def test_a_refusal_is_an_answer_without_values(self, harness: Harness):
         await harness.refuse(harness.first)
 
@@ -92,6 +104,11 @@ class PolledContract:
         assert answer.values == {}
         assert set(answer.missing) == set(harness.expected[harness.first])
 
+    @pytest.mark.fault(
+        "converter away",
+        part="Modbus",
+        outcome="Away at the start, it is read as soon as it comes.",
+    )
     async def test_an_endpoint_that_is_away_at_the_start_is_read_once_it_comes(self, harness: Harness):
         await harness.close_endpoint()
         away = await harness.driver.read(harness.first, "fast")
@@ -111,6 +128,11 @@ class PolledContract:
 
         assert answers[-1].values == harness.expected[harness.first]
 
+    @pytest.mark.fault(
+        "stop in the middle",
+        part="Modbus",
+        outcome="A read that is cancelled ends within a second.",
+    )
     async def test_a_cancelled_read_ends_soon_and_leaves_the_driver_usable(self, harness: Harness):
         await harness.silence(harness.first)
         reading = asyncio.create_task(harness.driver.read(harness.first, "fast"))

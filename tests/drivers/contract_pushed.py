@@ -150,6 +150,11 @@ class PushedContract:
         assert kept.numbers == [1, 2]
         assert kept.asked >= 3
 
+    @pytest.mark.fault(
+        "broker away",
+        part="MQTT",
+        outcome="Away at the start, it is waited for.",
+    )
     async def test_a_sender_away_at_start_is_waited_for(self, rig: Rig):
         rig.go_away()
         kept, driver = Kept(), rig.make()
@@ -179,6 +184,11 @@ class PushedContract:
 
         assert kept.numbers == [1, 2]
 
+    @pytest.mark.fault(
+        "defect in the program",
+        part="MQTT",
+        outcome="Code that raises costs one message.",
+    )
     async def test_code_that_raises_costs_one_message(self, rig: Rig):
         kept, driver = Kept(), rig.make()
 

@@ -105,6 +105,11 @@ def daemon(
 
 
 @pytest.mark.fault(
+    "monitor off",
+    part="whole monitor",
+    outcome="Each start leaves one event that says since when the monitor was off.",
+)
+@pytest.mark.fault(
     "SIGKILL",
     part="rules and alarms",
     outcome="An alarm that was waiting for its delay goes on waiting where it was: time without a monitor counts"
@@ -222,6 +227,10 @@ def _check_starts(daemon: Daemon, before_last_kill: int, last_start: float) -> N
     assert all(daemon.readings(f"meter-{number}")[-1][0] > last_start for number in METERS)
     starts = [event for event in daemon.entries(2) if event["kind"] == "monitor_started"]
     assert len(starts) == 4
+    assert "off_since" not in starts[0]["attributes"]
+    assert all(event["attributes"]["off_since"] <= event["time"] for event in starts[1:])
+    since = [event["attributes"]["off_since"] for event in starts[1:]]
+    assert all(before["time"] <= off for before, off in zip(starts, since, strict=False))
 
 
 def _check_alarms(daemon: Daemon) -> None:

@@ -3,9 +3,16 @@
 import os
 from pathlib import Path
 
+import pytest
+
 from tests.end_to_end.daemon import Daemon
 
 
+@pytest.mark.fault(
+    "second monitor on one folder",
+    part="whole monitor",
+    outcome="The second one is refused and touches nothing.",
+)
 def test_a_second_daemon_is_refused_and_touches_nothing(tmp_path: Path):
     site = tmp_path / "site.yaml"
     site.write_text("site: {id: house, timezone: UTC}\n")

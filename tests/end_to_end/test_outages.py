@@ -84,6 +84,12 @@ def _is_heard(daemon: Daemon, publisher: NumberedPublisher) -> bool:
     return bool(daemon.readings("counter"))
 
 
+@pytest.mark.fault(
+    "database away",
+    part="InfluxDB sink",
+    outcome="What it missed is written when it is back, also over a restart of the monitor meanwhile;"
+    " nothing is lost or doubled.",
+)
 def test_an_outage_of_influxdb_over_a_restart_loses_and_doubles_nothing(
     tmp_path: Path, broker: Mosquitto, influx: InfluxServer
 ) -> None:
@@ -126,6 +132,11 @@ def test_an_outage_of_influxdb_over_a_restart_loses_and_doubles_nothing(
     assert (log.count('"sink_down"'), log.count('"sink_up"')) == (2, 1), "once before the restart, once after"
 
 
+@pytest.mark.fault(
+    "everything away at the start",
+    part="whole monitor",
+    outcome="With devices, broker and database away it starts, says so, and catches up with each as it comes.",
+)
 def test_what_is_absent_at_the_start_is_caught_up_with_when_it_comes(
     tmp_path: Path, broker: Mosquitto, influx: InfluxServer
 ) -> None:
@@ -196,6 +207,11 @@ sinks:
 """
 
 
+@pytest.mark.fault(
+    "stop in the middle",
+    part="whole monitor",
+    outcome="It ends within seconds although half of fifty connections hang.",
+)
 def test_sigterm_ends_it_though_half_of_fifty_connections_are_dead(tmp_path: Path) -> None:
     closed = free_port()
     with socket.create_server(("127.0.0.1", 0), backlog=200) as mute, Endpoint({1: Unit()}) as endpoint:

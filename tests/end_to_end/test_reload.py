@@ -97,6 +97,11 @@ def test_a_reload_loses_no_message_and_no_alarm(tmp_path: Path, broker: Mosquitt
         assert found == list(range(found[0], found[-1] + 1))
 
 
+@pytest.mark.fault(
+    "wrong settings",
+    part="settings",
+    outcome="A wrong file at a reload is refused with all its mistakes; the settings that run go on.",
+)
 def test_a_wrong_file_changes_nothing(tmp_path: Path, broker: Mosquitto):
     site = tmp_path / "site.yaml"
     write(site, broker)

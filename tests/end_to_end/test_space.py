@@ -14,34 +14,9 @@ import pytest
 from monitor.simulation.modbus import Unit
 from tests.end_to_end.daemon import COMMAND, Daemon, until
 from tests.end_to_end.meters import Endpoint, NumberedPublisher
+from tests.end_to_end.works import SITE, mails, numbers, polls
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.smtp import MailServer
-
-SITE = """\
-site: {{id: works, timezone: Europe/Berlin}}
-connections:
-  - {{id: plant-room, modbus: {{transport: tcp, host: 127.0.0.1, port: {modbus}, timeout: 500 ms}}}}
-  - {{id: broker, mqtt: {{url: "{broker}"}}}}
-devices:
-  - {{id: meter, connection: plant-room, unit: 1, every: 200 ms, class: electricity,
-      points: {{power_w: {{register: holding 0, type: uint16, unit: W}}}}}}
-  - {{id: pump-1, profile: digital-input, connection: plant-room, unit: 21, every: 200 ms,
-      points: {{fault: {{register: discrete 0}}}}}}
-  - {{id: pump-2, profile: digital-input, connection: plant-room, unit: 22, every: 200 ms,
-      points: {{fault: {{register: discrete 0}}}}}}
-  - {{id: counter, connection: broker, topic: meters/counter, class: water,
-      points: {{volume_m3: {{json: $.n, unit: m3}}}}}}
-rules:
-  - {{id: fault, kind: state, devices: {{class: equipment}}, point: fault, is: true, severity: high}}
-notify:
-  people:
-    - {{id: ana, channels: {{mail: "mailto://127.0.0.1:{mail}/?from=monitor@example.org&to=ana@example.org"}}}}
-    - {{id: ben, language: zh,
-        channels: {{mail: "mailto://127.0.0.1:{mail}/?from=monitor@example.org&to=ben@example.org"}}}}
-  teams:
-    - {{id: house, members: [ana, ben], escalation: [{{after: 0 s, notify: ana}}, {{after: 1 h, notify: ben}}]}}
-  routes: [{{team: house}}]
-"""
 
 
 @pytest.fixture
@@ -100,23 +75,17 @@ def fill(disk: Path) -> Path:
             return ballast
 
 
-def mails(mail: MailServer, person: str) -> list[str]:
-    return [str(each["Subject"]) for each in mail.messages if person in str(each["To"])]
-
-
-def numbers(daemon: Daemon) -> list[int]:
-    return [int(values["volume_m3"]) for _, values in daemon.readings("counter")]
-
-
 def _count(subjects: list[str], word: str) -> int:
     return sum(word in each for each in subjects)
 
 
-def polls(daemon: Daemon) -> int:
-    status = daemon.get("status")
-    return int(status["connections"]["plant-room"]["polls"]) if status else 0
-
-
+@pytest.mark.fault(
+    "disk full",
+    part="whole monitor",
+    outcome="Meters are polled on, nothing is acknowledged to a broker, alarms are judged from memory,"
+    " and people are told directly when it begins and when it is over. It goes on by itself;"
+    " nothing is lost or doubled.",
+)
 def test_a_full_disk_loses_nothing_and_people_hear_of_it(
     small_disk: Path, daemon: Daemon, broker: Mosquitto, mail: MailServer, endpoint: Endpoint
 ) -> None:
@@ -171,6 +140,12 @@ def test_a_full_disk_loses_nothing_and_people_hear_of_it(
     assert "full" in mail.texts()[0]
 
 
+@pytest.mark.fault(
+    "file damaged",
+    part="state",
+    outcome="The newest good copy takes its place and the alarms since are rebuilt from the journal; what"
+    " is still active is told once more.",
+)
 def test_a_damaged_state_is_restored_and_the_alarms_since_its_copy_are_rebuilt(
     daemon: Daemon, mail: MailServer, endpoint: Endpoint
 ) -> None:
@@ -212,6 +187,11 @@ def test_a_damaged_state_is_restored_and_the_alarms_since_its_copy_are_rebuilt(
     }
 
 
+@pytest.mark.fault(
+    "file damaged",
+    part="state",
+    outcome="Without a good copy the start ends with 1 and the command that begins afresh; nothing is touched.",
+)
 def test_a_damaged_state_without_a_copy_ends_the_start_with_what_to_do(daemon: Daemon) -> None:
     daemon.start()
     daemon.until((daemon.state / "state.db.copy").exists, "the first start makes a copy")
@@ -233,6 +213,12 @@ def test_a_damaged_state_without_a_copy_ends_the_start_with_what_to_do(daemon: D
     assert daemon.stop() == 0
 
 
+@pytest.mark.fault(
+    "file damaged",
+    part="journal",
+    outcome="Found damaged while it is used, it ends the monitor; the next start moves it aside and"
+    " begins a new one above it.",
+)
 def test_a_journal_that_is_damaged_while_it_is_used_is_replaced_at_the_next_start(daemon: Daemon) -> None:
     daemon.start()
     daemon.until(lambda: len(daemon.readings("meter")) > 30, "the meter is read")

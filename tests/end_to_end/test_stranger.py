@@ -268,6 +268,11 @@ def _heard(daemon: Daemon, broker: Mosquitto) -> bool:
     return bool(daemon.get("devices", "cellar", "readings", last=1))
 
 
+@pytest.mark.fault(
+    "wrong settings",
+    part="settings",
+    outcome="All mistakes are told at once, each with its line and what is allowed.",
+)
 def test_eight_mistakes_are_eight_messages_with_their_lines(tmp_path: Path) -> None:
     site = tmp_path / "site.yaml"
     site.write_text(MISTAKES)

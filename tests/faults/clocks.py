@@ -7,7 +7,9 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-__all__ = ["WallClock"]
+from tests.faults.power import compile_library
+
+__all__ = ["KernelClock", "WallClock", "together"]
 
 
 class WallClock:
@@ -28,6 +30,7 @@ class WallClock:
             "FAKETIME_TIMESTAMP_FILE": str(self._file),
             "FAKETIME_CACHE_DURATION": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "NO_FAKE_STAT": "1",  # the times of files are what the process has set them to
             "TZ": "UTC",
         }
 
@@ -51,3 +54,33 @@ class WallClock:
         fresh = self._file.with_suffix(".new")
         fresh.write_text(f"{self._ahead:+.3f}\n")
         fresh.replace(self._file)
+
+
+class KernelClock:
+    """What the kernel says of the clock to a process that is started with `environ`: synchronised, or not yet."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._file = folder / "clock-unsynchronised"
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """What a process needs in its environment to be told so."""
+        library = compile_library(self._folder, Path(__file__).with_name("adjtimex.c"))
+        return {"LD_PRELOAD": str(library), "CLOCK_UNSYNCHRONISED": str(self._file)}
+
+    def synchronise(self) -> None:
+        """From now on the clock is synchronised."""
+        self._file.unlink()
+
+    def unsynchronise(self) -> None:
+        """From now on nobody knows whether the clock is right."""
+        self._file.touch()
+
+
+def together(*environs: dict[str, str]) -> dict[str, str]:
+    """The environments in one: everything that they preload is preloaded."""
+    joined: dict[str, str] = {}
+    for environ in environs:
+        joined |= environ
+    return joined | {"LD_PRELOAD": ":".join(environ["LD_PRELOAD"] for environ in environs)}

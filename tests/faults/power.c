@@ -8,6 +8,7 @@
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
@@ -238,12 +239,11 @@ static int synced(int (*sync_it)(int), int fd) {
     uint64_t number = ++syncs;
     note(is_folder ? 'D' : 'F', facts.st_ino, number, NULL, NULL, NULL, 0);
     pthread_mutex_unlock(&turn);
-    int result = sync_it(fd);
-    if (result == 0) {
-        pthread_mutex_lock(&turn);
-        note('E', facts.st_ino, number, NULL, NULL, NULL, 0);
-        pthread_mutex_unlock(&turn);
-    }
+    int result = sync_it(fd), why = errno;
+    pthread_mutex_lock(&turn);
+    note(result == 0 ? 'E' : 'X', facts.st_ino, number, NULL, NULL, NULL, 0);
+    pthread_mutex_unlock(&turn);
+    errno = why;
     return result;
 }
 

@@ -7,6 +7,8 @@ of the rest nothing, or what comes to the drive's mind.
 What is assumed:
 - What an fsync or fdatasync of a file covers is what was written to that file before the call began; it is on the
   disk when the call returns, and stays there. A drive that lies about this is beyond any program.
+- What was written before an fsync that fails is lost, and a later fsync does not bring it to the disk: Linux says
+  so once, and takes the pages for clean. Whoever reads the file meanwhile still sees it.
 - Names (new, renamed, linked, removed) are on the disk after an fsync of the folder, and not before. File systems
   do more: they keep the order of changes to names, so a beginning of what was not synced may be there, too.
 - Of what was written and not synced, any sectors of 512 bytes may be there, a sector being whole or not at all
@@ -36,7 +38,7 @@ _JUNK = 32 * 1024
 
 class Step(NamedTuple):
     """One record of the log: C new name, W write, T truncate, R rename, L link, U unlink, F fsync begins
-    (D: of the folder), E fsync ends."""
+    (D: of the folder), E fsync ends, X fsync fails."""
 
     what: str
     inode: int
@@ -56,6 +58,9 @@ class _File:
     def sync(self, before: int) -> None:
         while self.waiting and self.waiting[0][0] < before:
             _apply(self.content, self.waiting.pop(0)[1])
+
+    def lose(self, before: int) -> None:
+        self.waiting = [each for each in self.waiting if each[0] >= before or each[1].what == "T"]
 
     def after_cut(self, how: str, dice: random.Random) -> bytes:
         content = bytearray(self.content)
@@ -132,10 +137,12 @@ class Disk:
                 inodes[step.inode].waiting.append((number, step))
             elif step.what in "FD":
                 begun[step.offset] = number, names if step.what == "D" else inodes.get(step.inode)
-            elif step.what == "E":
+            elif step.what in "EX":
                 before, what = begun.pop(step.offset, (0, None))
-                if what is not None:
+                if step.what == "E" and what is not None:
                     what.sync(before)
+                elif isinstance(what, _File):
+                    what.lose(before)
         left = {name: file.after_cut(how, dice) for name, file in names.after_cut(how, dice).items()}
         left = {name: content for name, content in left.items() if not name.endswith("-shm")}
         if how == "scattered":
@@ -169,11 +176,11 @@ class Disk:
         self._log.unlink(missing_ok=True)
 
 
-def compile_library(folder: Path) -> Path:
-    """Compile `power.c` into a folder; answer the library."""
-    library = folder / "power.so"
+def compile_library(folder: Path, source: Path = _SOURCE) -> Path:
+    """Compile `power.c`, or another library to preload, into a folder; answer the library."""
+    library = folder / f"{source.stem}.so"
     flags = ["-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"]
-    subprocess.run(["gcc", *flags, "-o", str(library), str(_SOURCE), "-ldl"], check=True, timeout=60)
+    subprocess.run(["gcc", *flags, "-o", str(library), str(source), "-ldl"], check=True, timeout=60)
     return library
 
 

@@ -158,7 +158,7 @@ ONCE_A_FILE = settings(
 
 
 @pytest.mark.fault(
-    "bytes of a file changed",
+    "file damaged",
     part="journal",
     outcome="It opens with what can be read, or is moved aside and begun anew; nothing crashes.",
 )
@@ -183,7 +183,7 @@ def test_a_journal_with_changed_bytes_opens_or_is_moved_aside(
 
 
 @pytest.mark.fault(
-    "bytes of a file changed",
+    "file damaged",
     part="state",
     outcome="The start takes the state as it is, where it is whole, or the last good copy.",
 )

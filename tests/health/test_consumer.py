@@ -2,9 +2,10 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from threading import get_ident
 from time import monotonic
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -182,3 +183,25 @@ async def test_nothing_is_written_while_nothing_changes(
         await until(lambda: health.readings == 51)
 
         assert await state.position("health") == first
+
+
+async def test_what_a_minute_says_of_all_devices_is_put_together_beside_the_loop(
+    journal: SqliteJournal, state: State, clock: ManualClock
+) -> None:
+    threads: list[int] = []
+
+    def polls() -> Mapping[str, Poll]:
+        threads.append(get_ident())
+        return {}
+
+    clock.advance(MINUTE - clock.now() % MINUTE)
+    health = Health(journal, state, SITE, polls=polls, now=clock.now)
+    async with running(health, Feeder(state, journal)):
+        await keep(journal, said(clock))
+        await until(lambda: health.states()["meter"] == "answering")
+        clock.advance(MINUTE)
+        await keep(journal, said(clock))
+        await until_told(journal, Derived, 1)
+
+    assert threads
+    assert get_ident() not in threads

@@ -3,6 +3,7 @@
 import urllib.request
 from pathlib import Path
 
+import pytest
 import yaml
 
 from monitor.simulation.modbus import Unit
@@ -12,6 +13,11 @@ from tests.servers.http import WebServer
 from tests.servers.ports import free_port
 
 
+@pytest.mark.fault(
+    "database away",
+    part="rules and alarms",
+    outcome="The monitor raises an alarm about itself, with its stock rules.",
+)
 def test_a_daemon_that_cannot_write_out_says_so_by_its_own_rules_metrics_and_ping(tmp_path: Path) -> None:
     metrics = free_port()
     with Endpoint({1: Unit()}) as bus, WebServer() as outside:

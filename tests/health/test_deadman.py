@@ -53,6 +53,11 @@ async def test_somebody_outside_hears_of_it_again_and_again(server: WebServer) -
     assert deadman.status()["last_error"] == ""
 
 
+@pytest.mark.fault(
+    "part stands still",
+    part="whole monitor",
+    outcome="The dead-man ping stops, and somebody outside hears of it.",
+)
 async def test_nobody_hears_of_a_monitor_whose_parts_stand_still(server: WebServer) -> None:
     beat = 0
     watchdog = Watchdog({"journal": lambda: beat})

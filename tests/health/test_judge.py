@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import orjson
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -71,6 +72,11 @@ def test_a_device_has_never_answered_until_it_does() -> None:
     assert _states(judge) == ["answering"]
 
 
+@pytest.mark.fault(
+    "device dead",
+    part="rules and alarms",
+    outcome="Its state is suspended, or never answered when it never has, until the first answer.",
+)
 def test_two_failed_polls_in_a_row_suspend_and_one_answer_ends_it() -> None:
     judge = _judge()
     judge.judge([*_answers(0), *_fails(10), *_answers(20), *_fails(30, 40), *_answers(50)])
@@ -83,6 +89,11 @@ def test_two_failed_polls_in_a_row_suspend_and_one_answer_ends_it() -> None:
     ]
 
 
+@pytest.mark.fault(
+    "device refuses or is busy",
+    part="rules and alarms",
+    outcome="It is not taken for a dead one.",
+)
 def test_a_device_that_refuses_has_answered() -> None:
     judge = _judge()
     refused = {"volume_m3": Missing.REFUSED}
@@ -173,6 +184,11 @@ def test_each_minute_says_how_it_was() -> None:
     ]
 
 
+@pytest.mark.fault(
+    "monitor off",
+    part="whole monitor",
+    outcome="No device is suspended or counted as lost for the time without a monitor.",
+)
 def test_time_that_the_monitor_did_not_run_is_held_against_nobody() -> None:
     judge = _judge()
     judge.judge([_said(0, "sensor", Origin.PUSH, temperature_c=20.0), *_answers(0, 10)])
@@ -185,6 +201,11 @@ def test_time_that_the_monitor_did_not_run_is_held_against_nobody() -> None:
     assert {minute.time for minute in judge.news()[1]} == {START + day + MINUTE}
 
 
+@pytest.mark.fault(
+    "clock stepped forward a day",
+    part="whole monitor",
+    outcome="No device counts as silent for it.",
+)
 def test_a_step_of_the_clock_suspends_nobody_and_ends_no_thousand_minutes() -> None:
     judge = _judge()
     judge.judge([_said(0, "sensor", Origin.PUSH, temperature_c=20.0), *_answers(0, 10, 20)])

@@ -49,7 +49,7 @@ def test_the_stock_rules_of_the_monitor_bind_to_it_and_to_nothing_else(tmp_path:
     loaded = _load(tmp_path, "  - stock: monitor\n")
     sources = {source for rule in loaded.site.rules.values() for source in rule.sources}
 
-    assert len(loaded.site.rules) == 12
+    assert len(loaded.site.rules) == 13
     assert {source.device for source in sources} == {MONITOR_DEVICE}
     assert {source.point for source in sources} - {None} <= set(MONITOR_POINTS)
     assert loaded.warnings == ()
@@ -84,5 +84,25 @@ def test_a_full_disk_is_raised_from_the_reports_of_the_monitor_and_cleared(tmp_p
 
     assert [(one.transition.rule, one.transition.cause, one.transition.severity) for one in raised.steps] == [
         ("monitor-disk", "raised", "medium")
+    ]
+    assert [one.transition.cause for one in cleared.steps] == ["cleared"]
+
+
+@pytest.mark.fault(
+    "clock not synchronised at boot",
+    part="notifications",
+    outcome="Where it lasts for an hour, one alarm of low severity tells of it, and clears by itself.",
+)
+def test_a_clock_that_nobody_sets_is_one_low_alarm_after_an_hour(tmp_path: Path) -> None:
+    site = _load(tmp_path, "  - stock: monitor\n").site
+    engine = Engine(list(site.rules.values()), with_itself(site.devices))
+    hour = 3_600_000
+    early = engine.judge([_report(at, clock_synchronised=False) for at in range(0, hour, 10_000)])
+    raised = engine.judge([_report(at, clock_synchronised=False) for at in range(hour, 5 * hour, 10_000)])
+    cleared = engine.judge([_report(5 * hour, clock_synchronised=True)])
+
+    assert early.steps == []
+    assert [(one.transition.rule, one.transition.severity) for one in raised.steps] == [
+        ("monitor-clock-unsynchronised", "low")
     ]
     assert [one.transition.cause for one in cleared.steps] == ["cleared"]

@@ -98,12 +98,22 @@ class JournalContract:
         assert entries_of(found) == [entry, reading()]
         assert last == found[-1].position
 
+    @pytest.mark.fault(
+        "message redelivered",
+        part="journal",
+        outcome="Equal content alone is no repetition: both are kept.",
+    )
     async def test_the_same_reading_twice_is_two_readings(self, open_journal: OpenJournal) -> None:
         journal = await open_journal()
         await journal.append([Batch(entries=[reading(), reading()])])
 
         assert len(await everything(journal)) == 2
 
+    @pytest.mark.fault(
+        "message redelivered",
+        part="journal",
+        outcome="What comes again under the same delivery is kept once.",
+    )
     async def test_a_redelivered_batch_is_kept_once(self, open_journal: OpenJournal) -> None:
         journal = await open_journal()
         await journal.append([Batch(entries=[reading(time=1)], id="a")])

@@ -5,6 +5,7 @@ import sqlite3
 import stat
 from collections.abc import Callable
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -86,16 +87,26 @@ def test_a_damaged_state_makes_no_copy_and_the_good_ones_stay(path: Path, copies
     assert sorted(found.name for found in os.scandir(path.parent)) == ["state.db", "state.db.copy"]
 
 
+@pytest.mark.fault(
+    "disk full",
+    part="state",
+    outcome="The copy that would fill the disk is not made; said once, tried again.",
+)
 def test_the_copy_that_would_fill_the_disk_is_not_made(
     path: Path, copies: Copies, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(path, 1)
-    monkeypatch.setattr(copies_module, "_size", lambda _: 2**60)
+    monkeypatch.setattr(copies_module, "size_of", lambda _: 2**60)
 
     with pytest.raises(OSError, match="no room for a copy"):
         copies.copy()
 
 
+@pytest.mark.fault(
+    "monitor off",
+    part="state",
+    outcome="The daily copy is made at the first start of a day; no hour that was missed matters.",
+)
 def test_a_copy_is_due_once_a_day_and_at_the_first_start_of_a_day(
     path: Path, copies: Copies, clock: ManualClock
 ) -> None:
@@ -118,13 +129,52 @@ def test_a_copy_is_due_once_a_day_and_at_the_first_start_of_a_day(
     assert due(-2 * DAY), "the clock was set back"
 
 
+@pytest.mark.fault(
+    "daylight saving ends",
+    part="state",
+    outcome="The state is copied at the first start of a local day, of 25 hours then, and not at later ones.",
+)
+@pytest.mark.fault(
+    "daylight saving begins",
+    part="state",
+    outcome="The state is copied at the first start of a local day, of 23 hours then, and not at later ones.",
+)
+@pytest.mark.parametrize(
+    ("copied", "started", "due"),
+    [
+        ("2026-10-25T00:30+02:00", "2026-10-25T02:30+02:00", False),
+        ("2026-10-25T02:30+02:00", "2026-10-25T02:30+01:00", False),  # the same words, an hour later
+        ("2026-10-25T00:30+02:00", "2026-10-25T23:20+01:00", False),  # 23 h 50 min
+        ("2026-10-24T23:59+02:00", "2026-10-25T00:01+02:00", True),
+        ("2026-10-25T23:59+01:00", "2026-10-26T00:01+01:00", True),
+        ("2026-03-29T00:30+01:00", "2026-03-29T03:30+02:00", False),
+        ("2026-03-29T00:01+01:00", "2026-03-29T23:59+02:00", False),
+        ("2026-03-28T23:59+01:00", "2026-03-29T00:01+01:00", True),
+        ("2026-03-29T23:59+02:00", "2026-03-30T00:01+02:00", True),
+    ],
+)
+def test_a_day_is_one_of_the_calendar_also_where_it_has_23_or_25_hours(
+    path: Path, copies: Copies, clock: ManualClock, copied: str, started: str, *, due: bool
+) -> None:
+    put(path, 1)
+    clock.time = _ms(copied)
+    copies.copy()
+    clock.time = _ms(started)
+
+    assert copies.is_due(is_start=True) is due
+
+
+def _ms(iso: str) -> int:
+    return round(datetime.fromisoformat(iso).timestamp() * 1000)
+
+
 async def test_a_copy_that_fails_is_said_once_and_tried_again(
     path: Path, copies: Copies, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(path, 1)
     with capture_logs() as logs:
         with monkeypatch.context() as broken:
-            broken.setattr(copies_module, "_size", lambda _: 2**60)
+            broken.setattr(copies_module, "size_of", lambda _: 2**60)
             await copies._try()
             await copies._try()
             failing = copies.status()
@@ -178,6 +228,12 @@ def lose_a_column(path: Path) -> None:
 HARMS = [damage, overwrite, truncate, empty, be_foreign, lose_a_table, lose_a_column]
 
 
+@pytest.mark.fault(
+    "file damaged",
+    part="state",
+    outcome="Damaged, truncated, emptied, foreign or incomplete: moved aside whole, restored from the"
+    " newest good copy.",
+)
 @pytest.mark.parametrize("harm", HARMS)
 def test_a_harmed_state_is_moved_aside_and_the_newest_good_copy_takes_its_place(
     path: Path, copies: Copies, clock: ManualClock, harm: Callable[[Path], None]
@@ -266,6 +322,11 @@ def test_a_first_start_and_a_first_start_that_was_interrupted_restore_nothing(pa
         sure(path)
 
 
+@pytest.mark.fault(
+    "file of another version",
+    part="state",
+    outcome="A file of a newer version is refused, and no older copy replaces it.",
+)
 def test_a_newer_state_is_refused_and_no_older_copy_replaces_it(path: Path, copies: Copies) -> None:
     put(path, 1)
     copies.copy()

@@ -33,6 +33,11 @@ def damaged(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.fault(
+    "file damaged",
+    part="journal",
+    outcome="Found damaged at the start, it is moved aside, never deleted, and a new one begun.",
+)
 async def test_a_damaged_file_is_moved_aside_and_a_new_journal_begun(damaged: Path, clock: ManualClock) -> None:
     with capture_logs() as logs:
         journal = SqliteJournal.open(damaged, JournalSettings(), now=clock.now, begin_above=Position(70))
@@ -45,6 +50,11 @@ async def test_a_damaged_file_is_moved_aside_and_a_new_journal_begun(damaged: Pa
     assert [log["event"] for log in logs] == ["journal_moved_aside"]
 
 
+@pytest.mark.fault(
+    "foreign file",
+    part="journal",
+    outcome="Another program's database is moved aside with all that is in it.",
+)
 async def test_a_foreign_database_is_moved_aside_whole(tmp_path: Path, clock: ManualClock) -> None:
     path = tmp_path / "j.db"
     with closing(sqlite3.connect(path)) as db, db:
@@ -75,6 +85,11 @@ async def test_a_journal_whose_tables_are_damaged_goes_on_above_its_last_positio
     assert last == 6
 
 
+@pytest.mark.fault(
+    "file of another version",
+    part="journal",
+    outcome="A file of a newer version is refused and left alone.",
+)
 async def test_a_newer_journal_is_refused_and_left_alone(tmp_path: Path, clock: ManualClock) -> None:
     path = tmp_path / "j.db"
     await SqliteJournal.open(path, JournalSettings(), now=clock.now).close()
@@ -135,6 +150,11 @@ async def _fill(journal: SqliteJournal) -> int:
     raise AssertionError("there was room for everything")
 
 
+@pytest.mark.fault(
+    "disk full",
+    part="journal",
+    outcome="What was kept stays, the rest is refused; with room again it goes on by itself.",
+)
 async def test_a_full_disk_loses_nothing_and_the_journal_goes_on_by_itself(
     small_disk: Path, clock: ManualClock
 ) -> None:
@@ -221,6 +241,11 @@ def _killed_writer(path: Path, acknowledgements: int) -> list[tuple[str, int]]:
     return [(f"m{lane}", int(time)) for lane, time in (line.split() for line in lines)]
 
 
+@pytest.mark.fault(
+    "SIGKILL",
+    part="journal",
+    outcome="What was acknowledged is there, once and in order.",
+)
 async def test_a_kill_loses_nothing_acknowledged_and_positions_grow(tmp_path: Path, clock: ManualClock) -> None:
     path = tmp_path / "j.db"
     acknowledged: list[tuple[str, int]] = []

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.errors import JournalError
-from monitor.journal import trim, writer
+from monitor.journal import file, trim, writer
 from monitor.journal.sqlite import SqliteJournal
 from monitor.model import Entry, Event, Origin, Position, Recorded
 from monitor.ports import Batch, Gap
@@ -43,6 +43,11 @@ class TestContract(JournalContract):
 # Stamps and positions ----------------------------------------------------------------------------------
 
 
+@pytest.mark.fault(
+    "clock stepped back an hour",
+    part="journal",
+    outcome="Entries keep their order: their stamps stand still until the clock has caught up.",
+)
 async def test_the_stamp_never_goes_back_with_the_clock(tmp_path: Path, clock: ManualClock) -> None:
     start = clock.time
     for step in (0, -3_600_000, 0):
@@ -55,6 +60,11 @@ async def test_the_stamp_never_goes_back_with_the_clock(tmp_path: Path, clock: M
     assert [recorded.recorded for recorded in found] == [start] * 3
 
 
+@pytest.mark.fault(
+    "clock stepped forward an hour",
+    part="journal",
+    outcome="Entries before the event that tells of the step have stamps of the old clock, those behind it new.",
+)
 async def test_no_entry_before_a_step_of_the_clock_has_its_stamp(tmp_path: Path, clock: ManualClock) -> None:
     journal = SqliteJournal.open(tmp_path / "j.db", JournalSettings(), now=clock.now)
     start, hour = clock.time, 3_600_000
@@ -199,6 +209,11 @@ async def test_a_follower_far_behind_memory_catches_up_from_the_file(journal: Sq
     assert len(journal._recent._batches) == 1
 
 
+@pytest.mark.fault(
+    "file damaged",
+    part="journal",
+    outcome="A single damaged entry is left out and told as a gap.",
+)
 async def test_a_damaged_entry_is_a_gap_of_one(journal: SqliteJournal, tmp_path: Path) -> None:
     await journal.append([Batch(entries=[reading(time=time) for time in range(3)])])
     with closing(sqlite3.connect(tmp_path / "journal.db")) as db, db:
@@ -307,3 +322,18 @@ async def test_the_newest_stamp_outlives_a_restart(tmp_path: Path, clock: Manual
 
     assert journal.last_recorded == start
     await journal.close()
+
+
+async def test_reads_that_fail_leave_no_file_open(journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch) -> None:
+    await journal.append([Batch(entries=[reading()])])
+    monkeypatch.setattr(file, "newest_readings", lambda db, *_: db.execute("SELECT * FROM nothing"))
+    before = _open_files()
+    for _ in range(50):
+        with pytest.raises(JournalError):
+            await journal.readings("meter", 1)
+
+    assert _open_files() <= before + 6
+
+
+def _open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))

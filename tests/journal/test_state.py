@@ -68,6 +68,16 @@ def _add(number: int, db: sqlite3.Connection) -> None:
     set_position(db, f"c{number}", Position(number))
 
 
+async def test_a_transaction_that_changes_nothing_does_not_say_that_the_disk_works(state: State) -> None:
+    state.failure = "disk I/O error"
+    await state.transact(lambda db: db.execute("DELETE FROM positions WHERE consumer = 'nobody'"))
+    idle = state.failure
+    await state.transact(lambda db: set_position(db, "somebody", Position(1)))
+
+    assert idle == "disk I/O error"
+    assert state.failure == ""
+
+
 async def test_transactions_happen_in_the_order_they_were_asked_for(state: State) -> None:
     async with asyncio.TaskGroup() as group:
         for number in range(50):
@@ -200,6 +210,11 @@ def _killed_producer(folder: Path, count: int) -> None:
     child.communicate()
 
 
+@pytest.mark.fault(
+    "SIGKILL",
+    part="state",
+    outcome="A kill between the two files loses nothing and doubles nothing.",
+)
 async def test_a_kill_between_state_and_journal_loses_and_doubles_nothing(tmp_path: Path) -> None:
     for count in (30, 77, 51):
         await asyncio.to_thread(_killed_producer, tmp_path, count)

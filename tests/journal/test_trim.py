@@ -143,6 +143,11 @@ async def test_age_never_costs_what_a_part_still_needs(tmp_path: Path, clock: Ma
     assert (facts["trimmed"], facts["lost"], facts["over_size"]) == (0, 0, False)
 
 
+@pytest.mark.fault(
+    "database away",
+    part="journal",
+    outcome="Only its size costs what is not written out, the oldest first, and counts it.",
+)
 async def test_the_size_costs_what_is_needed_as_the_last_resort_and_counts_it(
     tmp_path: Path, clock: ManualClock
 ) -> None:
@@ -211,6 +216,11 @@ async def test_a_part_that_is_a_moment_behind_is_no_news(tmp_path: Path, clock: 
     assert said == trim.PLENTY
 
 
+@pytest.mark.fault(
+    "disk full",
+    part="journal",
+    outcome="Before it is full, the oldest entries go that every part has passed.",
+)
 async def test_a_disk_that_gets_full_costs_only_what_everybody_has_passed(
     tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -41,6 +41,11 @@ def test_a_part_that_stands_still_is_named_and_an_idle_one_is_not():
     assert watchdog.stuck() == []
 
 
+@pytest.mark.fault(
+    "part stands still",
+    part="whole monitor",
+    outcome="The watchdog is no longer fed: systemd starts the monitor again.",
+)
 async def test_the_watchdog_is_fed_while_parts_move_and_starves_when_one_stops(systemd, monkeypatch):
     monkeypatch.setenv("WATCHDOG_USEC", "90000")
     monkeypatch.setenv("WATCHDOG_PID", str(os.getpid()))

@@ -146,6 +146,11 @@ async def test_a_mail_server_that_refuses_the_text_for_good_is_rejected(mail: Ma
         await AppriseChannel().send(mail_address(mail), MESSAGE)
 
 
+@pytest.mark.fault(
+    "mail server away",
+    part="notifications",
+    outcome="The message is dead at once and the failure counted; others are not held up.",
+)
 async def test_a_mail_server_that_refuses_the_recipient_for_good_is_rejected(mail: MailServer) -> None:
     mail.refused_recipients["ana@example.org"] = "550 5.1.1 who?"
 

@@ -1,6 +1,7 @@
 """Messages: what they say, in which language, and what they never say."""
 # ruff: noqa: RUF001 - Chinese has punctuation of its own
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -120,3 +121,56 @@ def test_every_language_has_every_template() -> None:
 
     for language in LANGUAGES:
         assert {path.stem for path in (folder / language).glob("[a-z]*.j2")} == set(KINDS)
+
+
+def _ms(iso: str) -> int:
+    return round(datetime.fromisoformat(iso).timestamp() * 1000)
+
+
+@pytest.mark.fault(
+    "daylight saving ends",
+    part="notifications",
+    outcome="Of the hour that comes twice, messages say which they mean (02:30 CEST or 02:30 CET), and how long"
+    " an alarm lasted is right across it.",
+)
+@pytest.mark.fault(
+    "daylight saving begins",
+    part="notifications",
+    outcome="Times are those of people's clocks on either side, and how long an alarm lasted is right across it.",
+)
+@pytest.mark.parametrize(
+    ("raised", "cleared", "shown"),
+    [
+        (
+            "2026-10-25T02:30:00+02:00",
+            "2026-10-25T02:30:05+01:00",
+            ["Raised: 2026-10-25 02:30:00 CEST", "Cleared: 2026-10-25 02:30:05 CET, after 1 h"],
+        ),
+        (
+            "2026-10-25T02:59:59+02:00",
+            "2026-10-25T02:00:01+01:00",
+            ["Raised: 2026-10-25 02:59:59 CEST", "Cleared: 2026-10-25 02:00:01 CET, after 2 s"],
+        ),
+        (
+            "2026-03-29T01:59:59+01:00",
+            "2026-03-29T03:00:01+02:00",
+            ["Raised: 2026-03-29 01:59:59 CET", "Cleared: 2026-03-29 03:00:01 CEST, after 2 s"],
+        ),
+    ],
+)
+def test_times_are_right_in_the_nights_when_the_clocks_change(raised: str, cleared: str, shown: list[str]) -> None:
+    facts_ = {**body(NoticeKind.CLEAR), "since": _ms(raised), "time": _ms(cleared)}
+
+    assert render("clear", "en", facts_).text.splitlines()[2:4] == shown
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("kind", ["clear", "combined", "recorded"])
+def test_a_clock_that_was_set_back_meanwhile_gives_no_duration(kind: str, language: str) -> None:
+    facts_ = {**body(NoticeKind.CLEAR), "since": NOW, "time": NOW - MINUTE}
+    text = render(kind, language, facts_, cleared=NOW - MINUTE).text
+
+    assert "2026-11-22 21:14:23 CET" in text
+    assert "after" not in text
+    assert "持续" not in text
+    assert "0 s" not in text

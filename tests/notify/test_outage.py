@@ -58,6 +58,11 @@ async def until(claim: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
+@pytest.mark.fault(
+    "disk full",
+    part="notifications",
+    outcome="Everybody on the route is told once of the beginning and once of the end.",
+)
 async def test_everybody_is_told_once_of_the_beginning_and_once_of_the_end(
     journal: SqliteJournal, clock: ManualClock, mail: MailServer
 ) -> None:

@@ -155,6 +155,11 @@ async def test_each_person_gets_the_message_in_their_language(
     assert any("数值：201.3 V" in text for text in mail.texts())  # noqa: RUF001
 
 
+@pytest.mark.fault(
+    "mail server away",
+    part="notifications",
+    outcome="It is tried again, from five seconds to ten minutes apart, and then delivered.",
+)
 async def test_a_refusal_is_tried_again_later_and_then_delivered(
     state: State, clock: ManualClock, mail: MailServer
 ) -> None:
@@ -176,6 +181,11 @@ async def test_a_refusal_is_tried_again_later_and_then_delivered(
     assert [entry["event"] for entry in logs] == ["channel_lost", "channel_back"]
 
 
+@pytest.mark.fault(
+    "mail server away",
+    part="notifications",
+    outcome="What is kept and logged of a message that was refused for good holds no password.",
+)
 async def test_a_permanent_failure_is_dead_at_once_and_holds_no_secret(
     state: State, clock: ManualClock, web: WebServer
 ) -> None:
@@ -195,6 +205,11 @@ async def test_a_permanent_failure_is_dead_at_once_and_holds_no_secret(
     assert len(web.requests) == 1
 
 
+@pytest.mark.fault(
+    "mail server away",
+    part="notifications",
+    outcome="Where it is not known whether a message went out, it is sent again and marked so.",
+)
 @pytest.mark.parametrize(("severity", "state_after"), [("medium", "unknown"), ("high", "failed")])
 async def test_a_time_out_leaves_open_what_happened(
     state: State, clock: ManualClock, web: WebServer, severity: str, state_after: str
@@ -215,6 +230,11 @@ async def test_a_time_out_leaves_open_what_happened(
     assert later["state"] == ("sent" if severity == "high" else "unknown")
 
 
+@pytest.mark.fault(
+    "mail server away",
+    part="notifications",
+    outcome="What cannot be delivered in its time is dead, and counted.",
+)
 async def test_what_cannot_be_delivered_in_its_time_is_dead(
     state: State, clock: ManualClock, web: WebServer
 ) -> None:
@@ -322,8 +342,9 @@ async def test_a_raise_that_could_not_go_out_before_its_clear(
 
     async with running(house.notifier()) as notifier:
         await settle(notifier, "failed")
+        later = clock.now() + MINUTE  # the notifier does not rest: both are due at the same moment
+        await house.end(NoticeKind.CLEAR, severity=severity, time=later, created=later)
         clock.advance(MINUTE)
-        await house.end(NoticeKind.CLEAR, severity=severity)
         found = await settle(notifier)
 
     assert [row["state"] for row in found] == ["sent" if subjects else "superseded", "superseded"]
@@ -366,6 +387,11 @@ async def test_a_kill_between_sending_and_writing_it_down_sends_again(
     assert len(web.taken) == 2
 
 
+@pytest.mark.fault(
+    "SIGKILL",
+    part="notifications",
+    outcome="A message that may have been on its way is sent again, and marked so; none is lost.",
+)
 async def test_a_process_killed_while_it_sends_sends_again_at_the_next_start(
     tmp_path: Path, clock: ManualClock, web: WebServer
 ) -> None:
@@ -391,6 +417,11 @@ async def test_a_process_killed_while_it_sends_sends_again_at_the_next_start(
     assert len(web.taken) == 1
 
 
+@pytest.mark.fault(
+    "stop in the middle",
+    part="notifications",
+    outcome="A service that hangs does not hold up the stop; its message is sent at the next start.",
+)
 async def test_stopping_waits_for_nobody_who_hangs(state: State, clock: ManualClock, web: WebServer) -> None:
     web.hang = True
     house = House(state, clock, site(hooked(web, "ana", "?rto=60")))
@@ -420,6 +451,11 @@ async def test_stopping_lets_what_is_nearly_done_be_written_down(
     assert (await notifier.counts())["sent"] == 1
 
 
+@pytest.mark.fault(
+    "mail server away",
+    part="notifications",
+    outcome="A person whose channel hangs holds up nobody else.",
+)
 async def test_a_person_whose_channel_hangs_holds_up_nobody_else(
     state: State, clock: ManualClock, mail: MailServer, web: WebServer
 ) -> None:
@@ -438,6 +474,11 @@ async def test_a_person_whose_channel_hangs_holds_up_nobody_else(
     assert len(web.requests) == 1
 
 
+@pytest.mark.fault(
+    "mail server away",
+    part="notifications",
+    outcome="When a step of the escalation reached nobody, the next one comes at once.",
+)
 async def test_when_a_step_reached_nobody_the_next_one_comes_at_once(
     state: State, clock: ManualClock, mail: MailServer
 ) -> None:
@@ -467,6 +508,16 @@ async def test_steps_of_an_alarm_that_is_told_late_count_from_the_telling(
     assert found[1]["next_at"] == NOW + 195 * MINUTE
 
 
+@pytest.mark.fault(
+    "clock stepped back a day",
+    part="notifications",
+    outcome="Escalations and repetitions wait as long as they should, nothing expires.",
+)
+@pytest.mark.fault(
+    "clock stepped forward a day",
+    part="notifications",
+    outcome="Escalations and repetitions wait as long as they should, nothing expires.",
+)
 @pytest.mark.parametrize("by", [3 * 1440 * MINUTE, -1440 * MINUTE])
 async def test_setting_the_clock_matures_nothing_and_expires_nothing(
     state: State, clock: ManualClock, web: WebServer, by: int
@@ -555,6 +606,11 @@ async def test_somebody_who_left_the_settings_is_dead_and_not_forgotten(state: S
     assert row["last_error"] == "the person or channel is no longer in the settings"
 
 
+@pytest.mark.fault(
+    "defect in the program",
+    part="notifications",
+    outcome="A message that cannot be made hurts no other.",
+)
 async def test_a_defect_in_one_message_is_tried_again_and_hurts_no_other(
     state: State, clock: ManualClock, web: WebServer
 ) -> None:

@@ -38,6 +38,11 @@ async def judge(house: House, position: int) -> None:
     await house.state.transact(lambda db: set_position(db, "alarms", Position(position)))
 
 
+@pytest.mark.fault(
+    "file damaged",
+    part="notifications",
+    outcome="After a restore, nobody is told again of an alarm that is over; once of one that is still active.",
+)
 async def test_an_alarm_that_is_over_is_not_told_again(house: House, mail: MailServer) -> None:
     await house.tell(NoticeKind.RAISE)
     house.clock.advance(1000)

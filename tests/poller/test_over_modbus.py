@@ -93,6 +93,12 @@ async def values(journal: SqliteJournal, device: str) -> list[object]:
     return [entry.values.get("power_w") for entry in kept if isinstance(entry, Reading)]
 
 
+@pytest.mark.fault(
+    "device dead",
+    part="Modbus",
+    outcome="Health is kept per connection and unit: a dead unit 3 on one bus says nothing about unit 3"
+    " on another.",
+)
 async def test_unit_3_dead_on_bus_a_leaves_unit_3_on_bus_b_alone(journal: SqliteJournal) -> None:
     house = House(meter(3, "a"), meter(3, "b"), timeouts={"b": "5 s"})
     house.silence("a-3")
@@ -105,6 +111,11 @@ async def test_unit_3_dead_on_bus_a_leaves_unit_3_on_bus_b_alone(journal: Sqlite
     assert set(await values(journal, "a-3")) == {None}
 
 
+@pytest.mark.fault(
+    "device dead",
+    part="Modbus",
+    outcome="One dead device of ten delays its neighbours in at most a twentieth of their cycles.",
+)
 async def test_one_of_ten_dead_leaves_the_other_nine_their_samples(journal: SqliteJournal) -> None:
     house = House(*(meter(unit, every=0.2) for unit in range(1, 11)), timeouts={"a": "250 ms"})
     house.silence("a-4")
@@ -118,6 +129,11 @@ async def test_one_of_ten_dead_leaves_the_other_nine_their_samples(journal: Sqli
         assert kept.count(None) <= 0.5 * len(kept)
 
 
+@pytest.mark.fault(
+    "everything away at the start",
+    part="Modbus",
+    outcome="Each device is read when it comes up; none waits for another.",
+)
 async def test_everything_is_off_at_the_start_then_each_comes_up(journal: SqliteJournal) -> None:
     house = House(*(meter(unit) for unit in range(1, 5)))
     house.silence(*house.units)
@@ -131,6 +147,11 @@ async def test_everything_is_off_at_the_start_then_each_comes_up(journal: Sqlite
         assert (await values(journal, f"a-{unit}"))[-1] == float(unit)
 
 
+@pytest.mark.fault(
+    "converter away",
+    part="Modbus",
+    outcome="All behind it are suspended and read again when it is back.",
+)
 async def test_a_converter_that_is_away_and_back_is_read_again(journal: SqliteJournal) -> None:
     house = House(meter(1), meter(2), timeouts={"a": "200 ms"})
     with capture_logs() as logs:
@@ -145,6 +166,11 @@ async def test_a_converter_that_is_away_and_back_is_read_again(journal: SqliteJo
     assert sorted(told) == ["device is back"] * 2 + ["device lost"] * 2
 
 
+@pytest.mark.fault(
+    "converter restarts (half-open)",
+    part="Modbus",
+    outcome="All behind it are read again within two cycles; it is not even noted as lost.",
+)
 async def test_a_converter_that_restarts_is_read_again_without_a_loss(journal: SqliteJournal) -> None:
     house = House(meter(1))
     async with polling(house, journal) as poller:

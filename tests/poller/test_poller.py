@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta, tzinfo
+from itertools import pairwise
 from typing import Any, Self
 
 import pytest
@@ -105,6 +107,12 @@ async def test_unit_3_dead_on_bus_a_leaves_unit_3_on_bus_b_alone(journal: Sqlite
     assert all(reading.values for reading in await readings(journal, "b-3"))
 
 
+@pytest.mark.fault(
+    "device dead",
+    part="Modbus",
+    outcome="After two failed polls it is suspended and only probed, less and less often; each failed"
+    " probe is a reading without values.",
+)
 async def test_a_dead_unit_is_polled_twice_and_then_only_probed_again_and_again(journal: SqliteJournal) -> None:
     driver = ScriptedDriver(meter("m"))
     driver.dead.add("m")
@@ -126,6 +134,11 @@ async def test_a_failed_probe_is_a_reading_without_values(journal: SqliteJournal
     assert not any(reading.values for reading in kept)
 
 
+@pytest.mark.fault(
+    "device dead",
+    part="Modbus",
+    outcome="The first good answer ends the suspension with a full poll.",
+)
 async def test_backoff_ends_at_the_first_good_answer_with_a_full_poll(journal: SqliteJournal) -> None:
     driver = ScriptedDriver(meter("m", fast=0.05, slow=3600.0, once=None))
     async with polling({"bus": driver}, journal) as poller:
@@ -175,6 +188,11 @@ async def test_nine_of_ten_keep_their_samples_while_one_is_dead(journal: SqliteJ
     assert facts.suspended == 1
 
 
+@pytest.mark.fault(
+    "device dead",
+    part="Modbus",
+    outcome="All suspended devices together take at most a tenth of a bus's time.",
+)
 async def test_probes_take_at_most_a_tenth_of_the_time_of_the_bus(journal: SqliteJournal) -> None:
     devices = [meter(f"m{number}", fast=0.05) for number in range(20)]
     driver = ScriptedDriver(*devices, timeout=0.01)
@@ -202,6 +220,11 @@ async def test_everything_is_off_at_the_start_and_comes_up(journal: SqliteJourna
     assert sorted(log["event"] for log in logs) == ["device answers"] * 10 + ["device has never answered"] * 10
 
 
+@pytest.mark.fault(
+    "device dead",
+    part="Modbus",
+    outcome="The program log has one warning when it is lost, with what to check, and one line when it is back.",
+)
 async def test_an_outage_is_logged_once_each_way(journal: SqliteJournal) -> None:
     driver = ScriptedDriver(meter("m", fast=0.02))
     with capture_logs() as logs:
@@ -220,6 +243,11 @@ async def test_an_outage_is_logged_once_each_way(journal: SqliteJournal) -> None
     assert back["after_s"] >= 0
 
 
+@pytest.mark.fault(
+    "bus too slow",
+    part="Modbus",
+    outcome="Cycles that come too late are left out and counted; they never queue up.",
+)
 async def test_late_cycles_are_skipped_and_counted(journal: SqliteJournal) -> None:
     driver = ScriptedDriver(meter("m", fast=0.02), delay=0.1)
     async with polling({"bus": driver}, journal) as poller:
@@ -230,6 +258,11 @@ async def test_late_cycles_are_skipped_and_counted(journal: SqliteJournal) -> No
     assert facts.queued <= 1
 
 
+@pytest.mark.fault(
+    "defect in the program",
+    part="Modbus",
+    outcome="A driver that raises costs one poll.",
+)
 async def test_a_driver_that_raises_costs_one_poll(journal: SqliteJournal) -> None:
     driver = ScriptedDriver(meter("good", fast=0.02), meter("bad", fast=0.02))
     driver.raising.add("bad")
@@ -243,6 +276,11 @@ async def test_a_driver_that_raises_costs_one_poll(journal: SqliteJournal) -> No
     assert [log["event"] for log in logs].count("driver failed") == 1
 
 
+@pytest.mark.fault(
+    "stop in the middle",
+    part="Modbus",
+    outcome="Fifty reads that hang are cancelled and closed.",
+)
 async def test_fifty_hanging_connections_stop_and_are_closed(journal: SqliteJournal) -> None:
     drivers = {f"c{number}": ScriptedDriver(meter(f"m{number}", f"c{number}"), delay=3600) for number in range(50)}
     async with asyncio.timeout(60), polling(drivers, journal):
@@ -282,24 +320,48 @@ class ShiftedDatetime(datetime):
         return super().now(tz) + cls.shift
 
 
-@pytest.mark.parametrize("step", [timedelta(hours=-1), timedelta(days=1)])
-async def test_a_step_of_the_clock_stops_no_poll(
+@pytest.mark.fault(
+    "clock stepped back an hour",
+    part="Modbus",
+    outcome="No scan class misses two cycles, the short ones neither.",
+)
+@pytest.mark.fault(
+    "clock stepped forward a day",
+    part="Modbus",
+    outcome="No scan class misses two cycles, the short ones neither.",
+)
+@pytest.mark.parametrize("step", [timedelta(hours=-1), timedelta(days=1), timedelta(days=-20_000)])
+async def test_a_step_of_the_clock_costs_no_scan_class_two_cycles(
     journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch, step: timedelta
 ) -> None:
     monkeypatch.setattr("apscheduler.schedulers.base.datetime", ShiftedDatetime)
     monkeypatch.setattr(ShiftedDatetime, "shift", timedelta())
     clock = SteppedClock()
-    driver = ScriptedDriver(meter("m", fast=0.1))
-    async with polling({"bus": driver}, journal, clock):
-        await until(lambda: driver.count("m") >= 3)
+    fast, slow = ScriptedDriver(meter("m", fast=0.2)), ScriptedDriver(meter("s", "slow", fast=1.0))
+    async with polling({"bus": fast, "slow": slow}, journal, clock), asyncio.TaskGroup() as tasks:
+        stalled = tasks.create_task(longest_stall(lambda: len(slow.times) >= 3))
+        await until(lambda: fast.count("m") >= 3 and slow.count("s") >= 2)
         monkeypatch.setattr(ShiftedDatetime, "shift", step)
         clock.step = step.total_seconds()
-        before = len(driver.times)
-        await until(lambda: len(driver.times) >= before + 20, 5.0)
+        await until(lambda: len(slow.times) >= 3)
+        stall = await stalled
+    gaps = [max(b - a for a, b in pairwise(driver.times)) for driver in (fast, slow)]
     events = [recorded.entry for recorded in await everything(journal) if isinstance(recorded.entry, Event)]
 
     assert [(event.device, event.kind) for event in events] == [("facility-monitor", "clock_stepped")]
     assert events[0].attributes["seconds"] == step.total_seconds()
+    assert gaps[0] < 3 * 0.2 + stall
+    assert gaps[1] < 3 * 1.0 + stall
+
+
+async def longest_stall(ended: Callable[[], bool]) -> float:
+    """For how long the machine has let this loop wait at worst, which no poll can help."""
+    worst, last = 0.0, time.monotonic()
+    while not ended():
+        await asyncio.sleep(0.01)
+        now = time.monotonic()
+        worst, last = max(worst, now - last), now
+    return worst
 
 
 async def everything(journal: SqliteJournal) -> Sequence[Any]:

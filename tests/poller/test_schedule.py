@@ -47,6 +47,16 @@ def test_a_wake_a_moment_early_is_not_followed_by_another_for_the_same_slot() ->
     assert grid.slot() == 1010.0
 
 
+@pytest.mark.fault(
+    "clock stepped back an hour",
+    part="Modbus",
+    outcome="The schedule of polls lives on a clock that nobody sets: no slot moves.",
+)
+@pytest.mark.fault(
+    "clock stepped forward a day",
+    part="Modbus",
+    outcome="The schedule of polls lives on a clock that nobody sets: no slot moves.",
+)
 @pytest.mark.parametrize("step", [timedelta(hours=-1), timedelta(days=1)])
 def test_a_step_of_the_wall_clock_moves_no_slot(step: timedelta) -> None:
     seconds = Seconds()

@@ -1,5 +1,7 @@
 """What no tape can say: clocks without a battery, replays, floods of events, failing judges."""
 
+import pytest
+
 from monitor.model import Event
 from rules.engine import Engine
 from tests.rules.build import START, device, event, reading, recorded, rule
@@ -13,6 +15,11 @@ def engine(*settings: dict[str, object]) -> Engine:
     return Engine([rule(one, DEVICES) for one in settings], DEVICES)
 
 
+@pytest.mark.fault(
+    "clock years wrong at boot",
+    part="rules and alarms",
+    outcome="A start with a clock behind the journal's stamps: delays go on by what arrives.",
+)
 def test_a_clock_that_starts_behind_the_stamps_holds_nothing_up() -> None:
     made = engine(LOW)
     made.judge([recorded(reading(0, 200.0), 0)])
@@ -39,6 +46,11 @@ def test_a_replay_takes_restarts_from_the_journal() -> None:
     assert [step.time for step in after.transitions] == [START + HOUR + 40_000]
 
 
+@pytest.mark.fault(
+    "many alarms at once",
+    part="rules and alarms",
+    outcome="Of a flood of events of one rule the newest hundred wait; older ones are closed and say so.",
+)
 def test_of_a_flood_of_events_a_hundred_wait() -> None:
     made = engine({"id": "forced", "kind": "event", "event": "forced"})
     effects = made.judge([recorded(event(at, "forced"), at) for at in range(105)])

@@ -1,15 +1,26 @@
 """Free loopback ports for the servers that the tests start, and waiting until they answer."""
 
+import os
+import random
 import socket
 import time
 
+_FIRST, _EACH, _WORKERS = 20_000, 750, 16
+"""Below the ports that systems give to clients; each worker of a parallel run has a range of its own."""
+
 
 def free_port() -> int:
-    """Answer a TCP port of 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Answer a TCP port of 127.0.0.1 that nobody listens on now, and that no other worker of the run is given."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % _WORKERS
+    ports = range(_FIRST + worker * _EACH, _FIRST + (worker + 1) * _EACH)
+    for port in random.sample(ports, len(ports)):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise OSError("no port is free")
 
 
 def wait_for_port(port: int, seconds: float = 60.0) -> None:

@@ -120,6 +120,11 @@ def test_anchors_and_aliases_repeat_a_value() -> None:
     assert not findings.errors
 
 
+@pytest.mark.fault(
+    "hostile bytes",
+    part="settings",
+    outcome="A file that would unfold without end is refused.",
+)
 def test_an_alias_bomb_is_refused() -> None:
     lines = ["a0: &a0 [1, 2, 3, 4, 5, 6, 7, 8, 9]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)]

@@ -64,6 +64,11 @@ def test_a_systemd_credential_wins(tmp_path: Path, load_text: Load) -> None:
     assert loaded.site.connections["broker"].options.password == PASSWORD
 
 
+@pytest.mark.fault(
+    "wrong settings",
+    part="settings",
+    outcome="An absent secret is a warning for `check`, and keeps `run` from starting.",
+)
 def test_absent_secrets_are_warnings_that_keep_run_from_starting(load_text: Load) -> None:
     loaded = load_text(SITE, head=False)
 

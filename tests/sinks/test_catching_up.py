@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
+import pytest
+
 from monitor.errors import SinkUnavailable
 from monitor.journal.sqlite import SqliteJournal
 from monitor.journal.state import State
@@ -111,6 +113,11 @@ async def test_only_readings_go_ahead(journal: SqliteJournal, state: State):
     assert [each.entry for each in ahead] == [entry]
 
 
+@pytest.mark.fault(
+    "database away",
+    part="InfluxDB sink",
+    outcome="The newest readings come first; what was missed follows, and delays them by one batch at most.",
+)
 async def test_when_the_server_is_back_the_newest_readings_come_first(journal: SqliteJournal, state: State):
     sink = GatedSink()
     sink.errors = [SinkUnavailable("away"), SinkUnavailable("away")]
@@ -236,6 +243,11 @@ def contents(server: InfluxServer, database: str) -> dict[str, list[dict[str, ob
     }
 
 
+@pytest.mark.fault(
+    "SIGKILL",
+    part="InfluxDB sink",
+    outcome="It goes on at its position; what is written twice is there once.",
+)
 async def test_a_kill_while_catching_up_loses_nothing(
     journal: SqliteJournal,
     state: State,

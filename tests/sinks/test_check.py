@@ -75,6 +75,11 @@ def test_a_token_of_2x_for_a_server_of_1x_is_told(settings: Make):
     assert "user:password" in found["token"].found
 
 
+@pytest.mark.fault(
+    "database misconfigured",
+    part="web and commands",
+    outcome="`influx check` names what is wrong, with the command that mends it.",
+)
 @pytest.mark.parametrize("which", ["bucket", "access_bucket"])
 def test_a_database_that_is_not_there_is_named_with_the_command_that_creates_it(
     which: str, settings: Make, server: InfluxServer

@@ -119,6 +119,11 @@ async def test_a_number_that_is_none_changes_nothing(change: str, letters: DeadL
 # Trying again -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault(
+    "database refuses lines",
+    part="InfluxDB sink",
+    outcome="What was refused can be tried again once the cause is mended.",
+)
 async def test_a_letter_is_written_once_the_server_takes_its_type(  # noqa: PLR0917 - fixtures
     journal: SqliteJournal, state: State, settings: Make, server: InfluxServer, database: str, letters: DeadLetters
 ):

@@ -73,6 +73,12 @@ def pump(word: str | float, number: int) -> Reading:
 # 400 and 422: a partial write ------------------------------------------------------------------------------
 
 
+@pytest.mark.fault(
+    "database refuses lines",
+    part="InfluxDB sink",
+    outcome="The bad lines go to the dead letters with their reason; their neighbours are kept, and"
+    " nothing is blocked.",
+)
 @pytest.mark.parametrize("status", [400, 422])
 async def test_a_partial_write_leaves_the_bad_lines_with_their_reasons_and_keeps_their_neighbours(  # noqa: PLR0917 - fixtures
     status: int, box: Boxes, settings: Make, server: InfluxServer, database: str, web: WebServer
@@ -129,6 +135,12 @@ async def test_a_400_that_is_not_about_lines_loses_nothing(box: Boxes, web: WebS
 # 401, 403, 404: somebody has to mend a setting ---------------------------------------------------------------
 
 
+@pytest.mark.fault(
+    "database misconfigured",
+    part="InfluxDB sink",
+    outcome="Wrong token, absent bucket, wrong address: everything is kept, tried slowly, and the log"
+    " says once what to do.",
+)
 @pytest.mark.parametrize(
     ("status", "token", "advice", "mend"),
     [
@@ -168,6 +180,11 @@ async def test_a_wrong_setting_keeps_everything_is_logged_once_and_says_what_to_
     assert "what_to_do" not in one.facts
 
 
+@pytest.mark.fault(
+    "redirect, or a page instead of InfluxDB",
+    part="InfluxDB sink",
+    outcome="It is no success and followed nowhere: a wrong `url`, and everything is kept.",
+)
 @pytest.mark.parametrize("status", [200, 302, 405])
 async def test_an_answer_that_is_not_influxdbs_is_a_wrong_address_and_not_a_success(
     status: int, box: Boxes, web: WebServer
@@ -187,6 +204,11 @@ async def test_an_answer_that_is_not_influxdbs_is_a_wrong_address_and_not_a_succ
 # 413: too large -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault(
+    "database refuses lines",
+    part="InfluxDB sink",
+    outcome="A batch that is too large is sent in halves.",
+)
 async def test_what_is_too_large_is_halved_and_one_line_that_is_too_large_alone_is_a_dead_letter(
     box: Boxes, settings: Make, server: InfluxServer, database: str, web: WebServer
 ):
@@ -207,6 +229,11 @@ async def test_what_is_too_large_is_halved_and_one_line_that_is_too_large_alone_
 # Busy, broken and silent servers ---------------------------------------------------------------------------------
 
 
+@pytest.mark.fault(
+    "database slow or in trouble",
+    part="InfluxDB sink",
+    outcome="Server errors and too many requests are waited out, with growing pauses, for ever.",
+)
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 507])
 async def test_a_server_in_trouble_is_asked_again_until_it_takes_everything(  # noqa: PLR0917 - fixtures
     status: int, box: Boxes, settings: Make, server: InfluxServer, database: str, web: WebServer
@@ -245,6 +272,11 @@ def _in_five_minutes(header: dict[str, str]) -> dict[str, str]:
     return {"Date": format_datetime(now, usegmt=True), "Retry-After": later, **header}
 
 
+@pytest.mark.fault(
+    "database slow or in trouble",
+    part="InfluxDB sink",
+    outcome="What the server asks for (Retry-After) is heeded.",
+)
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize(
     ("headers", "wish"),
@@ -266,10 +298,15 @@ async def test_retry_after_is_heeded_in_both_its_forms(  # noqa: PLR0917 - fixtu
     assert pace.wishes == [wish]
 
 
+@pytest.mark.fault(
+    "database slow or in trouble",
+    part="InfluxDB sink",
+    outcome="A request without an answer ends at its deadline and is made again; nothing is there twice.",
+)
 async def test_a_server_that_takes_the_request_and_says_nothing_is_asked_again(
     box: Boxes, web: WebServer, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("monitor.sinks.influxdb.client._TIMEOUT_MS", (500, 300))
+    monkeypatch.setattr("monitor.sinks.influxdb.client._TIMEOUT_S", (0.5, 0.3))
     web.hang = True
     one = box(InfluxSettings(url=web.url, api="v2"))
     async with running(one.runner):
@@ -282,6 +319,11 @@ async def test_a_server_that_takes_the_request_and_says_nothing_is_asked_again(
     assert await one.letters() == []
 
 
+@pytest.mark.fault(
+    "connection reset in mid-frame",
+    part="InfluxDB sink",
+    outcome="A request that breaks off before or in its answer is an outage: the batch is kept and sent again.",
+)
 @pytest.mark.parametrize("ending", ["reset", "end", "half"])
 async def test_a_connection_that_breaks_is_an_outage(ending: str, box: Boxes):
     with breaking(ending) as url:

@@ -32,6 +32,7 @@ def _sources(state: State, folder: Path) -> Sources:
         sinks=lambda: {"influxdb": {"lag": 3, "write_ms_p95": 12.0, "error_since": 0}},
         state=state,
         folder=folder,
+        synchronised=lambda: True,
     )
 
 

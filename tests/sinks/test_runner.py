@@ -101,6 +101,11 @@ async def test_it_goes_on_where_it_was(journal: SqliteJournal, state: State):
     assert [each.entry.time - NOW for each in second.taken] == [10]
 
 
+@pytest.mark.fault(
+    "database away",
+    part="InfluxDB sink",
+    outcome="The program log has one line each way.",
+)
 async def test_an_outage_is_logged_once_each_way_and_loses_nothing(journal: SqliteJournal, state: State):
     sink = ScriptedSink(*(SinkUnavailable(f"away {number}") for number in range(5)))
     runner = a_runner(journal, state, sink)
@@ -137,6 +142,11 @@ async def test_a_sink_that_says_when_is_not_asked_before(
     assert 7.0 in slept
 
 
+@pytest.mark.fault(
+    "defect in the program",
+    part="InfluxDB sink",
+    outcome="The one entry that no sink can digest is found and buried; the rest is written.",
+)
 async def test_the_poison_of_a_batch_is_found_and_buried(journal: SqliteJournal, state: State):
     await append(journal, *(reading("e-main", NOW + number, power_w=float(number)) for number in range(20)))
     first = int(journal.last) - 19
@@ -189,6 +199,11 @@ async def test_a_gap_is_told_and_skipped(state: State):
     assert runner.status()["gaps"] == 1
 
 
+@pytest.mark.fault(
+    "database slow or in trouble",
+    part="InfluxDB sink",
+    outcome="A restart in mid-stream loses nothing and doubles nothing.",
+)
 async def test_a_restart_of_the_server_in_mid_stream_loses_nothing_and_doubles_nothing(
     journal: SqliteJournal, state: State, tmp_path: Path
 ):
@@ -249,6 +264,11 @@ async def test_a_server_that_comes_later_gets_everything(journal: SqliteJournal,
         await asyncio.to_thread(server.stop)
 
 
+@pytest.mark.fault(
+    "database misconfigured",
+    part="InfluxDB sink",
+    outcome="Once the setting is mended, everything is written.",
+)
 async def test_a_wrong_password_keeps_everything_until_it_is_mended(
     journal: SqliteJournal, state: State, settings: Make, server: InfluxServer, database: str
 ):
@@ -296,6 +316,11 @@ async def test_a_busy_server_gets_everything_when_it_has_time(  # noqa: PLR0917 
     assert len(server.query('SELECT * FROM "electricity"', database)) == 1
 
 
+@pytest.mark.fault(
+    "database refuses lines",
+    part="InfluxDB sink",
+    outcome="Lines that are refused are counted, and the rest is written.",
+)
 async def test_rejected_lines_are_buried_and_counted_and_the_rest_written(
     journal: SqliteJournal, state: State, settings: Make, server: InfluxServer, database: str
 ):

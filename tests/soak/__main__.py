@@ -9,14 +9,15 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from tests.soak.day import Day, live
+from tests.soak.day import Day, grown, live
 
 _MB = 1_000_000
 _MAY_GROW = 1.05
+_FULL_AFTER = 2
 _HEADS = ("day", "entries", "messages", "alarms", "mails", "CPU", "RSS MB", "threads", "files", "journal", "state")
 
 
@@ -31,7 +32,8 @@ def main() -> int:
         folder = (wishes.folder or Path(temporary)).resolve()
         folder.mkdir(parents=True, exist_ok=True)
         days = _live_on(folder, wishes.days, wishes.seconds)
-    wrong = [f"day {day.number}: {each}" for day in days for each in day.wrong] + list(_grown(days))
+    wrong = [f"day {day.number}: {each}" for day in days for each in (*day.wrong, *grown(day))]
+    wrong += _grown(days)
     _table(days)
     _say("\n" + ("Nothing was lost, nothing was doubled, nothing grew." if not wrong else "Findings:"))
     for each in wrong:
@@ -53,16 +55,14 @@ def _live_on(folder: Path, last: int, seconds: float) -> list[Day]:
     return days
 
 
-def _grown(days: Sequence[Day]) -> list[str]:
-    """What was bigger on the last day than on the first, by more than a twentieth."""
-    if len(days) < 2 or not days[0].late or not days[-1].late:
-        return []
-    first, last = days[0].late, days[-1].late
-    return [
-        f"{name} grew over {len(days)} days from {first[name]:,.0f} to {last[name]:,.0f}"
-        for name in ("rss", "threads", "descriptors")
-        if last[name] > first[name] * _MAY_GROW
-    ]
+def _grown(days: Sequence[Day]) -> Iterator[str]:
+    """What was bigger on the last day than on the first by more than a twentieth; the journal fills up first."""
+    whole = [day for day in days if day.late]
+    for name in ("rss", "threads", "descriptors", "journal"):
+        since = whole[_FULL_AFTER:] if name == "journal" else whole
+        if since and since[-1].late[name] > since[0].late[name] * _MAY_GROW:
+            first, last = since[0], since[-1]
+            yield f"{name} grew from {first.late[name]:,.0f} on day {first.number} to {last.late[name]:,.0f}"
 
 
 def _table(days: Sequence[Day]) -> None:

@@ -14,7 +14,7 @@ from tests.end_to_end.daemon import until
 from tests.faults.checks import wrong_with_files, wrong_with_sent
 from tests.soak.site import DATABASE, JOURNAL_BYTES, Life, Site, site
 
-__all__ = ["NUMBERS", "Day", "Sample", "live"]
+__all__ = ["NUMBERS", "Day", "Sample", "grown", "live"]
 
 NUMBERS = 10_000_000
 """More than a day has messages: each day begins its numbers at a multiple of it."""
@@ -22,6 +22,10 @@ _HOUR = 3600
 _MEASURED_EVERY = 2.0
 _WORTH_JUDGING = 300
 _MAY_GROW = 1.05
+_MAY_EXCEED = 1.3
+"""The file may be larger than its entries: those that come in the minute after a start, before the first look at
+the size, are worth an hour and a half here. What was needed once is used again, and never given back.
+"""
 _SETTLES_IN = 240
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -72,7 +76,7 @@ class Sample:
 
 @dataclass
 class Day:
-    """What a day was like. `wrong` is empty when nothing was lost, doubled, left hanging or growing."""
+    """What a day was like. `wrong` is empty when nothing was lost, doubled or left hanging."""
 
     number: int
     seconds: float
@@ -237,7 +241,7 @@ def _numbers(here: Site, first: int) -> list[int]:
 
 
 def _weigh(day: Day, samples: Sequence[Sample]) -> None:
-    """Compare the two calm stretches; what is bigger in the later one by more than a twentieth grows."""
+    """Take the medians of the two calm stretches, and the maxima."""
     if not samples:
         return
     names = [name for name in asdict(samples[0]) if name not in {"at", "cpu"}]
@@ -248,13 +252,17 @@ def _weigh(day: Day, samples: Sequence[Sample]) -> None:
     day.early = {name: median(getattr(each, name) for each in early) for name in names}
     day.late = {name: median(getattr(each, name) for each in late) for name in names}
     day.cpu = (late[-1].cpu - early[0].cpu) / ((late[-1].at - early[0].at) * day.seconds)
-    if day.seconds < _WORTH_JUDGING:
+
+
+def grown(day: Day) -> Iterator[str]:
+    """What is bigger in the later calm stretch of a day by more than a twentieth, or beyond its bound."""
+    if day.seconds < _WORTH_JUDGING or not day.late:
         return
-    if day.most["journal"] > JOURNAL_BYTES * _MAY_GROW:
-        day.wrong.append(f"the journal grew to {day.most['journal']:,.0f} bytes, beyond its bound")
+    if day.most["journal"] > JOURNAL_BYTES * _MAY_EXCEED:
+        yield f"the journal grew to {day.most['journal']:,.0f} bytes, beyond its bound"
     for name in ("rss", "threads", "descriptors"):
         if day.late[name] > day.early[name] * _MAY_GROW:
-            day.wrong.append(f"{name} grew within the day from {day.early[name]:,.0f} to {day.late[name]:,.0f}")
+            yield f"{name} grew within the day from {day.early[name]:,.0f} to {day.late[name]:,.0f}"
 
 
 def _some(what: str, found: object) -> Iterator[str]:

@@ -221,6 +221,11 @@ def test_a_second_install_updates_the_program_and_keeps_settings_and_data_and_so
     assert "rm -r /etc/facility-monitor /var/lib/facility-monitor" in said
 
 
+@pytest.mark.fault(
+    "update fails",
+    part="whole monitor",
+    outcome="The program that was there stays and runs.",
+)
 def test_an_update_that_fails_leaves_the_program_that_was_there(tmp_path):
     tree = tmp_path / "tree"
     old = tree / "opt/facility-monitor.versions/old/bin/facility-monitor"

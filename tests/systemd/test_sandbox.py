@@ -62,6 +62,15 @@ def test_what_the_unit_does_not_allow_is_killed_here() -> None:
     assert {"chown", "setpriority", "mount", "ptrace"} & allowed(UNIT.read_text()) == set()
 
 
+def test_the_service_may_ask_whether_the_clock_is_right_and_not_set_it() -> None:
+    unit = UNIT.read_text()
+
+    assert {"adjtimex", "clock_adjtime"} <= allowed(unit)
+    assert {"clock_settime", "settimeofday"} & allowed(unit) == set()
+    assert "\nProtectClock=yes" not in unit  # its own filter forbids the question, too
+    assert "\nCapabilityBoundingSet=\n" in unit
+
+
 def test_the_daemon_reads_writes_tells_reloads_and_stops_in_it(tmp_path: Path, influx: InfluxServer) -> None:
     with (
         Mosquitto(tmp_path / "broker") as broker,

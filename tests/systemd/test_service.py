@@ -45,6 +45,12 @@ def test_systemd_would_have_complained_of_a_wrong_key(tree):
     assert "WatchdogSecs" in verify(tree).stderr
 
 
+@pytest.mark.fault(
+    "wrong settings",
+    part="whole monitor",
+    outcome="With wrong settings the service ends with 78 and waits for a person; whatever else happens,"
+    " it is started again.",
+)
 def test_wrong_settings_are_not_restarted_and_everything_else_always_is():
     unit = configparser.ConfigParser(strict=False, interpolation=None)
     unit.optionxform = str

@@ -147,6 +147,7 @@ def make_parts(
         version="0.1.0",
         started=clock.now(),
         loaded=clock.now(),
+        downtime={},
         reload=no_reload,
         now=clock.now,
         journal=journal,

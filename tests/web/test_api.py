@@ -3,9 +3,10 @@
 import asyncio
 import getpass
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from threading import get_ident
 
 import httpx
 import pytest
@@ -74,6 +75,21 @@ async def test_how_a_device_does_is_the_word_of_health(parts: Parts, tmp_path: P
 
     assert states == ["flapping", "degraded"]
     assert counts == {"total": 2, "flapping": 1, "degraded": 1}
+
+
+async def test_the_list_of_devices_is_made_beside_the_loop(parts: Parts, tmp_path: Path) -> None:
+    threads: list[int] = []
+
+    def health() -> Mapping[str, str]:
+        threads.append(get_ident())
+        return {}
+
+    async with serving(replace(parts, health=health), tmp_path / "api.sock") as client:
+        listed = (await client.get("/devices")).json()
+
+    assert [device["id"] for device in listed] == ["main", "front-door"]
+    assert threads
+    assert get_ident() not in threads
 
 
 async def heard(client: httpx.AsyncClient, at: int) -> int | None:

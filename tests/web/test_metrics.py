@@ -31,7 +31,12 @@ def _everything(parts: Parts) -> Parts:
     polled = {"polls": 7, "probes": 1, "failed": 2, "late": 0, "suspended": 0, "queued": 3, "devices": 1}
     sink = {"lag": 5, "entries": 9, "rejected": 1, "gaps": 0, "last_success": 2000, "error_since": 0}
     counts = ("readings_total", "devices_down", "journal_lag", "dead_letters", "notify_waiting", "notify_failed")
-    itself = dict.fromkeys(counts, 4) | {"loop_lag_ms": 1.5, "rss_mb": 61.0, "disk_free_pct": 40.0}
+    itself = dict.fromkeys(counts, 4) | {
+        "loop_lag_ms": 1.5,
+        "rss_mb": 61.0,
+        "disk_free_pct": 40.0,
+        "clock_synchronised": False,
+    }
     return replace(
         parts,
         connections=lambda: {"bus": polled, "broker": {"connected": True, "messages": 8}},
@@ -126,6 +131,11 @@ async def test_tcp_answers_metrics_and_nothing_else(parts: Parts) -> None:
     assert posted.status_code == 405
 
 
+@pytest.mark.fault(
+    "port or socket taken",
+    part="web and commands",
+    outcome="An address of the metrics that is taken is told and ends nothing.",
+)
 async def test_an_address_that_is_taken_is_told_and_ends_nothing(parts: Parts) -> None:
     async def nothing(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.close()

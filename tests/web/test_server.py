@@ -45,6 +45,11 @@ def test_the_groups_of_files_are_left_alone_where_they_are_right(
     assert given == [os.getegid() + 1]
 
 
+@pytest.mark.fault(
+    "port or socket taken",
+    part="web and commands",
+    outcome="A socket that a dead process left is replaced; one that is alive is not.",
+)
 def test_a_stale_socket_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "api.sock"
     bind(path).close()

@@ -2,21 +2,24 @@
 
 import base64
 import gzip
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode
 
 from influxdb_client.client.influxdb_client import InfluxDBClient
 from influxdb_client.rest import ApiException
+from urllib3 import Timeout
 
 from monitor.sinks.influxdb.errors import LIBRARY_ERRORS, classify
+from monitor.sinks.influxdb.exchange import Exchange
+from monitor.sinks.loopback import is_on_loopback
 from monitor.sinks.rejection import SinkMisconfigured
 from monitor.site import InfluxSettings
 
 __all__ = ["InfluxClient"]
 
-_TIMEOUT_MS = (3_000, 15_000)
+_TIMEOUT_S = (3.0, 15.0)
 _TAKEN = 204
-_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 class InfluxClient:
@@ -28,21 +31,21 @@ class InfluxClient:
 
     def __init__(self, settings: InfluxSettings, *, compress: bool | None = None) -> None:
         self._settings = settings
-        self._gzip = urlsplit(settings.url).hostname not in _LOOPBACK if compress is None else compress
+        self._gzip = not is_on_loopback(settings.url) if compress is None else compress
         self._client: Any = None
+        self._exchange: Exchange | None = None
         self.api: str | None = None if settings.api == "auto" else settings.api
         """v1 or v2; None until it has been found out."""
 
     def write(self, bucket: str, body: bytes, *, lines: int) -> None:
         """Write line protocol in ms into a bucket. Raises SinkUnavailable or SinkRejected."""
         try:
-            client = self._client or self._open()
             if self.api is None:
-                self.api = self._find_out(client)
+                self.api = self._find_out()
             if self.api == "v1":
-                self._write_v1(client, bucket, body)
+                self._write_v1(bucket, body)
             else:
-                self._write_v2(client, bucket, body)
+                self._write_v2(bucket, body)
         except LIBRARY_ERRORS as error:
             raise classify(error, lines=lines) from error
 
@@ -55,47 +58,49 @@ class InfluxClient:
         """Close the connections; the next write opens new ones."""
         if self._client is not None:
             self._client.close()
-            self._client = None
+            self._client = self._exchange = None
 
-    def _open(self) -> Any:
-        self._client = InfluxDBClient(
-            url=self._settings.url,
-            token="",  # the client's `Token` header would go out with everything and override Basic
-            org=self._settings.org,
-            timeout=_TIMEOUT_MS,
-            connection_pool_maxsize=1,
-        )
-        return self._client
+    def _ask(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None
+    ) -> tuple[int, Mapping[str, str]]:
+        if self._exchange is None:
+            connect, read = _TIMEOUT_S
+            self._client = InfluxDBClient(
+                url=self._settings.url, token="", org=self._settings.org, connection_pool_maxsize=1
+            )
+            pool = self._client.api_client.rest_client.pool_manager
+            self._exchange = Exchange(pool, Timeout(connect=connect, read=read))
+        own = self._client.api_client.default_headers
+        url = f"{self._settings.url.rstrip('/')}{path}"
+        return self._exchange.ask(method, url, {"User-Agent": own["User-Agent"], **headers}, body)
 
-    def _find_out(self, client: Any) -> str:
+    def _find_out(self) -> str:
         try:
-            _, _, headers = client.api_client.call_api("/ping", "GET")
+            _, headers = self._ask("GET", "/ping", {})
         except ApiException as error:
-            if error.status is None or error.status >= 500:  # noqa: PLR2004 - HTTP
+            if error.status >= 500:  # noqa: PLR2004 - HTTP
                 raise
             return "v2"  # 3.x wants a token even for this
         version = headers.get("X-Influxdb-Version", "")
         return "v1" if version.lstrip("v").startswith("1.") else "v2"
 
-    def _write_v2(self, client: Any, bucket: str, body: bytes) -> None:
-        query = [("org", self._settings.org), ("bucket", bucket), ("precision", "ms")]
-        self._post(client, "/api/v2/write", query, body, f"Token {self._settings.token}")
+    def _write_v2(self, bucket: str, body: bytes) -> None:
+        query = {"org": self._settings.org, "bucket": bucket, "precision": "ms"}
+        self._post("/api/v2/write", query, body, f"Token {self._settings.token}")
 
-    def _write_v1(self, client: Any, bucket: str, body: bytes) -> None:
+    def _write_v1(self, bucket: str, body: bytes) -> None:
         basic = base64.b64encode(self._settings.token.encode()).decode()
-        query = [("db", bucket), ("precision", "ms")]
-        self._post(client, "/write", query, body, f"Basic {basic}" if self._settings.token else "")
+        query = {"db": bucket, "precision": "ms"}
+        self._post("/write", query, body, f"Basic {basic}" if self._settings.token else "")
 
-    def _post(self, client: Any, path: str, query: list[tuple[str, str]], body: bytes, authorization: str) -> None:
+    def _post(self, path: str, query: Mapping[str, str], body: bytes, authorization: str) -> None:
         headers = {"Content-Type": "text/plain; charset=utf-8", "Accept": "application/json"}
         if authorization:
-            client.api_client.set_default_header("Authorization", authorization)
+            headers["Authorization"] = authorization
         if self._gzip:
             headers["Content-Encoding"] = "gzip"
             body = gzip.compress(body, 5)
-        _, status, _ = client.api_client.call_api(
-            path, "POST", query_params=query, header_params=headers, body=body
-        )
+        status, _ = self._ask("POST", f"{path}?{urlencode(query)}", headers, body)
         if status != _TAKEN:  # the page of a proxy or of a login: what was sent is nowhere
             raise SinkMisconfigured(
                 f"{status}: not an answer of InfluxDB, which says {_TAKEN} to a write",

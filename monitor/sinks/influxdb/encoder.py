@@ -20,28 +20,7 @@ from monitor.site import Site
 __all__ = ["Encoder"]
 
 _NUMBERS = frozenset({float, int})
-_TEMPLATES = 64
-
-
-class _Series:
-    """The lines of one device's readings: the series they belong to, and a template per set of points."""
-
-    __slots__ = ("prefix", "templates")
-
-    def __init__(self, prefix: bytes) -> None:
-        self.prefix = prefix
-        self.templates: dict[tuple[str, ...], bytes] = {}
-
-    def template(self, points: tuple[str, ...]) -> bytes:
-        """Answer the line with `%b` for each value, then the quality and the time."""
-        found = self.templates.get(points)
-        if found is None:
-            if len(self.templates) >= _TEMPLATES:  # partial answers come in many shapes
-                self.templates.clear()
-            fields = b",".join(b"%b=%%b" % field_key(point).replace(b"%", b"%%") for point in points)
-            found = b"%b %b,quality=%%di %%d" % (self.prefix.replace(b"%", b"%%"), fields)
-            self.templates[points] = found
-        return found
+_TEMPLATES = 1000
 
 
 class Encoder:
@@ -51,9 +30,10 @@ class Encoder:
         self._places = Places(site)
         self._events = EventLines(site, self._places)
         self._series = {
-            device.id: _Series(name(device.device_class) + self._places.tags(READING_TAGS, device.id))
+            device.id: b"%b%b " % (name(device.device_class), self._places.tags(READING_TAGS, device.id))
             for device in site.devices.values()
         }
+        self._templates: dict[tuple[str, ...], bytes] = {}
         self.unknown = 0
         """Readings of devices that the site no longer has: without a class they have no measurement."""
 
@@ -109,11 +89,21 @@ class Encoder:
             except (OverflowError, TypeError):  # an integer beyond 64 bits
                 written = None
             if written is not None:
-                return series.template(tuple(values)) % (*written, reading.quality, reading.time)
+                return series + self._template(tuple(values)) % (*written, reading.quality, reading.time)
         fields = b",".join(_each(values))
         if not fields:
             return None
-        return b"%b %b,quality=%di %d" % (series.prefix, fields, reading.quality, reading.time)
+        return b"%b%b,quality=%di %d" % (series, fields, reading.quality, reading.time)
+
+    def _template(self, points: tuple[str, ...]) -> bytes:
+        """Answer the fields with `%b` for each value, then the quality and the time: for all with these points."""
+        found = self._templates.get(points)
+        if found is None:
+            if len(self._templates) >= _TEMPLATES:  # partial answers come in many shapes
+                self._templates.clear()
+            fields = b",".join(b"%b=%%b" % field_key(point).replace(b"%", b"%%") for point in points)
+            found = self._templates[points] = b"%b,quality=%%di %%d" % fields
+        return found
 
     def derived(self, derived: Derived) -> bytes | None:
         """Encode what was derived, into the series of the readings where it belongs to a class.

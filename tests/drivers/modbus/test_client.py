@@ -41,6 +41,11 @@ def dense(count=40):
 # One block ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault(
+    "block refused",
+    part="Modbus",
+    outcome="One failed block loses its own points; all others stay at their own addresses.",
+)
 @pytest.mark.parametrize(
     ("code", "reason"),
     [
@@ -84,6 +89,11 @@ async def test_a_gateway_that_cannot_reach_the_device_is_not_an_answer_of_the_de
     await modbus.close()
 
 
+@pytest.mark.fault(
+    "device refuses or is busy",
+    part="Modbus",
+    outcome="Busy is an answer without values; nothing becomes a number.",
+)
 async def test_a_busy_device_answers_and_has_no_values(bus):
     meter = four_blocks()
     unit = bus.units[1] = filled(meter)
@@ -98,6 +108,11 @@ async def test_a_busy_device_answers_and_has_no_values(bus):
     await modbus.close()
 
 
+@pytest.mark.fault(
+    "broken frame",
+    part="Modbus",
+    outcome="Truncated, foreign and garbled answers are no values, and the next read is right.",
+)
 @pytest.mark.parametrize(
     ("wrong", "reason"),
     [
@@ -125,6 +140,11 @@ async def test_a_wrong_answer_is_no_value_and_the_next_read_is_right(bus, wrong,
     await modbus.close()
 
 
+@pytest.mark.fault(
+    "odd value",
+    part="Modbus",
+    outcome="Sentinels and NaN are missing points, never numbers.",
+)
 async def test_a_sentinel_and_a_nan_never_appear_as_numbers(bus):
     meter = device(
         point("voltage_l1_v", register="input 0", type="float32"),
@@ -145,6 +165,12 @@ async def test_a_sentinel_and_a_nan_never_appear_as_numbers(bus):
 # Holes ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault(
+    "block refused",
+    part="Modbus",
+    outcome="An address that the device does not have is found by splitting, told once, left out, and"
+    " tried again after an hour.",
+)
 async def test_a_hole_among_points_is_found_once_told_once_and_left_out(bus):
     meter = dense()
     unit = bus.units[1] = Unit(meter)
@@ -182,6 +208,11 @@ async def test_a_hole_between_points_loses_no_point(bus):
     await modbus.close()
 
 
+@pytest.mark.fault(
+    "device refuses or is busy",
+    part="Modbus",
+    outcome="Nothing is left out of the questions because of it: it is asked for everything again.",
+)
 async def test_a_device_that_refuses_everything_is_asked_whole_again(bus):
     meter = dense(8)
     unit = bus.units[1] = Unit(meter)
@@ -321,6 +352,11 @@ async def test_an_unknown_unit_stays_silent(bus):
 # Connections ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault(
+    "converter restarts (half-open)",
+    part="Modbus",
+    outcome="A connection that only one side still knows is left and opened again within two reads.",
+)
 @pytest.mark.parametrize("devices", [1, 3])
 async def test_a_half_open_connection_is_left_within_two_reads(bus, devices):
     meters = [four_blocks(name=f"meter-{n}", unit=n) for n in range(1, devices + 1)]
@@ -337,6 +373,11 @@ async def test_a_half_open_connection_is_left_within_two_reads(bus, devices):
     await modbus.close()
 
 
+@pytest.mark.fault(
+    "broken frame",
+    part="Modbus",
+    outcome="An answer that comes too late is not taken for that to the next question.",
+)
 @pytest.mark.parametrize("numbered", [True, False])
 async def test_a_late_answer_is_not_taken_for_the_next_one(bus, numbered):
     meter = four_blocks()
@@ -372,6 +413,11 @@ async def test_several_connections_are_opened_only_when_they_are_needed(bus):
     await modbus.close()
 
 
+@pytest.mark.fault(
+    "converter away",
+    part="Modbus",
+    outcome="Every point behind it is missing with the reason; the poller goes on with the others.",
+)
 async def test_nobody_listening_is_told_in_the_answer():
     bus = SimulatedBus({})
     port = await bus.start()

@@ -65,6 +65,11 @@ def test_nan_and_infinity_are_no_numbers(number, valid):
     assert one(words, type="float32", valid=valid) is Missing.NAN
 
 
+@pytest.mark.fault(
+    "odd value",
+    part="Modbus",
+    outcome="A value outside its valid range is missing, with the reason out of range.",
+)
 def test_a_value_outside_its_range_is_missing_and_its_bounds_are_inside():
     assert one([501], type="uint16", valid=[0, 50], divisor=10.0) is Missing.OUT_OF_RANGE
     assert one([500], type="uint16", valid=[0, 50], divisor=10.0) == 50.0

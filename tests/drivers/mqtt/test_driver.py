@@ -69,6 +69,11 @@ class Cut:
         raise AssertionError
 
 
+@pytest.mark.fault(
+    "message redelivered",
+    part="MQTT",
+    outcome="A message that was kept but not acknowledged comes again, and is acknowledged and dropped.",
+)
 @BOTH
 async def test_a_driver_killed_between_commit_and_acknowledgement_doubles_nothing(
     broker: Mosquitto, journal: SqliteJournal, protocol: str
@@ -93,6 +98,11 @@ async def test_a_driver_killed_between_commit_and_acknowledgement_doubles_nothin
     assert {card.attributes["credential"] for card in cards} == {pseudonymise("5a3")}
 
 
+@pytest.mark.fault(
+    "broker restarts",
+    part="MQTT",
+    outcome="With a persistent session no message is lost and none is there twice.",
+)
 @BOTH
 async def test_a_restart_of_the_broker_loses_and_doubles_nothing(
     broker: Mosquitto, journal: SqliteJournal, protocol: str
@@ -116,6 +126,11 @@ async def test_a_restart_of_the_broker_loses_and_doubles_nothing(
     assert Counter(await numbers(journal)) == Counter(map(float, range(301)))
 
 
+@pytest.mark.fault(
+    "monitor off",
+    part="MQTT",
+    outcome="Messages wait in the session at the broker, and are kept when the monitor is back.",
+)
 @BOTH
 async def test_what_is_said_while_the_monitor_is_off_waits_in_its_session(
     broker: Mosquitto, journal: SqliteJournal, protocol: str
@@ -135,6 +150,11 @@ async def test_what_is_said_while_the_monitor_is_off_waits_in_its_session(
     assert await numbers(journal) == list(map(float, range(200)))
 
 
+@pytest.mark.fault(
+    "monitor off",
+    part="MQTT",
+    outcome="A backlog is taken in the order in which it happened, and marked late.",
+)
 async def test_a_backlog_is_kept_in_the_order_it_happened_and_marked_late(
     broker: Mosquitto, journal: SqliteJournal
 ):
@@ -177,6 +197,11 @@ async def test_what_the_broker_has_seen_acknowledged_is_settled(
     assert kept.settled == {batch.id for batch in kept.batches}
 
 
+@pytest.mark.fault(
+    "hostile bytes",
+    part="MQTT",
+    outcome="Payloads of any kind are survived and counted; the next message is read.",
+)
 async def test_hostile_payloads_are_survived_and_counted(broker: Mosquitto, journal: SqliteJournal):
     driver = make(broker, device(points=METER), device("any", topic="odd/#", points=METER))
     hostile = [
@@ -282,6 +307,11 @@ async def test_messages_of_qos_0_are_kept_too(broker: Mosquitto, journal: Sqlite
     assert await numbers(journal) == [1.0, 2.0]
 
 
+@pytest.mark.fault(
+    "broker away",
+    part="MQTT",
+    outcome="It is asked again with growing pauses; the program log has one line each way.",
+)
 async def test_an_outage_is_logged_once_each_way(broker: Mosquitto):
     driver = make(broker)
     with capture_logs() as logs:
@@ -296,6 +326,11 @@ async def test_an_outage_is_logged_once_each_way(broker: Mosquitto):
     assert [log["event"] for log in logs if log.get("connection")] == ["broker_lost", "broker_back"]
 
 
+@pytest.mark.fault(
+    "stop in the middle",
+    part="MQTT",
+    outcome="A broker that says nothing does not hold up the stop.",
+)
 async def test_a_server_that_says_nothing_does_not_hold_the_stop_up():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         place = connection(f"mqtt://127.0.0.1:{silent.getsockname()[1]}")
@@ -309,6 +344,11 @@ async def test_a_server_that_says_nothing_does_not_hold_the_stop_up():
     assert done == {task}
 
 
+@pytest.mark.fault(
+    "server that is no broker",
+    part="MQTT",
+    outcome="It is said once what was answered, and tried again.",
+)
 async def test_something_that_is_no_broker_is_said_and_tried_again():
     async def talk_nonsense(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)
@@ -351,6 +391,11 @@ async def test_patterns_that_cross_are_said(broker: Mosquitto):
     assert [(log["one"], log["other"]) for log in logs if log["event"] == "topics_cross"] == [("a/+", "+/b")]
 
 
+@pytest.mark.fault(
+    "broker's queue was full",
+    part="MQTT",
+    outcome="`status` warns when as much had waited as brokers commonly keep at most.",
+)
 @pytest.mark.parametrize(("said", "warning"), [(50, False), (300, True)])
 async def test_a_queue_that_was_probably_full_is_warned_of(tmp_path: Path, said: int, *, warning: bool):
     small = ("max_queued_messages 100", "max_inflight_messages 20")

@@ -67,6 +67,11 @@ def test_a_condition_may_name_several_values_of_any_type():
     assert found == [1, 1, 1, 1, 1, 0, 0, 0, 0]
 
 
+@pytest.mark.fault(
+    "message redelivered",
+    part="MQTT",
+    outcome="Two equal true events in one instant are two.",
+)
 def test_two_equal_events_in_one_instant_are_two():
     mapper = EventMapper(device("reader"), [MqttEvent.model_validate(CARDS)], pseudonymise, EventStamps())
     body = json.dumps(SHOWN).encode()

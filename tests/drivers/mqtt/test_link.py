@@ -46,6 +46,12 @@ def take(link: Link, seconds: float) -> list[Message | Connected]:
     return taken
 
 
+@pytest.mark.fault(
+    "broker restarts",
+    part="MQTT",
+    outcome="An acknowledgement of an old connection is never written to a new one, where it would"
+    " acknowledge another message.",
+)
 def test_an_acknowledgement_of_an_old_connection_is_never_written(broker: Mosquitto, link: Link):
     [connected] = _until_connected(link)
     time.sleep(0.1)
@@ -81,6 +87,11 @@ def _until_connected(link: Link) -> list[Connected]:
     return []
 
 
+@pytest.mark.fault(
+    "broker refuses",
+    part="MQTT",
+    outcome="Topics that it refuses are counted and said.",
+)
 def test_topics_that_the_broker_refuses_are_counted_and_said(link: Link):
     granted, refused = (ReasonCode(PacketTypes.SUBACK, name) for name in ("Granted QoS 1", "Not authorized"))
 

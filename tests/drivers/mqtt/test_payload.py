@@ -50,6 +50,11 @@ def test_scaling_and_bounds_are_applied():
     assert decode('{"l": 99999}', volume_m3=volume) == ({}, {"volume_m3": Missing.OUT_OF_RANGE})
 
 
+@pytest.mark.fault(
+    "odd value",
+    part="MQTT",
+    outcome="What is no number is missing with its reason; its neighbours in the message stay.",
+)
 @pytest.mark.parametrize(
     ("value", "reason"),
     [

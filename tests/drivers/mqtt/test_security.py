@@ -50,6 +50,11 @@ async def test_tls_with_certificates_of_both_sides_and_a_password(tmp_path: Path
             await eventually(lambda: kept.numbers == [4])
 
 
+@pytest.mark.fault(
+    "broker refuses",
+    part="MQTT",
+    outcome="A broker with a certificate that nobody trusts is not talked to.",
+)
 @pytest.mark.filterwarnings(
     "ignore::pytest.PytestUnraisableExceptionWarning"
 )  # paho drops the socket it failed on
@@ -67,6 +72,11 @@ async def test_a_broker_that_the_ca_does_not_know_is_not_talked_to(tmp_path: Pat
     assert PASSWORD not in str(logs)
 
 
+@pytest.mark.fault(
+    "broker refuses",
+    part="MQTT",
+    outcome="A wrong password is said, without the password.",
+)
 @pytest.mark.parametrize("protocol", ["5", "3.1.1"])
 async def test_a_wrong_password_is_said_without_the_password(tmp_path: Path, protocol: str):
     with Mosquitto(tmp_path / "broker", users={"monitor": "right"}) as broker, capture_logs() as logs:

@@ -1,12 +1,15 @@
 """The places inside paho that drivers/mqtt/wire.py touches are where it expects them."""
 
 import socket
+import threading
+import tracemalloc
 from collections.abc import Iterator
 
 import pytest
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
+from drivers.mqtt.payload import MAX_PAYLOAD
 from drivers.mqtt.wire import Wire
 
 
@@ -48,6 +51,31 @@ def test_the_end_of_the_connection_is_seen(pair: tuple[Wire, socket.socket]):
     theirs.close()
 
     assert wire._sock_recv(1) == b""
+
+
+def test_a_packet_that_is_too_large_is_taken_without_its_end(pair: tuple[Wire, socket.socket]):
+    wire, theirs = pair
+    heard: list[paho.MQTTMessage] = []
+    wire.on_message = lambda _client, _data, message: heard.append(message)
+    head = b"\x00\x01t\x00\x07"
+    size = 20_000_000 + len(head)
+    length = bytes([size & 127 | 128, size >> 7 & 127 | 128, size >> 14 & 127 | 128, size >> 21])
+    small = b"\x32\x06" + b"\x00\x01t\x00\x08x"
+    packets = b"\x32" + length + head + bytes(20_000_000) + small
+    writer = threading.Thread(target=theirs.sendall, args=(packets,), daemon=True)
+    tracemalloc.start()
+    writer.start()
+
+    while len(heard) < 2:
+        wire.loop_read()
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    writer.join()
+
+    assert [message.mid for message in heard] == [7, 8]
+    assert len(heard[0].payload) > MAX_PAYLOAD
+    assert heard[1].payload == b"x"
+    assert most < 5_000_000
 
 
 def test_acknowledgements_are_the_packets_of_mqtt_in_their_order(pair: tuple[Wire, socket.socket]):
