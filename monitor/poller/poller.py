@@ -3,19 +3,20 @@
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from monitor.errors import JournalError
+from monitor.errors import JournalError, RequestRefused
 from monitor.model import Event, Value
-from monitor.poller.bus import Bus, Unit
+from monitor.poller.bus import Bus
 from monitor.poller.intake import Also, ReadingIntake, nobody
 from monitor.poller.schedule import Grid, offsets
+from monitor.poller.unit import Unit
 from monitor.ports import Batch, Journal, PolledDriver
 from monitor.schema import MONITOR_DEVICE
 from monitor.site import Device
@@ -26,6 +27,8 @@ _LOG = structlog.get_logger()
 _STEP = 1.0
 """Seconds that the wall clock may part from the monotonic one before it counts as stepped."""
 _CLOSING = 2.0
+
+_T = TypeVar("_T")
 
 
 class StampingClock(Protocol):
@@ -117,6 +120,20 @@ class Poller:
                 self._start(scheduler)
         finally:
             await self._stop(scheduler)
+
+    async def lend(
+        self, connection: str, work: Callable[[PolledDriver], Awaitable[_T]], *, device: str | None = None
+    ) -> _T:
+        """Do something else with a connection's driver between the polls: one request, in its turn.
+
+        At most a fifth of the time goes to such work. With a `device` of the connection it is not polled
+        meanwhile. Raises RequestRefused when there is no such connection or device, when too many ask, when it
+        takes longer than ten seconds, or when the polling ends.
+        """
+        bus = self._buses.get(connection)
+        if bus is None or (device is not None and device not in bus.units):
+            raise RequestRefused(f"nothing that is polled is called {device or connection}")
+        return await bus.lend(work, device)
 
     def status(self) -> Mapping[str, DeviceFacts]:
         """Facts by device."""
