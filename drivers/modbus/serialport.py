@@ -33,7 +33,7 @@ _REASONS: Final = {
     errno.ENXIO: _GONE,
 }
 
-_opening: dict[str, threading.Thread] = {}
+_opening: set[str] = set()
 
 
 class PortTransport(SerialTransport):
@@ -133,16 +133,16 @@ async def open_port(options: ConnectionModel) -> serial.Serial:
         with suppress(ValueError, OSError):  # ports without this setting are quick by themselves
             if failed is None:
                 port.set_low_latency_mode(True)
+        _opening.discard(options.path)
         try:
             loop.call_soon_threadsafe(hand_over, failed)
         except RuntimeError:  # the loop has ended meanwhile
             port.close()
 
-    before = _opening.get(options.path)
-    if before is not None and before.is_alive():
-        raise OSError(errno.EBUSY, "the port's driver has not opened it since the last try")
-    thread = _opening[options.path] = threading.Thread(target=work, name=f"open {options.path}", daemon=True)
-    thread.start()
+    if options.path in _opening:
+        raise OSError("the port's driver has not come back since the last try: unplug the adapter")
+    _opening.add(options.path)
+    threading.Thread(target=work, name=f"open {options.path}", daemon=True).start()
     return await opened
 
 
