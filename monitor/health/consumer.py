@@ -86,6 +86,10 @@ class Health:
         """How each device does: never_answered, answering, degraded, suspended or flapping."""
         return self._judge.states()
 
+    def losses(self) -> Mapping[str, float]:
+        """The share (0 to 1) of the last hour that each device has lost; of those that ever answered."""
+        return self._judge.losses()
+
     def down(self) -> int:
         """How many devices have answered before and do not now."""
         return self._judge.down()
@@ -205,6 +209,8 @@ def _minute(minute: Minute, protocol: str, facts: PollFacts | None) -> Derived:
         "errors": minute.errors,
         "last_error": "" if facts is None else facts.last_error,
     }
+    if minute.loss is not None:
+        values["loss_pct"] = round(100 * minute.loss, 2)
     if facts is not None and facts.poll_ms is not None:
         values["poll_ms"] = facts.poll_ms
     attributes: dict[str, Any] = {"protocol": protocol} if protocol else {}

@@ -14,7 +14,7 @@ from monitor.poller.guests import Guests
 from monitor.poller.load import Load
 from monitor.poller.turns import GUEST, PROBE, Flow, Job, Turns
 from monitor.poller.unit import Unit
-from monitor.ports import Answer, PolledDriver
+from monitor.ports import Answer, PolledDriver, Traffic
 from monitor.site import Device
 
 __all__ = ["Bus"]
@@ -85,6 +85,14 @@ class Bus:
     def busy(self) -> float:
         """The share of its time (0 to 1) that was used in the last minute."""
         return self._load.share(time.monotonic())
+
+    def traffic(self, device: str) -> Traffic:
+        """What has passed between the connection and a device."""
+        return self._driver.traffic(device)
+
+    def advice(self, device: str) -> str:
+        """What the driver says to look at when a device does badly; or nothing."""
+        return self._driver.advice(device)
 
     # What is due --------------------------------------------------------------------------------------
 
@@ -271,12 +279,13 @@ class Bus:
         edge = unit.backoff.failed(time.monotonic())
         if edge is not Edge.NOTHING:
             new = edge is Edge.NEVER_ANSWERED
+            usual = _CHECK_NEW if new else _CHECK_LOST
             _LOG.warning(
                 "device has never answered" if new else "device lost",
                 device=unit.device.id,
                 connection=self.connection,
                 error=unit.last_error,
-                check=_CHECK_NEW if new else _CHECK_LOST,
+                check=self._driver.advice(unit.device.id) or usual,
             )
         if unit.probed:
             unit.once_wanted = True

@@ -111,7 +111,15 @@ async def test_a_change_is_an_event_and_a_minute_is_a_derived_entry(
         ("health", {"state": "answering", "was": "never_answered"})
     ]
     assert [dict(each.values) for each in minutes] == [
-        {"up": True, "state": "answering", "polls": 1, "errors": 0, "last_error": "", "poll_ms": 4.5}
+        {
+            "up": True,
+            "state": "answering",
+            "polls": 1,
+            "errors": 0,
+            "last_error": "",
+            "poll_ms": 4.5,
+            "loss_pct": 0.0,
+        }
     ]
     assert minutes[0].time % MINUTE == 0
     assert dict(minutes[0].attributes) == {"protocol": "modbus"}

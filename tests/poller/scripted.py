@@ -11,7 +11,7 @@ from typing import Any
 from monitor.journal.sqlite import SqliteJournal
 from monitor.model import Missing
 from monitor.poller import Poller
-from monitor.ports import Answer
+from monitor.ports import Answer, Traffic
 from monitor.site import Device, Point
 
 
@@ -72,6 +72,13 @@ class ScriptedDriver:
 
     async def probe(self, device: str) -> Answer:
         return await self._answer(device, "probe", [])
+
+    def traffic(self, device: str) -> Traffic:
+        asked = sum(each == device for each, _ in self.asked)
+        return Traffic(requests=asked, answers=asked, errors={"timeout": 1} if device in self.dead else {})
+
+    def advice(self, device: str) -> str:
+        return "Look at the script." if device in self.dead else ""
 
     async def close(self) -> None:
         self.closed += 1

@@ -69,6 +69,10 @@ POLLS = DeviceFacts(
     last_answer=1_795_378_523_000,
     last_error="",
     poll_ms=3.5,
+    requests=9,
+    answers=7,
+    errors={"timeout": 2},
+    latency_ms=3.1,
 )
 
 
