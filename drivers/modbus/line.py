@@ -65,7 +65,7 @@ class LineDuty:
             await asyncio.sleep(left)
 
     async def wait_for_late(self, channel: "LineChannel", request: "Request") -> int:
-        """Before another request to a unit, wait while it may still answer the last one; answer how many came."""
+        """Wait while a unit may still answer another request than this; answer how often it did."""
         owed = self._owed.get(request.unit)
         if owed is None or owed.request.same(request):
             return 0
@@ -75,6 +75,7 @@ class LineDuty:
             if await channel.overhear(request.unit, left):
                 came += 1
                 owed.answers -= 1
+                owed.until = self._patience(owed.request)
         del self._owed[request.unit]
         return came
 
@@ -82,21 +83,20 @@ class LineDuty:
         """Note that one more answer may come."""
         owed = self._owed.get(request.unit)
         if owed is None:
-            self._owed[request.unit] = _Owed(request, 1, 0.0)
-        elif time.monotonic() > owed.until:
-            owed.answers = 1
-        else:
-            owed.answers += 1
+            self._owed[request.unit] = _Owed(request, 1, self._patience(request))
+            return
+        owed.answers = 1 if time.monotonic() > owed.until else owed.answers + 1
+        owed.until = self._patience(request)
 
     def answered(self, request: "Request", *, rightly: bool) -> None:
-        """Note that an answer has come: what else is owed has a time-out's time."""
+        """Note that an answer has come; one to an earlier sending of the request may stand for it."""
         owed = self._owed[request.unit]
         owed.answers -= rightly
         if owed.answers:
-            self.unanswered(request)
+            owed.until = self._patience(request)
         else:
             del self._owed[request.unit]
 
-    def unanswered(self, request: "Request") -> None:
-        """Note that an answer was given up: as long as it was waited for, it may still come."""
-        self._owed[request.unit].until = time.monotonic() + self.deadline(request)
+    def _patience(self, request: "Request") -> float:
+        """Until when an answer may come that is owed from now on: twice as long as it is waited for."""
+        return time.monotonic() + 2 * self.deadline(request)

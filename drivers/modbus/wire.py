@@ -160,8 +160,8 @@ class Link:
         finally:
             if self._options.pause_between_requests:
                 self._rested = time.monotonic() + self._options.pause_between_requests
-            if not finished:  # cancelled: what still comes is an answer to nobody
-                self._give_up(request)
+            if not finished and self._duty is None:  # cancelled: what still comes is an answer to nobody
+                self.close()
         if task is not None and task.cancelling() > cancelled:  # wait_for of 3.11 can lose one to an answer
             raise asyncio.CancelledError
         if not answer.function_code or framer.noted or self._duty is not None:
@@ -200,17 +200,17 @@ class Link:
             for kind in self._noted(channel, request):
                 request.seen.errors[kind] += 1
         if self._duty is not None:
+            request.seen.echo |= cast("LineChannel", channel).echoed
             self._duty.answered(request, rightly=self._is_whole(request, answer))
 
     def _unanswered(self, channel: Channel, request: Request, *, damaged: bool = False) -> DeviceUnreachable:
         """Close what cannot be trusted any more, count, and say what happened."""
         seen, place = request.seen, self._options.place
         noted = self._noted(channel, request)
-        if self._duty is not None:
-            if damaged:
-                self._duty.answered(request, rightly=True)
-            else:
-                self._duty.unanswered(request)
+        if isinstance(channel, LineChannel):
+            seen.echo |= channel.echoed
+        if self._duty is not None and damaged:
+            self._duty.answered(request, rightly=True)
         if channel.transport is None:
             self.close()
             seen.failed("closed")
@@ -253,8 +253,6 @@ class Link:
             if framer.foreign != request.unit:
                 seen.answered_for(framer.foreign)
             seen.master = seen.master or framer.master
-        if isinstance(channel, LineChannel) and channel.echoed:
-            seen.echo = True
         framer.noted.clear()
         return noted
 
@@ -302,13 +300,6 @@ class Link:
         """Leave the device the pause that it needs."""
         if self._rested and (left := self._rested - time.monotonic()) > 0:
             await asyncio.sleep(left)
-
-    def _give_up(self, request: Request) -> None:
-        """Trust no answer to a request that was cancelled."""
-        if self._duty is None:
-            self.close()
-        else:
-            self._duty.unanswered(request)
 
     def close(self) -> None:
         """Close the connection; the next request opens another."""
