@@ -11,6 +11,8 @@ from drivers.modbus.traffic import ANSWER, Seen
 __all__ = ["Case", "advice"]
 
 _ECHO: Final = "The adapter hears what it says itself: set `echo: true`, or switch its echo off."
+_LOST: Final = 2
+"""Requests in a row without an answer after which a device is silent, not slow: those that suspend it."""
 _RARE: Final = 0.02
 """The share of failures among the latest requests below which there is nothing to say."""
 
@@ -143,7 +145,7 @@ def _silent(case: Case) -> str:
     seen, options = case.seen, case.options
     if not seen.answers:
         return _never_heard(case)
-    if not case.recent[ANSWER]:
+    if ANSWER not in list(seen.recent)[-_LOST:]:
         return (
             f"It has answered before and is silent: check the device's power{', and its wires' * options.is_line}."
         )
