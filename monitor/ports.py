@@ -179,6 +179,9 @@ class PushedDriver(Protocol):
     def status(self) -> Mapping[str, Value]:
         """Facts for `status`: connected, messages, refused and the like."""
 
+    def advice(self, device: str, *, heard: bool) -> str:
+        """What to look at when a device does badly; `heard`: it has spoken before, perhaps long ago."""
+
 
 class DriverType(Protocol):
     """What a package in `drivers/` offers: the models of its settings, and its drivers.

@@ -28,6 +28,10 @@ _log = structlog.get_logger()
 _TICK = 1.0
 _SETTLE_MS = 500
 _AFTER_FAILURE = 1.0
+_FIRST_NOTICE = 600.0
+_DAY_MS = 86_400_000
+_NOTICE = "(notice)"
+"""Key of the last notice among the devices' ids; no id looks like it."""
 
 
 class PollFacts(Protocol):
@@ -75,6 +79,9 @@ class Health:
         self._boundary = Position(0)
         self._resumed = False
         self._changed_at = 0.0
+        self._connections = {device.id: device.connection for device in site.devices.values()}
+        self._began = steady()
+        self._noticed = 0
         self._busy = asyncio.Lock()
 
     @property
@@ -112,7 +119,9 @@ class Health:
             else:
                 break
         self._boundary = self._journal.last
-        self._judge.load((row["key"], orjson.loads(row["body"])) for row in rows)
+        kept = {row["key"]: orjson.loads(row["body"]) for row in rows}
+        self._noticed = kept.pop(_NOTICE, 0)
+        self._judge.load(kept.items())
         self._resume_when_caught_up()
 
     def _resume_when_caught_up(self) -> None:
@@ -152,7 +161,26 @@ class Health:
             async with self._busy:
                 if self._resumed and self._position >= self._journal.last:
                     self._judge.tick(self._now() - _SETTLE_MS)
+                    self._notice()
                 await self._keep_in_time()
+
+    def _notice(self) -> None:
+        """Tell once a day of the devices that have never answered: they are not alarms, and not forgotten."""
+        now = self._now()
+        if self._steady() - self._began < _FIRST_NOTICE or 0 <= now - self._noticed < _DAY_MS:
+            return
+        waiting: dict[str, list[str]] = {}
+        for device, state in self._judge.states().items():
+            if state == "never_answered":
+                waiting.setdefault(self._connections[device], []).append(device)
+        if waiting:
+            self._noticed = now
+            _log.warning(
+                "devices_never_answered",
+                number=sum(map(len, waiting.values())),
+                devices=waiting,
+                what_to_do="`facility-monitor devices` says what to look at, device by device",
+            )
 
     # Keeping ------------------------------------------------------------------------------------------
 
@@ -163,7 +191,8 @@ class Health:
 
     async def _keep(self) -> None:
         changes, minutes = self._judge.news()
-        rows = [(key, orjson.dumps(body).decode()) for key, body in self._judge.dump_changed().items()]
+        kept = {**self._judge.dump_changed(), _NOTICE: self._noticed}
+        rows = [(key, orjson.dumps(body).decode()) for key, body in kept.items()]
         facts = self._polls() if minutes else {}
         told: list[Event | Derived] = [_event(change) for change in changes]
         told += [_minute(each, self._protocols.get(each.device, ""), facts.get(each.device)) for each in minutes]

@@ -163,6 +163,8 @@ def make_parts(
         examine_influx=examine,
         notify=no_messages,
         health=lambda: {"main": "answering", "front-door": "never_answered"},
+        losses=lambda: {"main": 0.125},
+        advice=lambda device, state: f"look at {device}, {state}",
         itself=lambda: {"readings_total": 12, "loop_lag_ms": 1.5, "disk_free_pct": 40.0},
         deadman=dict,
     )
