@@ -51,6 +51,7 @@ class Channel(TransactionManager):
         if answer is None:
             return
         if self.response_future.done():
+            self.framer.foreign = answer.dev_id
             self.framer.note("foreign")
         else:
             self.response_future.set_result(answer)
