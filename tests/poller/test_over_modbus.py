@@ -166,7 +166,7 @@ async def test_a_converter_that_restarts_is_read_again_without_a_loss(journal: S
     " and latency are counted for the device and its connection; its neighbours lose nothing.",
 )
 async def test_a_lost_device_is_told_with_advice_and_counted_by_kind(journal: SqliteJournal) -> None:
-    house = House(meter(1), meter(2))
+    house = House(meter(1), meter(2), timeouts={"a": "500 ms"})
     with capture_logs() as logs:
         async with polling(house, journal) as poller:
             await until(lambda: poller.status()["a-2"].polls >= 2)
