@@ -62,7 +62,8 @@ def _counts(facts: dict[str, Any]) -> str:
 
 def _fact(name: str, value: Any) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{kind} {count}" for kind, count in value.items() if count)
+        kinds = ", ".join(f"{kind} {count}" for kind, count in value.items() if count)
+        return kinds and f"{name} ({kinds})"
     if isinstance(value, bool):
         return _STATES.get(name, ("", name))[value]
     return f"{name} {value}" if value or name in _COUNTED else ""

@@ -37,6 +37,7 @@ async def test_status_for_people_and_for_programs(folder: Path) -> None:
     assert people.out.startswith("Maple Court (maple-court), version 0.1.0\nrunning since 2026-")
     assert "devices      total 2, answering 1, never_answered 1\n" in people.out
     assert "broker       connected\n" in people.out
+    assert "plant-room   polls 7, errors (timeout 2)\n" in people.out
     assert "trimmed" not in people.out
     assert "alive" not in people.out
     assert programs.json["devices"]["total"] == 2

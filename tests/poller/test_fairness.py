@@ -52,9 +52,9 @@ async def test_on_an_overloaded_bus_many_scan_classes_get_no_more(journal: Sqlit
 )
 async def test_a_device_that_answers_slowly_does_not_crowd_out_the_others(journal: SqliteJournal) -> None:
     driver = ScriptedDriver(
-        *(meter(f"m{number}", fast=0.1) for number in range(3)), meter("slow", fast=0.1), delay=0.002
+        *(meter(f"m{number}", fast=0.06) for number in range(3)), meter("slow", fast=0.06), delay=0.002
     )
-    driver.slow["slow"] = 0.4
+    driver.slow["slow"] = 0.24
     async with polling({"bus": driver}, journal) as poller:
         await until(lambda: driver.count("slow") >= 3)
         before, at = polls(poller, "m0", "m1", "m2"), driver.count("slow")

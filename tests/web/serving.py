@@ -156,7 +156,10 @@ def make_parts(
         journal=journal,
         alarms=ScriptedAlarms(clock, {"undervoltage-1": dict(ALARM)}),
         polls=lambda: {"main": POLLS},
-        connections=lambda: {"plant-room": {"polls": 7}, "broker": {"connected": True}},
+        connections=lambda: {
+            "plant-room": {"polls": 7, "errors": {"timeout": 2, "busy": 0}},
+            "broker": {"connected": True},
+        },
         poller=lambda: {"dropped": 0},
         sinks=lambda: {"influxdb": {"written": 3}},
         letters=letters or NoLetters(),
