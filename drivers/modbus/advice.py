@@ -70,6 +70,8 @@ def _closed(case: Case) -> str:
         return ""
     if case.is_port:
         return "The port goes away while it is used: check the USB plug, cable and hub, and the adapter's power."
+    if "certificate" in case.seen.trouble:
+        return f"The other end closes the connection{case.seen.trouble}."
     return (
         "The other end closes the connection: it may allow fewer connections than are open (other programs count),"
         " or need a rest (`pause_after_connect`, `pause_between_requests`)."

@@ -24,7 +24,7 @@ _KEPT_BYTES: Final = 520
 
 
 class Channel(TransactionManager):
-    """A stream of bytes. `lost` is why it ended, once it has."""
+    """A stream of bytes. `lost` is why it ended, once it has; `trusted`: something was answered over it."""
 
     framer: Frames
     kind = CommType.TCP
@@ -35,6 +35,7 @@ class Channel(TransactionManager):
         self.max_until_disconnect = self.count_until_disconnect = sys.maxsize  # closing is our own decision
         self.response_future.cancel()
         self.lost: Exception | None = None
+        self.trusted = False
 
     def data_received(self, data: bytes) -> None:
         """Look for the answer among the bytes that have come."""
@@ -80,11 +81,12 @@ class DatagramChannel(Channel):
         data: bytes,
         addr: tuple[Any, ...] | None,  # noqa: ARG002 - asyncio's signature
     ) -> None:
-        """Look for the answer in a datagram."""
-        self._look_into(data)
-        if self.recv_buffer:
+        """Look for the answer in a datagram; what is none is passed over, for another may follow."""
+        used, answer = self.framer.handleFrame(data, self.request_dev_id, self.request_transaction_id)
+        if used < len(data) and answer is None:
             self.framer.note("garbled")
-            self.recv_buffer = b""
+        if answer is not None and answer.function_code and not self.response_future.done():
+            self.response_future.set_result(answer)
 
     def error_received(self, exc: Exception) -> None:
         """Let a request in flight fail at once: the other end told that nobody listens."""

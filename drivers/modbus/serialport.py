@@ -128,11 +128,10 @@ async def open_port(options: ConnectionModel) -> serial.Serial:
         failed: Exception | None = None
         try:
             port.open()
-        except (OSError, ValueError, termios.error) as error:
-            failed = error
-        with suppress(ValueError, OSError):  # ports without this setting are quick by themselves
-            if failed is None:
+            with suppress(ValueError, OSError):  # ports without this setting are quick by themselves
                 port.set_low_latency_mode(True)
+        except Exception as error:  # noqa: BLE001 - whatever it is, whoever waits for the port has to hear it
+            failed = error
         _opening.discard(options.path)
         try:
             loop.call_soon_threadsafe(hand_over, failed)

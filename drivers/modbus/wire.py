@@ -167,6 +167,7 @@ class Link:
         if not answer.function_code or framer.noted or self._duty is not None:
             self._examine(channel, request, answer)
         self._silent = None
+        channel.trusted = True
         took = time.monotonic() - began
         request.seen.answered(took if self._duty is None else max(0.0, took - self._duty.airtime(request)))
         if not answer.transaction_id:
@@ -214,8 +215,8 @@ class Link:
         if channel.transport is None:
             self.close()
             seen.failed("closed")
-            why = "" if channel.lost is None else f" ({spoken(channel.lost, self._options)})"
-            return DeviceUnreachable(f"{place} closed the connection{why}")
+            seen.trouble = self._why_closed(channel)
+            return DeviceUnreachable(f"{place} closed the connection{seen.trouble}")
         if channel.lost is not None:  # a datagram that was sent back
             self.close()
             seen.failed("no_connection")
@@ -233,6 +234,14 @@ class Link:
             return DeviceUnreachable(f"{what} instead of an answer for {request}")
         beside = ", but other bytes came" if noted else ""
         return DeviceUnreachable(f"no answer within {self._options.timeout:g} s for {request}{beside}")
+
+    def _why_closed(self, channel: Channel) -> str:
+        """Answer why the other end closed, where that is known; TLS 1.3 refuses after the handshake only."""
+        if channel.lost is not None:
+            return f" ({spoken(channel.lost, self._options)})"
+        if self._options.transport == "tls" and not channel.trusted:
+            return " after the handshake: it may want a certificate of ours, or another one"
+        return ""
 
     def _doubt(self, channel: Channel, request: Request, noted: set[str]) -> None:
         """Close a connection that may be dead or out of step."""
