@@ -22,7 +22,7 @@ from monitor.clocksync import ClockSync
 from monitor.deadman import Deadman
 from monitor.downtime import Downtime, last_downtime
 from monitor.errors import JournalError, RequestRefused
-from monitor.health import Health, SelfReport, Sources
+from monitor.health import Health, SelfReport, Sources, usual_advice
 from monitor.journal.feeder import Feeder
 from monitor.journal.files import Files, open_files
 from monitor.model import Event, Value
@@ -155,6 +155,15 @@ class Parts:
     def _sink_facts(self) -> Mapping[str, Mapping[str, Any]]:
         return {name: runner.status() for name, runner in self._sinks.items()}
 
+    def _advice(self, device: str, state: str) -> str:
+        """What to look at when a device is in a state of `monitor.health`: its driver's word, else the usual."""
+        connection = self._site.devices[device].connection
+        if connection in self._pushed:
+            told = self._pushed[connection].advice(device, heard=state != "never_answered")
+        else:
+            told = self._poller.advice(device)
+        return told or usual_advice(state)
+
     def _devices(self, connection: str) -> list[Device]:
         return [device for device in self._site.devices.values() if device.connection == connection]
 
@@ -248,6 +257,8 @@ class Parts:
             examine_influx=partial(_examine, self._site, self._clock),
             notify=self._notifier.counts,
             health=self._health.states,
+            losses=self._health.losses,
+            advice=self._advice,
             itself=lambda: {**self._itself.newest, "readings_total": self._health.readings},
             deadman=lambda: {} if self._deadman is None else self._deadman.status(),
         )

@@ -117,8 +117,10 @@ class Answer:
 class Traffic:
     """What has passed between a connection and one of its devices since the start.
 
-    `errors` counts by kind, of `monitor.schema.TRAFFIC_ERRORS`. `latency_ms` is the mean time of the latest
-    answers, from the last byte of a request to the answer; None before the first.
+    `answers` are those of the device, a refusal included. `errors` counts by kind, of
+    `monitor.schema.TRAFFIC_ERRORS`; a request may count under several (noise, then a wrong checksum).
+    `latency_ms` is the mean time of the latest answers, from the last byte of a request to the answer; None before
+    the first.
     """
 
     requests: int = 0
@@ -176,6 +178,9 @@ class PushedDriver(Protocol):
 
     def status(self) -> Mapping[str, Value]:
         """Facts for `status`: connected, messages, refused and the like."""
+
+    def advice(self, device: str, *, heard: bool) -> str:
+        """What to look at when a device does badly; `heard`: it has spoken before, perhaps long ago."""
 
 
 class DriverType(Protocol):

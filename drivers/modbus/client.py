@@ -1,13 +1,13 @@
-"""The Modbus driver: one endpoint, its devices, and the few connections it may have open."""
+"""The Modbus driver: one endpoint or line, its devices, and the few connections it may have open."""
 
-import asyncio
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from drivers.modbus.advice import Case, advice
+from drivers.modbus.links import Links
 from drivers.modbus.reader import DeviceReader
-from drivers.modbus.wire import Link
-from monitor.ports import Answer, DriverContext
+from monitor.ports import Answer, DriverContext, Traffic
 from monitor.site import Connection, Device
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ __all__ = ["ModbusDriver"]
 
 
 class ModbusDriver:
-    """Reads the devices behind one Modbus TCP endpoint; a `monitor.ports.PolledDriver`.
+    """Reads the devices behind one Modbus endpoint or line; a `monitor.ports.PolledDriver`.
 
     `concurrency` calls may be under way at once, for different devices; more of them wait for their turn.
     Raises SettingsError at construction for points that no request may read.
@@ -26,33 +26,45 @@ class ModbusDriver:
     def __init__(self, connection: Connection, devices: Sequence[Device], context: DriverContext) -> None:
         options: ConnectionModel = connection.options
         self.concurrency = options.connections
+        self._options = options
+        self._links = Links(connection.id, options)
         self._readers = {
-            device.id: DeviceReader(device, tries=options.retries + 1, now=context.now, monotonic=time.monotonic)
+            device.id: DeviceReader(
+                device,
+                tries=options.retries + 1,
+                now=context.now,
+                monotonic=time.monotonic,
+                spread=self._links.side_by_side,
+            )
             for device in devices
         }
-        self._links = [Link(options) for _ in range(options.connections)]
-        self._idle = list(reversed(self._links))
-        self._turns = asyncio.Semaphore(options.connections)
 
     async def read(self, device: str, scan: str) -> Answer:
         """Ask for all points of a scan class. Connects when needed. Never raises for what devices do."""
-        async with self._turns:
-            link = self._idle.pop()  # the one used last: further ones open only when they are needed
-            try:
-                return await self._readers[device].read(link, scan)
-            finally:
-                self._idle.append(link)
+        link = await self._links.take()
+        try:
+            return await self._readers[device].read(link, scan)
+        finally:
+            self._links.give(link)
 
     async def probe(self, device: str) -> Answer:
         """Ask once for one value, to learn whether the device answers again."""
-        async with self._turns:
-            link = self._idle.pop()
-            try:
-                return await self._readers[device].probe(link)
-            finally:
-                self._idle.append(link)
+        link = await self._links.take()
+        try:
+            return await self._readers[device].probe(link)
+        finally:
+            self._links.give(link)
+
+    def traffic(self, device: str) -> Traffic:
+        """What has passed between the connection and a device since the start."""
+        return self._readers[device].seen.traffic()
+
+    def advice(self, device: str) -> str:
+        """What to look at when this device does badly, by what was seen on the wire; or nothing."""
+        reader = self._readers[device]
+        neighbours = any(other.seen.answers for other in self._readers.values() if other is not reader)
+        return advice(Case(self._options, reader.unit, reader.seen, neighbours))
 
     async def close(self) -> None:
         """Close all connections; safe to call twice. A later call would open them again."""
-        for link in self._links:
-            link.close()
+        self._links.close()

@@ -1,22 +1,28 @@
 """One Modbus device: what to ask it for, and what its answers and refusals mean."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 
 from drivers.modbus.decode import BlockDecoder, Decoded, finish
 from drivers.modbus.layout import Field, Span
+from drivers.modbus.links import one_by_one
 from drivers.modbus.plan import TCP, Block, Limits, plan, split
 from drivers.modbus.settings import ProfileModel, Table
 from drivers.modbus.shared import shared_by
+from drivers.modbus.traffic import Seen
 from drivers.modbus.wire import BUSY, ExceptionAnswer, Garbled, Link, Request
 from monitor.errors import DeviceError, DeviceUnreachable, SettingsError
 from monitor.model import Missing
 from monitor.ports import Answer
 from monitor.site import Device
 
-__all__ = ["DeviceReader"]
+__all__ = ["DeviceReader", "Spread"]
+
+Spread = Callable[[Link, Sequence[Any], Callable[[Link, Any], Awaitable[None]]], Awaitable[None]]
+"""Does a job for each of the blocks: over the connection at hand, and over others where that is allowed."""
 
 _SPLITTABLE = frozenset({2, 3})
 """Exception codes for a request that reaches where the device has nothing: illegal address, illegal value."""
@@ -53,6 +59,7 @@ class _Round:
     answered: bool = False
     gave_something: bool = False
     silent: int = 0
+    late: list[Block] = field(default_factory=list)
     error: str = ""
     splits: int = 0
     refused: list[Span] = field(default_factory=list)
@@ -62,14 +69,22 @@ class _Round:
 class DeviceReader:
     """Asks one unit for its points, block by block; what one block does to itself stays with that block.
 
-    Raises SettingsError at construction for points that no request may read.
+    `seen` counts what passes. Raises SettingsError at construction for points that no request may read.
     """
 
     def __init__(
-        self, device: Device, *, tries: int, now: Callable[[], int], monotonic: Callable[[], float]
+        self,
+        device: Device,
+        *,
+        tries: int,
+        now: Callable[[], int],
+        monotonic: Callable[[], float],
+        spread: Spread = one_by_one,
     ) -> None:
+        self.seen = Seen()
+        self.unit: int = device.address.unit
         self._device = device
-        self._unit: int = device.address.unit
+        self._spread = spread
         self._profile: ProfileModel | None = device.protocol
         self._tries = tries
         self._now = now
@@ -97,17 +112,20 @@ class DeviceReader:
         if at is None or not at.work:
             return await self.probe(link, at)
         this = _Round()
-        late: list[_Work] = []
-        for work in tuple(at.work):
+
+        async def ask(link: Link, work: _Work) -> None:
             # a dead device costs one time-out; one that has answered may be silent to a single block
             if this.silent > this.answered:
                 work.decoder.fail(Missing.TIMEOUT, this.decoded)
-                continue
-            silent = this.silent
-            await self._ask(link, work, at, this)
-            if this.silent > silent:
-                late.append(work)
-        if late:  # asked last from now on, so that it never hides the others
+            else:
+                await self._ask(link, work, at, this)
+
+        first, *others = at.work
+        await ask(link, first)
+        if others:
+            await (self._spread if this.answered else one_by_one)(link, others, ask)
+        if this.late:  # asked last from now on, so that it never hides the others
+            late = [work for work in at.work if any(_within(block, work.request.block) for block in this.late)]
             at.work = [work for work in at.work if work not in late] + late
         for decoder in at.lost:
             decoder.fail(Missing.REFUSED, this.decoded)
@@ -178,6 +196,7 @@ class DeviceReader:
         this.error = this.error or str(error)
         if isinstance(error, DeviceUnreachable):
             this.silent += 1
+            this.late.append(work.request.block)
             reason = Missing.TIMEOUT
         else:
             this.answered = True
@@ -199,7 +218,7 @@ class DeviceReader:
             at.lost = tuple(BlockDecoder(Block.around([span]), at.fields) for span in sorted(spans - good))
 
     def _work(self, decoder: BlockDecoder) -> _Work:
-        return _Work(Request(self._unit, decoder.block, decoder.size), decoder)
+        return _Work(Request(self.unit, decoder.block, decoder.size, self.seen), decoder)
 
     def _learn(self, this: _Round) -> None:
         """Remember what was refused to a device that answers otherwise, and tell it once."""
@@ -227,3 +246,7 @@ class DeviceReader:
 
 def _touches(one: Span, other: Span) -> bool:
     return one.table == other.table and one.first < other.end and other.first < one.end
+
+
+def _within(one: Block, other: Block) -> bool:
+    return one.table == other.table and other.first <= one.first < other.first + other.count

@@ -1,26 +1,26 @@
-"""One TCP connection to a Modbus endpoint: request out, bytes of the answer in, errors in our own words.
+"""One connection to a Modbus endpoint or line: request out, bytes of the answer in, errors in our own words.
 
-pymodbus does the framing and the transactions. Here its answers keep their bytes (unpacking register by register
-costs more than all the rest), its connection never comes back by itself, and its own log lines are muted: what it
-reports as an error is an everyday answer of a device to us.
+pymodbus does the transactions. What it reports as an error is an everyday answer of a device to us, so its own log
+lines are muted.
 """
 
 import asyncio
 import logging
-import os
-import socket
-import sys
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Final, cast
 
-from pymodbus.client import AsyncModbusTcpClient
-from pymodbus.exceptions import ModbusException, ModbusIOException
-from pymodbus.framer.socket import FramerSocket
-from pymodbus.pdu import ExceptionResponse, ModbusPDU
+from pymodbus.exceptions import ModbusException
+from pymodbus.pdu import ModbusPDU
 
-from drivers.modbus.connection import ConnectionModel
+from drivers.modbus.channel import Channel, LineChannel
+from drivers.modbus.connection import SERIAL, ConnectionModel
+from drivers.modbus.frames import Answer
 from drivers.modbus.layout import FUNCTIONS
+from drivers.modbus.line import LineDuty, NeverQuiet
 from drivers.modbus.plan import Block
+from drivers.modbus.traffic import Seen
+from drivers.modbus.transports import NoConnection, open_channel, spoken
 from monitor.errors import DeviceError, DeviceRefused, DeviceUnreachable
 
 __all__ = ["BUSY", "ExceptionAnswer", "Garbled", "Link", "Request"]
@@ -40,6 +40,8 @@ _NAMES = {
     10: "gateway path unavailable",
     11: "gateway target did not respond",
 }
+_EXCEPTION = 0x80
+_WORST_FIRST: Final = ("checksum", "foreign", "garbled")
 
 logging.getLogger("pymodbus").setLevel(logging.CRITICAL + 1)
 
@@ -52,71 +54,38 @@ class ExceptionAnswer(DeviceRefused):
         self.code = code
 
 
-class _NotConnected(DeviceUnreachable):
-    """No connection could be made, so there is no use in asking again at once."""
-
-
 class Garbled(DeviceError):
     """An answer came, but its length or function code is not that of the request."""
 
 
-class _RawAnswer(ModbusPDU):
-    """The answer to a read, as bytes: one of byte count, then the content."""
-
-    payload = b""
-
-    def decode(self, data: bytes) -> None:
-        """Keep the bytes; `Link` checks their number against the request."""
-        self.payload = data
-
-    def __str__(self) -> str:  # pymodbus makes one of every answer, for a log line that nobody sees
-        return "answer"
-
-
-def _answer_class(code: int) -> type[_RawAnswer]:
-    return type(f"_RawAnswer{code}", (_RawAnswer,), {"function_code": code})
-
-
-_ANSWERS = tuple(_answer_class(code) for code in FUNCTIONS.values())
-
-
-class _Framer(FramerSocket):
-    """pymodbus's framer, which raises into the event loop for an answer that it cannot decode."""
-
-    def handleFrame(  # noqa: N802 - pymodbus's name
-        self, data: bytes, exp_devid: int, exp_tid: int
-    ) -> tuple[int, ModbusPDU | None]:
-        """Answer an empty PDU, which no request takes, for a frame of ours that makes no sense."""
-        try:
-            return super().handleFrame(data, exp_devid, exp_tid)
-        except ModbusIOException as error:
-            return len(data), ModbusPDU(dev_id=error.dev_id, transaction_id=error.transaction_id)
-
-
-def _spoken(error: OSError | UnicodeError) -> str:
-    """What the system calls an error, without the addresses that asyncio puts before it."""
-    if isinstance(error, UnicodeError):
-        return "the host is no name"
-    if error.errno and not isinstance(error, socket.gaierror):
-        return os.strerror(error.errno)
-    return error.strerror or str(error)
-
-
 class Request:
-    """A block to be read from a unit; made once and sent again for each poll."""
+    """A block to be read from a unit; made once and sent again for each poll. `seen` counts what comes of it."""
 
-    __slots__ = ("block", "pdu", "size")
+    __slots__ = ("block", "code", "pdu", "seen", "size", "unit")
 
-    def __init__(self, unit: int, block: Block, size: int) -> None:
+    def __init__(self, unit: int, block: Block, size: int, seen: Seen | None = None) -> None:
+        self.unit = unit
         self.block = block
         self.size = size
+        self.seen = Seen() if seen is None else seen
+        self.code = FUNCTIONS[block.table]
         self.pdu = _ReadRequest(dev_id=unit, address=block.first, count=block.count)
-        self.pdu.function_code = FUNCTIONS[block.table]
+        self.pdu.function_code = self.code
+
+    def same(self, other: "Request") -> bool:
+        """Whether both ask for the same, so that an answer to one is an answer to the other."""
+        mine, theirs = self.block, other.block
+        return (self.unit, self.code, mine.first, mine.count) == (
+            other.unit,
+            other.code,
+            theirs.first,
+            theirs.count,
+        )
 
     def __str__(self) -> str:
         first, count = self.block.first, self.block.count
         place = f"{first}" if count == 1 else f"{first} to {first + count - 1}"
-        return f"{self.block.table} {place} of unit {self.pdu.dev_id}"
+        return f"{self.block.table} {place} of unit {self.unit}"
 
 
 class _ReadRequest(ModbusPDU):
@@ -134,162 +103,216 @@ class Link:
     between, or a second unanswered request, begins a new connection: a converter that was restarted leaves one
     behind on which nothing will ever come. A dead unit beside living ones closes nothing. Where the device numbers
     its answers 0, whatever the request, every unanswered one begins a new connection: a late answer could not be
-    told from the next.
+    told from the next. On a line nothing is numbered: see `LineDuty`. A serial port stays open while it is there.
+    `told` hears why no connection could be made, and nothing ("") when one was.
     """
 
-    def __init__(self, options: ConnectionModel) -> None:
+    def __init__(self, options: ConnectionModel, *, told: Callable[[str], None] | None = None) -> None:
         self._options = options
-        self._client: AsyncModbusTcpClient | None = None
+        self._told = told
+        self._channel: Channel | None = None
+        self._duty = LineDuty(options) if options.is_line else None
+        self._is_port = options.transport in SERIAL
         self._silent: int | None = None
         self._rested = 0.0
-        self._asking = False
         self._unnumbered = False
-
-    @property
-    def _place(self) -> str:
-        return self._options.place
 
     async def ask(self, request: Request, *, tries: int) -> bytes:
         """Send a request up to `tries` times; answer the content, of exactly the size that was asked for.
 
         Raises DeviceUnreachable, ExceptionAnswer or Garbled.
         """
-        if self._silent == request.pdu.dev_id:
+        if self._silent == request.unit and not self._is_port:
             self.close()
         for left in range(tries - 1, -1, -1):
             try:
                 answer = await self._once(request)
                 break
-            except _NotConnected:
+            except NoConnection:
                 raise
             except DeviceUnreachable:
                 if not left:
                     raise
         return self._content(request, answer)
 
-    async def _once(self, request: Request) -> ModbusPDU:
+    async def _once(self, request: Request) -> Answer:
         task = asyncio.current_task()
         cancelled = task.cancelling() if task is not None else 0
-        client = self._client
-        if client is None or not client.connected:
-            client = await self._connect()
+        channel = self._channel
+        if channel is None or channel.transport is None:
+            channel = await self._open(request.seen)
         await self._rest()
+        if self._duty is not None:
+            await self._prepare_line(channel, request)
+        framer = channel.framer
+        if framer.noted:
+            framer.noted.clear()
+        framer.expected = request
+        request.seen.requests += 1
         finished = False
-        self._asking = True
+        began = time.monotonic()
         try:
-            answer: ModbusPDU = await client.execute(False, request.pdu)
+            answer: Answer = await channel.execute(False, request.pdu)  # type: ignore[assignment]
             finished = True
         except ModbusException as error:
             finished = True
-            raise self._unanswered(client, request) from error
+            raise self._unanswered(channel, request) from error
         finally:
-            self._asking = False
             if self._options.pause_between_requests:
                 self._rested = time.monotonic() + self._options.pause_between_requests
-            if not finished:  # cancelled: what still comes is an answer to nobody
+            if not finished and self._duty is None:  # cancelled: what still comes is an answer to nobody
                 self.close()
         if task is not None and task.cancelling() > cancelled:  # wait_for of 3.11 can lose one to an answer
             raise asyncio.CancelledError
+        if not answer.function_code or framer.noted or self._duty is not None:
+            self._examine(channel, request, answer)
         self._silent = None
+        channel.trusted = True
+        took = time.monotonic() - began
+        request.seen.answered(took if self._duty is None else max(0.0, took - self._duty.airtime(request)))
         if not answer.transaction_id:
             self._unnumbered = True
         return answer
 
-    def _unanswered(self, client: AsyncModbusTcpClient, request: Request) -> DeviceUnreachable:
-        """Close what cannot be trusted any more, and say what happened."""
-        if not client.connected:
+    async def _prepare_line(self, channel: Channel, request: Request) -> None:
+        """Leave a line its rest, and late answers their time."""
+        assert self._duty is not None
+        line = cast("LineChannel", channel)
+        try:
+            for _ in range(await self._duty.wait_for_late(line, request)):
+                request.seen.errors["foreign"] += 1
+            await self._duty.rest(line)
+        except NeverQuiet:
+            request.seen.requests += 1
+            request.seen.failed("garbled")
+            raise
+        if channel.transport is None:
             self.close()
-            return DeviceUnreachable(f"{self._place} closed the connection")
-        unit = request.pdu.dev_id
-        if self._silent not in (None, unit) or client.ctx.recv_buffer or self._unnumbered:
-            self.close()
-        self._silent = unit
-        return DeviceUnreachable(f"no answer within {self._options.timeout:g} s for {request}")
+            request.seen.failed("closed")
+            raise DeviceUnreachable(f"{self._options.place} closed the connection")
+        self._duty.asked(request)
+        channel.comm_params.timeout_connect = self._duty.deadline(request)
 
-    def _content(self, request: Request, answer: ModbusPDU) -> bytes:
-        code = request.pdu.function_code
-        if isinstance(answer, ExceptionResponse) and answer.function_code == code | 0x80:
-            number = answer.exception_code
+    def _examine(self, channel: Channel, request: Request, answer: Answer) -> None:
+        """Look at what came beside or instead of the answer."""
+        if not answer.function_code:
+            raise self._unanswered(channel, request, damaged=True)
+        if channel.framer.noted:
+            for kind in self._noted(channel, request):
+                request.seen.errors[kind] += 1
+        if self._duty is not None:
+            request.seen.echo |= cast("LineChannel", channel).echoed
+            self._duty.answered(request, rightly=self._is_whole(request, answer))
+
+    def _unanswered(self, channel: Channel, request: Request, *, damaged: bool = False) -> DeviceUnreachable:
+        """Close what cannot be trusted any more, count, and say what happened."""
+        seen, place = request.seen, self._options.place
+        noted = self._noted(channel, request)
+        if isinstance(channel, LineChannel):
+            seen.echo |= channel.echoed
+        if self._duty is not None and damaged:
+            self._duty.answered(request, rightly=True)
+        if channel.transport is None:
+            self.close()
+            seen.failed("closed")
+            seen.trouble = self._why_closed(channel)
+            return DeviceUnreachable(f"{place} closed the connection{seen.trouble}")
+        if channel.lost is not None:  # a datagram that was sent back
+            self.close()
+            seen.failed("no_connection")
+            seen.trouble = spoken(channel.lost, self._options)
+            return NoConnection(f"cannot connect to {place} ({seen.trouble})", seen.trouble)
+        if channel.recv_buffer:
+            noted.add("garbled")
+        kind = next((kind for kind in _WORST_FIRST if kind in noted), "timeout")
+        for other in noted - {kind}:
+            seen.errors[other] += 1
+        seen.failed(kind)
+        self._doubt(channel, request, noted)
+        if damaged:
+            what = "a wrong checksum" if kind == "checksum" else "what is no frame"
+            return DeviceUnreachable(f"{what} instead of an answer for {request}")
+        beside = ", but other bytes came" if noted else ""
+        return DeviceUnreachable(f"no answer within {self._options.timeout:g} s for {request}{beside}")
+
+    def _why_closed(self, channel: Channel) -> str:
+        """Answer why the other end closed, where that is known; TLS 1.3 refuses after the handshake only."""
+        if channel.lost is not None:
+            return f" ({spoken(channel.lost, self._options)})"
+        if self._options.transport == "tls" and not channel.trusted:
+            return " after the handshake: it may want a certificate of ours, or another one"
+        return ""
+
+    def _doubt(self, channel: Channel, request: Request, noted: set[str]) -> None:
+        """Close a connection that may be dead or out of step."""
+        if self._is_port:
+            if getattr(channel.transport, "moved", False):
+                self.close()
+            return
+        out_of_step = self._duty is None and "garbled" in noted
+        if self._silent not in (None, request.unit) or out_of_step or (self._unnumbered and self._duty is None):
+            self.close()
+        self._silent = request.unit
+
+    def _noted(self, channel: Channel, request: Request) -> set[str]:
+        """Answer what the framer noted about a request, and remember who answered for whom."""
+        framer, seen = channel.framer, request.seen
+        noted = set(framer.noted)
+        if "foreign" in noted:
+            if framer.foreign != request.unit:
+                seen.answered_for(framer.foreign)
+            seen.master = seen.master or framer.master
+        framer.noted.clear()
+        return noted
+
+    def _is_whole(self, request: Request, answer: Answer) -> bool:
+        """Whether it is an exception or has the length that was asked for: anything else may be a late one."""
+        return answer.function_code == request.code | _EXCEPTION or (
+            answer.function_code == request.code and len(answer.payload) == request.size + 1
+        )
+
+    def _content(self, request: Request, answer: Answer) -> bytes:
+        code, content = answer.function_code, answer.payload
+        if code == request.code and len(content) == request.size + 1 and content[0] == request.size:
+            return content[1:]
+        seen = request.seen
+        if code == request.code | _EXCEPTION and content:
+            number = content[0]
             message = f"exception {number} ({_NAMES.get(number, 'unknown')}) for {request}"
             if number in _GATEWAY:
+                seen.excepted("gateway", number)
                 raise DeviceUnreachable(message)
+            seen.excepted("busy" if number in BUSY else "refused", number)
             raise ExceptionAnswer(message, number)
-        content = answer.payload if isinstance(answer, _RawAnswer) and answer.function_code == code else b""
-        if len(content) != request.size + 1 or content[0] != request.size:
-            raise Garbled(f"the answer for {request} does not have the {request.size} bytes asked for")
-        return content[1:]
+        seen.errors["garbled"] += 1
+        seen.recent[-1] = "garbled"
+        raise Garbled(f"the answer for {request} does not have the {request.size} bytes asked for")
 
-    async def _connect(self) -> AsyncModbusTcpClient:
+    async def _open(self, seen: Seen) -> Channel:
         self.close()
-        options = self._options
-        client = AsyncModbusTcpClient(
-            options.host or "",
-            port=options.number,
-            timeout=options.timeout,
-            retries=0,
-            reconnect_delay=0,
-            trace_connect=self._connection_changed,
-        )
-        client.set_max_no_responses(sys.maxsize)  # closing is our own decision
-        client.ctx.framer = _Framer(client.ctx.framer.decoder)
-        for answer in _ANSWERS:
-            client.register(answer)
-        cause = f"within {options.timeout:g} s"
-
-        async def create_and_tell() -> Any:
-            nonlocal cause
-            try:
-                return await self._open(client)
-            except (OSError, UnicodeError) as error:
-                cause = f"({_spoken(error)})"
-                raise OSError(cause) from error
-
-        client.ctx.call_create = create_and_tell
-        self._client = client
-        connected = False
         try:
-            connected = await client.connect()
-        finally:
-            if not connected:
-                self.close()
-        if not connected:
-            raise _NotConnected(f"cannot connect to {self._place} {cause}")
-        if options.pause_after_connect:
-            self._rested = time.monotonic() + options.pause_after_connect
-        return client
-
-    async def _open(self, client: AsyncModbusTcpClient) -> Any:
-        """Connect to the first address of the host that takes it.
-
-        uvloop itself would look the name up in threads that are joined at the end, whatever the name server does.
-        """
-        loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(self._options.host, self._options.port, type=socket.SOCK_STREAM)
-        failure: OSError | None = None
-        for *_, address in found:
-            try:
-                return await loop.create_connection(
-                    client.ctx.handle_new_connection, str(address[0]), self._options.port
-                )
-            except OSError as error:
-                failure = failure or error
-        raise failure or OSError("the host has no address")
+            channel = self._channel = await open_channel(self._options)
+        except NoConnection as error:
+            seen.requests += 1
+            seen.failed("no_connection")
+            seen.trouble = error.trouble
+            if self._told is not None:
+                self._told(error.trouble)
+            raise
+        if self._told is not None:
+            self._told("")
+        if self._options.pause_after_connect:
+            self._rested = time.monotonic() + self._options.pause_after_connect
+        return channel
 
     async def _rest(self) -> None:
         """Leave the device the pause that it needs."""
         if self._rested and (left := self._rested - time.monotonic()) > 0:
             await asyncio.sleep(left)
 
-    def _connection_changed(self, up: bool) -> None:  # noqa: FBT001 - pymodbus's signature
-        """Let a request in flight fail at once when the other end closes."""
-        if not up and self._asking and self._client is not None:
-            pending = self._client.ctx.response_future
-            if not pending.done():
-                pending.set_exception(ModbusIOException("closed"))
-
     def close(self) -> None:
         """Close the connection; the next request opens another."""
-        client, self._client = self._client, None
+        channel, self._channel = self._channel, None
         self._silent = None
-        if client is not None:
-            client.close()
+        if channel is not None:
+            channel.close()

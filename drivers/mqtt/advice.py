@@ -1,8 +1,8 @@
-"""What to look at when a broker is lost, from what it or the network said."""
+"""What to look at when a broker is lost, or a device behind it says nothing."""
 
 from typing import Final
 
-__all__ = ["VAGUE", "advice"]
+__all__ = ["VAGUE", "advice", "device_advice"]
 
 _USUAL: Final = "broker, network"
 _TAKEN_OVER: Final = "whether another client uses the same client_id, such as a second monitor of this site"
@@ -26,3 +26,15 @@ def advice(reason: str, *, briefly: bool) -> str:
         if any(word in reason for word in words):
             return check
     return _TAKEN_OVER if briefly and (not reason or "reset by peer" in reason) else _USUAL
+
+
+def device_advice(topic: str, *, connected: bool, heard: bool) -> str:
+    """What to look at when a device says nothing or too little; `heard`: it has spoken before."""
+    if not connected:
+        return "The broker is away: see its connection in `status`; what its devices say waits for it."
+    if heard:
+        return "Check its battery or supply, its radio and how far it is, and its gateway; then `every`."
+    return (
+        f"Nothing that makes sense has come on {topic}: check the topic (mosquitto_sub -v -t '#' shows what is"
+        " published), the device's own broker settings, and that it publishes at all."
+    )

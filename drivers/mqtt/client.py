@@ -13,6 +13,7 @@ from typing import Final
 
 import structlog
 
+from drivers.mqtt.advice import device_advice
 from drivers.mqtt.devices import Decoder, Message
 from drivers.mqtt.exchange import Ack, Arrived, Connected, Counts, Profile
 from drivers.mqtt.ledger import Ledger
@@ -20,7 +21,7 @@ from drivers.mqtt.link import Link
 from drivers.mqtt.order import in_event_time
 from drivers.mqtt.settings import MqttConnection
 from drivers.mqtt.tls import tls_context
-from drivers.mqtt.topics import crossing, subscriptions
+from drivers.mqtt.topics import compose, crossing, subscriptions
 from monitor.errors import JournalError, SettingsError
 from monitor.model import Event, Value
 from monitor.ports import Batch, DriverContext, Intake
@@ -58,6 +59,7 @@ class MqttDriver:
         if options.tls:
             _check_tls(connection.id, options)
         self._decoder = Decoder(devices, context.pseudonymise, qos=options.qos)
+        self._topics = {device.id: compose(device.address.topic, None, device.id) for device in devices}
         self._keyed = context.pseudonymise
         self._profile = Profile(
             connection=connection.id,
@@ -118,6 +120,11 @@ class MqttDriver:
             **self._counts,
             "failed": seen.failed + self._counts["failed"],
         }
+
+    def advice(self, device: str, *, heard: bool) -> str:
+        """What to look at when a device says nothing or too little."""
+        connected = self._link is not None and self._link.counts.connected
+        return device_advice(self._topics[device], connected=connected, heard=heard)
 
     async def _decode(
         self, link: Link, ledger: Ledger, arrivals: asyncio.Event, waiting: asyncio.Queue[_Work]

@@ -74,20 +74,32 @@ def _counts(facts: dict[str, Any]) -> str:
 
 
 def _fact(name: str, value: Any) -> str:
+    if isinstance(value, dict):
+        kinds = ", ".join(f"{kind} {count}" for kind, count in value.items() if count)
+        return kinds and f"{name} ({kinds})"
     if isinstance(value, bool):
         return _STATES.get(name, ("", name))[value]
     return f"{name} {value}" if value or name in _COUNTED else ""
 
 
-def devices(socket: SocketPath = None, state: StateFolder = None, as_json: Json = False) -> None:
-    """List the devices and how they do."""
+def devices(
+    device: Annotated[str | None, typer.Argument(help="A device's id: say all that is known of it.")] = None,
+    *,
+    socket: SocketPath = None,
+    state: StateFolder = None,
+    as_json: Json = False,
+) -> None:
+    """List the devices and how they do, with what to look at for those that do badly; or say it all of one."""
     client = _client(socket, state)
-    found = client.get("devices")
+    found = client.get("devices") if device is None else client.get("devices", device)
     if as_json:
         print_json(found)
         return
-    now = client.get("status")["now"]
-    headings = ("id", "name", "class", "connection", "state", "last answer", "error")
+    facts = client.get("status")
+    if device is not None:
+        _describe(found, facts["now"], facts["timezone"])
+        return
+    headings = ("id", "name", "class", "connection", "state", "last answer", "loss", "latency")
     rows = [
         (
             each["id"],
@@ -95,12 +107,59 @@ def devices(socket: SocketPath = None, state: StateFolder = None, as_json: Json 
             each["class"],
             each["connection"],
             each["state"].replace("_", " "),
-            since(each["last_answer"], now),
-            each["last_error"],
+            since(each["last_answer"], facts["now"]),
+            _percent(each["loss_pct"]),
+            _milliseconds(each["latency_ms"]),
         )
         for each in found
     ]
     print_table(headings, rows)
+    badly = [each for each in found if each["advice"]]
+    if badly:
+        print_line()
+    for each in badly:
+        why = f" ({each['last_error']})" if each["last_error"] else ""
+        print_line(clean(f"{each['id']} {each['state'].replace('_', ' ')}{why}: {each['advice']}"))
+
+
+def _describe(device: dict[str, Any], now: int, zone: str) -> None:
+    """Say all that is known of one device, a line each."""
+    place = ", ".join(filter(None, (device["building"], device["zone"])))
+    profile = f", profile {device['profile']}" if device["profile"] else ""
+    print_line(clean(f"{device['name']} ({device['id']}): {device['class']}{profile}{place and f', in {place}'}"))
+    print_line(f"connection   {device['connection']}")
+    print_line(f"state        {device['state'].replace('_', ' ')}")
+    print_line(f"last answer  {since(device['last_answer'], now)}, {local_time(device['last_answer'], zone)}")
+    print_line(f"loss         {_percent(device['loss_pct'])} of the last hour")
+    if device["requests"] or device["polls"]:
+        kinds = [f"{kind.replace('_', ' ')} {count}" for kind, count in device["errors"].items() if count]
+        print_line(f"polls        {device['polls']}, and {device['late']} left out because the bus was busy")
+        print_line(f"requests     {device['requests']}, of which {device['answers']} were answered")
+        print_line(f"errors       {', '.join(kinds) or 'none'}")
+        print_line(f"latency      {_milliseconds(device['latency_ms'])}")
+    if device["last_error"]:
+        print_line(clean(f"last error   {device['last_error']} ({device['failures']} failures in a row)"))
+    if device["advice"]:
+        print_line(clean(f"look at      {device['advice']}"))
+    rows = [
+        (name, _newest(name, point), local_time(point["time"], zone)) for name, point in device["points"].items()
+    ]
+    if rows:
+        print_line()
+        print_table(("point", "value", "time"), rows)
+
+
+def _newest(name: str, point: dict[str, Any]) -> str:
+    value = "" if point["value"] is None else quantity(name, point["value"])
+    return f"{value} (missing: {point['missing']})".strip() if point["missing"] else value or "nothing yet"
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{share:.0f} %" if share in {0, 100} else f"{share:.1f} %"
+
+
+def _milliseconds(time: float | None) -> str:
+    return "-" if time is None else f"{time:.0f} ms"
 
 
 def readings(

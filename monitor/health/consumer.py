@@ -28,6 +28,10 @@ _log = structlog.get_logger()
 _TICK = 1.0
 _SETTLE_MS = 500
 _AFTER_FAILURE = 1.0
+_FIRST_NOTICE = 600.0
+_DAY_MS = 86_400_000
+_NOTICE = "(notice)"
+"""Key of the last notice among the devices' ids; no id looks like it."""
 
 
 class PollFacts(Protocol):
@@ -75,6 +79,9 @@ class Health:
         self._boundary = Position(0)
         self._resumed = False
         self._changed_at = 0.0
+        self._connections = {device.id: device.connection for device in site.devices.values()}
+        self._began = steady()
+        self._noticed = 0
         self._busy = asyncio.Lock()
 
     @property
@@ -85,6 +92,10 @@ class Health:
     def states(self) -> Mapping[str, str]:
         """How each device does: never_answered, answering, degraded, suspended or flapping."""
         return self._judge.states()
+
+    def losses(self) -> Mapping[str, float]:
+        """The share (0 to 1) of the last hour that each device has lost; of those that ever answered."""
+        return self._judge.losses()
 
     def down(self) -> int:
         """How many devices have answered before and do not now."""
@@ -108,7 +119,9 @@ class Health:
             else:
                 break
         self._boundary = self._journal.last
-        self._judge.load((row["key"], orjson.loads(row["body"])) for row in rows)
+        kept = {row["key"]: orjson.loads(row["body"]) for row in rows}
+        self._noticed = kept.pop(_NOTICE, 0)
+        self._judge.load(kept.items())
         self._resume_when_caught_up()
 
     def _resume_when_caught_up(self) -> None:
@@ -148,7 +161,26 @@ class Health:
             async with self._busy:
                 if self._resumed and self._position >= self._journal.last:
                     self._judge.tick(self._now() - _SETTLE_MS)
+                    self._notice()
                 await self._keep_in_time()
+
+    def _notice(self) -> None:
+        """Tell once a day of the devices that have never answered: they are not alarms, and not forgotten."""
+        now = self._now()
+        if self._steady() - self._began < _FIRST_NOTICE or 0 <= now - self._noticed < _DAY_MS:
+            return
+        waiting: dict[str, list[str]] = {}
+        for device, state in self._judge.states().items():
+            if state == "never_answered":
+                waiting.setdefault(self._connections[device], []).append(device)
+        if waiting:
+            self._noticed = now
+            _log.warning(
+                "devices_never_answered",
+                number=sum(map(len, waiting.values())),
+                devices=waiting,
+                what_to_do="`facility-monitor devices` says what to look at, device by device",
+            )
 
     # Keeping ------------------------------------------------------------------------------------------
 
@@ -185,7 +217,8 @@ class Health:
     def _what_is_new(self) -> tuple[list[tuple[str, str]], list[Event | Derived]]:
         """In a thread: the rows of what is remembered, and what there is to tell."""
         changes, minutes = self._judge.news()
-        rows = [(key, orjson.dumps(body).decode()) for key, body in self._judge.dump_changed().items()]
+        kept = {**self._judge.dump_changed(), _NOTICE: self._noticed}
+        rows = [(key, orjson.dumps(body).decode()) for key, body in kept.items()]
         facts = self._polls() if minutes else {}
         told: list[Event | Derived] = [_event(change) for change in changes]
         told += [_minute(each, self._protocols.get(each.device, ""), facts.get(each.device)) for each in minutes]
@@ -211,6 +244,8 @@ def _minute(minute: Minute, protocol: str, facts: PollFacts | None) -> Derived:
         "errors": minute.errors,
         "last_error": "" if facts is None else facts.last_error,
     }
+    if minute.loss is not None:
+        values["loss_pct"] = round(100 * minute.loss, 2)
     if facts is not None and facts.poll_ms is not None:
         values["poll_ms"] = facts.poll_ms
     attributes: dict[str, Any] = {"protocol": protocol} if protocol else {}

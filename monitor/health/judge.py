@@ -46,7 +46,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Minute:
-    """How a device did in the minute that ended at `time` (UTC ms)."""
+    """How a device did in the minute that ended at `time` (UTC ms).
+
+    `loss`: the share of the last hour's polls or messages that was lost; None before it ever answered.
+    """
 
     device: str
     time: int
@@ -54,6 +57,7 @@ class Minute:
     state: str
     polls: int
     errors: int
+    loss: float | None
 
 
 class _Patient:
@@ -74,6 +78,7 @@ class _Patient:
         "hour",
         "is_polled",
         "known",
+        "loss",
         "lost",
         "observed",
         "patience",
@@ -97,7 +102,7 @@ class _Patient:
         self.observed = -1  # the minute in which it is first heard does not count: it is not whole
         self.edges: list[int] = []
         self.answered = 0
-        self.lost = 0.0
+        self.lost = self.loss = 0.0
         self.hour: list[tuple[int, float]] = []
 
     @property
@@ -115,6 +120,7 @@ class _Patient:
         self.failures, self.polls, self.errors, self.heard, self.observed = counts
         self.hour = [(answered, lost) for answered, lost in hour]
         self.fine = self.up and not self.failures
+        self.loss = self._loss()
 
     # What it did --------------------------------------------------------------------------------------
 
@@ -165,7 +171,7 @@ class _Patient:
             self.observed = min(self.observed + 1, _BUCKET * _BUCKETS)
             if self.observed == 0 and not self.is_polled:
                 self.answered = 0
-        loss = self._loss()
+        self.loss = loss = self._loss()
         self.degraded = loss > (_FINE_AGAIN if self.degraded else _DEGRADED)
         if shift:
             self.hour = [*self.hour[1 - _BUCKETS :], (self.answered, self.lost)]
@@ -201,6 +207,10 @@ class Judge:
     def states(self) -> Mapping[str, str]:
         """How each device does."""
         return {patient.device: patient.state for patient in self._patients.values()}
+
+    def losses(self) -> Mapping[str, float]:
+        """The share (0 to 1) of the last hour that each device lost, by minute; of those that ever answered."""
+        return {patient.device: patient.loss for patient in self._patients.values() if patient.known}
 
     def down(self) -> int:
         """How many devices answered once and do not now."""
@@ -331,6 +341,7 @@ class Judge:
                     state=patient.state,
                     polls=patient.polls,
                     errors=patient.errors,
+                    loss=patient.loss if patient.known else None,
                 )
             )
             patient.polls = patient.errors = 0

@@ -2,7 +2,7 @@
 
 from enum import Enum
 
-__all__ = ["FAILURES_TO_SUSPEND", "Backoff", "Edge", "next_probe_allowed"]
+__all__ = ["FAILURES_TO_SUSPEND", "Backoff", "Edge", "next_allowed"]
 
 FAILURES_TO_SUSPEND = 2
 _STEP = 2.0
@@ -67,9 +67,9 @@ class Backoff:
         return edge
 
 
-def next_probe_allowed(end: float, spent: float) -> float:
-    """When a connection may probe again after an unanswered attempt that took `spent` seconds until `end`.
+def next_allowed(end: float, spent: float, share: float = _PROBE_SHARE) -> float:
+    """When what took `spent` seconds until `end` may take more, so that it has at most `share` of the time.
 
-    All suspended units together take at most a tenth of the connection's time.
+    Without one: the tenth of a connection's time that all suspended units together may take.
     """
-    return end + spent * (1 / _PROBE_SHARE - 1)
+    return end + spent * (1 / share - 1)

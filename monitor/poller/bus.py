@@ -3,88 +3,48 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 import structlog
 
-from monitor.model import Entry, Missing, Reading
-from monitor.poller.backoff import Backoff, Edge, next_probe_allowed
-from monitor.ports import Answer, PolledDriver
+from monitor.model import Entry, Reading
+from monitor.poller.backoff import Edge, next_allowed
+from monitor.poller.guests import Guests
+from monitor.poller.load import Load
+from monitor.poller.turns import GUEST, PROBE, Flow, Job, Turns
+from monitor.poller.unit import Unit
+from monitor.ports import Answer, PolledDriver, Traffic
 from monitor.site import Device
 
-__all__ = ["Bus", "Unit"]
+__all__ = ["Bus"]
+
+_T = TypeVar("_T")
 
 _LOG = structlog.get_logger()
 _LATE_MS = 120_000
 _DEADLINE = 120.0
 """Seconds after which a driver that does not come back is given up: far above any time-out of its own."""
-_PROBE = ""
 _CHECK_NEW = "wiring, power, address, unit id, baud rate and parity"
 _CHECK_LOST = "power and wiring of the device, then of its bus or gateway"
 
 
-class _Job(NamedTuple):
-    unit: "Unit"
-    scan: str
-    slot: float
+class _UnderWay:
+    """A job that a worker does; `is_heavy`: it has cost another unit a cycle by itself."""
 
+    __slots__ = ("began", "is_heavy")
 
-class Unit:
-    """One device on one connection: what it owes, and what is known of its health."""
-
-    __slots__ = (
-        "backoff",
-        "begun",
-        "device",
-        "last_answer",
-        "last_error",
-        "late",
-        "lock",
-        "once_wanted",
-        "owed",
-        "poll_ms",
-        "polls",
-        "queued",
-        "raised",
-    )
-
-    def __init__(self, device: Device) -> None:
-        self.device = device
-        self.backoff = Backoff()
-        self.lock = asyncio.Lock()
-        self.queued: set[str] = set()
-        self.begun: set[str] = set()
-        self.owed: dict[str, None] = {}
-        self.once_wanted = True
-        self.polls = 0
-        self.late = 0
-        self.last_answer: int | None = None
-        self.last_error = ""
-        self.poll_ms: float | None = None
-        self.raised = False
-
-    @property
-    def probed(self) -> bool:
-        """Whether it has to be probed; one that has no timed scan class after its first failure already."""
-        failures = self.backoff.failures
-        return self.backoff.suspended or (failures > 0 and len(self.once_scans()) == len(self.device.scan))
-
-    def once_scans(self) -> Sequence[str]:
-        """The scan classes that are read after each connect only."""
-        return [scan for scan, every in self.device.scan.items() if every is None]
-
-    def missing_now(self) -> dict[str, Missing]:
-        """Each point that was due since the last answer."""
-        points = self.device.points.items()
-        return {name: Missing.TIMEOUT for scan in self.owed for name, point in points if point.scan == scan}
+    def __init__(self, began: float) -> None:
+        self.began = began
+        self.is_heavy = False
 
 
 class Bus:
     """Owns a connection: everything that its devices are asked goes through one queue.
 
-    The queue is bounded by itself: a (device, scan class) that waits or is under way is not queued again.
-    `starts` takes how many seconds after its slot each poll starts.
+    The queue is bounded by itself: a (device, scan class) that waits or is under way is not queued again. Each
+    device has an equal claim to the time of the bus, except that those which do not answer share one half, and
+    leave one of several workers to the others. `starts` takes how many seconds after its slot each poll starts.
     """
 
     def __init__(  # noqa: PLR0913 - what it works with, from the poller
@@ -104,8 +64,14 @@ class Bus:
         self._driver = driver
         self._put = put
         self._now = now
-        self._queue: asyncio.Queue[_Job] = asyncio.Queue()
         self._workers = max(1, getattr(driver, "concurrency", 1))
+        self._turns = Turns()
+        self._flows = {device.id: Flow(is_urgent=device.urgent) for device in devices}
+        self._doubtful = Flow(at_once=self._workers)
+        self._something = asyncio.Event()
+        self._guests = Guests(driver, self._turns, self._workers, self._something.set)
+        self._under_way: list[_UnderWay] = []
+        self._load = Load(self._workers, time.monotonic())
         self._probe_timer: asyncio.TimerHandle | None = None
         self._probing = False
         self._probe_after = 0.0
@@ -113,7 +79,20 @@ class Bus:
     @property
     def queued(self) -> int:
         """How many polls and probes wait."""
-        return self._queue.qsize()
+        return len(self._turns)
+
+    @property
+    def busy(self) -> float:
+        """The share of its time (0 to 1) that was used in the last minute."""
+        return self._load.share(time.monotonic())
+
+    def traffic(self, device: str) -> Traffic:
+        """What has passed between the connection and a device."""
+        return self._driver.traffic(device)
+
+    def advice(self, device: str) -> str:
+        """What the driver says to look at when a device does badly; or nothing."""
+        return self._driver.advice(device)
 
     # What is due --------------------------------------------------------------------------------------
 
@@ -124,9 +103,25 @@ class Bus:
         elif scan in unit.queued:
             unit.late += 1
             self.late += 1
+            self._blame(unit.device.scan[scan])
         else:
             unit.queued.add(scan)
-            self._queue.put_nowait(_Job(unit, scan, slot))
+            self._add(unit, scan, slot)
+
+    def _add(self, unit: Unit, scan: str, slot: float) -> None:
+        self._turns.add(self._flow(unit), Job(unit, scan, slot))
+        self._something.set()
+
+    def _flow(self, unit: Unit) -> Flow:
+        """Where a unit's jobs wait: in its own flow, or in that of all who have to show that they answer."""
+        flow = self._flows[unit.device.id]
+        return self._doubtful if (unit.probed if flow.is_urgent else unit.is_doubtful) else flow
+
+    def _blame(self, interval: float | None) -> None:
+        """A cycle was lost: no order of the jobs could have saved it from one that outlasts its interval."""
+        now = time.monotonic()
+        for work in self._under_way:
+            work.is_heavy = work.is_heavy or (interval is not None and now - work.began >= interval)
 
     def ask_first(self) -> None:
         """Queue what no timed scan class will ask for."""
@@ -147,9 +142,14 @@ class Bus:
             tasks.create_task(self._work(), name=f"poller {self.connection} {number}")
 
     def stop(self) -> None:
-        """Forget the timer of the next probe."""
+        """Forget the timer of the next probe, and send guests away."""
+        self._guests.close()
         if self._probe_timer is not None:
             self._probe_timer.cancel()
+
+    async def lend(self, work: Callable[[PolledDriver], Awaitable[_T]], device: str | None = None) -> _T:
+        """Do something else with the driver, as `Guests.lend` says."""
+        return await self._guests.lend(work, None if device is None else self.units[device])
 
     async def close(self) -> None:
         """Close the driver, whatever it says."""
@@ -160,16 +160,47 @@ class Bus:
 
     async def _work(self) -> None:
         while True:
-            job = await self._queue.get()
-            unit = job.unit
-            async with unit.lock:  # several workers never ask one device at once
-                if job.scan == _PROBE:
-                    await self._probe(unit)
-                else:
-                    await self._scan(unit, job.scan, job.slot)
-            if unit.once_wanted and unit.backoff.failures == 0:
-                unit.once_wanted = False
-                self._ask_once(unit)
+            flow, job = await self._next()
+            work = _UnderWay(time.monotonic())
+            self._under_way.append(work)
+            await self._do(job)
+            self._under_way.remove(work)
+            self._finish(flow, job, work)
+
+    def _finish(self, flow: Flow, job: Job, work: "_UnderWay") -> None:
+        now = time.monotonic()
+        spent = now - work.began
+        self._load.add(spent, now)
+        charged = spent
+        if flow is self._doubtful:  # half of the time is theirs when it is short, and the same worker never
+            known = sum(not unit.is_doubtful for unit in self.units.values())
+            flow.at_once = max(1, self._workers - bool(known))
+            charged /= max(1, known)
+        self._turns.done(flow, job, charged)
+        if work.is_heavy and not flow.is_urgent:
+            self._turns.rest(flow, now + spent)
+            asyncio.get_running_loop().call_later(spent, self._something.set)
+        if self._turns:  # another worker may be able to do now what none could before
+            self._something.set()
+
+    async def _next(self) -> tuple[Flow, Job]:
+        while (found := self._turns.take(time.monotonic())) is None:
+            self._something.clear()
+            await self._something.wait()
+        return found
+
+    async def _do(self, job: Job) -> None:
+        unit = job.unit
+        if job.scan == GUEST or unit is None:
+            await self._guests.serve()
+            return
+        if job.scan == PROBE:
+            await self._probe(unit)
+        else:
+            await self._scan(unit, job.scan, job.slot)
+        if unit.once_wanted and unit.backoff.failures == 0:
+            unit.once_wanted = False
+            self._ask_once(unit)
 
     async def _scan(self, unit: Unit, scan: str, slot: float) -> None:
         if scan in unit.begun:
@@ -199,17 +230,19 @@ class Bus:
         self.probes += 1
         began = time.monotonic()
         alone = all(other.backoff.suspended for other in self.units.values())
-        answer = await self._call(unit, _PROBE)
+        answer = await self._call(unit, PROBE)
         if answer.answered:
-            for scan in unit.device.scan:
-                if not await self._poll(unit, scan):
-                    break
-            unit.once_wanted = unit.probed
+            first, *rest = unit.device.scan
+            if await self._poll(unit, first):
+                unit.once_wanted = False
+                for scan in rest:
+                    if scan not in unit.queued:
+                        self.ask(unit, scan, time.monotonic())
         else:
             self._failed(unit, answer)
         if unit.probed:
             end = time.monotonic()
-            self._probe_after = next_probe_allowed(end, (end - began) / self._workers)
+            self._probe_after = next_allowed(end, (end - began) / self._workers)
         elif alone:
             self._bus_is_back()
         self._probing = False
@@ -219,7 +252,7 @@ class Bus:
         """Ask the driver. One that raises or never comes back costs this poll, not the loop."""
         try:
             async with asyncio.timeout(_DEADLINE):
-                if scan == _PROBE:
+                if scan == PROBE:
                     answer = await self._driver.probe(unit.device.id)
                 else:
                     answer = await self._driver.read(unit.device.id, scan)
@@ -246,12 +279,13 @@ class Bus:
         edge = unit.backoff.failed(time.monotonic())
         if edge is not Edge.NOTHING:
             new = edge is Edge.NEVER_ANSWERED
+            usual = _CHECK_NEW if new else _CHECK_LOST
             _LOG.warning(
                 "device has never answered" if new else "device lost",
                 device=unit.device.id,
                 connection=self.connection,
                 error=unit.last_error,
-                check=_CHECK_NEW if new else _CHECK_LOST,
+                check=self._driver.advice(unit.device.id) or usual,
             )
         if unit.probed:
             unit.once_wanted = True
@@ -305,4 +339,4 @@ class Bus:
         if probed:
             self._probing = True
             unit = min(probed, key=lambda unit: unit.backoff.due)
-            self._queue.put_nowait(_Job(unit, _PROBE, time.monotonic()))
+            self._add(unit, PROBE, time.monotonic())

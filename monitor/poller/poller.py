@@ -4,19 +4,20 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from monitor.errors import JournalError
+from monitor.errors import JournalError, RequestRefused
 from monitor.model import Event, Value
-from monitor.poller.bus import Bus, Unit
+from monitor.poller.bus import Bus
+from monitor.poller.facts import ConnectionFacts, DeviceFacts, facts_of, together
 from monitor.poller.intake import Also, ReadingIntake, nobody
 from monitor.poller.schedule import Grid, offsets
+from monitor.poller.unit import Unit
 from monitor.ports import Batch, Journal, PolledDriver
 from monitor.schema import MONITOR_DEVICE
 from monitor.site import Device
@@ -33,6 +34,8 @@ _STARTS_KEPT = 100
 """Starts of polls that are looked at, for each connection, of at most `_MOST_COUNTED`: they are sorted often."""
 _MOST_COUNTED = 100
 
+_T = TypeVar("_T")
+
 
 class StampingClock(Protocol):
     """What the poller needs of `monitor.clock.Clock`."""
@@ -45,33 +48,6 @@ class StampingClock(Protocol):
 
     def follow(self, seconds: float) -> None:
         """Go with a step of the wall clock; called from the journal's thread."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeviceFacts:
-    """How the polls of one device go; `state` is never_answered, answering or suspended, times are UTC ms."""
-
-    connection: str
-    state: str
-    failures: int
-    polls: int
-    late: int
-    last_answer: int | None
-    last_error: str
-    poll_ms: float | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectionFacts:
-    """How one connection does: polls and probes made, those that failed, late cycles skipped, polls waiting."""
-
-    devices: int
-    suspended: int
-    polls: int
-    probes: int
-    failed: int
-    late: int
-    queued: int
 
 
 class Poller:
@@ -126,22 +102,31 @@ class Poller:
         finally:
             await self._stop(scheduler)
 
+    async def lend(
+        self, connection: str, work: Callable[[PolledDriver], Awaitable[_T]], *, device: str | None = None
+    ) -> _T:
+        """Do something else with a connection's driver between the polls: one request, in its turn.
+
+        At most a fifth of the time goes to such work. With a `device` of the connection it is not polled
+        meanwhile. Raises RequestRefused when there is no such connection or device, when too many ask, when it
+        takes longer than ten seconds, or when the polling ends.
+        """
+        bus = self._buses.get(connection)
+        if bus is None or (device is not None and device not in bus.units):
+            raise RequestRefused(f"nothing that is polled is called {device or connection}")
+        return await bus.lend(work, device)
+
     def status(self) -> Mapping[str, DeviceFacts]:
         """Facts by device."""
         return {
-            unit.device.id: DeviceFacts(
-                connection=bus.connection,
-                state=unit.backoff.state,
-                failures=unit.backoff.failures,
-                polls=unit.polls,
-                late=unit.late,
-                last_answer=unit.last_answer,
-                last_error=unit.last_error if unit.backoff.failures else "",
-                poll_ms=None if unit.poll_ms is None else round(unit.poll_ms, 3),
-            )
+            unit.device.id: facts_of(unit, bus.connection, bus.traffic(unit.device.id))
             for bus in self._buses.values()
             for unit in bus.units.values()
         }
+
+    def advice(self, device: str) -> str:
+        """What to look at when a device does badly, by what was seen on the wire; or nothing."""
+        return next((bus.advice(device) for bus in self._buses.values() if device in bus.units), "")
 
     def connections(self) -> Mapping[str, ConnectionFacts]:
         """Facts by connection."""
@@ -154,6 +139,9 @@ class Poller:
                 failed=bus.failed,
                 late=bus.late,
                 queued=bus.queued,
+                busy_pct=round(100 * bus.busy, 1),
+                **together([bus.traffic(device) for device in bus.units]),
+                last_answer=max((unit.last_answer or 0 for unit in bus.units.values()), default=0) or None,
             )
             for bus in self._buses.values()
         }

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import structlog
@@ -84,7 +84,20 @@ _CONNECTION = (
     _Known("connection_late_total", "connection", "late", "Cycles left out because the last one still ran"),
     _Known("connection_suspended", "connection", "suspended", "Devices that are only probed"),
     _Known("connection_queued", "connection", "queued", "Polls that wait for their turn"),
+    _Known("connection_busy_ratio", "connection", "busy_pct", "Used share of its time in the last minute", 0.01),
+    _Known("connection_requests_total", "connection", "requests", "Requests sent"),
 )
+_DEVICE = (
+    _Known("device_up", "device", "up", "1: it answers; 0: never answered, suspended or flapping"),
+    _Known("device_loss_ratio", "device", "loss", "Share of the last hour's polls or messages that was lost"),
+    _Known("device_requests_total", "device", "requests", "Requests sent (of devices that are polled)"),
+    _Known("device_latency_seconds", "device", "latency_ms", "Mean time to the latest answers", 0.001),
+    _Known("device_last_answer_seconds", "device", "last_answer", "When it last answered", 0.001),
+)
+_ERRORS = {
+    "connection_errors": "What went wrong between a connection and its devices, by kind",
+    "device_errors": "What went wrong between a connection and a device, by kind",
+}
 _SINK = (
     _Known("sink_lag", "sink", "lag", "Entries not written yet"),
     _Known("sink_entries_total", "sink", "entries", "Entries written"),
@@ -102,7 +115,13 @@ _BY_STATE = {
 }
 
 NAMES = tuple(
-    _PREFIX + name for name in ("info", *_BY_STATE, *(known.name for known in (*_ALONE, *_CONNECTION, *_SINK)))
+    _PREFIX + name
+    for name in (
+        "info",
+        *_BY_STATE,
+        *(f"{name}_total" for name in _ERRORS),
+        *(known.name for known in (*_ALONE, *_CONNECTION, *_DEVICE, *_SINK)),
+    )
 )
 """Every metric there is; which of them a site has depends on its connections and sinks."""
 
@@ -154,9 +173,41 @@ def _families(parts: Parts, sections: Mapping[str, Facts], notify: Facts) -> Ite
     yield _by_state("notifications", notify)
     for known in _ALONE:
         yield from _family(known, {(): sections[known.section]}, [])
-    for table, label, found in ((_CONNECTION, "connection", parts.connections()), (_SINK, "sink", parts.sinks())):
+    connections, devices, sinks = _named(parts.connections()), _devices(parts), _named(parts.sinks())
+    where = ["device", "connection"]
+    for table, labels, found in (
+        (_CONNECTION, ["connection"], connections),
+        (_DEVICE, where, devices),
+        (_SINK, ["sink"], sinks),
+    ):
         for known in table:
-            yield from _family(known, {(name,): facts for name, facts in found.items()}, [label])
+            yield from _family(known, found, labels)
+    yield _errors("connection_errors", connections, ["connection"])
+    yield _errors("device_errors", devices, where)
+
+
+def _named(found: Mapping[str, Facts]) -> dict[tuple[str, ...], Facts]:
+    return {(name,): facts for name, facts in found.items()}
+
+
+def _devices(parts: Parts) -> dict[tuple[str, ...], Facts]:
+    """The facts of each device, by its id and its connection's."""
+    polls, states, losses = parts.polls(), parts.health(), parts.losses()
+    found: dict[tuple[str, ...], Facts] = {}
+    for device in parts.site.devices.values():
+        facts = asdict(polls[device.id]) if device.id in polls else {}
+        up = states.get(device.id) in {"answering", "degraded"}
+        found[device.id, device.connection] = {**facts, "up": up, "loss": losses.get(device.id)}
+    return found
+
+
+def _errors(name: str, found: Mapping[tuple[str, ...], Facts], labels: list[str]) -> Metric:
+    family = CounterMetricFamily(_PREFIX + name, _ERRORS[name], labels=[*labels, "kind"])
+    for values, facts in found.items():
+        kinds = facts.get("errors")
+        for kind, count in kinds.items() if isinstance(kinds, Mapping) else ():
+            family.add_metric([*values, kind], count)
+    return family
 
 
 def _by_state(name: str, counts: Mapping[str, Any]) -> Metric:

@@ -10,8 +10,8 @@ from monitor.site import Site
 
 __all__ = ["AlarmBook", "Facts", "LetterBook", "Parts", "ReadableJournal", "Reload"]
 
-Facts = Mapping[str, Value | None]
-"""What a part of the daemon says of itself: names and scalars."""
+Facts = Mapping[str, Value | Mapping[str, int] | None]
+"""What a part of the daemon says of itself: names and scalars, or counts by kind."""
 
 
 class Reload(Protocol):
@@ -80,7 +80,9 @@ class Parts:
     `started` is when the process began, `loaded` when these settings did (UTC ms), `downtime` when the monitor did
     not run before (empty: it never had run).
     `polls` answers `monitor.poller.Poller.status`, `connections` facts by connection, polled and pushed, `health`
-    how each device does (the word of `monitor.health`), `itself` what the monitor said of itself last.
+    how each device does (the word of `monitor.health`), `losses` the share of the last hour that those lost which
+    have ever answered, `advice` what to look at when a device is in such a state,
+    `itself` what the monitor said of itself last.
     """
 
     site: Site
@@ -100,5 +102,7 @@ class Parts:
     examine_influx: Callable[[], Awaitable[Sequence[Mapping[str, Any]]]]
     notify: Callable[[], Awaitable[Facts]]
     health: Callable[[], Mapping[str, str]]
+    losses: Callable[[], Mapping[str, float]]
+    advice: Callable[[str, str], str]
     itself: Callable[[], Facts]
     deadman: Callable[[], Facts]

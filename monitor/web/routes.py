@@ -110,8 +110,8 @@ def _add_devices(router: APIRouter, parts: Parts, live: LiveState) -> None:
     @router.get("/devices", response_model=list[DeviceOut])
     def devices() -> Response:  # no coroutine: in a thread, because ten thousand would hold up the polls
         """Answer every device and how it does."""
-        polls, states = parts.polls(), parts.health()
-        found = [_device(live, device, polls, states) for device in parts.site.devices.values()]
+        known = parts.polls(), parts.health(), parts.losses()
+        found = [_device(parts, live, device, *known) for device in parts.site.devices.values()]
         return Response(_DEVICES.dump_json(found, by_alias=True), media_type="application/json")
 
     @router.get("/devices/{device}")
@@ -126,7 +126,7 @@ def _add_devices(router: APIRouter, parts: Parts, live: LiveState) -> None:
         }
         for reading in readings:
             _overlay(points, reading)
-        facts = _device(live, known, parts.polls(), parts.health())
+        facts = _device(parts, live, known, parts.polls(), parts.health(), parts.losses())
         return DeviceDetailOut(**facts.model_dump(), points=points)
 
 
@@ -225,10 +225,20 @@ def _known(parts: Parts, device: str) -> Device:
     return parts.site.devices[device]
 
 
-def _device(live: LiveState, device: Device, polls: Mapping[str, Any], states: Mapping[str, str]) -> DeviceOut:
+def _device(  # noqa: PLR0913, PLR0917 - facts of three parts, asked for once for all devices
+    parts: Parts,
+    live: LiveState,
+    device: Device,
+    polls: Mapping[str, Any],
+    states: Mapping[str, str],
+    losses: Mapping[str, float],
+) -> DeviceOut:
     facts = asdict(polls[device.id]) if device.id in polls else _pushed(live, device)
     facts.pop("connection", None)
-    facts["state"] = states.get(device.id, "never_answered")
+    facts["state"] = state = states.get(device.id, "never_answered")
+    loss = losses.get(device.id)
+    facts["loss_pct"] = None if loss is None else round(100 * loss, 2)
+    facts["advice"] = "" if state == "answering" else parts.advice(device.id, state)
     return DeviceOut(
         id=device.id,
         name=device.name,
@@ -243,5 +253,6 @@ def _device(live: LiveState, device: Device, polls: Mapping[str, Any], states: M
 
 def _pushed(live: LiveState, device: Device) -> dict[str, Any]:
     """What is known of a device that sends by itself."""
-    nothing = {"failures": 0, "polls": 0, "late": 0, "poll_ms": None, "last_error": ""}
-    return {"last_answer": live.heard.get(device.id), **nothing}
+    counts = dict.fromkeys(("failures", "polls", "late", "requests", "answers"), 0)
+    nothing: dict[str, Any] = {"poll_ms": None, "latency_ms": None, "last_error": "", "errors": {}}
+    return {"last_answer": live.heard.get(device.id), **counts, **nothing}

@@ -77,7 +77,11 @@ class EventOut(BaseModel):
 
 
 class DeviceOut(BaseModel):
-    """A device and how it does; `state` is never_answered, answering, degraded, suspended or flapping."""
+    """A device and how it does; `state` is never_answered, answering, degraded, suspended or flapping.
+
+    `requests`, `answers`, `errors` and `latency_ms` are of polled devices; `loss_pct` is None before the first
+    answer; `advice` is empty while a device answers well.
+    """
 
     id: str
     name: str
@@ -93,6 +97,12 @@ class DeviceOut(BaseModel):
     polls: int
     late: int
     poll_ms: float | None
+    loss_pct: float | None
+    requests: int
+    answers: int
+    errors: dict[str, int]
+    latency_ms: float | None
+    advice: str
 
 
 class ValueOut(BaseModel):

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from monitor.clock import Clock
 from monitor.journal.sqlite import SqliteJournal
 from monitor.poller import Poller
-from monitor.ports import Answer
+from monitor.ports import Answer, Traffic
 from monitor.site import Device, JournalSettings, Point
 
 if TYPE_CHECKING:
@@ -46,6 +46,12 @@ class Wireless:
 
     async def probe(self, device: str) -> Answer:
         return await self.read(device, "fast")
+
+    def traffic(self, device: str) -> Traffic:  # noqa: ARG002 - the protocol's
+        return Traffic()
+
+    def advice(self, device: str) -> str:  # noqa: ARG002 - the protocol's
+        return ""
 
     async def close(self) -> None:
         pass

@@ -38,6 +38,7 @@ async def test_status_for_people_and_for_programs(folder: Path) -> None:
     assert people.out.startswith("Maple Court (maple-court), version 0.1.0\nrunning since 2026-")
     assert "devices      total 2, answering 1, never_answered 1\n" in people.out
     assert "broker       connected\n" in people.out
+    assert "plant-room   polls 7, errors (timeout 2)\n" in people.out
     assert "trimmed" not in people.out
     assert "alive" not in people.out
     assert programs.json["devices"]["total"] == 2
@@ -60,9 +61,29 @@ async def test_devices(folder: Path) -> None:
         command("devices", "--state", folder), command("devices", "--state", folder, "--json")
     )
 
-    assert [line.split()[0] for line in people.out.splitlines()[2:]] == ["main", "front-door"]
-    assert "never answered" in people.out
+    lines = people.out.splitlines()
+    assert [line.split()[0] for line in lines[2:4]] == ["main", "front-door"]
+    assert lines[2].split()[-4:] == ["12.5", "%", "3", "ms"]
+    assert lines[4:] == ["", "front-door never answered: look at front-door, never_answered"]
     assert [each["class"] for each in programs.json] == ["electricity", "door"]
+
+
+async def test_a_device_in_words(folder: Path, journal: SqliteJournal) -> None:
+    await journal.append([Batch(entries=[reading(0)])])
+    people, programs = await asyncio.gather(
+        command("devices", "main", "--state", folder),
+        command("devices", "front-door", "--state", folder, "--json"),
+    )
+
+    assert "state        answering\n" in people.out
+    assert "loss         12.5 % of the last hour\n" in people.out
+    assert "requests     9, of which 7 were answered\n" in people.out
+    assert "errors       timeout 2\n" in people.out
+    assert "latency      3 ms\n" in people.out
+    assert "look at" not in people.out
+    assert "voltage_l1_v" in people.out
+    assert programs.json["advice"] == "look at front-door, never_answered"
+    assert programs.json["errors"] == {}
 
 
 async def test_readings_have_local_times_units_and_reasons(folder: Path, journal: SqliteJournal) -> None:

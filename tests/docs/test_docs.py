@@ -21,7 +21,7 @@ from monitor.documents.finding import Findings
 from monitor.errors import FacilityMonitorError
 from monitor.profiles.library import Library, Profile
 from monitor.profiles.model import EventModel, PointModel
-from monitor.schema import CLASSES, EVENT_KINDS
+from monitor.schema import CLASSES, EVENT_KINDS, TRAFFIC_ERRORS
 from monitor.settings import load, shape
 from monitor.settings.model import RuleModel, Selector
 from monitor.settings.tables import resolve
@@ -215,6 +215,12 @@ def test_every_error_and_exit_code_is_explained() -> None:
     assert [each.__name__ for each in errors if f"`{each.__name__}`" not in text] == []
     assert all(issubclass(each, FacilityMonitorError) for each in errors)
     assert [code for code in (0, 1, 2, 78) if f"| {code} |" not in text] == []
+
+
+def test_every_kind_of_error_on_the_wire_is_explained() -> None:
+    table = section(STATUS, "## Errors on the wire")
+
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == list(TRAFFIC_ERRORS)
 
 
 def test_every_line_of_the_log_is_explained() -> None:

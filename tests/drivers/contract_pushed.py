@@ -21,6 +21,9 @@ __all__ = ["Kept", "PushedContract", "Rig", "eventually", "running"]
 class Rig(Protocol):
     """A sender with one device that says numbers, and drivers for it that share one identity."""
 
+    device: str
+    """Its id."""
+
     def make(self) -> PushedDriver:
         """Make the driver, as after a start of the monitor."""
 
@@ -99,6 +102,18 @@ class PushedContract:
             await self._connected(driver)
 
         assert all(isinstance(value, float | int | bool | str) for value in driver.status().values())
+
+    async def test_advice_fits_what_has_happened(self, rig: Rig):
+        driver = rig.make()
+        device = rig.device
+        away = driver.advice(device, heard=True)
+
+        async with running(driver, Kept().append):
+            await self._connected(driver)
+            never, silent = driver.advice(device, heard=False), driver.advice(device, heard=True)
+
+        assert all((away, never, silent))
+        assert len({away, never, silent}) == 3
 
     async def test_what_is_said_is_handed_over_in_order(self, rig: Rig):
         kept, driver = Kept(), rig.make()

@@ -10,14 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from influxdb_client.rest import ApiException
-from pymodbus.pdu import DecodePDU
+from pymodbus.framer import FramerRTU
 
 from drivers import DRIVERS
 from drivers.modbus import wire
 from drivers.modbus.decode import BlockDecoder, Decoded, finish
+from drivers.modbus.frames import Ascii, Frames, Mbap, Rtu
 from drivers.modbus.settings import TYPE_BITS
 from drivers.modbus.shared import shared_by
 from drivers.mqtt.devices import Decoder, Message
@@ -121,24 +121,21 @@ def _blocks() -> tuple[tuple[wire.Request, BlockDecoder], ...]:
 
 
 @cache
-def _link() -> tuple[wire.Link, Any]:
-    options = _site().connections["plant"].options
-    known = DecodePDU(is_server=False)
-    for answer in wire._ANSWERS:
-        known.register(answer)
-    return wire.Link(options), wire._Framer(known)
+def _link() -> wire.Link:
+    return wire.Link(_site().connections["plant"].options)
 
 
-def modbus_frames(data: bytes) -> None:
-    """Bytes on the socket after a request (the first byte chooses it): values, reasons, or a DeviceError."""
+def modbus_frames(data: bytes, framer: Frames | None = None) -> None:
+    """Bytes on the wire after a request (the first byte chooses it): values, reasons, or a DeviceError."""
     if not data:
         return
     request, decoder = _blocks()[data[0] % len(_blocks())]
-    link, framer = _link()
-    left = data[1:]
+    link, framer, left = _link(), framer or Mbap(), data[1:]
+    framer.expected = request
     while left:
         used, answer = framer.handleFrame(left, request.pdu.dev_id, 1)
         if answer is not None:
+            request.seen.answered(0.0)
             try:
                 content = link._content(request, answer)
             except DeviceError:
@@ -148,6 +145,16 @@ def modbus_frames(data: bytes) -> None:
         if not used:
             return
         left = left[used:]
+
+
+def modbus_rtu(data: bytes) -> None:
+    """The same on a serial line."""
+    modbus_frames(data, Rtu())
+
+
+def modbus_ascii(data: bytes) -> None:
+    """The same on a serial line in text."""
+    modbus_frames(data, Ascii())
 
 
 def modbus_contents(data: bytes) -> None:
@@ -167,6 +174,18 @@ def _check_decoded(decoder: BlockDecoder, content: bytes) -> None:
     assert set(into.values) | set(into.missing) == set(decoder.names)
     assert not set(into.values) & set(into.missing)
     _check_kept(Reading(device="x", time=NOW, arrived=NOW, values=dict(into.values), missing=dict(into.missing)))
+
+
+def _line_seeds() -> list[bytes]:
+    frames = [(seed[:1], seed[7:]) for seed in _modbus_seeds()]
+    return [number + frame + FramerRTU.compute_CRC(frame).to_bytes(2, "big") for number, frame in frames]
+
+
+def _text_seeds() -> list[bytes]:
+    frames = [(seed[:1], seed[7:]) for seed in _modbus_seeds()]
+    return [
+        number + b":" + (frame + bytes([-sum(frame) & 0xFF])).hex().encode() + b"\r\n" for number, frame in frames
+    ]
 
 
 def _modbus_seeds() -> list[bytes]:
@@ -315,6 +334,8 @@ TARGETS = {
     target.name: target
     for target in (
         Target("modbus-frames", modbus_frames, _modbus_seeds, ("drivers.modbus", "pymodbus")),
+        Target("modbus-rtu", modbus_rtu, _line_seeds, ("drivers.modbus", "pymodbus")),
+        Target("modbus-ascii", modbus_ascii, _text_seeds, ("drivers.modbus", "pymodbus")),
         Target("modbus-contents", modbus_contents, _modbus_seeds, ("drivers.modbus",)),
         Target("mqtt-payloads", mqtt_payloads, _mqtt_seeds, ("drivers.mqtt",)),
         Target("mqtt-topics", mqtt_topics, lambda: [b"esp", b"door/x", b"$SYS/a", b"a/\0/b"], ("drivers.mqtt",)),

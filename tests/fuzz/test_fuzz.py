@@ -68,7 +68,7 @@ def feed(name: str) -> None:
     part="Modbus",
     outcome="Truncated, oversize and foreign frames give a reason why there is no value, and never a wrong one.",
 )
-@pytest.mark.parametrize("name", ["modbus-frames", "modbus-contents"])
+@pytest.mark.parametrize("name", ["modbus-frames", "modbus-rtu", "modbus-ascii", "modbus-contents"])
 def test_hostile_frames_give_reasons(name: str) -> None:
     feed(name)
 

@@ -10,6 +10,9 @@ from time import monotonic
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
+from structlog.testing import capture_logs
+
 from monitor.health import Health
 from monitor.journal.feeder import Feeder
 from monitor.journal.sqlite import SqliteJournal
@@ -89,6 +92,12 @@ async def until_told(journal: SqliteJournal, kind: type, number: int) -> None:
             await asyncio.sleep(0.01)
 
 
+async def until_noticed(state: State) -> None:
+    async with asyncio.timeout(60):
+        while not await state.query("SELECT 1 FROM health WHERE key = '(notice)' AND body <> '0'"):  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0.01)
+
+
 async def until_kept(state: State) -> None:
     async with asyncio.timeout(60):
         while not await state.position("health"):  # noqa: ASYNC110 - as above
@@ -112,7 +121,15 @@ async def test_a_change_is_an_event_and_a_minute_is_a_derived_entry(
         ("health", {"state": "answering", "was": "never_answered"})
     ]
     assert [dict(each.values) for each in minutes] == [
-        {"up": True, "state": "answering", "polls": 1, "errors": 0, "last_error": "", "poll_ms": 4.5}
+        {
+            "up": True,
+            "state": "answering",
+            "polls": 1,
+            "errors": 0,
+            "last_error": "",
+            "poll_ms": 4.5,
+            "loss_pct": 0.0,
+        }
     ]
     assert minutes[0].time % MINUTE == 0
     assert dict(minutes[0].attributes) == {"protocol": "modbus"}
@@ -205,3 +222,46 @@ async def test_what_a_minute_says_of_all_devices_is_put_together_beside_the_loop
 
     assert threads
     assert get_ident() not in threads
+
+
+@pytest.mark.fault(
+    "A device that is in the site file is not wired yet",
+    part="Modbus",
+    outcome="It is no alarm: the log names all such devices, by connection, once a day.",
+)
+async def test_those_that_never_answered_are_named_once_a_day(
+    journal: SqliteJournal, state: State, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.health.consumer._TICK", 0.01)
+    started = monotonic()
+    uptime = 0.0
+
+    def steady() -> float:
+        return started + uptime + (monotonic() - started)
+
+    def notices() -> list[Any]:
+        return [log for log in logs if log["event"] == "devices_never_answered"]
+
+    with capture_logs() as logs:
+        async with running(make(journal, state, clock, steady)):
+            await keep(journal, said(clock))
+            await asyncio.sleep(0.1)
+            early = len(notices())
+            uptime = 601.0
+            await until(notices)
+            await asyncio.sleep(0.1)
+            clock.advance(MINUTE)
+            await keep(journal, said(clock))
+            await until_noticed(state)
+        uptime = 0.0
+        again = make(journal, state, clock, steady)
+        uptime = 601.0
+        async with running(again):  # a restart forgets neither
+            await asyncio.sleep(0.2)
+            same_day = len(notices())
+            clock.advance(86_400_000)
+            await until(lambda: len(notices()) == 2)
+
+    assert (early, same_day) == (0, 1)
+    assert notices()[0]["devices"] == {"bus": ["other"]}
+    assert notices()[0]["number"] == 1

@@ -1,14 +1,17 @@
 """A polled driver that says what a test wants, and what it was asked."""
 
 import asyncio
+import contextlib
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
+from monitor.journal.sqlite import SqliteJournal
 from monitor.model import Missing
 from monitor.poller import Poller
-from monitor.ports import Answer
+from monitor.ports import Answer, Traffic
 from monitor.site import Device, Point
 
 
@@ -28,17 +31,27 @@ def lateness(poller: Poller, dead: str) -> float:
     return sum(facts.late for facts in alive) / sum(facts.polls for facts in alive)
 
 
-def meter(name: str, connection: str = "bus", **scan: float | None) -> Device:
+def meter(name: str, connection: str = "bus", *, urgent: bool = False, **scan: float | None) -> Device:
     """A device with one point per scan class (`fast` every 50 ms without other wishes)."""
     scan = scan or {"fast": 0.05}
     points = {f"{each}_w": Point(name=f"{each}_w", unit="W", scan=each) for each in scan}
-    return Device(id=name, name=name, connection=connection, device_class="electricity", scan=scan, points=points)
+    return Device(
+        id=name,
+        name=name,
+        connection=connection,
+        device_class="electricity",
+        scan=scan,
+        urgent=urgent,
+        points=points,
+    )
 
 
 class ScriptedDriver:
     """Answers 1.0 for each point; devices in `dead` cost `timeout` and stay silent."""
 
-    def __init__(self, *devices: Device, delay: float = 0.0, timeout: float = 0.0) -> None:
+    def __init__(self, *devices: Device, delay: float = 0.0, timeout: float = 0.0, concurrency: int = 1) -> None:
+        self.concurrency = concurrency
+        self.slow: dict[str, float] = {}
         self.devices = {device.id: device for device in devices}
         self.delay = delay
         self.timeout = timeout
@@ -60,6 +73,13 @@ class ScriptedDriver:
     async def probe(self, device: str) -> Answer:
         return await self._answer(device, "probe", [])
 
+    def traffic(self, device: str) -> Traffic:
+        asked = sum(each == device for each, _ in self.asked)
+        return Traffic(requests=asked, answers=asked, errors={"timeout": 1} if device in self.dead else {})
+
+    def advice(self, device: str) -> str:
+        return "Look at the script." if device in self.dead else ""
+
     async def close(self) -> None:
         self.closed += 1
 
@@ -70,7 +90,7 @@ class ScriptedDriver:
         self.most_under_way = max(self.most_under_way, self.under_way)
         dead = device in self.dead
         try:
-            await asyncio.sleep(self.timeout if dead else self.delay)
+            await asyncio.sleep(self.timeout if dead else self.slow.get(device, self.delay))
         finally:
             self.under_way -= 1
         if device in self.raising:
@@ -98,3 +118,19 @@ class SteppedClock:
     def follow(self, seconds: float) -> None:
         self.anchored += round(seconds * 1000)
         self.step -= seconds
+
+
+@asynccontextmanager
+async def polling(
+    drivers: dict[str, ScriptedDriver], journal: SqliteJournal, clock: SteppedClock | None = None
+) -> AsyncIterator[Poller]:
+    devices = {name: device for driver in drivers.values() for name, device in driver.devices.items()}
+    poller = Poller(drivers, devices, journal, clock=clock or SteppedClock())
+    task = asyncio.create_task(poller.run())
+    try:
+        yield poller
+        assert not task.done(), task.exception()
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task

@@ -1,6 +1,6 @@
 """The backoff of one unit."""
 
-from monitor.poller.backoff import Backoff, Edge, next_probe_allowed
+from monitor.poller.backoff import Backoff, Edge, next_allowed
 
 
 def test_one_failed_poll_suspends_nothing() -> None:
@@ -56,4 +56,4 @@ def test_a_unit_that_has_never_answered_is_told_apart() -> None:
 
 
 def test_probes_without_an_answer_take_a_tenth_of_the_time() -> None:
-    assert next_probe_allowed(101.0, 1.0) == 110.0
+    assert next_allowed(101.0, 1.0) == 110.0

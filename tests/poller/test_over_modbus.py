@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 from structlog.testing import capture_logs
@@ -182,3 +183,63 @@ async def test_a_converter_that_restarts_is_read_again_without_a_loss(journal: S
 
     assert facts.state == "answering"
     assert (await values(journal, "a-1")).count(None) <= 2
+
+
+@pytest.mark.fault(
+    "A device is dead",
+    part="Modbus",
+    outcome="The warning in the log says what to look at, by what was seen on the wire; requests, errors by kind"
+    " and latency are counted for the device and its connection; its neighbours lose nothing.",
+)
+async def test_a_lost_device_is_told_with_advice_and_counted_by_kind(journal: SqliteJournal) -> None:
+    house = House(meter(1), meter(2), timeouts={"a": "500 ms"})
+    with capture_logs() as logs:
+        async with polling(house, journal) as poller:
+            await until(lambda: poller.status()["a-2"].polls >= 2)
+            house.silence("a-2")
+            await until(lambda: poller.status()["a-2"].state == "suspended")
+            facts, bus = poller.status(), poller.connections()["a"]
+            advice = poller.advice("a-2")
+    (lost,) = [log for log in logs if log["event"] == "device lost"]
+
+    assert lost["check"] == advice
+    assert "answered before" in advice
+    assert facts["a-2"].errors["timeout"] >= 2
+    assert facts["a-2"].requests == facts["a-2"].answers + sum(facts["a-2"].errors.values())
+    assert not any(facts["a-1"].errors.values())
+    assert facts["a-1"].latency_ms is not None
+    assert bus.errors == facts["a-2"].errors
+    assert bus.requests >= facts["a-1"].requests + facts["a-2"].requests
+    assert bus.last_answer is not None
+
+
+@pytest.mark.fault(
+    "A bus is overloaded",
+    part="Modbus",
+    outcome="`busy_pct` of its connection says so, and each device says how many of its cycles were left out.",
+)
+async def test_an_overloaded_bus_is_seen(journal: SqliteJournal) -> None:
+    house = House(*(meter(unit, every=0.1) for unit in range(1, 5)), timeouts={"a": "5 s"})
+    for unit in house.units.values():
+        unit.faults.delay = 0.06
+    async with polling(house, journal) as poller:
+        await until(lambda: poller.status()["a-4"].polls >= 6)
+        facts, bus = poller.status(), poller.connections()["a"]
+
+    assert bus.busy_pct >= 80
+    assert all(each.late for each in facts.values())
+    assert max(each.polls for each in facts.values()) <= 2 * min(each.polls for each in facts.values())
+
+
+async def test_an_urgent_reader_keeps_its_pace_between_slow_meters(journal: SqliteJournal) -> None:
+    reader = replace(meter(9, every=0.2), urgent=True)
+    house = House(*(meter(unit, every=0.2) for unit in range(1, 7)), reader, timeouts={"a": "5 s"})
+    for device, unit in house.units.items():
+        unit.faults.delay = 0.0 if device == reader.id else 0.06
+    async with polling(house, journal) as poller:
+        await until(lambda: min(facts.polls for facts in poller.status().values()) >= 6)
+        facts = poller.status()
+
+    meters = [each for device, each in facts.items() if device != reader.id]
+    assert facts[reader.id].polls > max(each.polls for each in meters)
+    assert facts[reader.id].late < min(each.late for each in meters)

@@ -1,10 +1,8 @@
 """The poller over scripted drivers and a real journal."""
 
 import asyncio
-import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta, tzinfo
 from itertools import pairwise
 from typing import Any, Self
@@ -14,31 +12,14 @@ from structlog.testing import capture_logs
 
 from monitor.journal.sqlite import SqliteJournal
 from monitor.model import Event, Missing, Position, Reading
-from monitor.poller import Poller
 from monitor.ports import Answer, Gap
-from tests.poller.scripted import ScriptedDriver, SteppedClock, lateness, meter, until
+from tests.poller.scripted import ScriptedDriver, SteppedClock, lateness, meter, polling, until
 
 
 @pytest.fixture(autouse=True)
 def quick_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rounds of 20 ms instead of 2 s; the real ones are in test_backoff.py."""
     monkeypatch.setattr("monitor.poller.backoff._STEP", 0.02)
-
-
-@asynccontextmanager
-async def polling(
-    drivers: dict[str, ScriptedDriver], journal: SqliteJournal, clock: SteppedClock | None = None
-) -> AsyncIterator[Poller]:
-    devices = {name: device for driver in drivers.values() for name, device in driver.devices.items()}
-    poller = Poller(drivers, devices, journal, clock=clock or SteppedClock())
-    task = asyncio.create_task(poller.run())
-    try:
-        yield poller
-        assert not task.done(), task.exception()
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
 
 
 async def readings(journal: SqliteJournal, device: str) -> Sequence[Reading]:
@@ -238,7 +219,7 @@ async def test_an_outage_is_logged_once_each_way(journal: SqliteJournal) -> None
     lost, back = logs
 
     assert (lost["event"], lost["device"], lost["connection"]) == ("device lost", "m", "bus")
-    assert "wiring" in lost["check"]
+    assert lost["check"] == "Look at the script."
     assert (back["event"], back["device"]) == ("device is back", "m")
     assert back["after_s"] >= 0
 

@@ -12,7 +12,10 @@ _SOURCE = Path(__file__).with_name("libmodbus_server.c")
 
 
 class LibmodbusServer:
-    """A running server; it answers every unit with the same registers."""
+    """A running server; it answers every unit with the same registers, and on a serial line its own alone.
+
+    `port` of a server on a serial line is 0.
+    """
 
     def __init__(self, port: int, process: "subprocess.Popen[str]") -> None:
         assert process.stdin is not None
@@ -46,5 +49,16 @@ def libmodbus_server(program: Path) -> Iterator[LibmodbusServer]:
         try:
             wait_for_port(port)
             yield LibmodbusServer(port, process)
+        finally:
+            process.kill()
+
+
+@contextmanager
+def libmodbus_line(program: Path, device: Path, unit: int) -> Iterator[LibmodbusServer]:
+    """Run the compiled server as one unit of the serial line at a device until the block ends."""
+    command = [str(program), str(device), str(unit)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield LibmodbusServer(0, process)
         finally:
             process.kill()

@@ -1,6 +1,7 @@
 /* A Modbus TCP server on libmodbus with one address space per table, set by lines on standard input:
  *   holding 100 17096 26214
- * Each line is answered with "ok". Usage: libmodbus_server PORT. Ends when standard input does. */
+ * Each line is answered with "ok". Usage: libmodbus_server PORT, or libmodbus_server DEVICE UNIT for RTU on a serial
+ * line. Ends when standard input does. */
 #include <errno.h>
 #include <modbus/modbus.h>
 #include <stdio.h>
@@ -34,13 +35,25 @@ static int set_line(modbus_mapping_t *map, char *line)
     return 0;
 }
 
+static modbus_t *open_line(const char *device, int unit)
+{
+    modbus_t *context = modbus_new_rtu(device, 115200, 'N', 8, 1);
+    if (context == NULL || modbus_set_slave(context, unit) == -1 || modbus_connect(context) == -1)
+        return NULL;
+    return context;
+}
+
 int main(int argc, char **argv)
 {
     static char line[65536];
     size_t held = 0;
-    modbus_t *context = modbus_new_tcp("127.0.0.1", argc > 1 ? atoi(argv[1]) : 1502);
+    int serial = argc > 2;
+    modbus_t *context = serial ? open_line(argv[1], atoi(argv[2]))
+                               : modbus_new_tcp("127.0.0.1", argc > 1 ? atoi(argv[1]) : 1502);
     modbus_mapping_t *map = modbus_mapping_new(ADDRESSES, ADDRESSES, ADDRESSES, ADDRESSES);
-    int listener = modbus_tcp_listen(context, 16);
+    int listener = -1;
+    if (context != NULL)
+        listener = serial ? modbus_get_socket(context) : modbus_tcp_listen(context, 16);
     if (map == NULL || listener == -1) {
         fprintf(stderr, "%s\n", modbus_strerror(errno));
         return 1;
@@ -71,7 +84,7 @@ int main(int argc, char **argv)
                     held -= (size_t)(end + 1 - line);
                     memmove(line, end + 1, held + 1);
                 }
-            } else if (file == listener) {
+            } else if (file == listener && !serial) {
                 int client = modbus_tcp_accept(context, &listener);
                 if (client != -1) {
                     FD_SET(client, &watched);
@@ -80,11 +93,12 @@ int main(int argc, char **argv)
                 }
             } else {
                 uint8_t query[MODBUS_TCP_MAX_ADU_LENGTH];
-                modbus_set_socket(context, file);
+                if (!serial)
+                    modbus_set_socket(context, file);
                 int got = modbus_receive(context, query);
                 if (got > 0)
                     modbus_reply(context, query, got, map);
-                else if (got == -1) {
+                else if (got == -1 && !serial) {
                     close(file);
                     FD_CLR(file, &watched);
                 }

@@ -69,6 +69,10 @@ POLLS = DeviceFacts(
     last_answer=1_795_378_523_000,
     last_error="",
     poll_ms=3.5,
+    requests=9,
+    answers=7,
+    errors={"timeout": 2},
+    latency_ms=3.1,
 )
 
 
@@ -153,13 +157,18 @@ def make_parts(
         journal=journal,
         alarms=ScriptedAlarms(clock, {"undervoltage-1": dict(ALARM)}),
         polls=lambda: {"main": POLLS},
-        connections=lambda: {"plant-room": {"polls": 7}, "broker": {"connected": True}},
+        connections=lambda: {
+            "plant-room": {"polls": 7, "errors": {"timeout": 2, "busy": 0}},
+            "broker": {"connected": True},
+        },
         poller=lambda: {"dropped": 0},
         sinks=lambda: {"influxdb": {"written": 3}},
         letters=letters or NoLetters(),
         examine_influx=examine,
         notify=no_messages,
         health=lambda: {"main": "answering", "front-door": "never_answered"},
+        losses=lambda: {"main": 0.125},
+        advice=lambda device, state: f"look at {device}, {state}",
         itself=lambda: {"readings_total": 12, "loop_lag_ms": 1.5, "disk_free_pct": 40.0},
         deadman=dict,
     )

@@ -65,6 +65,10 @@ async def test_devices_say_how_they_do(client: httpx.AsyncClient) -> None:
 
     assert (main["id"], main["class"], main["state"], main["poll_ms"]) == ("main", "electricity", "answering", 3.5)
     assert (door["id"], door["state"], door["last_answer"]) == ("front-door", "never_answered", None)
+    assert (main["loss_pct"], main["requests"], main["answers"], main["errors"]) == (12.5, 9, 7, {"timeout": 2})
+    assert (main["latency_ms"], main["advice"]) == (3.1, "")
+    assert (door["loss_pct"], door["requests"], door["errors"]) == (None, 0, {})
+    assert door["advice"] == "look at front-door, never_answered"
 
 
 async def test_how_a_device_does_is_the_word_of_health(parts: Parts, tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ PAGE = (Path(config.__path__[0]).parent / "docs" / "metrics.md").read_text("utf-
 def _everything(parts: Parts) -> Parts:
     """The same with every fact there is, so that every metric has a sample."""
     polled = {"polls": 7, "probes": 1, "failed": 2, "late": 0, "suspended": 0, "queued": 3, "devices": 1}
+    polled |= {"busy_pct": 12.5, "requests": 9, "errors": {"timeout": 2}}
     sink = {"lag": 5, "entries": 9, "rejected": 1, "gaps": 0, "last_success": 2000, "error_since": 0}
     counts = ("readings_total", "devices_down", "journal_lag", "dead_letters", "notify_waiting", "notify_failed")
     itself = dict.fromkeys(counts, 4) | {
@@ -83,6 +84,18 @@ async def test_metrics_are_in_seconds_bytes_and_ratios(parts: Parts) -> None:
     assert samples["facility_monitor_sink_write_p95_seconds[influxdb]"] == 0.0125
     assert samples["facility_monitor_devices[answering]"] == 1
     assert samples["facility_monitor_connection_up[broker]"] == 1
+    assert samples["facility_monitor_connection_busy_ratio[bus]"] == 0.125
+
+
+async def test_each_device_says_what_passed_on_its_wire(parts: Parts) -> None:
+    samples = _samples((await exposition(_everything(parts))).decode())
+
+    assert samples["facility_monitor_device_up[plant-room][main]"] == 1
+    assert samples["facility_monitor_device_up[broker][front-door]"] == 0
+    assert samples["facility_monitor_device_loss_ratio[plant-room][main]"] == 0.125
+    assert samples["facility_monitor_device_errors_total[plant-room][main][timeout]"] == 2
+    assert samples["facility_monitor_connection_errors_total[bus][timeout]"] == 2
+    assert samples["facility_monitor_device_latency_seconds[plant-room][main]"] == pytest.approx(0.0031)
     assert samples["facility_monitor_readings_total"] == 4
 
 

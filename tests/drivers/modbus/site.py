@@ -46,5 +46,11 @@ def connection(port: int, **options: Any) -> Connection:
     return Connection(id="bus", driver="modbus", options=MODBUS.connection_model.model_validate(written | options))
 
 
+def driver_of(written: dict[str, Any], *devices: Device, **options: Any) -> ModbusDriver:
+    """A driver of whatever transport, patient enough for a busy machine only where the test says so."""
+    model = MODBUS.connection_model.model_validate({"timeout": "400 ms", "retries": 0} | written | options)
+    return MODBUS.create(Connection(id="bus", driver="modbus", options=model), devices, CONTEXT)
+
+
 def driver(port: int, *devices: Device, **options: Any) -> ModbusDriver:
     return MODBUS.create(connection(port, **options), devices, CONTEXT)

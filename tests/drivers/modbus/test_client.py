@@ -330,7 +330,7 @@ async def test_a_dead_unit_closes_no_connection_of_its_living_neighbours(bus):
         for meter in meters:
             answer = await modbus.read(meter.id, "fast")
             assert answer.values == ({} if meter.id == "meter-2" else VALUES)
-            link = modbus._links[0]._client
+            link = modbus._links._links[0]._channel
             opened += link is not held
             held = link
 
@@ -396,9 +396,12 @@ async def test_a_late_answer_is_not_taken_for_the_next_one(bus, numbered):
 
 
 async def test_several_connections_are_opened_only_when_they_are_needed(bus):
-    meters = [four_blocks(name=f"meter-{n}", unit=n) for n in range(1, 7)]
+    meters = [
+        device(point("power_w", register="input 0", type="float32"), name=f"meter-{n}", unit=n)
+        for n in range(1, 7)
+    ]
     for meter in meters:
-        bus.units[meter.address.unit] = filled(meter)
+        bus.units[meter.address.unit] = filled(meter, {"power_w": 1.5})
     modbus = driver(await bus.start(), *meters, connections=3)
     await modbus.read("meter-1", "fast")
     await modbus.read("meter-2", "fast")
@@ -409,7 +412,7 @@ async def test_several_connections_are_opened_only_when_they_are_needed(bus):
     assert modbus.concurrency == 3
     assert alone == 1
     assert bus.connections == 3
-    assert [answer.values for answer in answers] == [VALUES] * 6
+    assert [answer.values for answer in answers] == [{"power_w": 1.5}] * 6
     await modbus.close()
 
 

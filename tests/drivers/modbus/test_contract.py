@@ -8,7 +8,8 @@ import pytest
 
 from monitor.simulation.modbus import SimulatedBus, Unit
 from tests.drivers.contract_polled import PolledContract
-from tests.drivers.modbus.site import CONTEXT, device, driver, point
+from tests.drivers.modbus.endpoints import TRANSPORTS, endpoint
+from tests.drivers.modbus.site import CONTEXT, device, driver, driver_of, point
 
 
 class ModbusHarness:
@@ -20,7 +21,7 @@ class ModbusHarness:
     }
 
     def __init__(self):
-        devices = [
+        self.devices = [
             device(
                 point("voltage_l1_v", register="input 0", type="float32"),
                 point("power_w", register="input 400", type="float32"),
@@ -31,23 +32,14 @@ class ModbusHarness:
             ),
             device(point("volume_m3", register="holding 7", type="uint32", divisor=1000.0), name="second", unit=2),
         ]
-        self.units = {each.id: Unit(each) for each in devices}
+        self.units = {each.id: Unit(each) for each in self.devices}
         for name, values in self.expected.items():
             for at, value in values.items():
                 self.units[name].put(at, value)
-        self.bus = SimulatedBus({each.address.unit: self.units[each.id] for each in devices})
-        self.devices = devices
-        self.port = 0
-
-    async def start(self):
-        self.port = await self.bus.start()
-        self.driver = driver(self.port, *self.devices, timeout="300 ms")
+        self.by_number = {each.address.unit: self.units[each.id] for each in self.devices}
 
     def now(self) -> int:
         return CONTEXT.now()
-
-    def connections(self) -> int:
-        return self.bus.connections
 
     async def silence(self, device: str) -> None:
         self.units[device].faults.silent = True
@@ -58,6 +50,18 @@ class ModbusHarness:
     async def refuse(self, device: str) -> None:
         self.units[device].faults.exception = 2
 
+
+class OnABus(ModbusHarness):
+    """Modbus TCP to the simulator."""
+
+    async def start(self):
+        self.bus = SimulatedBus(self.by_number)
+        self.port = await self.bus.start()
+        self.driver = driver(self.port, *self.devices, timeout="300 ms")
+
+    def connections(self) -> int:
+        return self.bus.connections
+
     async def close_endpoint(self) -> None:
         await self.bus.stop()
 
@@ -65,15 +69,45 @@ class ModbusHarness:
         await self.bus.start(port=self.port)
 
 
-@pytest.fixture
-async def harness() -> AsyncIterator[ModbusHarness]:
-    harness = ModbusHarness()
-    await harness.start()
-    yield harness
-    await harness.driver.close()
-    await harness.bus.stop()
-    await asyncio.sleep(0)
+class OnAnEndpoint(ModbusHarness):
+    """Whatever transport."""
+
+    async def start(self, transport, folder, certificates):
+        self.endpoint = endpoint(transport, self.by_number, folder, certificates)
+        await self.endpoint.start()
+        self.driver = driver_of(self.endpoint.written, *self.devices, timeout="500 ms")
+
+    def connections(self) -> int:
+        return self.endpoint.connections
+
+    async def close_endpoint(self) -> None:
+        await self.endpoint.stop()
+
+    async def open_endpoint(self) -> None:
+        await self.endpoint.start()
 
 
 class TestModbus(PolledContract):
     """Joins the suite."""
+
+    @pytest.fixture
+    async def harness(self) -> AsyncIterator[OnABus]:
+        harness = OnABus()
+        await harness.start()
+        yield harness
+        await harness.driver.close()
+        await harness.bus.stop()
+        await asyncio.sleep(0)
+
+
+class TestEveryTransport(PolledContract):
+    """Joins the suite with each transport."""
+
+    @pytest.fixture(params=TRANSPORTS)
+    async def harness(self, request, tmp_path, certificates) -> AsyncIterator[OnAnEndpoint]:
+        harness = OnAnEndpoint()
+        await harness.start(request.param, tmp_path, certificates)
+        yield harness
+        await harness.driver.close()
+        await harness.endpoint.stop()
+        await asyncio.sleep(0)

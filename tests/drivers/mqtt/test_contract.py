@@ -18,6 +18,8 @@ def _raise(_: str) -> str:
 
 
 class _Rig:
+    device = "meter"
+
     def __init__(self, folder: Path, protocol: str) -> None:
         self._broker = Mosquitto(folder / "broker").start()
         self._protocol = protocol
