@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import pty
 import tty
@@ -66,6 +67,7 @@ class SimulatedLine:
                 tty.setraw(end)
             os.set_blocking(ends[0], False)
             name = os.ttyname(ends[1])
+            fcntl.lockf(ends[1], fcntl.LOCK_EX | fcntl.LOCK_NB)  # of the kind that masters do not use
             self._target = name.replace("/dev/pts/", _OURS, 1)
             if self._link is not None:
                 _point(self._link, self._target)
@@ -150,6 +152,23 @@ def _must_be_free(link: Path) -> None:
         raise SettingsError(f"{link}: there is no folder {folder} that you may write to")
     if os.path.lexists(link) and not _target(link).startswith(_OURS):
         raise SettingsError(f"{link} is there already, and is no simulated line; it stays as it is")
+    if _is_served(link):
+        raise SettingsError(f"{link} is served by another simulator already")
+
+
+def _is_served(link: Path) -> bool:
+    """Whether a simulator that lives has locked the terminal that a link leads to."""
+    try:
+        end = os.open(link, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+    except OSError:
+        return False  # nothing is there: its simulator has ended without a word
+    try:
+        fcntl.lockf(end, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(end)
+    return False
 
 
 def _target(link: Path) -> str:
