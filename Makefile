@@ -25,7 +25,7 @@ demo: setup ## Run a whole simulated site on loopback (make demo ARGS="--for 90s
 test: setup test-servers ## Run the tests against real servers (make test ARGS="tests/journal -q")
 	$(BIN)/python -m pytest $(ARGS)
 
-test-servers: ## Install the Debian packages that the tests start (Mosquitto, InfluxDB, nginx, libmodbus)
+test-servers: ## Install the Debian packages that the tests start (Mosquitto, InfluxDB, nginx, libmodbus, mbpoll)
 	@tests/servers/install
 
 check: setup ## Formatting, lint, types, import layers

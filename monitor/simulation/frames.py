@@ -162,8 +162,10 @@ class _Refused(Exception):
 
 def _response(units: Mapping[int, Unit], request: ModbusPDU) -> ModbusPDU:
     known = request.function_code in TABLES or request.function_code in _WRITES
-    if not known or type(request) is ModbusPDU:
+    if not known:
         raise _Refused(ExcCodes.ILLEGAL_FUNCTION)
+    if type(request) is ModbusPDU:  # it could not be read: too long, too short, a count of nothing
+        raise _Refused(ExcCodes.ILLEGAL_VALUE)
     if request.function_code in TABLES:
         most = _MOST_BITS if TABLES[request.function_code] in BIT_TABLES else _MOST_REGISTERS
         if not 1 <= request.count <= most:
