@@ -26,7 +26,7 @@ demo: setup ## Run a whole simulated site on loopback (make demo ARGS="--for 90s
 test: setup test-servers ## Run the tests against real servers (make test ARGS="tests/journal -q" WORKERS=0)
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
-test-servers: ## Install the Debian packages that the tests start (Mosquitto, InfluxDB, nginx, libmodbus)
+test-servers: ## Install the Debian packages that the tests start (Mosquitto, InfluxDB, nginx, libmodbus, mbpoll)
 	@tests/servers/install
 
 check: setup ## Formatting, lint, types, import layers

@@ -58,14 +58,22 @@ def demo(
 
 
 def simulate(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A site file whose connections are on loopback.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A site file whose connections stay on this machine.")
+    ],
+    faults: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="What goes wrong, and when; it may be edited meanwhile.", show_default=False
+        ),
+    ] = None,
     incidents: Annotated[bool, typer.Option(help="Let the demo's incidents happen.")] = False,
     duration: _Seconds = None,
 ) -> None:
-    """Serve the devices of a site file on loopback, for whoever has no meter at hand."""
+    """Serve the devices of a site file on this machine, for whoever has no meter at hand."""
     from monitor.cli.showcase import serve
 
-    serve(file, incidents=incidents, seconds=_parse(duration), say=print_line)
+    serve(file, faults=faults, incidents=incidents, seconds=_parse(duration), say=print_line)
 
 
 def _parse(duration: str | None) -> float | None:

@@ -203,14 +203,20 @@ class Showcase:
             self.report.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
 
 
-def serve(file: Path, *, incidents: bool, seconds: float | None, say: Callable[[str], None]) -> None:
-    """Serve a site file's devices on loopback until told to end, or for `seconds`."""
+def serve(
+    file: Path, *, faults: Path | None, incidents: bool, seconds: float | None, say: Callable[[str], None]
+) -> None:
+    """Serve a site file's devices on this machine until told to end, or for `seconds`."""
     from monitor.simulation.incidents import DEMO, play
     from monitor.simulation.serve import SimulatedSite
     from monitor.simulation.world import World
 
     world = World(load_site(file).site)
-    simulated = SimulatedSite(world)
+
+    def tell(text: str) -> None:
+        say(f"{datetime.now(world.site.timezone):%H:%M:%S}  {text}")
+
+    simulated = SimulatedSite(world, faults=faults, tell=tell)
 
     async def run() -> None:
         ready = asyncio.Event()

@@ -11,7 +11,7 @@ from drivers.mqtt import jsonpath
 from monitor.model import Value
 from monitor.site import Device, Point
 
-__all__ = ["card", "reading"]
+__all__ = ["availability", "card", "reading"]
 
 
 def reading(device: Device, values: Mapping[str, Value], now: float) -> list[tuple[str, bytes]]:
@@ -38,6 +38,23 @@ def card(device: Device, credential: str, *, granted: bool, now: float) -> tuple
         _put(content, event.result.json_path, next(sent for sent, kept in meanings.items() if kept == result))
     _stamp(device, content, now)
     return _topic(device, event.topic), orjson.dumps(content)
+
+
+def availability(device: Device, *, online: bool) -> tuple[str, bytes] | None:
+    """The message (topic, payload) that says whether a device is there; None when it has none."""
+    own = device.address.availability
+    topic = own.topic.replace("{id}", device.id) if own is not None else ""
+    if own is None and device.protocol is not None and device.protocol.availability is not None:
+        own = device.protocol.availability
+        topic = f"{device.address.topic}/{own.topic}".replace("{id}", device.id)
+    if own is None:
+        return None
+    said = own.online if online else own.offline
+    if own.json_path is None:
+        return topic, said.encode()
+    content: dict[str, Any] = {}
+    _put(content, own.json_path, said)
+    return topic, orjson.dumps(content)
 
 
 def _stamp(device: Device, content: dict[str, Any], now: float) -> None:

@@ -1,76 +1,82 @@
-"""Serves a simulated site: a Modbus endpoint and an MQTT broker for each loopback connection of a site file."""
+"""Serves a simulated site: what each connection of a site file leads to, on loopback or on a pseudo-terminal."""
 
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from itertools import count
-from typing import Any
+from collections.abc import Callable
+from pathlib import Path
 
-import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion
-
-from monitor.errors import SettingsError
-from monitor.simulation import payload
-from monitor.simulation.building import noise
-from monitor.simulation.modbus import SimulatedBus, Unit
+from monitor.simulation.places import ModbusPlace, must_be_local
+from monitor.simulation.script import Script, read_faults
+from monitor.simulation.speakers import SimulatedBroker
+from monitor.simulation.stage import Place, Speech, Stage
+from monitor.simulation.unit import Unit
 from monitor.simulation.world import World
 from monitor.site import Connection, Device
 
 __all__ = ["SimulatedSite"]
 
 _STEP = 0.25
-_PASSAGE = 8.0
-_DOOR_STAYS_OPEN = 2.5
-_CARDS = ("5a3fb1c2", "91c04e7d", "ab12cd3", "77e0041f")
-"""Cards of the simulated residents, as an esp-rfid reader prints them."""
-_SPEAKS_EVERY = 5.0
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class SimulatedSite:
-    """Real protocol servers on loopback whose devices say what the simulated world says.
+    """Real protocol servers on this machine whose devices say what the simulated world says.
 
-    Raises SettingsError for a connection that is not on loopback: this never plays somebody else's network.
+    `tell` hears what does not fit, and each fault that begins or ends. Raises SettingsError for a connection
+    that leads away from this machine, and for a file of faults with mistakes.
     """
 
-    def __init__(self, world: World) -> None:
+    def __init__(
+        self, world: World, *, faults: Path | None = None, tell: Callable[[str], None] = lambda _: None
+    ) -> None:
         self._world = world
+        self._faults = faults
+        self._tell = tell
+        self._unfit: set[tuple[str, str]] = set()
         connections = world.site.connections.values()
         for connection in connections:
-            if connection.options.host not in _LOOPBACK:
-                raise SettingsError(
-                    f"connection `{connection.id}` is at {connection.options.host}: only loopback is simulated"
-                )
-        self._buses = {c.id: self._bus(c) for c in connections if c.driver == "modbus"}
-        self._brokers = [c for c in connections if c.driver == "mqtt"]
+            must_be_local(connection)
+        units = {
+            device.id: _unit(device)
+            for device in world.site.devices.values()
+            if world.site.connections.get(device.connection, None) is not None
+            and world.site.connections[device.connection].driver == "modbus"
+        }
+        speeches: dict[str, Speech] = {}
+        self._brokers = {
+            c.id: SimulatedBroker(c, self._devices(c), world, speeches) for c in connections if c.driver == "mqtt"
+        }
+        places: dict[str, Place] = dict(self._brokers)
+        for connection in connections:
+            if connection.driver == "modbus":
+                behind = {device.address.unit: units[device.id] for device in self._devices(connection)}
+                places[connection.id] = ModbusPlace(connection, behind)
+        self.stage = Stage(world, units, places, speeches=speeches)
+        if faults is not None:
+            read_faults(faults, world.site)
 
-    def _devices(self, connection: str) -> list[Device]:
-        return [device for device in self._world.site.devices.values() if device.connection == connection]
-
-    def _bus(self, connection: Connection) -> tuple[SimulatedBus, Mapping[str, Unit]]:
-        devices = self._devices(connection.id)
-        units = {device.id: Unit(device) for device in devices}
-        return SimulatedBus({device.address.unit: units[device.id] for device in devices}), units
+    def _devices(self, connection: Connection) -> list[Device]:
+        return [device for device in self._world.site.devices.values() if device.connection == connection.id]
 
     async def run(self, ready: Callable[[], None]) -> None:
-        """Serve until cancelled; `ready` is called once every server listens. Raises OSError for a taken port."""
+        """Serve until cancelled; `ready` is called once everything can be reached.
+
+        Raises OSError for a taken port, SettingsError for what the machine cannot give.
+        """
         async with contextlib.AsyncExitStack() as servers:
-            for connection_id, (bus, _) in self._buses.items():
-                options = self._world.site.connections[connection_id].options
-                await bus.start(options.host, options.number)
-                servers.push_async_callback(bus.stop)
-            clients = [
-                (await servers.enter_async_context(_broker(connection)), self._devices(connection.id))
-                for connection in self._brokers
-            ]
+            for place in self.stage.places.values():
+                await place.start()
+                servers.push_async_callback(place.stop)
             self._refresh()
             ready()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._keep_fresh(), name="simulated registers")
-                for client, devices in clients:
-                    tasks.create_task(self._speak(client, devices), name="simulated messages")
-                    tasks.create_task(self._pass_doors(client, devices), name="simulated residents")
+                for broker in self._brokers.values():
+                    tasks.create_task(broker.speak(), name="simulated messages")
+                    tasks.create_task(broker.pass_doors(), name="simulated residents")
+                if self._faults is not None:
+                    script = Script(self.stage, self._tell)
+                    tasks.create_task(script.run(self._faults), name="faults")
 
     async def _keep_fresh(self) -> None:
         while True:
@@ -79,68 +85,18 @@ class SimulatedSite:
 
     def _refresh(self) -> None:
         now = time.time()
-        for bus, units in self._buses.values():
-            del bus
-            for device_id, unit in units.items():
-                unit.faults.silent = device_id in self._world.silent
-                for point, value in self._world.values(self._world.site.devices[device_id], now).items():
+        for device_id, unit in self.stage.units.items():
+            unit.faults.silent = self._world.is_silent(device_id)
+            for point, value in self._world.values(self._world.site.devices[device_id], now).items():
+                try:
                     unit.put(point, value)
-
-    async def _speak(self, client: paho.Client, devices: Iterable[Device]) -> None:
-        """Each device speaks in its rhythm, and at once when one of its states changes."""
-        said: dict[str, dict[str, Any]] = {}
-        due: dict[str, float] = {}
-        while True:
-            now = time.time()
-            for device in devices:
-                if not device.points or device.id in self._world.silent:
-                    continue
-                values = self._world.values(device, now)
-                states = {name: value for name, value in values.items() if isinstance(value, bool)}
-                if now >= due.get(device.id, 0.0) or states != said.get(device.id):
-                    said[device.id] = states
-                    due[device.id] = now + (device.expected_every or _SPEAKS_EVERY)
-                    for topic, body in payload.reading(device, values, now):
-                        client.publish(topic, body, qos=1)
-            await asyncio.sleep(_STEP)
-
-    async def _pass_doors(self, client: paho.Client, devices: Iterable[Device]) -> None:
-        """Residents come home: a card at a reader, the door opens, the door falls shut."""
-        readers = [device for device in devices if device.device_class == "access" and device.door]
-        for turn in count() if readers else ():
-            await asyncio.sleep(_PASSAGE * (0.7 + 0.6 * noise(str(turn))))
-            reader = readers[0] if turn % 3 else readers[turn // 3 % len(readers)]
-            door = self._world.site.devices[reader.door]
-            if (door.id, "open") in self._world.overrides:
-                continue
-            granted = turn % 7 != 5  # noqa: PLR2004 - now and then somebody has no right
-            topic, body = payload.card(reader, _CARDS[turn % len(_CARDS)], granted=granted, now=time.time())
-            client.publish(topic, body, qos=1)
-            if granted:
-                await asyncio.sleep(0.8)
-                self._world.overrides[(door.id, "open")] = True
-                await asyncio.sleep(_DOOR_STAYS_OPEN)
-                self._world.overrides.pop((door.id, "open"), None)
+                except ValueError as error:
+                    if (device_id, point) not in self._unfit:
+                        self._unfit.add((device_id, point))
+                        self._tell(f"{device_id}: {point} keeps what it shows: {error}")
 
 
-@contextlib.asynccontextmanager
-async def _broker(connection: Connection) -> AsyncIterator[paho.Client]:
-    """A broker of the connection's own, in a child process, and the client that the simulated devices share."""
-    try:
-        from iotcore import Broker
-    except ImportError:
-        raise SettingsError(
-            "the simulated broker is not installed; install facility-monitor[demo] or run `make setup`"
-        ) from None
-    options = connection.options
-    broker = Broker(port=options.port, listen=options.host)
-    await asyncio.to_thread(broker.start)
-    client = paho.Client(CallbackAPIVersion.VERSION2, client_id=f"simulated-{connection.id}")
-    try:
-        await asyncio.to_thread(client.connect, options.host, options.port)
-        client.loop_start()
-        yield client
-    finally:
-        client.disconnect()
-        client.loop_stop()
-        await asyncio.to_thread(broker.stop)
+def _unit(device: Device) -> Unit:
+    unit = Unit(device)
+    unit.turn_around = getattr(device.protocol, "turnaround", None)
+    return unit

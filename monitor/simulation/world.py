@@ -6,9 +6,13 @@ from dataclasses import dataclass, field
 
 from monitor.model import Value
 from monitor.simulation.building import Curve, curve_for, noise
-from monitor.site import Device, Site
+from monitor.site import Device, Point, Site
 
-__all__ = ["World"]
+__all__ = ["Change", "World"]
+
+Change = Callable[[str, Value, float], Value]
+"""How a fault changes what a point shows: (point, value, UTC seconds) -> value."""
+
 
 _MEANS = {"electricity": 1_800.0, "water": 0.22, "gas": 1.1, "heat": 9_000.0}
 """Mean rate of one meter by class: W, or m3/h."""
@@ -37,19 +41,32 @@ _STEADY: Mapping[str, float] = {
 class World:
     """The simulated site: values follow curves until an override says otherwise.
 
-    `overrides`: (device, point) -> value. `silent`: devices that do not answer at all.
+    `overrides`: (device, point) -> value. `silent`: devices that do not answer at all; `dead` those that a fault
+    keeps from it. `changes`: how faults change the values of devices.
     """
 
     site: Site
     overrides: dict[tuple[str, str], Value] = field(default_factory=dict)
     silent: set[str] = field(default_factory=set)
+    dead: set[str] = field(default_factory=set)
+    changes: dict[str, list[Change]] = field(default_factory=dict)
     _curves: dict[str, Curve] = field(default_factory=dict)
 
     def values(self, device: Device, now: float) -> dict[str, Value]:
         """Every point of a device at `now` (UTC seconds), in the units of the points' names."""
-        return {
-            name: self.overrides.get((device.id, name), self._value(device, name, now)) for name in device.points
-        }
+        values: dict[str, Value] = {}
+        for name, point in device.points.items():
+            value = self.overrides.get((device.id, name))
+            if value is None:
+                value = _possible(point, self._value(device, name, now), device.id)
+            for change in self.changes.get(device.id, ()):
+                value = change(name, value, now)
+            values[name] = value
+        return values
+
+    def is_silent(self, device: str) -> bool:
+        """Whether a device does not answer, or says nothing."""
+        return device in self.silent or device in self.dead
 
     def rate(self, device: Device, now: float) -> float:
         """W or m3/h that a meter sees; a main meter sees the sum of the others of its class and some losses."""
@@ -110,6 +127,16 @@ class World:
         if name == "running":
             return (now + 300 * noise(device.id)) % 300 < 120  # noqa: PLR2004 - seconds of five minutes
         return name in {"locked", "online"}
+
+
+def _possible(point: Point, value: Value, device: str) -> Value:
+    """A value that the point can have: one of its map, a text where it is one, a number for a serial number."""
+    meanings: Mapping[str, Value] | None = getattr(point.source, "map", None)
+    if meanings and value not in meanings.values():
+        return next(iter(meanings.values()))
+    if "serial" in point.name:
+        value = int(10_000_000 + 80_000_000 * noise(device))
+    return str(value)[: 2 * point.source.size] if getattr(point.source, "is_text", False) else value
 
 
 def _between_phases(quantity: str) -> bool:

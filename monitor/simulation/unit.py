@@ -1,0 +1,128 @@
+"""A simulated Modbus unit: its registers, and what is wrong with it."""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from drivers.modbus.encode import contents
+from drivers.modbus.layout import BIT_TABLES, FUNCTIONS, Field
+from drivers.modbus.settings import Table
+from monitor.model import Value
+from monitor.site import Device
+
+__all__ = ["TABLES", "Faults", "Unit", "Wrong"]
+
+TABLES: dict[int, Table] = {code: table for table, code in FUNCTIONS.items()}
+"""Function code -> the table that it reads."""
+
+_BUSY = 6
+_REMEMBERED = 1000
+
+
+class Wrong(StrEnum):
+    """Ways in which an answer can be wrong."""
+
+    TRUNCATED = "truncated"
+    """Fewer bytes than its byte count says, in a frame that fits."""
+    SHORT = "short"
+    """One register less than was asked for, all counts in agreement."""
+    OVERSIZE = "oversize"
+    """A frame longer than the protocol allows."""
+    FOREIGN_UNIT = "foreign_unit"
+    FOREIGN_TRANSACTION = "foreign_transaction"
+    """On a line, where frames have no number, it changes nothing."""
+    UNNUMBERED = "unnumbered"
+    """The right answer under the transaction id 0."""
+    FOREIGN_FUNCTION = "foreign_function"
+    """An answer of a function code that nobody knows."""
+    CORRUPT = "corrupt"
+    """A wrong checksum; over TCP, which has none, a wrong protocol identifier."""
+    NOISE = "noise"
+    """Bytes of no meaning before the right answer."""
+    CUT_OFF = "cut_off"
+    """Half a frame: then a connection is closed, and a line is still."""
+
+
+@dataclass(slots=True)
+class Faults:
+    """What is wrong with a unit.
+
+    `delay`: seconds that it takes longer to answer. `refused`: (table, first, last, exception code), both ends
+    included; with the code 0 there is no answer. One in `one_in` answers is `wrong`.
+    """
+
+    silent: bool = False
+    delay: float = 0.0
+    busy: bool = False
+    exception: int = 0
+    refused: list[tuple[Table, int, int, int]] = field(default_factory=list)
+    wrong: Wrong | None = None
+    one_in: int = 1
+
+
+class Unit:
+    """The registers of one unit; what was never set reads as zero.
+
+    With a device, its points can be set by name, as the values that the device's profile makes of the registers.
+    """
+
+    def __init__(self, device: Device | None = None) -> None:
+        self.faults = Faults()
+        self.turn_around: float | None = None
+        """Seconds on a line from the end of a request to the beginning of the answer (None: as the line says)."""
+        self.asked: deque[tuple[Table, int, int]] = deque(maxlen=_REMEMBERED)
+        """The latest requests: table, address, count."""
+        self._tables: dict[Table, dict[int, int]] = {table: {} for table in FUNCTIONS}
+        self._once: list[tuple[Table, int, Sequence[int]]] = []
+        self._answers = 0
+        points = device.points.values() if device is not None else ()
+        self._fields = {point.name: Field.of(point, device.protocol) for point in points} if device else {}
+
+    def set(self, table: Table, address: int, words: Sequence[int]) -> None:
+        """Set registers (or bits) from an address on."""
+        self._tables[table].update(enumerate(words, address))
+
+    def get(self, table: Table, address: int, count: int) -> list[int]:
+        """Answer registers (or bits) from an address on."""
+        held = self._tables[table]
+        return [held.get(at, 0) for at in range(address, address + count)]
+
+    def put(self, point: str, value: Value) -> None:
+        """Set a point to a value; raises ValueError when its registers cannot hold it."""
+        self.set(*self._contents(point, value))
+
+    def put_once(self, point: str, value: Value) -> None:
+        """Show a value to the next request that asks for the point, and to no other. Raises as `put`."""
+        self._once.append(self._contents(point, value))
+
+    def _contents(self, point: str, value: Value) -> tuple[Table, int, Sequence[int]]:
+        of = self._fields[point]
+        table, address = of.source.where
+        exponent = 0
+        if of.source.scale_register is not None:
+            (exponent,) = self.get(*of.source.scale_register, 1)
+            exponent -= 0x10000 if exponent & 0x8000 else 0
+        (held,) = self.get(table, address, 1)
+        return table, address, contents(of, value, exponent=exponent, held=held)
+
+    def answer(self, table: Table, address: int, count: int) -> list[int] | list[bool] | int:
+        """Answer a request: the registers, or the code of an exception (0: no answer)."""
+        self.asked.append((table, address, count))
+        faults = self.faults
+        if faults.busy or faults.exception:
+            return faults.exception or _BUSY
+        for at, first, last, code in faults.refused:
+            if at == table and address <= last and first < address + count:
+                return code
+        held = self.get(table, address, count)
+        for shown in [each for each in self._once if each[0] == table and address <= each[1] < address + count]:
+            self._once.remove(shown)
+            held[shown[1] - address : shown[1] - address + len(shown[2])] = shown[2]
+        del held[count:]
+        return [bool(bit) for bit in held] if table in BIT_TABLES else held
+
+    def next_wrong(self) -> Wrong | None:
+        """What is wrong with the answer that is about to be sent."""
+        self._answers += 1
+        return self.faults.wrong if self._answers % self.faults.one_in == 0 else None
