@@ -63,6 +63,7 @@ class Device:
     `scan`: seconds of each scan class of a polled device (None: read once after each connect).
     `expected_every`: seconds between messages of a device that pushes (None: it is never stale).
     `events`: the driver's models of what its messages say happened. `address`: unit or topic and the like.
+    `urgent`: what it shows is gone a moment later (a card that is held to a reader), so it goes before others.
     """
 
     id: str
@@ -79,6 +80,7 @@ class Device:
     door: str = ""
     scan: Mapping[str, float | None] = field(default_factory=dict)
     expected_every: float | None = None
+    urgent: bool = False
     address: Any = None
     protocol: Any = None
     """The profile's block of its driver (`modbus:` or `mqtt:`), checked; None without a profile."""
