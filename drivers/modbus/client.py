@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from drivers.modbus.cost import cost_of
 from drivers.modbus.reader import DeviceReader
 from drivers.modbus.wire import Link
 from monitor.ports import Answer, DriverContext
@@ -27,7 +28,13 @@ class ModbusDriver:
         options: ConnectionModel = connection.options
         self.concurrency = options.connections
         self._readers = {
-            device.id: DeviceReader(device, tries=options.retries + 1, now=context.now, monotonic=time.monotonic)
+            device.id: DeviceReader(
+                device,
+                cost=cost_of(options, device.protocol),
+                tries=options.retries + 1,
+                now=context.now,
+                monotonic=time.monotonic,
+            )
             for device in devices
         }
         self._links = [Link(options) for _ in range(options.connections)]

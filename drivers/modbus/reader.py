@@ -7,7 +7,7 @@ import structlog
 
 from drivers.modbus.decode import BlockDecoder, Decoded, finish
 from drivers.modbus.layout import Field, Span
-from drivers.modbus.plan import TCP, Block, Limits, plan, split
+from drivers.modbus.plan import Block, Cost, Limits, plan, split
 from drivers.modbus.settings import ProfileModel, Table
 from drivers.modbus.shared import shared_by
 from drivers.modbus.wire import BUSY, ExceptionAnswer, Garbled, Link, Request
@@ -66,9 +66,16 @@ class DeviceReader:
     """
 
     def __init__(
-        self, device: Device, *, tries: int, now: Callable[[], int], monotonic: Callable[[], float]
+        self,
+        device: Device,
+        *,
+        cost: Cost,
+        tries: int,
+        now: Callable[[], int],
+        monotonic: Callable[[], float],
     ) -> None:
         self._device = device
+        self._cost = cost
         self._unit: int = device.address.unit
         self._profile: ProfileModel | None = device.protocol
         self._tries = tries
@@ -79,7 +86,7 @@ class DeviceReader:
         self._told: set[object] = set()
         self._learnt_at = 0.0
         try:
-            shared = shared_by(device)
+            shared = shared_by(device, cost)
         except SettingsError as error:
             raise SettingsError(f"device {device.id}: {error}") from None
         self._scans: Mapping[str, _Scan] = {
@@ -195,7 +202,7 @@ class DeviceReader:
         for at in self._scans.values():
             spans = {of.span for of in at.fields} | {of.exponent for of in at.fields if of.exponent is not None}
             good = {span for span in spans if not any(_touches(span, hole) for hole in self._refused)}
-            at.work = [self._work(BlockDecoder(block, at.fields)) for block in plan(good, limits, TCP)]
+            at.work = [self._work(BlockDecoder(block, at.fields)) for block in plan(good, limits, self._cost)]
             at.lost = tuple(BlockDecoder(Block.around([span]), at.fields) for span in sorted(spans - good))
 
     def _work(self, decoder: BlockDecoder) -> _Work:

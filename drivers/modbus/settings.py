@@ -102,7 +102,8 @@ class ProfileModel(Frozen):
     `order` is that of every point that states none. A gap of at most `gap` unused registers is read through
     (default: while that is cheaper than another request). `forbidden` ranges, both ends included, are never
     asked for: a list is for all tables, a mapping names them. `min_rate`: the `fast` points have to be asked at
-    least this often, because the device shows them for a moment only.
+    least this often, because the device shows them for a moment only. `turnaround` is how long the device thinks
+    before it answers: requests are planned and the bus is reckoned with it.
     """
 
     order: Order = "ABCD"
@@ -112,6 +113,7 @@ class ProfileModel(Frozen):
     forbidden: Forbidden = Field(default_factory=dict)
     scan: Scan = Scan()
     min_rate: _Rate | None = None
+    turnaround: Annotated[Duration, Field(le=5)] | None = None
     serial: Serial | None = None
 
     @model_validator(mode="after")
