@@ -1,6 +1,6 @@
 """One Modbus device: what to ask it for, and what its answers and refusals mean."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import structlog
@@ -55,6 +55,7 @@ class _Round:
     silent: int = 0
     error: str = ""
     splits: int = 0
+    read: list[Block] = field(default_factory=list)
     refused: list[Span] = field(default_factory=list)
     cuts: list[tuple[Table, int]] = field(default_factory=list)
 
@@ -82,6 +83,7 @@ class DeviceReader:
         self._now = now
         self._monotonic = monotonic
         self._refused: set[Span] = set()
+        self._holes: set[Span] = set()
         self._cuts: set[tuple[Table, int]] = set()
         self._told: set[object] = set()
         self._learnt_at = 0.0
@@ -161,6 +163,7 @@ class DeviceReader:
             self._failed(work, error, this)
             return False
         this.answered = this.gave_something = True
+        this.read.append(work.request.block)
         return True
 
     async def _refused_block(
@@ -198,10 +201,12 @@ class DeviceReader:
     # Planning ----------------------------------------------------------------------------------------
 
     def _plan(self) -> None:
-        limits = Limits.of(self._profile, refused=self._refused, cuts=self._cuts)
+        limits = Limits.of(self._profile, refused=self._holes, cuts=self._cuts)
         for at in self._scans.values():
             spans = {of.span for of in at.fields} | {of.exponent for of in at.fields if of.exponent is not None}
-            good = {span for span in spans if not any(_touches(span, hole) for hole in self._refused)}
+            good = {
+                span for span in spans - self._refused if not any(_touches(span, hole) for hole in self._holes)
+            }
             at.work = [self._work(BlockDecoder(block, at.fields)) for block in plan(good, limits, self._cost)]
             at.lost = tuple(BlockDecoder(Block.around([span]), at.fields) for span in sorted(spans - good))
 
@@ -209,10 +214,14 @@ class DeviceReader:
         return _Work(Request(self._unit, decoder.block, decoder.size), decoder)
 
     def _learn(self, this: _Round) -> None:
-        """Remember what was refused to a device that answers otherwise, and tell it once."""
+        """Remember what was refused by a device that answers otherwise, and tell it once.
+
+        All is tried again an hour after the first of it: one that refuses now and then would else never be.
+        """
         self._refused.update(this.refused)
+        self._holes.update(hole for span in this.refused for hole in _unread(span, this.read))
         self._cuts.update(this.cuts)
-        self._learnt_at = self._monotonic()
+        self._learnt_at = self._learnt_at or self._monotonic()
         news = [thing for thing in (*this.refused, *this.cuts) if thing not in self._told]
         self._told.update(news)
         if news:
@@ -227,6 +236,7 @@ class DeviceReader:
 
     def _forget(self) -> None:
         self._refused.clear()
+        self._holes.clear()
         self._cuts.clear()
         self._learnt_at = 0.0
         self._plan()
@@ -234,3 +244,19 @@ class DeviceReader:
 
 def _touches(one: Span, other: Span) -> bool:
     return one.table == other.table and one.first < other.end and other.first < one.end
+
+
+def _unread(span: Span, read: Iterable[Block]) -> list[Span]:
+    """The parts of a span that was refused in which the hole can be: none of them was read by itself."""
+    parts = [span]
+    for block in read:
+        if block.table != span.table:
+            continue
+        end = block.first + block.count
+        parts = [
+            Span(span.table, first, last - first)
+            for part in parts
+            for first, last in ((part.first, min(part.end, block.first)), (max(part.first, end), part.end))
+            if first < last
+        ]
+    return parts
