@@ -1,14 +1,15 @@
 """What a site file may say about a Modbus connection: how its bytes travel, and how patient it is."""
 
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, NamedTuple, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from monitor.fields import Duration, File, Frozen
 
-__all__ = ["SERIAL", "ConnectionModel", "Rs485", "Transport"]
+__all__ = ["SERIAL", "ConnectionModel", "Line", "Parity", "Rs485", "Transport"]
 
 Transport = Literal["tcp", "tls", "udp", "rtu-over-tcp", "rtu", "ascii"]
+Parity = Literal["none", "even", "odd"]
 
 SERIAL: Final = frozenset({"rtu", "ascii"})
 """Transports whose other end is a serial port of this machine."""
@@ -16,8 +17,35 @@ SERIAL: Final = frozenset({"rtu", "ascii"})
 _LINE: Final = SERIAL | {"rtu-over-tcp"}
 _LONGEST: Final = 4096
 _PORTS: Final = {"tcp": 502, "tls": 802, "udp": 502}
+_SILENT_CHARACTERS: Final = 3.5
+_FAST: Final = 19200
+_SILENCE_WHEN_FAST: Final = 0.00175
+"""Modbus over Serial Line 1.02, 2.5.1.1: above 19200 baud the rest is fixed."""
 
 _Pause = Annotated[Duration, Field(le=60)]
+
+
+class Line(NamedTuple):
+    """How characters follow each other on a serial line; `silence` is the rest between two frames, in seconds."""
+
+    baudrate: int
+    parity: Parity
+    stopbits: int
+    databits: int
+    silence: float
+
+    @property
+    def bits(self) -> int:
+        """Bits that one character takes on the wire, its start bit included."""
+        return 1 + self.databits + (self.parity != "none") + self.stopbits
+
+    @property
+    def character(self) -> float:
+        """Seconds that one character takes."""
+        return self.bits / self.baudrate
+
+    def __str__(self) -> str:
+        return f"{self.baudrate} baud, {self.databits}{self.parity[0].upper()}{self.stopbits}"
 
 
 class Rs485(Frozen):
@@ -34,7 +62,8 @@ class ConnectionModel(Frozen):
 
     `host` and `port` are where a network endpoint listens; on a serial line `port` is the path of its device.
     `baudrate`, `parity`, `stopbits` and `databits` describe the serial line, that of this machine or (with
-    `rtu-over-tcp`) the one behind the converter, where they only serve the reckoning of its time.
+    `rtu-over-tcp`) the one behind the converter, where they only serve the reckoning of its time; `line` has
+    them with their defaults.
     `timeout` is for connecting and for each answer, beside the time that the bytes themselves take on a line; a
     request is repeated `retries` times. `connections` may be open to a network endpoint at once. `silence` is
     the rest between two frames on a line (default: 3.5 characters). `echo`: the adapter hears what it says.
@@ -52,7 +81,7 @@ class ConnectionModel(Frozen):
     certificate: File | None = None
     key: File | None = None
     baudrate: Annotated[int, Field(ge=50, le=4_000_000)] | None = None
-    parity: Literal["none", "even", "odd"] | None = None
+    parity: Parity | None = None
     stopbits: Literal[1, 2] | None = None
     databits: Literal[7, 8] | None = None
     silence: _Pause | None = None
@@ -81,8 +110,10 @@ class ConnectionModel(Frozen):
             )
         if self.transport not in SERIAL and given & {"echo", "rs485"}:
             raise ValueError(f"`echo` and `rs485` are for {_listed(SERIAL)}")
-        if self.transport in SERIAL and self.connections > 1:
-            raise ValueError("a serial line is one connection: leave out `connections`")
+        if self.transport in _LINE and self.connections > 1:
+            raise ValueError(
+                "a serial line is one connection, here or behind a converter: leave out `connections`"
+            )
         if self.transport != "tls" and given & {"ca", "certificate", "key"}:
             raise ValueError("`ca`, `certificate` and `key` are for transport tls")
         if (self.certificate is None) != (self.key is None):
@@ -117,6 +148,23 @@ class ConnectionModel(Frozen):
     def place(self) -> str:
         """Where the other end is, for messages."""
         return self.path if self.transport in SERIAL else f"{self.host}:{self.number}"
+
+    @property
+    def line(self) -> Line:
+        """The serial line as written, else 9600 baud, 8N1; ASCII is 7E1, as its specification wants it."""
+        ascii_ = self.transport == "ascii"
+        baudrate = self.baudrate or 9600
+        line = Line(
+            baudrate=baudrate,
+            parity=self.parity or ("even" if ascii_ else "none"),
+            stopbits=self.stopbits or 1,
+            databits=self.databits or (7 if ascii_ else 8),
+            silence=0.0,
+        )
+        silence = self.silence
+        if silence is None:
+            silence = _SILENCE_WHEN_FAST if baudrate > _FAST else _SILENT_CHARACTERS * line.character
+        return line._replace(silence=silence)
 
     @property
     def is_line(self) -> bool:

@@ -51,6 +51,36 @@ def test_a_connection_that_would_not_work_is_refused(written):
         ConnectionModel.model_validate(written)
 
 
+@pytest.mark.parametrize(
+    ("written", "line", "silence"),
+    [
+        ({}, "9600 baud, 8N1", 3.5 * 10 / 9600),
+        ({"transport": "ascii"}, "9600 baud, 7E1", 3.5 * 10 / 9600),
+        ({"baudrate": 1200, "parity": "even", "stopbits": 2}, "1200 baud, 8E2", 3.5 * 12 / 1200),
+        ({"baudrate": 19200, "parity": "odd"}, "19200 baud, 8O1", 3.5 * 11 / 19200),
+        ({"baudrate": 38400}, "38400 baud, 8N1", 0.00175),
+        ({"baudrate": 115200, "silence": "10 ms"}, "115200 baud, 8N1", 0.01),
+    ],
+)
+def test_a_line_has_defaults_and_rests_three_and_a_half_characters(written, line, silence):
+    options = ConnectionModel.model_validate({"transport": "rtu", "port": "/dev/ttyUSB0"} | written)
+
+    assert str(options.line) == line
+    assert options.line.silence == pytest.approx(silence)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"transport": "rtu", "port": "/dev/ttyUSB0"},
+        {"transport": "rtu-over-tcp", "host": "10.0.0.5", "port": 4196},
+    ],
+)
+def test_one_line_is_one_connection(written):
+    with pytest.raises(ValidationError, match="a serial line is one connection"):
+        ConnectionModel.model_validate(written | {"connections": 2})
+
+
 @pytest.mark.parametrize("unit", [-1, 256, "a"])
 def test_a_unit_is_a_byte(unit):
     with pytest.raises(ValidationError):
