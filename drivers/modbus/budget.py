@@ -6,6 +6,7 @@ suspended units together take a tenth of the bus's time at most (the poller sees
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 
 from drivers.modbus.connection import ConnectionModel
 from drivers.modbus.cost import cost_of, wait_of
@@ -24,9 +25,13 @@ _FIRST_PROBE_AFTER = 4.0
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """One poll of a scan class: the seconds it takes, those between two of them (None: once), and of a failure."""
+    """One poll of a scan class: the seconds it takes, those between two of them (None: once), and of a failure.
+
+    `requests` is how many it is made of: once the first is answered, idle connections take some of the others.
+    """
 
     scan: str
+    requests: int
     takes: float
     every: float | None
     fails: float
@@ -35,6 +40,10 @@ class Poll:
     def share(self) -> float:
         """The share of one connection's time that it takes."""
         return 0.0 if self.every is None else self.takes / self.every
+
+    def helped(self, connections: int) -> float:
+        """Seconds that it takes when all connections are idle."""
+        return self.takes * (1 + ceil((self.requests - 1) / connections)) / self.requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +59,14 @@ class Needs:
     def share(self) -> float:
         """The share of one connection's time that all its polls take."""
         return sum(poll.share for poll in self.polls)
+
+    def alone(self, connections: int) -> float:
+        """The share of the time that all its polls take when nobody else uses the connections."""
+        return sum(poll.helped(connections) / poll.every for poll in self.polls if poll.every is not None)
+
+    def longest(self, connections: int) -> float:
+        """Seconds of one poll of each scan class when nobody else uses the connections."""
+        return sum(poll.helped(connections) for poll in self.polls if poll.every is not None)
 
     @property
     def round(self) -> float:
@@ -76,7 +93,7 @@ def needs_of(options: ConnectionModel, device: Device) -> Needs:
         first = of.decoders[0].block
         unanswered = wait_of(options, cost, first.count * cost.each(first.table) / cost.register)
         every = device.scan.get(scan)
-        polls.append(Poll(scan, of.cost / 1000, every, (options.retries + 1) * unanswered))
+        polls.append(Poll(scan, len(of.decoders), of.cost / 1000, every, (options.retries + 1) * unanswered))
     rates = [getattr(block, "min_rate", None) for block in (device.address, profile)]
     least = min((rate for rate in rates if rate is not None), default=None)
     return Needs(device, tuple(polls), wait_of(options, cost, 1), least)
@@ -84,13 +101,12 @@ def needs_of(options: ConnectionModel, device: Device) -> Needs:
 
 def reckon(needs: Sequence[Needs], connections: int, *, hints: Sequence[Hint] = ()) -> Budget:
     """Add up what devices need of a bus that asks `connections` of them at once."""
-    rounds = sorted((of.round for of in needs), reverse=True)
     shares = sorted(of.share for of in needs)
     shortest = min((poll.takes for of in needs for poll in of.polls if poll.every is not None), default=0.0)
     longer = sorted((of.failure - of.round for of in needs), reverse=True)
     dead = min(max(1, round(len(needs) / 10)), len(needs) - 1)
     probes = min(_SUSPENDED_SHARE, dead * max(of.probe for of in needs) / _FIRST_PROBE_AFTER / connections)
-    cycle = max(sum(rounds) / connections, rounds[0])
+    cycle = max(sum(of.round for of in needs) / connections, *(of.longest(connections) for of in needs))
     busy = sum(shares) / connections
     late = max(0.0, cycle - shortest)
     return Budget(

@@ -46,7 +46,7 @@ def hints_of(options: ConnectionModel, needs: Sequence[Needs]) -> tuple[Hint, ..
 
 def _alone(options: ConnectionModel, of: Needs) -> Iterator[Hint]:
     """A device that cannot be read as often as it is to be, though it were alone."""
-    if of.share <= 1:
+    if of.alone(options.connections) <= 1:
         return
     worst = max(of.polls, key=lambda poll: poll.share)
     remedies = list(_remedies(options, [of], moves=False))
@@ -143,10 +143,10 @@ def _faster(options: ConnectionModel, needs: Sequence[Needs]) -> Iterator[str]:
                     yield f"raise the baud rate to {baudrate}"
                     break
         return
-    enough = ceil(share_at(needs, 1) / TIGHT)
-    most = min(_MOST_CONNECTIONS, len(needs))
-    if options.connections < enough <= most and all(of.share <= 1 for of in needs):
-        yield f"set `connections: {enough}`, if the endpoint answers so many at once"
+    for enough in range(options.connections + 1, _MOST_CONNECTIONS + 1):
+        if share_at(needs, enough) <= TIGHT and all(of.alone(enough) <= TIGHT for of in needs):
+            yield f"set `connections: {enough}`, if the endpoint answers so many at once"
+            break
 
 
 def _move(needs: Sequence[Needs], connections: int, place: str) -> str:

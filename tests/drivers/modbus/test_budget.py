@@ -115,13 +115,25 @@ def test_what_is_read_once_is_no_part_of_a_round():
     assert budget.cycle == budget.polls["meter-1"]["fast"]
 
 
-def test_connections_to_one_endpoint_share_the_work_but_not_that_of_one_device():
+def test_connections_to_one_endpoint_share_the_work_but_no_single_request():
     one = reckoned(bus(**TCP), meters(8))
     four = reckoned(bus(**TCP, connections=4), meters(8))
     many = reckoned(bus(**TCP, connections=16), meters(2))
 
     assert (four.busy, four.cycle) == (pytest.approx(one.busy / 4), pytest.approx(one.cycle / 4))
     assert many.cycle == many.polls["meter-1"]["fast"]
+
+
+def test_idle_connections_help_a_device_with_several_requests():
+    points = [point(f"power_{n}_w", register=f"input {n * 200}", type="int16") for n in range(4)]
+    quick = replace(device(*points), scan={"fast": 0.015})
+
+    ((_, refuses, text),) = hints(bus(**TCP), [quick])
+
+    assert refuses
+    assert "set `connections: 3`" in text
+    assert hints(bus(**TCP, connections=3), [quick]) == []
+    assert reckoned(bus(**TCP, connections=3), [quick]).cycle == pytest.approx(2 * 0.0051)
 
 
 def test_a_bus_without_devices_has_no_budget():
