@@ -25,6 +25,8 @@ _NETWORK: Final = 0.001
 _NETWORK_TURNAROUND: Final = 0.004
 _NETWORK_REGISTER: Final = 0.0001
 """What a device with a network of its own takes for a request, and for each register. Assumptions."""
+_ADAPTER: Final = 0.002
+"""What this machine and its adapter add to a request on a line; an assumption (USB adapters wait 1 to 16 ms)."""
 _CONVERTER: Final = 0.005
 """What a converter adds to a request: the network, and the wait until it believes that the frame has ended."""
 
@@ -39,8 +41,7 @@ def cost_of(options: ConnectionModel, profile: ProfileModel | None) -> Cost:
     line = options.line
     request = _around(options) + (TURNAROUND if turnaround is None else turnaround)
     request += max(line.silence, options.pause_between_requests)
-    if options.transport == "rtu-over-tcp":
-        request += _CONVERTER
+    request += _CONVERTER if options.transport == "rtu-over-tcp" else _ADAPTER
     if options.rs485 is not None:
         request += options.rs485.delay_before_send + options.rs485.delay_after_send
     each = 4 if options.transport == "ascii" else 2

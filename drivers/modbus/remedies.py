@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from math import ceil, floor, inf
+from math import floor, inf
 
 from drivers.modbus.budget import Needs, needs_of, share_at
 from drivers.modbus.connection import ConnectionModel
@@ -93,7 +93,7 @@ def _or_faster(of: Needs, room: float) -> str:
 
 
 def _told(what: str, busy: float, options: ConnectionModel, needs: Sequence[Needs]) -> str:
-    percent = ceil(100 * busy) if busy > 1 else round(100 * busy)
+    percent = max(101, round(100 * busy)) if busy > 1 else round(100 * busy)
     return f"{what} {percent} % of its time{_what_helps(list(_remedies(options, needs)))}"
 
 
