@@ -37,13 +37,22 @@ def at_9600(path: str, **options: str | int) -> Connection:
     return Connection(id="bus", driver="modbus", options=MODBUS.connection_model.model_validate(written))
 
 
-async def one_round(driver: ModbusDriver, devices: list[Device]) -> float:
-    began = time.monotonic()
-    for one in devices:
-        for scan in one.scan:
-            answer = await driver.read(one.id, scan)
-            assert not answer.missing
-    return time.monotonic() - began
+async def shortest_polls(driver: ModbusDriver, devices: list[Device], enough: float) -> float:
+    """Seconds of the shortest polls of everything together; rounds are made until they take `enough` at most.
+
+    A busy machine makes polls longer and none shorter.
+    """
+    found: dict[tuple[str, str], float] = {}
+    deadline = time.monotonic() + 50
+    while time.monotonic() < deadline and not (found and sum(found.values()) <= enough):
+        for one in devices:
+            for scan in one.scan:
+                began = time.monotonic()
+                answer = await driver.read(one.id, scan)
+                took = time.monotonic() - began
+                assert not answer.missing
+                found[one.id, scan] = min(took, found.get((one.id, scan), took))
+    return sum(found.values())
 
 
 async def test_a_round_over_32_meters_at_9600_baud_takes_what_was_reckoned() -> None:
@@ -56,13 +65,10 @@ async def test_a_round_over_32_meters_at_9600_baud_takes_what_was_reckoned() -> 
         budget = MODBUS.budget(connection, devices)
         assert budget is not None
         driver = MODBUS.create(connection, devices, CONTEXT)
-        found: list[float] = []
-        deadline = time.monotonic() + 50  # a busy machine makes a round longer, and none shorter
-        while time.monotonic() < deadline and not (found and min(found) <= (1 + WITHIN) * budget.cycle):
-            found.append(await one_round(driver, devices))
+        took = await shortest_polls(driver, devices, (1 + WITHIN) * budget.cycle)
         await driver.close()
 
-    assert min(found) == pytest.approx(budget.cycle, rel=WITHIN)
+    assert took == pytest.approx(budget.cycle, rel=WITHIN)
 
 
 @pytest.mark.fault(
