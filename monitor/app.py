@@ -32,9 +32,10 @@ from monitor.notify.outage import Outages
 from monitor.notify.outbox import Notifier
 from monitor.notify.routing import make_router
 from monitor.poller import Poller
-from monitor.ports import Batch, DriverContext, PolledDriver, PushedDriver
+from monitor.ports import Batch, Budget, DriverContext, PolledDriver, PushedDriver
 from monitor.schema import MONITOR_DEVICE
 from monitor.settings import Loaded, load
+from monitor.settings.budgets import budgets_of as reckon_buses
 from monitor.settings.tables import resolve
 from monitor.sinks.deadletters import DeadLetters
 from monitor.sinks.influxdb import InfluxSink
@@ -48,7 +49,7 @@ from monitor.web.parts import Parts as ApiParts
 from monitor.web.parts import Reload
 from rules.kinds import RULES
 
-__all__ = ["Parts", "examine_influx", "load_site", "open_parts"]
+__all__ = ["Parts", "budgets_of", "examine_influx", "load_site", "open_parts"]
 
 _VERSION = version("facility-monitor")
 
@@ -65,6 +66,11 @@ def load_site(path: Path, environ: Mapping[str, str] = os.environ, *, thorough: 
         environ=environ,
         wrong_address=check_address if thorough else None,
     )
+
+
+def budgets_of(site: Site) -> dict[str, Budget]:
+    """Reckon what the time of each bus of a site goes to, by connection."""
+    return reckon_buses(site, resolve(DRIVERS))
 
 
 @contextlib.asynccontextmanager

@@ -15,7 +15,7 @@ from typing import Any
 
 import structlog
 
-from monitor.app import Parts, load_site, open_parts
+from monitor.app import Parts, budgets_of, load_site, open_parts
 from monitor.clock import Clock
 from monitor.clocksync import ClockSync
 from monitor.downtime import Downtime, note_stop
@@ -225,7 +225,8 @@ class Daemon:
         loaded = await asyncio.to_thread(load_site, self.file, thorough=True)
         if loaded.must_refuse:
             raise SettingsError("\n".join(str(finding) for finding in loaded.refusals))
-        changes = difference(self.site, loaded.site)
+        before = await asyncio.to_thread(budgets_of, self.site)
+        changes = difference(self.site, loaded.site, before=before, after=loaded.budgets)
         if not dry_run:
             self._next = loaded.site
             asyncio.get_running_loop().call_later(_ANSWER_FIRST, self._agreed.set)

@@ -14,10 +14,12 @@ from monitor.site import Connection, Device, Rule
 __all__ = [
     "Answer",
     "Batch",
+    "Budget",
     "Channel",
     "DriverContext",
     "DriverType",
     "Gap",
+    "Hint",
     "Intake",
     "Journal",
     "Message",
@@ -129,6 +131,36 @@ class Traffic:
     latency_ms: float | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hint:
+    """What is wrong with a plan, or tight, and what would help; about one `device`, or the whole bus (empty)."""
+
+    text: str
+    device: str = ""
+    refuses: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """What a connection's time goes to, reckoned before it runs. Times in seconds, shares of 1.
+
+    `polls`: one poll, by device and scan class. `cycle`: one round over all that is asked again and again. `busy`:
+    the share of its time that the bus is asked something. `late`: how long a poll waits for its turn at most, when
+    all are due at once. `busy_dead` and `late_dead`: the same while `dead` devices, those for which it is worst,
+    do not answer; late with their first failures, busy with all that they may cost afterwards.
+    """
+
+    devices: int
+    polls: Mapping[str, Mapping[str, float]]
+    cycle: float
+    busy: float
+    late: float
+    dead: int
+    busy_dead: float
+    late_dead: float
+    hints: tuple[Hint, ...] = ()
+
+
 Intake = Callable[..., Awaitable[Position]]
 """`Journal.append`, as drivers that are pushed to see it."""
 
@@ -203,6 +235,12 @@ class DriverType(Protocol):
         self, connection: Connection, devices: Sequence[Device], context: DriverContext
     ) -> Any:  # PolledDriver when `polled`, else PushedDriver
         """Make the driver of one connection and its devices."""
+
+    def budget(self, connection: Connection, devices: Sequence[Device]) -> Budget | None:
+        """Reckon what the connection's time goes to; None where that is not ours to plan. Fast, without I/O.
+
+        Raises SettingsError for points that cannot be read.
+        """
 
 
 # Rules and alarms --------------------------------------------------------------------------------------

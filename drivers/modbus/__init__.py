@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from drivers.modbus.connection import ConnectionModel
 from drivers.modbus.settings import DeviceModel, PointSource, ProfileModel
-from monitor.ports import DriverContext
+from monitor.ports import Budget, DriverContext
 from monitor.site import Connection, Device
 
 if TYPE_CHECKING:
@@ -30,6 +30,17 @@ class ModbusType:
         from drivers.modbus.client import ModbusDriver
 
         return ModbusDriver(connection, devices, context)
+
+    def budget(self, connection: Connection, devices: Sequence[Device]) -> Budget | None:
+        """Reckon what the devices take of the connection's time; None without devices."""
+        from drivers.modbus.budget import needs_of, reckon
+        from drivers.modbus.remedies import hints_of
+
+        if not devices:
+            return None
+        options: ConnectionModel = connection.options
+        needs = [needs_of(options, device) for device in devices]
+        return reckon(needs, options.connections, hints=hints_of(options, needs))
 
 
 MODBUS = ModbusType()

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from drivers.modbus.advice import Case, advice
+from drivers.modbus.cost import cost_of
 from drivers.modbus.links import Links
 from drivers.modbus.reader import DeviceReader
 from monitor.ports import Answer, DriverContext, Traffic
@@ -31,6 +32,7 @@ class ModbusDriver:
         self._readers = {
             device.id: DeviceReader(
                 device,
+                cost=cost_of(options, device.protocol),
                 tries=options.retries + 1,
                 now=context.now,
                 monotonic=time.monotonic,

@@ -1,26 +1,33 @@
 """Which requests read a set of values at the least cost. Pure: no I/O, no clock."""
 
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from drivers.modbus.layout import BIT_TABLES, Span
 from drivers.modbus.settings import ProfileModel, Table
 from monitor.errors import SettingsError
 
-__all__ = ["TCP", "Block", "Cost", "Limits", "plan", "split"]
+__all__ = ["Block", "Cost", "Limits", "plan", "split"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """What reading costs, in milliseconds: each request by itself, and each register that it carries."""
+    """What reading costs, in milliseconds: each request by itself, and each register that it carries.
+
+    A bit costs a sixteenth of a register.
+    """
 
     request: float
     register: float
 
+    def each(self, table: Table) -> float:
+        """What one register (or bit) of a table costs."""
+        return self.register / 16 if table in BIT_TABLES else self.register
 
-TCP = Cost(request=5.0, register=0.1)
-"""A round trip and the device's turn-around against two bytes: up to 50 unused registers are read through."""
+    def of(self, blocks: Iterable["Block"]) -> float:
+        """What reading blocks costs."""
+        return sum(self.request + self.each(block.table) * block.count for block in blocks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,46 +113,75 @@ def plan(spans: Iterable[Span], limits: Limits, cost: Cost) -> tuple[Block, ...]
 
 
 def _cheapest(spans: Sequence[Span], limits: Limits, cost: Cost) -> list[Block]:
-    """Cut sorted spans of one table where the sum of the costs is least (dynamic programming over the cuts)."""
-    table = spans[0].table
-    unit = cost.register / 16 if table in BIT_TABLES else cost.register
-    most = limits.most(table)
-    joinable = [_joinable(here, after, limits) for here, after in pairwise(spans)]
-    best: list[tuple[float, int]] = [(0.0, 0)]  # for the first n spans: the cost, and where the last block begins
-    for n in range(1, len(spans) + 1):
-        end = 0
-        choice = (float("inf"), n - 1)
-        for begin in range(n - 1, -1, -1):
-            first = spans[begin].first
-            end = max(end, spans[begin].end)
-            if end - first > most or (begin + 1 < n and not joinable[begin]):
-                break
-            choice = min(choice, (best[begin][0] + cost.request + unit * (end - first), begin))
-        best.append(choice)
+    """Cut sorted spans of one table where the sum of the costs is least: each span is looked at a few times.
+
+    A span inside another one costs nothing beside it. Of the others the cheapest way to read the first n is that
+    of the first `begin`, and one block behind them; the beginnings that are still possible and not beaten by a
+    later one wait in a queue, the cheapest first (a sliding minimum).
+    """
+    outer, inner = _apart(spans)
+    most, each = limits.most(spans[0].table), cost.each(spans[0].table)
+    cheapest = [0.0]  # for the first n spans
+    begins: list[int] = []  # where the last block of the first n begins
+    waiting: deque[tuple[float, int]] = deque()
+    for n, span in enumerate(outer):
+        if n and not _joinable(outer[n - 1], span, limits):
+            waiting.clear()
+        new = cheapest[n] - each * span.first
+        while waiting and waiting[-1][0] > new:
+            waiting.pop()
+        waiting.append((new, n))
+        while span.end - outer[waiting[0][1]].first > most:
+            waiting.popleft()
+        before, begin = waiting[0]
+        cheapest.append(before + cost.request + each * span.end)
+        begins.append(begin)
     blocks: list[Block] = []
-    n = len(spans)
+    n = len(outer)
     while n:
-        begin = best[n][1]
-        blocks.append(Block.around(spans[begin:n]))
+        begin = begins[n - 1]
+        blocks.append(_with(outer[begin:n], inner))
         n = begin
     return blocks[::-1]
+
+
+def _apart(spans: Sequence[Span]) -> tuple[list[Span], dict[Span, list[Span]]]:
+    """Tell the spans that lie in no other one, by address and end, from those that lie in one of these."""
+    outer: list[Span] = []
+    inner: dict[Span, list[Span]] = {}
+    for span in sorted(spans, key=lambda span: (span.first, -span.size)):
+        if outer and span.end <= outer[-1].end:
+            inner.setdefault(outer[-1], []).append(span)
+        else:
+            outer.append(span)
+    return outer, inner
 
 
 def _joinable(here: Span, after: Span, limits: Limits) -> bool:
     """Whether one request may read a span and the one that follows it."""
     if limits.gap is not None and after.first - here.end > limits.gap:
         return False
-    if (after.table, after.first) in limits.cuts and after.first != here.first:
+    if (after.table, after.first) in limits.cuts:
         return False
-    return not limits.forbids(here.table, here.end, after.first)
+    return after.first <= here.end or not limits.forbids(here.table, here.end, after.first)
 
 
 def split(block: Block) -> tuple[Block, Block]:
-    """Cut a block that was refused, and has more than one span, at its widest gap, else in the middle."""
-    spans = block.spans
-    middle = len(spans) / 2
+    """Cut a block that was refused, and has more than one span, at its widest gap, else in the middle.
+
+    Spans inside another one stay with it; they are asked apart when nothing else is left to cut.
+    """
+    outer, inner = _apart(block.spans)
+    if len(outer) == 1:
+        return Block.around(outer), Block.around(sorted(inner[outer[0]]))
+    middle = len(outer) / 2
     cut = max(
-        range(1, len(spans)),
-        key=lambda at: (max(spans[at].first - spans[at - 1].end, 0), -abs(at - middle)),
+        range(1, len(outer)),
+        key=lambda at: (max(outer[at].first - outer[at - 1].end, 0), -abs(at - middle)),
     )
-    return Block.around(spans[:cut]), Block.around(spans[cut:])
+    return _with(outer[:cut], inner), _with(outer[cut:], inner)
+
+
+def _with(outer: Sequence[Span], inner: Mapping[Span, Sequence[Span]]) -> Block:
+    """Make the block of spans and of those that lie in them."""
+    return Block.around(sorted([*outer, *(span for holder in outer for span in inner.get(holder, ()))]))

@@ -1,6 +1,6 @@
 """One Modbus device: what to ask it for, and what its answers and refusals mean."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,7 +9,7 @@ import structlog
 from drivers.modbus.decode import BlockDecoder, Decoded, finish
 from drivers.modbus.layout import Field, Span
 from drivers.modbus.links import one_by_one
-from drivers.modbus.plan import TCP, Block, Limits, plan, split
+from drivers.modbus.plan import Block, Cost, Limits, plan, split
 from drivers.modbus.settings import ProfileModel, Table
 from drivers.modbus.shared import shared_by
 from drivers.modbus.traffic import Seen
@@ -62,6 +62,7 @@ class _Round:
     late: list[Block] = field(default_factory=list)
     error: str = ""
     splits: int = 0
+    read: list[Block] = field(default_factory=list)
     refused: list[Span] = field(default_factory=list)
     cuts: list[tuple[Table, int]] = field(default_factory=list)
 
@@ -76,6 +77,7 @@ class DeviceReader:
         self,
         device: Device,
         *,
+        cost: Cost,
         tries: int,
         now: Callable[[], int],
         monotonic: Callable[[], float],
@@ -84,17 +86,19 @@ class DeviceReader:
         self.seen = Seen()
         self.unit: int = device.address.unit
         self._device = device
+        self._cost = cost
         self._spread = spread
         self._profile: ProfileModel | None = device.protocol
         self._tries = tries
         self._now = now
         self._monotonic = monotonic
         self._refused: set[Span] = set()
+        self._holes: set[Span] = set()
         self._cuts: set[tuple[Table, int]] = set()
         self._told: set[object] = set()
         self._learnt_at = 0.0
         try:
-            shared = shared_by(device)
+            shared = shared_by(device, cost)
         except SettingsError as error:
             raise SettingsError(f"device {device.id}: {error}") from None
         self._scans: Mapping[str, _Scan] = {
@@ -172,6 +176,7 @@ class DeviceReader:
             self._failed(work, error, this)
             return False
         this.answered = this.gave_something = True
+        this.read.append(work.request.block)
         return True
 
     async def _refused_block(
@@ -210,21 +215,27 @@ class DeviceReader:
     # Planning ----------------------------------------------------------------------------------------
 
     def _plan(self) -> None:
-        limits = Limits.of(self._profile, refused=self._refused, cuts=self._cuts)
+        limits = Limits.of(self._profile, refused=self._holes, cuts=self._cuts)
         for at in self._scans.values():
             spans = {of.span for of in at.fields} | {of.exponent for of in at.fields if of.exponent is not None}
-            good = {span for span in spans if not any(_touches(span, hole) for hole in self._refused)}
-            at.work = [self._work(BlockDecoder(block, at.fields)) for block in plan(good, limits, TCP)]
+            good = {
+                span for span in spans - self._refused if not any(_touches(span, hole) for hole in self._holes)
+            }
+            at.work = [self._work(BlockDecoder(block, at.fields)) for block in plan(good, limits, self._cost)]
             at.lost = tuple(BlockDecoder(Block.around([span]), at.fields) for span in sorted(spans - good))
 
     def _work(self, decoder: BlockDecoder) -> _Work:
         return _Work(Request(self.unit, decoder.block, decoder.size, self.seen), decoder)
 
     def _learn(self, this: _Round) -> None:
-        """Remember what was refused to a device that answers otherwise, and tell it once."""
+        """Remember what was refused by a device that answers otherwise, and tell it once.
+
+        All is tried again an hour after the first of it: one that refuses now and then would else never be.
+        """
         self._refused.update(this.refused)
+        self._holes.update(hole for span in this.refused for hole in _unread(span, this.read))
         self._cuts.update(this.cuts)
-        self._learnt_at = self._monotonic()
+        self._learnt_at = self._learnt_at or self._monotonic()
         news = [thing for thing in (*this.refused, *this.cuts) if thing not in self._told]
         self._told.update(news)
         if news:
@@ -239,6 +250,7 @@ class DeviceReader:
 
     def _forget(self) -> None:
         self._refused.clear()
+        self._holes.clear()
         self._cuts.clear()
         self._learnt_at = 0.0
         self._plan()
@@ -250,3 +262,19 @@ def _touches(one: Span, other: Span) -> bool:
 
 def _within(one: Block, other: Block) -> bool:
     return one.table == other.table and other.first <= one.first < other.first + other.count
+
+
+def _unread(span: Span, read: Iterable[Block]) -> list[Span]:
+    """The parts of a span that was refused in which the hole can be: none of them was read by itself."""
+    parts = [span]
+    for block in read:
+        if block.table != span.table:
+            continue
+        end = block.first + block.count
+        parts = [
+            Span(span.table, first, last - first)
+            for part in parts
+            for first, last in ((part.first, min(part.end, block.first)), (max(part.first, end), part.end))
+            if first < last
+        ]
+    return parts

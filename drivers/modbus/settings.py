@@ -65,10 +65,17 @@ _Range = tuple[Annotated[int, Field(ge=0, lt=ADDRESSES)], Annotated[int, Field(g
 _Interval = Annotated[Duration, Field(gt=0)]
 
 
+_Rate = Annotated[Duration, Field(ge=0.1, le=60)]
+
+
 class DeviceModel(Frozen):
-    """What a Modbus device has beyond the keys of every device: its unit id."""
+    """What a Modbus device has beyond the keys of every device: its unit id, and how often it must be asked.
+
+    `min_rate` is the longest time between two polls of its `fast` points; a profile's holds, too.
+    """
 
     unit: Annotated[int, Field(ge=0, le=255)] = 1
+    min_rate: _Rate | None = None
 
 
 class Serial(Frozen):
@@ -94,7 +101,9 @@ class ProfileModel(Frozen):
 
     `order` is that of every point that states none. A gap of at most `gap` unused registers is read through
     (default: while that is cheaper than another request). `forbidden` ranges, both ends included, are never
-    asked for: a list is for all tables, a mapping names them.
+    asked for: a list is for all tables, a mapping names them. `min_rate`: the `fast` points have to be asked at
+    least this often, because the device shows them for a moment only. `turnaround` is how long the device thinks
+    before it answers: requests are planned and the bus is reckoned with it.
     """
 
     order: Order = "ABCD"
@@ -103,7 +112,15 @@ class ProfileModel(Frozen):
     gap: Annotated[int, Field(ge=0, le=2000)] | None = None
     forbidden: Forbidden = Field(default_factory=dict)
     scan: Scan = Scan()
+    min_rate: _Rate | None = None
+    turnaround: Annotated[Duration, Field(le=5)] | None = None
     serial: Serial | None = None
+
+    @model_validator(mode="after")
+    def _keeps_its_own_rate(self) -> Self:
+        if self.min_rate is not None and (self.scan.fast or 0) > self.min_rate:
+            raise ValueError("`scan.fast` is slower than the profile's own `min_rate`")
+        return self
 
     @field_validator("forbidden", mode="before")
     @classmethod

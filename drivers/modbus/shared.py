@@ -10,7 +10,7 @@ from operator import is_
 
 from drivers.modbus.decode import BlockDecoder
 from drivers.modbus.layout import Field
-from drivers.modbus.plan import TCP, Block, Limits, plan
+from drivers.modbus.plan import Block, Cost, Limits, plan
 from drivers.modbus.settings import ProfileModel
 from monitor.site import Device, Point
 
@@ -21,10 +21,11 @@ _MODELS = 128
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """The fields of one scan class, and what reads them, in the order of asking."""
+    """The fields of one scan class, what reads them, in the order of asking, and what that costs (ms)."""
 
     fields: tuple[Field, ...]
     decoders: tuple[BlockDecoder, ...]
+    cost: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +36,12 @@ class Shared:
     cheapest: BlockDecoder | None
 
 
-def shared_by(device: Device) -> Shared:
-    """Answer what a device shares with all that have the very same points and profile.
+def shared_by(device: Device, cost: Cost) -> Shared:
+    """Answer what a device shares with all that have the very same points and profile and cost the same to ask.
 
     Raises SettingsError for points that no request may read.
     """
-    return _shared(_Alike(device.points.values(), device.protocol))
+    return _shared(_Alike(device.points.values(), device.protocol), cost)
 
 
 class _Alike:
@@ -69,7 +70,7 @@ class _Alike:
 
 
 @lru_cache(maxsize=_MODELS)
-def _shared(alike: _Alike) -> Shared:
+def _shared(alike: _Alike, cost: Cost) -> Shared:
     by_scan: dict[str, list[Field]] = {}
     for point in alike.points:
         by_scan.setdefault(point.scan, []).append(Field.of(point, alike.profile))
@@ -77,8 +78,8 @@ def _shared(alike: _Alike) -> Shared:
     scans: dict[str, Scan] = {}
     for scan, fields in by_scan.items():
         spans = {of.span for of in fields} | {of.exponent for of in fields if of.exponent is not None}
-        decoders = tuple(BlockDecoder(block, fields) for block in plan(spans, limits, TCP))
-        scans[scan] = Scan(tuple(fields), decoders)
+        blocks = plan(spans, limits, cost)
+        scans[scan] = Scan(tuple(fields), tuple(BlockDecoder(block, fields) for block in blocks), cost.of(blocks))
     return Shared(scans, _cheapest(scans))
 
 

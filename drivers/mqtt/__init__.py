@@ -30,5 +30,9 @@ class _Mqtt:
 
         return MqttDriver(connection, devices, context)
 
+    def budget(self, connection: Connection, devices: Sequence[Device]) -> None:  # noqa: ARG002 - the protocol's
+        """Answer nothing: devices speak when they like."""
+        return
+
 
 MQTT = _Mqtt()

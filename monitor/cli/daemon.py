@@ -23,17 +23,18 @@ def add_to(app: typer.Typer) -> None:
 
 
 def check(file: _SiteFile = SITE_FILE, as_json: Json = False) -> None:
-    """Check a site file: tells every mistake with its place, and ends with 78 when there is one."""
+    """Check a site file: tells every mistake with its place and the load of each bus; a mistake ends with 78."""
     from monitor.app import load_site
     from monitor.settings import SettingsInvalid
+    from monitor.settings.budgets import as_json as budget_as_json
+    from monitor.settings.budgets import told
 
     try:
         loaded = load_site(file, os.environ, thorough=True)
     except SettingsInvalid as invalid:
-        errors, warnings, site = list(invalid.findings), list(invalid.warnings), None
+        errors, warnings, site, budgets = list(invalid.findings), list(invalid.warnings), None, invalid.budgets
     else:
-        errors, warnings, site = [], list(loaded.warnings), loaded.site
-    must_refuse = site is not None and loaded.must_refuse
+        errors, warnings, site, budgets = [], list(loaded.warnings), loaded.site, loaded.budgets
     counts = {"devices": 0, "points": 0, "rules": 0}
     if site is not None:
         points = sum(len(device.points) for device in site.devices.values())
@@ -41,18 +42,19 @@ def check(file: _SiteFile = SITE_FILE, as_json: Json = False) -> None:
     if as_json:
         from dataclasses import asdict
 
-        told = {"errors": [asdict(each) for each in errors], "warnings": [asdict(each) for each in warnings]}
-        print_json({"fine": not errors} | told | counts)
+        findings = {"errors": [asdict(each) for each in errors], "warnings": [asdict(each) for each in warnings]}
+        buses = {ident: budget_as_json(budget) for ident, budget in budgets.items()}
+        print_json({"fine": not errors} | findings | counts | {"buses": buses})
     else:
-        for finding in errors:
-            print_line(f"error: {finding}")
-        for finding in warnings:
-            print_line(f"warning: {finding}")
+        for finding in (*errors, *warnings):
+            print_line(f"{finding.severity}: {finding}")
+        for ident, budget in budgets.items():
+            print_line(told(ident, budget))
         if site is None:
             print_line(f"{len(errors)} mistakes" if len(errors) > 1 else "1 mistake")
         else:
             verdict = (
-                "is fine" if not must_refuse else "has no mistakes, but `run` refuses as long as that is absent"
+                "has no mistakes, but `run` refuses as long as that is absent" if loaded.must_refuse else "is fine"
             )
             numbers = (f"{count} {what if count != 1 else what[:-1]}" for what, count in counts.items())
             print_line(f"{file} {verdict}: {', '.join(numbers)}")

@@ -75,7 +75,14 @@ def _print(changes: dict[str, Any]) -> None:
         print_line(f"changed  {', '.join(changes['sections'])}")
     if changes["points"]:
         print_line(f"points   {changes['points']:+d}")
+    for bus, load in changes["load"].items():
+        print_line(f"load     {bus}: {_share(load['before'])} -> {_share(load['after'])}")
     if not told and not changes["sections"]:
         print_line("nothing changes")
     elif changes["dry_run"]:
         print_line("this would change; reload without --dry-run to change it")
+
+
+def _share(load: float | None) -> str:
+    """The part of a bus's time that is taken."""
+    return "no bus" if load is None else f"{100 * load:.3g} %"

@@ -1,5 +1,6 @@
 """Binds connections and devices: references, profiles, points, and how often each is read."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -100,7 +101,8 @@ class _Bind:
         device_class = self._class(profile_class)
         address = self._address(driver)
         points = self._points(driver, bound)
-        scan = {} if driver is None else self._scan(driver, bound, points)
+        rate = _least_rate(address, None if bound is None else bound.protocol)
+        scan = {} if driver is None else self._scan(driver, bound, points, rate)
         expected = None if driver is None else self._expected(driver)
         device = None
         fine = len(self.findings.errors) == self._errors and not self._broken
@@ -120,6 +122,7 @@ class _Bind:
                 door=keys.door,
                 scan=scan,
                 expected_every=expected,
+                urgent=rate is not None,
                 address=address,
                 protocol=None if bound is None else bound.protocol,
                 points=points,
@@ -235,18 +238,33 @@ class _Bind:
     # How often -----------------------------------------------------------------------------------------
 
     def _scan(
-        self, driver: DriverType, bound: Bound | None, points: Mapping[str, Point]
+        self, driver: DriverType, bound: Bound | None, points: Mapping[str, Point], rate: float | None
     ) -> dict[str, float | None]:
         """Seconds of each scan class that the points use; what `every` does not say, the profile does."""
         if not driver.polled:
             return {}
         given = self._every(driver)
         usual = getattr(None if bound is None else bound.protocol, "scan", None)
-        fast = given.get("fast") or getattr(usual, "fast", None) or DEFAULT_FAST
-        slow = given.get("slow") or max(getattr(usual, "slow", None) or DEFAULT_SLOW, fast)
         used = {point.scan for point in points.values()}
+        self._check_rate(given.get("fast"), rate, used)
+        fast = given.get("fast") or min(getattr(usual, "fast", None) or DEFAULT_FAST, rate or math.inf)
+        slow = given.get("slow") or max(getattr(usual, "slow", None) or DEFAULT_SLOW, fast)
         wanted: dict[str, float | None] = {"fast": fast, "slow": slow, "once": None}
         return {name: seconds for name, seconds in wanted.items() if name in used}
+
+    def _check_rate(self, fast: float | None, rate: float | None, used: set[str]) -> None:
+        """Refuse an interval at which the device would show things that nobody sees."""
+        if rate is None:
+            return
+        if fast is not None and fast > rate:
+            self.findings.error(
+                self.node.get("every") or self.node,
+                join(self.path, "every"),
+                f"`{fast:g} s` is too slow: what this device shows is gone after a moment, and its `min_rate` "
+                f"says that it has to be asked every {rate:g} s at least",
+            )
+        if used and "fast" not in used:
+            self.findings.error(self.node, self.path, "a device with a `min_rate` needs a point that is `fast`")
 
     def _every(self, driver: DriverType) -> dict[str, float]:
         node = self.node.get("every")
@@ -261,3 +279,9 @@ class _Bind:
 
     def _expected(self, driver: DriverType) -> float | None:
         return None if driver.polled else self._every(driver).get("fast")
+
+
+def _least_rate(*blocks: object) -> float | None:
+    """The shortest `min_rate` that the device and its profile ask for, whatever they speak."""
+    rates = [rate for block in blocks if (rate := getattr(block, "min_rate", None)) is not None]
+    return min(rates, default=None)

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
+from monitor.ports import Budget
 from monitor.site import Site
 
 __all__ = ["Difference", "difference"]
@@ -13,7 +15,8 @@ __all__ = ["Difference", "difference"]
 class Difference:
     """Ids that are added, removed or changed, by section; `points` is how many points more or fewer are read.
 
-    `sections` names the other sections that differ. It says nothing of secrets but that they differ.
+    `sections` names the other sections that differ. `load`: for each bus whose load changes, the share of its time
+    that is taken `before` and `after` (None: no such bus). It says nothing of secrets but that they differ.
     """
 
     added: Mapping[str, tuple[str, ...]]
@@ -21,18 +24,27 @@ class Difference:
     changed: Mapping[str, tuple[str, ...]]
     sections: tuple[str, ...]
     points: int
+    load: Mapping[str, Mapping[str, float | None]]
 
     def as_json(self) -> dict[str, Any]:
         """Answer it ready for JSON."""
         return asdict(self)
 
 
+_NOTHING: Final[Mapping[str, Budget]] = MappingProxyType({})
+_DIGITS = 4
 _BY_ID = {"connections", "devices", "rules", "notify", "files"}
 """Fields of a site that are not compared whole."""
 
 
-def difference(old: Site, new: Site) -> Difference:
-    """Compare two sites; what only moved in its file is no difference."""
+def difference(
+    old: Site,
+    new: Site,
+    *,
+    before: Mapping[str, Budget] = _NOTHING,
+    after: Mapping[str, Budget] = _NOTHING,
+) -> Difference:
+    """Compare two sites and the budgets of their buses; what only moved in its file is no difference."""
     sections: dict[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
         "connections": (old.connections, new.connections),
         "devices": (old.devices, new.devices),
@@ -53,7 +65,20 @@ def difference(old: Site, new: Site) -> Difference:
         },
         sections=tuple(others),
         points=_points(new) - _points(old),
+        load=_load(before, after),
     )
+
+
+def _load(before: Mapping[str, Budget], after: Mapping[str, Budget]) -> dict[str, dict[str, float | None]]:
+    """The share of each bus's time before and after, where it is another one."""
+    loads = {
+        ident: {
+            when: round(budgets[ident].busy, _DIGITS) if ident in budgets else None
+            for when, budgets in (("before", before), ("after", after))
+        }
+        for ident in sorted(before.keys() | after.keys())
+    }
+    return {ident: load for ident, load in loads.items() if load["before"] != load["after"]}
 
 
 def _points(site: Site) -> int:

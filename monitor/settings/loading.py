@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo, available_timezones
@@ -13,10 +13,11 @@ from monitor.documents.files import Files, default_credentials, folder_of
 from monitor.documents.finding import Finding, Findings, nearest
 from monitor.documents.node import Node
 from monitor.errors import SettingsError
-from monitor.ports import DriverContext, DriverType, RuleType
+from monitor.ports import Budget, DriverContext, DriverType, RuleType
 from monitor.profiles import Library
 from monitor.profiles.itself import with_itself
 from monitor.settings.binding import Binding
+from monitor.settings.budgets import check_budgets
 from monitor.settings.devices import bind_connections, bind_devices
 from monitor.settings.people import bind_notify, warn_of_silence
 from monitor.settings.rules import bind_rules
@@ -35,6 +36,8 @@ class Loaded:
 
     site: Site
     warnings: tuple[Finding, ...] = ()
+    budgets: Mapping[str, Budget] = field(default_factory=dict)
+    """What the time of each bus goes to, by connection; reckoned where loading is thorough."""
 
     @property
     def refusals(self) -> tuple[Finding, ...]:
@@ -48,12 +51,18 @@ class Loaded:
 
 
 class SettingsInvalid(SettingsError):
-    """The site file has mistakes: all of them are in `findings`; `warnings` are beside them."""
+    """The site file has mistakes: all of them are in `findings`; `warnings` and `budgets` are beside them."""
 
-    def __init__(self, findings: tuple[Finding, ...], warnings: tuple[Finding, ...] = ()) -> None:
+    def __init__(
+        self,
+        findings: tuple[Finding, ...],
+        warnings: tuple[Finding, ...] = (),
+        budgets: Mapping[str, Budget] | None = None,
+    ) -> None:
         super().__init__("\n".join(str(finding) for finding in findings))
         self.findings = findings
         self.warnings = warnings
+        self.budgets = budgets or {}
 
 
 def load(  # noqa: PLR0913 - each names a source of what is checked
@@ -70,7 +79,7 @@ def load(  # noqa: PLR0913 - each names a source of what is checked
     `drivers` and `rules` are the tables of what a site can use. `credentials` is systemd's folder of
     credentials (default: `$CREDENTIALS_DIRECTORY`): secrets are looked for there, then in `secrets/` beside
     the file. `wrong_address` says what is wrong with a person's address, if anything: given, the check is
-    thorough, and each driver is tried too. Both load libraries that take a second.
+    thorough: the time of each bus is reckoned, and each driver tried. Both load libraries that take a second.
     """
     findings = Findings()
     folder = folder_of(path)
@@ -91,11 +100,14 @@ def load(  # noqa: PLR0913 - each names a source of what is checked
     if root is None and not findings.errors:
         findings.error(Node("scalar", str(path), 1, 1), "", "the file is empty", allowed=", ".join(_SECTIONS))
     site = None if root is None else _site(binding, root, path)
-    if wrong_address and root is not None and site is not None and not findings.warnings_that_refuse:
-        _try_drivers(binding, root, site)
+    budgets: dict[str, Budget] = {}
+    if wrong_address and root is not None and site is not None:
+        budgets = check_budgets(binding, root, site)
+        if not findings.warnings_that_refuse:
+            _try_drivers(binding, root, site)
     if findings.errors or site is None:
-        raise SettingsInvalid(findings.errors, findings.warnings)
-    return Loaded(site=site, warnings=findings.warnings)
+        raise SettingsInvalid(findings.errors, findings.warnings, budgets)
+    return Loaded(site=site, warnings=findings.warnings, budgets=budgets)
 
 
 def _site(binding: Binding, root: Node, path: Path) -> Site | None:

@@ -148,14 +148,22 @@ class ReloadIn(BaseModel, extra="forbid"):
     dry_run: bool = False
 
 
+class BusLoad(BaseModel):
+    """The share of a bus's time that is taken, before and after; null: it was or will not be there."""
+
+    before: float | None
+    after: float | None
+
+
 class ReloadOut(BaseModel):
-    """What the site file changes: ids by section, other sections, points more or fewer, and warnings."""
+    """What the site file changes: ids by section, other sections, points more or fewer, loads, and warnings."""
 
     added: dict[str, list[str]]
     removed: dict[str, list[str]]
     changed: dict[str, list[str]]
     sections: list[str]
     points: int
+    load: dict[str, BusLoad]
     warnings: list[str]
     dry_run: bool
 

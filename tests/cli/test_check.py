@@ -88,3 +88,58 @@ async def test_run_refuses_what_check_refuses(site: Path, tmp_path: Path) -> Non
     assert ran.code == 78
     assert f"{site}:7:" in ran.out + ran.err
     assert "Traceback" not in ran.err
+
+
+LINE = """\
+site: {id: maple-court, timezone: Europe/Berlin}
+connections:
+  - {id: plant-room, modbus: {transport: rtu, port: /dev/ttyUSB0, baudrate: 9600}}
+  - {id: broker, mqtt: {url: "mqtt://127.0.0.1"}}
+devices:
+"""
+METER = "  - {{id: meter-{n}, profile: eastron-sdm630, connection: plant-room, unit: {n}, every: {every} s}}\n"
+
+
+def line(path: Path, meters: int, every: int) -> None:
+    path.write_text(LINE + "".join(METER.format(n=n, every=every) for n in range(1, meters + 1)))
+
+
+async def test_each_bus_is_told_with_its_load(site: Path) -> None:
+    line(site, 30, 15)
+    people, programs = await command("check", site), await command("check", site, "--json")
+
+    assert people.code == 0, people.err
+    assert people.out.splitlines()[:-1] == [
+        "plant-room: 30 devices, one round takes 14.3 s, busy 60 % of the time; with 3 devices dead 64 %"
+    ]
+    assert list(programs.json["buses"]) == ["plant-room"]
+    bus = programs.json["buses"]["plant-room"]
+    assert set(bus) == {"devices", "polls", "cycle", "busy", "late", "dead", "busy_dead", "late_dead"}
+    assert (bus["devices"], bus["dead"], len(bus["polls"])) == (30, 3, 30)
+
+
+async def test_a_bus_that_is_tight_is_warned_of(site: Path) -> None:
+    line(site, 30, 10)
+    ran = await command("check", site)
+
+    assert ran.code == 0
+    assert f"warning: {site}:3:5: connections[0]: plant-room: it is tight" in ran.out
+
+
+@pytest.mark.fault(
+    "A site file asks more of a serial line than it can carry.",
+    part="settings",
+    outcome="`check` and `reload` refuse it, with the share that is missing and with changes that would fit.",
+)
+async def test_a_plan_that_cannot_fit_ends_with_78_and_says_what_would(site: Path) -> None:
+    line(site, 30, 5)
+    people, programs = await command("check", site), await command("check", site, "--json")
+
+    assert people.code == programs.code == 78
+    error, load, verdict = people.out.splitlines()
+    assert error.startswith(f"error: {site}:3:5: connections[0]: plant-room: the devices need 177 % of its time")
+    assert "poll every 15 s" in error
+    assert "raise the baud rate to 38400" in error
+    assert load.startswith("plant-room: 30 devices")
+    assert verdict == "1 mistake"
+    assert programs.json["buses"]["plant-room"]["busy"] > 1

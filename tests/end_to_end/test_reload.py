@@ -12,6 +12,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from tests.end_to_end.daemon import Daemon
 from tests.servers.mosquitto import Mosquitto
+from tests.servers.ports import free_port
 
 SITE = """
 site: {{id: house, timezone: UTC}}
@@ -115,6 +116,33 @@ def test_a_wrong_file_changes_nothing(tmp_path: Path, broker: Mosquitto):
         assert "site.yaml:10:" in refused.stderr
         assert "kWh" in refused.stderr
         assert daemon.ask("status")["loaded"] == loaded
+
+
+def test_a_reload_says_how_the_load_of_a_bus_changes(tmp_path: Path):
+    site = tmp_path / "site.yaml"
+    plan = """
+site: {{id: house, timezone: UTC}}
+connections:
+  - {{id: plant, modbus: {{transport: rtu-over-tcp, host: 127.0.0.1, port: {port}, baudrate: 9600}}}}
+devices:
+  - {{id: main, profile: eastron-sdm630, connection: plant, every: {every}}}
+"""
+    port = free_port()
+    site.write_text(plan.format(port=port, every="10 s"))
+    with Daemon(site, tmp_path / "state").start() as daemon:
+        site.write_text(plan.format(port=port, every="1 s"))
+
+        told = daemon.command("reload", "--dry-run").stdout
+        changes = daemon.ask("reload", "--dry-run")
+        site.write_text(plan.format(port=port, every="200 ms"))
+        refused = daemon.command("reload")
+
+        assert "load     plant: 3.05 % -> 29.9 %" in told
+        assert changes["load"] == {
+            "plant": {"before": pytest.approx(0.0305, abs=1e-4), "after": pytest.approx(0.2992, abs=1e-4)}
+        }
+        assert refused.returncode == 78
+        assert "main: one poll of its fast points takes 299 ms" in refused.stderr
 
 
 def test_sighup_is_a_reload(tmp_path: Path, broker: Mosquitto):

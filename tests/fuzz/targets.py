@@ -18,6 +18,7 @@ from drivers import DRIVERS
 from drivers.modbus import wire
 from drivers.modbus.decode import BlockDecoder, Decoded, finish
 from drivers.modbus.frames import Ascii, Frames, Mbap, Rtu
+from drivers.modbus.plan import Cost
 from drivers.modbus.settings import TYPE_BITS
 from drivers.modbus.shared import shared_by
 from drivers.mqtt.devices import Decoder, Message
@@ -115,7 +116,7 @@ def _blocks() -> tuple[tuple[wire.Request, BlockDecoder], ...]:
     return tuple(
         (wire.Request(device.address.unit, decoder.block, decoder.size), decoder)
         for device in _behind("modbus")
-        for scan in shared_by(device).scans.values()
+        for scan in shared_by(device, Cost(request=5, register=0.1)).scans.values()
         for decoder in scan.decoders
     )
 

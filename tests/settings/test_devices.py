@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from monitor.app import load_site
@@ -34,6 +36,62 @@ def test_every_sets_the_scan_classes(load_text: Load, every: str, scan: dict[str
     device = _device(load_text, f"{{id: a, {every}profile: abb-b23, connection: plant}}")
 
     assert device.scan == scan
+
+
+READER = "class: access, connection: plant, points: {present: {register: input 2, type: bool}}"
+PROFILE = """\
+class: access
+modbus: {min_rate: 500 ms}
+points: {present: {register: input 2, type: bool}, cards: {register: input 0, type: uint16, scan: slow}}
+"""
+
+
+def _reader_profile(folder: Path, text: str = PROFILE) -> None:
+    (folder / "profiles").mkdir()
+    (folder / "profiles" / "reader.yaml").write_text(text)
+
+
+def test_a_device_that_shows_things_for_a_moment_is_urgent_and_read_often(load_text: Load, tmp_path: Path) -> None:
+    _reader_profile(tmp_path)
+
+    by_profile = _device(load_text, "{id: a, profile: reader, connection: plant}")
+    stricter = _device(load_text, "{id: a, profile: reader, connection: plant, min_rate: 200 ms}")
+    laxer = _device(load_text, "{id: a, profile: reader, connection: plant, min_rate: 10 s, every: 300 ms}")
+    inline = _device(load_text, f"{{id: a, {READER}, min_rate: 250 ms}}")
+    other = _device(load_text, f"{{id: a, {READER}}}")
+
+    assert by_profile.scan == {"fast": 0.5, "slow": 300}
+    assert stricter.scan["fast"] == 0.2
+    assert laxer.scan["fast"] == 0.3
+    assert inline.scan == {"fast": 0.25}
+    assert all(device.urgent for device in (by_profile, stricter, laxer, inline))
+    assert (other.urgent, other.scan) == (False, {"fast": 10})
+
+
+def test_an_interval_above_the_min_rate_is_a_mistake_that_says_why(mistakes: Mistakes, tmp_path: Path) -> None:
+    _reader_profile(tmp_path)
+
+    (found,) = mistakes("devices:\n  - {id: a, profile: reader, connection: plant, min_rate: 1 s, every: 2 s}\n")
+
+    assert (found.line, found.path) == (6, "devices[0].every")
+    assert "`2 s` is too slow" in found.message
+    assert "asked every 0.5 s at least" in found.message
+
+
+def test_a_min_rate_needs_a_fast_point(mistakes: Mistakes) -> None:
+    slow = READER.replace("bool}", "bool, scan: slow}")
+
+    (found,) = mistakes(f"devices:\n  - {{id: a, {slow}, min_rate: 1 s}}\n")
+
+    assert "needs a point that is `fast`" in found.message
+
+
+def test_a_profile_cannot_be_slower_than_its_own_min_rate(mistakes: Mistakes, tmp_path: Path) -> None:
+    _reader_profile(tmp_path, PROFILE.replace("500 ms", "500 ms, scan: {fast: 1 s}"))
+
+    (found,) = mistakes("devices:\n  - {id: a, profile: reader, connection: plant}\n")
+
+    assert "slower than the profile's own `min_rate`" in found.message
 
 
 def test_only_classes_with_points_are_scanned(load_text: Load) -> None:

@@ -6,6 +6,7 @@ import logging
 import pytest
 import structlog
 
+from drivers.modbus.plan import Cost
 from drivers.modbus.reader import DeviceReader
 from drivers.modbus.wire import Link
 from monitor.errors import SettingsError
@@ -13,6 +14,7 @@ from monitor.model import Missing
 from monitor.simulation.modbus import SimulatedBus, Unit, Wrong
 from tests.drivers.modbus.site import CONTEXT, connection, device, driver, point
 
+COST = Cost(request=5, register=0.1)
 FOUR = {"gap": 0}
 """A profile with which the points below are four blocks."""
 
@@ -235,7 +237,7 @@ async def test_a_hole_is_tried_again_after_an_hour(bus):
     unit.faults.refused.append(("holding", 3, 3, 2))
     time = [1000.0]
     link = Link(connection(await bus.start()).options)
-    reader = DeviceReader(meter, tries=1, now=CONTEXT.now, monotonic=lambda: time[0])
+    reader = DeviceReader(meter, cost=COST, tries=1, now=CONTEXT.now, monotonic=lambda: time[0])
     await reader.read(link, "fast")
     unit.faults.refused.clear()
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from drivers.modbus.decode import BlockDecoder, Decoded, finish, judge
 from drivers.modbus.layout import ORDERS, Field
-from drivers.modbus.plan import TCP, Block, Limits, plan
+from drivers.modbus.plan import Block, Cost, Limits, plan
 from drivers.modbus.settings import ProfileModel
 from monitor.model import Missing
 from tests.drivers.modbus.site import point
@@ -268,6 +268,9 @@ def test_blocks_together_give_each_point_once(points, data):
     fields = [Field.of(each, None) for each in points]
     limits = Limits(max_registers=data.draw(st.integers(4, 20)))
 
-    decoders = [BlockDecoder(block, fields) for block in plan([of.span for of in fields], limits, TCP)]
+    decoders = [
+        BlockDecoder(block, fields)
+        for block in plan([of.span for of in fields], limits, Cost(request=5, register=0.1))
+    ]
 
     assert sorted(name for each in decoders for name in each.names) == sorted(each.name for each in points)

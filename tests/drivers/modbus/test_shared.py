@@ -3,10 +3,13 @@
 from dataclasses import replace
 
 from drivers.modbus import MODBUS
+from drivers.modbus.plan import Cost
 from drivers.modbus.shared import shared_by
 from monitor.model import Missing
 from monitor.simulation.modbus import Unit
 from tests.drivers.modbus.site import device, driver, point
+
+TCP = Cost(request=5, register=0.1)
 
 
 def points(count=20):
@@ -23,9 +26,20 @@ def test_only_the_very_same_points_are_shared():
     first, second = twins()
     stranger = device(*points())
 
-    assert shared_by(first) is shared_by(second)
-    assert shared_by(first) is not shared_by(stranger)
-    assert shared_by(first) is not shared_by(device(*list(first.points.values())[:-1]))
+    assert shared_by(first, TCP) is shared_by(second, TCP)
+    assert shared_by(first, TCP) is not shared_by(stranger, TCP)
+    assert shared_by(first, TCP) is not shared_by(device(*list(first.points.values())[:-1]), TCP)
+
+
+def test_the_same_meter_is_planned_anew_for_a_bus_on_which_asking_costs_otherwise():
+    wide = device(
+        point("power_w", register="holding 0", type="int16"), point("pf", register="holding 40", type="int16")
+    )
+
+    network, line = shared_by(wide, TCP), shared_by(wide, Cost(request=30, register=2))
+
+    assert [decoder.block.count for decoder in network.scans["fast"].decoders] == [41]
+    assert [decoder.block.count for decoder in line.scans["fast"].decoders] == [1, 1]
 
 
 async def test_what_one_meter_refuses_is_still_asked_of_its_twin(bus):
