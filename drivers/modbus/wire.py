@@ -237,11 +237,10 @@ class Link:
 
     def _why_closed(self, channel: Channel) -> str:
         """Answer why the other end closed, where that is known; TLS 1.3 refuses after the handshake only."""
-        if channel.lost is not None:
-            return f" ({spoken(channel.lost, self._options)})"
-        if self._options.transport == "tls" and not channel.trusted:
+        told = isinstance(channel.lost, OSError) and not isinstance(channel.lost, ConnectionError)
+        if self._options.transport == "tls" and not channel.trusted and not told:
             return " after the handshake: it may want a certificate of ours, or another one"
-        return ""
+        return "" if channel.lost is None else f" ({spoken(channel.lost, self._options)})"
 
     def _doubt(self, channel: Channel, request: Request, noted: set[str]) -> None:
         """Close a connection that may be dead or out of step."""

@@ -8,6 +8,7 @@ import pytest
 
 from monitor.model import Missing, Value
 from monitor.ports import PolledDriver
+from monitor.schema import TRAFFIC_ERRORS
 
 
 class Harness(Protocol):
@@ -143,6 +144,35 @@ class PolledContract:
         assert reading in done
         assert reading.cancelled()
         assert (await harness.driver.read(harness.second, "fast")).values == harness.expected[harness.second]
+
+    async def test_what_passed_is_counted_for_each_device(self, harness: Harness):
+        before = harness.driver.traffic(harness.first)
+        await harness.driver.read(harness.first, "fast")
+        good = harness.driver.traffic(harness.first)
+        await harness.silence(harness.first)
+        await harness.driver.probe(harness.first)
+
+        after = harness.driver.traffic(harness.first)
+
+        assert (before.requests, before.answers, before.errors, before.latency_ms) == (0, 0, {}, None)
+        assert good.requests == good.answers > 0
+        assert good.errors == {}
+        assert good.latency_ms is not None
+        assert good.latency_ms >= 0
+        assert (after.requests, after.answers) == (good.requests + 1, good.answers)
+        assert sum(after.errors.values()) == 1
+        assert after.errors.keys() <= set(TRAFFIC_ERRORS)
+        assert harness.driver.traffic(harness.second) == before
+
+    async def test_advice_is_given_for_the_device_that_does_badly_and_for_no_other(self, harness: Harness):
+        await harness.driver.read(harness.second, "fast")
+        well = harness.driver.advice(harness.first)
+        await harness.silence(harness.first)
+        await harness.driver.read(harness.first, "fast")
+
+        assert well == ""
+        assert harness.driver.advice(harness.first)
+        assert harness.driver.advice(harness.second) == ""
 
     async def test_closing_twice_is_harmless(self, harness: Harness):
         await harness.driver.read(harness.first, "fast")

@@ -150,10 +150,12 @@ def refusing():
 
         def serve():
             while not stop.is_set():
-                with suppress(OSError), listener.accept()[0] as client:
+                with suppress(OSError), listener.accept()[0] as client, client.dup() as raw:
                     client.settimeout(20)
-                    with context.wrap_socket(client, server_side=True) as inside:
-                        inside.recv(1)
+                    with suppress(ssl.SSLError):
+                        context.wrap_socket(client, server_side=True).close()
+                    while raw.recv(4096):  # a reset would overtake the reason
+                        pass
             listener.close()
 
         threads.append(threading.Thread(target=serve))
