@@ -73,7 +73,7 @@ class DeviceReader:
     `seen` counts what passes. Raises SettingsError at construction for points that no request may read.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it asks with, from the driver
         self,
         device: Device,
         *,

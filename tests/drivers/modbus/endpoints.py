@@ -11,11 +11,10 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pymodbus.exceptions import NoSuchIdException
-from pymodbus.framer import FramerAscii, FramerBase, FramerRTU, FramerSocket
-from pymodbus.pdu import DecodePDU
+from pymodbus.pdu import ModbusPDU
 
-from monitor.simulation.modbus import _TABLES, Unit, _Context
+from monitor.simulation.frames import Frames
+from monitor.simulation.unit import Unit
 
 __all__ = ["TRANSPORTS", "Datagrams", "Endpoint", "Pieces", "Stream", "Terminal", "endpoint"]
 
@@ -28,15 +27,14 @@ TRANSPORTS = ("tcp", "tls", "udp", "rtu-over-tcp", "rtu", "ascii")
 class Endpoint:
     """Units behind one transport. `bend` turns a request and its answer into what is sent."""
 
-    framing: type[FramerBase] = FramerSocket
+    form = "mbap"
 
     def __init__(self, units: Mapping[int, Unit]) -> None:
         self.units = dict(units)
         self.bend: Callable[[bytes, bytes], Pieces] = lambda _request, answer: (answer,)
         self.heard: list[bytes] = []
         """Every request, as it came."""
-        self.framer = self.framing(DecodePDU(is_server=True))
-        self.context: Any = _Context(self)  # type: ignore[arg-type]
+        self.frames = Frames(self.form)
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None: ...
@@ -54,32 +52,22 @@ class Endpoint:
 
     def take(self, data: bytes, send: Callable[[bytes], None]) -> bytes:
         """Answer the requests among some bytes, and keep what is no whole one."""
-        while data:
-            used, request = self.framer.handleFrame(data, 0, 0)
-            if request is None:
-                return data[used:]
-            self.heard.append(data[:used])
-            task = asyncio.create_task(self._answer(data[:used], request, send))
+        left = bytearray(data)
+        for request in self.frames.requests(left):
+            frame = data[: len(data) - len(left)]
+            data = bytes(left)
+            self.heard.append(frame)
+            task = asyncio.create_task(self._answer(frame, request, send))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-            data = data[used:]
-        return data
+        return bytes(left)
 
-    async def _answer(self, frame: bytes, request: Any, send: Callable[[bytes], None]) -> None:
+    async def _answer(self, frame: bytes, request: ModbusPDU, send: Callable[[bytes], None]) -> None:
         unit = self.units.get(request.dev_id)
-        if unit is None:
-            return
-        if unit.faults.delay:
+        if unit is not None and unit.faults.delay:
             await asyncio.sleep(unit.faults.delay)
-        if unit.faults.silent:
-            unit.asked.append((_TABLES[request.function_code], request.address, request.count))
-            return
-        try:
-            response = await request.datastore_update(self.context, request.dev_id)
-        except NoSuchIdException:
-            return
-        response.transaction_id, response.dev_id = request.transaction_id, request.dev_id
-        for piece in self.bend(frame, self.framer.buildFrame(response)):
+        said = self.frames.answer(self.units, request)
+        for piece in self.bend(frame, said.frame) if said is not None else ():
             if isinstance(piece, bytes):
                 send(piece)
             else:
@@ -95,7 +83,7 @@ class Stream(Endpoint):
     """A socket: Modbus TCP, or the bytes of a line through a converter; with or without TLS."""
 
     def __init__(self, units: Mapping[int, Unit], transport: str = "tcp", **written: Any) -> None:
-        self.framing = FramerRTU if transport == "rtu-over-tcp" else FramerSocket
+        self.form = "rtu" if transport == "rtu-over-tcp" else "mbap"
         super().__init__(units)
         self.transport = transport
         self.tls: ssl.SSLContext | None = None
@@ -187,7 +175,7 @@ class Terminal(Endpoint):
     """A line at a pseudo-terminal; `path` is a link to it, as /dev/serial/by-id has them."""
 
     def __init__(self, units: Mapping[int, Unit], folder: Path, transport: str = "rtu", **written: Any) -> None:
-        self.framing = FramerAscii if transport == "ascii" else FramerRTU
+        self.form = transport
         super().__init__(units)
         self.transport = transport
         self.path = folder / "usb-rs485"
