@@ -16,11 +16,17 @@ from tests.end_to_end.daemon import until
 __all__ = ["Endpoint", "NumberedPublisher"]
 
 
+_MOMENT = 0.002
+"""Seconds that a meter takes at least; at once, two polls in a row could end in one millisecond."""
+
+
 class Endpoint:
     """A simulated Modbus endpoint whose event loop runs in a thread, so that a test may block."""
 
     def __init__(self, units: Mapping[int, Unit], port: int = 0) -> None:
         self.bus = SimulatedBus(units)
+        for unit in units.values():
+            unit.faults.delay = _MOMENT
         self.port = port
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
