@@ -11,13 +11,12 @@ from drivers.modbus import MODBUS
 from drivers.modbus.client import ModbusDriver
 from monitor.journal.sqlite import SqliteJournal
 from monitor.poller import Poller
+from monitor.simulation.line import LineSettings
 from monitor.simulation.modbus import Unit
+from monitor.simulation.terminal import SimulatedLine
 from monitor.site import Connection, Device
 from tests.drivers.modbus.site import CONTEXT, device, point
 from tests.poller.scripted import SteppedClock, until
-
-line = pytest.importorskip("monitor.simulation.line", reason="there is no simulated line yet")
-terminal = pytest.importorskip("monitor.simulation.terminal", reason="there is no simulated line yet")
 
 UNITS, DEAD = 32, (5, 17, 30)
 WITHIN = 0.1
@@ -57,9 +56,7 @@ async def shortest_polls(driver: ModbusDriver, devices: list[Device], enough: fl
 
 async def test_a_round_over_32_meters_at_9600_baud_takes_what_was_reckoned() -> None:
     devices = meters()
-    simulated = terminal.SimulatedLine(
-        {one.address.unit: Unit(one) for one in devices}, line.LineSettings(baudrate=9600)
-    )
+    simulated = SimulatedLine({one.address.unit: Unit(one) for one in devices}, LineSettings(baudrate=9600))
     async with simulated as path:
         connection = at_9600(path)
         budget = MODBUS.budget(connection, devices)
@@ -72,9 +69,9 @@ async def test_a_round_over_32_meters_at_9600_baud_takes_what_was_reckoned() -> 
 
 
 @pytest.mark.fault(
-    "Three of 32 meters on a line of 9600 baud do not answer.",
+    "device dead",
     part="Modbus",
-    outcome="The others keep at least 95 of 100 samples, also while the dead ones are probed for the third time.",
+    outcome="Three of 32 on a line of 9600 baud: the others keep at least 95 of 100 samples, also while the dead ones are probed for the third time.",
 )
 async def test_three_of_32_meters_dead_leave_the_others_their_samples(journal: SqliteJournal) -> None:
     devices = meters()
@@ -82,7 +79,7 @@ async def test_three_of_32_meters_dead_leave_the_others_their_samples(journal: S
     for unit in DEAD:
         units[unit].faults.silent = True
     dead = {f"meter-{unit}" for unit in DEAD}
-    async with terminal.SimulatedLine(units, line.LineSettings(baudrate=9600)) as path:
+    async with SimulatedLine(units, LineSettings(baudrate=9600)) as path:
         driver = MODBUS.create(at_9600(path, timeout="200 ms", retries=0), devices, CONTEXT)
         poller = Poller({"bus": driver}, {one.id: one for one in devices}, journal, clock=SteppedClock())
         task = asyncio.create_task(poller.run())
