@@ -71,7 +71,8 @@ async def test_a_round_over_32_meters_at_9600_baud_takes_what_was_reckoned() -> 
 @pytest.mark.fault(
     "device dead",
     part="Modbus",
-    outcome="Three of 32 on a line of 9600 baud: the others keep at least 95 of 100 samples, also while the dead ones are probed for the third time.",
+    outcome="Three of 32 on a line of 9600 baud: the others keep at least 95 of 100 samples, also while the dead"
+    " ones are probed for the third time.",
 )
 async def test_three_of_32_meters_dead_leave_the_others_their_samples(journal: SqliteJournal) -> None:
     devices = meters()
