@@ -188,6 +188,7 @@ class Link:
             raise
         if channel.transport is None:
             self.close()
+            request.seen.requests += 1
             request.seen.failed("closed")
             raise DeviceUnreachable(f"{self._options.place} closed the connection")
         self._duty.asked(request)
@@ -201,7 +202,7 @@ class Link:
             for kind in self._noted(channel, request):
                 request.seen.errors[kind] += 1
         if self._duty is not None:
-            request.seen.echo |= cast("LineChannel", channel).echoed
+            request.seen.echo = cast("LineChannel", channel).echoed
             self._duty.answered(request, rightly=self._is_whole(request, answer))
 
     def _unanswered(self, channel: Channel, request: Request, *, damaged: bool = False) -> DeviceUnreachable:
