@@ -141,12 +141,12 @@ class Link:
         channel = self._channel
         if channel is None or channel.transport is None:
             channel = await self._open(request.seen)
-        await self._rest()
+        if self._rested:
+            await self._rest()
         if self._duty is not None:
             await self._prepare_line(channel, request)
         framer = channel.framer
-        if framer.noted:
-            framer.noted.clear()
+        framer.noted.clear()
         framer.expected = request
         request.seen.requests += 1
         finished = False
@@ -307,7 +307,8 @@ class Link:
 
     async def _rest(self) -> None:
         """Leave the device the pause that it needs."""
-        if self._rested and (left := self._rested - time.monotonic()) > 0:
+        left, self._rested = self._rested - time.monotonic(), 0.0
+        if left > 0:
             await asyncio.sleep(left)
 
     def close(self) -> None:
