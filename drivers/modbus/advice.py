@@ -90,10 +90,10 @@ def _gateway(case: Case) -> str:
 
 def _foreign(case: Case) -> str:
     seen = case.seen
-    if seen.master and case.options.is_line:
-        return "Somebody else asks on this line too: a line has one master; switch the other one off."
     if not case.recent["foreign"]:
         return ""
+    if seen.master and case.options.is_line:
+        return "Somebody else asks on this line too: a line has one master; switch the other one off."
     if not seen.units:
         return "Answers come after their time: raise `timeout`."
     who = ", ".join(map(str, sorted(seen.units)))

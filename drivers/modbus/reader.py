@@ -124,9 +124,8 @@ class DeviceReader:
             else:
                 await self._ask(link, work, at, this)
 
-        first, *others = at.work
-        await ask(link, first)
-        if others:
+        await self._ask(link, at.work[0], at, this)
+        if others := at.work[1:]:
             await (self._spread if this.answered else one_by_one)(link, others, ask)
         if this.late:  # asked last from now on, so that it never hides the others
             late = [work for work in at.work if any(_within(block, work.request.block) for block in this.late)]

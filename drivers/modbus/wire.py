@@ -141,12 +141,12 @@ class Link:
         channel = self._channel
         if channel is None or channel.transport is None:
             channel = await self._open(request.seen)
-        await self._rest()
+        if self._rested:
+            await self._rest()
         if self._duty is not None:
             await self._prepare_line(channel, request)
         framer = channel.framer
-        if framer.noted:
-            framer.noted.clear()
+        framer.noted.clear()
         framer.expected = request
         request.seen.requests += 1
         finished = False
@@ -188,6 +188,7 @@ class Link:
             raise
         if channel.transport is None:
             self.close()
+            request.seen.requests += 1
             request.seen.failed("closed")
             raise DeviceUnreachable(f"{self._options.place} closed the connection")
         self._duty.asked(request)
@@ -201,7 +202,7 @@ class Link:
             for kind in self._noted(channel, request):
                 request.seen.errors[kind] += 1
         if self._duty is not None:
-            request.seen.echo |= cast("LineChannel", channel).echoed
+            request.seen.echo = cast("LineChannel", channel).echoed
             self._duty.answered(request, rightly=self._is_whole(request, answer))
 
     def _unanswered(self, channel: Channel, request: Request, *, damaged: bool = False) -> DeviceUnreachable:
@@ -306,7 +307,8 @@ class Link:
 
     async def _rest(self) -> None:
         """Leave the device the pause that it needs."""
-        if self._rested and (left := self._rested - time.monotonic()) > 0:
+        left, self._rested = self._rested - time.monotonic(), 0.0
+        if left > 0:
             await asyncio.sleep(left)
 
     def close(self) -> None:
