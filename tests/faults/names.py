@@ -1,8 +1,9 @@
 """A name server for one process: names appear, vanish, point elsewhere or are never answered, while it runs."""
 
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+
+from tests.faults.power import compile_library
 
 __all__ = ["HANGS", "Names"]
 
@@ -16,11 +17,7 @@ class Names:
     """What names mean in a process that is started with `environ`; no name exists before it is set."""
 
     def __init__(self, folder: Path) -> None:
-        library = folder / "libnames.so"
-        warnings = ("-Wall", "-Wextra", "-Werror")
-        subprocess.run(
-            ["gcc", "-shared", "-fPIC", "-O1", *warnings, "-o", library, _SOURCE, "-ldl"], check=True, timeout=60
-        )
+        library = compile_library(folder, _SOURCE)
         self._file = folder / "names"
         self.environ = {"LD_PRELOAD": str(library), "NAMES_FILE": str(self._file)}
         self.set({})

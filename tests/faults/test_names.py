@@ -12,6 +12,7 @@ from monitor.simulation.modbus import Unit
 from tests.end_to_end.conftest import influx
 from tests.end_to_end.daemon import Daemon, until
 from tests.end_to_end.meters import Endpoint, NumberedPublisher
+from tests.faults.clocks import KernelClock, together
 from tests.faults.names import HANGS, Names
 from tests.faults.proxy import Proxy
 from tests.servers.influxdb import InfluxServer
@@ -55,7 +56,7 @@ def _at(address: str, ports: dict[str, int], targets: dict[str, int]) -> Iterato
 def _site(folder: Path, names: Names, ports: dict[str, int], near: int, token: str) -> Iterator[Daemon]:
     site = folder / "site.yaml"
     site.write_text(SITE.format(near=near, token=token, **ports))
-    with Daemon(site, folder / "state", names.environ) as daemon:
+    with Daemon(site, folder / "state", together(names.environ, KernelClock(folder).environ)) as daemon:
         yield daemon
 
 
