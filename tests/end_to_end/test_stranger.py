@@ -219,7 +219,9 @@ def _last(daemon: Daemon, device: str, last: int = 1) -> list[dict[str, Any]]:
 
 def test_a_strangers_devices_say_what_they_mean(site: Path, tmp_path: Path, broker: Mosquitto) -> None:
     checked = _command("check", site)
-    assert (checked.returncode, checked.stdout) == (0, f"{site} is fine: 4 devices, 26 points, 1 rule\n")
+    bus, verdict = checked.stdout.splitlines()
+    assert (checked.returncode, verdict) == (0, f"{site} is fine: 4 devices, 26 points, 1 rule")
+    assert bus.startswith("gateway: 1 device, one round takes ")
 
     with Daemon(site, tmp_path / "state") as daemon:
         daemon.start()
