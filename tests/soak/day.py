@@ -192,12 +192,22 @@ def _settle(here: Site, first: int) -> None:
 def _marks(here: Site) -> dict[str, int]:
     """Where the tables of the state stood at the start of the day."""
     if not (here.daemon.state / "state.db").exists():
-        return {"outbox": 0, "alarm": 0, "entries": 0}
+        return {"sent": 0, "maybe": 0, "dead": 0, "alarm": 0, "entries": 0}
     return {
-        "outbox": here.daemon.memory("SELECT coalesce(max(id), 0) AS n FROM outbox")[0]["n"],
+        **_outbox(here),
         "alarm": here.daemon.memory("SELECT count(*) AS n FROM alarm")[0]["n"],
         "entries": here.daemon.journal("SELECT max(position) AS n FROM entries")[0]["n"],
     }
+
+
+def _outbox(here: Site) -> dict[str, int]:
+    """How many notifications have been sent, were perhaps sent twice, and are dead, since the first day."""
+    query = (
+        "SELECT count(*) FILTER (WHERE state = 'sent') AS sent, coalesce(sum(maybe_delivered), 0) AS maybe,"
+        " count(*) FILTER (WHERE state = 'dead') AS dead FROM outbox"
+    )
+    (row,) = here.daemon.memory(query)
+    return dict(row)
 
 
 def _wrong(here: Site, before: dict[str, int], first: int, status: dict[str, dict[str, int]]) -> Iterator[str]:
@@ -215,12 +225,12 @@ def _wrong(here: Site, before: dict[str, int], first: int, status: dict[str, dic
     told = Counter((row["occurrence"], row["cause"]) for row in there)
     yield from _some("step of an alarm is not in InfluxDB", steps - told)
     yield from _some("step of an alarm is too often in InfluxDB", told - steps)
-    rows = daemon.memory("SELECT state, maybe_delivered FROM outbox WHERE id > ?", before["outbox"])
-    sent = sum(row["state"] == "sent" for row in rows)
-    maybe = sum(row["maybe_delivered"] for row in rows)
+    now = _outbox(here)
+    sent, maybe, dead = (now[name] - before[name] for name in ("sent", "maybe", "dead"))
     if not sent <= len(here.mail.messages) <= sent + maybe:
         yield f"{sent} notifications were sent, {maybe} perhaps twice, and {len(here.mail.messages)} arrived"
-    yield from _some("notification is dead", (row["state"] for row in rows if row["state"] == "dead"))
+    if dead:
+        yield f"{dead} x notification is dead"
     if status["journal"]["lost"]:
         yield f"{status['journal']['lost']} entries were trimmed before InfluxDB had them"
 
