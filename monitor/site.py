@@ -163,7 +163,10 @@ class Notify:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InfluxSettings:
-    """Where readings are written; `api` is auto, v2 or v1 (then the token is `user:password`)."""
+    """Where readings are written; `api` is auto, v2 or v1 (then the token is `user:password`).
+
+    `ca`: a file of the only authorities that may have signed the server's certificate; None: those of the system.
+    """
 
     url: str
     org: str = ""
@@ -171,6 +174,7 @@ class InfluxSettings:
     access_bucket: str = "facility-access"
     token: str = field(default="", repr=False)
     api: str = "auto"
+    ca: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -109,6 +109,7 @@ class MqttDriver:
         seen = Counts() if link is None else link.counts
         return {
             "connected": seen.connected,
+            "subscribed": seen.connected and not seen.asked,
             "connections": seen.connections,
             "messages": seen.messages,
             "redelivered": seen.redelivered,

@@ -37,6 +37,8 @@ class Counts:
     """What the network thread has seen; only that thread writes here."""
 
     connected: bool = False
+    asked: int = 0
+    """Subscriptions of this connection that the broker has not answered yet."""
     connections: int = 0
     messages: int = 0
     redelivered: int = 0

@@ -305,10 +305,9 @@ class Link:
             return
         counts = self.counts
         again = counts.connections > 0
-        counts.connected = True
         self._connected_at = time.monotonic()
         counts.connections += 1
-        counts.backlog = 0
+        counts.asked = counts.backlog = 0
         self._tick_messages = counts.messages
         self._in_backlog = bool(flags.session_present)
         self._buffer.append(Connected(self._epoch, bool(flags.session_present)))
@@ -317,6 +316,7 @@ class Link:
             self._log.info("broker_back", away_s=away, session_present=bool(flags.session_present))
         self._announced = True
         self._subscribe(client, known=again and bool(flags.session_present))
+        counts.connected = True
         client.publish(self._profile.status_topic, "online", qos=1, retain=True)
 
     def _subscribe(self, client: paho.Client, *, known: bool) -> None:
@@ -326,6 +326,7 @@ class Link:
             return  # 3.1.1 would send all retained messages again, as if they were news
         retained = SubscribeOptions.RETAIN_SEND_IF_NEW_SUB if known else SubscribeOptions.RETAIN_SEND_ON_SUBSCRIBE
         wanted = [(topic, min(qos, 1)) for topic, qos in self._profile.filters.items()]
+        self.counts.asked = len(range(0, len(wanted), _FILTERS_PER_PACKET))
         for start in range(0, len(wanted), _FILTERS_PER_PACKET):
             part = wanted[start : start + _FILTERS_PER_PACKET]
             if newest:
@@ -336,6 +337,7 @@ class Link:
                 client.subscribe(part)
 
     def _on_subscribe(self, _client: paho.Client, _data: Any, _mid: int, reasons: Any, _properties: Any) -> None:
+        self.counts.asked -= 1
         refused = [str(reason) for reason in reasons if reason.value >= _REFUSED]
         if refused:
             self.counts.refused_topics += len(refused)

@@ -30,6 +30,9 @@ _FACT_LIMIT: Final = 1000
 _WITHOUT_VALUE: Final = frozenset({"state", "event", "stale", "offline"})
 """Kinds of rules that judge no quantity: what they carry as value would puzzle the reader."""
 
+_CLOCKS_ARE_RIGHT_FROM: Final = 1_577_836_800_000
+"""UTC ms of 2020: what says that it was before was said by a clock that had not been set yet."""
+
 _PARTS: Final = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 _DURATION_WORDS: Final = {
     "en": {"d": "d", "h": "h", "min": "min", "s": "s"},
@@ -45,9 +48,16 @@ def render(kind: str, language: str, body: Mapping[str, Any], *, cleared: int | 
     known = language if language in LANGUAGES else LANGUAGES[0]
     facts = _clean(body)
     ended = facts.get("time") if cleared is None else cleared
-    text = _environment(known, facts["site"]["timezone"]).get_template(f"{kind}.j2").render(
-        facts=facts, ended=ended, shows_value=facts["rule"]["kind"] not in _WITHOUT_VALUE
-    )  # fmt: skip
+    text = (
+        _environment(known, facts["site"]["timezone"])
+        .get_template(f"{kind}.j2")
+        .render(
+            facts=facts,
+            ended=ended,
+            lasted=_lasted(facts.get("since"), facts.get("time") if ended is None else ended),
+            shows_value=facts["rule"]["kind"] not in _WITHOUT_VALUE,
+        )
+    )
     title, _, rest = text.strip().partition("\n")
     return Message(title=_shorten(title), text=rest.strip(), severity=str(facts["severity"]))
 
@@ -67,6 +77,13 @@ def _environment(language: str, timezone: str) -> ImmutableSandboxedEnvironment:
     environment.filters["lasting"] = lambda ms: _lasting(ms, language)
     environment.filters["quantity"] = _quantity
     return environment
+
+
+def _lasted(since: int | None, ended: int | None) -> int | None:
+    """Milliseconds between two UTC ms; None when the clock was certainly set in between."""
+    if since is None or ended is None or ended < since:
+        return None
+    return None if since < _CLOCKS_ARE_RIGHT_FROM <= ended else ended - since
 
 
 def _clock(ms: int, zone: ZoneInfo) -> str:

@@ -1,6 +1,7 @@
 """Reads a site file, checks everything in it, and freezes it into a `monitor.site.Site`."""
 
 import os
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -218,8 +219,13 @@ def _influxdb(binding: Binding, root: Node) -> InfluxSettings | None:
             unknown_key(sinks, key, "sinks", binding.findings, allowed=["influxdb"])
     node = sinks.get("influxdb")
     keys = None if node is None else binding.check(InfluxKeys, node, "sinks.influxdb")
-    if keys is None:
+    if node is None or keys is None:
         return None
+    if keys.ca is not None and keys.ca.is_file():
+        try:
+            ssl.create_default_context(cafile=keys.ca)
+        except OSError as error:
+            binding.findings.error(node.get("ca") or node, "sinks.influxdb.ca", f"cannot read {keys.ca}: {error}")
     return InfluxSettings(
         url=keys.url,
         org=keys.org,
@@ -227,4 +233,5 @@ def _influxdb(binding: Binding, root: Node) -> InfluxSettings | None:
         access_bucket=keys.access_bucket or f"{keys.bucket}-access",
         token=keys.token,
         api=keys.api,
+        ca=keys.ca,
     )

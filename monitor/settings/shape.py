@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from monitor.fields import Duration, Frozen, Id, Label, Size, Texts
+from monitor.fields import Duration, File, Frozen, Id, Label, Size, Texts
 
 __all__ = [
     "AccessKeys",
@@ -157,9 +157,12 @@ class InfluxKeys(Frozen):
     access_bucket: Label = ""
     token: str = Field(default="", repr=False)
     api: Literal["auto", "v2", "v1"] = "auto"
+    ca: File | None = None
 
     @model_validator(mode="after")
-    def _token_fits(self) -> Self:
+    def _fit(self) -> Self:
+        if self.ca is not None and urlsplit(self.url).scheme != "https":
+            raise ValueError("`ca:` needs an url that begins with `https://`")
         if self.api == "v1" and self.token and ":" not in self.token:
             raise ValueError("with `api: v1` the token is `user:password`")
         return self

@@ -104,15 +104,24 @@ class House:
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
 
-    async def say(self, *entries: Entry, at: int) -> None:
-        """Append entries at a time (ms after the start) and wait until they are judged and kept."""
+    async def say(self, *entries: Entry, at: int, kept: bool = True) -> None:
+        """Append entries (`at`: ms after the start) and wait until they are judged, and what came of it kept."""
         self.clock.time = 1_795_378_523_000 + at
         position = await self.journal.append([Batch(entries=entries)])
 
-        async def is_judged() -> bool:
-            return self.alarms is not None and self.alarms._position >= position
+        async def is_done() -> bool:
+            alarms = self.alarms
+            return alarms is not None and alarms._position >= position and not (kept and alarms._steps)
 
-        await self.until(is_judged)
+        await self.until(is_done)
+
+    async def applied(self) -> None:
+        """Wait until the state on disk is that of everything that was judged."""
+
+        async def is_applied() -> bool:
+            return self.alarms is not None and self.alarms.applied == self.alarms._position
+
+        await self.until(is_applied)
 
     async def until(self, is_so: Callable[[], Awaitable[object]]) -> None:
         async with asyncio.timeout(60):
@@ -224,7 +233,7 @@ async def test_what_was_judged_but_not_kept_is_judged_again_alike(house: House) 
     broken = "CREATE TEMP TRIGGER broken BEFORE INSERT ON alarm BEGIN SELECT RAISE(ABORT, 'disk full'); END"
     await house.state.transact(lambda db: db.execute(broken))
     async with house.running(site(LEAK)):
-        await house.say(reading(0, value=True, point="alarm", id="sensor"), at=0)
+        await house.say(reading(0, value=True, point="alarm", id="sensor"), at=0, kept=False)
     before = await house.state.position("alarms")
     await house.state.transact(lambda db: db.execute("DROP TRIGGER temp.broken"))
     async with house.running(site(LEAK)):
@@ -318,16 +327,11 @@ async def test_a_rule_of_another_kind_is_another_rule_and_an_edited_one_the_same
 
 
 async def test_the_state_on_disk_matches_its_position_within_a_second(house: House) -> None:
-    async with house.running(site(LOW)) as running:
+    async with house.running(site(LOW)):
         await house.say(reading(0, 230.0), at=0)
+        await house.applied()  # at the start it is kept at once
         await house.pass_time(1500)
-        assert running.alarms is not None
-        position = running.alarms._position
-
-        async def is_applied() -> bool:
-            return running.alarms is not None and running.alarms.applied == position
-
-        await house.until(is_applied)
+        await house.applied()
 
     rows = await house.state.query("SELECT body FROM rule_memory WHERE area = 'device'")
     assert json.loads(rows[0]["body"])["points"] == {"voltage_v": 1_795_378_523_000}

@@ -92,7 +92,8 @@ class PushedContract:
     """The promises."""
 
     async def _connected(self, driver: PushedDriver) -> None:
-        await eventually(lambda: bool(driver.status()["connected"]))
+        """Wait until the sender is there, and hears of us where it has to (`subscribed`)."""
+        await eventually(lambda: bool(driver.status()["connected"] and driver.status().get("subscribed", True)))
 
     async def test_status_is_known_before_and_while_it_runs(self, rig: Rig):
         driver = rig.make()

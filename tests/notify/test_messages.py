@@ -174,3 +174,21 @@ def test_a_clock_that_was_set_back_meanwhile_gives_no_duration(kind: str, langua
     assert "after" not in text
     assert "持续" not in text
     assert "0 s" not in text
+
+
+@pytest.mark.fault(
+    "clock years wrong at boot",
+    part="notifications",
+    outcome="The end of an alarm from before the clock was set says when that was, and no duration of decades.",
+)
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("kind", ["clear", "combined", "recorded"])
+@pytest.mark.parametrize(("ended", "tells"), [(NOW, False), (2 * MINUTE, True)])
+def test_an_alarm_of_1970_that_ends_now_has_no_duration(
+    kind: str, language: str, ended: int, *, tells: bool
+) -> None:
+    facts_ = {**body(NoticeKind.CLEAR), "since": MINUTE, "time": ended}
+    text = render(kind, language, facts_, cleared=ended).text
+
+    assert ("after 1 min" in text or "持续 1 分钟" in text) is tells
+    assert tells or not ("after" in text or "持续" in text)

@@ -27,7 +27,7 @@ http {{
     map $http_authorization $user {{ default ""; "~^Token (?<name>[^:]+):" $name; }}
     map $http_authorization $password {{ default ""; "~^Token [^:]+:(?<word>.*)$" $word; }}
     server {{
-        listen 127.0.0.1:{port};
+        listen 127.0.0.1:{port}{tls};
         location = /api/v2/write {{
             if (-f {folder}/busy) {{ return 429; }}
             rewrite ^ /write?db=$arg_bucket&precision=$precision&u=$user&p=$password? break;
@@ -40,7 +40,7 @@ http {{
             default_type application/json;
             return 429 '{{"code":"too many requests","message":"too many requests"}}';
         }}
-        location / {{ return 404; }}
+        location / {{ {others}; }}
     }}
 }}
 """
@@ -49,9 +49,9 @@ http {{
 class Nginx:
     """A running nginx; while `busy(True)`, every write is answered 429 with `Retry-After: 1`."""
 
-    def __init__(self, folder: Path) -> None:
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+    def __init__(self, folder: Path, port: int, *, tls: bool = False) -> None:
+        self.port = port
+        self.url = f"https://localhost:{port}" if tls else f"http://127.0.0.1:{port}"
         self._busy = folder / "busy"
 
     def busy(self, busy: bool) -> None:  # noqa: FBT001
@@ -62,11 +62,25 @@ class Nginx:
 
 
 @contextmanager
-def nginx(folder: Path, influx_url: str, *, max_body: str = "25m") -> Iterator[Nginx]:
-    """Start nginx in front of an InfluxDB 1.x: `Token user:password` becomes credentials in the query."""
-    server = Nginx(folder)
+def nginx(
+    folder: Path,
+    influx_url: str,
+    *,
+    max_body: str = "25m",
+    port: int | None = None,
+    certificate: tuple[Path, Path] | None = None,
+) -> Iterator[Nginx]:
+    """Start nginx in front of an InfluxDB 1.x: `Token user:password` becomes credentials in the query.
+
+    With a certificate and its key it speaks TLS and hands all other requests on as they are.
+    """
+    server = Nginx(folder, port or free_port(), tls=certificate is not None)
     config = folder / "nginx.conf"
-    config.write_text(_CONFIG.format(folder=folder, port=server.port, url=influx_url, max_body=max_body))
+    tls = "" if certificate is None else " ssl; ssl_certificate {}; ssl_certificate_key {}".format(*certificate)
+    others = "return 404" if certificate is None else f"proxy_pass {influx_url}"
+    config.write_text(
+        _CONFIG.format(folder=folder, port=server.port, url=influx_url, max_body=max_body, tls=tls, others=others)
+    )
     with (folder / "nginx.log").open("ab") as log:
         process = subprocess.Popen(
             ["/usr/sbin/nginx", "-c", str(config), "-p", str(folder), "-e", str(folder / "error.log")],

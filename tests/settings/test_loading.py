@@ -132,6 +132,8 @@ def test_sections_become_the_site(load_text: Load) -> None:
         ("sinks: {influxdb: {url: 'ftp://x'}}\n", "sinks.influxdb.url"),
         ("sinks: {influxdb: {url: 'http://u:p@x'}}\n", "sinks.influxdb.url"),
         ("sinks: {influxdb: {url: 'http://x', api: v3}}\n", "sinks.influxdb.api"),
+        ("sinks: {influxdb: {url: 'http://x', ca: site.yaml}}\n", "sinks.influxdb"),
+        ("sinks: {influxdb: {url: 'https://x', ca: site.yaml}}\n", "sinks.influxdb.ca"),
         ("sinks: {influxdb: {url: 'http://x', api: v1, token: abc}}\n", "sinks.influxdb"),
     ],
 )

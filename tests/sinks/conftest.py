@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from itertools import count
+from typing import Any
 
 import pytest
 
@@ -35,8 +36,8 @@ def database(server: InfluxServer) -> Iterator[str]:
 
 @pytest.fixture
 def settings(server: InfluxServer, database: str) -> Callable[..., InfluxSettings]:
-    def make(**changes: str) -> InfluxSettings:
-        base = {
+    def make(**changes: Any) -> InfluxSettings:
+        base: dict[str, Any] = {
             "url": server.url,
             "bucket": database,
             "access_bucket": f"{database}-access",

@@ -9,9 +9,11 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from monitor.errors import SinkError, SinkUnavailable
+from monitor.sinks.influxdb.check import examine
 from monitor.sinks.influxdb.client import InfluxClient
 from monitor.sinks.rejection import SinkMisconfigured
 from monitor.site import InfluxSettings
+from tests.sinks.site import a_site
 
 Send = Callable[[bytes], None]
 
@@ -63,22 +65,28 @@ def _saying(what: Callable[[Send], None]) -> Iterator[tuple[str, list[int]]]:
     """A server that says this to everybody; yields its URL and how many bytes it got rid of each time."""
     listening = socket.create_server(("127.0.0.1", 0))
     said: list[int] = []
+    lines: list[socket.socket] = []
+    threads: list[threading.Thread] = []
+
+    def talk(line: socket.socket, number: int) -> None:
+        def send(data: bytes) -> None:
+            line.sendall(data)
+            said[number] += len(data)
+
+        with suppress(OSError):
+            line.recv(65536)
+            what(send)
 
     def serve() -> None:
         while True:
             try:
-                connection, _ = listening.accept()
+                line, _ = listening.accept()
             except OSError:
                 return
             said.append(0)
-
-            def send(data: bytes, connection: socket.socket = connection) -> None:
-                connection.sendall(data)
-                said[-1] += len(data)
-
-            with connection, suppress(OSError):
-                connection.recv(65536)
-                what(send)
+            lines.append(line)
+            threads.append(threading.Thread(target=talk, args=(line, len(said) - 1)))
+            threads[-1].start()
 
     thread = threading.Thread(target=serve)
     thread.start()
@@ -88,6 +96,13 @@ def _saying(what: Callable[[Send], None]) -> Iterator[tuple[str, list[int]]]:
         listening.shutdown(socket.SHUT_RDWR)
         listening.close()
         thread.join()
+        for line in lines:
+            with suppress(OSError):
+                line.shutdown(socket.SHUT_RDWR)  # the system may keep a sender waiting for a minute
+        for each in threads:
+            each.join()
+        for line in lines:
+            line.close()
 
 
 @pytest.mark.fault(
@@ -124,3 +139,33 @@ def test_an_answer_without_an_end_is_ended_and_is_no_success(
 
     assert len(said) == 2
     assert most < 3_000_000
+
+
+@pytest.mark.fault(
+    "hostile bytes",
+    part="web and commands",
+    outcome="`influx check` ends within half a minute whatever answers, says that it does not answer as it should,"
+    " and takes little memory.",
+)
+@pytest.mark.parametrize(
+    "what",
+    [
+        _headers_without_end,
+        _a_header_byte_by_byte,
+        _chunks_without_end,
+        _chunks_byte_by_byte,
+        _a_body_of_a_gigabyte,
+        _patience_without_end,
+        _noise,
+    ],
+)
+def test_a_look_at_it_ends_whatever_answers(what: Callable[[Send], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitor.sinks.influxdb.check._LONGEST_S", 1.0)
+    with _saying(what) as (url, _):
+        tracemalloc.start()
+        findings = examine(InfluxSettings(url=url), a_site(), now=lambda: 0)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+
+    assert any(each.state == "wrong" for each in findings)
+    assert most < 20_000_000

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from time import monotonic
 from typing import Any
 from urllib.parse import urlencode
 
@@ -22,23 +23,25 @@ from urllib3.exceptions import (
     SSLError,
 )
 
+from monitor.sinks.influxdb.errors import about_tls
+from monitor.sinks.influxdb.exchange import Exchange
 from monitor.sinks.influxdb.types import Types, access_types, main_types
 from monitor.site import InfluxSettings, Site
 
 __all__ = ["Finding", "examine"]
 
 _TIMEOUT = urllib3.Timeout(connect=3.0, read=5.0)
+_LONGEST_S, _LONGEST_OF_ALL_S = 10.0, 30.0
 _LARGEST = 4_000_000
 _WARN_S, _WRONG_S = 5, 60
 _SHOWN = 10
 _LONGEST = 300
 
-_ADVICE: Sequence[tuple[type[Exception], str]] = (
+_ADVICE: Sequence[tuple[type[Exception] | tuple[type[Exception], ...], str]] = (
     (NameResolutionError, "mend the name in `url`, or the name service of this box (`getent hosts NAME`)"),
     (NewConnectionError, "start InfluxDB (`systemctl start influxdb`), or mend the port in `url`"),
     (ConnectTimeoutError, "mend `url`, or a firewall between here and there"),
-    (SSLError, "mend the server's certificate, or use the name it is for in `url`; http:// where there is no TLS"),
-    (ReadTimeoutError, "look at the load of the server and its log; is `url` that of InfluxDB?"),
+    ((ReadTimeoutError, TimeoutError), "look at the load of the server and its log; is `url` that of InfluxDB?"),
 )
 
 
@@ -84,17 +87,24 @@ class _Examination:
     now: Callable[[], int]
     version: str = ""
     findings: list[Finding] = field(default_factory=list)
-    http: urllib3.PoolManager = field(default_factory=lambda: urllib3.PoolManager(retries=False))
+
+    def __post_init__(self) -> None:
+        ca = None if self.settings.ca is None else str(self.settings.ca)
+        self._http = urllib3.PoolManager(retries=False, ca_certs=ca)
+        self._exchange = Exchange(self._http, _TIMEOUT)
+        self._until = monotonic() + _LONGEST_OF_ALL_S
 
     def run(self) -> Sequence[Finding]:
         try:
             self._look()
         except (HTTPError, OSError, UnicodeError) as error:
-            advice = next((text for kind, text in _ADVICE if isinstance(error, kind)), "look at the server's log")
             why = " ".join(str(error).split())[:_LONGEST]
+            advice = next((text for kind, text in _ADVICE if isinstance(error, kind)), "look at the server's log")
+            if isinstance(error, SSLError):
+                advice = about_tls(why)
             self._find("server", "wrong", f"{self.settings.url} does not answer: {why}", advice)
         finally:
-            self.http.clear()
+            self._http.clear()
         return self.findings
 
     def _find(self, check: str, state: str, found: str, what_to_do: str = "") -> None:
@@ -103,13 +113,11 @@ class _Examination:
     def _ask(self, method: str, path: str, **query: str) -> _Answer:
         headers = {"Authorization": self._authorization()} if self.settings.token else {}
         url = f"{self.settings.url.rstrip('/')}{path}" + (f"?{urlencode(query)}" if query else "")
-        answer = self.http.request(
-            method, url, headers=headers, timeout=_TIMEOUT, redirect=False, preload_content=False
-        )
-        try:
-            return _Answer(answer.status, answer.headers, answer.read(_LARGEST))
-        finally:
-            answer.release_conn()
+        left = self._until - monotonic()
+        if left <= 0:
+            raise TimeoutError(f"it takes longer than {_LONGEST_OF_ALL_S:.0f} s")
+        answer = self._exchange.exchange(method, url, headers, longest=min(_LONGEST_S, left), largest=_LARGEST)
+        return _Answer(answer.status, answer.headers, answer.body)
 
     def _authorization(self) -> str:
         token = self.settings.token
@@ -267,6 +275,9 @@ class _Examination:
         if answer.status != 200 or error:  # noqa: PLR2004 - HTTP
             found = f"{bucket}: the types of fields cannot be seen with this token, which is all right for writing"
             self._find("types", "unknown", found)
+            return
+        if not isinstance(answer.said.get("results"), list):
+            self._find("types", "unknown", f"{bucket}: the answer to the question for types cannot be read")
             return
         conflicts = [
             f"{measurement}.{name} is {has} and wants {wants}"

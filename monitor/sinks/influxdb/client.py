@@ -66,7 +66,11 @@ class InfluxClient:
         if self._exchange is None:
             connect, read = _TIMEOUT_S
             self._client = InfluxDBClient(
-                url=self._settings.url, token="", org=self._settings.org, connection_pool_maxsize=1
+                url=self._settings.url,
+                token="",
+                org=self._settings.org,
+                connection_pool_maxsize=1,
+                ssl_ca_cert=None if self._settings.ca is None else str(self._settings.ca),
             )
             pool = self._client.api_client.rest_client.pool_manager
             self._exchange = Exchange(pool, Timeout(connect=connect, read=read))

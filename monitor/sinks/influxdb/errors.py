@@ -21,7 +21,7 @@ from urllib3.exceptions import HTTPError, LocationValueError, SSLError
 from monitor.errors import SinkError, SinkRejected, SinkUnavailable
 from monitor.sinks.rejection import AllRejected, SinkMisconfigured
 
-__all__ = ["LIBRARY_ERRORS", "classify"]
+__all__ = ["LIBRARY_ERRORS", "about_tls", "classify"]
 
 LIBRARY_ERRORS = (InfluxDBError, HTTPError, LocationValueError, OSError, UnicodeError)
 """What the client can raise; all else is a mistake of ours and passes."""
@@ -47,6 +47,14 @@ _CONFLICTS = (
 )
 _TRANSIENT = frozenset({408, 425, 429})
 _BROKEN_TLS = re.compile(r"EOF|reset|timed out|closed", re.IGNORECASE)
+_ABOUT_TLS = (
+    ("has expired", "renew the server's certificate, or set this box's clock right"),
+    ("not yet valid", "set this box's clock right (`timedatectl`), or mend the server's certificate"),
+    ("mismatch", "use the name that the certificate is for in `url`, or give the server one for this name"),
+    ("unable to get|self.signed|unknown ca", "name the authority that signed the server's certificate in `ca`"),
+    ("No such file", "put the file that `ca` names back"),
+    ("wrong.version|http.request|unknown.protocol", "write http:// in `url` where the server has no TLS"),
+)
 _CHECK = "`facility-monitor influx check` says more"
 _HINTS = {
     401: f"check `token` (user:password with api v1); {_CHECK}",
@@ -63,10 +71,16 @@ def classify(error: Exception, *, lines: int) -> SinkError:
         said = _short(error.reason if isinstance(error, ApiException) else error)
         if _BROKEN_TLS.search(said):
             return SinkUnavailable(f"TLS: {said}")
-        return SinkMisconfigured(f"TLS: {said}", what_to_do=f"mend the certificate or `url`; {_CHECK}")
+        return SinkMisconfigured(f"TLS: {said}", what_to_do=f"{about_tls(said)}; {_CHECK}")
     if isinstance(error, LocationValueError):
         return SinkMisconfigured(f"the address is wrong: {_short(error)}", what_to_do="mend `url`")
     return SinkUnavailable(f"{type(error).__name__}: {_short(error)}")
+
+
+def about_tls(said: str) -> str:
+    """What to do when TLS has failed with these words."""
+    usual = "mend the server's certificate or `url`"
+    return next((advice for words, advice in _ABOUT_TLS if re.search(words, said, re.IGNORECASE)), usual)
 
 
 def _answered(error: ApiException, lines: int) -> SinkError:

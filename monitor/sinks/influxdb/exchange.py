@@ -4,23 +4,33 @@ import socket
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from influxdb_client.rest import ApiException
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, Timeout
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-__all__ = ["Exchange"]
+__all__ = ["Answer", "Exchange"]
 
 _LONGEST_S: Final = 60.0
 _LARGEST: Final = 64 * 1024
+
+
+class Answer(NamedTuple):
+    """What came back; `body` is what was read of it, as it came."""
+
+    status: int
+    reason: str
+    headers: Any
+    body: bytes
 
 
 class Exchange:
     """Sends requests through a pool of urllib3, one at a time.
 
     The time-outs of a pool are for each piece: an answer that comes byte by byte would never end, nor would one
-    that never stops. Here the connection is shut after a minute, and 64 KiB are read at most.
+    that never stops. Here the connection is shut after a minute, and 64 KiB are read at most, if nothing else is
+    said.
     """
 
     def __init__(self, pool: PoolManager, timeout: Timeout) -> None:
@@ -36,15 +46,42 @@ class Exchange:
 
         Raises what urllib3 raises when no whole answer comes.
         """
-        cut = threading.Timer(_LONGEST_S, self._cut)
+        answer = self.exchange(method, url, headers, body)
+        if not 200 <= answer.status <= 299:  # noqa: PLR2004 - HTTP
+            error = ApiException(status=answer.status, reason=answer.reason)  # type: ignore[no-untyped-call]
+            error.body, error.headers = answer.body.decode(errors="replace"), answer.headers
+            raise error
+        return answer.status, answer.headers
+
+    def exchange(  # noqa: PLR0913 - a request, and its two bounds
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+        *,
+        longest: float | None = None,
+        largest: int = _LARGEST,
+    ) -> Answer:
+        """Answer whatever comes, of at most so many bytes within so many seconds; redirects are not followed.
+
+        Raises what urllib3 raises when no whole answer comes.
+        """
+        cut = threading.Timer(_LONGEST_S if longest is None else longest, self._cut)
         cut.daemon = True
         cut.start()
         try:
             answer: Any = self._pool.request(
-                method, url, headers=headers, body=body, timeout=self._timeout, preload_content=False
+                method,
+                url,
+                headers=headers,
+                body=body,
+                timeout=self._timeout,
+                preload_content=False,
+                redirect=False,
             )
             try:
-                said: bytes = answer.read(_LARGEST, decode_content=False)
+                said: bytes = answer.read(largest, decode_content=False)
                 left = answer.read(1, decode_content=False)
             except BaseException:
                 answer.close()
@@ -55,11 +92,7 @@ class Exchange:
             answer.close()  # reading the rest, to use the connection again, could take for ever
         else:
             answer.release_conn()
-        if not 200 <= answer.status <= 299:  # noqa: PLR2004 - HTTP
-            error = ApiException(status=answer.status, reason=answer.reason)  # type: ignore[no-untyped-call]
-            error.body, error.headers = said.decode(errors="replace"), answer.headers
-            raise error
-        return answer.status, answer.headers
+        return Answer(answer.status, answer.reason or "", answer.headers, said)
 
     def _cut(self) -> None:
         """End whatever is under way: who reads sees the end of the connection."""
