@@ -1,5 +1,6 @@
 """The Modbus driver: one endpoint or line, its devices, and the few connections it may have open."""
 
+import asyncio
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -70,3 +71,4 @@ class ModbusDriver:
     async def close(self) -> None:
         """Close all connections; safe to call twice. A later call would open them again."""
         self._links.close()
+        await asyncio.sleep(0)  # lets the transports finish closing
