@@ -13,7 +13,7 @@ from drivers.modbus.links import one_by_one
 from drivers.modbus.placing import guard, header, wanted_by
 from drivers.modbus.plan import Block, Cost
 from drivers.modbus.reader import DeviceReader, Spread, reason_of
-from drivers.modbus.sunspec import BASES, Ask, Chain, Model, Places, place, walk
+from drivers.modbus.sunspec import BASES, MARK, Ask, Chain, Model, Places, place, walk
 from drivers.modbus.traffic import Seen
 from drivers.modbus.wire import BUSY, ExceptionAnswer, Link, Request
 from monitor.errors import DeviceError, DeviceUnreachable, SettingsError
@@ -81,6 +81,7 @@ class SunSpecReader:
         self._refused: set[str] = set()
         self._why = self._told = ""
         self._look_at: float | None = 0.0
+        self._has_map = False
         self._pause = _FIRST_PAUSE
 
     async def read(self, link: Link, scan: str) -> Answer:
@@ -111,7 +112,9 @@ class SunSpecReader:
         """Ask once for the beginning of the map, to learn whether the device answers."""
         trouble = None
         try:
-            await self._words(link, Ask(self._bases[0], 2), tries=1)
+            words = await self._words(link, Ask(self._bases[0], 2), tries=1)
+            if words == MARK and not self._has_map:  # it was starting
+                self._look_at = 0.0
         except DeviceError as error:
             trouble = self._troubled(error, heard=False)
             self._pass_over(self._bases[0], error)
@@ -230,6 +233,7 @@ class SunSpecReader:
                     self._inner = self._make(places=places)
                 except SettingsError as error:  # a range that the profile forbids is where the model is
                     why, lost = str(error), frozenset(self._device.points)
+        self._has_map = chain.base is not None
         if chain.base is not None:
             while self._bases[0] != chain.base:
                 self._bases.rotate(-1)

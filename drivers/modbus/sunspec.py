@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 __all__ = [
     "BASES",
     "COMMON",
+    "MARK",
     "Ask",
     "Chain",
     "Model",
@@ -28,7 +29,9 @@ __all__ = [
 BASES: Final = (40000, 50000, 0)
 """Where a map may begin."""
 
-_MARK: Final = (0x5375, 0x6E53)
+MARK: Final = (0x5375, 0x6E53)
+"""What a map begins with: "SunS"."""
+
 _END: Final = 0xFFFF
 _ADDRESSES: Final = 65536
 _HEADER: Final = 2
@@ -122,14 +125,14 @@ def walk(bases: Iterable[int], enough: Callable[[Sequence[Model]], bool]) -> _Wa
     """
     for base in bases:
         words = yield Ask(base, 2)
-        if words is not None and tuple(words) == _MARK:
+        if words is not None and tuple(words) == MARK:
             return (yield from _follow(base, enough))
     return Chain(None)
 
 
 def _follow(base: int, enough: Callable[[Sequence[Model]], bool]) -> _Walk:
     models: list[Model] = []
-    at, flaw = base + len(_MARK), ""
+    at, flaw = base + len(MARK), ""
     while not enough(models) and not flaw:
         if len(models) == _MOST_MODELS:
             flaw = f"it has no end after {_MOST_MODELS} models"
@@ -200,7 +203,7 @@ def place(chain: Sequence[Model], wanted: Collection[Models], instance: int) -> 
 def canonical(wanted: Mapping[Models, int], instance: int) -> tuple[Model, ...]:
     """Lay out the chain of a device as it usually is, with so many meters. `wanted`: models -> registers used."""
     models: list[Model] = []
-    at = BASES[0] + len(_MARK)
+    at = BASES[0] + len(MARK)
     for _ in range(instance):
         for each in sorted({COMMON, *wanted}):
             ident = next((ident for ident in _USUAL if each.fits(ident)), each.first)
@@ -212,9 +215,9 @@ def canonical(wanted: Mapping[Models, int], instance: int) -> tuple[Model, ...]:
 
 def image(chain: Sequence[Model], base: int = BASES[0]) -> dict[int, tuple[int, ...]]:
     """Answer the registers by which a chain is found, by address."""
-    held: dict[int, tuple[int, ...]] = {base: _MARK}
+    held: dict[int, tuple[int, ...]] = {base: MARK}
     held |= {model.first: (model.ident, model.length) for model in chain}
-    held[chain[-1].end if chain else base + len(_MARK)] = (_END, 0)
+    held[chain[-1].end if chain else base + len(MARK)] = (_END, 0)
     return held
 
 
