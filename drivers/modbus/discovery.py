@@ -262,7 +262,7 @@ class SunSpecReader:
             )
         has = ", ".join(str(model.ident) for model in chain.models) or "none"
         flaw = f" ({chain.flaw})" if chain.flaw else ""
-        for models in sorted(self._wanted):
+        for models in sorted(self._wanted, reverse=True):  # without the others, no model 1 is the right one
             if places.find(models) is None:
                 some = any(models.fits(model.ident) for model in chain.models)
                 what = f"instance {self._instance} of SunSpec model" if some else "SunSpec model"

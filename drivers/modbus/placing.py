@@ -1,6 +1,6 @@
 """Which SunSpec models a device's points need, where they usually are, what shows that they still are. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from drivers.modbus.settings import PointSource
@@ -22,18 +22,21 @@ def wanted_by(points: Iterable[Point]) -> dict[Models, int]:
     return wanted
 
 
-def planned_chain(device: Device) -> tuple[Model, ...]:
-    """The models of a device of which nothing is known yet; none when its points name none."""
-    wanted = wanted_by(device.points.values())
-    return canonical(wanted, device.address.instance) if wanted else ()
+def planned_chain(devices: Sequence[Device]) -> tuple[Model, ...]:
+    """The models of a unit of which nothing is known but the devices in it; none when their points name none."""
+    wanted = wanted_by(point for device in devices for point in device.points.values())
+    return canonical(wanted, max(device.address.instance for device in devices)) if wanted else ()
 
 
-def planned_places(device: Device) -> Places:
-    """Where models are that nobody has found yet. Raises SettingsError for an `instance` of nothing."""
+def planned_places(device: Device, chain: tuple[Model, ...] | None = None) -> Places:
+    """Where the models of a device are that nobody has found yet, in the chain of its unit where that is planned.
+
+    Raises SettingsError for an `instance` of nothing.
+    """
     wanted = wanted_by(device.points.values())
     if not wanted and device.address.instance > 1:
         raise SettingsError("`instance` counts SunSpec meters, and no point is in a SunSpec model")
-    return place(planned_chain(device), wanted, device.address.instance)
+    return place(planned_chain([device]) if chain is None else chain, wanted, device.address.instance)
 
 
 @lru_cache(maxsize=1024)

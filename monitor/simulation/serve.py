@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from monitor.simulation.places import ModbusPlace, must_be_local
@@ -38,11 +38,14 @@ class SimulatedSite:
             must_be_local(connection)
         units: dict[str, Unit] = {}
         behind: dict[str, dict[int, Unit]] = {c.id: {} for c in connections if c.driver == "modbus"}
-        for device in world.site.devices.values():
-            if device.connection in behind:
-                here = behind[device.connection]
-                unit = units[device.id] = _unit(device, here.get(device.address.unit))
-                here.setdefault(device.address.unit, unit)
+        for ident, here in behind.items():
+            together: dict[int, list[Device]] = {}
+            for device in self._devices(world.site.connections[ident]):
+                together.setdefault(device.address.unit, []).append(device)
+            for number, devices in together.items():
+                for device in devices:
+                    units[device.id] = _unit(device, here.get(number), devices)
+                    here.setdefault(number, units[device.id])
         speeches: dict[str, Speech] = {}
         self._brokers = {
             c.id: SimulatedBroker(c, self._devices(c), world, speeches) for c in connections if c.driver == "mqtt"
@@ -96,7 +99,7 @@ class SimulatedSite:
                         self._tell(f"{device_id}: {point} keeps what it shows: {error}")
 
 
-def _unit(device: Device, beside: Unit | None) -> Unit:
-    unit = Unit(device, beside=beside)
+def _unit(device: Device, beside: Unit | None, together: Sequence[Device]) -> Unit:
+    unit = Unit(device, beside=beside, together=together)
     unit.turn_around = getattr(device.protocol, "turnaround", None)
     return unit

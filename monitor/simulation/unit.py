@@ -9,7 +9,7 @@ from drivers.modbus.encode import contents
 from drivers.modbus.layout import BIT_TABLES, FUNCTIONS, Field
 from drivers.modbus.placing import planned_chain, planned_places
 from drivers.modbus.settings import Table
-from drivers.modbus.sunspec import image
+from drivers.modbus.sunspec import Model, image
 from monitor.model import Value
 from monitor.site import Device
 
@@ -19,7 +19,6 @@ TABLES: dict[int, Table] = {code: table for table, code in FUNCTIONS.items()}
 """Function code -> the table that it reads."""
 
 _BUSY = 6
-_SUNSPEC_END = 0xFFFF
 _POWERS = {"A": -2, "V": -1, "Hz": -2}
 """Powers of ten in which a SunSpec device keeps what is measured, by unit; all else as whole numbers."""
 _REMEMBERED = 1000
@@ -71,10 +70,12 @@ class Unit:
 
     With a device, its points can be set by name, as the values that the device's profile makes of the registers;
     one with SunSpec models has them, where they usually are. `beside`: another device in the same unit, whose
-    registers it shares.
+    registers it shares; `together`: all devices in it.
     """
 
-    def __init__(self, device: Device | None = None, *, beside: "Unit | None" = None) -> None:
+    def __init__(
+        self, device: Device | None = None, *, beside: "Unit | None" = None, together: Sequence[Device] = ()
+    ) -> None:
         self.faults = Faults()
         self.turn_around: float | None = None
         """Seconds on a line from the end of a request to the beginning of the answer (None: as the line says)."""
@@ -87,21 +88,20 @@ class Unit:
         if beside is not None:
             self._tables, self._once = beside.registers
         if device is not None:
-            places = planned_places(device)
+            chain = planned_chain(together or [device])
+            places = planned_places(device, chain)
             self._fields = {name: Field.of(of, device.protocol, places) for name, of in device.points.items()}
-            self._lay_out(device)
+            self._lay_out(chain)
 
     @property
     def registers(self) -> tuple[dict[Table, dict[int, int]], list[tuple[Table, int, Sequence[int]]]]:
         """What the unit holds: for good, and to be shown once."""
         return self._tables, self._once
 
-    def _lay_out(self, device: Device) -> None:
-        """Let the device have the SunSpec models that its points are in; those of others stay."""
-        chain = planned_chain(device)
+    def _lay_out(self, chain: Sequence[Model]) -> None:
+        """Let the unit have the SunSpec models that points are in."""
         for address, words in image(chain).items() if chain else ():
-            if self.get("holding", address, 1)[0] in (0, _SUNSPEC_END):
-                self.set("holding", address, words)
+            self.set("holding", address, words)
         for of in self._fields.values():
             if of.exponent is not None and of.whole is not None:
                 power = _POWERS.get(of.point.unit or "", 0)

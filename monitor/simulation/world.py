@@ -143,4 +143,4 @@ def _possible(point: Point, value: Value, device: str) -> Value:
 
 
 def _between_phases(quantity: str) -> bool:
-    return quantity.endswith(("l12", "l23", "l31"))
+    return quantity.endswith(("l12", "l23", "l31", "ll"))

@@ -283,6 +283,17 @@ async def test_the_advice_says_which_models_there_are(bus):
     assert "silent" in silent
 
 
+async def test_a_meter_with_whole_numbers_is_told_from_one_with_floats(bus):
+    simulated(bus)
+    modbus = driver(await bus.start(), shipped("sunspec-meter-float"))
+
+    answer = await modbus.read("meter", "once")
+    await modbus.close()
+
+    assert set(answer.missing.values()) == {Missing.REFUSED}
+    assert "no SunSpec model 211-214 in unit 1; it has 1, 203" in answer.error
+
+
 async def test_a_model_that_is_shorter_than_usual_costs_only_what_it_lacks(bus):
     of = shipped("sunspec-meter")
     unit = bus.units[1] = Unit()
