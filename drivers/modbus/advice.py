@@ -11,6 +11,10 @@ from drivers.modbus.traffic import ANSWER, Seen
 __all__ = ["Case", "advice"]
 
 _ECHO: Final = "The adapter hears what it says itself: set `echo: true`, or switch its echo off."
+_SUNSPEC: Final = (
+    "check `unit` and the profile (201 to 204 hold whole numbers, 211 to 214 floats), and whether SunSpec is"
+    " switched on in the device."
+)
 _LOST: Final = 2
 """Requests in a row without an answer after which a device is silent, not slow: those that suspend it."""
 _RARE: Final = 0.02
@@ -43,6 +47,8 @@ def advice(case: Case) -> str:
     told = ""
     if seen.recent and case.recent[ANSWER] < (1 - _RARE) * len(seen.recent):
         told = next((text for judge in _JUDGES if (text := judge(case))), "")
+    if seen.sunspec:
+        told = f"{seen.sunspec[:1].upper()}{seen.sunspec[1:]}: {_SUNSPEC}"
     if seen.echo and not case.options.echo and "no_connection" not in seen.recent:
         told = f"{told} {_ECHO}".strip()
     return told

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from drivers.modbus.advice import Case, advice
 from drivers.modbus.cost import cost_of
+from drivers.modbus.discovery import SunSpecReader
 from drivers.modbus.links import Links
+from drivers.modbus.placing import wanted_by
 from drivers.modbus.reader import DeviceReader
 from monitor.ports import Answer, DriverContext, Traffic
 from monitor.site import Connection, Device
@@ -31,7 +33,7 @@ class ModbusDriver:
         self._options = options
         self._links = Links(connection.id, options)
         self._readers = {
-            device.id: DeviceReader(
+            device.id: (SunSpecReader if wanted_by(device.points.values()) else DeviceReader)(
                 device,
                 cost=cost_of(options, device.protocol),
                 tries=options.retries + 1,

@@ -14,6 +14,7 @@ from typing import Literal
 
 from drivers.modbus.layout import BIT_TABLES, ORDERS, Field, Span, format_of, swapped, unsigned_format
 from drivers.modbus.plan import Block
+from drivers.modbus.sunspec import Within
 from monitor.model import Missing, Value
 
 __all__ = ["BlockDecoder", "Decoded", "finish", "judge"]
@@ -82,7 +83,9 @@ def scaled(of: Field, raw: float) -> Value | Missing:
 def _raw(of: Field, bits: int | bytes) -> float | int | bool | str | Missing:
     kind = of.source.type
     if isinstance(bits, bytes):
-        return _text(bits)
+        text = _text(bits)
+        # SunSpec: a text of NULs is not implemented
+        return text or (Missing.SENTINEL if isinstance(of.source.where, Within) else text)
     if bits in of.source.sentinels:
         return Missing.SENTINEL
     if kind == "bool":
@@ -161,7 +164,7 @@ class BlockDecoder:
             for of in fields
             if of.exponent in spans
         }
-        self._bits = tuple((of, of.source.where.address - block.first) for of in inside)
+        self._bits = tuple((of, of.span.first - block.first) for of in inside)
         self._readers: list[_Column | _Singles] = []
         if block.table not in BIT_TABLES:
             for layer in _layers([of for of in inside if _is_plain(of)]):

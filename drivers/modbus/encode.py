@@ -7,6 +7,8 @@ from monitor.model import Value
 
 __all__ = ["contents"]
 
+_LARGEST_EXPONENT = 10
+
 
 def contents(of: Field, value: Value, *, exponent: int = 0, held: int = 0) -> tuple[int, ...]:
     """Answer the registers (or the bit) that decode to a value of a point, kept as the point keeps it.
@@ -48,6 +50,8 @@ def _raw(of: Field, value: Value, exponent: int) -> float | str:
     number: float = value
     if of.is_scaled:
         number = (number - point.offset) / point.factor * point.divisor
+    if abs(exponent) > _LARGEST_EXPONENT:
+        raise ValueError(f"a scale register that holds {exponent} scales nothing")
     if exponent:
         number = number * 10**-exponent if exponent < 0 else number / 10**exponent
     return number if of.source.type.startswith("float") else round(number)

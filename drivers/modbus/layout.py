@@ -4,7 +4,8 @@ from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from drivers.modbus.settings import Order, PointSource, ProfileModel, Table
+from drivers.modbus.settings import Order, PointSource, ProfileModel, Register, Table
+from drivers.modbus.sunspec import Places, Within
 from monitor.model import Value
 from monitor.site import Point
 
@@ -15,6 +16,7 @@ __all__ = [
     "Field",
     "Span",
     "format_of",
+    "is_placed",
     "order_of",
     "swapped",
     "unsigned_format",
@@ -67,6 +69,9 @@ class Span:
         return self.first + self.size
 
 
+_NOWHERE = Places()
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
     """A point of a Modbus device with everything settled that its profile leaves open."""
@@ -82,8 +87,8 @@ class Field:
     """Where the power of ten is that scales the value."""
 
     @classmethod
-    def of(cls, point: Point, profile: ProfileModel | None) -> "Field":
-        """Settle a point of a device with that profile block."""
+    def of(cls, point: Point, profile: ProfileModel | None, places: Places = _NOWHERE) -> "Field":
+        """Settle a point of a device with that profile block. Raises ValueError for a place that is not there."""
         source: PointSource = point.source
         register = source.scale_register
         return cls(
@@ -91,14 +96,37 @@ class Field:
             source,
             order=order_of(source, profile),
             table=source.mapping(),
-            span=Span(source.where.table, source.where.address, source.size),
-            exponent=None if register is None else Span(register.table, register.address, 1),
+            span=_span(source.where, source.size, places),
+            exponent=None if register is None else _span(register, 1, places),
         )
+
+    @property
+    def whole(self) -> Span | None:
+        """Value and power of ten as one, in SunSpec, where the one may change with the other."""
+        if self.exponent is None or isinstance(self.source.where, Register):
+            return None
+        first = min(self.span.first, self.exponent.first)
+        return Span(self.span.table, first, max(self.span.end, self.exponent.end) - first)
 
     @property
     def is_scaled(self) -> bool:
         """Whether a factor, divisor or offset stands between the raw number and the value."""
         return self.point.factor != 1 or self.point.divisor != 1 or self.point.offset != 0
+
+
+def is_placed(source: PointSource, places: Places) -> bool:
+    """Whether a device with models at such places has what a point names."""
+    wanted = ((source.where, source.size), (source.scale_register, 1))
+    return all(places.address(at, size) is not None for at, size in wanted if isinstance(at, Within))
+
+
+def _span(where: Register | Within, size: int, places: Places) -> Span:
+    if isinstance(where, Register):
+        return Span(where.table, where.address, size)
+    address = places.address(where, size)
+    if address is None:
+        raise ValueError(f"there is no {where}")
+    return Span("holding", address, size)
 
 
 def order_of(source: PointSource, profile: ProfileModel | None) -> Order:

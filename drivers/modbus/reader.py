@@ -11,7 +11,8 @@ from drivers.modbus.layout import Field, Span
 from drivers.modbus.links import one_by_one
 from drivers.modbus.plan import Block, Cost, Limits, plan, split
 from drivers.modbus.settings import ProfileModel, Table
-from drivers.modbus.shared import shared_by
+from drivers.modbus.shared import shared_by, spans_of
+from drivers.modbus.sunspec import Places
 from drivers.modbus.traffic import Seen
 from drivers.modbus.wire import BUSY, ExceptionAnswer, Garbled, Link, Request
 from monitor.errors import DeviceError, DeviceUnreachable, SettingsError
@@ -19,7 +20,7 @@ from monitor.model import Missing
 from monitor.ports import Answer
 from monitor.site import Device
 
-__all__ = ["DeviceReader", "Spread"]
+__all__ = ["DeviceReader", "Spread", "reason_of"]
 
 Spread = Callable[[Link, Sequence[Any], Callable[[Link, Any], Awaitable[None]]], Awaitable[None]]
 """Does a job for each of the blocks: over the connection at hand, and over others where that is allowed."""
@@ -70,7 +71,8 @@ class _Round:
 class DeviceReader:
     """Asks one unit for its points, block by block; what one block does to itself stays with that block.
 
-    `seen` counts what passes. Raises SettingsError at construction for points that no request may read.
+    `seen` counts what passes; `places`: where its SunSpec models are (None: where they usually are). Raises
+    SettingsError at construction for points that no request may read.
     """
 
     def __init__(  # noqa: PLR0913 - what it asks with, from the driver
@@ -82,8 +84,10 @@ class DeviceReader:
         now: Callable[[], int],
         monotonic: Callable[[], float],
         spread: Spread = one_by_one,
+        seen: Seen | None = None,
+        places: Places | None = None,
     ) -> None:
-        self.seen = Seen()
+        self.seen = Seen() if seen is None else seen
         self.unit: int = device.address.unit
         self._device = device
         self._cost = cost
@@ -98,7 +102,7 @@ class DeviceReader:
         self._told: set[object] = set()
         self._learnt_at = 0.0
         try:
-            shared = shared_by(device, cost)
+            shared = shared_by(device, cost, places)
         except SettingsError as error:
             raise SettingsError(f"device {device.id}: {error}") from None
         self._scans: Mapping[str, _Scan] = {
@@ -201,22 +205,16 @@ class DeviceReader:
         if isinstance(error, DeviceUnreachable):
             this.silent += 1
             this.late.append(work.request.block)
-            reason = Missing.TIMEOUT
         else:
             this.answered = True
-            reason = Missing.REFUSED
-            if isinstance(error, Garbled):
-                reason = Missing.UNDECODABLE
-            elif isinstance(error, ExceptionAnswer) and error.code in BUSY:
-                reason = Missing.BUSY
-        work.decoder.fail(reason, this.decoded)
+        work.decoder.fail(reason_of(error), this.decoded)
 
     # Planning ----------------------------------------------------------------------------------------
 
     def _plan(self) -> None:
         limits = Limits.of(self._profile, refused=self._holes, cuts=self._cuts)
         for at in self._scans.values():
-            spans = {of.span for of in at.fields} | {of.exponent for of in at.fields if of.exponent is not None}
+            spans = spans_of(at.fields, limits)
             good = {
                 span for span in spans - self._refused if not any(_touches(span, hole) for hole in self._holes)
             }
@@ -253,6 +251,15 @@ class DeviceReader:
         self._cuts.clear()
         self._learnt_at = 0.0
         self._plan()
+
+
+def reason_of(error: DeviceError) -> Missing:
+    """Answer why a point is missing whose request failed in that way."""
+    if isinstance(error, DeviceUnreachable):
+        return Missing.TIMEOUT
+    if isinstance(error, Garbled):
+        return Missing.UNDECODABLE
+    return Missing.BUSY if isinstance(error, ExceptionAnswer) and error.code in BUSY else Missing.REFUSED
 
 
 def _touches(one: Span, other: Span) -> bool:

@@ -1,10 +1,11 @@
 """What a site file and a profile may say about Modbus devices: unit, profile and point."""
 
 import re
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self, cast
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from drivers.modbus.sunspec import Models, Within
 from monitor.fields import Duration, Frozen, Value
 from monitor.profiles.model import PointModel
 
@@ -17,7 +18,10 @@ ADDRESSES = 65536
 MAX_TEXT = 240
 _BITS = ("coil", "discrete")
 _REGISTER = re.compile(r"(coil|discrete|input|holding)\s+(0[xX][0-9a-fA-F]+|[0-9]+)")
+_SUNSPEC = re.compile(r"sunspec\s+([0-9]{1,5})(?:-([0-9]{1,5}))?\s+([0-9]{1,5})")
 _TEXT = re.compile(r"string:([1-9][0-9]*)")
+_MOST_ALIKE = 10
+"""The longest range of SunSpec models: those that have the same points have neighbouring ids."""
 
 TYPE_BITS = {
     "bool": 16,
@@ -44,12 +48,16 @@ class Register(NamedTuple):
 
 
 def _register(value: object) -> object:
-    if isinstance(value, Register):
+    if isinstance(value, Register | Within):
         return value
-    found = _REGISTER.fullmatch(value.strip()) if isinstance(value, str) else None
+    text = value.strip() if isinstance(value, str) else ""
+    if text.split(maxsplit=1)[:1] == ["sunspec"]:
+        return _within(text)
+    found = _REGISTER.fullmatch(text)
     if found is None:
         raise ValueError(
-            "write a table (coil, discrete, input, holding) and an address: `holding 100`, `input 0x34`"
+            "write a table (coil, discrete, input, holding) and an address: `holding 100`, `input 0x34`; or a "
+            "SunSpec model and an offset: `sunspec 201-204 18`"
         )
     digits = found[2]
     address = int(digits, 16) if digits[:2].lower() == "0x" else int(digits)
@@ -57,10 +65,27 @@ def _register(value: object) -> object:
         raise ValueError(
             "an address is at most 65535; addresses are zero-based and carry no 3xxxx or 4xxxx prefix"
         )
-    return found[1], address
+    return Register(cast("Table", found[1]), address)
 
 
-_Register = Annotated[Register, BeforeValidator(_register)]
+def _within(text: str) -> Within:
+    found = _SUNSPEC.fullmatch(text)
+    if found is None:
+        raise ValueError(
+            "write the models that have the point, and how many registers it lies behind their id: "
+            "`sunspec 201-204 18`, `sunspec 1 50`"
+        )
+    models = Models(int(found[1]), int(found[2] or found[1]))
+    if not 1 <= models.first <= models.last < 0xFFFF:  # noqa: PLR2004 - the end of a chain
+        raise ValueError(
+            "SunSpec models are numbered from 1 to 65534, the lower number first: `sunspec 201-204 18`"
+        )
+    if models.last - models.first >= _MOST_ALIKE:
+        raise ValueError(f"a range is of models with the same points, {_MOST_ALIKE} at most: `sunspec 201-204 18`")
+    return Within(models, int(found[3]))
+
+
+_Register = Annotated[Register | Within, BeforeValidator(_register)]
 _Range = tuple[Annotated[int, Field(ge=0, lt=ADDRESSES)], Annotated[int, Field(ge=0, lt=ADDRESSES)]]
 _Interval = Annotated[Duration, Field(gt=0)]
 
@@ -71,10 +96,12 @@ _Rate = Annotated[Duration, Field(ge=0.1, le=60)]
 class DeviceModel(Frozen):
     """What a Modbus device has beyond the keys of every device: its unit id, and how often it must be asked.
 
-    `min_rate` is the longest time between two polls of its `fast` points; a profile's holds, too.
+    `min_rate` is the longest time between two polls of its `fast` points; a profile's holds, too. `instance` says
+    which of several SunSpec meters in one unit it is.
     """
 
     unit: Annotated[int, Field(ge=0, le=255)] = 1
+    instance: Annotated[int, Field(ge=1, le=32)] = 1
     min_rate: _Rate | None = None
 
 
@@ -183,15 +210,14 @@ class PointSource(PointModel):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         """Refuse what contradicts itself."""
-        bits = self.where.table in _BITS
+        bits = self.table in _BITS
         if not self.type:
             raise ValueError("`type` is missing: a register does not say by itself what is in it")
         if bits and (self.type != "bool" or self.bit is not None):
-            raise ValueError(f"a {self.where.table} is one bit: `type` is bool and there is no `bit`")
+            raise ValueError(f"a {self.table} is one bit: `type` is bool and there is no `bit`")
         if self.bit is not None and self.type != "bool":
             raise ValueError("`bit` takes one bit of a 16-bit register: its `type` is bool")
-        if self.where.address + self.size > ADDRESSES:
-            raise ValueError("the value would reach beyond address 65535")
+        _check_reach(self.where, self.size)
         self._check_extras(bits=bits)
         return self
 
@@ -199,12 +225,24 @@ class PointSource(PointModel):
         number = self.type != "bool" and not self.is_text
         if self.sentinels and (bits or not number or max(self.sentinels) >= 1 << TYPE_BITS[self.type]):
             raise ValueError("`sentinels` are raw contents of a number: unsigned and no wider than its `type`")
-        if self.scale_register is not None and (not number or self.scale_register.table in _BITS):
+        scale = self.scale_register
+        if scale is not None and (not number or (isinstance(scale, Register) and scale.table in _BITS)):
             raise ValueError("`scale_register` is an input or holding register and scales a number")
+        if scale is not None and _models(scale) != _models(self.where):
+            raise ValueError(
+                "`scale_register` is in the same SunSpec model as what it scales: `sunspec 201-204 22`"
+            )
+        if scale is not None:
+            _check_reach(scale, 1)
         if self.map is not None and self.scale_register is not None:
             raise ValueError("what `map` gives is not scaled: leave out `scale_register`")
         if self.map is not None and not self.is_text and not all(map(_is_integer, self.map)):
             raise ValueError("the keys of `map` are what the register holds: whole numbers such as 0, 1 or 0x10")
+
+    @property
+    def table(self) -> Table:
+        """The table that the value is in."""
+        return self.where.table if isinstance(self.where, Register) else "holding"
 
     @property
     def is_text(self) -> bool:
@@ -214,7 +252,7 @@ class PointSource(PointModel):
     @property
     def size(self) -> int:
         """Registers (or bits, in a table of bits) that the value takes."""
-        if self.where.table in _BITS:
+        if self.table in _BITS:
             return 1
         if self.is_text:
             return (int(self.type[7:]) + 1) // 2
@@ -225,6 +263,21 @@ class PointSource(PointModel):
         if self.map is None:
             return None
         return {key if self.is_text else int(key, 0): kept for key, kept in self.map.items()}
+
+
+def _models(where: Register | Within) -> Models | None:
+    return where.models if isinstance(where, Within) else None
+
+
+def _check_reach(where: Register | Within, size: int) -> None:
+    if isinstance(where, Register):
+        if where.address + size > ADDRESSES:
+            raise ValueError("the value would reach beyond address 65535")
+    elif where.offset + size > where.known_size:
+        raise ValueError(
+            f"the value would reach beyond the SunSpec model {where.models}: its last register has the offset "
+            f"{where.known_size - 1}"
+        )
 
 
 def _is_integer(text: str) -> bool:

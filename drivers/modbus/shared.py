@@ -9,12 +9,14 @@ from functools import lru_cache
 from operator import is_
 
 from drivers.modbus.decode import BlockDecoder
-from drivers.modbus.layout import Field
+from drivers.modbus.layout import Field, Span, is_placed
+from drivers.modbus.placing import guard, planned_places
 from drivers.modbus.plan import Block, Cost, Limits, plan
-from drivers.modbus.settings import ProfileModel
+from drivers.modbus.settings import PointSource, ProfileModel, Table
+from drivers.modbus.sunspec import Places, Within
 from monitor.site import Device, Point
 
-__all__ = ["Scan", "Shared", "shared_by"]
+__all__ = ["Scan", "Shared", "shared_by", "spans_of"]
 
 _MODELS = 128
 
@@ -36,12 +38,28 @@ class Shared:
     cheapest: BlockDecoder | None
 
 
-def shared_by(device: Device, cost: Cost) -> Shared:
+def shared_by(device: Device, cost: Cost, places: Places | None = None) -> Shared:
     """Answer what a device shares with all that have the very same points and profile and cost the same to ask.
 
-    Raises SettingsError for points that no request may read.
+    `places`: where its SunSpec models are (None: where they usually are); points that they do not have are left
+    out, and beside the others the models' ids and lengths are read. Raises SettingsError for points that no
+    request may read.
     """
-    return _shared(_Alike(device.points.values(), device.protocol), cost)
+    where = planned_places(device) if places is None else places
+    return _shared(_Alike(device.points.values(), device.protocol), cost, where)
+
+
+def spans_of(fields: Iterable[Field], limits: Limits) -> set[Span]:
+    """What has to be read for fields: values and powers of ten, as one where they have to be and can be."""
+    spans: set[Span] = set()
+    for of in fields:
+        spans.add(of.span)
+        if of.exponent is not None:
+            spans.add(of.exponent)
+        whole = of.whole
+        if whole is not None and whole.size <= limits.most(whole.table) and not limits.forbids(*_ends(whole)):
+            spans.add(whole)
+    return spans
 
 
 class _Alike:
@@ -70,17 +88,30 @@ class _Alike:
 
 
 @lru_cache(maxsize=_MODELS)
-def _shared(alike: _Alike, cost: Cost) -> Shared:
+def _shared(alike: _Alike, cost: Cost, places: Places) -> Shared:
     by_scan: dict[str, list[Field]] = {}
     for point in alike.points:
-        by_scan.setdefault(point.scan, []).append(Field.of(point, alike.profile))
+        if is_placed(point.source, places):
+            by_scan.setdefault(point.scan, []).append(Field.of(point, alike.profile, places))
     limits = Limits.of(alike.profile)
     scans: dict[str, Scan] = {}
-    for scan, fields in by_scan.items():
-        spans = {of.span for of in fields} | {of.exponent for of in fields if of.exponent is not None}
-        blocks = plan(spans, limits, cost)
-        scans[scan] = Scan(tuple(fields), tuple(BlockDecoder(block, fields) for block in blocks), cost.of(blocks))
+    for scan, mine in by_scan.items():
+        fields = (*mine, *_guards(mine, scan, places))
+        blocks = plan(spans_of(fields, limits), limits, cost)
+        scans[scan] = Scan(fields, tuple(BlockDecoder(block, fields) for block in blocks), cost.of(blocks))
     return Shared(scans, _cheapest(scans))
+
+
+def _guards(fields: Iterable[Field], scan: str, places: Places) -> list[Field]:
+    """The ids and lengths of the models that fields are in."""
+    sources: list[PointSource] = [of.source for of in fields]
+    used = {source.where.models for source in sources if isinstance(source.where, Within)}
+    models = sorted({model for models, model in places.models if models in used})
+    return [Field.of(guard(model, scan), None) for model in models]
+
+
+def _ends(span: Span) -> tuple[Table, int, int]:
+    return span.table, span.first, span.end
 
 
 def _cheapest(scans: Mapping[str, Scan]) -> BlockDecoder | None:

@@ -20,7 +20,8 @@ class Seen:
 
     `recent` has the outcomes of the latest requests, oldest first. `units` answered in the device's place.
     `echo`: the adapter repeats what it says. `master`: somebody else asks on the same line. `trouble` says why
-    no connection could be opened the last time. `codes` are the exceptions that came.
+    no connection could be opened the last time. `codes` are the exceptions that came. `sunspec`: which of the
+    models that are wanted the device does not have.
     """
 
     __slots__ = (
@@ -32,6 +33,7 @@ class Seen:
         "master",
         "recent",
         "requests",
+        "sunspec",
         "trouble",
         "units",
     )
@@ -47,6 +49,7 @@ class Seen:
         self.echo = False
         self.master = False
         self.trouble = ""
+        self.sunspec = ""
 
     def answered(self, seconds: float) -> None:
         """Count an answer that took so long."""

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from monitor.simulation.places import ModbusPlace, must_be_local
@@ -36,12 +36,16 @@ class SimulatedSite:
         connections = world.site.connections.values()
         for connection in connections:
             must_be_local(connection)
-        units = {
-            device.id: _unit(device)
-            for device in world.site.devices.values()
-            if world.site.connections.get(device.connection, None) is not None
-            and world.site.connections[device.connection].driver == "modbus"
-        }
+        units: dict[str, Unit] = {}
+        behind: dict[str, dict[int, Unit]] = {c.id: {} for c in connections if c.driver == "modbus"}
+        for ident, here in behind.items():
+            together: dict[int, list[Device]] = {}
+            for device in self._devices(world.site.connections[ident]):
+                together.setdefault(device.address.unit, []).append(device)
+            for number, devices in together.items():
+                for device in devices:
+                    units[device.id] = _unit(device, here.get(number), devices)
+                    here.setdefault(number, units[device.id])
         speeches: dict[str, Speech] = {}
         self._brokers = {
             c.id: SimulatedBroker(c, self._devices(c), world, speeches) for c in connections if c.driver == "mqtt"
@@ -49,8 +53,7 @@ class SimulatedSite:
         places: dict[str, Place] = dict(self._brokers)
         for connection in connections:
             if connection.driver == "modbus":
-                behind = {device.address.unit: units[device.id] for device in self._devices(connection)}
-                places[connection.id] = ModbusPlace(connection, behind)
+                places[connection.id] = ModbusPlace(connection, behind[connection.id])
         self.stage = Stage(world, units, places, speeches=speeches)
         if faults is not None:
             read_faults(faults, world.site)
@@ -96,7 +99,7 @@ class SimulatedSite:
                         self._tell(f"{device_id}: {point} keeps what it shows: {error}")
 
 
-def _unit(device: Device) -> Unit:
-    unit = Unit(device)
+def _unit(device: Device, beside: Unit | None, together: Sequence[Device]) -> Unit:
+    unit = Unit(device, beside=beside, together=together)
     unit.turn_around = getattr(device.protocol, "turnaround", None)
     return unit

@@ -7,7 +7,9 @@ from enum import StrEnum
 
 from drivers.modbus.encode import contents
 from drivers.modbus.layout import BIT_TABLES, FUNCTIONS, Field
+from drivers.modbus.placing import planned_chain, planned_places
 from drivers.modbus.settings import Table
+from drivers.modbus.sunspec import Model, image
 from monitor.model import Value
 from monitor.site import Device
 
@@ -17,6 +19,8 @@ TABLES: dict[int, Table] = {code: table for table, code in FUNCTIONS.items()}
 """Function code -> the table that it reads."""
 
 _BUSY = 6
+_POWERS = {"A": -2, "V": -1, "Hz": -2}
+"""Powers of ten in which a SunSpec device keeps what is measured, by unit; all else as whole numbers."""
 _REMEMBERED = 1000
 
 
@@ -64,10 +68,14 @@ class Faults:
 class Unit:
     """The registers of one unit; what was never set reads as zero.
 
-    With a device, its points can be set by name, as the values that the device's profile makes of the registers.
+    With a device, its points can be set by name, as the values that the device's profile makes of the registers;
+    one with SunSpec models has them, where they usually are. `beside`: another device in the same unit, whose
+    registers it shares; `together`: all devices in it.
     """
 
-    def __init__(self, device: Device | None = None) -> None:
+    def __init__(
+        self, device: Device | None = None, *, beside: "Unit | None" = None, together: Sequence[Device] = ()
+    ) -> None:
         self.faults = Faults()
         self.turn_around: float | None = None
         """Seconds on a line from the end of a request to the beginning of the answer (None: as the line says)."""
@@ -76,8 +84,28 @@ class Unit:
         self._tables: dict[Table, dict[int, int]] = {table: {} for table in FUNCTIONS}
         self._once: list[tuple[Table, int, Sequence[int]]] = []
         self._answers = 0
-        points = device.points.values() if device is not None else ()
-        self._fields = {point.name: Field.of(point, device.protocol) for point in points} if device else {}
+        self._fields: dict[str, Field] = {}
+        if beside is not None:
+            self._tables, self._once = beside.registers
+        if device is not None:
+            chain = planned_chain(together or [device])
+            places = planned_places(device, chain)
+            self._fields = {name: Field.of(of, device.protocol, places) for name, of in device.points.items()}
+            self._lay_out(chain)
+
+    @property
+    def registers(self) -> tuple[dict[Table, dict[int, int]], list[tuple[Table, int, Sequence[int]]]]:
+        """What the unit holds: for good, and to be shown once."""
+        return self._tables, self._once
+
+    def _lay_out(self, chain: Sequence[Model]) -> None:
+        """Let the unit have the SunSpec models that points are in."""
+        for address, words in image(chain).items() if chain else ():
+            self.set("holding", address, words)
+        for of in self._fields.values():
+            if of.exponent is not None and of.whole is not None:
+                power = _POWERS.get(of.point.unit or "", 0)
+                self.set("holding", of.exponent.first, [power & 0xFFFF])
 
     def set(self, table: Table, address: int, words: Sequence[int]) -> None:
         """Set registers (or bits) from an address on."""
@@ -98,10 +126,10 @@ class Unit:
 
     def _contents(self, point: str, value: Value) -> tuple[Table, int, Sequence[int]]:
         of = self._fields[point]
-        table, address = of.source.where
+        table, address = of.span.table, of.span.first
         exponent = 0
-        if of.source.scale_register is not None:
-            (exponent,) = self.get(*of.source.scale_register, 1)
+        if of.exponent is not None:
+            (exponent,) = self.get(of.exponent.table, of.exponent.first, 1)
             exponent -= 0x10000 if exponent & 0x8000 else 0
         (held,) = self.get(table, address, 1)
         return table, address, contents(of, value, exponent=exponent, held=held)

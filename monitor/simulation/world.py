@@ -101,6 +101,7 @@ class World:
             "var": lambda: self.rate(device, now) * share * 0.29,
             "a": lambda: self.rate(device, now) * share / voltage / (1.0 if phase else 3.0),
             "kwh": lambda: 0.0 if "export" in quantity else self.total(device, now) * share / 1000.0,
+            "kvah": lambda: 0.0 if "export" in quantity else self.total(device, now) * share / 960.0,
             "kvarh": lambda: 0.0 if "export" in quantity else self.total(device, now) * share * 0.29 / 1000.0,
             "m3": lambda: 0.0 if "reverse" in quantity else self.total(device, now),
             "m3h": lambda: self.rate(device, now),
@@ -136,8 +137,10 @@ def _possible(point: Point, value: Value, device: str) -> Value:
         return next(iter(meanings.values()))
     if "serial" in point.name:
         value = int(10_000_000 + 80_000_000 * noise(device))
+    elif getattr(point.source, "is_text", False):
+        value = "simulated"
     return str(value)[: 2 * point.source.size] if getattr(point.source, "is_text", False) else value
 
 
 def _between_phases(quantity: str) -> bool:
-    return quantity.endswith(("l12", "l23", "l31"))
+    return quantity.endswith(("l12", "l23", "l31", "ll"))

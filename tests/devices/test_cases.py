@@ -1,7 +1,8 @@
 """Every case of a device: what the wire said, and what must come of it.
 
 A case is a folder `<profile>/<case>/` with `registers.json` (table -> address -> words in hexadecimal, or bits)
-or `message.json` (topic and payload), and `expected.json`. Only points whose registers are all given are read.
+or `message.json` (topic and payload), and `expected.json`. Only points whose registers are all given are read;
+SunSpec models are looked for in them.
 """
 
 import json
@@ -13,8 +14,10 @@ import pytest
 
 from drivers import DRIVERS
 from drivers.modbus.decode import BlockDecoder, Decoded, finish
-from drivers.modbus.layout import Field
+from drivers.modbus.layout import Field, Span, is_placed
+from drivers.modbus.placing import wanted_by
 from drivers.modbus.plan import Block
+from drivers.modbus.sunspec import BASES, Places, place, walk
 from drivers.mqtt.devices import Decoder, Message
 from monitor.documents.files import Files
 from monitor.documents.finding import Findings
@@ -47,14 +50,29 @@ def _bound(profile: str, driver: str) -> Bound:
     return bound
 
 
-def _words(said: dict[str, Any], field: Field) -> list[int] | None:
-    """The contents of a field's registers, or None when the case does not give all of them."""
+def _words(said: dict[str, Any], span: Span) -> list[int] | None:
+    """The contents of registers, or None when the case does not give all of them."""
     given: dict[int, int] = {}
-    for address, words in said.get(field.span.table, {}).items():
+    for address, words in said.get(span.table, {}).items():
         for number, word in enumerate(words):
             given[int(address) + number] = word if isinstance(word, int) else int(word, 16)
-    wanted = range(field.span.first, field.span.end)
+    wanted = range(span.first, span.end)
     return [given[address] for address in wanted] if all(address in given for address in wanted) else None
+
+
+def _places(said: dict[str, Any], points: dict[str, Point]) -> Places:
+    """Where the SunSpec models are that points name, by the registers of the case; the rest is refused."""
+    given: dict[int, int] = {}
+    for address, words in said.get("holding", {}).items():
+        given |= {int(address) + number: int(word, 16) for number, word in enumerate(words)}
+    walker = walk(BASES, lambda _: False)
+    ask = next(walker)
+    while True:
+        wanted = range(ask.first, ask.first + ask.size)
+        try:
+            ask = walker.send([given[at] for at in wanted] if all(at in given for at in wanted) else None)
+        except StopIteration as found:
+            return place(found.value.models, wanted_by(points.values()), said.get("instance", 1))
 
 
 def _points(said: dict[str, Any], bound: Bound) -> dict[str, Point]:
@@ -70,17 +88,27 @@ def test_registers_become_what_is_expected(folder: Path) -> None:
     expected = json.loads((folder / "expected.json").read_text())
     bound = _bound(folder.parent.name, "modbus")
     decoded = Decoded()
-    for point in _points(said, bound).values():
-        field = Field.of(point, bound.protocol)
-        words = _words(said, field)
+    points = _points(said, bound)
+    places = _places(said, points)
+    for point in points.values():
+        if not is_placed(point.source, places):
+            continue
+        field = Field.of(point, bound.protocol, places)
+        words = _words(said, field.span)
         if words is None:
             continue
         bits = field.span.table in {"coil", "discrete"}
         content = bytes(words) if bits else struct.pack(f">{len(words)}H", *words)
         BlockDecoder(Block.around([field.span]), [field]).decode(content, decoded)
+        if field.exponent is not None:
+            power = struct.pack(">H", *(_words(said, field.exponent) or ()))
+            BlockDecoder(Block.around([field.exponent]), [field]).decode(power, decoded)
     finish(decoded)
 
-    assert decoded.values == pytest.approx(expected["values"], rel=1e-6)
+    texts = {name: value for name, value in expected["values"].items() if isinstance(value, str)}
+    numbers = {name: value for name, value in decoded.values.items() if name not in texts}
+    assert numbers == pytest.approx({k: v for k, v in expected["values"].items() if k not in texts}, rel=1e-6)
+    assert {name: decoded.values.get(name) for name in texts} == texts
     assert {name: str(reason) for name, reason in decoded.missing.items()} == expected["missing"]
 
 

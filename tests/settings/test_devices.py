@@ -263,3 +263,32 @@ def test_what_a_driver_cannot_work_with_is_told_at_its_connection(tmp_path):
     (finding,) = caught.value.findings
     assert (finding.line, finding.path) == (3, "connections[0]")
     assert "the profile forbids" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("device", "message"),
+    [
+        ("register: sunspec 211-214 126, type: float32", "its last register has the offset 125"),
+        ("register: sunspec 20-204 18, type: int16", "10 at most"),
+        ("register: sunspec 201-204, type: int16", "`sunspec 201-204 18`"),
+        ("register: sunspec 201-204 18, type: int16, scale_register: holding 3", "in the same SunSpec model"),
+    ],
+)
+def test_a_sunspec_point_that_cannot_be_is_told(mistakes: Mistakes, device: str, message: str) -> None:
+    (finding,) = mistakes(
+        f"devices:\n  - {{id: a, class: electricity, connection: plant, points: {{pf: {{{device}}}}}}}\n"
+    )
+
+    assert message in finding.message
+    assert finding.path.startswith("devices[0].points.pf")
+
+
+def test_a_point_of_a_sunspec_meter_can_have_the_other_sign(load_text: Load) -> None:
+    power = "register: sunspec 201-204 18, type: int16, unit: W, scale_register: sunspec 201-204 22, scale: -1"
+    device = _device(
+        load_text,
+        f"{{id: a, profile: sunspec-meter, connection: plant, instance: 2, points: {{power_w: {{{power}}}}}}}",
+    )
+
+    assert (device.address.instance, device.points["power_w"].factor) == (2, -1)
+    assert "voltage_l1_v" in device.points

@@ -91,9 +91,9 @@ class Asker:
 
 
 @asynccontextmanager
-async def playing(folder: Path) -> AsyncIterator[Played]:
-    """Run the small site until the block ends."""
-    played = Played(folder, site(folder))
+async def playing(folder: Path, of: Site | None = None) -> AsyncIterator[Played]:
+    """Run a site, else the small one, until the block ends."""
+    played = Played(folder, site(folder) if of is None else of)
     ready = asyncio.Event()
     running = asyncio.create_task(played.simulated.run(ready.set))
     waiting = asyncio.create_task(ready.wait())

@@ -20,17 +20,24 @@ class ModbusHarness:
         "second": {"volume_m3": 1234.567},
     }
 
+    registers: ClassVar = {"voltage_l1_v": "input 0", "power_w": "input 400", "serial": "input 900"} | {
+        "volume_m3": "holding 7"
+    }
+
     def __init__(self):
+        at = self.registers
         self.devices = [
             device(
-                point("voltage_l1_v", register="input 0", type="float32"),
-                point("power_w", register="input 400", type="float32"),
+                point("voltage_l1_v", register=at["voltage_l1_v"], type="float32"),
+                point("power_w", register=at["power_w"], type="float32"),
                 point("open", register="discrete 3"),
-                point("serial", register="input 900", type="uint32", scan="slow"),
+                point("serial", register=at["serial"], type="uint32", scan="slow"),
                 name="first",
                 unit=1,
             ),
-            device(point("volume_m3", register="holding 7", type="uint32", divisor=1000.0), name="second", unit=2),
+            device(
+                point("volume_m3", register=at["volume_m3"], type="uint32", divisor=1000.0), name="second", unit=2
+            ),
         ]
         self.units = {each.id: Unit(each) for each in self.devices}
         for name, values in self.expected.items():
@@ -69,6 +76,15 @@ class OnABus(ModbusHarness):
         await self.bus.start(port=self.port)
 
 
+class OnASunSpecBus(OnABus):
+    """Modbus TCP to the simulator, whose devices have SunSpec models."""
+
+    registers: ClassVar = {"voltage_l1_v": "sunspec 211-214 12", "power_w": "sunspec 211-214 28"} | {
+        "serial": "sunspec 1 50",
+        "volume_m3": "sunspec 64001 7",
+    }
+
+
 class OnAnEndpoint(ModbusHarness):
     """Whatever transport."""
 
@@ -90,9 +106,9 @@ class OnAnEndpoint(ModbusHarness):
 class TestModbus(PolledContract):
     """Joins the suite."""
 
-    @pytest.fixture
-    async def harness(self) -> AsyncIterator[OnABus]:
-        harness = OnABus()
+    @pytest.fixture(params=[OnABus, OnASunSpecBus])
+    async def harness(self, request) -> AsyncIterator[OnABus]:
+        harness = request.param()
         await harness.start()
         yield harness
         await harness.driver.close()

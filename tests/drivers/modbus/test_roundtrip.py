@@ -129,3 +129,10 @@ async def test_bits_far_apart_come_back_from_libmodbus(libmodbus, table):
 
     assert answer.values == {f"open_{at}": at in (1999, 65535) for at in addresses}
     await modbus.close()
+
+
+def test_a_scale_register_that_scales_nothing_holds_no_value():
+    of = Field.of(point("power_w", register="holding 0", type="int16", scale_register="holding 1"), None)
+
+    with pytest.raises(ValueError, match="scales nothing"):
+        contents(of, 1.0, exponent=18000)
