@@ -1,19 +1,33 @@
 """Free loopback ports for the servers that the tests start, and waiting until they answer."""
 
+import itertools
 import os
 import random
 import socket
+import threading
 import time
+from collections.abc import Iterator
 
 _FIRST, _EACH, _WORKERS = 20_000, 750, 16
 """Below the ports that systems give to clients; each worker of a parallel run has a range of its own."""
 
 
-def free_port() -> int:
-    """Answer a TCP port of 127.0.0.1 that nobody listens on now, and that no other worker of the run is given."""
+def _ports() -> Iterator[int]:
+    """This worker's ports, in an order of its own, one after the other and again: none is given twice in a row."""
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % _WORKERS
     ports = range(_FIRST + worker * _EACH, _FIRST + (worker + 1) * _EACH)
-    for port in random.sample(ports, len(ports)):
+    return itertools.cycle(random.sample(ports, len(ports)))
+
+
+_next = _ports()
+_turn = threading.Lock()
+
+
+def free_port() -> int:
+    """Answer a TCP port of 127.0.0.1 that nobody listens on now, and that nobody else of the run is given soon."""
+    for _ in range(_EACH):
+        with _turn:
+            port = next(_next)
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
