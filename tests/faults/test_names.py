@@ -64,19 +64,19 @@ def _sink(daemon: Daemon) -> Any:
 
 
 @pytest.mark.fault(
-    "name server away",
+    "name server away or silent",
     part="Modbus",
     outcome="Everything starts without a name and says so once; the converter is found as soon as its name is, and"
     " looked for where the name says when it says something else.",
 )
 @pytest.mark.fault(
-    "name server away",
+    "name server away or silent",
     part="MQTT",
     outcome="Everything starts without a name and says so once; the broker is found as soon as its name is, and"
     " where the name says then; no message is lost or doubled by it.",
 )
 @pytest.mark.fault(
-    "name server away",
+    "name server away or silent",
     part="InfluxDB sink",
     outcome="What is read meanwhile is kept, and written once as soon as the name is there; when the name says"
     " something else, it is written there.",
@@ -129,7 +129,7 @@ def test_names_that_come_late_and_move_are_followed_without_a_restart(
 
 
 @pytest.mark.fault(
-    "name server that never answers",
+    "name server away or silent",
     part="whole monitor",
     outcome="Only what needs a name waits for it: meters with an address are read in time, the API answers, and"
     " the monitor ends when it is told to.",

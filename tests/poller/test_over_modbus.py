@@ -167,7 +167,7 @@ async def test_a_converter_that_is_away_and_back_is_read_again(journal: SqliteJo
 
 
 @pytest.mark.fault(
-    "converter restarts (half-open)",
+    "half-open connection",
     part="Modbus",
     outcome="All behind it are read again within two cycles; it is not even noted as lost.",
 )

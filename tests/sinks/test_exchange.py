@@ -106,7 +106,7 @@ def _saying(what: Callable[[Send], None]) -> Iterator[tuple[str, list[int]]]:
 
 
 @pytest.mark.fault(
-    "hostile answers over HTTP",
+    "hostile bytes",
     part="InfluxDB sink",
     outcome="Headers or a body without an end, byte by byte or in gigabytes, end after a minute or 64 KiB;"
     " nothing is taken for a success, and everything is kept.",
