@@ -22,6 +22,8 @@ _DEADLINE = 120.0
 _PROBE = ""
 _CHECK_NEW = "wiring, power, address, unit id, baud rate and parity"
 _CHECK_LOST = "power and wiring of the device, then of its bus or gateway"
+_CHECK_NAME = "the name in the connection's `host`, then the name server (`getent hosts NAME`)"
+_ABOUT_NAMES = ("not known", "name resolution", "nodename", "name server")
 
 
 class _Job(NamedTuple):
@@ -251,7 +253,7 @@ class Bus:
                 device=unit.device.id,
                 connection=self.connection,
                 error=unit.last_error,
-                check=_CHECK_NEW if new else _CHECK_LOST,
+                check=_check(unit.last_error, new=new),
             )
         if unit.probed:
             unit.once_wanted = True
@@ -306,3 +308,10 @@ class Bus:
             self._probing = True
             unit = min(probed, key=lambda unit: unit.backoff.due)
             self._queue.put_nowait(_Job(unit, _PROBE, time.monotonic()))
+
+
+def _check(error: str, *, new: bool) -> str:
+    """What to look at when a device does not answer, from what the driver said."""
+    if any(words in error for words in _ABOUT_NAMES):
+        return _CHECK_NAME
+    return _CHECK_NEW if new else _CHECK_LOST
