@@ -10,9 +10,14 @@ import socket
 import threading
 from typing import Any
 
+import structlog
+
 __all__ = ["loop_factory"]
 
+_log = structlog.get_logger()
+
 _MOST = 64
+_SILENT_S = 3.0
 _Found = list[tuple[Any, ...]]
 
 
@@ -30,8 +35,17 @@ class _Lookups:
             if len(asked) >= _MOST:
                 raise socket.gaierror(socket.EAI_AGAIN, "the name server leaves too many questions open")
             asked[question] = _ask(host, port, wishes)
+            silence = asyncio.get_running_loop().call_later(_SILENT_S, _tell, host)
+            asked[question].add_done_callback(lambda _: silence.cancel())
             asked[question].add_done_callback(lambda _: asked.pop(question))
         return await asyncio.shield(asked[question])
+
+
+def _tell(host: Any) -> None:
+    """Say that there is no answer for a name yet: once, as a question that is open is not asked again."""
+    _log.warning(
+        "name_not_answered", name=str(host), check="the name server: /etc/resolv.conf, `getent hosts NAME`"
+    )
 
 
 def _ask(host: Any, port: Any, wishes: dict[str, int]) -> asyncio.Future[_Found]:

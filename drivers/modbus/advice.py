@@ -65,7 +65,10 @@ def _no_connection(case: Case) -> str:
             f"The address answers, and nobody listens at {place}: check `port`, and the converter's mode (server)."
         )
     if "name" in trouble.lower():
-        return "The `host` is not known: check its spelling, or write its address."
+        return (
+            "The `host` is not known: check its spelling, then the name server (`getent hosts NAME`); or write its"
+            " address."
+        )
     if "TLS" in trouble or "certificate" in trouble:
         return f"No connection with TLS: {trouble.strip('()')}."
     return f"Nobody answers at {place}: check power and network cable of the device or converter, and `host`."

@@ -127,7 +127,7 @@ async def test_a_bus_that_is_tight_is_warned_of(site: Path) -> None:
 
 
 @pytest.mark.fault(
-    "A site file asks more of a serial line than it can carry.",
+    "bus overloaded",
     part="settings",
     outcome="`check` and `reload` refuse it, with the share that is missing and with changes that would fit.",
 )

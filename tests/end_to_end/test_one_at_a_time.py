@@ -9,7 +9,7 @@ from tests.end_to_end.daemon import Daemon
 
 
 @pytest.mark.fault(
-    "second monitor on one folder",
+    "second monitor, or port taken",
     part="whole monitor",
     outcome="The second one is refused and touches nothing.",
 )

@@ -81,7 +81,7 @@ WATER = "  - {id: water, profile: xintai-water, connection: plant, unit: 2, ever
 
 
 @pytest.mark.fault(
-    "file of faults",
+    "wrong settings",
     part="web and commands",
     outcome="A file with a mistake changes nothing in a running simulator, which says what is wrong and where.",
 )

@@ -84,7 +84,7 @@ def _publish(broker: Secured, numbers: range) -> None:
 
 
 @pytest.mark.fault(
-    "certificate expired, too early, of another name or CA",
+    "certificate wrong or expired",
     part="MQTT",
     outcome="One log line says what is wrong with which certificate and what to look at; a renewed one, the"
     " broker's or the monitor's own, is found without a restart, and what was sent meanwhile comes once.",

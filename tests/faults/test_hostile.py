@@ -96,7 +96,7 @@ def _say(port: int, messages: list[tuple[str, bytes]], *, retain: bool = False) 
 
 
 @pytest.mark.fault(
-    "hostile messages",
+    "hostile bytes",
     part="MQTT",
     outcome="Megabytes, nesting without an end, bytes that are no text, numbers that are none and odd topics cost"
     " themselves: counted, never in the log, in little memory, while everybody else is heard.",
@@ -223,7 +223,7 @@ def _hostile_bus(flood: threading.Event) -> Iterator[tuple[int, list[int]]]:
 
 
 @pytest.mark.fault(
-    "hostile answers of a converter",
+    "hostile bytes",
     part="Modbus",
     outcome="Wrong lengths, foreign functions, floods of frames and garbage without an end give no value, take no"
     " memory and no time from the other buses, and are logged once.",

@@ -83,7 +83,7 @@ def _files(daemon: Daemon) -> int:
 
 
 @pytest.mark.fault(
-    "hostile requests over HTTP",
+    "hostile bytes",
     part="web and commands",
     outcome="Garbage, TLS, endless headers and bodies of megabytes are refused or closed, for the metrics as for"
     " the API; nothing of them is logged, memory stays, and others are answered.",
@@ -112,7 +112,7 @@ def test_garbage_at_the_doors_is_refused_unlogged_and_leaves_nothing_behind(tmp_
 
 
 @pytest.mark.fault(
-    "idle and slow connections over HTTP",
+    "slow network or peer",
     part="web and commands",
     outcome="As many connections as are allowed are kept, and closed when no whole request comes within twenty"
     " seconds; the monitor never runs out of files, and is asked again afterwards.",

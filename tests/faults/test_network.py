@@ -151,7 +151,7 @@ def test_a_network_that_falls_silent_without_a_word_is_noticed_and_nothing_is_lo
 
 
 @pytest.mark.fault(
-    "connection reset in mid-frame",
+    "connection reset",
     part="whole monitor",
     outcome="Whatever byte of an answer, a message or an acknowledgement the network breaks at, with a reset or an"
     " ordinary end: the rest is asked for anew, nothing is lost, doubled or taken for a value.",
@@ -176,7 +176,7 @@ def test_connections_that_break_at_any_byte_lose_nothing_and_double_nothing(
 
 
 @pytest.mark.fault(
-    "slow network, byte by byte",
+    "slow network or peer",
     part="whole monitor",
     outcome="Answers that are late or come byte by byte are put together; everything arrives once.",
 )

@@ -47,7 +47,7 @@ sinks:
 
 
 @pytest.mark.fault(
-    "slow servers",
+    "slow network or peer",
     part="whole monitor",
     outcome="With a converter and a broker that take seconds, a database that says nothing and a mail server that"
     " hangs in mid-mail, the other bus is polled, the other broker heard and the other person told at once.",

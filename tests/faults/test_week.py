@@ -70,7 +70,7 @@ async def _keep_a_week(path: Path, start: int) -> None:
 
 
 @pytest.mark.fault(
-    "InfluxDB away for a week",
+    "database away",
     part="InfluxDB sink",
     outcome="When it comes back, all that was kept is written, and the readings of this moment are there before"
     " it; the monitor's memory stays as it was.",

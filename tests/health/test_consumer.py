@@ -225,7 +225,7 @@ async def test_what_a_minute_says_of_all_devices_is_put_together_beside_the_loop
 
 
 @pytest.mark.fault(
-    "A device that is in the site file is not wired yet",
+    "device never wired",
     part="Modbus",
     outcome="It is no alarm: the log names all such devices, by connection, once a day.",
 )

@@ -24,7 +24,7 @@ def polls(poller: Poller, *devices: str) -> list[int]:
 
 
 @pytest.mark.fault(
-    "A bus is overloaded",
+    "bus overloaded",
     part="Modbus",
     outcome="Each device gets its share of the time, however many scan classes it has; cycles that do not fit are"
     " left out and counted, and nothing queues up.",
@@ -46,7 +46,7 @@ async def test_on_an_overloaded_bus_many_scan_classes_get_no_more(journal: Sqlit
 
 
 @pytest.mark.fault(
-    "A device answers so slowly that its bus is overloaded",
+    "bus overloaded",
     part="Modbus",
     outcome="It is asked less often, in at most half of the time; the others lose few of their cycles.",
 )
@@ -65,7 +65,7 @@ async def test_a_device_that_answers_slowly_does_not_crowd_out_the_others(journa
 
 
 @pytest.mark.fault(
-    "A bus is overloaded",
+    "bus overloaded",
     part="Modbus",
     outcome="Urgent devices (card readers) keep their pace; the others are late, but each gets its turn.",
 )
@@ -106,7 +106,7 @@ async def test_devices_that_never_answered_leave_a_worker_to_those_that_do(journ
 
 
 @pytest.mark.fault(
-    "Twenty of thirty devices on a slow line are dead",
+    "device dead",
     part="Modbus",
     outcome="The ten that live keep their samples, also while the dead ones are found out; the dead ones are"
     " suspended, and probed in a tenth of the time.",

@@ -37,7 +37,7 @@ async def test_a_guest_gets_what_its_request_answers(journal: SqliteJournal) -> 
 
 
 @pytest.mark.fault(
-    "Somebody asks for a bus again and again while it is polled",
+    "bus overloaded",
     part="Modbus",
     outcome="One request at a time is let in, in a fifth of the time at most; the polling goes on.",
 )

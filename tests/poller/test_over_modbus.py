@@ -168,7 +168,7 @@ async def test_a_converter_that_is_away_and_back_is_read_again(journal: SqliteJo
 
 
 @pytest.mark.fault(
-    "converter restarts (half-open)",
+    "half-open connection",
     part="Modbus",
     outcome="All behind it are read again within two cycles; it is not even noted as lost.",
 )
@@ -186,7 +186,7 @@ async def test_a_converter_that_restarts_is_read_again_without_a_loss(journal: S
 
 
 @pytest.mark.fault(
-    "A device is dead",
+    "device dead",
     part="Modbus",
     outcome="The warning in the log says what to look at, by what was seen on the wire; requests, errors by kind"
     " and latency are counted for the device and its connection; its neighbours lose nothing.",
@@ -214,7 +214,7 @@ async def test_a_lost_device_is_told_with_advice_and_counted_by_kind(journal: Sq
 
 
 @pytest.mark.fault(
-    "A bus is overloaded",
+    "bus overloaded",
     part="Modbus",
     outcome="`busy_pct` of its connection says so, and each device says how many of its cycles were left out.",
 )

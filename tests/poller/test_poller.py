@@ -225,7 +225,7 @@ async def test_an_outage_is_logged_once_each_way(journal: SqliteJournal) -> None
 
 
 @pytest.mark.fault(
-    "bus too slow",
+    "bus overloaded",
     part="Modbus",
     outcome="Cycles that come too late are left out and counted; they never queue up.",
 )
@@ -302,12 +302,12 @@ class ShiftedDatetime(datetime):
 
 
 @pytest.mark.fault(
-    "clock stepped back an hour",
+    "clock stepped back",
     part="Modbus",
     outcome="No scan class misses two cycles, the short ones neither.",
 )
 @pytest.mark.fault(
-    "clock stepped forward a day",
+    "clock stepped forward",
     part="Modbus",
     outcome="No scan class misses two cycles, the short ones neither.",
 )
@@ -326,8 +326,12 @@ async def test_a_step_of_the_clock_costs_no_scan_class_two_cycles(
         clock.step = step.total_seconds()
         await until(lambda: len(slow.times) >= 3)
         stall = await stalled
-    gaps = [max(b - a for a, b in pairwise(driver.times)) for driver in (fast, slow)]
-    events = [recorded.entry for recorded in await everything(journal) if isinstance(recorded.entry, Event)]
+        gaps = [max(b - a for a, b in pairwise(driver.times)) for driver in (fast, slow)]
+        async with asyncio.timeout(60):
+            while not (  # noqa: ASYNC110 - the journal wakes nobody here
+                events := [each.entry for each in await everything(journal) if isinstance(each.entry, Event)]
+            ):
+                await asyncio.sleep(0.01)
 
     assert [(event.device, event.kind) for event in events] == [("facility-monitor", "clock_stepped")]
     assert events[0].attributes["seconds"] == step.total_seconds()

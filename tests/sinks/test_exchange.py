@@ -31,7 +31,7 @@ def _a_header_byte_by_byte(send: Send) -> None:
         send(b"x")
 
 
-def _chunks_without_end(send: Send) -> None:
+def chunks_without_end(send: Send) -> None:
     send(b"HTTP/1.1 500 Internal Server Error\r\nTransfer-Encoding: chunked\r\n\r\n")
     while True:
         send(b"1000\r\n" + b"x" * 0x1000 + b"\r\n")
@@ -61,9 +61,9 @@ def _noise(send: Send) -> None:
 
 
 @contextmanager
-def _saying(what: Callable[[Send], None]) -> Iterator[tuple[str, list[int]]]:
+def saying(what: Callable[[Send], None], port: int = 0) -> Iterator[tuple[str, list[int]]]:
     """A server that says this to everybody; yields its URL and how many bytes it got rid of each time."""
-    listening = socket.create_server(("127.0.0.1", 0))
+    listening = socket.create_server(("127.0.0.1", port))
     said: list[int] = []
     lines: list[socket.socket] = []
     threads: list[threading.Thread] = []
@@ -106,7 +106,7 @@ def _saying(what: Callable[[Send], None]) -> Iterator[tuple[str, list[int]]]:
 
 
 @pytest.mark.fault(
-    "hostile answers over HTTP",
+    "hostile bytes",
     part="InfluxDB sink",
     outcome="Headers or a body without an end, byte by byte or in gigabytes, end after a minute or 64 KiB;"
     " nothing is taken for a success, and everything is kept.",
@@ -116,7 +116,7 @@ def _saying(what: Callable[[Send], None]) -> Iterator[tuple[str, list[int]]]:
     [
         (_headers_without_end, SinkUnavailable),
         (_a_header_byte_by_byte, SinkUnavailable),
-        (_chunks_without_end, SinkUnavailable),
+        (chunks_without_end, SinkUnavailable),
         (_chunks_byte_by_byte, SinkUnavailable),
         (_a_body_of_a_gigabyte, SinkMisconfigured),
         (_patience_without_end, SinkUnavailable),
@@ -127,7 +127,7 @@ def test_an_answer_without_an_end_is_ended_and_is_no_success(
     what: Callable[[Send], None], error: type[SinkError], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("monitor.sinks.influxdb.exchange._LONGEST_S", 1.0)
-    with _saying(what) as (url, said):
+    with saying(what) as (url, said):
         client = InfluxClient(InfluxSettings(url=url, api="v2"))
         tracemalloc.start()
         for _ in range(2):
@@ -152,7 +152,7 @@ def test_an_answer_without_an_end_is_ended_and_is_no_success(
     [
         _headers_without_end,
         _a_header_byte_by_byte,
-        _chunks_without_end,
+        chunks_without_end,
         _chunks_byte_by_byte,
         _a_body_of_a_gigabyte,
         _patience_without_end,
@@ -161,7 +161,7 @@ def test_an_answer_without_an_end_is_ended_and_is_no_success(
 )
 def test_a_look_at_it_ends_whatever_answers(what: Callable[[Send], None], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("monitor.sinks.influxdb.check._LONGEST_S", 1.0)
-    with _saying(what) as (url, _):
+    with saying(what) as (url, _):
         tracemalloc.start()
         findings = examine(InfluxSettings(url=url), a_site(), now=lambda: 0)
         _, most = tracemalloc.get_traced_memory()

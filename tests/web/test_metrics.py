@@ -145,7 +145,7 @@ async def test_tcp_answers_metrics_and_nothing_else(parts: Parts) -> None:
 
 
 @pytest.mark.fault(
-    "port or socket taken",
+    "second monitor, or port taken",
     part="web and commands",
     outcome="An address of the metrics that is taken is told and ends nothing.",
 )

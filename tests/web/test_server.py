@@ -46,7 +46,7 @@ def test_the_groups_of_files_are_left_alone_where_they_are_right(
 
 
 @pytest.mark.fault(
-    "port or socket taken",
+    "second monitor, or port taken",
     part="web and commands",
     outcome="A socket that a dead process left is replaced; one that is alive is not.",
 )

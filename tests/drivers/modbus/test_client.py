@@ -111,7 +111,7 @@ async def test_a_busy_device_answers_and_has_no_values(bus):
 
 
 @pytest.mark.fault(
-    "broken frame",
+    "wrong or late answer",
     part="Modbus",
     outcome="Truncated, foreign and garbled answers are no values, and the next read is right.",
 )
@@ -355,7 +355,7 @@ async def test_an_unknown_unit_stays_silent(bus):
 
 
 @pytest.mark.fault(
-    "converter restarts (half-open)",
+    "half-open connection",
     part="Modbus",
     outcome="A connection that only one side still knows is left and opened again within two reads.",
 )
@@ -376,7 +376,7 @@ async def test_a_half_open_connection_is_left_within_two_reads(bus, devices):
 
 
 @pytest.mark.fault(
-    "broken frame",
+    "wrong or late answer",
     part="Modbus",
     outcome="An answer that comes too late is not taken for that to the next question.",
 )

@@ -97,7 +97,7 @@ async def _bad_then_good(endpoint, modbus, bend):
 
 
 @pytest.mark.fault(
-    "damaged frames",
+    "wrong or late answer",
     part="Modbus",
     outcome="A wrong CRC or LRC is never a value, is counted as `checksum`, and the next read is right.",
 )
@@ -117,7 +117,7 @@ async def test_a_wrong_checksum_is_never_a_value_and_the_next_read_is_right(on, 
 
 
 @pytest.mark.fault(
-    "damaged frames",
+    "wrong or late answer",
     part="Modbus",
     outcome="A frame that is cut off or never ends is no value on any transport, and the next read is right.",
 )
@@ -135,7 +135,7 @@ async def test_half_a_frame_or_too_much_is_never_a_value_and_the_next_read_is_ri
 
 
 @pytest.mark.fault(
-    "answers of others",
+    "wrong or late answer",
     part="Modbus",
     outcome="An answer of another unit is never a value on any transport, and is counted as `foreign`.",
 )
@@ -153,7 +153,7 @@ async def test_an_answer_of_another_unit_is_never_a_value_and_the_next_read_is_r
 
 
 @pytest.mark.fault(
-    "answers of others",
+    "wrong or late answer",
     part="Modbus",
     outcome="An answer to another request is never a value, and is counted as `foreign`.",
 )
@@ -198,7 +198,7 @@ async def test_an_answer_in_pieces_is_put_together(on, transport, size):
 
 
 @pytest.mark.fault(
-    "endless garbage",
+    "hostile bytes",
     part="Modbus",
     outcome="A line on which bytes come without end costs its time-outs, no memory, and is read once it is quiet.",
 )
@@ -269,7 +269,7 @@ async def test_an_echo_that_looks_like_an_answer_is_none(tmp_path):
 
 
 @pytest.mark.fault(
-    "late answers",
+    "wrong or late answer",
     part="Modbus",
     outcome="On a line, where nothing is numbered, an answer that was given up is never taken for that to another "
     "request of the same size: the unit is asked nothing else while it can come.",

@@ -117,7 +117,7 @@ def test_a_port_that_does_not_know_the_parity_says_so():
 
 
 @pytest.mark.fault(
-    "USB adapter unplugged",
+    "USB adapter unplugged or hung",
     part="Modbus",
     outcome="The readings say that the port is gone and what to do, once in the log; plugged in again, also under "
     "another number, it is read within two cycles.",
@@ -233,7 +233,7 @@ def stuck(monkeypatch):
 
 
 @pytest.mark.fault(
-    "a port's driver hangs",
+    "USB adapter unplugged or hung",
     part="Modbus",
     outcome="Opening a port may hang in its driver: other connections go on, one try is under way at most, and "
     "what opens at last too late is closed again.",

@@ -94,7 +94,7 @@ async def test_with_the_right_certificate_all_is_well(behind, tmp_path):
 
 
 @pytest.mark.fault(
-    "certificates",
+    "certificate wrong or expired",
     part="Modbus",
     outcome="Expired, for another name, signed by somebody else, or no TLS at all: nothing is read, and the error "
     "says which of them it is.",
@@ -231,7 +231,7 @@ async def test_a_renewed_certificate_is_taken_without_a_restart(behind, tmp_path
 
 
 @pytest.mark.fault(
-    "nobody listens",
+    "converter away",
     part="Modbus",
     outcome="Over UDP the refusal of the other end is an error at once, not a time-out.",
 )

@@ -355,7 +355,7 @@ async def test_a_server_that_says_nothing_does_not_hold_the_stop_up():
 
 
 @pytest.mark.fault(
-    "server that is no broker",
+    "broker refuses",
     part="MQTT",
     outcome="It is said once what was answered, and tried again.",
 )
