@@ -179,8 +179,16 @@ class Bus:
         self._turns.done(flow, job, charged)
         if work.is_heavy and not flow.is_urgent:
             self._turns.rest(flow, now + spent)
-            asyncio.get_running_loop().call_later(spent, self._something.set)
+            self._wake_after_rest()
         if self._turns:  # another worker may be able to do now what none could before
+            self._something.set()
+
+    def _wake_after_rest(self) -> None:
+        """Wake the workers when those that rest may go on: not by a timer alone, which fires a moment early."""
+        left = self._turns.rest_until - time.monotonic()
+        if left > 0:
+            asyncio.get_running_loop().call_later(left, self._wake_after_rest)
+        else:
             self._something.set()
 
     async def _next(self) -> tuple[Flow, Job]:
