@@ -101,6 +101,9 @@ class Proxy:
                 line.deafen()
             else:
                 far_reader, line.far = await asyncio.open_connection("127.0.0.1", self._target, limit=_CHUNK)
+                if line.over.is_set():  # ended while it was being opened
+                    line.far.transport.abort()
+                    return
                 ways.append(asyncio.create_task(self._carry(reader, line.far, line)))
                 ways.append(asyncio.create_task(self._carry(far_reader, writer, line, answers=True)))
                 await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
