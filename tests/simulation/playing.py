@@ -31,6 +31,7 @@ class Played:
         self.simulated = SimulatedSite(self.world, tell=self.told.append)
         self.stage = self.simulated.stage
         self._script = Script(self.stage, self.told.append)
+        self._askers: list[Asker] = []
 
     async def play(self, *lines: str, at: float = 0.0) -> None:
         """Let a file of faults with these lines be read, at a second of the clock."""
@@ -47,8 +48,15 @@ class Played:
         return int(options.port)
 
     async def asker(self) -> "Asker":
-        """Connect to the endpoint of the plant room."""
-        return Asker(*await asyncio.open_connection("127.0.0.1", self.port("plant")))
+        """Connect to the endpoint of the plant room, until the site ends."""
+        asker = Asker(*await asyncio.open_connection("127.0.0.1", self.port("plant")))
+        self._askers.append(asker)
+        return asker
+
+    def hang_up(self) -> None:
+        """End the connections of all that ask."""
+        for asker in self._askers:
+            asker.close()
 
 
 class Asker:
@@ -103,6 +111,7 @@ async def playing(folder: Path, of: Site | None = None) -> AsyncIterator[Played]
             await running
         yield played
     finally:
+        played.hang_up()
         waiting.cancel()
         running.cancel()
         await asyncio.wait({running}, timeout=60)
