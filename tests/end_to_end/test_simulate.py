@@ -197,4 +197,5 @@ async def _ask_over_tls(port: int, folder: Path, *, own: bool) -> bytes:
         writer.write(bytes([0, 1, 0, 0, 0, 6, 2, 3, 0, 1, 0, 2]))
         return await asyncio.wait_for(reader.readexactly(9), 60)
     finally:
-        writer.close()
+        writer.transport.abort()  # no farewell: nobody would wait for it
+        await asyncio.sleep(0.05)
