@@ -29,6 +29,7 @@ __all__ = [
     "PolledDriver",
     "Pseudonymise",
     "PushedDriver",
+    "RegisterBus",
     "Router",
     "RuleType",
     "Sink",
@@ -197,6 +198,21 @@ class PolledDriver(Protocol):
 
     async def close(self) -> None:
         """Close what is open; safe to call twice."""
+
+
+class RegisterBus(Protocol):
+    """A Modbus bus on which registers are read by hand: one of our own, or that of the running daemon.
+
+    One call at a time; each call is one request, sent once.
+    """
+
+    async def read(self, unit: int, table: str, first: int, count: int) -> Sequence[int]:
+        """Ask for `count` registers (0 to 65535 each) or bits (0, 1) of a table: coil, discrete, input, holding.
+
+        Raises DeviceUnreachable when nobody answers in time, DeviceRefused for an exception answer (`code` is the
+        exception's), DeviceError for an answer that cannot be one to this request, and RequestRefused when the bus
+        cannot be had.
+        """
 
 
 class PushedDriver(Protocol):

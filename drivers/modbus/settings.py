@@ -9,7 +9,7 @@ from drivers.modbus.sunspec import Models, Within
 from monitor.fields import Duration, Frozen, Value
 from monitor.profiles.model import PointModel
 
-__all__ = ["DeviceModel", "Order", "PointSource", "ProfileModel", "Register", "Table"]
+__all__ = ["DeviceModel", "Mark", "Order", "PointSource", "ProfileModel", "Register", "Table"]
 
 Table = Literal["coil", "discrete", "input", "holding"]
 Order = Literal["ABCD", "CDAB", "BADC", "DCBA"]
@@ -123,6 +123,37 @@ class Scan(Frozen):
 Forbidden = dict[Table, tuple[_Range, ...]]
 
 
+class Mark(Frozen):
+    """Registers that tell the model, and what they hold: one of `is` (texts with `*`), or a number `between` two.
+
+    `alone`: the device refuses a request that has more than these registers.
+    """
+
+    where: Annotated[_Register, Field(alias="register")]
+    type: str
+    order: Order | None = None
+    wanted: tuple[int | str, ...] = Field((), alias="is")
+    between: tuple[int, int] | None = None
+    alone: bool = False
+
+    @field_validator("wanted", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        return tuple(value) if isinstance(value, list | tuple) else (value,)
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if bool(self.wanted) is (self.between is not None):
+            raise ValueError("write what the registers hold: `is: [1760, 1761]`, or `between: [1760, 1766]`")
+        PointSource.model_validate({"register": self.where, "type": self.type})
+        is_text = self.type.startswith("string:")
+        if is_text and self.between is not None:
+            raise ValueError("a text is not `between`: write `is: EM340*`")
+        if any(isinstance(one, str) is not is_text for one in self.wanted):
+            raise ValueError("`is` has texts where the type is a string, and whole numbers otherwise")
+        return self
+
+
 class ProfileModel(Frozen):
     """The block `modbus:` of a profile.
 
@@ -130,7 +161,8 @@ class ProfileModel(Frozen):
     (default: while that is cheaper than another request). `forbidden` ranges, both ends included, are never
     asked for: a list is for all tables, a mapping names them. `min_rate`: the `fast` points have to be asked at
     least this often, because the device shows them for a moment only. `turnaround` is how long the device thinks
-    before it answers: requests are planned and the bus is reckoned with it.
+    before it answers: requests are planned and the bus is reckoned with it. `identify`: by what it is told from
+    others; each of them has to hold.
     """
 
     order: Order = "ABCD"
@@ -142,6 +174,7 @@ class ProfileModel(Frozen):
     min_rate: _Rate | None = None
     turnaround: Annotated[Duration, Field(le=5)] | None = None
     serial: Serial | None = None
+    identify: tuple[Mark, ...] = ()
 
     @model_validator(mode="after")
     def _keeps_its_own_rate(self) -> Self:

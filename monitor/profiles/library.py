@@ -14,6 +14,7 @@ from monitor.documents.node import Node
 from monitor.fields import Frozen, Texts
 from monitor.ports import DriverType
 from monitor.profiles.points import bind_events, bind_points
+from monitor.profiles.variants import Variant, overlaid, read_variants
 from monitor.schema import CLASSES, ID
 from monitor.site import Point
 
@@ -27,17 +28,31 @@ class _Head(Frozen):
     maker: str = ""
     model: str = ""
     source: Texts = ()
+    also: Texts = ()
+    notes: Texts = ()
+    experimental: Texts = ()
+    choose: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """A device model: its class, where its facts come from, and the blocks of the drivers it can be read with."""
+    """A device model: its class, where its facts come from, and the blocks of the drivers it can be read with.
+
+    `also`: other models with the very same registers or payloads. `notes`: what to know when it is installed.
+    `experimental`: what is doubtful in it, and how to find out; empty where all facts have a source. `variants` by
+    id; with `choose`, a device has to say which.
+    """
 
     id: str
     device_class: str
     maker: str
     model: str
     source: tuple[str, ...]
+    also: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    experimental: tuple[str, ...] = ()
+    variants: Mapping[str, Variant] = field(default_factory=dict)
+    choose: bool = False
     drivers: tuple[str, ...]
     file: Path
     node: Node = field(repr=False)
@@ -66,7 +81,7 @@ class Library:
             for path in sorted(folder.glob("**/*.yaml")):
                 self._paths.setdefault(path.stem, path)
         self._profiles: dict[str, Profile | None] = {}
-        self._bound: dict[tuple[str, str], Bound | None] = {}
+        self._bound: dict[tuple[str, str, str], Bound | None] = {}
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -81,11 +96,14 @@ class Library:
             self._profiles[profile] = self._load(profile, self._paths[profile])
         return self._profiles[profile]
 
-    def bind(self, profile: Profile, driver: str) -> Bound | None:
-        """Check what a profile says for one driver; None when it is wrong (and told) or says nothing for it."""
-        key = (profile.id, driver)
+    def bind(self, profile: Profile, driver: str, variant: str = "") -> Bound | None:
+        """Check what a profile says for one driver; None when it is wrong (and told) or says nothing for it.
+
+        `variant` is empty, or the id of one of its variants.
+        """
+        key = (profile.id, driver, variant)
         if key not in self._bound:
-            self._bound[key] = self._bind(profile, driver)
+            self._bound[key] = self._bind(profile, driver, variant)
         return self._bound[key]
 
     def _load(self, profile: str, path: Path) -> Profile | None:
@@ -103,7 +121,7 @@ class Library:
     def _checked(self, profile: str, path: Path, node: Node) -> Profile | None:
         names = frozenset(keys_of(_Head))
         head = validate(_Head, node.only(names), "", self._findings)
-        allowed = sorted(names | {"points", "events"} | set(self._drivers))
+        allowed = sorted(names | {"points", "events", "variants"} | set(self._drivers))
         for key in node.entries:
             if key not in allowed:
                 unknown_key(node, key, "", self._findings, allowed=allowed)
@@ -117,19 +135,31 @@ class Library:
             place = node.get("class") or node
             self._findings.error(place, "class", "no such class", allowed=", ".join(CLASSES))
             return None
+        variants = read_variants(node, self._drivers, self._findings)
+        if variants is None:
+            return None
+        if head.choose and not variants:
+            self._findings.error(node.get("choose") or node, "choose", "there are no `variants` to choose from")
+            return None
         return Profile(
             id=profile,
             device_class=head.device_class,
             maker=head.maker,
             model=head.model,
             source=head.source,
+            also=head.also,
+            notes=head.notes,
+            experimental=head.experimental,
+            variants=variants,
+            choose=head.choose,
             drivers=speaks,
             file=path,
             node=node,
         )
 
-    def _bind(self, profile: Profile, name: str) -> Bound | None:
-        block = profile.node.get(name)
+    def _bind(self, profile: Profile, name: str, variant: str) -> Bound | None:
+        node = overlaid(profile.node, profile.variants[variant]) if variant else profile.node
+        block = node.get(name)
         if block is None:
             return None
         driver = self._drivers[name]
@@ -137,7 +167,7 @@ class Library:
             block = Node("mapping", block.file, block.line, block.column)
         before = len(self._findings.errors)
         protocol = validate(driver.profile_model, block, name, self._findings)
-        points, events = profile.node.get("points"), profile.node.get("events")
+        points, events = node.get("points"), node.get("events")
         bound = Bound(
             protocol=protocol,
             points={} if points is None else bind_points(points, "points", driver, self._findings),

@@ -7,7 +7,7 @@ from typing import Any, Final
 from monitor.documents.explain import keys_of, unknown_key
 from monitor.documents.node import Node, join
 from monitor.ports import DriverType
-from monitor.profiles import Bound
+from monitor.profiles import Bound, Profile
 from monitor.profiles.points import bind_points
 from monitor.schema import CLASSES, MONITOR_DEVICE, is_point_name, point_unit
 from monitor.settings.binding import Binding, Candidate
@@ -186,9 +186,34 @@ class _Bind:
                 place, where, f"`{name}` is read over {said}, and the connection speaks {driver.name}"
             )
             return None, profile.device_class
-        bound = library.bind(profile, driver.name)
+        variant = self._variant(profile)
+        bound = None if variant is None else library.bind(profile, driver.name, variant)
         self._broken = self._broken or bound is None
         return bound, profile.device_class
+
+    def _variant(self, profile: Profile) -> str | None:
+        """The variant of a profile that the device is, an empty text for the profile as it is; None when wrong."""
+        named = self.node.text("variant")
+        place, where = self.node.get("variant") or self.node, join(self.path, "variant")
+        if named and named not in profile.variants:
+            if profile.variants:
+                self.binding.unknown(place, where, named, profile.variants, f"variant of `{profile.id}`")
+            else:
+                self.findings.error(place, where, f"`{profile.id}` has no variants")
+            return None
+        if profile.choose and not named:
+            choices = "; ".join(f"{one.id}: {one.model}" for one in profile.variants.values())
+            self.findings.error(
+                self.node, where, f"`variant` is missing: say which `{profile.id}` this is", allowed=choices
+            )
+            return None
+        doubts = profile.experimental + (profile.variants[named].experimental if named else ())
+        if doubts:
+            place = self.node.get("profile") or self.node
+            self.findings.warning(
+                place, join(self.path, "profile"), f"`{profile.id}` is experimental: {' '.join(doubts)}"
+            )
+        return named
 
     def _class(self, profile_class: str) -> str:
         given = self.node.text("class")

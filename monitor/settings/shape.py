@@ -51,6 +51,7 @@ class DeviceKeys(Frozen):
     id: Id
     name: Label = ""
     profile: str | None = None
+    variant: str | None = None
     connection: str
     device_class: str | None = Field(None, alias="class")
     building: Label = ""

@@ -292,3 +292,38 @@ def test_a_point_of_a_sunspec_meter_can_have_the_other_sign(load_text: Load) -> 
 
     assert (device.address.instance, device.points["power_w"].factor) == (2, -1)
     assert "voltage_l1_v" in device.points
+
+
+VARIED = """\
+class: electricity
+experimental: Compare the frequency with the display.
+choose: true
+modbus: {}
+points: {frequency_hz: {register: input 70, type: float32, unit: Hz}}
+variants:
+  old: {model: before 2020}
+  new: {model: since 2020, points: {frequency_hz: {register: input 72, type: float32, unit: Hz}}}
+"""
+
+
+def test_a_device_chooses_a_variant_and_is_warned_of_doubts(load_text: Load, tmp_path: Path) -> None:
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles" / "meter.yaml").write_text(VARIED)
+    loaded = load_text("devices:\n  - {id: a, profile: meter, variant: new, connection: plant}\n")
+
+    assert loaded.site.devices["a"].points["frequency_hz"].source.where.address == 72
+    assert any("experimental: Compare the frequency" in warning.message for warning in loaded.warnings)
+
+
+@pytest.mark.parametrize(
+    ("variant", "message"),
+    [("", "`variant` is missing: say which `meter`"), (", variant: ald", "there is no variant of `meter` `ald`")],
+)
+def test_a_variant_that_is_not_there_is_told(
+    mistakes: Mistakes, tmp_path: Path, variant: str, message: str
+) -> None:
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles" / "meter.yaml").write_text(VARIED)
+    (found,) = mistakes(f"devices:\n  - {{id: a, profile: meter, connection: plant{variant}}}\n")
+
+    assert message in found.message
