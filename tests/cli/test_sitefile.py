@@ -12,7 +12,7 @@ DOOR = {
     "id": "door",
     "class": "door",
     "connection": "line",
-    "points": {"open": {"register": "coil 0", "map": {0: True, 1: False}}},
+    "points": {"open": {"register": "coil 0", "map": {0: True}}},
 }
 SITE = """\
 # A site that somebody wrote with care.
@@ -50,7 +50,7 @@ def test_what_is_added_stands_behind_the_last_entry_and_all_else_is_as_it_was(tm
     assert [line for line in text.splitlines() if line not in SITE.splitlines()] == [
         '  - {id: line, modbus: {transport: rtu, port: "/dev/ttyUSB0", baudrate: 9600}}',
         "    - {id: meter, profile: abb-b23, connection: line, unit: 3}",
-        "    - {id: door, class: door, connection: line, points: {open: {register: coil 0, map: {0: true, 1: false}}}}",
+        "    - {id: door, class: door, connection: line, points: {open: {register: coil 0, map: {0: true}}}}",
     ]
     assert text.index("# L1-L2") < text.index("id: meter") < text.index("# no rules yet")
     assert list(load_site(file).site.devices) == ["main", "meter", "door"]
