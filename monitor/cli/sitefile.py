@@ -96,7 +96,7 @@ def _unknown_connections(file: Path, root: Any, connections: Entries) -> list[Ma
 
 
 def _with_free_ids(taken: set[str], devices: Entries) -> list[Mapping[str, Any]]:
-    named = []
+    named: list[Mapping[str, Any]] = []
     for device in devices:
         wanted = str(device["id"])
         free = (wanted, *(f"{wanted}-{number}" for number in range(2, len(taken) + 3)))
