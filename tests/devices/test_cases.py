@@ -1,8 +1,8 @@
 """Every case of a device: what the wire said, and what must come of it.
 
-A case is a folder `<profile>/<case>/` with `registers.json` (table -> address -> words in hexadecimal, or bits;
-with `variant` where it is of one) or `message.json` (topic and payload), and `expected.json`. Only points whose
-registers are all given are read; SunSpec models are looked for in them.
+A case is a folder `<profile>/<case>/` with `registers.json` (table -> address -> words in hexadecimal, or bits)
+or `message.json` (topic and payload), and `expected.json`. Only points whose registers are all given are read;
+SunSpec models are looked for in them. `variant` in `registers.json` says as which variant of the profile.
 """
 
 import json
