@@ -179,6 +179,8 @@ class Decoder:
         stamps = EventStamps()
         qos = self._qos if address.qos is None else address.qos
         time = address.time or (profile.time if profile else None)
+        root = profile.base if profile else ()
+        partial = profile.partial if profile else False
         _check_payload(device, profile)
         for suffix in _suffixes(device, profile):
             topic = compose(address.topic, suffix, device.id)
@@ -190,8 +192,8 @@ class Decoder:
                 topic,
                 _Feed(
                     device.id,
-                    PointGroup(points, partial=profile.partial if profile else False) if points else None,
-                    EventMapper(device, events, self._pseudonymise, stamps) if events else None,
+                    PointGroup(points, partial=partial, root=root) if points else None,
+                    EventMapper(device, events, self._pseudonymise, stamps, root) if events else None,
                     timestamp(time),
                 ),
             )

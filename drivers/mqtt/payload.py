@@ -109,10 +109,11 @@ def _loose_json(raw: bytes, *, huge: bool) -> object:
         return _BROKEN
 
 
-def getter(where: Where) -> Getter:
-    """Compile a place in a payload."""
+def getter(where: Where, root: jsonpath.Path = ()) -> Getter:
+    """Compile a place in a payload; JSON paths begin at `root`, and without it there is nothing anywhere."""
     if where.json_path is not None:
-        return _json_getter(jsonpath.parse(where.json_path))
+        path = jsonpath.parse(where.json_path)
+        return _json_getter((*root, *path)) if path or not root else _root_getter(root)
     if where.key is not None:
         return _key_getter(where.key)
     return Body.text
@@ -124,6 +125,17 @@ def _key_getter(key: str) -> Getter:
         return pairs if isinstance(pairs, Lack) else pairs.get(key, _ABSENT)
 
     return get
+
+
+def _root_getter(root: jsonpath.Path) -> Getter:
+    """Find the root itself: one that is absent is no field that was left out."""
+    get = _json_getter(root)
+
+    def find(body: Body) -> object:
+        found = get(body)
+        return _NOWHERE if found is _ABSENT else found
+
+    return find
 
 
 def _json_getter(path: jsonpath.Path) -> Getter:
@@ -266,10 +278,10 @@ class PointGroup:
 
     __slots__ = ("_partial", "_plan")
 
-    def __init__(self, points: Mapping[str, Point], *, partial: bool) -> None:
+    def __init__(self, points: Mapping[str, Point], *, partial: bool, root: jsonpath.Path = ()) -> None:
         self._partial = partial
         self._plan = tuple(
-            (name, getter(point.source), _converter(point, point.source), point.source.omitted)
+            (name, getter(point.source, root), _converter(point, point.source), point.source.omitted)
             for name, point in points.items()
         )
 

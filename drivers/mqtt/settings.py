@@ -199,13 +199,28 @@ class MqttDevice(Frozen):
 
 
 class MqttProfile(Frozen):
-    """The block `mqtt:` of a profile. `partial`: a message may carry a part of the points."""
+    """The block `mqtt:` of a profile. `partial`: a message may carry a part of the points.
+
+    `root`: the JSON object that all paths of points and events begin at; a message without it says nothing.
+    """
 
     payload: Literal["json", "text", "key_value"] = "json"
+    root: JsonPath | None = None
     topic: TopicSuffix | None = None
     time: PayloadTime | None = None
     availability: Availability | None = None
     partial: bool = False
+
+    @model_validator(mode="after")
+    def _root_is_json(self) -> Self:
+        if self.root is not None and self.payload != "json":
+            raise ValueError("`root:` is a place in JSON: it does not go with this `payload:`")
+        return self
+
+    @property
+    def base(self) -> jsonpath.Path:
+        """The steps of `root`; none when paths begin at the payload itself."""
+        return () if self.root is None else jsonpath.parse(self.root)
 
 
 class MqttPoint(Where, PointModel):
