@@ -51,4 +51,4 @@ def test_ids_are_unique_over_all_classes() -> None:
 
 
 def test_the_classes_promised_are_there() -> None:
-    assert {path.parent.name for path in PROFILES} == set(CLASSES) - {"environment"}
+    assert {path.parent.name for path in PROFILES} == set(CLASSES)
