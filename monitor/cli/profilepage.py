@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from monitor.documents.files import Files
 from monitor.documents.finding import Findings
-from monitor.profiles import Bound, Library, Profile
-from monitor.profiles.description import event_rows, facts_of, point_rows
+from monitor.profiles import Bound, Library, Profile, Variant
+from monitor.profiles.description import PointRow, event_rows, facts_of, point_rows
 from monitor.schema import CLASSES
 from monitor.settings.loading import SHIPPED
 
@@ -71,9 +71,11 @@ def _page(profile: Profile, library: Library) -> Iterator[str]:
     for driver in profile.drivers:
         yield from _settings(profile, driver)
         for variant in names:
-            bound = library.bind(profile, driver, variant)
-            assert bound is not None, library.mistakes
-            yield from _points(profile, driver, variant, bound)
+            rows = _rows(profile, library, driver, variant)
+            if variant and not profile.choose:
+                itself = _rows(profile, library, driver, "")
+                rows = [row for row in rows if row not in itself]
+            yield from _points(profile, driver, variant, rows)
     yield from _events(profile)
     yield ""
     yield "## Sources"
@@ -103,26 +105,43 @@ def _settings(profile: Profile, driver: str) -> Iterator[str]:
         yield from (f"| `{key}` | {_cell(value)} |" for key, value in facts)
 
 
-def _points(profile: Profile, driver: str, variant: str, bound: Bound) -> Iterator[str]:
-    rows = point_rows(profile, bound, variant)
+def _rows(profile: Profile, library: Library, driver: str, variant: str) -> list[PointRow]:
+    bound = library.bind(profile, driver, variant)
+    assert bound is not None, library.mistakes
+    return point_rows(profile, bound, variant)
+
+
+def _points(profile: Profile, driver: str, variant: str, rows: Sequence[PointRow]) -> Iterator[str]:
+    """The points of a profile; of a variant of it those that differ."""
     of = profile.variants.get(variant)
     yield ""
     yield f"## Points over {driver}" + (f", variant `{variant}`: {of.model}" if of is not None else "")
-    if of is not None and of.experimental:
-        yield ""
-        yield from (f"- Experimental: {_escaped(doubt)}" for doubt in of.experimental)
-    if of is not None and not profile.choose:
-        yield ""
-        yield f"Without {', '.join(f'`{name}`' for name in of.without)}." if of.without else "Beside the others:"
+    if of is not None:
+        yield from _difference(profile, driver, of)
     yield ""
     if not rows:
-        yield "None of its own: the device names them."
+        yield "None of its own: the device names them." if of is None else "No other points."
         return
     yield "| point | unit | where | sent as | range | read |"
     yield "|---|---|---|---|---|---|"
     for one in rows:
         cells = (f"`{one.name}`", one.unit, one.where, one.sent, one.valid, one.scan)
         yield "| " + " | ".join(map(_cell, cells)) + " |"
+
+
+def _difference(profile: Profile, driver: str, of: Variant) -> Iterator[str]:
+    """What a variant says beside its points."""
+    told = [f"- Experimental: {_escaped(doubt)}" for doubt in of.experimental]
+    told += [f"- Without {', '.join(f'`{name}`' for name in of.without)}."] if of.without else []
+    usual = facts_of(profile, driver)
+    told += [
+        f"- `{key}`: {_cell(value)}"
+        for key, value in facts_of(profile, driver, of.id)
+        if (key, value) not in usual
+    ]
+    if told:
+        yield ""
+        yield from told
 
 
 def _events(profile: Profile) -> Iterator[str]:

@@ -5,7 +5,7 @@ import pytest
 from drivers import DRIVERS
 from monitor.documents.files import Files
 from monitor.documents.finding import Findings
-from monitor.profiles import Library
+from monitor.profiles import Library, Profile
 from monitor.schema import CLASSES
 from monitor.settings.loading import SHIPPED
 from monitor.settings.tables import resolve
@@ -52,3 +52,40 @@ def test_ids_are_unique_over_all_classes() -> None:
 
 def test_the_classes_promised_are_there() -> None:
     assert {path.parent.name for path in PROFILES} == set(CLASSES)
+
+
+def _map_of(profile: Profile, library: Library) -> frozenset[tuple[str, str]]:
+    """Where a profile finds what: two models with the same are one profile, and the other an `also:` of it."""
+    variant = next(iter(profile.variants)) if profile.choose else ""
+    found = set()
+    for driver in profile.drivers:
+        bound = library.bind(profile, driver, variant)
+        assert bound is not None
+        root = getattr(bound.protocol, "root", None)
+        found |= {
+            (name, f"{root} {point.source.model_dump_json(exclude={'valid', 'scan'})} {point.factor}")
+            for name, point in bound.points.items()
+        }
+        found |= {(event.kind, event.model_dump_json()) for event in bound.events}
+    return frozenset(found)
+
+
+@pytest.mark.parametrize(
+    ("classes", "least"),
+    [
+        ({"electricity"}, 40),
+        ({"water", "heat"}, 8),
+        ({"gas"}, 8),
+        ({"access", "door", "safety", "environment"}, 12),
+    ],
+)
+def test_no_two_profiles_have_the_same_map(classes: set[str], least: int, library: Library) -> None:
+    by_map: dict[frozenset[tuple[str, str]], list[str]] = {}
+    for path in PROFILES:
+        profile = library.get(path.stem)
+        assert profile is not None
+        if profile.device_class in classes:
+            by_map.setdefault(_map_of(profile, library), []).append(profile.id)
+
+    assert [twins for twins in by_map.values() if len(twins) > 1] == []
+    assert len(by_map) >= least
