@@ -55,18 +55,18 @@ def test_the_classes_promised_are_there() -> None:
 
 
 def _map_of(profile: Profile, library: Library) -> frozenset[tuple[str, str]]:
-    """Where a profile finds what: two models with the same are one profile, and the other an `also:` of it."""
-    variant = next(iter(profile.variants)) if profile.choose else ""
+    """Where a profile and its variants find what: two models with the same are one profile, with `also:`."""
     found = set()
     for driver in profile.drivers:
-        bound = library.bind(profile, driver, variant)
-        assert bound is not None
-        root = getattr(bound.protocol, "root", None)
-        found |= {
-            (name, f"{root} {point.source.model_dump_json(exclude={'valid', 'scan'})} {point.factor}")
-            for name, point in bound.points.items()
-        }
-        found |= {(event.kind, event.model_dump_json()) for event in bound.events}
+        for variant in profile.variants if profile.choose else ("", *profile.variants):
+            bound = library.bind(profile, driver, variant)
+            assert bound is not None
+            root = getattr(bound.protocol, "root", None)
+            found |= {
+                (name, f"{root} {point.source.model_dump_json(exclude={'valid', 'scan'})} {point.factor}")
+                for name, point in bound.points.items()
+            }
+            found |= {(event.kind, event.model_dump_json()) for event in bound.events}
     return frozenset(found)
 
 
