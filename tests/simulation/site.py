@@ -26,6 +26,7 @@ devices:
       energy_kwh: {{register: holding 0, type: uint32, unit: kWh}}
       serial: {{register: holding 10, type: "string:12"}}
   - {{id: leak, profile: aqara-sjcgq11lm, connection: broker, topic: zigbee/leak, every: 1 s}}
+  - {{id: gas, profile: elster-wmbus, connection: broker, topic: meters/gas, every: 1 s}}
   - id: cold-room
     connection: broker
     topic: rooms/cold

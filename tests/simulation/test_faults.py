@@ -368,7 +368,7 @@ MISTAKES = {
     "{device: main, fault: slow, delay: 3}": "write a time such as",
     "{device: main, fault: silent}": "`silent` is for mqtt, and `main` speaks modbus",
     "{device: leak, fault: busy}": "`busy` is for modbus, and `leak` speaks mqtt",
-    "{device: leak, fault: last-will}": "`leak` has no `availability:` and so no last will",
+    "{device: gas, fault: last-will}": "`gas` has no `availability:` and so no last will",
     "{connection: plant, fault: echo}": "`echo` is for serial lines",
     "{device: heat, fault: half-open}": "this fault is one of a connection",
     "{connection: broker, fault: backlog}": "this fault is one of a device",
