@@ -17,10 +17,10 @@ from monitor.errors import RequestRefused, SettingsError
 
 if TYPE_CHECKING:
     from drivers.modbus.connection import ConnectionModel
-    from monitor.cli.client import Client
+    from drivers.modbus.survey.bus import SurveyBus
     from monitor.ports import RegisterBus
 
-__all__ = ["Access", "Place", "reach", "register_bus", "with_place"]
+__all__ = ["Access", "Place", "keep_quiet", "reach", "register_bus", "with_place"]
 
 _P = ParamSpec("_P")
 _PANEL = "Which bus"
@@ -191,7 +191,7 @@ class Access:
     """A bus that can be had: our own with `options`, or (None) the connection `connection` of the daemon.
 
     `connection` is the id in the site file, empty for a bus that is in none. `line` says how a serial line
-    speaks; `timeout` is in seconds, `overhead` what a request takes beside.
+    speaks; `timeout` is in seconds, `overhead` what a request takes beside. `socket` is the daemon's.
     """
 
     name: str
@@ -200,15 +200,15 @@ class Access:
     timeout: float
     overhead: float
     options: "ConnectionModel | None"
-    client: "Client | None" = None
+    socket: Path | None = None
 
     @asynccontextmanager
-    async def open(self, *, patience: float | None = None) -> "AsyncIterator[RegisterBus]":
+    async def open(self, *, patience: float | None = None) -> "AsyncIterator[SurveyBus]":
         """Have the bus; `patience` in seconds for each answer (default: as the connection's settings say)."""
-        if self.client is not None:
+        if self.socket is not None:
             from monitor.cli.daemonbus import DaemonBus
 
-            async with DaemonBus(self.client.path, self.connection, timeout=patience) as through:
+            async with DaemonBus(self.socket, self.connection, timeout=patience) as through:
                 yield through
         else:
             from drivers.modbus.survey.bus import OwnBus
@@ -224,13 +224,15 @@ def reach(place: Place) -> Access:
     Raises a usage error, SettingsError for a site file that is none, and RequestRefused for a port or an
     endpoint that the running daemon has.
     """
-    _keep_quiet()
+    keep_quiet()
     if [place.connection, place.port, place.host].count(None) != 2:  # noqa: PLR2004 - one of three
         raise typer.BadParameter(
             "say which bus: --connection ID of the site file, --port /dev/ttyUSB0, or --host ADDRESS (one of them)"
         )
-    client, buses = _daemons(place)
-    if place.connection is not None:
+    direct = place.checked() if place.connection is None else None
+    socket, buses = _daemons(place)
+    if direct is None:
+        assert place.connection is not None
         for bus in buses:
             if bus["id"] == place.connection:
                 return Access(
@@ -240,11 +242,11 @@ def reach(place: Place) -> Access:
                     timeout=bus["timeout_s"],
                     overhead=bus["overhead_s"],
                     options=None,
-                    client=client,
+                    socket=socket,
                 )
         options, ident = _of_the_site(place.site, place.connection), place.connection
     else:
-        options, ident = place.checked(), ""
+        options, ident = direct, ""
     for bus in buses:
         if _same(bus["place"], options.place):
             raise RequestRefused(
@@ -275,17 +277,30 @@ async def register_bus(place: Place) -> "AsyncIterator[RegisterBus]":
         yield bus
 
 
-def _daemons(place: Place) -> "tuple[Client | None, list[dict[str, Any]]]":
-    """The daemon and its buses; none when none runs. One that runs and may not be asked is an error."""
+def _daemons(place: Place) -> tuple[Path, list[dict[str, Any]]]:
+    """The daemon's socket and its buses; none when none runs. One that runs and may not be asked is an error."""
     from monitor.cli.client import Client, NoDaemon
 
     client = Client(place.socket, place.state)
+    is_meant = place.socket is not None or place.state is not None
     try:
-        return client, client.get("connections")
+        if not is_meant and not _is_there(client.path):
+            return client.path, []
+        buses: list[dict[str, Any]] = client.get("connections")
     except NoDaemon as error:
-        if place.socket is not None or place.state is not None or "Permission denied" in str(error):
+        if is_meant or "Permission denied" in str(error):
             raise
-        return None, []
+        buses = []
+    finally:
+        client.close()
+    return client.path, buses
+
+
+def _is_there(socket: Path) -> bool:
+    try:
+        return socket.exists()
+    except PermissionError:
+        return True
 
 
 def _of_the_site(file: Path, ident: str) -> "ConnectionModel":
@@ -306,7 +321,7 @@ def _same(one: str, other: str) -> bool:
     return one == other or (one.startswith("/") and os.path.realpath(one) == os.path.realpath(other))
 
 
-def _keep_quiet() -> None:
+def keep_quiet() -> None:
     """What drivers log for the daemon is no part of a command's output: it says the same in its own words."""
     import logging
 

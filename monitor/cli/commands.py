@@ -2,7 +2,7 @@
 
 import typer
 
-from monitor.cli import alarms, daemon, deadletters, demo, devices, influx, init, reload
+from monitor.cli import alarms, daemon, deadletters, demo, devices, influx, init, read, reload, scan, watch
 
 __all__ = ["app"]
 
@@ -26,5 +26,8 @@ reload.add_to(app)
 demo.add_to(app)
 devices.add_to(app)
 alarms.add_to(app)
+scan.add_to(app)
+read.add_to(app)
+watch.add_to(app)
 deadletters.add_to(app)
 influx.add_to(app)

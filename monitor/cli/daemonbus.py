@@ -19,10 +19,12 @@ _LONGEST = 600.0
 
 
 class DaemonBus:
-    """A `monitor.ports.RegisterBus`; `timeout`: seconds to wait for a device (default: as its settings say)."""
+    """A `drivers.modbus.survey.bus.SurveyBus`; who speaks out of turn is not told by the daemon."""
 
     def __init__(self, socket: Path, connection: str, *, timeout: float | None = None) -> None:
         self.timeout = timeout
+        self.spoke: set[int] = set()
+        self.took = 0.0
         self._connection = connection
         transport = httpx.AsyncHTTPTransport(uds=str(socket))
         self._http = httpx.AsyncClient(transport=transport, timeout=_LONGEST)
@@ -38,6 +40,7 @@ class DaemonBus:
             raise RequestRefused(f"the daemon does not answer any more ({error})") from error
         if answer.is_success:
             values: list[int] = said["values"]
+            self.took = said["ms"]
             return values
         raise _error(answer.status_code, said)
 
