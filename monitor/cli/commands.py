@@ -2,7 +2,20 @@
 
 import typer
 
-from monitor.cli import alarms, daemon, deadletters, demo, devices, influx, init, read, reload, scan, watch
+from monitor.cli import (
+    alarms,
+    daemon,
+    deadletters,
+    demo,
+    devices,
+    influx,
+    init,
+    profiles,
+    read,
+    reload,
+    scan,
+    watch,
+)
 
 __all__ = ["app"]
 
@@ -25,6 +38,7 @@ init.add_to(app)
 reload.add_to(app)
 demo.add_to(app)
 devices.add_to(app)
+profiles.add_to(app)
 alarms.add_to(app)
 scan.add_to(app)
 read.add_to(app)

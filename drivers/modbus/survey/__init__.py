@@ -1,1 +1,1 @@
-"""Commissioning: finding the units of a bus and looking at their registers. Only reads."""
+"""What a technician asks of Modbus devices by hand: which are there, which model they are, what registers hold."""
