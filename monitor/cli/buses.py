@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from drivers.modbus.survey.bus import SurveyBus
     from monitor.ports import RegisterBus
 
-__all__ = ["Access", "Place", "keep_quiet", "reach", "register_bus", "with_place"]
+__all__ = ["Access", "Place", "daemons_places", "reach", "register_bus", "with_place"]
 
 _P = ParamSpec("_P")
 _PANEL = "Which bus"
@@ -224,7 +224,7 @@ def reach(place: Place) -> Access:
     Raises a usage error, SettingsError for a site file that is none, and RequestRefused for a port or an
     endpoint that the running daemon has.
     """
-    keep_quiet()
+    _keep_quiet()
     if [place.connection, place.port, place.host].count(None) != 2:  # noqa: PLR2004 - one of three
         raise typer.BadParameter(
             "say which bus: --connection ID of the site file, --port /dev/ttyUSB0, or --host ADDRESS (one of them)"
@@ -254,6 +254,12 @@ def reach(place: Place) -> Access:
                 f"ask through it with --connection {bus['id']}"
             )
     return _own(options, ident)
+
+
+def daemons_places(place: Place) -> dict[str, str]:
+    """The ports and endpoints that a running daemon has, and its connections there."""
+    _keep_quiet()
+    return {bus["place"]: bus["id"] for bus in _daemons(place)[1]}
 
 
 def _own(options: "ConnectionModel", ident: str) -> Access:
@@ -321,7 +327,7 @@ def _same(one: str, other: str) -> bool:
     return one == other or (one.startswith("/") and os.path.realpath(one) == os.path.realpath(other))
 
 
-def keep_quiet() -> None:
+def _keep_quiet() -> None:
     """What drivers log for the daemon is no part of a command's output: it says the same in its own words."""
     import logging
 

@@ -1,5 +1,6 @@
 """A bus of the running daemon, read through its API: its requests wait their turn between the polls."""
 
+import asyncio
 from collections.abc import Sequence
 from http import HTTPStatus
 from pathlib import Path
@@ -14,6 +15,8 @@ from monitor.errors import DeviceError, DeviceRefused, DeviceUnreachable, Reques
 __all__ = ["DaemonBus"]
 
 _BASE = "http://facility-monitor/api/v1"
+_TRIES, _PAUSE = 20, 0.5
+"""How often it is asked, and after how many seconds again, while too many others ask."""
 _LONGEST = 600.0
 """Seconds for an answer: guests before us have ten seconds each, and a fifth of the time together."""
 
@@ -33,11 +36,15 @@ class DaemonBus:
         """Ask once; raises what `monitor.ports.RegisterBus.read` does."""
         body = {"unit": unit, "table": table, "first": first, "count": count, "timeout": self.timeout}
         url = f"{_BASE}/connections/{quote(self._connection, safe='')}/registers"
-        try:
-            answer = await self._http.post(url, json=body)
-            said = answer.json()
-        except (httpx.HTTPError, ValueError) as error:
-            raise RequestRefused(f"the daemon does not answer any more ({error})") from error
+        for left in range(_TRIES - 1, -1, -1):
+            try:
+                answer = await self._http.post(url, json=body)
+                said = answer.json()
+            except (httpx.HTTPError, ValueError) as error:
+                raise RequestRefused(f"the daemon does not answer any more ({error})") from error
+            if answer.status_code != HTTPStatus.TOO_MANY_REQUESTS or not left:
+                break
+            await asyncio.sleep(_PAUSE)
         if answer.is_success:
             values: list[int] = said["values"]
             self.took = said["ms"]

@@ -62,6 +62,8 @@ def read(
     """
     if order is not None and order not in _ORDERS:
         raise typer.BadParameter(f"--order is one of {', '.join(_ORDERS)}")
+    if json and as_yaml:
+        raise typer.BadParameter("--json and --yaml are two forms of the same: choose one")
     wish = wish_of(words, unit, kind, count)
     access = reach(place)
     contents, ms = asyncio.run(_once(access, wish, place.timeout))

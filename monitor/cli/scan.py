@@ -1,14 +1,14 @@
 """`scan`: which units answer on a bus, which addresses of a network speak Modbus."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from monitor.cli.buses import Access, Place, keep_quiet, reach, with_place
+from monitor.cli.buses import Access, Place, daemons_places, reach, with_place
 from monitor.cli.options import Json
 from monitor.cli.output import lasting, print_json
 from monitor.cli.paste import Add, AsYaml, put
@@ -80,12 +80,16 @@ def scan(
     """
     from drivers.modbus.survey.scan import parse_units
 
+    if json and as_yaml:
+        raise typer.BadParameter("--json and --yaml are two forms of the same: choose one")
     ids = parse_units("1-247" if units is None else units)
     if hosts is not None:
         if (place.connection, place.port, place.host, baudrates, parities) != (None,) * 5:
             raise typer.BadParameter("--hosts is for addresses; leave out what is for one bus")
         result = Result(hosts, are_hosts=True)
-        job = _scan_hosts(place, hosts, None if units is None else ids, force=force, result=result)
+        job = _scan_hosts(
+            place, hosts, None if units is None else ids, force=force, result=result, buses=daemons_places(place)
+        )
         paste = partial(hosts_paste, result)
     else:
         _check_lists(place, baudrates, parities)
@@ -102,7 +106,7 @@ def scan(
     elif not as_yaml:
         show(result)
     if as_yaml or add is not None:
-        put(paste(), as_yaml=as_yaml, add=add)
+        put(paste(), as_yaml=as_yaml, add=add, only_new=True)
     if ended is not None:
         raise ended
 
@@ -230,11 +234,24 @@ def _gather(result: Result, scans: "list[Scan]", *, is_line: bool) -> None:
 # A network -----------------------------------------------------------------------------------------------
 
 
-async def _scan_hosts(place: Place, text: str, ids: list[int] | None, *, force: bool, result: Result) -> None:
+async def _scan_hosts(
+    place: Place,
+    text: str,
+    ids: list[int] | None,
+    *,
+    force: bool,
+    result: Result,
+    buses: Mapping[str, str],
+) -> None:
     from drivers.modbus.survey.hosts import HostScan, parse_hosts
 
-    keep_quiet()
-    scan = HostScan(parse_hosts(text, force=force), port=place.tcp_port or _MODBUS_PORT, units=ids)
+    hosts, port = parse_hosts(text, force=force), place.tcp_port or _MODBUS_PORT
+    taken = {host: bus for host in hosts if (bus := buses.get(f"{host}:{port}"))}
+    result.advice = [
+        f"{host}: connection {bus} of the running daemon; ask through it with --connection {bus}"
+        for host, bus in taken.items()
+    ]
+    scan = HostScan([host for host in hosts if host not in taken], port=port, units=ids)
     scan.timeout = place.timeout or scan.timeout
     with Watched(len(scan.hosts), "addresses") as watched:
         watched.say(

@@ -71,6 +71,8 @@ def summary(found: "Found") -> str:
 
 def host_summary(found: "HostFound") -> str:
     """What answers at an address, in a line."""
+    if not found.is_modbus and found.units:
+        return "the port is open, but what came is no Modbus"
     if not found.units:
         return f"the port is open, but no Modbus answer came ({found.trouble})"
     ids = ", ".join(str(unit.unit) for unit in found.units)
@@ -140,7 +142,7 @@ def hosts_paste(result: Result) -> Paste:
     """A connection for each address at which Modbus answered, and its units."""
     connections, devices = [], []
     for each in result.hosts:
-        if not each.units:
+        if not each.is_modbus:
             continue
         ident = connection_id(each.host)
         port = {} if each.port == _MODBUS_PORT else {"port": each.port}

@@ -20,12 +20,14 @@ from monitor.simulation.unit import Unit
 from tests.cli.running import Ran, command
 from tests.cli.terminal import Terminal
 from tests.end_to_end.daemon import Daemon
+from tests.servers.ports import free_port
 
 LINE = ("--baudrate", "115200")
 SITE = """\
 site: {{id: house, timezone: Europe/Berlin}}
 connections:
   - {{id: line, modbus: {{transport: rtu, port: {port}, baudrate: 115200}}}}
+  - {{id: gateway, modbus: {{transport: tcp, host: 127.0.0.1, port: {number}}}}}
 devices:
   - id: meter
     connection: line
@@ -100,6 +102,8 @@ async def test_what_was_found_is_pasted_or_added(port: str, nobody: Path, tmp_pa
     (tmp_path / "pasted/site.yaml").write_text("site: {id: house, timezone: Europe/Berlin}\n" + pasted.out)
 
     assert added.code == 0, added.err
+    again = await alone(*words, "--add", site, home=nobody)
+    assert again.err.splitlines()[-1] == f"nothing to be added to {site}"
     for file in (site, tmp_path / "pasted/site.yaml"):
         (device,) = load_site(file).site.devices.values()
         options = load_site(file).site.connections[device.connection].options
@@ -269,8 +273,8 @@ async def test_watch_shows_what_changes_until_ctrl_c(port: str, meter: Unit, nob
 
 
 async def test_a_daemon_that_has_the_bus_is_asked(port: str, tmp_path: Path) -> None:
-    site = tmp_path / "site.yaml"
-    site.write_text(SITE.format(port=port))
+    site, number = tmp_path / "site.yaml", free_port()
+    site.write_text(SITE.format(port=port, number=number))
     state = tmp_path / "state"
     with Daemon(site, state) as daemon:
         await asyncio.to_thread(daemon.start)
@@ -281,12 +285,17 @@ async def test_a_daemon_that_has_the_bus_is_asked(port: str, tmp_path: Path) -> 
         read = await command("read", "3", "holding 100", "--type", "float32", *here, "--json")
         hole = await command("read", "3", "holding 300", *here)
         direct = await command("read", "3", "holding 100", "--port", port, "--state", state)
+        hosts = await command(
+            "scan", "--hosts", "127.0.0.1", "--tcp-port", str(number), "--state", state, "--json"
+        )
         polls = len(daemon.readings("meter"))
         await asyncio.to_thread(daemon.until, lambda: len(daemon.readings("meter")) > polls, "it is polled on")
 
     assert [unit["unit"] for unit in scanned.json["units"]] == [3]
     assert "of the daemon, which lends a fifth of the bus's time (115200 baud, 8N1)" in scanned.err
     assert pasted.out.startswith("devices:\n  - {id: line-3, connection: line, unit: 3,")
+    assert (hosts.json["hosts"], hosts.json["asked"]) == ([], 0)
+    assert hosts.json["advice"][0].startswith("127.0.0.1: connection gateway of the running daemon")
     assert read.json["values"][0]["orders"]["ABCD"] == 230.5
     assert "the device has no register there" in hole.err
     assert direct.code == 1
@@ -298,11 +307,11 @@ async def test_a_daemon_that_has_the_bus_is_asked(port: str, tmp_path: Path) -> 
 async def test_without_a_daemon_a_connection_of_the_site_is_opened(
     port: str, nobody: Path, tmp_path: Path
 ) -> None:
-    site = tmp_path / "site.yaml"
-    site.write_text(SITE.format(port=port))
+    site, number = tmp_path / "site.yaml", free_port()
+    site.write_text(SITE.format(port=port, number=number))
     read = await alone("read", "3", "holding 100", "--connection", "line", "--site", site, "--json", home=nobody)
     other = await alone("read", "3", "holding 100", "--connection", "riser", "--site", site, home=nobody)
 
     assert read.json["registers"] == [0x4366, 0x8000]
-    assert (other.code, other.err) == (78, f"{site} has no connection riser: it has line\n")
+    assert (other.code, other.err) == (78, f"{site} has no connection riser: it has line, gateway\n")
     assert json.loads(read.out)["unit"] == 3

@@ -30,6 +30,11 @@ class HostFound:
     units: tuple[Found, ...]
     trouble: str = ""
 
+    @property
+    def is_modbus(self) -> bool:
+        """Whether anything that came was an answer."""
+        return any(not unit.is_garbled for unit in self.units)
+
 
 @dataclass(slots=True)
 class HostScan:

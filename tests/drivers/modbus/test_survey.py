@@ -151,6 +151,13 @@ async def test_a_port_that_is_not_there_ends_a_scan():
             await Scan(bus, [1, 2]).run()
 
 
+async def test_a_port_that_another_program_has_is_told():
+    async with SimulatedLine({1: Unit()}, FAST) as path, own(path) as holder, own(path) as late:
+        await holder.read(1, "holding", 0, 1)
+        with pytest.raises(RequestRefused, match="another program has the port"):
+            await late.read(1, "holding", 0, 1)
+
+
 def test_all_ids_of_a_usual_line_take_about_a_minute():
     options = ConnectionModel.model_validate({"transport": "rtu", "port": "/dev/ttyUSB0", "baudrate": 9600})
     seconds = longest(247, timeout=patience_of(is_line=True), overhead=overhead_of(options))
@@ -221,7 +228,7 @@ async def test_what_speaks_something_else_is_no_modbus():
     await server.wait_closed()
 
     assert [found.host for found in scan.found] == ["127.0.0.1"]
-    assert all(unit.is_garbled for unit in scan.found[0].units)
+    assert not scan.found[0].is_modbus
 
 
 @pytest.mark.parametrize(
