@@ -31,7 +31,7 @@ from monitor.notify.direct import Direct
 from monitor.notify.outage import Outages
 from monitor.notify.outbox import Notifier
 from monitor.notify.routing import make_router
-from monitor.poller import Poller
+from monitor.poller import ByHand, Poller
 from monitor.ports import Batch, Budget, DriverContext, PolledDriver, PushedDriver
 from monitor.schema import MONITOR_DEVICE
 from monitor.settings import Loaded, load
@@ -128,6 +128,7 @@ class Parts:
             driver = kind.create(connection, self._devices(connection.id), context)
             (polled if kind.polled else self._pushed)[connection.id] = driver
         self._poller = Poller(polled, site.devices, journal, clock=clock, also=self._unrecorded.hear)
+        self._by_hand = ByHand(self._poller, polled, tuple(site.devices.values()))
         self._letters = DeadLetters(state, clock.now)
         self._sinks: dict[str, SinkRunner] = {}
         if site.influxdb is not None:
@@ -267,6 +268,7 @@ class Parts:
             advice=self._advice,
             itself=lambda: {**self._itself.newest, "readings_total": self._health.readings},
             deadman=lambda: {} if self._deadman is None else self._deadman.status(),
+            by_hand=self._by_hand,
         )
 
 

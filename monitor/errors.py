@@ -13,6 +13,7 @@ FacilityMonitorError
  │    ├── ChannelUnavailable  try the notification again later
  │    └── ChannelRejected     this address will never take it
  └── RequestRefused       a person asked for something that cannot be done; says why
+      └── TooManyAsk          others ask for the same at once: it may be asked for again
 """
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "SinkError",
     "SinkRejected",
     "SinkUnavailable",
+    "TooManyAsk",
 ]
 
 
@@ -49,7 +51,11 @@ class DeviceUnreachable(DeviceError):
 
 
 class DeviceRefused(DeviceError):
-    """The device answered that it will not; do not repeat the same request."""
+    """The device answered that it will not; do not repeat the same request. `code`: the exception's, if any."""
+
+    def __init__(self, message: str, code: int = 0) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class JournalError(FacilityMonitorError):
@@ -90,3 +96,7 @@ class ChannelRejected(ChannelError):
 
 class RequestRefused(FacilityMonitorError):
     """What a person asked for cannot be done; the message is for that person."""
+
+
+class TooManyAsk(RequestRefused):
+    """Others ask for the same at once, and it is lent to one at a time; ask again a little later."""

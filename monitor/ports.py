@@ -6,7 +6,7 @@ Every driver, journal, sink and channel satisfies the contract tests beside its 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from monitor.model import Entry, Missing, Position, Recorded, Transition, Value
 from monitor.site import Connection, Device, Rule
@@ -30,6 +30,7 @@ __all__ = [
     "Pseudonymise",
     "PushedDriver",
     "RegisterBus",
+    "RegisterDriver",
     "Router",
     "RuleType",
     "Sink",
@@ -213,6 +214,25 @@ class RegisterBus(Protocol):
         exception's), DeviceError for an answer that cannot be one to this request, and RequestRefused when the bus
         cannot be had.
         """
+
+
+@runtime_checkable
+class RegisterDriver(PolledDriver, Protocol):
+    """A polled driver on whose bus registers can be read by hand, between the polls.
+
+    `place`: the port or the endpoint of the bus. `line`: how a serial line speaks (empty for others). `timeout`:
+    seconds that an answer is waited for; `overhead`: those that a request of one register takes beside.
+    """
+
+    place: str
+    line: str
+    timeout: float
+    overhead: float
+
+    async def registers(
+        self, unit: int, table: str, first: int, count: int, *, patience: float | None = None
+    ) -> Sequence[int]:
+        """Read as `RegisterBus.read` does, and raise the same; `patience` in seconds (default: `timeout`)."""
 
 
 class PushedDriver(Protocol):

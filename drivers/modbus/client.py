@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from drivers.modbus.advice import Case, advice
-from drivers.modbus.cost import cost_of
+from drivers.modbus.byhand import read_by_hand
+from drivers.modbus.cost import cost_of, overhead_of
 from drivers.modbus.discovery import SunSpecReader
 from drivers.modbus.links import Links
 from drivers.modbus.placing import wanted_by
@@ -21,7 +22,7 @@ __all__ = ["ModbusDriver"]
 
 
 class ModbusDriver:
-    """Reads the devices behind one Modbus endpoint or line; a `monitor.ports.PolledDriver`.
+    """Reads the devices behind one Modbus endpoint or line; a `monitor.ports.RegisterDriver`.
 
     `concurrency` calls may be under way at once, for different devices; more of them wait for their turn.
     Raises SettingsError at construction for points that no request may read.
@@ -30,6 +31,10 @@ class ModbusDriver:
     def __init__(self, connection: Connection, devices: Sequence[Device], context: DriverContext) -> None:
         options: ConnectionModel = connection.options
         self.concurrency = options.connections
+        self.place = options.place
+        self.line = str(options.line) if options.is_line else ""
+        self.timeout = options.timeout
+        self.overhead = overhead_of(options)
         self._options = options
         self._links = Links(connection.id, options)
         self._readers = {
@@ -57,6 +62,16 @@ class ModbusDriver:
         link = await self._links.take()
         try:
             return await self._readers[device].probe(link)
+        finally:
+            self._links.give(link)
+
+    async def registers(
+        self, unit: int, table: str, first: int, count: int, *, patience: float | None = None
+    ) -> Sequence[int]:
+        """Read registers by hand, with one request; raises what `monitor.ports.RegisterBus.read` does."""
+        link = await self._links.take()
+        try:
+            return await read_by_hand(link, unit, table, first, count, patience=patience)
         finally:
             self._links.give(link)
 

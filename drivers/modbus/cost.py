@@ -10,7 +10,7 @@ from drivers.modbus.connection import ConnectionModel
 from drivers.modbus.plan import Cost
 from drivers.modbus.settings import ProfileModel
 
-__all__ = ["TURNAROUND", "cost_of", "wait_of"]
+__all__ = ["TURNAROUND", "cost_of", "overhead_of", "wait_of"]
 
 TURNAROUND: Final = 0.025
 """Seconds from the end of a request to the beginning of the answer, where the profile does not say.
@@ -53,6 +53,16 @@ def wait_of(options: ConnectionModel, cost: Cost, registers: float) -> float:
     if not options.is_line:
         return options.timeout
     return options.timeout + _around(options) + registers * cost.register / 1000
+
+
+def overhead_of(options: ConnectionModel) -> float:
+    """Seconds that a request of one register takes beside the waiting for its answer."""
+    if not options.is_line:
+        return _NETWORK
+    own = _CONVERTER if options.transport == "rtu-over-tcp" else _ADAPTER
+    each = 4 if options.transport == "ascii" else 2
+    pause = max(options.line.silence, options.pause_between_requests)
+    return _around(options) + options.line.character * each + pause + own
 
 
 def _around(options: ConnectionModel) -> float:

@@ -49,10 +49,6 @@ logging.getLogger("pymodbus").setLevel(logging.CRITICAL + 1)
 class ExceptionAnswer(DeviceRefused):
     """The device answered with a Modbus exception."""
 
-    def __init__(self, message: str, code: int) -> None:
-        super().__init__(message)
-        self.code = code
-
 
 class Garbled(DeviceError):
     """An answer came, but its length or function code is not that of the request."""
@@ -116,12 +112,15 @@ class Link:
         self._silent: int | None = None
         self._rested = 0.0
         self._unnumbered = False
+        self._patience = options.timeout
 
-    async def ask(self, request: Request, *, tries: int) -> bytes:
+    async def ask(self, request: Request, *, tries: int, patience: float | None = None) -> bytes:
         """Send a request up to `tries` times; answer the content, of exactly the size that was asked for.
 
-        Raises DeviceUnreachable, ExceptionAnswer or Garbled.
+        `patience`: seconds to wait for each answer (default: the connection's). Raises DeviceUnreachable,
+        ExceptionAnswer or Garbled.
         """
+        self._patience = self._options.timeout if patience is None else patience
         if self._silent == request.unit and not self._is_port:
             self.close()
         for left in range(tries - 1, -1, -1):
@@ -145,6 +144,8 @@ class Link:
             await self._rest()
         if self._duty is not None:
             await self._prepare_line(channel, request)
+        else:
+            channel.comm_params.timeout_connect = self._patience
         framer = channel.framer
         framer.noted.clear()
         framer.expected = request
@@ -192,7 +193,7 @@ class Link:
             request.seen.failed("closed")
             raise DeviceUnreachable(f"{self._options.place} closed the connection")
         self._duty.asked(request)
-        channel.comm_params.timeout_connect = self._duty.deadline(request)
+        channel.comm_params.timeout_connect = self._patience + self._duty.airtime(request)
 
     def _examine(self, channel: Channel, request: Request, answer: Answer) -> None:
         """Look at what came beside or instead of the answer."""
@@ -234,7 +235,7 @@ class Link:
             what = "a wrong checksum" if kind == "checksum" else "what is no frame"
             return DeviceUnreachable(f"{what} instead of an answer for {request}")
         beside = ", but other bytes came" if noted else ""
-        return DeviceUnreachable(f"no answer within {self._options.timeout:g} s for {request}{beside}")
+        return DeviceUnreachable(f"no answer within {self._patience:g} s for {request}{beside}")
 
     def _why_closed(self, channel: Channel) -> str:
         """Answer why the other end closed, where that is known; TLS 1.3 refuses after the handshake only."""

@@ -33,8 +33,8 @@ class Client:
     """One daemon, asked by one command."""
 
     def __init__(self, socket: Path | None, state: Path | None) -> None:
-        self._path = find_socket(socket, state)
-        transport = httpx.HTTPTransport(uds=str(self._path))
+        self.path = find_socket(socket, state)
+        transport = httpx.HTTPTransport(uds=str(self.path))
         self._http = httpx.Client(transport=transport, timeout=_TIMEOUT)
 
     def get(self, *path: str, **query: object) -> Any:
@@ -79,7 +79,7 @@ class Client:
             )
         else:
             advice = "Look at its log (`journalctl -u facility-monitor`)."
-        return NoDaemon(f"no daemon answers at {self._path} ({why}).\n{advice}")
+        return NoDaemon(f"no daemon answers at {self.path} ({why}).\n{advice}")
 
 
 def _url(path: tuple[str, ...]) -> str:

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from monitor.errors import RequestRefused
+from monitor.errors import RequestRefused, TooManyAsk
 from monitor.poller.backoff import next_allowed
 from monitor.poller.turns import GUEST, Flow, Job, Turns
 from monitor.poller.unit import Unit
@@ -63,13 +63,13 @@ class Guests:
     async def lend(self, work: Callable[[PolledDriver], Awaitable[_T]], unit: Unit | None) -> _T:
         """Do `work` in a turn of its own; it is to make one request, to `unit` if that is one of the bus's own.
 
-        Raises RequestRefused when too many wait, when it takes too long, or when the polling ends; what `work`
-        raises comes through. Whoever is cancelled gives the turn back at once.
+        Raises TooManyAsk when too many wait, RequestRefused when it takes too long, or when the polling ends; what
+        `work` raises comes through. Whoever is cancelled gives the turn back at once.
         """
         if not self._is_open:
             raise RequestRefused("the polling of this connection ends")
         if len(self._line) + (self._first is not None) >= _MOST:
-            raise RequestRefused("too many ask for this connection at once; try again later")
+            raise TooManyAsk("too many ask for this connection at once; try again later")
         turn = _Turn(unit)
         self._line.append(turn)
         self._plan()

@@ -7,6 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from monitor.errors import JournalError, RequestRefused, SettingsError
+from monitor.web.busroutes import make_bus_router
 from monitor.web.live import LiveState
 from monitor.web.parts import Parts
 from monitor.web.routes import NotKnown, make_router
@@ -29,6 +30,7 @@ def make_api(parts: Parts, live: LiveState) -> FastAPI:
     )
     app.include_router(make_router(parts, live), prefix="/api/v1")
     app.include_router(make_sink_router(parts), prefix="/api/v1")
+    app.include_router(make_bus_router(parts), prefix="/api/v1")
     app.add_middleware(_Bounded)
     app.add_exception_handler(HTTPException, _of_http)
     app.add_exception_handler(RequestValidationError, _of_validation)

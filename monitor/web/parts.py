@@ -8,7 +8,7 @@ from monitor.model import Command, Position, Recorded, Value
 from monitor.ports import Batch, Gap
 from monitor.site import Site
 
-__all__ = ["AlarmBook", "Facts", "LetterBook", "Parts", "ReadableJournal", "Reload"]
+__all__ = ["AlarmBook", "Facts", "LetterBook", "Parts", "ReadableJournal", "RegisterDesk", "Reload"]
 
 Facts = Mapping[str, Value | Mapping[str, int] | None]
 """What a part of the daemon says of itself: names and scalars, or counts by kind."""
@@ -73,6 +73,18 @@ class LetterBook(Protocol):
         """Throw them away; answers which."""
 
 
+class RegisterDesk(Protocol):
+    """Registers that are read by hand, as `monitor.poller.byhand.ByHand` does."""
+
+    def buses(self) -> Sequence[Mapping[str, Any]]:
+        """The connections on which that can be done."""
+
+    async def read(  # noqa: PLR0913 - a request, and how it is asked
+        self, connection: str, unit: int, table: str, first: int, count: int, *, patience: float | None = None
+    ) -> tuple[Sequence[int], float]:
+        """Answer the registers and the milliseconds; raises DeviceError and RequestRefused."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """The parts behind the API. The callables answer facts of this moment; only `notify` asks the state.
@@ -106,3 +118,4 @@ class Parts:
     advice: Callable[[str, str], str]
     itself: Callable[[], Facts]
     deadman: Callable[[], Facts]
+    by_hand: RegisterDesk

@@ -18,7 +18,7 @@ from monitor.poller import DeviceFacts
 from monitor.site import Connection, Device, Point, Site
 from monitor.web.api import make_api
 from monitor.web.live import LiveState
-from monitor.web.parts import LetterBook, Parts
+from monitor.web.parts import LetterBook, Parts, RegisterDesk
 from monitor.web.server import serve
 from tests.clock import ManualClock
 
@@ -135,6 +135,18 @@ class NoLetters:
         return ids or []
 
 
+class NoBuses:
+    """Nothing that registers can be read of."""
+
+    def buses(self) -> Sequence[Mapping[str, Any]]:
+        return []
+
+    async def read(
+        self, connection: str, unit: int, table: str, first: int, count: int, *, patience: float | None = None
+    ) -> tuple[Sequence[int], float]:
+        raise RequestRefused(f"{connection}: no {table} {first} to {first + count} of {unit} within {patience}")
+
+
 async def no_influx() -> Sequence[Mapping[str, Any]]:
     raise RequestRefused("the site file has no `sinks.influxdb`")
 
@@ -145,6 +157,7 @@ def make_parts(
     *,
     letters: LetterBook | None = None,
     examine: Callable[[], Awaitable[Sequence[Mapping[str, Any]]]] = no_influx,
+    by_hand: RegisterDesk | None = None,
 ) -> Parts:
     return Parts(
         site=SITE,
@@ -171,6 +184,7 @@ def make_parts(
         advice=lambda device, state: f"look at {device}, {state}",
         itself=lambda: {"readings_total": 12, "loop_lag_ms": 1.5, "disk_free_pct": 40.0},
         deadman=dict,
+        by_hand=by_hand or NoBuses(),
     )
 
 

@@ -1,0 +1,62 @@
+"""A bus of the running daemon, read through its API: its requests wait their turn between the polls."""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote
+
+import httpx
+
+from monitor.errors import DeviceError, DeviceRefused, DeviceUnreachable, RequestRefused, TooManyAsk
+
+__all__ = ["DaemonBus"]
+
+_BASE = "http://facility-monitor/api/v1"
+_LONGEST = 600.0
+"""Seconds for an answer: guests before us have ten seconds each, and a fifth of the time together."""
+
+
+class DaemonBus:
+    """A `monitor.ports.RegisterBus`; `timeout`: seconds to wait for a device (default: as its settings say)."""
+
+    def __init__(self, socket: Path, connection: str, *, timeout: float | None = None) -> None:
+        self.timeout = timeout
+        self._connection = connection
+        transport = httpx.AsyncHTTPTransport(uds=str(socket))
+        self._http = httpx.AsyncClient(transport=transport, timeout=_LONGEST)
+
+    async def read(self, unit: int, table: str, first: int, count: int) -> Sequence[int]:
+        """Ask once; raises what `monitor.ports.RegisterBus.read` does."""
+        body = {"unit": unit, "table": table, "first": first, "count": count, "timeout": self.timeout}
+        url = f"{_BASE}/connections/{quote(self._connection, safe='')}/registers"
+        try:
+            answer = await self._http.post(url, json=body)
+            said = answer.json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise RequestRefused(f"the daemon does not answer any more ({error})") from error
+        if answer.is_success:
+            values: list[int] = said["values"]
+            return values
+        raise _error(answer.status_code, said)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.aclose()
+
+
+def _error(status: int, said: dict[str, Any]) -> DeviceError | RequestRefused:
+    text = said.get("error", f"the daemon answered {status}")
+    kind = said.get("kind")
+    if kind == "silence":
+        return DeviceUnreachable(text)
+    if kind == "exception":
+        return DeviceRefused(text, said.get("code") or 0)
+    if kind == "garbled":
+        return DeviceError(text)
+    return TooManyAsk(text) if status == HTTPStatus.TOO_MANY_REQUESTS else RequestRefused(text)
