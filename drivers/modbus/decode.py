@@ -86,7 +86,7 @@ def _raw(of: Field, bits: int | bytes) -> float | int | bool | str | Missing:
         text = _text(bits)
         # SunSpec: a text of NULs is not implemented
         return text or (Missing.SENTINEL if isinstance(of.source.where, Within) else text)
-    if bits in of.source.sentinels:
+    if any(first <= bits <= last for first, last in of.source.sentinels):
         return Missing.SENTINEL
     if kind == "bool":
         return bool(bits if of.source.bit is None else bits >> of.source.bit & 1)
@@ -203,7 +203,8 @@ def _is_plain(of: Field) -> bool:
     if source.type in ("bool", *_BCD_DIGITS) or source.is_text or source.map is not None:
         return False
     stays_whole = not source.type.startswith("float") and point.unit is None and not of.is_scaled
-    return source.scale_register is None and not stays_whole
+    has_range = any(first != last for first, last in source.sentinels)
+    return source.scale_register is None and not stays_whole and not has_range
 
 
 def _layers(fields: Iterable[Field]) -> list[list[Field]]:
@@ -268,7 +269,7 @@ class _Column:
         bounds = [point.valid or (_LOWEST, _HIGHEST) for point in points]
         self._low = tuple(max(low, _LOWEST) for low, _ in bounds) if bounded else ()
         self._high = tuple(min(high, _HIGHEST) for _, high in bounds) if bounded else ()
-        self._sentinels = frozenset(s for of in layer for s in of.source.sentinels)
+        self._sentinels = frozenset(first for of in layer for first, _ in of.source.sentinels)
 
     def decode(self, content: bytes, into: Decoded) -> None:
         """Read the column; when anything in it is odd, judge its fields one by one."""

@@ -90,6 +90,15 @@ _Range = tuple[Annotated[int, Field(ge=0, lt=ADDRESSES)], Annotated[int, Field(g
 _Interval = Annotated[Duration, Field(gt=0)]
 
 
+def _ends(value: object) -> object:
+    return value if isinstance(value, list | tuple) else (value, value)
+
+
+_Raw = Annotated[int, Field(ge=0)]
+_Sentinel = Annotated[tuple[_Raw, _Raw], BeforeValidator(_ends)]
+"""The first and the last of a range of raw contents; one number is a range of itself."""
+
+
 _Rate = Annotated[Duration, Field(ge=0.1, le=60)]
 
 
@@ -200,8 +209,9 @@ class ProfileModel(Frozen):
 class PointSource(PointModel):
     """Where a point of a Modbus device is found and how its registers are read.
 
-    `sentinels` are raw unsigned contents that mean "no value". `scale_register` holds the signed power of ten
-    that the value is multiplied by. `map` turns the raw number (or the text, or 0 and 1 for bits) into a value.
+    `sentinels` are raw unsigned contents that mean "no value", or ranges of them with both ends; `scale_register`
+    holds the signed power of ten that the value is multiplied by. `map` turns the raw number (or the text, or 0
+    and 1 for bits) into a value.
     """
 
     where: Annotated[_Register, Field(alias="register")]
@@ -209,7 +219,7 @@ class PointSource(PointModel):
     order: Order | None = None
     bit: Annotated[int, Field(ge=0, le=15)] | None = None
     scale_register: _Register | None = None
-    sentinels: tuple[Annotated[int, Field(ge=0)], ...] = ()
+    sentinels: tuple[_Sentinel, ...] = ()
 
     @field_validator("map", mode="before")
     @classmethod
@@ -256,8 +266,11 @@ class PointSource(PointModel):
 
     def _check_extras(self, *, bits: bool) -> None:
         number = self.type != "bool" and not self.is_text
-        if self.sentinels and (bits or not number or max(self.sentinels) >= 1 << TYPE_BITS[self.type]):
+        highest = max((last for _, last in self.sentinels), default=0)
+        if self.sentinels and (bits or not number or highest >= 1 << TYPE_BITS[self.type]):
             raise ValueError("`sentinels` are raw contents of a number: unsigned and no wider than its `type`")
+        if any(first > last for first, last in self.sentinels):
+            raise ValueError("a range of `sentinels` is [first, last], with first not above last")
         scale = self.scale_register
         if scale is not None and (not number or (isinstance(scale, Register) and scale.table in _BITS)):
             raise ValueError("`scale_register` is an input or holding register and scales a number")

@@ -110,7 +110,7 @@ async def test_each_bus_is_told_with_its_load(site: Path) -> None:
 
     assert people.code == 0, people.err
     assert people.out.splitlines()[:-1] == [
-        "plant-room: 30 devices, one round takes 14.3 s, busy 60 % of the time; with 3 devices dead 64 %"
+        "plant-room: 30 devices, one round takes 15.3 s, busy 61 % of the time; with 3 devices dead 65 %"
     ]
     assert list(programs.json["buses"]) == ["plant-room"]
     bus = programs.json["buses"]["plant-room"]
@@ -137,7 +137,7 @@ async def test_a_plan_that_cannot_fit_ends_with_78_and_says_what_would(site: Pat
 
     assert people.code == programs.code == 78
     error, load, verdict = people.out.splitlines()
-    assert error.startswith(f"error: {site}:3:5: connections[0]: plant-room: the devices need 177 % of its time")
+    assert error.startswith(f"error: {site}:3:5: connections[0]: plant-room: the devices need 178 % of its time")
     assert "poll every 15 s" in error
     assert "raise the baud rate to 38400" in error
     assert load.startswith("plant-room: 30 devices")

@@ -2,7 +2,7 @@
 
 A case is a folder `<profile>/<case>/` with `registers.json` (table -> address -> words in hexadecimal, or bits)
 or `message.json` (topic and payload), and `expected.json`. Only points whose registers are all given are read;
-SunSpec models are looked for in them.
+SunSpec models are looked for in them. `variant` in `registers.json` says as which variant of the profile.
 """
 
 import json
@@ -39,13 +39,13 @@ def _case(folder: Path) -> str:
     return f"{folder.parent.name}/{folder.name}"
 
 
-def _bound(profile: str, driver: str) -> Bound:
+def _bound(profile: str, driver: str, variant: str = "") -> Bound:
     findings = Findings()
     files = Files(findings, folder=HERE, environ={}, credentials=None)
     library = Library([SHIPPED / "profiles"], drivers=resolve(DRIVERS), files=files, findings=findings)
     found = library.get(profile)
     assert found is not None
-    bound = library.bind(found, driver)
+    bound = library.bind(found, driver, variant)
     assert bound is not None, findings.errors
     return bound
 
@@ -86,7 +86,7 @@ def _points(said: dict[str, Any], bound: Bound) -> dict[str, Point]:
 def test_registers_become_what_is_expected(folder: Path) -> None:
     said = json.loads((folder / "registers.json").read_text())
     expected = json.loads((folder / "expected.json").read_text())
-    bound = _bound(folder.parent.name, "modbus")
+    bound = _bound(folder.parent.name, "modbus", said.get("variant", ""))
     decoded = Decoded()
     points = _points(said, bound)
     places = _places(said, points)

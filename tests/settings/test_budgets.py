@@ -72,7 +72,7 @@ def test_a_line_for_people_has_singulars_and_small_loads(tmp_path: Path) -> None
     budgets = loaded(tmp_path, meter(1, "10 min", "network")).budgets
 
     assert told("network", budgets["network"]) == (
-        "network: 2 devices, one round takes 74 ms, busy 0.21 % of the time; with 1 device dead 10 %"
+        "network: 2 devices, one round takes 78 ms, busy 0.21 % of the time; with 1 device dead 10 %"
     )
 
 
@@ -88,8 +88,8 @@ def test_a_reload_says_which_loads_change(tmp_path: Path) -> None:
     changed = difference(old, new, before=before, after=after).load
     assert list(changed) == ["line"]
     assert changed["line"] == {
-        "before": pytest.approx(0.0958, abs=0.001),
-        "after": pytest.approx(0.0487, abs=0.001),
+        "before": pytest.approx(0.0991, abs=0.001),
+        "after": pytest.approx(0.0506, abs=0.001),
     }
     assert difference(old, old, before=before, after=before).load == {}
     assert difference(new, gone, before=after, after=nothing).load["line"]["after"] is None

@@ -53,6 +53,22 @@ def test_a_sentinel_is_compared_with_the_raw_registers(kind, words):
     assert one(words, type=kind, sentinels=[0x7FFF], divisor=10.0) is Missing.SENTINEL
 
 
+@pytest.mark.parametrize(
+    ("words", "value"),
+    [
+        ([0, 0x7FFF], Missing.SENTINEL),
+        ([0xFFFF, 0x7FFF], Missing.SENTINEL),
+        ([0x1234, 0x7FFF], Missing.SENTINEL),
+        ([0xFFFF, 0x7FFE], 214741811.1),
+        ([0, 0x8000], -214748364.8),
+    ],
+)
+def test_a_range_of_sentinels_has_both_its_ends(words, value):
+    judged = one(words, type="int32", order="CDAB", sentinels=[[0x7FFF0000, 0x7FFFFFFF]], divisor=10.0)
+
+    assert judged is value or judged == pytest.approx(value)
+
+
 def test_a_negative_sentinel_is_written_as_its_unsigned_contents():
     assert one([0xFFFF], type="int16", sentinels=[0xFFFF]) is Missing.SENTINEL
 

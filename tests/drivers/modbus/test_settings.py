@@ -121,6 +121,8 @@ def test_a_register_is_a_table_and_an_address(written, expected):
         ({"register": "holding 0", "type": "uint16", "sentinels": [65536]}, "no wider than its `type`"),
         ({"register": "holding 0", "type": "int16", "sentinels": [-1]}, "greater than or equal to 0"),
         ({"register": "holding 0", "type": "string:4", "sentinels": [0]}, "`sentinels`"),
+        ({"register": "holding 0", "type": "uint16", "sentinels": [[2, 1]]}, "first not above last"),
+        ({"register": "holding 0", "type": "uint16", "sentinels": [[0, 65536]]}, "no wider than its `type`"),
         ({"register": "holding 0", "type": "uint16", "scale_register": "coil 1"}, "`scale_register`"),
         (
             {"register": "holding 0", "type": "uint16", "scale_register": "holding 1", "map": {0: 1}},
