@@ -83,7 +83,7 @@ def scaled(of: Field, raw: float) -> Value | Missing:
 def _raw(of: Field, bits: int | bytes) -> float | int | bool | str | Missing:
     kind = of.source.type
     if isinstance(bits, bytes):
-        text = _text(bits)
+        text = _text(bits[: int(kind.removeprefix("string:"))])
         # SunSpec: a text of NULs is not implemented
         return text or (Missing.SENTINEL if isinstance(of.source.where, Within) else text)
     if any(first <= bits <= last for first, last in of.source.sentinels):

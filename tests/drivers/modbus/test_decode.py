@@ -186,6 +186,11 @@ def test_a_text_keeps_its_registers_in_sequence_in_every_order():
     assert one([0x4241, 0x0043], name="serial", type="string:4", order="DCBA") == "ABC"
 
 
+def test_a_text_of_an_odd_number_of_bytes_leaves_the_last_byte_of_its_registers():
+    assert one([0x4142, 0x4301], name="serial", type="string:3") == "ABC"
+    assert one([0x4241, 0x0143], name="serial", type="string:3", order="DCBA") == "ABC"
+
+
 # Scale registers ------------------------------------------------------------------------------------------
 
 
