@@ -17,10 +17,10 @@ from monitor.errors import RequestRefused, SettingsError
 
 if TYPE_CHECKING:
     from drivers.modbus.connection import ConnectionModel
-    from monitor.cli.client import Client
+    from drivers.modbus.survey.bus import SurveyBus
     from monitor.ports import RegisterBus
 
-__all__ = ["Access", "Place", "reach", "register_bus", "with_place"]
+__all__ = ["Access", "Place", "daemons_places", "reach", "register_bus", "with_place"]
 
 _P = ParamSpec("_P")
 _PANEL = "Which bus"
@@ -191,7 +191,7 @@ class Access:
     """A bus that can be had: our own with `options`, or (None) the connection `connection` of the daemon.
 
     `connection` is the id in the site file, empty for a bus that is in none. `line` says how a serial line
-    speaks; `timeout` is in seconds, `overhead` what a request takes beside.
+    speaks; `timeout` is in seconds, `overhead` what a request takes beside. `socket` is the daemon's.
     """
 
     name: str
@@ -200,15 +200,15 @@ class Access:
     timeout: float
     overhead: float
     options: "ConnectionModel | None"
-    client: "Client | None" = None
+    socket: Path | None = None
 
     @asynccontextmanager
-    async def open(self, *, patience: float | None = None) -> "AsyncIterator[RegisterBus]":
+    async def open(self, *, patience: float | None = None) -> "AsyncIterator[SurveyBus]":
         """Have the bus; `patience` in seconds for each answer (default: as the connection's settings say)."""
-        if self.client is not None:
+        if self.socket is not None:
             from monitor.cli.daemonbus import DaemonBus
 
-            async with DaemonBus(self.client.path, self.connection, timeout=patience) as through:
+            async with DaemonBus(self.socket, self.connection, timeout=patience) as through:
                 yield through
         else:
             from drivers.modbus.survey.bus import OwnBus
@@ -229,8 +229,10 @@ def reach(place: Place) -> Access:
         raise typer.BadParameter(
             "say which bus: --connection ID of the site file, --port /dev/ttyUSB0, or --host ADDRESS (one of them)"
         )
-    client, buses = _daemons(place)
-    if place.connection is not None:
+    direct = place.checked() if place.connection is None else None
+    socket, buses = _daemons(place)
+    if direct is None:
+        assert place.connection is not None
         for bus in buses:
             if bus["id"] == place.connection:
                 return Access(
@@ -240,11 +242,11 @@ def reach(place: Place) -> Access:
                     timeout=bus["timeout_s"],
                     overhead=bus["overhead_s"],
                     options=None,
-                    client=client,
+                    socket=socket,
                 )
         options, ident = _of_the_site(place.site, place.connection), place.connection
     else:
-        options, ident = place.checked(), ""
+        options, ident = direct, ""
     for bus in buses:
         if _same(bus["place"], options.place):
             raise RequestRefused(
@@ -252,6 +254,12 @@ def reach(place: Place) -> Access:
                 f"ask through it with --connection {bus['id']}"
             )
     return _own(options, ident)
+
+
+def daemons_places(place: Place) -> dict[str, str]:
+    """The ports and endpoints that a running daemon has, and its connections there."""
+    _keep_quiet()
+    return {bus["place"]: bus["id"] for bus in _daemons(place)[1]}
 
 
 def _own(options: "ConnectionModel", ident: str) -> Access:
@@ -275,17 +283,30 @@ async def register_bus(place: Place) -> "AsyncIterator[RegisterBus]":
         yield bus
 
 
-def _daemons(place: Place) -> "tuple[Client | None, list[dict[str, Any]]]":
-    """The daemon and its buses; none when none runs. One that runs and may not be asked is an error."""
+def _daemons(place: Place) -> tuple[Path, list[dict[str, Any]]]:
+    """The daemon's socket and its buses; none when none runs. One that runs and may not be asked is an error."""
     from monitor.cli.client import Client, NoDaemon
 
     client = Client(place.socket, place.state)
+    is_meant = place.socket is not None or place.state is not None
     try:
-        return client, client.get("connections")
+        if not is_meant and not _is_there(client.path):
+            return client.path, []
+        buses: list[dict[str, Any]] = client.get("connections")
     except NoDaemon as error:
-        if place.socket is not None or place.state is not None or "Permission denied" in str(error):
+        if is_meant or "Permission denied" in str(error):
             raise
-        return None, []
+        buses = []
+    finally:
+        client.close()
+    return client.path, buses
+
+
+def _is_there(socket: Path) -> bool:
+    try:
+        return socket.exists()
+    except PermissionError:
+        return True
 
 
 def _of_the_site(file: Path, ident: str) -> "ConnectionModel":

@@ -37,6 +37,10 @@ class Client:
         transport = httpx.HTTPTransport(uds=str(self.path))
         self._http = httpx.Client(transport=transport, timeout=_TIMEOUT)
 
+    def close(self) -> None:
+        """Let go of the socket."""
+        self._http.close()
+
     def get(self, *path: str, **query: object) -> Any:
         """Ask for a resource."""
         return self._ask("GET", path, params=query)

@@ -2,7 +2,20 @@
 
 import typer
 
-from monitor.cli import alarms, daemon, deadletters, demo, devices, influx, init, profiles, reload
+from monitor.cli import (
+    alarms,
+    daemon,
+    deadletters,
+    demo,
+    devices,
+    influx,
+    init,
+    profiles,
+    read,
+    reload,
+    scan,
+    watch,
+)
 
 __all__ = ["app"]
 
@@ -27,5 +40,8 @@ demo.add_to(app)
 devices.add_to(app)
 profiles.add_to(app)
 alarms.add_to(app)
+scan.add_to(app)
+read.add_to(app)
+watch.add_to(app)
 deadletters.add_to(app)
 influx.add_to(app)

@@ -1,5 +1,6 @@
 """A bus of the running daemon, read through its API: its requests wait their turn between the polls."""
 
+import asyncio
 from collections.abc import Sequence
 from http import HTTPStatus
 from pathlib import Path
@@ -14,15 +15,19 @@ from monitor.errors import DeviceError, DeviceRefused, DeviceUnreachable, Reques
 __all__ = ["DaemonBus"]
 
 _BASE = "http://facility-monitor/api/v1"
+_TRIES, _PAUSE = 20, 0.5
+"""How often it is asked, and after how many seconds again, while too many others ask."""
 _LONGEST = 600.0
 """Seconds for an answer: guests before us have ten seconds each, and a fifth of the time together."""
 
 
 class DaemonBus:
-    """A `monitor.ports.RegisterBus`; `timeout`: seconds to wait for a device (default: as its settings say)."""
+    """A `drivers.modbus.survey.bus.SurveyBus`; who speaks out of turn is not told by the daemon."""
 
     def __init__(self, socket: Path, connection: str, *, timeout: float | None = None) -> None:
         self.timeout = timeout
+        self.spoke: set[int] = set()
+        self.took = 0.0
         self._connection = connection
         transport = httpx.AsyncHTTPTransport(uds=str(socket))
         self._http = httpx.AsyncClient(transport=transport, timeout=_LONGEST)
@@ -31,13 +36,18 @@ class DaemonBus:
         """Ask once; raises what `monitor.ports.RegisterBus.read` does."""
         body = {"unit": unit, "table": table, "first": first, "count": count, "timeout": self.timeout}
         url = f"{_BASE}/connections/{quote(self._connection, safe='')}/registers"
-        try:
-            answer = await self._http.post(url, json=body)
-            said = answer.json()
-        except (httpx.HTTPError, ValueError) as error:
-            raise RequestRefused(f"the daemon does not answer any more ({error})") from error
+        for left in range(_TRIES - 1, -1, -1):
+            try:
+                answer = await self._http.post(url, json=body)
+                said = answer.json()
+            except (httpx.HTTPError, ValueError) as error:
+                raise RequestRefused(f"the daemon does not answer any more ({error})") from error
+            if answer.status_code != HTTPStatus.TOO_MANY_REQUESTS or not left:
+                break
+            await asyncio.sleep(_PAUSE)
         if answer.is_success:
             values: list[int] = said["values"]
+            self.took = said["ms"]
             return values
         raise _error(answer.status_code, said)
 

@@ -17,7 +17,7 @@ the user's state folder (`$XDG_STATE_HOME/facility-monitor`, usually `~/.local/s
 service's socket you must be root or a member of the group `facility-monitor`.
 
 With `--json` they print what [the API](api.md) answers. Exit codes: 0 fine, 1 failed (no daemon answers, no such
-device, a request refused), 2 wrong usage, 78 wrong settings.
+device, a request refused), 2 wrong usage, 78 wrong settings, 130 ended by Ctrl-C.
 
 """
 

@@ -59,6 +59,13 @@ class Terminal:
         time.sleep(0.3)
         os.write(self._ours, b"\x03")
 
+    def press_ctrl_c(self, after: str) -> None:
+        """Press Ctrl-C as soon as something has been shown."""
+        deadline = time.monotonic() + _PATIENCE
+        while after not in self.shown:
+            assert self._read(deadline), f"`{after}` was not shown:\n{self.shown}"
+        os.write(self._ours, b"\x03")
+
     def end(self) -> int:
         """Read to the end; returns the exit code."""
         deadline = time.monotonic() + _PATIENCE
