@@ -150,6 +150,18 @@ class Candidate:
         except SettingsError:
             return []
 
+    @cached_property
+    def _ranges(self) -> tuple[Request, ...]:
+        anchor = () if self.anchor is None else (self.anchor,)
+        return (*anchor, *(request for _, request in self.marks), *self.requests)
+
+    def concerns(self, request: Request) -> bool:
+        """Whether a request is about registers of its own."""
+        return any(
+            own.table == request.table and own.first < request.end and request.first < own.end
+            for own in self._ranges
+        )
+
     def forbids(self, request: Request) -> bool:
         """Whether its device is never to be asked that."""
         return Limits.of(self.protocol).forbids(request.table, request.first, request.end)

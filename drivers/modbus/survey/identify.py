@@ -15,7 +15,7 @@ from drivers.modbus.survey.judging import Verdict, weigh
 from drivers.modbus.survey.plausibility import COUNTED, NOMINAL, shown
 from drivers.modbus.survey.reasons import Reason
 from drivers.modbus.survey.seen import Request, Said, Seen
-from drivers.modbus.survey.verdict import Certainty, Identified, conclude
+from drivers.modbus.survey.verdict import Identified, conclude
 from monitor.errors import DeviceError, DeviceRefused, DeviceUnreachable
 from monitor.ports import RegisterBus
 
@@ -116,7 +116,7 @@ class Inquiry:
         self.seen.take(request, said)
         if self._ask is not None and request == _request(self._ask):
             self._step(said.words)
-        self._again()
+        self._again(request)
 
     def next(self) -> Request | None:
         """What to ask now; None when nothing more is to be learnt."""
@@ -130,7 +130,7 @@ class Inquiry:
         for request in (*marks, *reads):
             if self._may(request, leaders):
                 return request
-        if conclude(0, self._weighed.values(), self.seen).certainty is Certainty.SURE:
+        if self.answer(0).is_settled:
             return None
         return self._probe(leaders)
 
@@ -154,7 +154,7 @@ class Inquiry:
         self.seen.take(request, said)
         after = _counters_in(best, request, self.seen)
         fallen = [name for name in before if after.get(name, before[name]) < before[name]]
-        self._again()
+        self._again(request)
         if fallen:
             where = best.candidate.where(fallen[0], best.order)
             text = f"{shown(fallen[0], after[fallen[0]])} was more a moment before, {where}: no counter"
@@ -202,9 +202,18 @@ class Inquiry:
         silent = sum(said.words is None and said.code is None for said in self.seen.answers.values())
         return silent >= _MOST_SILENT * (3 if self.seen.answered else 1)
 
-    def _again(self) -> None:
+    def _again(self, request: Request | None = None) -> None:
+        """Weigh those anew to whom the answer to a request says something (None: all)."""
         for candidate in (*self._fixed, *self._placed):
-            self._weighed[candidate.id] = weigh(candidate, self.seen, self._nominal)
+            known = self._weighed.get(candidate.id)
+            if (
+                request is None
+                or known is None
+                or known.candidate is not candidate
+                or request.table in self.seen.dead
+                or candidate.concerns(request)
+            ):
+                self._weighed[candidate.id] = weigh(candidate, self.seen, self._nominal)
 
     # SunSpec -----------------------------------------------------------------------------------------
 

@@ -55,6 +55,11 @@ class Identified:
     """Whether nothing was left out because of the number of requests."""
 
     @property
+    def is_settled(self) -> bool:
+        """Whether the map of the best model is sure, though not that it is no other with such a map."""
+        return self.best is not None and _level(self.best, doubts=False) is Certainty.SURE
+
+    @property
     def words(self) -> Sequence[tuple[Request, tuple[int, ...]]]:
         """What it holds that is not zero, by address."""
         return self.seen.shown()
@@ -135,8 +140,8 @@ def _beyond(mine: Mapping[Span, bool], other: Mapping[Span, bool]) -> list[Span]
     return [span for span in mine if not any((span.table, at) in taken for at in range(span.first, span.end))]
 
 
-def _level(verdict: Verdict) -> Certainty:
-    """How sure a model is by itself."""
+def _level(verdict: Verdict, *, doubts: bool = True) -> Certainty:
+    """How sure a model is by itself; without `doubts`, whatever is doubtful in its profile."""
     by_values = verdict.score - verdict.marked
     if (verdict.marked >= _MARKED and by_values >= _CONTRADICTED) or (
         by_values >= _SURE and verdict.related >= _SURE_RELATED
@@ -150,7 +155,7 @@ def _level(verdict: Verdict) -> Certainty:
         return Certainty.NONE
     if verdict.order is not None:
         return Certainty.POSSIBLE
-    if level is Certainty.SURE and (verdict.open_marks or verdict.candidate.experimental):
+    if level is Certainty.SURE and (verdict.open_marks or (doubts and verdict.candidate.experimental)):
         return Certainty.LIKELY
     return level
 

@@ -314,7 +314,7 @@ METERS = {
     "siemens-pac3200": pac3200,
     "siemens-pac1600": pac1600,
     "lovato-dmg610": dmg610,
-    "janitza-umg96": janitza,
+    "janitza-umg96rm": janitza,
     "chint-dtsu666/tenths": dtsu666,
     "chint-dtsu666/plain": dtsu666_plain,
     "inepro-pro380": inepro,
