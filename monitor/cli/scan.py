@@ -271,7 +271,7 @@ def _host_teller(scan: "HostScan", watched: Watched) -> Any:
 
     def told() -> None:
         nonlocal shown
-        for found in scan.found[shown:]:
+        for found in (each for each in scan.found[shown:] if each.is_modbus):
             watched.say(f"{found.host}: {host_summary(found)}")
         shown = len(scan.found)
         watched.step()

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["Result", "as_json", "bus_paste", "host_summary", "hosts_paste", "show", "summary"]
 
 _MODBUS_PORT = 502
+_MOST_OTHERS = 16
 _TABLES = ("holding", "input", "coil", "discrete")
 _WORDS = {1: "function not known", 2: "no register 0", 3: "not that much"}
 
@@ -33,21 +34,30 @@ class Result:
 
 def show(result: Result) -> None:
     """Print what was found as a table, and what to do about it."""
+    modbus = [each for each in result.hosts if each.is_modbus]
     if result.hosts:
-        print_table(
-            ("host", "port", "what answers"),
-            [(each.host, each.port, host_summary(each)) for each in result.hosts],
-        )
+        _show_hosts(result.hosts, modbus)
     elif result.found:
         headings = ("unit", *_TABLES, "latency", "line")
         print_table(headings, [_row(each) for each in result.found])
-    count = len(result.hosts) if result.are_hosts else len(result.found)
+    count = len(modbus) if result.are_hosts else len(result.found)
     what = "address" if result.are_hosts else "unit"
     plural = ("es" if result.are_hosts else "s") if count != 1 else ""
     so_far = "" if result.complete else " so far, before it was ended"
-    print_line(f"{count} {what}{plural} found on {result.name}{so_far}")
+    speaks = " with Modbus" if result.are_hosts else ""
+    print_line(f"{count} {what}{plural}{speaks} found on {result.name}{so_far}")
     for advice in result.advice:
         print_line(advice)
+
+
+def _show_hosts(hosts: "list[HostFound]", modbus: "list[HostFound]") -> None:
+    others = len(hosts) - len(modbus)
+    shown = modbus if others > _MOST_OTHERS else hosts
+    print_table(("host", "port", "what answers"), [(each.host, each.port, host_summary(each)) for each in shown])
+    if others > _MOST_OTHERS:
+        print_line(
+            f"{others} more have the port open and gave no Modbus answer: does a firewall or a proxy answer there?"
+        )
 
 
 def _row(found: "Found") -> tuple[object, ...]:
@@ -71,6 +81,8 @@ def summary(found: "Found") -> str:
 
 def host_summary(found: "HostFound") -> str:
     """What answers at an address, in a line."""
+    if found.is_gateway and not found.units:
+        return "a Modbus gateway that reaches none of the units asked for: look behind it with --host and --units"
     if not found.is_modbus and found.units:
         return "the port is open, but what came is no Modbus"
     if not found.units:

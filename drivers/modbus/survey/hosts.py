@@ -33,7 +33,12 @@ class HostFound:
     @property
     def is_modbus(self) -> bool:
         """Whether anything that came was an answer."""
-        return any(not unit.is_garbled for unit in self.units)
+        return self.is_gateway or any(not unit.is_garbled for unit in self.units)
+
+    @property
+    def is_gateway(self) -> bool:
+        """Whether it said of a unit that it does not reach it."""
+        return self.trouble.startswith("exception ")
 
 
 @dataclass(slots=True)

@@ -20,6 +20,7 @@ from monitor.simulation.line import LineSettings
 from monitor.simulation.modbus import SimulatedBus
 from monitor.simulation.terminal import SimulatedLine
 from monitor.simulation.unit import Unit, Wrong
+from tests.poller.scripted import until
 from tests.servers.ports import free_port
 
 FAST = LineSettings(baudrate=115200)
@@ -133,8 +134,7 @@ async def test_a_scan_that_is_cancelled_keeps_what_it_found_and_leaves_the_port(
         async with own(path) as bus:
             scan = Scan(bus, range(1, 248))
             running = asyncio.create_task(scan.run())
-            while scan.asked < 2:  # noqa: ASYNC110 - it tells nobody
-                await asyncio.sleep(0.01)
+            await until(lambda: scan.asked >= 2)
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
         async with own(path) as again:
@@ -212,6 +212,30 @@ async def test_addresses_that_speak_modbus_are_found():
     ]
     assert "no answer" in scan.found[1].trouble
     assert [unit.unit for unit in wanted.found[0].units] == [20]
+
+
+async def test_a_scan_of_a_network_that_is_cancelled_leaves_no_connection():
+    silent = SimulatedBus({})
+    port = await silent.start(host="0.0.0.0")
+    scan = HostScan(parse_hosts("127.0.0.0/27"), port=port, timeout=9)
+    running = asyncio.create_task(scan.run())
+    await until(lambda: silent.connections == 30)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await until(lambda: not silent.connections)
+    await silent.stop()
+
+    assert running.cancelled()
+    assert scan.asked == 0
+
+
+async def test_a_gateway_that_reaches_none_of_the_usual_units_speaks_modbus():
+    gateway = SimulatedBus({unit: faulty(exception=11) for unit in (0, 1, 255)})
+    scan = HostScan(["127.0.0.1"], port=await gateway.start(), timeout=0.5)
+    await scan.run()
+    await gateway.stop()
+
+    assert [(found.is_gateway, found.is_modbus, found.units) for found in scan.found] == [(True, True, ())]
 
 
 async def test_what_speaks_something_else_is_no_modbus():
