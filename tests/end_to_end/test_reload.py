@@ -137,7 +137,7 @@ devices:
         site.write_text(plan.format(port=port, every="200 ms"))
         refused = daemon.command("reload")
 
-        assert "load     plant: 3.05 % -> 29.9 %" in told
+        assert "load     plant: 3.06 % -> 29.9 %" in told
         assert changes["load"] == {
             "plant": {"before": pytest.approx(0.0305, abs=1e-4), "after": pytest.approx(0.2992, abs=1e-4)}
         }
