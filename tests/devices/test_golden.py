@@ -20,7 +20,7 @@ from drivers.modbus.settings import ProfileModel, Register
 from monitor.model import Value
 from monitor.profiles.units import convert
 from monitor.site import Point
-from tests.devices.library import library, shipped
+from tests.devices.library import library
 from tests.drivers.modbus.site import point as made
 
 VECTORS = json.loads(Path(__file__).with_name("golden.json").read_text("utf-8"))
@@ -128,9 +128,6 @@ TABLE: dict[str, tuple[str, str, dict[int, str]]] = {
 }
 """Device -> profile, variant, and the point at each address."""
 
-NOT_YET = {"janitza-umg96rm", "saia-pcd7-h104d", "new-cosmos-ps-7-m"}
-"""Profiles of the table that need not be there: until they are, their vectors test the types."""
-
 ALONE = {
     ABB: {23343, 23346},  # angles are no points
     "Technotrade VRD-485 RFID": {2},  # the number of a card is never a point
@@ -149,7 +146,6 @@ TYPES = {
     "f32s": "float32",
 }
 UNITS = {"%FS": "%"}
-SHIPPED = {one.profile for one in shipped()}
 
 
 @dataclass(frozen=True)
@@ -170,8 +166,7 @@ ROWS = [
     for vector in VECTORS
     if vector["device"] in TABLE and vector["address"] in TABLE[vector["device"]][2]
 ]
-THERE = [row for row in ROWS if row.profile in SHIPPED or row.profile not in NOT_YET]
-REST = [vector for vector in VECTORS if all(vector is not row.vector for row in THERE)]
+REST = [vector for vector in VECTORS if all(vector is not row.vector for row in ROWS)]
 
 
 def _decoded(field: Field, words: list[str]) -> Decoded:
@@ -202,7 +197,7 @@ def _near(vector: dict[str, Any], told: Value, step: float) -> Any:
     return pytest.approx(told, rel=1e-12, abs=max(step / 2, rounded))
 
 
-@pytest.mark.parametrize("row", THERE, ids=str)
+@pytest.mark.parametrize("row", ROWS, ids=str)
 def test_a_published_vector_is_the_point_of_its_profile(row: Row) -> None:
     profiles = library()
     profile = profiles.get(row.profile)
