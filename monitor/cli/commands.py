@@ -8,6 +8,7 @@ from monitor.cli import (
     deadletters,
     demo,
     devices,
+    identify,
     influx,
     init,
     profiles,
@@ -41,6 +42,7 @@ devices.add_to(app)
 profiles.add_to(app)
 alarms.add_to(app)
 scan.add_to(app)
+identify.add_to(app)
 read.add_to(app)
 watch.add_to(app)
 deadletters.add_to(app)

@@ -15,7 +15,7 @@ from monitor.errors import RequestRefused
 if TYPE_CHECKING:
     from monitor.profiles import Bound, Library, Profile
 
-__all__ = ["add_to"]
+__all__ = ["add_to", "library_of"]
 
 _WORD = re.compile(r"(?:0x)?([0-9a-fA-F]{1,4})")
 _MOST_WORDS = 2000
@@ -49,7 +49,7 @@ def list_profiles(
     as_json: Json = False,
 ) -> None:
     """List the device models that are known; those that hold doubtful facts are marked."""
-    library = _library(site)
+    library = library_of(site)
     found = [profile for ident in library.ids if (profile := library.get(ident)) is not None]
     if device_class:
         _refuse_unknown_class(device_class)
@@ -104,7 +104,7 @@ def show(profile: _Id, variant: _Variant = "", site: _Site = SITE_FILE, as_json:
     """Say what a profile holds: points, where each is found, what to know, where the facts are from."""
     from monitor.profiles.description import event_rows, facts_of, point_rows
 
-    library = _library(site)
+    library = library_of(site)
     found = _profile(library, profile, variant)
     named = variant or (next(iter(found.variants)) if found.choose else "")
     bound = {driver: _bound(library, found, driver, named) for driver in found.drivers}
@@ -160,7 +160,7 @@ def decode(  # noqa: PLR0917 - a command line's options
     as_json: Json = False,
 ) -> None:
     """Say what copied registers, or a copied message, mean by a profile: nothing is asked of any device."""
-    library = _library(site)
+    library = library_of(site)
     found = _profile(library, profile, variant)
     if payload:
         rows = _message(library, found, variant, topic, payload)
@@ -229,7 +229,8 @@ def _message(
 # The library ---------------------------------------------------------------------------------------------
 
 
-def _library(site: Path) -> "Library":
+def library_of(site: Path) -> "Library":
+    """The profiles that are shipped, and those beside a site file."""
     from drivers import DRIVERS
     from monitor.documents.files import Files
     from monitor.documents.finding import Findings
