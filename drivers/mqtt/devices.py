@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from drivers.mqtt.events import EventMapper, EventStamps
-from drivers.mqtt.payload import Body, Getter, Lack, PointGroup, getter, spelling, timestamp
+from drivers.mqtt.payload import Body, Getter, Lack, PointGroup, getter, spelling, vouched
 from drivers.mqtt.settings import Availability, MqttDevice, MqttEvent, MqttProfile, Where
+from drivers.mqtt.times import AHEAD_MS, LATE_MS, timestamp
 from drivers.mqtt.topics import Topics, compose
 from monitor.errors import SettingsError
 from monitor.model import Entry, Event, Missing, Origin, Reading
@@ -14,8 +15,6 @@ from monitor.site import Device, Point
 
 __all__ = ["Decoded", "Decoder", "Message"]
 
-LATE_MS: Final = 2 * 60_000
-AHEAD_MS: Final = 5 * 60_000
 _APART_MS: Final = 60_000
 _NOTHING: Final = Missing.TIMEOUT
 
@@ -45,7 +44,7 @@ class Decoded(NamedTuple):
 class _Feed:
     """One device's points and events on one topic."""
 
-    __slots__ = ("_arrived", "_device", "_events", "_last", "_points", "_time")
+    __slots__ = ("_arrived", "_device", "_events", "_good", "_last", "_points", "_time")
 
     def __init__(
         self,
@@ -53,11 +52,13 @@ class _Feed:
         points: PointGroup | None,
         events: EventMapper | None,
         time: Callable[[Body], int | None] | None,
+        good: Callable[[Body], bool] | None,
     ) -> None:
         self._device = device
         self._points = points
         self._events = events
         self._time = time
+        self._good = good
         self._arrived = 0
         self._last = 0
 
@@ -66,8 +67,10 @@ class _Feed:
         time, ahead = self._when(body, arrived)
         if self._points is not None and (decoded := self._points.decode(body)) is not None:
             values, missing = decoded
-            if ahead:
-                missing.update(dict.fromkeys(values, Missing.QUARANTINED))
+            bad = self._good is not None and not self._good(body)
+            if ahead or bad:
+                reason = Missing.QUARANTINED if ahead else Missing.SENTINEL
+                missing.update(dict.fromkeys(values, reason))
                 values = {}
             yield Reading(
                 device=self._device,
@@ -102,7 +105,7 @@ class _Feed:
 class _AvailabilityFeed:
     """One device's word, or its last will's, on whether it is there.
 
-    A reader (class access) gives the events reader_offline and reader_online, one per change. Any other device
+    A reader (class access) gives the events reader_offline and reader_online, one per change. A device with points
     gives a reading without values when it goes off-line, as a failed poll would; its return shows in its readings.
     """
 
@@ -136,7 +139,7 @@ class _AvailabilityFeed:
             kind = "reader_online" if there else "reader_offline"
             time = self._stamps.time(arrived)
             yield Event(device=self._device, kind=kind, time=time, arrived=arrived, id=self._stamps.id(arrived))
-        elif not self._reader and not there and self._points:
+        if not there and self._points:
             yield Reading(
                 device=self._device,
                 time=arrived,
@@ -179,6 +182,8 @@ class Decoder:
         stamps = EventStamps()
         qos = self._qos if address.qos is None else address.qos
         time = address.time or (profile.time if profile else None)
+        root = profile.base if profile else ()
+        partial = profile.partial if profile else False
         _check_payload(device, profile)
         for suffix in _suffixes(device, profile):
             topic = compose(address.topic, suffix, device.id)
@@ -190,9 +195,10 @@ class Decoder:
                 topic,
                 _Feed(
                     device.id,
-                    PointGroup(points, partial=profile.partial if profile else False) if points else None,
-                    EventMapper(device, events, self._pseudonymise, stamps) if events else None,
+                    PointGroup(points, partial=partial, root=root) if points else None,
+                    EventMapper(device, events, self._pseudonymise, stamps, root) if events else None,
                     timestamp(time),
+                    vouched(profile.good) if profile and profile.good else None,
                 ),
             )
         yield from self._availability(device, address, profile, stamps)

@@ -7,8 +7,9 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
+from drivers.mqtt.jsonpath import Path
 from drivers.mqtt.payload import MAX_TEXT, Body, Getter, Lack, getter, spelling
-from drivers.mqtt.settings import MqttEvent, WhereIs, WhereMapped
+from drivers.mqtt.settings import MqttEvent, Where, WhereIs, WhereMapped
 from monitor.model import Event, Value
 from monitor.ports import Pseudonymise
 from monitor.site import Device
@@ -68,7 +69,12 @@ class EventMapper:
     __slots__ = ("_device", "_plan", "_pseudonymise", "_stamps")
 
     def __init__(
-        self, device: Device, events: Iterable[MqttEvent], pseudonymise: Pseudonymise, stamps: EventStamps
+        self,
+        device: Device,
+        events: Iterable[MqttEvent],
+        pseudonymise: Pseudonymise,
+        stamps: EventStamps,
+        root: Path = (),
     ) -> None:
         self._device = device.id
         self._pseudonymise = pseudonymise
@@ -76,10 +82,10 @@ class EventMapper:
         self._plan = tuple(
             (
                 event.kind,
-                _condition(event.when),
-                None if event.id is None else getter(event.id),
-                _attributes(event),
-                None if event.credential is None else (getter(event.credential), event.credential.form),
+                _condition(event.when, root),
+                None if event.id is None else getter(event.id, root),
+                _attributes(event, root),
+                None if event.credential is None else (getter(event.credential, root), event.credential.form),
             )
             for event in events
         )
@@ -129,28 +135,31 @@ def _tells(value: Value, clear: str | None) -> bool:
     return hidden in _SEPARATORS.sub("", str(value)).lower()
 
 
-def _attributes(event: MqttEvent) -> list[tuple[str, _Find, bool]]:
+def _attributes(event: MqttEvent, root: Path) -> list[tuple[str, _Find, bool]]:
     """The attributes of an event but for the credential, and whether a map says their values."""
     named = dict(event.attributes)
     if event.result is not None:
         named["result"] = event.result
     if event.reason is not None:
         named["reason"] = event.reason
-    return [(name, _finder(where), where.map is not None) for name, where in named.items()]
+    return [(name, _finder(where, root), where.map is not None) for name, where in named.items()]
 
 
-def _condition(when: WhereIs | None) -> Callable[[Body], bool]:
-    """Compile `when:`; without one, every message that can be read is the event."""
+def _condition(when: WhereIs | None, root: Path) -> Callable[[Body], bool]:
+    """Compile `when:`; without one, every message that can be read (and has the root) is the event."""
+    if when is None and root:
+        there = getter(Where.model_validate({"json": "$"}), root)
+        return lambda body: not isinstance(there(body), Lack)
     if when is None:
         return lambda body: body.tree() is not Lack.BROKEN or body.text() is not Lack.BROKEN
-    get: Getter = getter(when)
+    get: Getter = getter(when, root)
     wanted = when.wanted if isinstance(when.wanted, tuple) else (when.wanted,)
     spellings = frozenset(spelling(value) for value in wanted)
     return lambda body: spelling(get(body)) in spellings
 
 
-def _finder(where: WhereMapped) -> _Find:
-    get = getter(where)
+def _finder(where: WhereMapped, root: Path) -> _Find:
+    get = getter(where, root)
     names = where.map
 
     def find(body: Body) -> Value | None:

@@ -8,19 +8,29 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from enum import Enum
 from typing import Final
 
 import orjson
 
 from drivers.mqtt import jsonpath
-from drivers.mqtt.settings import MqttPoint, PayloadTime, Where
+from drivers.mqtt.settings import MqttPoint, Where, WhereIs
 from monitor.model import Missing, Value
 from monitor.schema import STATES
 from monitor.site import Point
 
-__all__ = ["MAX_PAYLOAD", "MAX_TEXT", "Body", "Getter", "Lack", "PointGroup", "getter", "spelling", "timestamp"]
+__all__ = [
+    "MAX_PAYLOAD",
+    "MAX_TEXT",
+    "Body",
+    "Getter",
+    "Lack",
+    "PointGroup",
+    "from_text",
+    "getter",
+    "spelling",
+    "vouched",
+]
 
 MAX_PAYLOAD: Final = 256 * 1024
 """Bytes; a larger payload is undecodable, and is not even kept until it is looked at."""
@@ -109,10 +119,11 @@ def _loose_json(raw: bytes, *, huge: bool) -> object:
         return _BROKEN
 
 
-def getter(where: Where) -> Getter:
-    """Compile a place in a payload."""
+def getter(where: Where, root: jsonpath.Path = ()) -> Getter:
+    """Compile a place in a payload; JSON paths begin at `root`, and without it there is nothing anywhere."""
     if where.json_path is not None:
-        return _json_getter(jsonpath.parse(where.json_path))
+        path = jsonpath.parse(where.json_path)
+        return _json_getter((*root, *path)) if path or not root else _root_getter(root)
     if where.key is not None:
         return _key_getter(where.key)
     return Body.text
@@ -124,6 +135,17 @@ def _key_getter(key: str) -> Getter:
         return pairs if isinstance(pairs, Lack) else pairs.get(key, _ABSENT)
 
     return get
+
+
+def _root_getter(root: jsonpath.Path) -> Getter:
+    """Find the root itself: one that is absent is no field that was left out."""
+    get = _json_getter(root)
+
+    def find(body: Body) -> object:
+        found = get(body)
+        return _NOWHERE if found is _ABSENT else found
+
+    return find
 
 
 def _json_getter(path: jsonpath.Path) -> Getter:
@@ -179,7 +201,21 @@ def spelling(value: object) -> str | None:
     return "null" if value is None else None
 
 
-def _from_text(text: str) -> float | Missing:
+def vouched(good: WhereIs) -> Callable[[Body], bool]:
+    """Compile `good:`: whether a message stands by its values; one that says nothing of it does."""
+    get = getter(good)
+    wanted = good.wanted if isinstance(good.wanted, tuple) else (good.wanted,)
+    spellings = frozenset(spelling(value) for value in wanted)
+
+    def stands(body: Body) -> bool:
+        said = get(body)
+        return isinstance(said, Lack) or spelling(said) in spellings
+
+    return stands
+
+
+def from_text(text: str) -> float | Missing:
+    """Read a number that was sent as text."""
     if _NUMBER.fullmatch(text):
         return float(text)
     return Missing.NAN if _NOT_A_NUMBER.fullmatch(text) else Missing.UNDECODABLE
@@ -188,7 +224,7 @@ def _from_text(text: str) -> float | Missing:
 def _number(point: Point, raw: object) -> float | Missing:
     """A quantity: always a float, scaled and within its bounds."""
     if isinstance(raw, str):
-        raw = _from_text(raw.strip())
+        raw = from_text(raw.strip())
         if isinstance(raw, Missing):
             return raw
     elif isinstance(raw, bool) or not isinstance(raw, float | int):
@@ -266,10 +302,10 @@ class PointGroup:
 
     __slots__ = ("_partial", "_plan")
 
-    def __init__(self, points: Mapping[str, Point], *, partial: bool) -> None:
+    def __init__(self, points: Mapping[str, Point], *, partial: bool, root: jsonpath.Path = ()) -> None:
         self._partial = partial
         self._plan = tuple(
-            (name, getter(point.source), _converter(point, point.source), point.source.omitted)
+            (name, getter(point.source, root), _converter(point, point.source), point.source.omitted)
             for name, point in points.items()
         )
 
@@ -300,46 +336,3 @@ class PointGroup:
                 else:
                     values[name] = value
         return None if absent == len(self._plan) else (values, missing)
-
-
-_OLDEST = 946_684_800_000  # 2000-01-01: a clock that says less has never been set
-_NEWEST = 253_402_300_799_000
-
-
-def timestamp(time: PayloadTime | None) -> Callable[[Body], int | None] | None:
-    """Compile how a trusted time is read: UTC ms, or None where the payload has no usable one."""
-    if time is None or not time.trusted:
-        return None
-    get = getter(time)
-    factor = {"unix_s": 1000.0, "unix_ms": 1.0}.get(time.format)
-
-    def read(body: Body) -> int | None:
-        raw = get(body)
-        milliseconds = _iso_ms(raw) if factor is None else _unix_ms(raw, factor)
-        return milliseconds if milliseconds is not None and _OLDEST <= milliseconds <= _NEWEST else None
-
-    return read
-
-
-def _unix_ms(raw: object, factor: float) -> int | None:
-    if isinstance(raw, str):
-        raw = _from_text(raw.strip())
-    if isinstance(raw, bool) or not isinstance(raw, float | int):
-        return None
-    try:
-        return round(raw * factor)
-    except (OverflowError, ValueError):
-        return None
-
-
-def _iso_ms(raw: object) -> int | None:
-    """Read ISO 8601; without a zone it is UTC."""
-    if not isinstance(raw, str) or len(raw) > MAX_TEXT:
-        return None
-    try:
-        moment = datetime.fromisoformat(raw.strip())
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        return round(moment.timestamp() * 1000)
-    except (ValueError, OverflowError):
-        return None

@@ -2,6 +2,7 @@
 
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
@@ -62,6 +63,14 @@ def _broker_url(text: str) -> str:
         raise ValueError("write `username:` and `password:` as keys of their own, not in the url")
     if parts.path not in {"", "/"} or parts.query or parts.fragment:
         raise ValueError("the url of a broker ends with its port")
+    return text
+
+
+def _zone(text: str) -> str:
+    try:
+        ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("write a time zone such as `Europe/Berlin`") from None
     return text
 
 
@@ -142,14 +151,18 @@ class Where(Frozen):
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
-        if sum(found is not None for found in (self.json_path, self.key, self.text)) != 1:
-            raise ValueError("write one of `json: $.path`, `key: name` and `text: true`")
+        _one_place(self)
         return self
 
     @property
     def place(self) -> tuple[object, ...]:
         """What tells two places apart."""
         return (None if self.json_path is None else jsonpath.parse(self.json_path), self.key, self.text)
+
+
+def _one_place(where: Where) -> None:
+    if sum(found is not None for found in (where.json_path, where.key, where.text)) != 1:
+        raise ValueError("write one of `json: $.path`, `key: name` and `text: true`")
 
 
 class WhereIs(Where):
@@ -171,10 +184,23 @@ class Credential(Where):
 
 
 class PayloadTime(Where):
-    """The device's own time in a payload; used only when `trusted`."""
+    """The device's own time in a payload; used only when `trusted`. `zone`: that of times that say none."""
 
-    format: Literal["unix_s", "unix_ms", "iso8601"]
+    format: Literal["unix_s", "unix_ms", "iso8601"] | None = None
     trusted: bool = False
+    zone: Annotated[str, AfterValidator(_zone)] | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        """Want a place, unless it is only said that there is nothing to be trusted."""
+        if not self.trusted and self.format is None and not any(self.place):
+            return self
+        if self.format is None:
+            raise ValueError("say the `format:` of the time: unix_s, unix_ms or iso8601")
+        if self.zone is not None and self.format != "iso8601":
+            raise ValueError("`zone:` is for times that are written out (`format: iso8601`)")
+        _one_place(self)
+        return self
 
 
 class Availability(Frozen):
@@ -199,13 +225,30 @@ class MqttDevice(Frozen):
 
 
 class MqttProfile(Frozen):
-    """The block `mqtt:` of a profile. `partial`: a message may carry a part of the points."""
+    """The block `mqtt:` of a profile. `partial`: a message may carry a part of the points.
+
+    `root`: the JSON object that all paths of points and events begin at; a message without it says nothing.
+    `good`: what the device says when it trusts its own values; otherwise they are missing.
+    """
 
     payload: Literal["json", "text", "key_value"] = "json"
+    root: JsonPath | None = None
     topic: TopicSuffix | None = None
     time: PayloadTime | None = None
     availability: Availability | None = None
     partial: bool = False
+    good: WhereIs | None = None
+
+    @model_validator(mode="after")
+    def _root_is_json(self) -> Self:
+        if self.root is not None and self.payload != "json":
+            raise ValueError("`root:` is a place in JSON: it does not go with this `payload:`")
+        return self
+
+    @property
+    def base(self) -> jsonpath.Path:
+        """The steps of `root`; none when paths begin at the payload itself."""
+        return () if self.root is None else jsonpath.parse(self.root)
 
 
 class MqttPoint(Where, PointModel):

@@ -1,7 +1,8 @@
 """Every case of a device: what the wire said, and what must come of it.
 
 A case is a folder `<profile>/<case>/` with `registers.json` (table -> address -> words in hexadecimal, or bits)
-or `message.json` (topic and payload), and `expected.json`. Only points whose registers are all given are read;
+or `message.json` (topic and payload or text; the variant, the device's topic and points of its own where they are
+not the profile's), and `expected.json`. Only points whose registers are all given are read;
 SunSpec models are looked for in them.
 """
 
@@ -39,13 +40,13 @@ def _case(folder: Path) -> str:
     return f"{folder.parent.name}/{folder.name}"
 
 
-def _bound(profile: str, driver: str) -> Bound:
+def _bound(profile: str, driver: str, variant: str = "") -> Bound:
     findings = Findings()
     files = Files(findings, folder=HERE, environ={}, credentials=None)
     library = Library([SHIPPED / "profiles"], drivers=resolve(DRIVERS), files=files, findings=findings)
     found = library.get(profile)
     assert found is not None
-    bound = library.bind(found, driver)
+    bound = library.bind(found, driver, variant)
     assert bound is not None, findings.errors
     return bound
 
@@ -116,19 +117,20 @@ def test_registers_become_what_is_expected(folder: Path) -> None:
 def test_a_message_becomes_what_is_expected(folder: Path) -> None:
     said = json.loads((folder / "message.json").read_text())
     expected = json.loads((folder / "expected.json").read_text())
-    bound = _bound(folder.parent.name, "mqtt")
+    bound = _bound(folder.parent.name, "mqtt", said.get("variant", ""))
+    points = bind_points(node_of(said.get("points", {})), "points", resolve(DRIVERS)["mqtt"], Findings())
     device = Device(
         id="device",
         name="device",
         connection="broker",
         device_class="x",
-        address=resolve(DRIVERS)["mqtt"].device_model(topic=said["topic"]),
+        address=resolve(DRIVERS)["mqtt"].device_model(topic=said.get("device", said["topic"])),
         protocol=bound.protocol,
-        points=bound.points,
+        points={**bound.points, **points},
         events=bound.events,
     )
     decoder = Decoder([device], lambda text: f"pseudonym of {text}", qos=1)
-    payload = json.dumps(said["payload"]).encode()
+    payload = said["text"].encode() if "text" in said else json.dumps(said["payload"]).encode()
     entries = decoder.decode(Message(1, 1, 1, False, False, said["topic"], payload, ARRIVED)).entries
 
     readings = [entry for entry in entries if isinstance(entry, Reading)]

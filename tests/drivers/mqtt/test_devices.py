@@ -3,7 +3,8 @@ from typing import Any
 
 import pytest
 
-from drivers.mqtt.devices import AHEAD_MS, LATE_MS, Decoded, Decoder, Message
+from drivers.mqtt.devices import Decoded, Decoder, Message
+from drivers.mqtt.times import AHEAD_MS, LATE_MS
 from monitor.errors import SettingsError
 from monitor.model import Event, Missing, Origin, Reading
 from monitor.site import Device
@@ -201,3 +202,38 @@ def test_what_else_a_reader_says_is_kept():
     one = decoder(device(events=[CARDS], points={"temperature_c": {"json": "$.temp"}}))
 
     assert one.decode(said("meters/meter", {"temp": 4})).entries
+
+
+def test_values_that_their_device_does_not_stand_by_are_missing():
+    points = {"open": {"json": "$.di1"}, "tamper": {"json": "$.di2"}}
+    module = decoder(device(points=points, profile={"good": {"json": "$.q", "is": [192]}}))
+
+    def said_with(payload: dict[str, Any]) -> Reading:
+        [reading] = readings(module.decode(said("meters/meter", payload)))
+        return reading
+
+    assert said_with({"q": 192, "di1": True, "di2": False}).values == {"open": True, "tamper": False}
+    assert said_with({"di1": True, "di2": False}).values == {"open": True, "tamper": False}
+    for bad in (0, 24, "192 ", None, True):
+        reading = said_with({"q": bad, "di1": True, "di2": "?"})
+        if bad == "192 ":
+            assert reading.values == {"open": True}
+            continue
+        assert reading.values == {}
+        assert reading.missing == {"open": Missing.SENTINEL, "tamper": Missing.UNDECODABLE}
+
+
+def test_a_reader_with_points_that_goes_off_line_says_both():
+    reader = decoder(
+        device(
+            "reader",
+            device_class="access",
+            points={"open": {"json": "$.open"}},
+            availability={"topic": "avty"},
+        )
+    )
+
+    gone = reader.decode(said("avty", b"offline")).entries
+
+    assert [type(entry) for entry in gone] == [Event, Reading]
+    assert readings(Decoded(gone, True, False, 0))[0].missing == {"open": Missing.TIMEOUT}

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.mqtt.payload import MAX_TEXT, Body, PointGroup, timestamp
-from drivers.mqtt.settings import PayloadTime
+from drivers.mqtt.payload import MAX_TEXT, Body, PointGroup
 from monitor.model import Missing
 from tests.drivers.mqtt.site import point
 
@@ -194,38 +193,6 @@ def test_no_payload_raises_and_every_value_can_be_kept(payload: bytes):
     for value in values.values():
         assert not isinstance(value, float) or math.isfinite(value)
         json.dumps(value).encode()
-
-
-def _time(form: str, raw: object, *, trusted: bool = True) -> int | None:
-    read = timestamp(PayloadTime.model_validate({"json": "$.t", "format": form, "trusted": trusted}))
-    return None if read is None else read(Body(json.dumps({"t": raw}).encode()))
-
-
-@pytest.mark.parametrize(
-    ("form", "raw", "expected"),
-    [
-        ("unix_s", 1605991375, 1605991375000),
-        ("unix_s", "1605991375.25", 1605991375250),
-        ("unix_ms", 1605991375123, 1605991375123),
-        ("iso8601", "2022-07-18T09:34:15.775023242+00:00", 1658136855775),
-        ("iso8601", "2022-07-18T09:34:15Z", 1658136855000),
-        ("iso8601", "2022-07-18T09:34:15", 1658136855000),
-        ("unix_s", 12, None),
-        ("unix_s", True, None),
-        ("unix_s", 1e300, None),
-        ("unix_s", float("nan"), None),
-        ("unix_ms", "soon", None),
-        ("iso8601", "1111-11-11T11:11:11Z", None),
-        ("iso8601", "yesterday", None),
-        ("iso8601", 5, None),
-    ],
-)
-def test_a_time_is_read_or_left(form: str, raw: object, expected: int | None):
-    assert _time(form, raw) == expected
-
-
-def test_a_time_that_is_not_trusted_is_not_read():
-    assert _time("unix_s", 1605991375, trusted=False) is None
 
 
 @pytest.mark.parametrize(

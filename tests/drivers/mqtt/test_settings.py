@@ -61,6 +61,19 @@ def test_a_point_is_in_exactly_one_place(source: dict[str, object]):
         MQTT.point_model.model_validate(source)
 
 
+@pytest.mark.parametrize(
+    ("block", "says"),
+    [
+        ({"root": "object"}, "begins with"),
+        ({"root": "$.object", "payload": "text"}, "does not go with"),
+        ({"root": "$.object", "payload": "key_value"}, "does not go with"),
+    ],
+)
+def test_a_wrong_root_is_refused(block: dict[str, object], says: str):
+    with pytest.raises(ValidationError, match=says):
+        MQTT.profile_model.model_validate(block)
+
+
 def test_an_event_cannot_show_the_credential():
     for name in ("reason", "id"):
         with pytest.raises(ValidationError, match="only the pseudonym"):

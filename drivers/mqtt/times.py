@@ -1,0 +1,65 @@
+"""The device's own time in a payload. Pure."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from drivers.mqtt.payload import MAX_TEXT, Body, from_text, getter
+from drivers.mqtt.settings import PayloadTime
+
+__all__ = ["AHEAD_MS", "LATE_MS", "plausible", "timestamp"]
+
+LATE_MS: Final = 2 * 60_000
+"""What arrives longer than this after its time is late."""
+AHEAD_MS: Final = 5 * 60_000
+"""A time further ahead than this is not believed."""
+_OLDEST = 946_684_800_000  # 2000-01-01: a clock that says less has never been set
+_NEWEST = 253_402_300_799_000
+
+
+def timestamp(time: PayloadTime | None) -> Callable[[Body], int | None] | None:
+    """Compile how a trusted time is read: UTC ms, or None where the payload has no usable one."""
+    if time is None or not time.trusted:
+        return None
+    get = getter(time)
+    factor = {"unix_s": 1000.0, "unix_ms": 1.0}.get(time.format or "")
+    zone = None if time.zone is None else ZoneInfo(time.zone)
+
+    def read(body: Body) -> int | None:
+        raw = get(body)
+        milliseconds = _iso_ms(raw, zone) if factor is None else _unix_ms(raw, factor)
+        return plausible(milliseconds)
+
+    return read
+
+
+def plausible(milliseconds: int | None) -> int | None:
+    """A time that a clock can have shown which was set at all; else None."""
+    return milliseconds if milliseconds is not None and _OLDEST <= milliseconds <= _NEWEST else None
+
+
+def _unix_ms(raw: object, factor: float) -> int | None:
+    if isinstance(raw, str):
+        raw = from_text(raw.strip())
+    if isinstance(raw, bool) or not isinstance(raw, float | int):
+        return None
+    try:
+        return round(raw * factor)
+    except (OverflowError, ValueError):
+        return None
+
+
+def _iso_ms(raw: object, zone: ZoneInfo | None) -> int | None:
+    """Read ISO 8601. Without a zone it is in `zone`; where that leaves doubt, as twice a year, it is nothing."""
+    if not isinstance(raw, str) or len(raw) > MAX_TEXT:
+        return None
+    try:
+        moment = datetime.fromisoformat(raw.strip())
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=zone)
+            if zone is None or moment.utcoffset() != moment.replace(fold=1).utcoffset():
+                return None
+        return round(moment.timestamp() * 1000)
+    except (ValueError, OverflowError):
+        return None
