@@ -22,6 +22,7 @@ __all__ = [
     "Where",
     "WhereIs",
     "WhereMapped",
+    "check_topic_filter",
 ]
 
 _DAY = 86400.0
@@ -33,8 +34,11 @@ def _json_path(text: str) -> str:
     return text
 
 
-def _topic_filter(text: str) -> str:
-    """Check a topic: levels between `/`, `+` for one whole level, `#` for all that follow."""
+def check_topic_filter(text: str) -> str:
+    """Answer a topic filter as it is: levels between `/`, `+` for one whole level, `#` for all that follow.
+
+    Raises ValueError that says what may be written.
+    """
     if not text or len(text) > _MAX_TOPIC or "\0" in text:
         raise ValueError(f"a topic has 1 to {_MAX_TOPIC} characters")
     if text.startswith("$"):
@@ -48,7 +52,7 @@ def _topic_filter(text: str) -> str:
 
 
 def _topic_suffix(text: str) -> str:
-    return _topic_filter(text.strip("/"))
+    return check_topic_filter(text.strip("/"))
 
 
 def _broker_url(text: str) -> str:
@@ -91,7 +95,7 @@ def _session_seconds(seconds: float) -> float:
 
 
 JsonPath = Annotated[str, AfterValidator(_json_path)]
-TopicFilter = Annotated[str, AfterValidator(_topic_filter)]
+TopicFilter = Annotated[str, AfterValidator(check_topic_filter)]
 TopicSuffix = Annotated[str, AfterValidator(_topic_suffix)]
 Qos = Literal[0, 1, 2]
 

@@ -118,7 +118,9 @@ def test_an_example_of_the_site_file_is_accepted(example: Example, tmp_path: Pat
 
     loaded = load(tmp_path, drivers=resolve(DRIVERS), rules=resolve(RULES), environ={})
 
-    told = [each for each in loaded.warnings if "stock rule" not in str(each) and "is experimental" not in str(each)]
+    told = [
+        each for each in loaded.warnings if "stock rule" not in str(each) and "is experimental" not in str(each)
+    ]
     assert all(warning.refuses for warning in told), told
 
 
