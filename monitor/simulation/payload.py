@@ -30,12 +30,13 @@ def card(device: Device, credential: str, *, granted: bool, now: float) -> tuple
     content: dict[str, Any] = {"isKnown": str(granted).lower(), "username": "Erika Mustermann"}
     if event.when is not None:
         wanted = event.when.wanted
-        _put(content, event.when.json_path, wanted[0] if isinstance(wanted, tuple) else wanted)
+        _put(content, _below(device, event.when.json_path), wanted[0] if isinstance(wanted, tuple) else wanted)
     if event.credential is not None:
-        _put(content, event.credential.json_path, credential)
+        _put(content, _below(device, event.credential.json_path), credential)
     if event.result is not None:
         meanings: Mapping[str, Value] = event.result.map or {result: result}
-        _put(content, event.result.json_path, next(sent for sent, kept in meanings.items() if kept == result))
+        sent = next(sent for sent, kept in meanings.items() if kept == result)
+        _put(content, _below(device, event.result.json_path), sent)
     _stamp(device, content, now)
     return _topic(device, event.topic), orjson.dumps(content)
 
@@ -71,12 +72,16 @@ def _stamp(device: Device, content: dict[str, Any], now: float) -> None:
 
 
 def _topic(device: Device, appended: str | None) -> str:
-    parts = [device.address.topic.replace("{id}", device.id)]
-    if device.protocol is not None and device.protocol.topic is not None:
-        parts.append(device.protocol.topic)
-    if appended is not None:
-        parts.append(appended)
-    return "/".join(parts).replace("{id}", device.id)
+    if appended is None and device.protocol is not None:
+        appended = device.protocol.topic
+    topic: str = device.address.topic
+    return (topic if appended is None else f"{topic}/{appended}").replace("{id}", device.id)
+
+
+def _below(device: Device, path: str | None) -> str | None:
+    """The whole path of something that begins at the profile's root."""
+    root = device.protocol.root if device.protocol is not None else None
+    return path if root is None or path is None else root + path.removeprefix("$")
 
 
 def _payload(device: Device, carried: list[tuple[Point, Value]], now: float) -> bytes:
@@ -84,12 +89,16 @@ def _payload(device: Device, carried: list[tuple[Point, Value]], now: float) -> 
     if any(point.source.text for point, _ in carried):
         form = "text"
     if form == "text":
-        return str(_sent(*carried[0])).encode()
+        sent = _sent(*carried[0])
+        return (str(sent).lower() if isinstance(sent, bool) else str(sent)).encode()
     if form == "key_value":
         return ",".join(f"{point.source.key}={_sent(point, value)}" for point, value in carried).encode()
     content: dict[str, Any] = {}
     for point, value in carried:
-        _put(content, point.source.json_path, _sent(point, value))
+        _put(content, _below(device, point.source.json_path), _sent(point, value))
+    if device.protocol is not None and device.protocol.good is not None:
+        wanted = device.protocol.good.wanted
+        _put(content, device.protocol.good.json_path, wanted[0] if isinstance(wanted, tuple) else wanted)
     _stamp(device, content, now)
     return orjson.dumps(content)
 

@@ -1,6 +1,7 @@
 """What each simulated device would say at an instant: pure functions of the site, the time and the overrides."""
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -16,6 +17,9 @@ Change = Callable[[str, Value, float], Value]
 
 _MEANS = {"electricity": 1_800.0, "water": 0.22, "gas": 1.1, "heat": 9_000.0}
 """Mean rate of one meter by class: W, or m3/h."""
+
+_WH_PER_M3 = 1163.0 * 20.0
+"""Heat that a cubic metre of water carries when it cools by 20 degrees."""
 
 _LOSSES = 1.03
 """A main meter sees what its sub-meters see and the little that nobody meters."""
@@ -35,6 +39,10 @@ _STEADY: Mapping[str, float] = {
     "s": 0.0,
 }
 """What a point with this suffix shows around, where nothing better is known."""
+
+
+_WHOLE = re.compile(r"(?P<kind>u?int|bcd)(?P<bits>\d+)")
+"""Types of registers that hold whole numbers."""
 
 
 @dataclass
@@ -94,6 +102,7 @@ class World:
         phase = next((p for p in _PHASES if p in quantity.split("_")), None)
         share = _PHASES.get(phase or "", 1.0)
         voltage = self._voltage(device, phase, now)
+        carried = _WH_PER_M3 if device.device_class == "heat" else 1.0
         known: Mapping[str, Callable[[], Value]] = {
             "v": lambda: voltage * (math.sqrt(3) if _between_phases(quantity) else 1.0),
             "w": lambda: self.rate(device, now) * share,
@@ -103,8 +112,8 @@ class World:
             "kwh": lambda: 0.0 if "export" in quantity else self.total(device, now) * share / 1000.0,
             "kvah": lambda: 0.0 if "export" in quantity else self.total(device, now) * share / 960.0,
             "kvarh": lambda: 0.0 if "export" in quantity else self.total(device, now) * share * 0.29 / 1000.0,
-            "m3": lambda: 0.0 if "reverse" in quantity else self.total(device, now),
-            "m3h": lambda: self.rate(device, now),
+            "m3": lambda: 0.0 if "reverse" in quantity else self.total(device, now) / carried,
+            "m3h": lambda: self.rate(device, now) / carried,
         }
         if quantity.startswith("battery") and suffix == "v":
             return 3.0
@@ -139,7 +148,19 @@ def _possible(point: Point, value: Value, device: str) -> Value:
         value = int(10_000_000 + 80_000_000 * noise(device))
     elif getattr(point.source, "is_text", False):
         value = "simulated"
+    elif isinstance(value, float):
+        value = min(value, _largest(point) / 2)
     return str(value)[: 2 * point.source.size] if getattr(point.source, "is_text", False) else value
+
+
+def _largest(point: Point) -> float:
+    """The largest value that the registers of a point hold; without end where they are no whole number."""
+    found = _WHOLE.fullmatch(getattr(point.source, "type", ""))
+    if found is None or getattr(point.source, "scale_register", None) is not None:
+        return math.inf
+    bits = int(found["bits"])
+    raw = 10.0 ** (bits // 4) if found["kind"] == "bcd" else 2.0 ** (bits - (found["kind"] == "int"))
+    return (raw - 1) * abs(point.factor / point.divisor) + point.offset
 
 
 def _between_phases(quantity: str) -> bool:

@@ -15,6 +15,7 @@ __all__ = ["Shipped", "library", "shipped"]
 _TERMINALS = {
     ("digital-input", "modbus"): "{running: {register: discrete 0}, fault: {register: discrete 1}}",
     ("digital-input", "mqtt"): "{running: {json: $.run}, fault: {json: $.fault}}",
+    ("advantech-adam-6050-mqtt", "mqtt"): "{running: {json: $.di1}, fault: {json: $.di2}}",
 }
 """Points of the profiles that leave them to the device."""
 

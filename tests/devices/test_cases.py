@@ -1,13 +1,14 @@
 """Every case of a device: what the wire said, and what must come of it.
 
 A case is a folder `<profile>/<case>/` with `registers.json` (table -> address -> words in hexadecimal, or bits)
-or `message.json` (topic and payload or text; the variant, the device's topic and points of its own where they are
-not the profile's), and `expected.json`. Only points whose registers are all given are read;
+or `message.json` (topic and payload or text; the device's topic where it is another), and `expected.json`.
+Either may name the variant, and points of the device's own. Only points whose registers are all given are read;
 SunSpec models are looked for in them.
 """
 
 import json
 import struct
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from drivers.modbus.sunspec import BASES, Places, place, walk
 from drivers.mqtt.devices import Decoder, Message
 from monitor.documents.files import Files
 from monitor.documents.finding import Findings
-from monitor.model import Event, Reading
+from monitor.model import Event, Reading, Value
 from monitor.profiles import Bound, Library
 from monitor.profiles.points import bind_points
 from monitor.settings.loading import SHIPPED
@@ -83,11 +84,18 @@ def _points(said: dict[str, Any], bound: Bound) -> dict[str, Point]:
     return {**bound.points, **points}
 
 
+def _assert_near(values: Mapping[str, Value], expected: dict[str, Value], *, rel: float) -> None:
+    texts = {name: value for name, value in expected.items() if isinstance(value, str)}
+    numbers = {name: value for name, value in values.items() if name not in texts}
+    assert numbers == pytest.approx({k: v for k, v in expected.items() if k not in texts}, rel=rel)
+    assert {name: values.get(name) for name in texts} == texts
+
+
 @pytest.mark.parametrize("folder", MODBUS, ids=_case)
 def test_registers_become_what_is_expected(folder: Path) -> None:
     said = json.loads((folder / "registers.json").read_text())
     expected = json.loads((folder / "expected.json").read_text())
-    bound = _bound(folder.parent.name, "modbus")
+    bound = _bound(folder.parent.name, "modbus", said.get("variant", ""))
     decoded = Decoded()
     points = _points(said, bound)
     places = _places(said, points)
@@ -106,10 +114,7 @@ def test_registers_become_what_is_expected(folder: Path) -> None:
             BlockDecoder(Block.around([field.exponent]), [field]).decode(power, decoded)
     finish(decoded)
 
-    texts = {name: value for name, value in expected["values"].items() if isinstance(value, str)}
-    numbers = {name: value for name, value in decoded.values.items() if name not in texts}
-    assert numbers == pytest.approx({k: v for k, v in expected["values"].items() if k not in texts}, rel=1e-6)
-    assert {name: decoded.values.get(name) for name in texts} == texts
+    _assert_near(decoded.values, expected["values"], rel=1e-6)
     assert {name: str(reason) for name, reason in decoded.missing.items()} == expected["missing"]
 
 
@@ -136,7 +141,7 @@ def test_a_message_becomes_what_is_expected(folder: Path) -> None:
     readings = [entry for entry in entries if isinstance(entry, Reading)]
     assert len(readings) == (1 if expected["values"] or expected["missing"] else 0)
     for reading in readings:
-        assert reading.values == pytest.approx(expected["values"], rel=1e-12)
+        _assert_near(reading.values, expected["values"], rel=1e-12)
         assert {name: str(reason) for name, reason in reading.missing.items()} == expected["missing"]
         assert reading.time == expected.get("time", ARRIVED)
     events = [entry for entry in entries if isinstance(entry, Event)]

@@ -6,12 +6,11 @@ from pathlib import Path
 import pytest
 
 from monitor.app import load_site
-from monitor.settings.loading import SHIPPED
 from monitor.simulation import payload
 from monitor.simulation.unit import Unit
 from monitor.simulation.world import World
+from tests.devices.library import Shipped, shipped
 
-PROFILES = sorted((SHIPPED / "profiles").glob("**/*.yaml"))
 _SITE = """
 site: {id: house, timezone: Europe/Berlin}
 connections:
@@ -39,23 +38,18 @@ _INLINE = """
 """
 
 
-@pytest.mark.parametrize("path", PROFILES, ids=lambda path: path.stem)
-def test_a_device_of_every_shipped_profile_shows_values_that_fit(path: Path, tmp_path: Path) -> None:
-    driver = "modbus" if "\nmodbus:" in path.read_text("utf-8") else "mqtt"
-    where = "unit: 1, every: 5 s" if driver == "modbus" else "topic: some/where"
-    points = (
-        "{running: {register: discrete 0}, fault: {register: discrete 1}}" if path.stem == "digital-input" else ""
-    )
-    own = f", points: {points}" if points else ""
+@pytest.mark.parametrize("one", shipped(), ids=str)
+def test_a_device_of_every_shipped_profile_shows_values_that_fit(one: Shipped, tmp_path: Path) -> None:
+    place = "unit: 1" if one.driver == "modbus" else "topic: some/where"
     file = tmp_path / "site.yaml"
-    file.write_text(f"{_SITE}  - {{id: it, profile: {path.stem}, connection: {driver}, {where}{own}}}\n", "utf-8")
+    file.write_text(f"{_SITE}  - {one.entry(connection=one.driver, place=place)}\n", "utf-8")
     world = World(load_site(file).site)
-    device = world.site.devices["it"]
+    device = world.site.devices[one.ident]
 
     values = world.values(device, time.time())
 
     assert values.keys() == device.points.keys()
-    if driver == "modbus":
+    if one.driver == "modbus":
         unit = Unit(device)
         for point, value in values.items():
             unit.put(point, value)

@@ -1,0 +1,53 @@
+"""What simulated devices show is possible: of a size that their meters and registers could have."""
+
+from pathlib import Path
+
+import pytest
+
+from monitor.app import load_site
+from monitor.model import Value
+from monitor.simulation.world import World
+
+SITE = """
+site: {id: house, timezone: Europe/Berlin}
+connections: [{id: bus, modbus: {transport: tcp, host: 127.0.0.1, port: 502}}]
+devices:
+  - id: heat
+    connection: bus
+    class: heat
+    points:
+      power_w: {register: holding 0, type: float32, unit: W}
+      energy_heat_kwh: {register: holding 2, type: float32, unit: kWh}
+      flow_m3h: {register: holding 4, type: float32, unit: m3/h}
+      volume_m3: {register: holding 6, type: float32, unit: m3}
+  - id: room
+    connection: bus
+    class: environment
+    points:
+      voc_ppm: {register: input 11, type: uint16, unit: ppm, scale: 0.001}
+      oxygen_pct: {register: input 12, type: bcd16, unit: "%", scale: 0.001}
+      low_c: {register: input 13, type: int16, unit: degC, scale: 0.0001}
+"""
+
+
+@pytest.fixture
+def shown(tmp_path: Path) -> dict[str, dict[str, Value]]:
+    """What the devices show, by device."""
+    (tmp_path / "site.yaml").write_text(SITE, "utf-8")
+    site = load_site(tmp_path / "site.yaml").site
+    world = World(site)
+    return {device.id: world.values(device, 1.79e9) for device in site.devices.values()}
+
+
+def test_a_heat_meter_has_the_flow_that_carries_its_heat(shown: dict[str, dict[str, Value]]) -> None:
+    heat = shown["heat"]
+
+    assert float(heat["power_w"]) / float(heat["flow_m3h"]) == pytest.approx(1163 * 20)
+    assert float(heat["energy_heat_kwh"]) * 1000 / float(heat["volume_m3"]) == pytest.approx(1163 * 20)
+
+
+@pytest.mark.parametrize(("point", "largest"), [("voc_ppm", 65.535), ("oxygen_pct", 9.999), ("low_c", 3.2767)])
+def test_a_value_fits_the_registers_that_hold_it(
+    shown: dict[str, dict[str, Value]], point: str, largest: float
+) -> None:
+    assert 0 < float(shown["room"][point]) < largest
