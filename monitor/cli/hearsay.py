@@ -14,7 +14,7 @@ from drivers.mqtt.survey.grouping import Group, grouped
 from drivers.mqtt.survey.heard import Heard, Survey
 from drivers.mqtt.survey.masking import shown, shown_topic
 from drivers.mqtt.survey.proposing import propose
-from drivers.mqtt.topics import covers
+from drivers.mqtt.topics import Topics
 from monitor.cli.brokers import Broker
 from monitor.cli.newsite import flow
 from monitor.cli.output import clean, print_json, print_line
@@ -66,11 +66,12 @@ def found_in(survey: Survey, ear: Ear, broker: Broker, library: Library, *, disc
     """Look at what was heard; `discovered`: only at what announces itself."""
     heard = survey.topics
     known = everybody(heard)
-    mine = {topic: device for topic in heard for wide, device in broker.covered.items() if covers(wide, topic)}
+    covered = Topics(broker.covered.items())
+    mine = {topic: devices[0] for topic in heard if (devices := covered.match(topic))}
     if discovered:
-        proposals = list(sound(adopt(announced(heard.values()), mine)))
+        proposals = list(sound(adopt(announced(heard.values()), broker.covered)))
     else:
-        proposals = propose(heard, known, models(library), mine)
+        proposals = propose(heard, known, models(library), broker.covered)
     return Found(
         broker=broker,
         ear=ear,

@@ -11,6 +11,7 @@ from drivers.mqtt.survey.guessing import class_of
 from drivers.mqtt.survey.meanings import Meaning, meaning
 from drivers.mqtt.survey.templates import place
 from drivers.mqtt.survey.words import slug
+from drivers.mqtt.topics import Topics
 
 __all__ = ["FAMILY", "adopt"]
 
@@ -32,14 +33,15 @@ class _Found:
 def adopt(devices: Iterable[Announced], covered: Collection[str] = ()) -> list[Proposal]:
     """Propose a device for each that announces itself; several where its topics have no beginning in common.
 
-    `covered`: topics of devices that are there already.
+    `covered`: topic filters of devices that are there already.
     """
+    known = Topics((topic, True) for topic in covered)
     proposals = []
     for device in devices:
         found = [_Found(entity, meaning(entity)) for entity in device.entities]
         told = tuple(f"{each.entity.called}: {each.meaning.refused}" for each in found if each.meaning.refused)
         kept = [each for each in found if not each.meaning.refused and _is_usable(each.topic)]
-        if kept and all(each.topic in covered for each in kept):
+        if kept and all(known.match(each.topic) for each in kept):
             continue
         groups = _together(kept)
         for number, group in enumerate(groups):

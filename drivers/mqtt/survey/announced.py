@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from drivers.mqtt.survey.families import is_mine
 from drivers.mqtt.survey.heard import Heard
 
 __all__ = ["Announced", "Entity", "announced"]
@@ -90,18 +91,23 @@ class Announced:
 
 
 def announced(heard: Iterable[Heard]) -> list[Announced]:
-    """All devices that announce themselves, each with what it has. What cannot be read is left out."""
+    """All devices that announce themselves, each with what it has.
+
+    What cannot be read is left out, and so is what monitors such as this one announce.
+    """
     devices: dict[str, Announced] = {}
     for each in heard:
         sample = each.newest
         tree = sample.body.tree() if sample is not None and sample.kind == "json" else None
-        if not isinstance(tree, dict) or not each.topic.endswith("/config"):
+        if not isinstance(tree, dict) or not each.topic.endswith("/config") or is_mine(each.topic):
             continue
         said = _in_full(tree)
         about = _device(said.get("device"))
         for entity in _entities(each.topic, said, tree.get("~")):
             key, name, model = _identity(about, entity)
             device = devices.setdefault(key, Announced(name=name, model=model))
+            if device.name == key:  # the first to speak of it did not say its name
+                device.name, device.model = name, model or device.model
             device.entities.append(entity)
     return sorted(devices.values(), key=lambda device: device.name.lower())
 

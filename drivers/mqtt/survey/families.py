@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from drivers.mqtt.survey.heard import Heard
 
-__all__ = ["MINE", "Known", "everybody", "recognise"]
+__all__ = ["MINE", "Known", "everybody", "is_mine", "recognise"]
 
 MINE: Final = "facility-monitor"
 _TASMOTA = re.compile(r"(tele|stat)/|/(tele|stat)/")
@@ -50,7 +50,24 @@ def everybody(heard: Mapping[str, Heard]) -> dict[str, Known | None]:
                 who = known.get(f"{base}{name}")
                 if who is not None:
                     known[f"{base}{name}"] = replace(who, model=model)
-    return known
+    mine = tuple(filter(None, map(_mine, heard.values())))
+    return {
+        topic: Known(family=MINE, measures=False) if topic.startswith(mine) else who
+        for topic, who in known.items()
+    }
+
+
+def is_mine(topic: str) -> bool:
+    """Whether a topic is an announcement of a monitor such as this one."""
+    levels = topic.split("/")
+    return topic.endswith("/config") and len(levels) > 1 and levels[-2].startswith(f"{MINE}_")
+
+
+def _mine(heard: Heard) -> str:
+    """The beginning of what a monitor publishes, by its announcement; empty for other messages."""
+    tree = _tree(heard, 0) if is_mine(heard.topic) else {}
+    base = _text(tree, "availability_topic").removesuffix("availability")
+    return base if base.count("/") > 1 else ""
 
 
 def _bridged(tree: Any) -> Iterator[tuple[str, str]]:

@@ -36,6 +36,9 @@ _COMPANIONS: Final = (
     "model",
 )
 """Points that many devices have: they tell nothing about which this one is."""
+_AMBIENT: Final = ("temperature", "humidity", "pressure", "voltage_v", "time")
+"""Points that devices of other classes than these have by the way."""
+_AMBIENT_CLASSES: Final = frozenset({"environment", "heat", "electricity"})
 _HOUSEKEEPING: Final = frozenset(
     ["id", "ids", "time", "timestamp", "ts", "rssi", "snr", "linkquality", "seq", "uptime", "version", "cnt", "dr"]
 )
@@ -189,7 +192,7 @@ def _fit(
     telling = [
         name
         for name, point in model.bound.points.items()
-        if not name.startswith(_COMPANIONS) and (point.source.topic or usual) in spoken
+        if not _is_companion(name, model) and (point.source.topic or usual) in spoken
     ]
     told = [name for name in telling if name in carried]
     if not told and not events:
@@ -208,6 +211,12 @@ def _fit(
         score=0.7 * share + 0.3 * (1.0 if events else used) + _NAMED * named,
         named=named,
     )
+
+
+def _is_companion(name: str, model: Model) -> bool:
+    """Whether a point says nothing of which model it is."""
+    by_the_way = model.profile.device_class not in _AMBIENT_CLASSES and name.startswith(_AMBIENT)
+    return by_the_way or name.startswith(_COMPANIONS)
 
 
 def _device(model: Model, base: str) -> Device:

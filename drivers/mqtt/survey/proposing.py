@@ -14,6 +14,7 @@ from drivers.mqtt.survey.guessing import Guess, class_of, guess, is_noise, named
 from drivers.mqtt.survey.heard import Heard
 from drivers.mqtt.survey.masking import is_hidden
 from drivers.mqtt.survey.payloads import leaves, written
+from drivers.mqtt.topics import Topics
 
 __all__ = ["propose"]
 
@@ -33,9 +34,10 @@ def propose(
 ) -> list[Proposal]:
     """Propose devices: by a profile, else as they announce themselves, else by guessing.
 
-    `covered`: topics of devices that are there already.
+    `covered`: topic filters of devices that are there already.
     """
-    free = {topic: each for topic, each in heard.items() if topic not in covered and not topic.startswith("$")}
+    there = Topics((topic, True) for topic in covered)
+    free = {topic: each for topic, each in heard.items() if not there.match(topic) and not topic.startswith("$")}
     proposals, taken = _by_profile(free, known, models)
     announcing = adopt(announced(heard.values()), {*covered, *taken})
     taken |= {topic for proposal in announcing for topic in proposal.topics}

@@ -8,7 +8,7 @@ from drivers.mqtt.survey.adopting import adopt
 from drivers.mqtt.survey.announced import announced
 from drivers.mqtt.survey.entries import Proposal, sound
 from drivers.mqtt.survey.templates import place
-from tests.drivers.mqtt.survey.said import heard
+from tests.drivers.mqtt.survey.said import heard, proposed
 
 
 def adopted(said: dict[str, Any]) -> list[Proposal]:
@@ -346,6 +346,15 @@ def test_entities_are_put_together_by_their_device() -> None:
     assert [each.entry["name"] for each in adopted(said)] == ["c", "First", "Second"]
 
 
+def test_the_name_of_a_device_may_come_with_any_of_its_entities() -> None:
+    said = {
+        "homeassistant/sensor/a/config": entity("x/1", "One") | {"device": {"identifiers": ["d"]}},
+        "homeassistant/sensor/b/config": entity("x/2", "Two"),
+    }
+
+    assert [each.entry["name"] for each in adopted(said)] == ["D"]
+
+
 @pytest.mark.parametrize(
     "said",
     [
@@ -366,3 +375,19 @@ def test_nonsense_makes_no_device(said: Any) -> None:
     found = adopted({"homeassistant/sensor/x/config": said, "homeassistant/device/y/config": said})
 
     assert [each for each in found if each.addable] == []
+
+
+def test_what_a_monitor_announces_of_its_own_devices_is_left_alone() -> None:
+    said = {
+        "homeassistant/device/facility-monitor_house_main/config": {
+            "device": {"identifiers": ["facility-monitor_house_main"], "name": "Main"},
+            "availability_topic": "elsewhere/house/availability",
+            "components": {"p": entity("elsewhere/house/device/main", "P") | {"platform": "sensor"}},
+        },
+        "elsewhere/house/availability": "online",
+        "elsewhere/house/device/main": {"time": 1, "quality": "good", "values": {"power_w": 5.0}, "missing": {}},
+        "elsewhere/other": {"power_w": 5.0},
+    }
+
+    assert adopted(said) == []
+    assert [each.entry["topic"] for each in proposed(said).values()] == ["elsewhere/other"]
