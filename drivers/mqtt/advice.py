@@ -2,12 +2,17 @@
 
 from typing import Final
 
-__all__ = ["VAGUE", "advice", "device_advice"]
+__all__ = ["REBIRTH", "VAGUE", "advice", "device_advice"]
 
 _USUAL: Final = "broker, network"
 _TAKEN_OVER: Final = "whether another client uses the same client_id, such as a second monitor of this site"
 VAGUE: Final = frozenset({_USUAL, _TAKEN_OVER})
 """Advice that is given when nobody said what is wrong."""
+REBIRTH: Final = (
+    "Its edge node names its metrics only when it is born, and no birth was seen since the monitor began or since"
+    " messages were lost: have the host application ask for a rebirth, or let the node send names, not aliases."
+)
+"""For a Sparkplug device of which no birth is known."""
 _KNOWN: Final = (
     (("Not authorized", "Bad user name", "Bad authentication"), "username and password, the broker's access list"),
     (

@@ -13,7 +13,7 @@ from typing import Final
 
 import structlog
 
-from drivers.mqtt.advice import device_advice
+from drivers.mqtt.advice import REBIRTH, device_advice
 from drivers.mqtt.devices import Decoder, Message
 from drivers.mqtt.exchange import Ack, Arrived, Connected, Counts, Profile
 from drivers.mqtt.ledger import Ledger
@@ -119,12 +119,15 @@ class MqttDriver:
             "backlog": seen.backlog,
             "backlog_warning": _is_round_limit(seen.backlog, self._profile.options.receive_maximum),
             **self._counts,
+            "sparkplug_gaps": self._decoder.gaps,
             "failed": seen.failed + self._counts["failed"],
         }
 
     def advice(self, device: str, *, heard: bool) -> str:
         """What to look at when a device says nothing or too little."""
         connected = self._link is not None and self._link.counts.connected
+        if connected and self._decoder.waits_for_birth(device):
+            return REBIRTH
         return device_advice(self._topics[device], connected=connected, heard=heard)
 
     async def _decode(

@@ -1,35 +1,25 @@
 """From a site's devices to what to subscribe to, and from a message to the entries of the devices it is for."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from drivers.mqtt.events import EventMapper, EventStamps
+from drivers.mqtt.message import Message
 from drivers.mqtt.payload import Body, Getter, Lack, PointGroup, getter, spelling, vouched
 from drivers.mqtt.settings import Availability, MqttDevice, MqttEvent, MqttProfile, Where
-from drivers.mqtt.times import AHEAD_MS, LATE_MS, timestamp
+from drivers.mqtt.times import LATE_MS, Instants, timestamp
 from drivers.mqtt.topics import Topics, compose
 from monitor.errors import SettingsError
 from monitor.model import Entry, Event, Missing, Origin, Reading
 from monitor.ports import Pseudonymise
 from monitor.site import Device, Point
 
+if TYPE_CHECKING:
+    from drivers.mqtt.sparkplug.edge import Edge
+
 __all__ = ["Decoded", "Decoder", "Message"]
 
-_APART_MS: Final = 60_000
 _NOTHING: Final = Missing.TIMEOUT
-
-
-class Message(NamedTuple):
-    """A message as the network thread took it. `epoch`: its connection; `payload` None: too large to keep."""
-
-    epoch: int
-    mid: int
-    qos: int
-    dup: bool
-    retain: bool
-    topic: str
-    payload: bytes | None
-    arrived: int
 
 
 class Decoded(NamedTuple):
@@ -44,27 +34,26 @@ class Decoded(NamedTuple):
 class _Feed:
     """One device's points and events on one topic."""
 
-    __slots__ = ("_arrived", "_device", "_events", "_good", "_last", "_points", "_time")
+    __slots__ = ("_device", "_events", "_good", "_instants", "_points")
 
     def __init__(
         self,
         device: str,
         points: PointGroup | None,
         events: EventMapper | None,
-        time: Callable[[Body], int | None] | None,
         good: Callable[[Body], bool] | None,
+        instants: Instants,
     ) -> None:
         self._device = device
         self._points = points
         self._events = events
-        self._time = time
         self._good = good
-        self._arrived = 0
-        self._last = 0
+        self._instants = instants
 
-    def entries(self, body: Body, arrived: int, *, retained: bool) -> Iterator[Entry]:
+    def entries(self, body: Body, message: Message) -> Iterator[Entry]:
         """Yield what the message says about the device."""
-        time, ahead = self._when(body, arrived)
+        arrived = message.arrived
+        time, ahead = self._instants.of(body, arrived)
         if self._points is not None and (decoded := self._points.decode(body)) is not None:
             values, missing = decoded
             bad = self._good is not None and not self._good(body)
@@ -78,28 +67,11 @@ class _Feed:
                 arrived=arrived,
                 values=values,
                 missing=missing,
-                origin=Origin.RETAINED if retained else Origin.PUSH,
+                origin=Origin.RETAINED if message.retain else Origin.PUSH,
                 late=arrived - time > LATE_MS,
             )
         if self._events is not None:
             yield from self._events.decode(body, time, arrived)
-
-    def _when(self, body: Body, arrived: int) -> tuple[int, bool]:
-        """The time to keep, and whether the device's own is too far ahead to be believed."""
-        own = None if self._time is None else self._time(body)
-        if own is None:
-            return self._instant(arrived), False
-        return (self._instant(arrived), True) if own - arrived > AHEAD_MS else (own, False)
-
-    def _instant(self, arrived: int) -> int:
-        """The arrival, moved by 1 ms where the message before has that instant: a series holds one per instant.
-
-        A backlog comes with many messages in a millisecond. A clock that was set back begins anew.
-        """
-        taken = self._arrived <= arrived <= self._last < arrived + _APART_MS
-        self._arrived = arrived
-        self._last = self._last + 1 if taken else arrived
-        return self._last
 
 
 class _AvailabilityFeed:
@@ -109,9 +81,11 @@ class _AvailabilityFeed:
     gives a reading without values when it goes off-line, as a failed poll would; its return shows in its readings.
     """
 
-    __slots__ = ("_device", "_get", "_offline", "_online", "_points", "_reader", "_stamps", "_was")
+    __slots__ = ("_device", "_get", "_instants", "_offline", "_online", "_points", "_reader", "_stamps", "_was")
 
-    def __init__(self, device: Device, availability: Availability, stamps: EventStamps) -> None:
+    def __init__(
+        self, device: Device, availability: Availability, stamps: EventStamps, instants: Instants
+    ) -> None:
         self._device = device.id
         self._get: Getter | None = None
         if availability.json_path is not None:
@@ -121,10 +95,12 @@ class _AvailabilityFeed:
         self._reader = device.device_class == "access"
         self._points = tuple(device.points)
         self._stamps = stamps
+        self._instants = instants
         self._was: bool | None = None
 
-    def entries(self, body: Body, arrived: int, *, retained: bool) -> Iterator[Entry]:
+    def entries(self, body: Body, message: Message) -> Iterator[Entry]:
         """Yield what the message changes."""
+        arrived = message.arrived
         text = body.text()
         if isinstance(text, Lack):
             return
@@ -142,11 +118,11 @@ class _AvailabilityFeed:
         if not there and self._points:
             yield Reading(
                 device=self._device,
-                time=arrived,
+                time=self._instants.after_all(arrived),
                 arrived=arrived,
                 values={},
                 missing=dict.fromkeys(self._points, _NOTHING),
-                origin=Origin.RETAINED if retained else Origin.PUSH,
+                origin=Origin.RETAINED if message.retain else Origin.PUSH,
             )
 
 
@@ -158,7 +134,21 @@ class Decoder:
         self._qos = qos
         self.wanted: dict[str, int] = {}
         """Topic filter -> QoS, as the devices want them."""
-        self._topics = Topics([entry for device in devices for entry in self._feeds(device)])
+        self._edges: dict[str, Edge] = {}
+        feeds: list[tuple[str, _Feed | _AvailabilityFeed | Edge]] = []
+        for device in devices:
+            feeds += self._feeds(device)
+        feeds += self._edges.items()
+        self._topics = Topics(feeds)
+
+    @property
+    def gaps(self) -> int:
+        """How often Sparkplug messages were missing."""
+        return sum(edge.gaps for edge in self._edges.values())
+
+    def waits_for_birth(self, device: str) -> bool:
+        """Whether names of a Sparkplug device's metrics may be unknown until its edge node is born again."""
+        return any(edge.waits_for_birth(device) for edge in self._edges.values())
 
     def decode(self, message: Message) -> Decoded:
         """Answer the entries of a message. Events of a retained message are old news, and dropped."""
@@ -168,7 +158,7 @@ class Decoder:
         body = Body(message.payload)
         entries: list[Entry] = []
         for feed in feeds:
-            entries.extend(feed.entries(body, message.arrived, retained=message.retain))
+            entries.extend(feed.entries(body, message))
         if not message.retain:
             return Decoded(entries, True, body.broken, 0)
         kept: list[Entry] = [entry for entry in entries if not isinstance(entry, Event)]
@@ -179,9 +169,11 @@ class Decoder:
         if not isinstance(address, MqttDevice):
             raise SettingsError(f"device {device.id}: it needs a `topic:`")
         profile = device.protocol if isinstance(device.protocol, MqttProfile) else None
-        stamps = EventStamps()
+        if _is_sparkplug(device, profile):
+            self._join_edge(device, address, profile)
+            return
+        stamps, instants = EventStamps(), Instants(timestamp(address.time or (profile.time if profile else None)))
         qos = self._qos if address.qos is None else address.qos
-        time = address.time or (profile.time if profile else None)
         root = profile.base if profile else ()
         partial = profile.partial if profile else False
         _check_payload(device, profile)
@@ -197,15 +189,30 @@ class Decoder:
                     device.id,
                     PointGroup(points, partial=partial, root=root) if points else None,
                     EventMapper(device, events, self._pseudonymise, stamps, root) if events else None,
-                    timestamp(time),
                     vouched(profile.good) if profile and profile.good else None,
+                    instants,
                 ),
             )
-        yield from self._availability(device, address, profile, stamps)
+        yield from self._availability(device, profile, stamps, instants)
+
+    def _join_edge(self, device: Device, address: MqttDevice, profile: MqttProfile | None) -> None:
+        from drivers.mqtt.sparkplug.edge import Edge, place_of  # it imports protobuf
+
+        place = place_of(device)
+        time = address.time or (profile.time if profile else None)
+        if address.availability is not None or (time is not None and time.trusted):
+            raise SettingsError(
+                f"device {device.id}: with `metric:` the protocol says times and who is there; there is only"
+                " `time: {trusted: false}`"
+            )
+        qos = self._qos if address.qos is None else address.qos
+        self.wanted[place.filter] = max(1, qos, self.wanted.get(place.filter, 0))
+        self._edges.setdefault(place.filter, Edge()).add(device, place.device, trusts=time is None)
 
     def _availability(
-        self, device: Device, address: MqttDevice, profile: MqttProfile | None, stamps: EventStamps
+        self, device: Device, profile: MqttProfile | None, stamps: EventStamps, instants: Instants
     ) -> Iterator[tuple[str, _AvailabilityFeed]]:
+        address: MqttDevice = device.address
         if address.availability is not None:
             own, topic = address.availability, compose(address.availability.topic, None, device.id)
         elif profile is not None and profile.availability is not None:
@@ -213,7 +220,20 @@ class Decoder:
         else:
             return
         self.wanted[topic] = max(1, self.wanted.get(topic, 0))
-        yield topic, _AvailabilityFeed(device, own, stamps)
+        yield topic, _AvailabilityFeed(device, own, stamps, instants)
+
+
+def _is_sparkplug(device: Device, profile: MqttProfile | None) -> bool:
+    """Whether a device is read by metrics; SettingsError when it is only in part."""
+    metrics = [name for name, point in device.points.items() if point.source.metric is not None]
+    others = [name for name in device.points if name not in metrics]
+    wanted = profile is not None and profile.payload == "sparkplug"
+    if (metrics or wanted) and (others or device.events):
+        what = f"point {others[0]}" if others else f"its event {device.events[0].kind}"
+        raise SettingsError(f"device {device.id}: {what} has no `metric:`, and Sparkplug has nothing else")
+    if metrics and profile is not None and not wanted:
+        raise SettingsError(f"device {device.id}: point {metrics[0]} needs a profile with `payload: sparkplug`")
+    return bool(metrics) or wanted
 
 
 def _suffix_of(where: object, profile: MqttProfile | None) -> str | None:
@@ -249,7 +269,7 @@ def _check_payload(device: Device, profile: MqttProfile | None) -> None:
     """Refuse a point that looks for what the profile's payload does not have."""
     if profile is None:
         return
-    field = {"json": "json_path", "text": "text", "key_value": "key"}[profile.payload]
+    field = {"json": "json_path", "text": "text", "key_value": "key", "sparkplug": "metric"}[profile.payload]
     for name, point in device.points.items():
         if getattr(point.source, field) is None:
             raise SettingsError(

@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import orjson
 
@@ -19,6 +19,9 @@ from monitor.model import Missing, Value
 from monitor.schema import STATES
 from monitor.site import Point
 
+if TYPE_CHECKING:
+    from drivers.mqtt.sparkplug.wire import Payload
+
 __all__ = [
     "MAX_PAYLOAD",
     "MAX_TEXT",
@@ -26,6 +29,7 @@ __all__ = [
     "Getter",
     "Lack",
     "PointGroup",
+    "converter",
     "from_text",
     "getter",
     "spelling",
@@ -65,18 +69,19 @@ _INT64 = 2**63
 class Body:
     """One payload, parsed at most once per form. `None` as payload: it was too large."""
 
-    __slots__ = ("_pairs", "_raw", "_text", "_tree")
+    __slots__ = ("_pairs", "_raw", "_sparkplug", "_text", "_tree")
 
     def __init__(self, raw: bytes | None) -> None:
         self._raw = raw
         self._tree: object = _NOWHERE
         self._text: str | Lack = _NOWHERE
         self._pairs: Mapping[str, str] | Lack = _NOWHERE
+        self._sparkplug: Payload | Lack = _NOWHERE
 
     @property
     def broken(self) -> bool:
         """Whether it was asked for in a form that it does not have."""
-        return self._raw is None or _BROKEN in (self._tree, self._text, self._pairs)
+        return self._raw is None or _BROKEN in (self._tree, self._text, self._pairs, self._sparkplug)
 
     def tree(self) -> object:
         """The JSON value, or BROKEN."""
@@ -107,6 +112,14 @@ class Body:
             found = {} if isinstance(text, Lack) else {key: value.strip('"') for key, value in _PAIR.findall(text)}
             self._pairs = found or _BROKEN
         return self._pairs
+
+    def sparkplug(self) -> "Payload | Lack":
+        """The payload of Sparkplug B, or BROKEN."""
+        if self._sparkplug is _NOWHERE:
+            from drivers.mqtt.sparkplug.wire import decode
+
+            self._sparkplug = (None if self._raw is None else decode(self._raw)) or _BROKEN
+        return self._sparkplug
 
 
 def _loose_json(raw: bytes, *, huge: bool) -> object:
@@ -275,9 +288,9 @@ def _plain_number(point: Point, raw: float) -> float | Missing:
     return raw if -_INT64 <= raw < _INT64 and _within(point, raw) else Missing.OUT_OF_RANGE
 
 
-def _converter(point: Point, source: MqttPoint) -> Callable[[object], Value | Missing]:
+def converter(point: Point, source: MqttPoint) -> Callable[[object], Value | Missing]:
     """Compile how what was sent becomes the value that is kept, or the reason why not."""
-    typed = source.json_path is not None
+    typed = source.json_path is not None or source.metric is not None
     names = None if source.map is None else {str(key): value for key, value in source.map.items()}
 
     def convert(raw: object) -> Value | Missing:
@@ -305,7 +318,7 @@ class PointGroup:
     def __init__(self, points: Mapping[str, Point], *, partial: bool, root: jsonpath.Path = ()) -> None:
         self._partial = partial
         self._plan = tuple(
-            (name, getter(point.source, root), _converter(point, point.source), point.source.omitted)
+            (name, getter(point.source, root), converter(point, point.source), point.source.omitted)
             for name, point in points.items()
         )
 

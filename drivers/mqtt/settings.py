@@ -22,6 +22,7 @@ __all__ = [
     "Where",
     "WhereIs",
     "WhereMapped",
+    "check_topic_filter",
 ]
 
 _DAY = 86400.0
@@ -33,8 +34,11 @@ def _json_path(text: str) -> str:
     return text
 
 
-def _topic_filter(text: str) -> str:
-    """Check a topic: levels between `/`, `+` for one whole level, `#` for all that follow."""
+def check_topic_filter(text: str) -> str:
+    """Answer a topic filter as it is: levels between `/`, `+` for one whole level, `#` for all that follow.
+
+    Raises ValueError that says what may be written.
+    """
     if not text or len(text) > _MAX_TOPIC or "\0" in text:
         raise ValueError(f"a topic has 1 to {_MAX_TOPIC} characters")
     if text.startswith("$"):
@@ -48,7 +52,7 @@ def _topic_filter(text: str) -> str:
 
 
 def _topic_suffix(text: str) -> str:
-    return _topic_filter(text.strip("/"))
+    return check_topic_filter(text.strip("/"))
 
 
 def _broker_url(text: str) -> str:
@@ -91,7 +95,7 @@ def _session_seconds(seconds: float) -> float:
 
 
 JsonPath = Annotated[str, AfterValidator(_json_path)]
-TopicFilter = Annotated[str, AfterValidator(_topic_filter)]
+TopicFilter = Annotated[str, AfterValidator(check_topic_filter)]
 TopicSuffix = Annotated[str, AfterValidator(_topic_suffix)]
 Qos = Literal[0, 1, 2]
 
@@ -231,7 +235,7 @@ class MqttProfile(Frozen):
     `good`: what the device says when it trusts its own values; otherwise they are missing.
     """
 
-    payload: Literal["json", "text", "key_value"] = "json"
+    payload: Literal["json", "text", "key_value", "sparkplug"] = "json"
     root: JsonPath | None = None
     topic: TopicSuffix | None = None
     time: PayloadTime | None = None
@@ -243,6 +247,9 @@ class MqttProfile(Frozen):
     def _root_is_json(self) -> Self:
         if self.root is not None and self.payload != "json":
             raise ValueError("`root:` is a place in JSON: it does not go with this `payload:`")
+        beside = (self.topic, self.availability, self.good, self.time and self.time.format)
+        if self.payload == "sparkplug" and (self.partial or any(each is not None for each in beside)):
+            raise ValueError("with `payload: sparkplug` the protocol says topics, times, quality and who is there")
         return self
 
     @property
@@ -252,10 +259,24 @@ class MqttProfile(Frozen):
 
 
 class MqttPoint(Where, PointModel):
-    """A point over MQTT: where it is in the payload, and what an absent field means (`omitted`)."""
+    """A point over MQTT: where it is in the payload, and what an absent field means (`omitted`).
+
+    `metric` is the name that Sparkplug has for it, in place of one of the others.
+    """
 
     topic: TopicSuffix | None = None
     omitted: Value | None = None
+    metric: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if self.metric is None:
+            _one_place(self)
+        elif any(each is not None for each in (*self.place, self.topic, self.omitted)):
+            raise ValueError(
+                "`metric:` is the whole place of a point: it goes with no `json`, `topic` and the like"
+            )
+        return self
 
 
 class MqttEvent(EventModel):

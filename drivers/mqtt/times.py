@@ -8,12 +8,13 @@ from zoneinfo import ZoneInfo
 from drivers.mqtt.payload import MAX_TEXT, Body, from_text, getter
 from drivers.mqtt.settings import PayloadTime
 
-__all__ = ["AHEAD_MS", "LATE_MS", "plausible", "timestamp"]
+__all__ = ["AHEAD_MS", "LATE_MS", "Instants", "plausible", "timestamp"]
 
 LATE_MS: Final = 2 * 60_000
 """What arrives longer than this after its time is late."""
 AHEAD_MS: Final = 5 * 60_000
 """A time further ahead than this is not believed."""
+_APART_MS: Final = 60_000
 _OLDEST = 946_684_800_000  # 2000-01-01: a clock that says less has never been set
 _NEWEST = 253_402_300_799_000
 
@@ -63,3 +64,43 @@ def _iso_ms(raw: object, zone: ZoneInfo | None) -> int | None:
         return round(moment.timestamp() * 1000)
     except (ValueError, OverflowError):
         return None
+
+
+class Instants:
+    """The instants that the readings of one device are kept at. `read`: finds its own time in a payload."""
+
+    __slots__ = ("_arrived", "_last", "_newest", "_read")
+
+    def __init__(self, read: Callable[[Body], int | None] | None = None) -> None:
+        self._read = read
+        self._arrived = 0
+        self._last = 0
+        self._newest = 0
+
+    def of(self, body: Body, arrived: int) -> tuple[int, bool]:
+        """The time to keep, and whether the device's own is too far ahead to be believed."""
+        own = None if self._read is None else self._read(body)
+        if own is None or own - arrived > AHEAD_MS:
+            return self.of_arrival(arrived), own is not None
+        return self.own(own), False
+
+    def of_arrival(self, arrived: int) -> int:
+        """The arrival, moved by 1 ms where the message before has that instant: a series holds one per instant.
+
+        A backlog comes with many messages in a millisecond. A clock that was set back begins anew.
+        """
+        taken = self._arrived <= arrived <= self._last < arrived + _APART_MS
+        self._arrived = arrived
+        self._last = self._last + 1 if taken else arrived
+        return self.own(self._last)
+
+    def own(self, time: int) -> int:
+        """A time of the device's own: never moved."""
+        self._newest = max(self._newest, time)
+        return time
+
+    def after_all(self, arrived: int) -> int:
+        """The arrival of a word that outweighs all before it: behind them also where they were moved or ahead."""
+        time = self._newest + 1 if arrived <= self._newest <= arrived + AHEAD_MS else arrived
+        self._newest = time
+        return time

@@ -6,6 +6,8 @@ These are the places of paho's inside that we touch; it is pinned for that reaso
 tests/drivers/mqtt/test_wire.py says at once when they move.
 """
 
+import socket
+import ssl
 import struct
 from collections.abc import Sequence
 from typing import Final
@@ -79,6 +81,21 @@ class Wire(paho.Client):
     def ping(self) -> None:
         """Ask for a sign of life; `pongs` counts the answers."""
         self._send_pingreq()
+
+    def _ssl_wrap_socket(self, tcp_sock: socket.socket) -> ssl.SSLSocket:
+        """Greet the broker over TLS; a connection on which that fails is closed at once."""
+        if self._ssl_context is None:
+            raise ValueError("TLS without a context")
+        wrapped = self._ssl_context.wrap_socket(
+            tcp_sock, server_hostname=self._host, do_handshake_on_connect=False
+        )
+        try:
+            wrapped.settimeout(self._connect_timeout)
+            wrapped.do_handshake()
+        except BaseException:
+            wrapped.close()
+            raise
+        return wrapped
 
     def _handle_pingresp(self) -> MQTTErrorCode:
         self.pongs += 1

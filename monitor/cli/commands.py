@@ -11,6 +11,7 @@ from monitor.cli import (
     identify,
     influx,
     init,
+    listen,
     profiles,
     read,
     reload,
@@ -40,6 +41,7 @@ reload.add_to(app)
 demo.add_to(app)
 devices.add_to(app)
 profiles.add_to(app)
+listen.add_to(app)
 alarms.add_to(app)
 scan.add_to(app)
 identify.add_to(app)

@@ -13,7 +13,7 @@ from monitor.cli.answers import CONNECTIONS, ENDPOINT, PLACES, Answers, Line, Pe
 from monitor.documents.reader import resolve_scalar
 from monitor.settings.loading import SHIPPED
 
-__all__ = ["Draft", "device_ids", "drafted", "flow", "slug"]
+__all__ = ["Draft", "Secret", "device_ids", "drafted", "flow", "slug"]
 
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_ ./-]*(?<! )")
 _MODBUS_PORT = 502
@@ -132,7 +132,7 @@ def _connections(answers: Answers) -> list[str]:
     if answers.broker is not None:
         broker: dict[str, Any] = {"url": answers.broker.url}
         if answers.broker.username:
-            broker |= {"username": answers.broker.username, "password": _Secret("mqtt")}
+            broker |= {"username": answers.broker.username, "password": Secret("mqtt")}
         lines.append(flow({"id": CONNECTIONS["mqtt"], "mqtt": broker}))
     return lines
 
@@ -160,7 +160,7 @@ def _notify(answers: Answers) -> Iterator[str]:
         return
     lines = [_PEOPLE, "notify:", "  people:"]
     for ident, person in people.items():
-        address = person.address if person.address == "terminal:" else _Secret(f"address-{ident}")
+        address = person.address if person.address == "terminal:" else Secret(f"address-{ident}")
         channels = {"first": address}
         lines.append(f"    - {flow({'id': ident, 'name': person.name, 'channels': channels})}")
     lines += ["  teams:", f"    - {flow({'id': 'house', 'members': list(people)})}"]
@@ -174,11 +174,11 @@ def _sinks(answers: Answers) -> Iterator[str]:
         yield _NO_SINK
         return
     keys: dict[str, Any] = {"url": influx.url} | ({"org": influx.org} if influx.org else {})
-    keys |= {"bucket": influx.bucket, "token": _Secret("influxdb")}
+    keys |= {"bucket": influx.bucket, "token": Secret("influxdb")}
     yield f"# Where readings are written to.\nsinks:\n  influxdb: {flow(keys)}\n"
 
 
-class _Secret(str):
+class Secret(str):
     """The name of a secret, written `!secret NAME`."""
 
     __slots__ = ()
@@ -190,7 +190,7 @@ def flow(value: Any) -> str:
         return "{" + ", ".join(f"{flow(key)}: {flow(kept)}" for key, kept in value.items()) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(flow, value)) + "]"
-    if isinstance(value, _Secret):
+    if isinstance(value, Secret):
         return f"!secret {value}"
     if isinstance(value, bool):
         return "true" if value else "false"

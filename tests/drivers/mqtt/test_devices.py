@@ -237,3 +237,31 @@ def test_a_reader_with_points_that_goes_off_line_says_both():
 
     assert [type(entry) for entry in gone] == [Event, Reading]
     assert readings(Decoded(gone, True, False, 0))[0].missing == {"open": Missing.TIMEOUT}
+
+
+@pytest.mark.parametrize("own", [None, NOW + 1000])
+def test_the_word_that_a_device_is_gone_is_behind_all_that_it_said_before(own: int | None):
+    meter = decoder(
+        device(points=TEMPERATURE, time=TRUSTED, availability={"topic": "meters/meter/lwt"}),
+    )
+    told = [said("meters/meter", {"temp": number, "t": own}) for number in range(3)]
+
+    entries = [
+        entry
+        for message in [*told, said("meters/meter/lwt", b"offline")]
+        for entry in meter.decode(message).entries
+    ]
+
+    times = [entry.time for entry in entries if isinstance(entry, Reading)]
+    assert len(times) == 4
+    assert times[-1] > max(times[:-1])
+    assert entries[-1].arrived == NOW
+
+
+def test_a_clock_that_was_set_back_does_not_keep_a_word_in_the_future():
+    meter = decoder(device(points=TEMPERATURE, availability={"topic": "meters/meter/lwt"}))
+    meter.decode(said("meters/meter", {"temp": 1}))
+
+    [gone] = meter.decode(said("meters/meter/lwt", b"offline")._replace(arrived=NOW - 3_600_000)).entries
+
+    assert gone.time == NOW - 3_600_000

@@ -1,6 +1,7 @@
 """Each family of devices as it speaks: documented payloads on documented topics, through a real Mosquitto."""
 
 import json
+import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -8,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from paho.mqtt import client as paho
+from paho.mqtt.enums import CallbackAPIVersion
 
 from drivers import DRIVERS
 from monitor.app import load_site
@@ -17,6 +20,7 @@ from monitor.settings.tables import resolve
 from tests.drivers.contract_pushed import Kept, eventually, running
 from tests.drivers.mqtt.publisher import Publisher
 from tests.drivers.mqtt.site import context, pseudonymise
+from tests.drivers.mqtt.sparkplug.node import GOLDEN, metric, payload
 from tests.servers.mosquitto import Mosquitto
 
 
@@ -52,8 +56,8 @@ class House:
         """Publish, and return when the driver has looked at it."""
         assert self.driver is not None
         before = int(self.driver.status()["messages"])
-        text = payload if isinstance(payload, str) else json.dumps(payload)
-        self.say.say(topic, text, qos=qos, retain=retain)
+        sent = payload if isinstance(payload, str | bytes) else json.dumps(payload)
+        self.say.say(topic, sent, qos=qos, retain=retain)
         await eventually(lambda: bool(self.driver and int(self.driver.status()["messages"]) > before))
 
     async def entries(self, count: int) -> list[Any]:
@@ -355,3 +359,45 @@ async def test_rtl_433_devices_of_one_topic_are_told_apart_by_what_they_publish_
         ("flat-3", {"volume_m3": 45.678}),
         ("any", {"volume_m3": 45.678}),
     ]
+
+
+async def test_a_sparkplug_node_is_born_speaks_by_alias_and_dies_by_its_last_will(house: House):
+    group = "spBv1.0/plant"
+    node = paho.Client(CallbackAPIVersion.VERSION2, client_id="edge1")
+    node.will_set(f"{group}/NDEATH/edge1", GOLDEN["NDEATH"], qos=1)
+    async with house.heard(
+        "{id: meter7, connection: broker, topic: spBv1.0/plant/+/edge1/meter7, class: electricity,"
+        " points: {power_w: {metric: Power, unit: W}, energy_import_kwh: {metric: Energy, unit: Wh}}}",
+        "{id: edge, connection: broker, topic: spBv1.0/plant/+/edge1, class: equipment,"
+        " points: {fault: {metric: Fault}}}",
+    ):
+        node.connect("127.0.0.1", house.broker.port)
+        node.loop_start()
+        now = context().now()
+        by_alias = (metric(alias=1, value=5.0), metric(alias=2, value=2000))
+        for kind, where, raw in (
+            ("NBIRTH", "", GOLDEN["NBIRTH"]),
+            (
+                "DBIRTH",
+                "/meter7",
+                payload(metric("Power", 4.0, alias=1), metric("Energy", alias=2), seq=1, timestamp=now - 20),
+            ),
+            ("NDATA", "", payload(metric("Fault", value=True), seq=2, timestamp=now - 15)),
+            ("DDATA", "/meter7", payload(*by_alias, seq=3, timestamp=now - 10)),
+        ):
+            node.publish(f"{group}/{kind}/edge1{where}", raw, qos=0).wait_for_publish(10)
+        await house.entries(3)
+        broken: Any = node.socket()
+        node.loop_stop()
+        broken.shutdown(socket.SHUT_RDWR)
+        broken.close()
+        birth, fault, data, *dead = await house.entries(5)
+
+    assert birth.values == {"power_w": 4.0}
+    assert birth.missing == {"energy_import_kwh": Missing.UNDECODABLE}
+    assert (fault.device, fault.values) == ("edge", {"fault": True})
+    assert (data.values, data.time) == ({"power_w": 5.0, "energy_import_kwh": 2.0}, now - 10)
+    assert {each.device: set(each.missing.values()) for each in dead} == {
+        "meter7": {Missing.TIMEOUT},
+        "edge": {Missing.TIMEOUT},
+    }

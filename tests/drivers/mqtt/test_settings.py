@@ -74,6 +74,32 @@ def test_a_wrong_root_is_refused(block: dict[str, object], says: str):
         MQTT.profile_model.model_validate(block)
 
 
+@pytest.mark.parametrize(
+    "source",
+    [{"metric": ""}, {"metric": "a", "json": "$.a"}, {"metric": "a", "topic": "b"}, {"metric": "a", "omitted": 0}],
+)
+def test_a_metric_is_the_whole_place_of_a_point(source: dict[str, object]):
+    with pytest.raises(ValidationError):
+        MQTT.point_model.model_validate(source)
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"topic": "a"},
+        {"partial": True},
+        {"root": "$.a"},
+        {"availability": {"topic": "a"}},
+        {"good": {"json": "$.q", "is": 1}},
+        {"time": {"json": "$.t", "format": "unix_s"}},
+    ],
+)
+def test_a_profile_of_sparkplug_says_nothing_that_the_protocol_says(block: dict[str, object]):
+    assert MQTT.profile_model.model_validate({"payload": "sparkplug", "time": {"trusted": False}})
+    with pytest.raises(ValidationError, match=r"sparkplug|does not go with"):
+        MQTT.profile_model.model_validate({"payload": "sparkplug", **block})
+
+
 def test_an_event_cannot_show_the_credential():
     for name in ("reason", "id"):
         with pytest.raises(ValidationError, match="only the pseudonym"):

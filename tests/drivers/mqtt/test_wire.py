@@ -1,9 +1,12 @@
 """The places inside paho that drivers/mqtt/wire.py touches are where it expects them."""
 
 import socket
+import ssl
 import threading
 import tracemalloc
 from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
 
 import pytest
 from paho.mqtt import client as paho
@@ -11,6 +14,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from drivers.mqtt.payload import MAX_PAYLOAD
 from drivers.mqtt.wire import Wire
+from tests.servers.mosquitto import Mosquitto, Tls
 
 
 @pytest.fixture
@@ -26,7 +30,7 @@ def pair() -> Iterator[tuple[Wire, socket.socket]]:
 
 
 def test_paho_still_has_what_is_replaced():
-    replaced = {"_sock_recv", "_packet_queue", "_send_pingreq", "_handle_pingresp"}
+    replaced = {"_sock_recv", "_packet_queue", "_send_pingreq", "_handle_pingresp", "_ssl_wrap_socket"}
 
     assert replaced <= vars(paho.Client).keys()
 
@@ -86,3 +90,22 @@ def test_acknowledgements_are_the_packets_of_mqtt_in_their_order(pair: tuple[Wir
     wire.loop_write()
 
     assert theirs.recv(100) == bytes.fromhex("4002000140021234")
+
+
+def test_a_connection_on_which_tls_fails_is_closed_at_once(tmp_path: Path):
+    stranger = Tls.make(tmp_path)
+    with Mosquitto(tmp_path / "broker", tls=stranger) as broker:
+        wire = Wire(CallbackAPIVersion.VERSION2)
+        wire.tls_set_context(ssl.create_default_context())
+        with pytest.raises(ssl.SSLCertVerificationError) as failed:
+            wire.connect("localhost", broker.port)
+
+        left = [frame.tb_frame.f_locals.get("wrapped") for frame in _frames(failed.value.__traceback__)]
+
+    assert [each.fileno() for each in left if each is not None] == [-1]
+
+
+def _frames(trace: TracebackType | None) -> Iterator[TracebackType]:
+    while trace is not None:
+        yield trace
+        trace = trace.tb_next
