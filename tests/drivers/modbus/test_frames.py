@@ -21,7 +21,7 @@ def framed(kind, *, unit=1, code=4, content=CONTENT, transaction=7):
 
 def framer(kind, *, code=4, size=4):
     made = kind()
-    made.expected = SimpleNamespace(code=code, size=size)
+    made.expected = SimpleNamespace(code=code, head=size, size=size)
     return made
 
 
