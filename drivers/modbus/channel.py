@@ -104,12 +104,12 @@ class LineChannel(Channel):
         self.heard = self.spoken = 0.0
         self.echoed = False
         self.answer_is_copy = False
-        """Whether the right answer is what is sent: no echo then, but behind an adapter that has just echoed."""
+        """Whether a copy of what is sent is the right answer, and no echo."""
         self._sent = b""
 
     def send(self, data: bytes, addr: tuple[Any, ...] | None = None) -> None:
         """Send a frame and reckon when its last character has gone out."""
-        self._sent = b"" if self.answer_is_copy and not self.echoed else data
+        self._sent = b"" if self.answer_is_copy else data
         self.echoed = False
         super().send(data, addr)
         self.spoken = time.monotonic() + len(data) * self.line.character

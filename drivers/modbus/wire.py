@@ -215,7 +215,7 @@ class Link:
             request.seen.failed("closed")
             raise DeviceUnreachable(f"{self._options.place} closed the connection")
         self._duty.asked(request)
-        line.answer_is_copy = request.is_write
+        line.answer_is_copy = request.is_write and not (request.seen.echo or self._options.echo)
         channel.comm_params.timeout_connect = self._duty.deadline(request)
 
     def _examine(self, channel: Channel, request: Request, answer: Answer) -> None:

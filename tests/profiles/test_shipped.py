@@ -28,7 +28,9 @@ def library(findings: Findings) -> Library:
 def test_a_shipped_profile_has_no_mistake(path: Path, library: Library, findings: Findings) -> None:
     profile = library.get(path.stem)
     assert profile is not None
-    bound = [library.bind(profile, driver) for driver in profile.drivers]
+    bound = [
+        library.bind(profile, driver, variant) for driver in profile.drivers for variant in ("", *profile.variants)
+    ]
 
     assert not findings.errors
     assert all(bound)

@@ -56,8 +56,9 @@ def device_of(profile: str, folder: Path, **keys: Any) -> Device:
 class House:
     """One reader, what is held to it, and the driver, which can be made anew."""
 
-    def __init__(self, device: Device, last: Callable[[str, str], Awaitable[Event | None]]) -> None:
+    def __init__(self, device: Device, last: Callable[[str, str], Awaitable[Event | None]], timeout: str) -> None:
         self.device = device
+        self.timeout = timeout
         self.unit = Unit(device)
         self.reader = Reader(device, self.unit)
         self.bus = SimulatedBus({2: self.unit})
@@ -68,7 +69,8 @@ class House:
     async def start(self) -> None:
         """Be there, with a new driver."""
         self.port = self.port or await self.bus.start()
-        written = {"transport": "tcp", "host": "127.0.0.1", "port": self.port, "timeout": "5 s", "retries": 0}
+        written = {"transport": "tcp", "host": "127.0.0.1", "port": self.port}
+        written |= {"timeout": self.timeout, "retries": 0}
         options = MODBUS.connection_model.model_validate(written)
         connection = Connection(id="bus", driver="modbus", options=options)
         self.driver = MODBUS.create(connection, [self.device], self._context)
@@ -96,10 +98,12 @@ async def house(
     profile: str,
     folder: Path,
     last: Callable[[str, str], Awaitable[Event | None]] = _nothing,
+    *,
+    patience: str = "5 s",
     **keys: Any,
 ) -> AsyncIterator[House]:
     """A reader of a shipped profile that is served and read until the block ends."""
-    made = House(device_of(profile, folder, **keys), last)
+    made = House(device_of(profile, folder, **keys), last, patience)
     await made.start()
     try:
         yield made

@@ -11,7 +11,9 @@ from drivers.modbus import MODBUS
 from drivers.modbus.budget import needs_of
 from drivers.modbus.cards import Card, Presence
 from drivers.modbus.events import check_hidden
+from drivers.modbus.plan import Block
 from drivers.modbus.remedies import hints_of
+from drivers.modbus.wire import Garbled, Link, Request, Write
 from monitor.errors import JournalError, SettingsError
 from monitor.model import Event
 from monitor.ports import DriverContext
@@ -20,6 +22,7 @@ from monitor.simulation.readers import Reader
 from tests.drivers.modbus.endpoints import TRANSPORTS, endpoint
 from tests.drivers.modbus.readers import CARDS, OTHERS, device_of, house, name_of
 from tests.drivers.modbus.site import CONTEXT, connection, driver_of, point
+from tests.servers.libmodbus import libmodbus_server
 
 HELD = ["technotrade-vrd-485", "ic-10mrw", "rfideas-rdr-80581akd-p"]
 LATCHED = "inveo-rfid-ind"
@@ -390,3 +393,74 @@ def test_a_context_without_a_journal_knows_no_last_event():
     context = DriverContext(now=lambda: 0, pseudonymise=str, site="house")
 
     assert asyncio.run(context.last_event("front", "card")) is None
+
+
+@pytest.mark.parametrize("set_up", [True, False])
+@pytest.mark.parametrize("pause", [0.0, 0.01])
+@pytest.mark.parametrize("transport", ["rtu", "ascii"])
+async def test_an_echo_is_not_taken_for_the_answer_to_a_write(transport, pause, set_up, tmp_path, certificates):
+    reader = device_of(LATCHED, tmp_path, acknowledge="true")
+    unit = Unit(reader)
+    held = Reader(reader, unit)
+    served = endpoint(transport, {2: unit}, tmp_path, certificates)
+    served.bend = lambda request, answer: (request[:3], pause, request[3:], pause, answer)
+    await served.start()
+    driver = driver_of(served.written, reader, timeout="5 s", echo=set_up)
+    told = []
+    try:
+        await driver.read("front", "fast")
+        held.hold(CARDS[LATCHED])
+        unit.may_be_written.clear()
+        with capture_logs() as logs:
+            for _ in range(8):
+                answer = await driver.read("front", "fast")
+                told += answer.events
+                if answer.kept is not None:
+                    answer.kept()
+        tried = len(unit.written)
+        unit.may_be_written.add(("coil", 1016))
+        await driver.read("front", "fast")
+    finally:
+        await driver.close()
+        await served.stop()
+        await asyncio.sleep(0)
+
+    assert len(told) == 1
+    assert tried > 2
+    assert [log["event"] for log in logs] == ["card_not_acknowledged"]
+    assert unit.get("coil", 1016, 1) == [0]
+    assert driver.traffic("front").errors.keys() == {"refused"}
+
+
+WRITTEN = {("coil", 16): 0, ("coil", 30): 1, ("holding", 16): 0, ("holding", 18): 0xBEEF}
+
+
+async def test_libmodbus_takes_what_is_written(libmodbus_program):
+    with libmodbus_server(libmodbus_program) as server:
+        server.set("coil", 16, [1, 1])
+        server.set("holding", 16, [7, 7])
+        link = Link(connection(server.port, timeout="5 s").options)
+        for place, value in WRITTEN.items():
+            await link.ask(Write(1, place, value), tries=1)
+        coils = await link.ask(Request(1, Block("coil", 16, 16, ()), 2), tries=1)
+        registers = await link.ask(Request(1, Block("holding", 16, 3, ()), 6), tries=1)
+        link.close()
+        await asyncio.sleep(0)
+
+    assert (coils, registers) == (bytes([0b10, 0b1000000]), bytes.fromhex("00000007beef"))
+
+
+@pytest.mark.parametrize("answer", [bytes(4), bytes.fromhex("000fff00"), bytes.fromhex("0010ff"), b""])
+async def test_an_answer_that_is_no_copy_of_what_was_written_confirms_nothing(answer, tmp_path, certificates):
+    reader = device_of(LATCHED, tmp_path)
+    served = endpoint("tcp", {2: Unit(reader)}, tmp_path, certificates)
+    served.bend = lambda request, _answer: (request[:4] + bytes([0, len(answer) + 2]) + request[6:8] + answer,)
+    await served.start()
+    link = Link(connection(served.written["port"], timeout="5 s").options)
+    try:
+        with pytest.raises(Garbled):
+            await link.ask(Write(2, ("coil", 16), 1), tries=1)
+    finally:
+        link.close()
+        await served.stop()
+        await asyncio.sleep(0)
