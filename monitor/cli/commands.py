@@ -2,7 +2,7 @@
 
 import typer
 
-from monitor.cli import alarms, daemon, deadletters, demo, devices, influx, init, reload
+from monitor.cli import alarms, daemon, deadletters, demo, devices, influx, init, profiles, reload
 
 __all__ = ["app"]
 
@@ -25,6 +25,7 @@ init.add_to(app)
 reload.add_to(app)
 demo.add_to(app)
 devices.add_to(app)
+profiles.add_to(app)
 alarms.add_to(app)
 deadletters.add_to(app)
 influx.add_to(app)

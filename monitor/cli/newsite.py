@@ -9,11 +9,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from monitor.app import load_site
-from monitor.cli.answers import CONNECTIONS, ENDPOINT, PLACES, Answers, Person, Profiles, driver_of
+from monitor.cli.answers import CONNECTIONS, ENDPOINT, PLACES, Answers, Line, Person, Profiles, driver_of
 from monitor.documents.reader import resolve_scalar
 from monitor.settings.loading import SHIPPED
 
-__all__ = ["Draft", "device_ids", "drafted", "slug"]
+__all__ = ["Draft", "device_ids", "drafted", "flow", "slug"]
 
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_ ./-]*(?<! )")
 _MODBUS_PORT = 502
@@ -105,7 +105,7 @@ def _text(answers: Answers, profiles: Profiles, stock: list[str]) -> str:
     }
     parts = [
         _HEAD,
-        f"site: {_flow(site)}\n",
+        f"site: {flow(site)}\n",
         _section("connections", _CONNECTIONS, _connections(answers)),
         _section("devices", _DEVICES, _devices(answers, profiles)),
         _section("rules", _RULES, [f"stock: {name}" for name in stock]),
@@ -123,14 +123,17 @@ def _section(name: str, comment: str, entries: list[str]) -> str:
 
 def _connections(answers: Answers) -> list[str]:
     lines = []
-    if found := ENDPOINT.fullmatch(answers.modbus):
+    if isinstance(answers.modbus, Line):
+        block = {"transport": "rtu", **answers.modbus.model_dump()}
+        lines.append(flow({"id": CONNECTIONS["modbus"], "modbus": block}))
+    elif found := ENDPOINT.fullmatch(answers.modbus):
         block = {"transport": "tcp", "host": found["host"].strip("[]"), "port": int(found["port"] or _MODBUS_PORT)}
-        lines.append(_flow({"id": CONNECTIONS["modbus"], "modbus": block}))
+        lines.append(flow({"id": CONNECTIONS["modbus"], "modbus": block}))
     if answers.broker is not None:
         broker: dict[str, Any] = {"url": answers.broker.url}
         if answers.broker.username:
             broker |= {"username": answers.broker.username, "password": _Secret("mqtt")}
-        lines.append(_flow({"id": CONNECTIONS["mqtt"], "mqtt": broker}))
+        lines.append(flow({"id": CONNECTIONS["mqtt"], "mqtt": broker}))
     return lines
 
 
@@ -140,11 +143,13 @@ def _devices(answers: Answers, profiles: Profiles) -> list[str]:
         profile = profiles.all[device.profile]
         driver = driver_of(answers, profile)
         keys: dict[str, Any] = {"id": ident} | ({"name": device.name} if device.name else {})
-        keys |= {"profile": device.profile, "connection": CONNECTIONS[driver]}
+        keys["profile"] = device.profile
+        keys |= {"variant": device.variant} if device.variant else {}
+        keys["connection"] = CONNECTIONS[driver]
         keys[PLACES[driver]] = getattr(device, PLACES[driver])
         if profile.device_class == "electricity" and not has_main:
             keys["role"], has_main = "main", True
-        lines.append(f"{_flow(keys)}  # {profile.model}")
+        lines.append(f"{flow(keys)}  # {profile.model}")
     return lines
 
 
@@ -157,8 +162,8 @@ def _notify(answers: Answers) -> Iterator[str]:
     for ident, person in people.items():
         address = person.address if person.address == "terminal:" else _Secret(f"address-{ident}")
         channels = {"first": address}
-        lines.append(f"    - {_flow({'id': ident, 'name': person.name, 'channels': channels})}")
-    lines += ["  teams:", f"    - {_flow({'id': 'house', 'members': list(people)})}"]
+        lines.append(f"    - {flow({'id': ident, 'name': person.name, 'channels': channels})}")
+    lines += ["  teams:", f"    - {flow({'id': 'house', 'members': list(people)})}"]
     lines += ["  routes:", "    - {team: house}                  # first match wins; this one matches everything"]
     yield "\n".join(lines) + "\n"
 
@@ -170,7 +175,7 @@ def _sinks(answers: Answers) -> Iterator[str]:
         return
     keys: dict[str, Any] = {"url": influx.url} | ({"org": influx.org} if influx.org else {})
     keys |= {"bucket": influx.bucket, "token": _Secret("influxdb")}
-    yield f"# Where readings are written to.\nsinks:\n  influxdb: {_flow(keys)}\n"
+    yield f"# Where readings are written to.\nsinks:\n  influxdb: {flow(keys)}\n"
 
 
 class _Secret(str):
@@ -179,15 +184,17 @@ class _Secret(str):
     __slots__ = ()
 
 
-def _flow(value: Any) -> str:
+def flow(value: Any) -> str:
     """A value on one line of YAML, quoted only where it must be."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {_flow(kept)}" for key, kept in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_flow, value)) + "]"
+        return "{" + ", ".join(f"{flow(key)}: {flow(kept)}" for key, kept in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(flow, value)) + "]"
     if isinstance(value, _Secret):
         return f"!secret {value}"
-    if isinstance(value, int):
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
         return str(value)
     plain = _PLAIN.fullmatch(value) and resolve_scalar(value) == value
     return str(value) if plain else json.dumps(value, ensure_ascii=False)

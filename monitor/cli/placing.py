@@ -10,7 +10,7 @@ from pathlib import Path
 from monitor.errors import RequestRefused
 from monitor.settings.loading import SHIPPED
 
-__all__ = ["place_secrets", "place_site", "refuse_if_taken"]
+__all__ = ["place_secrets", "place_site", "refuse_if_taken", "replace_file"]
 
 _SITE_MODE = 0o640
 _FOLDER_MODE = 0o700
@@ -40,6 +40,21 @@ def place_site(file: Path, text: str) -> None:
             made.replace(file)
         else:
             os.link(made, file)
+
+
+@contextlib.contextmanager
+def replace_file(file: Path, content: bytes, mode: int) -> Iterator[Path]:
+    """Replace a file at once by one with this content; whoever raises while he looks at that one leaves the old.
+
+    A link is followed: the file it names is replaced. Raises RequestRefused when that cannot be done.
+    """
+    place = file.resolve()
+    with _translated(file), _beside(place, content, mode) as made:
+        known = place.stat()
+        if os.geteuid() == 0:
+            os.chown(made, known.st_uid, known.st_gid)
+        yield made
+        made.replace(place)
 
 
 def place_secrets(folder: Path, secrets: Mapping[str, str]) -> list[str]:

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from monitor.documents.explain import keys_of, unknown_key, validate
 from monitor.documents.files import Files
-from monitor.documents.finding import Findings
+from monitor.documents.finding import Finding, Findings
 from monitor.documents.node import Node
 from monitor.fields import Frozen, Texts
 from monitor.ports import DriverType
@@ -87,6 +87,11 @@ class Library:
     def ids(self) -> tuple[str, ...]:
         """The ids that can be asked for."""
         return tuple(sorted(self._paths))
+
+    @property
+    def mistakes(self) -> tuple[Finding, ...]:
+        """What was found wrong in the profiles that were asked for."""
+        return self._findings.errors
 
     def get(self, profile: str) -> Profile | None:
         """Read a profile; None when it is unknown or wrong (the latter is told)."""

@@ -96,7 +96,7 @@ def test_every_example_says_what_it_is() -> None:
     assert [
         str(example)
         for example in EXAMPLES
-        if example.mark not in {"site", "profile", "together", "answers", "faults"}
+        if example.mark not in {"site", "profile", "together", "answers", "faults", "followed"}
     ] == []
     assert len(EXAMPLES) > 20
 

@@ -39,7 +39,7 @@ def polled(daemon: Daemon, device: str = "garage", times: int = 4) -> None:
 
 
 @pytest.mark.fault(
-    "monitor off",
+    "SIGKILL",
     part="Modbus",
     outcome="A card whose event was kept, and not yet acknowledged before a kill, is acknowledged at the start.",
 )

@@ -54,14 +54,6 @@ def test_every_key_and_ending_of_points_is_described() -> None:
     assert [suffix for suffix in SUFFIX_UNITS if f"_{suffix}" not in PROFILES] == []
 
 
-def test_every_shipped_profile_is_listed() -> None:
-    shipped = {path.stem for path in (Path(config.__path__[0]) / "profiles").glob("*/*.yaml")}
-
-    assert shipped == set(
-        re.findall(r"^\| `([a-z0-9-]+)` \| [a-z]+ \| [a-z]+(?:, [a-z]+)* \|", PROFILES, re.MULTILINE)
-    )
-
-
 def test_the_examples_of_profiles_have_no_mistakes(tmp_path: Path) -> None:
     for number, block in enumerate(_blocks(PROFILES)):
         (tmp_path / f"example-{number}.yaml").write_text(block)

@@ -1,0 +1,1 @@
+"""What a technician asks of a broker by hand: what is said on it, and what a message means."""
