@@ -123,7 +123,9 @@ class Parts:
         )
         self._pushed: dict[str, PushedDriver] = {}
         polled: dict[str, PolledDriver] = {}
-        context = DriverContext(now=clock.now, pseudonymise=pseudonyms, site=site.id)
+        context = DriverContext(
+            now=clock.now, pseudonymise=pseudonyms, site=site.id, last_event=journal.last_event
+        )
         types = resolve(DRIVERS)
         for connection in site.connections.values():
             kind = types[connection.driver]

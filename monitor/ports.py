@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
-from monitor.model import Entry, Missing, Position, Recorded, Transition, Value
+from monitor.model import Entry, Event, Missing, Position, Recorded, Transition, Value
 from monitor.site import Connection, Device, Rule
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Hint",
     "Intake",
     "Journal",
+    "LastEvent",
     "Message",
     "Notice",
     "NoticeKind",
@@ -35,6 +36,7 @@ __all__ = [
     "RuleType",
     "Sink",
     "Traffic",
+    "nothing_known",
 ]
 
 
@@ -106,7 +108,9 @@ class Answer:
     """What one device said to one poll: each point that was due is in `values` or in `missing`.
 
     `arrived`: UTC ms of the last answer (or of the failure). `time`: the device's own, where it is trusted.
-    `answered`: whether the device gave any answer at all, a refusal included.
+    `answered`: whether the device gave any answer at all, a refusal included. `events`: what it showed to have
+    happened, kept with the reading or not at all. `kept` is called in the loop once the journal has kept them, and
+    never before: what an acknowledgement would destroy is safe then.
     """
 
     values: Mapping[str, Value]
@@ -115,6 +119,8 @@ class Answer:
     time: int | None = None
     answered: bool
     error: str = ""
+    events: Sequence[Event] = ()
+    kept: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,13 +176,23 @@ Pseudonymise = Callable[[str], str]
 """Turns a clear credential in its canonical form into its keyed pseudonym."""
 
 
+LastEvent = Callable[[str, str], Awaitable[Event | None]]
+"""Answers the newest event (device, kind) that the journal has; raises JournalError when it cannot be read."""
+
+
+async def nothing_known(_device: str, _kind: str) -> Event | None:
+    """Answer that the journal has no event: a `LastEvent`."""
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriverContext:
-    """What a driver may use: the UTC clock in ms, the pseudonyms, and a place for what must outlive it."""
+    """What a driver may use: the UTC clock in ms, the pseudonyms, and what was kept before it was made."""
 
     now: Callable[[], int]
     pseudonymise: Pseudonymise
     site: str
+    last_event: LastEvent = nothing_known
 
 
 class PolledDriver(Protocol):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from drivers.modbus.connection import ConnectionModel
+from drivers.modbus.events import ModbusEvent
 from drivers.modbus.settings import DeviceModel, PointSource, ProfileModel
 from monitor.ports import Budget, DriverContext
 from monitor.site import Connection, Device
@@ -23,7 +24,7 @@ class ModbusType:
     device_model = DeviceModel
     profile_model = ProfileModel
     point_model = PointSource
-    event_model: type[Any] | None = None
+    event_model: type[Any] | None = ModbusEvent
 
     def create(self, connection: Connection, devices: Sequence[Device], context: DriverContext) -> "ModbusDriver":
         """Make the driver of one connection and its devices; nothing is connected yet."""

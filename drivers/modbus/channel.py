@@ -103,12 +103,14 @@ class LineChannel(Channel):
         self.line: Line = options.line
         self.heard = self.spoken = 0.0
         self.echoed = False
+        self.answer_is_copy = False
+        """Whether a copy of what is sent is the right answer, and no echo."""
         self._sent = b""
 
     def send(self, data: bytes, addr: tuple[Any, ...] | None = None) -> None:
         """Send a frame and reckon when its last character has gone out."""
+        self._sent = b"" if self.answer_is_copy else data
         self.echoed = False
-        self._sent = data
         super().send(data, addr)
         self.spoken = time.monotonic() + len(data) * self.line.character
 

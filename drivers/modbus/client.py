@@ -3,15 +3,18 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from drivers.modbus.advice import Case, advice
 from drivers.modbus.byhand import read_by_hand
+from drivers.modbus.cards import Cards
 from drivers.modbus.cost import cost_of, overhead_of
 from drivers.modbus.discovery import SunSpecReader
+from drivers.modbus.events import check_hidden
 from drivers.modbus.links import Links
 from drivers.modbus.placing import wanted_by
 from drivers.modbus.reader import DeviceReader
+from drivers.modbus.traffic import Seen
 from monitor.ports import Answer, DriverContext, Traffic
 from monitor.site import Connection, Device
 
@@ -37,17 +40,22 @@ class ModbusDriver:
         self.overhead = overhead_of(options)
         self._options = options
         self._links = Links(connection.id, options)
-        self._readers = {
-            device.id: (SunSpecReader if wanted_by(device.points.values()) else DeviceReader)(
-                device,
-                cost=cost_of(options, device.protocol),
-                tries=options.retries + 1,
-                now=context.now,
-                monotonic=time.monotonic,
-                spread=self._links.side_by_side,
-            )
-            for device in devices
+        self._readers = {device.id: self._reader(device, context) for device in devices}
+
+    def _reader(self, device: Device, context: DriverContext) -> SunSpecReader | DeviceReader:
+        check_hidden(device)
+        asks: dict[str, Any] = {
+            "cost": cost_of(self._options, device.protocol),
+            "tries": self._options.retries + 1,
+            "now": context.now,
+            "monotonic": time.monotonic,
+            "spread": self._links.side_by_side,
         }
+        if wanted_by(device.points.values()):
+            return SunSpecReader(device, **asks)
+        seen = Seen()
+        cards = Cards(device, context, seen=seen, monotonic=time.monotonic) if device.events else None
+        return DeviceReader(device, seen=seen, cards=cards, **asks)
 
     async def read(self, device: str, scan: str) -> Answer:
         """Ask for all points of a scan class. Connects when needed. Never raises for what devices do."""

@@ -34,6 +34,9 @@ class Decoded:
     missing: dict[str, Missing] = field(default_factory=dict)
     exponents: dict[Span, int | Missing] = field(default_factory=dict)
     waiting: list[tuple[Field, float | int]] = field(default_factory=list)
+    hidden: dict[Span, tuple[bytes, int]] = field(default_factory=dict, repr=False)
+    """What events are made of: the content as it came, and which answer of the scan it came with."""
+    answers: int = 0
 
     def put(self, name: str, judged: Value | Missing) -> None:
         """Keep a value, or why there is none."""
@@ -55,7 +58,9 @@ def judge(of: Field, bits: int | bytes) -> Value | Missing:
     if isinstance(raw, Missing):
         return raw
     if of.table is not None:
-        return _mapped(of, of.table.get(raw, Missing.UNDECODABLE))  # 1, 1.0 and True are one key
+        other = of.source.otherwise
+        rest = Missing.UNDECODABLE if other is None else other
+        return _mapped(of, of.table.get(raw, rest))  # 1, 1.0 and True are one key
     if isinstance(raw, bool | str):
         return raw if of.point.unit is None or isinstance(raw, str) else float(raw)
     if of.source.scale_register is not None:
@@ -151,9 +156,12 @@ def _exponent(bits: int) -> int | Missing:
 
 
 class BlockDecoder:
-    """Reads the fields whose spans are in a block, and the scale registers of others among them."""
+    """Reads the fields whose spans are in a block, and the scale registers of others among them.
 
-    def __init__(self, block: Block, fields: Iterable[Field]) -> None:
+    `hidden` spans are no fields: what is in them is handed on as it came.
+    """
+
+    def __init__(self, block: Block, fields: Iterable[Field], hidden: Iterable[Span] = ()) -> None:
         spans = set(block.spans)
         fields = tuple(fields)
         inside = [of for of in fields if of.span in spans]
@@ -164,6 +172,7 @@ class BlockDecoder:
             for of in fields
             if of.exponent in spans
         }
+        self._hidden = tuple(sorted(spans.intersection(hidden)))
         self._bits = tuple((of, of.span.first - block.first) for of in inside)
         self._readers: list[_Column | _Singles] = []
         if block.table not in BIT_TABLES:
@@ -180,6 +189,8 @@ class BlockDecoder:
 
     def decode(self, content: bytes, into: Decoded) -> None:
         """Read an answer of exactly `size` bytes."""
+        if self._hidden:
+            self._hand_on(content, into)
         if self.block.table in BIT_TABLES:
             number = int.from_bytes(content, "little")
             for of, shift in self._bits:
@@ -190,6 +201,16 @@ class BlockDecoder:
         for span, ends in self._exponents.items():
             at = 2 * (span.first - self.block.first)
             into.exponents[span] = _exponent(int.from_bytes(content[at : at + 2], ends))
+
+    def _hand_on(self, content: bytes, into: Decoded) -> None:
+        into.answers += 1
+        for span in self._hidden:
+            at = span.first - self.block.first
+            if self.block.table in BIT_TABLES:
+                bit = content[at // 8] >> at % 8 & 1
+                into.hidden[span] = bytes((0, bit)), into.answers
+            else:
+                into.hidden[span] = content[2 * at : 2 * (at + span.size)], into.answers
 
     def fail(self, reason: Missing, into: Decoded) -> None:
         """Say for each field of the block why it has no value."""

@@ -43,6 +43,8 @@ def _raw(of: Field, value: Value, exponent: int) -> float | str:
         for key, kept in of.table.items():
             if kept == value and isinstance(kept, bool) == isinstance(value, bool):
                 return key
+        if value == of.source.otherwise:
+            return next(number for number in range(len(of.table) + 1) if number not in of.table)
         raise ValueError(f"{value} is none of the values of the map")
     if isinstance(value, str | bool):
         return value

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 from pymodbus.framer import FramerAscii, FramerBase, FramerRTU, FramerSocket
 from pymodbus.pdu import DecodePDU, ModbusPDU
 
-from drivers.modbus.layout import FUNCTIONS
+from drivers.modbus.layout import FUNCTIONS, WRITES
 
 __all__ = ["Answer", "Ascii", "Expected", "Frames", "Mbap", "Rtu"]
 
@@ -24,15 +24,17 @@ _LONGEST: Final = 254
 
 _REFUSED: Final = 0x80
 _CODES: Final = frozenset(FUNCTIONS.values())
+_WRITES: Final = frozenset(WRITES.values())
 _REQUEST: Final = 8
 _EXCEPTION: Final = 5
 _MOST_NOTES: Final = 16
 
 
 class Expected(Protocol):
-    """The request that is under way: its function code, and how many bytes its answer carries."""
+    """The request that is under way: its function code, and the answer's: the byte `head`, and `size` others."""
 
     code: int
+    head: int
     size: int
 
 
@@ -107,14 +109,14 @@ class Rtu(Frames, FramerRTU):
         wrong CRC ends the waiting: it was the answer.
         """
         expected, end = self.expected, len(data)
-        code, size = (0, 0) if expected is None else (expected.code, expected.size)
-        header = bytes((exp_devid, code, size))
+        code, head, size = (0, 0, 0) if expected is None else (expected.code, expected.head, expected.size)
+        header = bytes((exp_devid, code, head))
         if data[:3] == header and end < size + 5:
             return 0, None
         damaged = False
         at = start = 0
         while at + _EXCEPTION <= end:
-            length = _length(data, at)
+            length = _length(data, at, code)
             stop = at + length
             if not length or stop > end:
                 at += 1
@@ -144,12 +146,18 @@ class Rtu(Frames, FramerRTU):
         return 1
 
 
-def _length(data: bytes, at: int) -> int:
-    """Answer how long the frame of an answer to a read would be if it began here; 0: none begins here."""
+def _length(data: bytes, at: int, expected: int) -> int:
+    """Answer how long the frame of an answer would be if it began here; 0: none begins here.
+
+    An answer to a write looks like a request: it is one only where that function code is `expected`.
+    """
     code = data[at + 1]
     if code in _CODES:
         return data[at + 2] + _EXCEPTION
-    return _EXCEPTION if code ^ _REFUSED in _CODES else 0
+    if code == expected and code in _WRITES:
+        return _REQUEST
+    refused = code ^ _REFUSED
+    return _EXCEPTION if refused in _CODES or (refused == expected and expected in _WRITES) else 0
 
 
 _CRC = tuple(FramerRTU.crc16_table)

@@ -13,6 +13,7 @@ __all__ = [
     "BIT_TABLES",
     "FUNCTIONS",
     "ORDERS",
+    "WRITES",
     "Field",
     "Span",
     "format_of",
@@ -24,6 +25,9 @@ __all__ = [
 
 FUNCTIONS: dict[Table, int] = {"coil": 1, "discrete": 2, "holding": 3, "input": 4}
 """Table -> the function code that reads it."""
+
+WRITES: dict[Table, int] = {"coil": 5, "holding": 6}
+"""Table -> the function code that writes one of its bits or registers."""
 
 BIT_TABLES = frozenset({"coil", "discrete"})
 

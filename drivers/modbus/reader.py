@@ -1,17 +1,18 @@
 """One Modbus device: what to ask it for, and what its answers and refusals mean."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
 
+from drivers.modbus.cards import Cards
 from drivers.modbus.decode import BlockDecoder, Decoded, finish
 from drivers.modbus.layout import Field, Span
 from drivers.modbus.links import one_by_one
 from drivers.modbus.plan import Block, Cost, Limits, plan, split
 from drivers.modbus.settings import ProfileModel, Table
-from drivers.modbus.shared import shared_by, spans_of
+from drivers.modbus.shared import EVENTS_ARE, shared_by, spans_of
 from drivers.modbus.sunspec import Places
 from drivers.modbus.traffic import Seen
 from drivers.modbus.wire import BUSY, ExceptionAnswer, Garbled, Link, Request
@@ -48,6 +49,7 @@ class _Scan:
     """The blocks of one scan class, in the order of asking, and the points that were found to be refused."""
 
     fields: tuple[Field, ...]
+    hidden: frozenset[Span]
     work: list[_Work] = field(default_factory=list)
     lost: tuple[BlockDecoder, ...] = ()
 
@@ -71,8 +73,8 @@ class _Round:
 class DeviceReader:
     """Asks one unit for its points, block by block; what one block does to itself stays with that block.
 
-    `seen` counts what passes; `places`: where its SunSpec models are (None: where they usually are). Raises
-    SettingsError at construction for points that no request may read.
+    `seen` counts what passes; `places`: where its SunSpec models are (None: where they usually are); `cards`: what
+    makes its events. Raises SettingsError at construction for points that no request may read.
     """
 
     def __init__(  # noqa: PLR0913 - what it asks with, from the driver
@@ -86,6 +88,7 @@ class DeviceReader:
         spread: Spread = one_by_one,
         seen: Seen | None = None,
         places: Places | None = None,
+        cards: Cards | None = None,
     ) -> None:
         self.seen = Seen() if seen is None else seen
         self.unit: int = device.address.unit
@@ -96,6 +99,7 @@ class DeviceReader:
         self._tries = tries
         self._now = now
         self._monotonic = monotonic
+        self._cards = cards
         self._refused: set[Span] = set()
         self._holes: set[Span] = set()
         self._cuts: set[tuple[Table, int]] = set()
@@ -106,19 +110,28 @@ class DeviceReader:
         except SettingsError as error:
             raise SettingsError(f"device {device.id}: {error}") from None
         self._scans: Mapping[str, _Scan] = {
-            scan: _Scan(of.fields, [self._work(decoder) for decoder in of.decoders])
+            scan: _Scan(of.fields, of.hidden, [self._work(decoder) for decoder in of.decoders])
             for scan, of in shared.scans.items()
         }
         cheapest = shared.cheapest
         self._probe_with = None if cheapest is None else self._work(cheapest)
 
     async def read(self, link: Link, scan: str) -> Answer:
-        """Ask for every block of a scan class."""
+        """Ask for every block of a scan class; before it, acknowledge what is kept of the last one."""
+        if self._cards is None or scan != EVENTS_ARE:
+            return self._answer(await self._read(link, scan))
+        await self._cards.acknowledge(link)
+        this = await self._read(link, scan)
+        answer = self._answer(this)
+        events, kept = await self._cards.told(this.decoded.hidden, answer.arrived)
+        return replace(answer, events=events, kept=kept)
+
+    async def _read(self, link: Link, scan: str) -> _Round:
         if self._learnt_at and self._monotonic() - self._learnt_at > _HOLES_LAST:
             self._forget()
         at = self._scans.get(scan)
         if at is None or not at.work:
-            return await self.probe(link, at)
+            return await self._probe(link, at)
         this = _Round()
 
         async def ask(link: Link, work: _Work) -> None:
@@ -138,10 +151,13 @@ class DeviceReader:
             decoder.fail(Missing.REFUSED, this.decoded)
         if this.gave_something and (this.refused or this.cuts):
             self._learn(this)
-        return self._answer(this)
+        return this
 
-    async def probe(self, link: Link, at: _Scan | None = None) -> Answer:
+    async def probe(self, link: Link) -> Answer:
         """Ask once for the least there is, to learn whether the device answers."""
+        return self._answer(await self._probe(link))
+
+    async def _probe(self, link: Link, at: _Scan | None = None) -> _Round:
         this = _Round()
         if self._probe_with is not None:
             work = self._probe_with
@@ -152,7 +168,7 @@ class DeviceReader:
                 self._failed(work, error, this)
         for decoder in at.lost if at is not None else ():
             decoder.fail(Missing.REFUSED, this.decoded)
-        return self._answer(this)
+        return this
 
     def _answer(self, this: _Round) -> Answer:
         finish(this.decoded)
@@ -194,7 +210,7 @@ class DeviceReader:
             self._failed(work, error, this)
             return False
         this.splits += 2
-        left, right = (self._work(BlockDecoder(half, at.fields)) for half in split(block))
+        left, right = (self._work(BlockDecoder(half, at.fields, at.hidden)) for half in split(block))
         done = [await self._ask(link, left, at, this), await self._ask(link, right, at, this)]
         if all(done):  # each half is fine and both together are not
             this.cuts.append((block.table, right.request.block.first))
@@ -214,11 +230,13 @@ class DeviceReader:
     def _plan(self) -> None:
         limits = Limits.of(self._profile, refused=self._holes, cuts=self._cuts)
         for at in self._scans.values():
-            spans = spans_of(at.fields, limits)
+            spans = spans_of(at.fields, limits) | at.hidden
             good = {
                 span for span in spans - self._refused if not any(_touches(span, hole) for hole in self._holes)
             }
-            at.work = [self._work(BlockDecoder(block, at.fields)) for block in plan(good, limits, self._cost)]
+            at.work = [
+                self._work(BlockDecoder(block, at.fields, at.hidden)) for block in plan(good, limits, self._cost)
+            ]
             at.lost = tuple(BlockDecoder(Block.around([span]), at.fields) for span in sorted(spans - good))
 
     def _work(self, decoder: BlockDecoder) -> _Work:

@@ -29,7 +29,7 @@ _MOST_LOST = 3
 
 def hints_of(options: ConnectionModel, needs: Sequence[Needs]) -> tuple[Hint, ...]:
     """Say what is wrong with the plan of a bus, and what deserves a look."""
-    alone = [hint for of in needs for hint in _alone(options, of)]
+    alone = [hint for of in needs for hint in (*_alone(options, of), *_unacknowledged(of.device))]
     busy = share_at(needs, options.connections)
     found = [*alone]
     if busy > 1 and len(needs) > 1:
@@ -56,6 +56,16 @@ def _alone(options: ConnectionModel, of: Needs) -> Iterator[Hint]:
         f"{_seconds(worst.every or 0)}{_what_helps(remedies)}",
         refuses=True,
     )
+
+
+def _unacknowledged(device: Device) -> Iterator[Hint]:
+    """A reader that waits for its card to be cleared, and nobody does."""
+    if not device.address.acknowledge and any(event.acknowledge for event in device.events):
+        yield Hint(
+            device=device.id,
+            text="it shows one card, and reads no other until that is cleared: with `acknowledge: true` the "
+            "monitor clears it, in one register, once it has kept the event",
+        )
 
 
 def _urgent(options: ConnectionModel, needs: Sequence[Needs]) -> Iterator[Hint]:

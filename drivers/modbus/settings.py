@@ -9,7 +9,7 @@ from drivers.modbus.sunspec import Models, Within
 from monitor.fields import Duration, Frozen, Value
 from monitor.profiles.model import PointModel
 
-__all__ = ["DeviceModel", "Mark", "Order", "PointSource", "ProfileModel", "Register", "Table"]
+__all__ = ["DeviceModel", "Mark", "Order", "PointSource", "ProfileModel", "Register", "Table", "register_of"]
 
 Table = Literal["coil", "discrete", "input", "holding"]
 Order = Literal["ABCD", "CDAB", "BADC", "DCBA"]
@@ -47,7 +47,8 @@ class Register(NamedTuple):
     address: int
 
 
-def _register(value: object) -> object:
+def register_of(value: object) -> object:
+    """Read a table and an address, or a place in a SunSpec model; raises ValueError."""
     if isinstance(value, Register | Within):
         return value
     text = value.strip() if isinstance(value, str) else ""
@@ -85,7 +86,7 @@ def _within(text: str) -> Within:
     return Within(models, int(found[3]))
 
 
-_Register = Annotated[Register | Within, BeforeValidator(_register)]
+_Register = Annotated[Register | Within, BeforeValidator(register_of)]
 _Range = tuple[Annotated[int, Field(ge=0, lt=ADDRESSES)], Annotated[int, Field(ge=0, lt=ADDRESSES)]]
 _Interval = Annotated[Duration, Field(gt=0)]
 
@@ -106,12 +107,14 @@ class DeviceModel(Frozen):
     """What a Modbus device has beyond the keys of every device: its unit id, and how often it must be asked.
 
     `min_rate` is the longest time between two polls of its `fast` points; a profile's holds, too. `instance` says
-    which of several SunSpec meters in one unit it is.
+    which of several SunSpec meters in one unit it is. `acknowledge`: what the device shows may be cleared there,
+    once it is kept, as its profile says.
     """
 
     unit: Annotated[int, Field(ge=0, le=255)] = 1
     instance: Annotated[int, Field(ge=1, le=32)] = 1
     min_rate: _Rate | None = None
+    acknowledge: bool = False
 
 
 class Serial(Frozen):
@@ -211,7 +214,7 @@ class PointSource(PointModel):
 
     `sentinels` are raw unsigned contents that mean "no value", or ranges of them with both ends; `scale_register`
     holds the signed power of ten that the value is multiplied by. `map` turns the raw number (or the text, or 0
-    and 1 for bits) into a value.
+    and 1 for bits) into a value; what it does not name is `otherwise`, or undecodable.
     """
 
     where: Annotated[_Register, Field(alias="register")]
@@ -220,6 +223,7 @@ class PointSource(PointModel):
     bit: Annotated[int, Field(ge=0, le=15)] | None = None
     scale_register: _Register | None = None
     sentinels: tuple[_Sentinel, ...] = ()
+    otherwise: Value | None = None
 
     @field_validator("map", mode="before")
     @classmethod
@@ -280,6 +284,8 @@ class PointSource(PointModel):
             )
         if scale is not None:
             _check_reach(scale, 1)
+        if self.otherwise is not None and self.map is None:
+            raise ValueError("`otherwise` is for what a `map` does not name, and there is no `map`")
         if self.map is not None and self.scale_register is not None:
             raise ValueError("what `map` gives is not scaled: leave out `scale_register`")
         if self.map is not None and not self.is_text and not all(map(_is_integer, self.map)):

@@ -9,23 +9,30 @@ from functools import lru_cache
 from operator import is_
 
 from drivers.modbus.decode import BlockDecoder
+from drivers.modbus.events import hidden_of
 from drivers.modbus.layout import Field, Span, is_placed
 from drivers.modbus.placing import guard, planned_places
 from drivers.modbus.plan import Block, Cost, Limits, plan
 from drivers.modbus.settings import PointSource, ProfileModel, Table
 from drivers.modbus.sunspec import Places, Within
-from monitor.site import Device, Point
+from monitor.site import Device
 
-__all__ = ["Scan", "Shared", "shared_by", "spans_of"]
+__all__ = ["EVENTS_ARE", "Scan", "Shared", "shared_by", "spans_of"]
 
 _MODELS = 128
+EVENTS_ARE = "fast"
+"""The scan class that events are read with."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """The fields of one scan class, what reads them, in the order of asking, and what that costs (ms)."""
+    """The fields of one scan class, what reads them, in the order of asking, and what that costs (ms).
+
+    `hidden`: what is read for events beside them.
+    """
 
     fields: tuple[Field, ...]
+    hidden: frozenset[Span]
     decoders: tuple[BlockDecoder, ...]
     cost: float
 
@@ -46,7 +53,7 @@ def shared_by(device: Device, cost: Cost, places: Places | None = None) -> Share
     request may read.
     """
     where = planned_places(device) if places is None else places
-    return _shared(_Alike(device.points.values(), device.protocol), cost, where)
+    return _shared(_Alike(device), cost, where)
 
 
 def spans_of(fields: Iterable[Field], limits: Limits) -> set[Span]:
@@ -63,17 +70,19 @@ def spans_of(fields: Iterable[Field], limits: Limits) -> set[Span]:
 
 
 class _Alike:
-    """Points and a profile's block, equal to others when they are the same objects.
+    """Points, events and a profile's block, equal to others when they are the same objects.
 
     Comparing what they say would cost as much as is saved; being kept here, they keep their identity.
     """
 
-    __slots__ = ("_hash", "points", "profile")
+    __slots__ = ("_events", "_hash", "hidden", "points", "profile")
 
-    def __init__(self, points: Iterable[Point], profile: ProfileModel | None) -> None:
-        self.points = tuple(points)
-        self.profile = profile
-        self._hash = hash((id(profile), *map(id, self.points)))
+    def __init__(self, device: Device) -> None:
+        self.points = tuple(device.points.values())
+        self.profile: ProfileModel | None = device.protocol
+        self.hidden = hidden_of(device)
+        self._events = device.events
+        self._hash = hash((id(self.profile), *map(id, self.points), *map(id, self._events)))
 
     def __hash__(self) -> int:
         return self._hash
@@ -83,7 +92,9 @@ class _Alike:
             isinstance(other, _Alike)
             and self.profile is other.profile
             and len(self.points) == len(other.points)
+            and len(self._events) == len(other._events)
             and all(map(is_, self.points, other.points))
+            and all(map(is_, self._events, other._events))
         )
 
 
@@ -97,8 +108,10 @@ def _shared(alike: _Alike, cost: Cost, places: Places) -> Shared:
     scans: dict[str, Scan] = {}
     for scan, mine in by_scan.items():
         fields = (*mine, *_guards(mine, scan, places))
-        blocks = plan(spans_of(fields, limits), limits, cost)
-        scans[scan] = Scan(fields, tuple(BlockDecoder(block, fields) for block in blocks), cost.of(blocks))
+        hidden = alike.hidden if scan == EVENTS_ARE else frozenset[Span]()
+        blocks = plan(spans_of(fields, limits) | hidden, limits, cost)
+        decoders = tuple(BlockDecoder(block, fields, hidden) for block in blocks)
+        scans[scan] = Scan(fields, hidden, decoders, cost.of(blocks))
     return Shared(scans, _cheapest(scans))
 
 

@@ -16,14 +16,15 @@ from pymodbus.pdu import ModbusPDU
 from drivers.modbus.channel import Channel, LineChannel
 from drivers.modbus.connection import SERIAL, ConnectionModel
 from drivers.modbus.frames import Answer
-from drivers.modbus.layout import FUNCTIONS
+from drivers.modbus.layout import FUNCTIONS, WRITES
 from drivers.modbus.line import LineDuty, NeverQuiet
 from drivers.modbus.plan import Block
+from drivers.modbus.settings import Table
 from drivers.modbus.traffic import Seen
 from drivers.modbus.transports import NoConnection, open_channel, spoken
 from monitor.errors import DeviceError, DeviceRefused, DeviceUnreachable
 
-__all__ = ["BUSY", "ExceptionAnswer", "Garbled", "Link", "Request"]
+__all__ = ["BUSY", "ExceptionAnswer", "Garbled", "Link", "Request", "Write"]
 
 BUSY = frozenset({5, 6})
 """Exception codes of a device that will answer later: acknowledge, busy."""
@@ -55,14 +56,19 @@ class Garbled(DeviceError):
 
 
 class Request:
-    """A block to be read from a unit; made once and sent again for each poll. `seen` counts what comes of it."""
+    """A block to be read from a unit; made once and sent again for each poll. `seen` counts what comes of it.
 
-    __slots__ = ("block", "code", "pdu", "seen", "size", "unit")
+    The answer is one byte, `head`, and `size` bytes of content behind it.
+    """
+
+    __slots__ = ("block", "code", "head", "pdu", "seen", "size", "unit")
+    is_write = False
+    """Whether the right answer is a copy of the request."""
 
     def __init__(self, unit: int, block: Block, size: int, seen: Seen | None = None) -> None:
         self.unit = unit
         self.block = block
-        self.size = size
+        self.size = self.head = size
         self.seen = Seen() if seen is None else seen
         self.code = FUNCTIONS[block.table]
         self.pdu = _ReadRequest(dev_id=unit, address=block.first, count=block.count)
@@ -84,8 +90,25 @@ class Request:
         return f"{self.block.table} {place} of unit {self.unit}"
 
 
+class Write(Request):
+    """One bit or register to be set: a coil to 0 or 1, a holding register to a number."""
+
+    __slots__ = ("copy",)
+    is_write = True
+
+    def __init__(self, unit: int, place: tuple[Table, int], value: int, seen: Seen | None = None) -> None:
+        table, address = place
+        super().__init__(unit, Block(table, address, 1, ()), 3, seen)
+        sent = (0xFF00 if value else 0) if table == "coil" else value
+        self.copy = address.to_bytes(2, "big") + sent.to_bytes(2, "big")
+        self.head = self.copy[0]
+        self.code = WRITES[table]
+        self.pdu = _ReadRequest(dev_id=unit, address=address, count=sent)
+        self.pdu.function_code = self.code
+
+
 class _ReadRequest(ModbusPDU):
-    """A request to read, of whatever table."""
+    """A request to read, of whatever table; or to write the `count`."""
 
     def encode(self) -> bytes:
         """Address and count."""
@@ -193,6 +216,7 @@ class Link:
             request.seen.failed("closed")
             raise DeviceUnreachable(f"{self._options.place} closed the connection")
         self._duty.asked(request)
+        line.answer_is_copy = request.is_write and not (request.seen.echo or self._options.echo)
         channel.comm_params.timeout_connect = self._patience + self._duty.airtime(request)
 
     def _examine(self, channel: Channel, request: Request, answer: Answer) -> None:
@@ -274,7 +298,8 @@ class Link:
 
     def _content(self, request: Request, answer: Answer) -> bytes:
         code, content = answer.function_code, answer.payload
-        if code == request.code and len(content) == request.size + 1 and content[0] == request.size:
+        fits = code == request.code and len(content) == request.size + 1 and content[0] == request.head
+        if fits and (not isinstance(request, Write) or content == request.copy):
             return content[1:]
         seen = request.seen
         if code == request.code | _EXCEPTION and content:
@@ -287,7 +312,10 @@ class Link:
             raise ExceptionAnswer(message, number)
         seen.errors["garbled"] += 1
         seen.recent[-1] = "garbled"
-        raise Garbled(f"the answer for {request} does not have the {request.size} bytes asked for")
+        what = (
+            "is not what was written" if request.is_write else f"does not have the {request.size} bytes asked for"
+        )
+        raise Garbled(f"the answer for {request} {what}")
 
     async def _open(self, seen: Seen) -> Channel:
         self.close()

@@ -23,10 +23,20 @@ from monitor.journal.soundness import (
     speaks_of_contents,
     sync,
 )
-from monitor.model import Position, Recorded
+from monitor.model import Event, Position, Recorded
 from monitor.ports import Gap
 
-__all__ = ["Opened", "between", "condemn", "connect", "lock", "newest_readings", "open_file", "read_after"]
+__all__ = [
+    "Opened",
+    "between",
+    "condemn",
+    "connect",
+    "lock",
+    "newest_event",
+    "newest_readings",
+    "open_file",
+    "read_after",
+]
 
 _log = structlog.get_logger()
 
@@ -225,6 +235,16 @@ def newest_readings(db: sqlite3.Connection, device: str, last: int) -> Sequence[
         (device, last),
     ).fetchall()
     return _recorded(rows[::-1])
+
+
+def newest_event(db: sqlite3.Connection, device: str, kind: str) -> Event | None:
+    """The event of a kind that was kept last for a device, whatever its own time; None when there is none."""
+    rows = db.execute(
+        f"SELECT {_COLUMNS} FROM entries WHERE device = ? AND kind = 2 ORDER BY position DESC",  # noqa: S608
+        (device,),
+    )
+    events = (recorded.entry for row in rows for recorded in _recorded([row]))
+    return next((event for event in events if isinstance(event, Event) and event.kind == kind), None)
 
 
 def between(

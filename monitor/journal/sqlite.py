@@ -19,7 +19,7 @@ from monitor.journal.memory import Recent
 from monitor.journal.soundness import is_damage
 from monitor.journal.trim import Trimmer
 from monitor.journal.writer import Call, Committed, Row, Writer
-from monitor.model import Command, Entry, Origin, Position, Reading, Recorded, Value
+from monitor.model import Command, Entry, Event, Origin, Position, Reading, Recorded, Value
 from monitor.ports import Batch, Gap
 from monitor.site import JournalSettings
 
@@ -236,6 +236,10 @@ class SqliteJournal:
     async def readings(self, device: str, last: int) -> Sequence[Recorded]:
         """The `last` newest readings of a device by their own time, newest last."""
         return await self._in_reader(lambda db: file.newest_readings(db, device, last))
+
+    async def last_event(self, device: str, kind: str) -> Event | None:
+        """The event of a kind that was kept last for a device; None when there is none (any more)."""
+        return await self._in_reader(lambda db: file.newest_event(db, device, kind))
 
     async def between(self, device: str, start: int, end: int, kinds: Collection[str] = ()) -> Sequence[Recorded]:
         """Entries of a device with start <= time < end (UTC ms), oldest first; without `kinds`, all.

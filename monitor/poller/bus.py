@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import structlog
 
-from monitor.model import Entry, Reading
+from monitor.model import Reading
 from monitor.poller.backoff import Edge, next_allowed
 from monitor.poller.guests import Guests
 from monitor.poller.load import Load
@@ -53,7 +53,7 @@ class Bus:
         driver: PolledDriver,
         devices: Sequence[Device],
         *,
-        put: Callable[[Entry], None],
+        put: Callable[..., None],
         now: Callable[[], int],
         starts: deque[float],
     ) -> None:
@@ -311,7 +311,9 @@ class Bus:
                 values=answer.values,
                 missing=answer.missing,
                 late=arrived - stamp > _LATE_MS,
-            )
+            ),
+            *answer.events,
+            kept=answer.kept,
         )
         lost_at = unit.backoff.lost_at
         edge = unit.backoff.answered()

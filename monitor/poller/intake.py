@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 import structlog
 
@@ -21,6 +22,13 @@ Also = Callable[[Entry], None]
 """Is handed each entry, too, before the journal has kept it."""
 
 
+class _Said(NamedTuple):
+    """Entries that are kept together or not at all, and who wants to know once they are."""
+
+    entries: tuple[Entry, ...]
+    kept: Callable[[], None] | None
+
+
 def nobody(_entry: Entry) -> None:
     """Hear nothing."""
 
@@ -28,7 +36,8 @@ def nobody(_entry: Entry) -> None:
 class ReadingIntake:
     """Holds what the poller has read until the journal has kept it.
 
-    While the journal cannot write, up to `limit` entries wait in memory; then the oldest are dropped and counted.
+    While the journal cannot write, up to `limit` readings, each with its events, wait in memory; then the oldest
+    are dropped and counted: those without events first, for an event never comes again.
     """
 
     def __init__(
@@ -39,14 +48,14 @@ class ReadingIntake:
         self._also = also
         self._limit = limit
         self._retry = retry
-        self._waiting: deque[Entry] = deque()
+        self._waiting: deque[_Said] = deque()
         self._wake = asyncio.Event()
         self._failing_since: float | None = None
         self._under_way: asyncio.Task[Position] | None = None
 
     @property
     def waiting(self) -> int:
-        """How many entries nobody has handed to the journal yet."""
+        """How many readings nobody has handed to the journal yet."""
         return len(self._waiting)
 
     @property
@@ -54,14 +63,19 @@ class ReadingIntake:
         """Whether the journal refused the last batch."""
         return self._failing_since is not None
 
-    def put(self, entry: Entry) -> None:
-        """Hand over an entry; never waits."""
-        self._also(entry)
-        self._waiting.append(entry)
-        if len(self._waiting) > self._limit:
-            self._waiting.popleft()
-            self.dropped += 1
+    def put(self, *entries: Entry, kept: Callable[[], None] | None = None) -> None:
+        """Hand over entries that belong together; never waits. `kept` is called once the journal has kept them."""
+        for entry in entries:
+            self._also(entry)
+        self._waiting.append(_Said(entries, kept))
+        self._drop_surplus()
         self._wake.set()
+
+    def _drop_surplus(self) -> None:
+        while len(self._waiting) > self._limit:
+            plain = (at for at, said in enumerate(self._waiting) if len(said.entries) == 1)
+            del self._waiting[next(plain, 0)]
+            self.dropped += 1
 
     async def run(self) -> None:
         """Append what is handed over, until cancelled; the rest is appended at the end."""
@@ -75,9 +89,9 @@ class ReadingIntake:
         finally:
             await self._finish()
 
-    async def _append(self, batch: Sequence[Entry]) -> None:
+    async def _append(self, batch: Sequence[_Said]) -> None:
         # An append that is cancelled half-way may have been kept: it goes on, and the end waits for it.
-        self._under_way = asyncio.ensure_future(self._journal.append([Batch(entries=batch)]))
+        self._under_way = asyncio.ensure_future(self._journal.append([_batch(batch)]))
         try:
             await asyncio.shield(self._under_way)
         except JournalError as error:
@@ -86,6 +100,9 @@ class ReadingIntake:
             await asyncio.sleep(self._retry)
         else:
             self._note_success()
+            for said in batch:
+                if said.kept is not None:
+                    said.kept()
 
     async def _finish(self) -> None:
         """Append what is left, in a short time, so that an orderly stop loses nothing."""
@@ -94,18 +111,16 @@ class ReadingIntake:
                 if self._under_way is not None:
                     await self._under_way
                 while self._waiting:
-                    await self._journal.append([Batch(entries=self._take())])
+                    await self._journal.append([_batch(self._take())])
         except (JournalError, TimeoutError) as error:
             _LOG.warning("readings lost at the stop", error=str(error) or "the journal took too long")
 
-    def _take(self) -> Sequence[Entry]:
+    def _take(self) -> Sequence[_Said]:
         return [self._waiting.popleft() for _ in range(min(_AT_ONCE, len(self._waiting)))]
 
-    def _put_back(self, batch: Sequence[Entry]) -> None:
-        room = max(0, self._limit - len(self._waiting))
-        lost = max(0, len(batch) - room)
-        self.dropped += lost
-        self._waiting.extendleft(reversed(batch[lost:]))
+    def _put_back(self, batch: Sequence[_Said]) -> None:
+        self._waiting.extendleft(reversed(batch))
+        self._drop_surplus()
 
     def _note_failure(self, error: JournalError) -> None:
         if self._failing_since is None:
@@ -117,3 +132,7 @@ class ReadingIntake:
             seconds = asyncio.get_running_loop().time() - self._failing_since
             self._failing_since = None
             _LOG.warning("readings are recorded again", after_s=round(seconds, 1), dropped=self.dropped)
+
+
+def _batch(said: Iterable[_Said]) -> Batch:
+    return Batch(entries=[entry for each in said for entry in each.entries])

@@ -272,6 +272,9 @@ class _Bind:
         usual = getattr(None if bound is None else bound.protocol, "scan", None)
         used = {point.scan for point in points.values()}
         self._check_rate(given.get("fast"), rate, used)
+        if bound is not None and bound.events and "fast" not in used:
+            message = "a polled device with events needs a point that is `fast`: an answer without values is none"
+            self.findings.error(self.node, self.path, message)
         fast = given.get("fast") or min(getattr(usual, "fast", None) or DEFAULT_FAST, rate or math.inf)
         slow = given.get("slow") or max(getattr(usual, "slow", None) or DEFAULT_SLOW, fast)
         wanted: dict[str, float | None] = {"fast": fast, "slow": slow, "once": None}

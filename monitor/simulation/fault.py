@@ -10,12 +10,12 @@ from typing import Annotated, ClassVar, Final, Self
 
 from pydantic import Field, model_validator
 
-from monitor.fields import Duration, Frozen, Id, Value
+from monitor.fields import Duration, Frozen, Id, Label, Value
 from monitor.model import Value as Kept
 from monitor.simulation.stage import Stage
 from monitor.simulation.world import Change
 
-__all__ = ["NOTHING", "Changes", "FaultModel", "SetModel", "Timed"]
+__all__ = ["NOTHING", "CardModel", "Changes", "FaultModel", "SetModel", "Timed"]
 
 Changes = Mapping[str, Change]
 """How values change, by device."""
@@ -118,3 +118,23 @@ class SetModel(Timed):
             return self.set.value if point == self.set.point else value
 
         return {self.set.device: change}
+
+
+class _Held(Frozen):
+    device: Id
+    number: Annotated[Label, Field(min_length=1)] = Field(repr=False)
+
+
+class CardModel(Timed):
+    """A card is held to a reader that is polled: `card: {device: …, number: …}`, in the form of its profile."""
+
+    card: _Held
+
+    def devices(self, stage: Stage) -> Sequence[str]:
+        """The reader."""
+        del stage
+        return (self.card.device,)
+
+    def apply(self, stage: Stage) -> None:
+        """Hold it."""
+        stage.held[self.card.device] = self.card.number

@@ -5,7 +5,7 @@ Frames and requests are pymodbus's own, so that the driver does not talk to a mi
 
 import logging
 import struct
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ from pymodbus.framer.rtu import FramerRTU
 from pymodbus.framer.socket import FramerSocket
 from pymodbus.pdu import DecodePDU, ExceptionResponse, ModbusPDU
 
-from drivers.modbus.layout import BIT_TABLES
+from drivers.modbus.layout import BIT_TABLES, WRITES
 from monitor.simulation.unit import TABLES, Unit, Wrong
 
 __all__ = ["Frames", "Said", "Unreadable"]
@@ -31,6 +31,8 @@ _MOST_REGISTERS: Final = 125
 _MOST_BITS: Final = 2000
 _ADDRESSES: Final = 65536
 _WRITES: Final = frozenset({5, 6, 15, 16})
+_SINGLE: Final = {code: table for table, code in WRITES.items()}
+"""Function code -> the table of which it writes one bit or register."""
 _UNKNOWN_FUNCTION: Final = 0x41
 _LONGEST: Final = 1024
 """Bytes that may wait for the rest of their frame."""
@@ -199,12 +201,19 @@ class _Context:
     async def async_getValues(  # noqa: N802 - pymodbus's name
         self, device_id: int, func_code: int, address: int, count: int = 1
     ) -> list[int] | list[bool]:
+        if func_code in _SINGLE:  # what has just been written
+            return self._units[device_id].get(_SINGLE[func_code], address, count)
         answer = self._units[device_id].answer(TABLES[func_code], address, count)
         if isinstance(answer, int):
             raise _Refused(answer)
         return answer
 
     async def async_setValues(  # noqa: N802 - pymodbus's name
-        self, *_arguments: object
-    ) -> ExcCodes:
-        return ExcCodes.ILLEGAL_FUNCTION
+        self, device_id: int, func_code: int, address: int, values: Sequence[int]
+    ) -> ExcCodes | None:
+        if func_code not in _SINGLE:
+            return ExcCodes.ILLEGAL_FUNCTION
+        code = self._units[device_id].write(_SINGLE[func_code], address, int(values[0]))
+        if code:
+            raise _Refused(code)
+        return None

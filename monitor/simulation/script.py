@@ -16,8 +16,9 @@ from monitor.documents.node import Node, join
 from monitor.errors import SettingsError
 from monitor.settings import SettingsInvalid
 from monitor.simulation import payload
-from monitor.simulation.fault import FaultModel, SetModel, Timed
+from monitor.simulation.fault import CardModel, FaultModel, SetModel, Timed
 from monitor.simulation.faults import FAULTS
+from monitor.simulation.readers import Reader, is_polled_reader
 from monitor.simulation.stage import Place, Stage
 from monitor.simulation.unit import Unit
 from monitor.simulation.world import Change
@@ -53,11 +54,16 @@ def _read(node: Node, path: str, site: Site, findings: Findings) -> Timed | None
     if node.kind != "mapping":
         findings.error(node, path, "write keys with values, such as `{device: main, fault: dead}`")
         return None
-    if "set" in node.entries:
-        return _read_set(node, path, site, findings)
+    for key, read in (("set", _read_set), ("card", _read_card)):
+        if key in node.entries:
+            return read(node, path, site, findings)
+    return _read_fault(node, path, site, findings)
+
+
+def _read_fault(node: Node, path: str, site: Site, findings: Findings) -> FaultModel | None:
     named = node.get("fault")
     if named is None:
-        findings.error(node, path, "`fault` is missing (or `set`, for a value of your own)")
+        findings.error(node, path, "`fault` is missing (or `set`, for a value of your own, or `card`)")
         return None
     model = FAULTS.get(str(named.scalar)) if named.kind == "scalar" else None
     if model is None:
@@ -135,6 +141,27 @@ def _read_set(node: Node, path: str, site: Site, findings: Findings) -> SetModel
     return wish
 
 
+def _read_card(node: Node, path: str, site: Site, findings: Findings) -> CardModel | None:
+    wish = validate(CardModel, node, path, findings)
+    if wish is None:
+        return None
+    inner, where = node.get("card") or node, join(path, "card")
+    device = site.devices.get(wish.card.device)
+    known = [each.id for each in site.devices.values() if is_polled_reader(each, site)]
+    if device is None or device.id not in known:
+        message = f"the site has no polled reader of cards `{wish.card.device}`"
+        hint = nearest(wish.card.device, known)
+        findings.error(inner.get("device") or inner, join(where, "device"), message, hint=hint)
+        return None
+    try:
+        Reader(device, Unit(device)).check(wish.card.number)
+    except (ValueError, OverflowError):
+        message = "the reader cannot show this number: write it in the form that its profile has"
+        findings.error(inner.get("number") or inner, join(where, "number"), message)
+        return None
+    return wish
+
+
 def _unfit(device: Device, wish: SetModel, site: Site) -> str:
     """Why a device cannot show a value, if it cannot."""
     if site.connections[device.connection].driver != "modbus":
@@ -153,6 +180,8 @@ def name_of(fault: Timed) -> str:
     """A fault in a line: whom it meets, what it is."""
     if isinstance(fault, SetModel):
         return f"{fault.set.device}: {fault.set.point} = {fault.set.value}"
+    if isinstance(fault, CardModel):
+        return f"{fault.card.device}: a card is held to it"
     assert isinstance(fault, FaultModel)
     given = fault.model_dump(by_alias=True, exclude_defaults=True)
     for key in ("device", "connection", "from", "for", "every"):
@@ -223,6 +252,7 @@ class Script:
                 each.fault.apply(stage)
                 for device, change in each.changes.items():
                     stage.world.changes.setdefault(device, []).append(change)
+        stage.show_cards()
         for connection, place in stage.places.items():
             if place.is_up == (connection in stage.away):
                 await self._move(connection, place)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from monitor.simulation.places import ModbusPlace, must_be_local
+from monitor.simulation.readers import Reader, is_polled_reader
 from monitor.simulation.script import Script, read_faults
 from monitor.simulation.speakers import SimulatedBroker
 from monitor.simulation.stage import Place, Speech, Stage
@@ -54,7 +55,12 @@ class SimulatedSite:
         for connection in connections:
             if connection.driver == "modbus":
                 places[connection.id] = ModbusPlace(connection, behind[connection.id])
-        self.stage = Stage(world, units, places, speeches=speeches)
+        readers = {
+            device: Reader(world.site.devices[device], unit)
+            for device, unit in units.items()
+            if is_polled_reader(world.site.devices[device], world.site)
+        }
+        self.stage = Stage(world, units, places, speeches=speeches, readers=readers)
         if faults is not None:
             read_faults(faults, world.site)
 
@@ -91,6 +97,8 @@ class SimulatedSite:
         for device_id, unit in self.stage.units.items():
             unit.faults.silent = self._world.is_silent(device_id)
             for point, value in self._world.values(self._world.site.devices[device_id], now).items():
+                if device_id in self.stage.readers and point in self.stage.readers[device_id].points:
+                    continue
                 try:
                     unit.put(point, value)
                 except ValueError as error:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from monitor.simulation.readers import Reader
 from monitor.simulation.unit import Faults, Unit
 from monitor.simulation.world import World
 
@@ -57,6 +58,10 @@ class Stage:
     away: set[str] = field(default_factory=set)
     """Connections whose place is gone for now."""
     speeches: dict[str, Speech] = field(default_factory=dict)
+    readers: Mapping[str, Reader] = field(default_factory=dict)
+    """The polled readers of cards by device."""
+    held: dict[str, str] = field(default_factory=dict)
+    """The number of the card that is held to a reader now."""
 
     def speech(self, device: str) -> Speech:
         """How an MQTT device speaks."""
@@ -67,9 +72,15 @@ class Stage:
         self.world.dead.clear()
         self.world.changes.clear()
         self.away.clear()
+        self.held.clear()
         for device, unit in self.units.items():
             unit.faults = Faults(silent=self.world.is_silent(device))
         for place in self.places.values():
             place.mend()
         for speech in self.speeches.values():
             speech.copies, speech.is_malformed, speech.is_gone, speech.clock = 1, False, False, 0.0
+
+    def show_cards(self) -> None:
+        """Let each reader show the card that is held to it, or none."""
+        for device, reader in self.readers.items():
+            reader.hold(self.held.get(device, ""))

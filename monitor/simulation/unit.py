@@ -18,6 +18,7 @@ __all__ = ["TABLES", "Faults", "Unit", "Wrong"]
 TABLES: dict[int, Table] = {code: table for table, code in FUNCTIONS.items()}
 """Function code -> the table that it reads."""
 
+_ILLEGAL_FUNCTION = 1
 _BUSY = 6
 _POWERS = {"A": -2, "V": -1, "Hz": -2}
 """Powers of ten in which a SunSpec device keeps what is measured, by unit; all else as whole numbers."""
@@ -80,7 +81,11 @@ class Unit:
         self.turn_around: float | None = None
         """Seconds on a line from the end of a request to the beginning of the answer (None: as the line says)."""
         self.asked: deque[tuple[Table, int, int]] = deque(maxlen=_REMEMBERED)
-        """The latest requests: table, address, count."""
+        """The latest requests to read: table, address, count."""
+        self.may_be_written: set[tuple[Table, int]] = set()
+        """What a master may write; all else is refused."""
+        self.written: deque[tuple[Table, int, int]] = deque(maxlen=_REMEMBERED)
+        """What was written lately, and what was tried: table, address, value."""
         self._tables: dict[Table, dict[int, int]] = {table: {} for table in FUNCTIONS}
         self._once: list[tuple[Table, int, Sequence[int]]] = []
         self._answers = 0
@@ -149,6 +154,17 @@ class Unit:
             held[shown[1] - address : shown[1] - address + len(shown[2])] = shown[2]
         del held[count:]
         return [bool(bit) for bit in held] if table in BIT_TABLES else held
+
+    def write(self, table: Table, address: int, value: int) -> int:
+        """Answer a request to write one register or bit: 0, or the code of an exception."""
+        self.written.append((table, address, value))
+        faults = self.faults
+        if faults.busy or faults.exception:
+            return faults.exception or _BUSY
+        if (table, address) not in self.may_be_written:
+            return _ILLEGAL_FUNCTION
+        self.set(table, address, [value])
+        return 0
 
     def next_wrong(self) -> Wrong | None:
         """What is wrong with the answer that is about to be sent."""

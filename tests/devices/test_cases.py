@@ -3,7 +3,7 @@
 A case is a folder `<profile>/<case>/` with `registers.json` (table -> address -> words in hexadecimal, or bits)
 or `message.json` (topic and payload or text; the device's topic where it is another), and `expected.json`.
 Either may name the variant, and points of the device's own. Only points whose registers are all given are read;
-SunSpec models are looked for in them.
+SunSpec models are looked for in them. Events are those of one poll that shows a card for the first time.
 """
 
 import json
@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 
 from drivers import DRIVERS
+from drivers.modbus.cards import Card, shown
 from drivers.modbus.decode import BlockDecoder, Decoded, finish
+from drivers.modbus.events import ModbusEvent
 from drivers.modbus.layout import Field, Span, is_placed
 from drivers.modbus.placing import wanted_by
 from drivers.modbus.plan import Block
@@ -60,6 +62,12 @@ def _words(said: dict[str, Any], span: Span) -> list[int] | None:
             given[int(address) + number] = word if isinstance(word, int) else int(word, 16)
     wanted = range(span.first, span.end)
     return [given[address] for address in wanted] if all(address in given for address in wanted) else None
+
+
+def _hidden(said: dict[str, Any], event: ModbusEvent) -> dict[Span, tuple[bytes, int]]:
+    """What the driver reads for an event; the case gives all of it."""
+    read = {span: _words(said, span) for span in event.spans}
+    return {span: (struct.pack(f">{span.size}H", *(words or ())), 1) for span, words in read.items()}
 
 
 def _places(said: dict[str, Any], points: dict[str, Point]) -> Places:
@@ -113,7 +121,14 @@ def test_registers_become_what_is_expected(folder: Path) -> None:
             power = struct.pack(">H", *(_words(said, field.exponent) or ()))
             BlockDecoder(Block.around([field.exponent]), [field]).decode(power, decoded)
     finish(decoded)
+    sights = [shown(event, _hidden(said, event), lambda text: f"pseudonym of {text}") for event in bound.events]
+    events = [
+        {"kind": event.kind, "attributes": {"credential": sight.pseudonym}}
+        for event, sight in zip(bound.events, sights, strict=True)
+        if isinstance(sight, Card)
+    ]
 
+    assert events == expected.get("events", [])
     _assert_near(decoded.values, expected["values"], rel=1e-6)
     assert {name: str(reason) for name, reason in decoded.missing.items()} == expected["missing"]
 

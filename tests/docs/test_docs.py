@@ -118,10 +118,9 @@ def test_an_example_of_the_site_file_is_accepted(example: Example, tmp_path: Pat
 
     loaded = load(tmp_path, drivers=resolve(DRIVERS), rules=resolve(RULES), environ={})
 
-    told = [
-        each for each in loaded.warnings if "stock rule" not in str(each) and "is experimental" not in str(each)
-    ]
-    assert all(warning.refuses for warning in told), told
+    fine = ("stock rule", "is experimental")
+    bad = [each for each in loaded.warnings if not each.refuses and not any(word in str(each) for word in fine)]
+    assert bad == []
 
 
 def test_the_examples_that_belong_together_are_one_site(tmp_path: Path) -> None:

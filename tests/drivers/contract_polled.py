@@ -7,7 +7,7 @@ from typing import Protocol
 import pytest
 
 from monitor.model import Missing, Value
-from monitor.ports import PolledDriver
+from monitor.ports import Answer, PolledDriver
 from monitor.schema import TRAFFIC_ERRORS
 
 
@@ -27,6 +27,70 @@ class Harness(Protocol):
     async def refuse(self, device: str) -> None: ...
     async def close_endpoint(self) -> None: ...
     async def open_endpoint(self) -> None: ...
+
+
+class ReaderHarness(Protocol):
+    """A driver with one reader of cards, simulated: one that shows a card while it is held."""
+
+    driver: PolledDriver
+    reader: str
+    cards: tuple[str, str]
+    """The numbers of two cards, as the reader has them."""
+
+    def hold(self, number: str) -> None:
+        """Hold a card to it; without a number, none."""
+
+    def now(self) -> int: ...
+    async def silence(self, device: str) -> None: ...
+    async def revive(self, device: str) -> None: ...
+
+
+class ReaderContract:
+    """What a driver promises whose devices show events; each test gets a fresh harness of a reader."""
+
+    async def polled(self, reader: ReaderHarness, number: str, times: int = 3) -> list[Answer]:
+        """Hold a card, or none, for some polls, all of which are kept."""
+        reader.hold(number)
+        answers = [await reader.driver.read(reader.reader, "fast") for _ in range(times)]
+        for answer in answers:
+            if answer.kept is not None:
+                answer.kept()
+        return answers
+
+    async def test_what_is_shown_for_many_polls_is_one_event_of_one_of_them(self, reader: ReaderHarness):
+        before = reader.now()
+        none = await self.polled(reader, "")
+        answers = await self.polled(reader, reader.cards[0], 6)
+        (event,) = [event for answer in answers for event in answer.events]
+
+        assert not any(answer.events for answer in none)
+        assert (event.device, event.kind) == (reader.reader, "card")
+        assert before <= event.time == event.arrived <= reader.now()
+
+    async def test_kept_comes_with_events_and_with_nothing_else(self, reader: ReaderHarness):
+        answers = await self.polled(reader, "") + await self.polled(reader, reader.cards[0])
+
+        assert [answer.kept is not None for answer in answers] == [bool(answer.events) for answer in answers]
+
+    async def test_ids_are_unique_and_no_number_leaves_the_driver(self, reader: ReaderHarness):
+        answers = await self.polled(reader, "")
+        for number in (*reader.cards, "", *reader.cards):
+            answers += await self.polled(reader, number)
+        events = [event for answer in answers for event in answer.events]
+
+        assert len({event.id for event in events}) == len(events) == 4
+        assert not any(number in repr(answers) for number in reader.cards)
+
+    async def test_silence_in_the_middle_is_no_second_event(self, reader: ReaderHarness):
+        answers = await self.polled(reader, "") + await self.polled(reader, reader.cards[0])
+        await reader.silence(reader.reader)
+        answers += await self.polled(reader, reader.cards[0], 2)
+        probe = await reader.driver.probe(reader.reader)
+        await reader.revive(reader.reader)
+        answers += await self.polled(reader, reader.cards[0])
+
+        assert sum(len(answer.events) for answer in answers) == 1
+        assert probe.events == ()
 
 
 class PolledContract:

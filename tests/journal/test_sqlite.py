@@ -140,6 +140,20 @@ async def test_the_newest_readings_of_a_device_by_its_own_time(journal: SqliteJo
     assert [entry.time for entry in entries_of(found)] == [2, 3]
 
 
+async def test_the_last_event_of_a_kind_is_that_which_was_kept_last_whatever_its_time(
+    journal: SqliteJournal,
+) -> None:
+    def shown(device: str, kind: str, time: int, number: str) -> Event:
+        return Event(device=device, kind=kind, time=time, arrived=time, id=number)
+
+    await journal.append([Batch(entries=[shown("front", "card", 2000, "1"), shown("back", "card", 9000, "2")])])
+    await journal.append([Batch(entries=[shown("front", "card", 1000, "3"), shown("front", "rex", 3000, "4")])])
+
+    assert await journal.last_event("front", "card") == shown("front", "card", 1000, "3")
+    assert await journal.last_event("back", "card") == shown("back", "card", 9000, "2")
+    assert await journal.last_event("front", "tamper") is None
+
+
 async def test_entries_of_a_device_between_two_times(journal: SqliteJournal) -> None:
     await journal.append([Batch(entries=[*(reading("a", time) for time in range(5)), event(device="a", time=3)])])
 

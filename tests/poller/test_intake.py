@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from monitor.errors import JournalError
 from monitor.journal.sqlite import SqliteJournal
-from monitor.model import Entry, Position, Reading
+from monitor.model import Entry, Event, Position, Reading
 from monitor.poller.intake import ReadingIntake
 from monitor.ports import Batch
 from tests.poller.scripted import until
@@ -16,6 +16,10 @@ from tests.poller.scripted import until
 
 def reading(number: int) -> Reading:
     return Reading(device="meter", time=number, arrived=number, values={"power_w": float(number)})
+
+
+def card(number: int) -> Event:
+    return Event(device="meter", kind="card", time=number, arrived=number, id=str(number))
 
 
 class Moody:
@@ -38,6 +42,9 @@ class Moody:
 
     async def kept(self) -> list[Entry]:
         return [recorded.entry for recorded in await self.journal.readings("meter", 1000)]
+
+    async def events(self) -> list[Entry]:
+        return [recorded.entry for recorded in await self.journal.between("meter", 0, 1000, ["event"])]
 
 
 async def run(intake: ReadingIntake) -> asyncio.Task[None]:
@@ -123,3 +130,40 @@ async def test_a_stop_during_an_append_doubles_nothing(journal: SqliteJournal) -
     await stop(task)
 
     assert await moody.kept() == [reading(1)]
+
+
+async def test_events_are_kept_with_their_reading_and_told_of_only_then(journal: SqliteJournal) -> None:
+    moody = Moody(journal)
+    moody.full = True
+    told: list[int] = []
+    intake = ReadingIntake(moody, retry=0.01)  # type: ignore[arg-type]
+    task = await run(intake)
+    intake.put(reading(1), card(1), card(2), kept=lambda: told.append(1))
+    await until(lambda: len(moody.sizes) >= 3)
+    before = list(told)
+    moody.full = False
+    await until(lambda: told)
+    await stop_when_empty(intake, task)
+
+    assert before == []
+    assert told == [1]
+    assert set(moody.sizes) == {3}
+    assert await moody.kept() == [reading(1)]
+    assert await moody.events() == [card(1), card(2)]
+
+
+async def test_a_reading_with_an_event_outlives_the_others(journal: SqliteJournal) -> None:
+    moody = Moody(journal)
+    moody.full = True
+    intake = ReadingIntake(moody, limit=10, retry=0.01)  # type: ignore[arg-type]
+    task = await run(intake)
+    intake.put(reading(0), card(0))
+    for number in range(1, 25):
+        intake.put(reading(number))
+        await asyncio.sleep(0.001)
+    moody.full = False
+    await stop_when_empty(intake, task)
+
+    assert await moody.kept() == [reading(0), *(reading(number) for number in range(16, 25))]
+    assert await moody.events() == [card(0)]
+    assert intake.dropped == 15

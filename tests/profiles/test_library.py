@@ -29,7 +29,7 @@ def _load(folder: Path, text: str, driver: str = "modbus", name: str = "mine") -
         ("class: water\nmodbos: {}\nmqtt: {}\n", "2 modbos `modbos` is not a key here modbus"),
         ("class: water\nmodbus: {orders: ABCD}\n", "2 modbus.orders `orders` is not a key here order"),
         ("class: water\nmodbus: {}\npoints: [a]\n", "3 points write points as"),
-        ("class: water\nmodbus: {}\nevents: []\n", "3 events modbus sees no events"),
+        ("class: water\nmodbus: {}\nevents: 3\n", "3 events write a list of events"),
         ("[]\n", "1  a profile begins with `class:`"),
         ("class: water\nmodbus: {scan: {fast: 0 s}}\n", "2 modbus.scan.fast must be more than 0"),
         ("class: water\nmodbus:\npoints: {level_m: {register: input 0, type: int16}}\n", "3 points.level_m.unit"),

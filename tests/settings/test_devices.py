@@ -86,6 +86,32 @@ def test_a_min_rate_needs_a_fast_point(mistakes: Mistakes) -> None:
     assert "needs a point that is `fast`" in found.message
 
 
+def test_a_polled_reader_needs_a_fast_point(mistakes: Mistakes, tmp_path: Path) -> None:
+    slow = "points: {cards: {register: input 0, type: uint16, scan: slow}}\n"
+    event = "events: [{kind: card, credential: {register: holding 2, bytes: 4}}]\n"
+    _reader_profile(tmp_path, f"class: access\nmodbus: {{}}\n{slow}{event}")
+
+    (found,) = mistakes("devices:\n  - {id: a, profile: reader, connection: plant}\n")
+
+    assert "needs a point that is `fast`" in found.message
+
+
+def test_a_point_of_a_device_on_the_number_of_a_card_is_a_mistake(tmp_path: Path) -> None:
+    site = tmp_path / "shown.yaml"
+    site.write_text(
+        "site: {id: house, timezone: Europe/Berlin}\n"
+        "connections:\n  - {id: plant, modbus: {transport: tcp, host: 127.0.0.1}}\n"
+        "devices:\n  - {id: a, profile: technotrade-vrd-485, connection: plant, "
+        "points: {card: {register: holding 3, type: uint16}}}\n"
+    )
+
+    with pytest.raises(SettingsInvalid) as told:
+        load_site(site, thorough=True)
+
+    (found,) = told.value.findings
+    assert "device a: point card would keep the credential" in found.message
+
+
 def test_a_profile_cannot_be_slower_than_its_own_min_rate(mistakes: Mistakes, tmp_path: Path) -> None:
     _reader_profile(tmp_path, PROFILE.replace("500 ms", "500 ms, scan: {fast: 1 s}"))
 

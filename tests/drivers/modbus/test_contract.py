@@ -7,8 +7,9 @@ from typing import ClassVar
 import pytest
 
 from monitor.simulation.modbus import SimulatedBus, Unit
-from tests.drivers.contract_polled import PolledContract
+from tests.drivers.contract_polled import PolledContract, ReaderContract
 from tests.drivers.modbus.endpoints import TRANSPORTS, endpoint
+from tests.drivers.modbus.readers import CARDS, OTHERS, House, house
 from tests.drivers.modbus.site import CONTEXT, device, driver, driver_of, point
 
 
@@ -127,3 +128,35 @@ class TestEveryTransport(PolledContract):
         await harness.driver.close()
         await harness.endpoint.stop()
         await asyncio.sleep(0)
+
+
+class OnAReader:
+    """A reader of a shipped profile."""
+
+    reader = "front"
+
+    def __init__(self, of: House, profile: str) -> None:
+        self.cards = CARDS[profile], OTHERS[profile]
+        self.driver = of.driver
+        self._house = of
+
+    def hold(self, number: str) -> None:
+        self._house.reader.hold(number)
+
+    def now(self) -> int:
+        return CONTEXT.now()
+
+    async def silence(self, device: str) -> None:
+        self._house.unit.faults.silent = device == self.reader
+
+    async def revive(self, device: str) -> None:
+        self._house.unit.faults.silent = device != self.reader
+
+
+class TestReaders(ReaderContract):
+    """Joins the suite."""
+
+    @pytest.fixture(params=["technotrade-vrd-485", "ic-10mrw", "rfideas-rdr-80581akd-p"])
+    async def reader(self, request, tmp_path) -> AsyncIterator[OnAReader]:
+        async with house(request.param, tmp_path, patience="300 ms") as made:
+            yield OnAReader(made, request.param)

@@ -21,7 +21,7 @@ def framed(kind, *, unit=1, code=4, content=CONTENT, transaction=7):
 
 def framer(kind, *, code=4, size=4):
     made = kind()
-    made.expected = SimpleNamespace(code=code, size=size)
+    made.expected = SimpleNamespace(code=code, head=size, size=size)
     return made
 
 
@@ -63,6 +63,35 @@ def test_an_exception_is_an_answer(kind):
     _, answer = framer(kind).handleFrame(framed(kind, code=0x84, content=b"\x02"), 1, 7)
 
     assert (answer.function_code, answer.payload) == (0x84, b"\x02")
+
+
+WRITTEN = bytes.fromhex("0010ff00")
+
+
+@pytest.mark.parametrize("kind", FRAMERS)
+def test_the_answer_to_a_write_is_found_among_other_bytes(kind):
+    made = kind()
+    made.expected = SimpleNamespace(code=5, head=WRITTEN[0], size=3)
+    other = framed(kind, unit=9, code=5, content=WRITTEN)
+    frame = framed(kind, code=5, content=WRITTEN)
+
+    halves = [made.handleFrame(frame[:at], 1, 7)[1] for at in range(1, len(frame))]
+    used, answer = made.handleFrame(other + frame + b"\x01", 1, 7)
+    _, refused = made.handleFrame(framed(kind, code=0x85, content=b"\x04"), 1, 7)
+
+    assert set(halves) == {None}
+    assert (used, answer.function_code, answer.payload) == (len(other + frame), 5, WRITTEN)
+    assert (refused.function_code, refused.payload) == (0x85, b"\x04")
+
+
+def test_a_write_of_another_master_is_no_answer_to_a_read():
+    made = framer(Rtu)
+    written = framed(Rtu, code=5, content=WRITTEN)
+
+    used, answer = made.handleFrame(written + framed(Rtu), 1, 7)
+
+    assert (used, answer.function_code, answer.payload) == (len(written + framed(Rtu)), 4, CONTENT)
+    assert made.noted == ["garbled"]
 
 
 @pytest.mark.parametrize("kind", [Rtu, Ascii])

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from drivers import DRIVERS
 from drivers.modbus import MODBUS
 from drivers.modbus.connection import ConnectionModel
+from drivers.modbus.events import ModbusEvent
 from drivers.modbus.settings import DeviceModel, PointSource, ProfileModel
 
 TCP = {"transport": "tcp", "host": "10.0.0.5"}
@@ -16,7 +17,7 @@ TCP = {"transport": "tcp", "host": "10.0.0.5"}
 
 def test_the_table_of_drivers_names_this_one():
     assert DRIVERS["modbus"] == "drivers.modbus:MODBUS"
-    assert (MODBUS.name, MODBUS.polled, MODBUS.event_model) == ("modbus", True, None)
+    assert (MODBUS.name, MODBUS.polled, MODBUS.event_model) == ("modbus", True, ModbusEvent)
 
 
 def test_naming_the_driver_does_not_load_its_library():
