@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from drivers import DRIVERS
+from drivers.mqtt.tls import tls_context
 from monitor.access.doors import Doors
 from monitor.access.pseudonyms import Pseudonyms
 from monitor.alarms import Alarms
 from monitor.alarms.keep import NAME as ALARMS
-from monitor.alarms.store import standing
+from monitor.alarms.store import open_alarms, standing
 from monitor.alarms.unrecorded import Unrecorded
 from monitor.clock import Clock
 from monitor.clocksync import ClockSync
@@ -41,8 +42,9 @@ from monitor.sinks.deadletters import DeadLetters
 from monitor.sinks.influxdb import InfluxSink
 from monitor.sinks.influxdb.thread import BlockingThread
 from monitor.sinks.loopback import is_on_loopback
+from monitor.sinks.mqtt import MqttSink
 from monitor.sinks.runner import SinkRunner
-from monitor.site import Device, Site
+from monitor.site import Device, MqttSinkSettings, Site
 from monitor.supervision import Watchdog
 from monitor.web.desk import AlarmDesk
 from monitor.web.parts import Parts as ApiParts
@@ -136,6 +138,9 @@ class Parts:
             self._sinks[sink.name] = SinkRunner(
                 journal, state, sink, now=clock.now, letters=self._letters, clock=awaited
             )
+        if site.mqtt_sink is not None:
+            mqtt = self._mqtt_sink(site.mqtt_sink)
+            self._sinks[mqtt.name] = SinkRunner(journal, state, mqtt, now=clock.now, letters=self._letters)
         self._health = Health(journal, state, site, polls=self._poller.status, now=clock.now)
         self._itself = SelfReport(journal, self._sources(folder), now=clock.now, version=_VERSION)
         self._deadman = None
@@ -145,6 +150,18 @@ class Parts:
             self._deadman = Deadman(site.monitor.deadman, every, stuck=stuck, now=clock.now)
         for consumer in (Doors.name, ALARMS, Health.name, *self._sinks):
             journal.register(consumer)
+
+    def _mqtt_sink(self, settings: MqttSinkSettings) -> MqttSink:
+        options = self._site.connections[settings.connection].options
+        return MqttSink(
+            settings,
+            self._site,
+            version=_VERSION,
+            open_alarms=partial(open_alarms, self._state),
+            readings=self._journal.readings,
+            now=self._clock.now,
+            tls=partial(tls_context, options) if options.tls else None,
+        )
 
     def _sources(self, folder: Path) -> Sources:
         return Sources(

@@ -16,6 +16,7 @@ __all__ = [
     "InfluxSettings",
     "JournalSettings",
     "MonitorSettings",
+    "MqttSinkSettings",
     "Notify",
     "Person",
     "Point",
@@ -178,6 +179,18 @@ class InfluxSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MqttSinkSettings:
+    """Where the state of this moment is published: a connection to a broker, and the topic that all is below.
+
+    `homeassistant`: the prefix below which Home Assistant looks for devices; empty: none are announced.
+    """
+
+    connection: str
+    topic: str = "facility-monitor"
+    homeassistant: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JournalSettings:
     """How much the journal keeps (seconds, bytes), and how long polls alone may wait (seconds)."""
 
@@ -212,6 +225,7 @@ class Site:
     rules: Mapping[str, Rule] = field(default_factory=dict)
     notify: Notify = field(default_factory=Notify)
     influxdb: InfluxSettings | None = None
+    mqtt_sink: MqttSinkSettings | None = None
     journal: JournalSettings = field(default_factory=JournalSettings)
     unlock_pulse: float = 5.0
     """Seconds that a granted door may be opened in (setting `access.unlock_pulse`)."""

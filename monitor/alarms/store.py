@@ -8,7 +8,7 @@ from typing import Any
 
 from monitor.journal.state import State
 
-__all__ = ["AlarmStep", "AlarmView", "list_alarms", "show", "standing"]
+__all__ = ["AlarmStep", "AlarmView", "list_alarms", "open_alarms", "show", "standing"]
 
 _SELECT = """
     SELECT alarm.*, json_extract(memory.body, '$.unknown_since') IS NOT NULL AS unknown FROM alarm
@@ -84,6 +84,11 @@ async def list_alarms(state: State, *, include_cleared: bool = False, last: int 
     if include_cleared:
         rows += await state.query(f"{_SELECT} WHERE NOT {_IS_OPEN} ORDER BY changed_at DESC LIMIT ?", (last,))
     return sorted(map(_view, rows), key=lambda view: view.raised_at, reverse=True)
+
+
+async def open_alarms(state: State) -> list[dict[str, Any]]:
+    """Answer the open occurrences, ready for JSON."""
+    return [view.as_json() for view in await list_alarms(state)]
 
 
 async def show(state: State, occurrence: str) -> AlarmView | None:

@@ -23,6 +23,7 @@ __all__ = [
     "ENDPOINT",
     "PLACES",
     "Answers",
+    "Line",
     "Mistake",
     "Person",
     "Profiles",
@@ -45,7 +46,9 @@ def _printable(text: str) -> str:
 
 def _endpoint(text: str) -> str:
     if text and not ENDPOINT.fullmatch(text):
-        raise ValueError("write a host or an address, with `:PORT` when it is not 502")
+        raise ValueError(
+            "write a host or an address, with `:PORT` when it is not 502; or a serial line: `{port: /dev/ttyUSB0}`"
+        )
     return text
 
 
@@ -76,10 +79,20 @@ class Broker(Frozen):
     password: str = Field(default="", repr=False)
 
 
+class Line(Frozen):
+    """A serial line, and how all devices on it speak."""
+
+    port: Annotated[str, StringConstraints(pattern=r"^/\S+$")]
+    baudrate: Annotated[int, Field(ge=50, le=4_000_000)] = 9600
+    parity: Literal["none", "even", "odd"] = "none"
+    stopbits: Literal[1, 2] = 1
+
+
 class Device(Frozen):
-    """One device of a profile: `unit` behind Modbus, `topic` behind a broker."""
+    """One device of a profile, or of a variant of it: `unit` behind Modbus, `topic` behind a broker."""
 
     profile: Name
+    variant: Id | None = None
     id: Id | None = None
     name: Text = ""
     unit: int | None = None
@@ -109,7 +122,7 @@ class Answers(Frozen):
     id: Id | None = None
     timezone: Annotated[str, AfterValidator(_zone)]
     language: Literal["en", "zh"] = "en"
-    modbus: Annotated[str, AfterValidator(_endpoint)] = ""
+    modbus: Line | Annotated[str, AfterValidator(_endpoint)] = ""
     broker: Broker | None = None
     devices: tuple[Device, ...] = ()
     people: tuple[Person, ...] = ()
@@ -125,7 +138,7 @@ class Answers(Frozen):
     @property
     def drivers(self) -> tuple[str, ...]:
         """The drivers that there is a connection for."""
-        return ("modbus",) * bool(self.modbus) + ("mqtt",) * (self.broker is not None)
+        return ("modbus",) * (self.modbus != "") + ("mqtt",) * (self.broker is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +182,26 @@ class Profiles:
             return f"`{profile}` needs points that you name: add it to the file by hand", ""
         return None
 
+    def wrong_variant(self, profile: str, variant: str | None) -> str:
+        """Why a known profile cannot be this variant of it; empty when it can."""
+        known = self.all[profile]
+        choices = "; ".join(f"{one.id}: {one.model}" for one in known.variants.values())
+        if variant and variant not in known.variants:
+            return f"`{profile}` has no variant `{variant}`" + (f"; it has {choices}" if choices else "")
+        return (
+            f"`variant` is missing: say which `{profile}` it is: {choices}" if known.choose and not variant else ""
+        )
+
+    def search(self, words: str, drivers: tuple[str, ...]) -> list[Profile]:
+        """Those that can be taken and have all the words in their names."""
+        wanted = words.lower().split()
+        return [one for one in self.usable(drivers).values() if all(word in _names(one) for word in wanted)]
+
+
+def _names(profile: Profile) -> str:
+    models = (profile.model, *profile.also, *(one.model for one in profile.variants.values()))
+    return " ".join((profile.id, profile.device_class, profile.maker, *models)).lower()
+
 
 def _is_complete(profile: Profile) -> bool:
     return any(profile.node.get(key) is not None for key in ("points", "events"))
@@ -179,6 +212,9 @@ def mistakes(answers: Answers, profiles: Profiles) -> Iterator[Mistake]:
     for number, device in enumerate(answers.devices):
         if wrong := profiles.wrong(device.profile, answers.drivers):
             yield Mistake(path=("devices", number, "profile"), message=wrong[0], hint=wrong[1])
+            continue
+        if told := profiles.wrong_variant(device.profile, device.variant):
+            yield Mistake(path=("devices", number, "variant"), message=told)
             continue
         key = PLACES[driver_of(answers, profiles.all[device.profile])]
         if getattr(device, key) in {None, ""}:

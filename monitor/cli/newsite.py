@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from monitor.app import load_site
-from monitor.cli.answers import CONNECTIONS, ENDPOINT, PLACES, Answers, Person, Profiles, driver_of
+from monitor.cli.answers import CONNECTIONS, ENDPOINT, PLACES, Answers, Line, Person, Profiles, driver_of
 from monitor.documents.reader import resolve_scalar
 from monitor.settings.loading import SHIPPED
 
@@ -123,7 +123,10 @@ def _section(name: str, comment: str, entries: list[str]) -> str:
 
 def _connections(answers: Answers) -> list[str]:
     lines = []
-    if found := ENDPOINT.fullmatch(answers.modbus):
+    if isinstance(answers.modbus, Line):
+        block = {"transport": "rtu", **answers.modbus.model_dump()}
+        lines.append(flow({"id": CONNECTIONS["modbus"], "modbus": block}))
+    elif found := ENDPOINT.fullmatch(answers.modbus):
         block = {"transport": "tcp", "host": found["host"].strip("[]"), "port": int(found["port"] or _MODBUS_PORT)}
         lines.append(flow({"id": CONNECTIONS["modbus"], "modbus": block}))
     if answers.broker is not None:
@@ -140,7 +143,9 @@ def _devices(answers: Answers, profiles: Profiles) -> list[str]:
         profile = profiles.all[device.profile]
         driver = driver_of(answers, profile)
         keys: dict[str, Any] = {"id": ident} | ({"name": device.name} if device.name else {})
-        keys |= {"profile": device.profile, "connection": CONNECTIONS[driver]}
+        keys["profile"] = device.profile
+        keys |= {"variant": device.variant} if device.variant else {}
+        keys["connection"] = CONNECTIONS[driver]
         keys[PLACES[driver]] = getattr(device, PLACES[driver])
         if profile.device_class == "electricity" and not has_main:
             keys["role"], has_main = "main", True

@@ -1,7 +1,7 @@
 """Asks for the answers of `init` at a terminal; what is wrong is told at once and asked again."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from zoneinfo import available_timezones
@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from monitor.cli.answers import CONNECTIONS, PLACES, Answers, Person, Profiles, driver_of, mistakes
 from monitor.cli.newsite import device_ids, drafted, slug
 from monitor.cli.output import print_line
+from monitor.profiles import Profile
 from monitor.settings import SettingsInvalid
 
 __all__ = ["ask", "machine_zone"]
@@ -27,9 +28,7 @@ def ask(profiles: Profiles) -> Answers:
     given["id"] = _asked(profiles, given, "id", "Short id of the site", slug(given["name"], "site"))
     given["timezone"] = _asked(profiles, given, "timezone", "Time zone", machine_zone())
     given["language"] = _asked(profiles, given, "language", "Language of messages (en, zh)", "en")
-    given["modbus"] = _asked(
-        profiles, given, "modbus", "Modbus TCP gateway or meter, as HOST or HOST:PORT (empty: none)", ""
-    )
+    _ask_modbus(profiles, given)
     _ask_broker(profiles, given)
     _ask_devices(profiles, given)
     _ask_people(given)
@@ -84,6 +83,24 @@ def _wrong(profiles: Profiles, given: Mapping[str, Any]) -> str:
     return ""
 
 
+def _ask_modbus(profiles: Profiles, given: dict[str, Any]) -> None:
+    """Ask for an endpoint in the network, or for a serial line and how it is spoken there."""
+    question = (
+        "Modbus: a gateway or meter as HOST or HOST:PORT, or a serial port such as /dev/ttyUSB0 (empty: none)"
+    )
+    while True:
+        answer: Any = _prompt(question, "")
+        if str(answer).startswith("/"):
+            answer = {"port": answer}
+            answer["baudrate"] = _prompt("  Speed of the line", 9600)
+            answer["parity"] = _prompt("  Parity (none, even, odd)", "none")
+            answer["stopbits"] = _prompt("  Stop bits (1, 2)", 1)
+            answer |= {key: int(kept) for key, kept in answer.items() if str(kept).isdecimal()}
+        if not _told(profiles, {**given, "modbus": answer}):
+            given["modbus"] = answer
+            return
+
+
 def _ask_broker(profiles: Profiles, given: dict[str, Any]) -> None:
     while url := _prompt("MQTT broker, such as mqtt://192.0.2.11 (empty: none)", ""):
         if not _told(profiles, {**given, "broker": {"url": url}}):
@@ -98,19 +115,43 @@ def _ask_broker(profiles: Profiles, given: dict[str, Any]) -> None:
 
 def _ask_devices(profiles: Profiles, given: dict[str, Any]) -> None:
     given["devices"] = []
-    usable = list(profiles.usable(Answers.model_validate(given).drivers))
-    if not usable:
+    drivers = Answers.model_validate(given).drivers
+    known = profiles.usable(drivers)
+    if not known:
         return
-    print_line("Device models (others get their points in the file):")
-    for number, name in enumerate(usable, start=1):
-        profile = profiles.all[name]
-        print_line(f"  {number:>3}  {name:<20} {profile.device_class:<12} {profile.maker} {profile.model}")
-    while wish := _prompt("Model of a device, by name or number (empty: no more)", ""):
-        name = usable[int(wish) - 1] if wish.isdecimal() and 0 < int(wish) <= len(usable) else wish
-        if found := profiles.wrong(name, Answers.model_validate(given).drivers):
-            print_line(f"  {found[0]}" + (f"; did you mean `{found[1]}`?" if found[1] else ""))
-            continue
-        _ask_device(profiles, given, name)
+    print_line(
+        f"Devices: {len(known)} models are known; a word such as `eastron` or `water` lists those that have it."
+    )
+    listed: list[str] = []
+    while wish := _prompt("Model of a device, by name, number or word (empty: no more)", ""):
+        name = listed[int(wish) - 1] if wish.isdecimal() and 0 < int(wish) <= len(listed) else wish
+        found = [] if name in known else profiles.search(name, drivers)
+        if found:
+            listed = [one.id for one in found]
+            _list(found)
+        elif wrong := profiles.wrong(name, drivers):
+            print_line(f"  {wrong[0]}" + (f"; did you mean `{wrong[1]}`?" if wrong[1] else ""))
+        else:
+            _ask_device(profiles, given, name)
+
+
+def _list(profiles: Sequence[Profile]) -> None:
+    for number, one in enumerate(profiles, start=1):
+        doubt = "  (experimental)" if one.experimental else ""
+        print_line(f"  {number:>3}  {one.id:<24} {one.device_class:<12} {one.maker} {one.model}{doubt}")
+
+
+def _variant(profiles: Profiles, name: str) -> dict[str, str]:
+    """Which variant of a profile it is, where it has any."""
+    profile = profiles.all[name]
+    for one in profile.variants.values():
+        print_line(f"    {one.id}: {one.model}")
+    while profile.variants:
+        answer = _prompt("  Variant" + ("" if profile.choose else " (empty: none of these)"), "")
+        if not (wrong := profiles.wrong_variant(name, answer)):
+            return {"variant": answer} if answer else {}
+        print_line(f"  {wrong}")
+    return {}
 
 
 def _ask_device(profiles: Profiles, given: dict[str, Any], name: str) -> None:
@@ -119,8 +160,9 @@ def _ask_device(profiles: Profiles, given: dict[str, Any], name: str) -> None:
     units = {device.unit for device in answers.devices}
     free = next(unit for unit in range(1, 10_000) if unit not in units)
     question, default = ("  Topic", None) if place == "topic" else ("  Unit id", free)
+    variant = _variant(profiles, name)
     while True:
-        device = {"profile": name, place: _prompt(question, default)}
+        device = {"profile": name, place: _prompt(question, default), **variant}
         if not _told(profiles, {**given, "devices": [*given["devices"], device]}):
             break
     sketch = Answers.model_validate({**given, "devices": [*given["devices"], device]})

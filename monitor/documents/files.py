@@ -204,7 +204,8 @@ class Files:
             return result
         self.read_files.append(path)
         try:
-            rows = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
+            text = content.decode("utf-8-sig")
+            rows = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
             self._rows(rows, result)
         except UnicodeDecodeError:
             self.findings.error(result, "", "this is not UTF-8 text: save the file as UTF-8")
@@ -240,6 +241,12 @@ class Files:
                 value = Node("scalar", result.file, line, number, scalar=resolve_scalar(text))
                 item.entries[name] = Entry(Node("scalar", result.file, line, number, scalar=name), value)
         result.items.append(item)
+
+
+def _delimiter(text: str) -> str:
+    """What is between the cells: spreadsheets write `;` where the comma is in numbers. Keys have none of them."""
+    head = text.partition("\n")[0]
+    return max(",;\t", key=head.count)
 
 
 def default_credentials(environ: Mapping[str, str]) -> Path | None:

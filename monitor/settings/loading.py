@@ -1,7 +1,6 @@
 """Reads a site file, checks everything in it, and freezes it into a `monitor.site.Site`."""
 
 import os
-import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,8 +21,9 @@ from monitor.settings.budgets import check_budgets
 from monitor.settings.devices import bind_connections, bind_devices
 from monitor.settings.people import bind_notify, warn_of_silence
 from monitor.settings.rules import bind_rules
-from monitor.settings.shape import AccessKeys, InfluxKeys, JournalKeys, MonitorKeys, SiteKeys
-from monitor.site import InfluxSettings, JournalSettings, MonitorSettings, Site
+from monitor.settings.shape import AccessKeys, JournalKeys, MonitorKeys, SiteKeys
+from monitor.settings.sinks import bind_sinks
+from monitor.site import JournalSettings, MonitorSettings, Site
 
 __all__ = ["Loaded", "SettingsInvalid", "load"]
 
@@ -128,7 +128,7 @@ def _site(binding: Binding, root: Node, path: Path) -> Site | None:
     journal = binding.check(JournalKeys, _section(root, "journal"), "journal")
     access = binding.check(AccessKeys, _section(root, "access"), "access")
     monitor = _monitor(binding, root)
-    influxdb = _influxdb(binding, root)
+    influxdb, mqtt_sink = bind_sinks(binding, root)
     if findings.errors or keys is None or zone is None or journal is None or access is None:
         return None
     warn_of_silence(binding, root, notify, rules, with_itself(devices))
@@ -142,6 +142,7 @@ def _site(binding: Binding, root: Node, path: Path) -> Site | None:
         rules=rules,
         notify=notify,
         influxdb=influxdb,
+        mqtt_sink=mqtt_sink,
         journal=JournalSettings(**journal.model_dump()),
         unlock_pulse=access.unlock_pulse,
         pseudonyms=access.pseudonyms,
@@ -204,34 +205,4 @@ def _monitor(binding: Binding, root: Node) -> MonitorSettings:
         metrics=None if keys.metrics is None else keys.metrics.listen,
         deadman="" if keys.deadman is None else keys.deadman.url,
         deadman_every=60.0 if keys.deadman is None else keys.deadman.every,
-    )
-
-
-def _influxdb(binding: Binding, root: Node) -> InfluxSettings | None:
-    sinks = root.get("sinks")
-    if sinks is None or (sinks.kind == "scalar" and sinks.scalar is None):
-        return None
-    if sinks.kind != "mapping":
-        binding.findings.error(sinks, "sinks", "write `influxdb: {url: …}`")
-        return None
-    for key in sinks.entries:
-        if key != "influxdb":
-            unknown_key(sinks, key, "sinks", binding.findings, allowed=["influxdb"])
-    node = sinks.get("influxdb")
-    keys = None if node is None else binding.check(InfluxKeys, node, "sinks.influxdb")
-    if node is None or keys is None:
-        return None
-    if keys.ca is not None and keys.ca.is_file():
-        try:
-            ssl.create_default_context(cafile=keys.ca)
-        except OSError as error:
-            binding.findings.error(node.get("ca") or node, "sinks.influxdb.ca", f"cannot read {keys.ca}: {error}")
-    return InfluxSettings(
-        url=keys.url,
-        org=keys.org,
-        bucket=keys.bucket,
-        access_bucket=keys.access_bucket or f"{keys.bucket}-access",
-        token=keys.token,
-        api=keys.api,
-        ca=keys.ca,
     )

@@ -19,6 +19,7 @@ __all__ = [
     "JournalKeys",
     "MetricsKeys",
     "MonitorKeys",
+    "MqttSinkKeys",
     "PersonKeys",
     "RouteKeys",
     "SiteKeys",
@@ -167,6 +168,31 @@ class InfluxKeys(Frozen):
         if self.api == "v1" and self.token and ":" not in self.token:
             raise ValueError("with `api: v1` the token is `user:password`")
         return self
+
+
+def _publishable(text: str) -> str:
+    topic = text.strip("/")
+    if not topic or topic.startswith("$") or any(letter in topic for letter in "+#\0"):
+        raise ValueError("write a topic to publish below, such as `facility-monitor`, without `+` and `#`")
+    return topic
+
+
+_Topic = Annotated[Label, AfterValidator(_publishable)]
+
+
+class MqttSinkKeys(Frozen):
+    """The section `sinks.mqtt`. `homeassistant: true` is the prefix that Home Assistant has by default."""
+
+    connection: str
+    topic: _Topic = "facility-monitor"
+    homeassistant: bool | _Topic = False
+
+    @property
+    def discovery(self) -> str:
+        """The prefix of Home Assistant's discovery, or an empty text."""
+        if isinstance(self.homeassistant, str):
+            return self.homeassistant
+        return "homeassistant" if self.homeassistant else ""
 
 
 class JournalKeys(Frozen):

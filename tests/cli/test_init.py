@@ -57,6 +57,7 @@ def test_questions_at_a_terminal_end_in_a_file_that_the_monitor_takes(file: Path
         terminal.answer("MQTT broker", "mqtt://192.0.2.11")
         terminal.answer("User name there", "monitor")
         terminal.answer("Password", PASSWORD)
+        terminal.answer("Model of a device", "abb")
         models = terminal.answer("Model of a device", "eastron-smd630")
         hint = terminal.answer("Model of a device", "eastron-sdm630")
         terminal.answer("Unit id [1]", "300")
@@ -242,7 +243,8 @@ def test_every_shipped_profile_that_is_offered_makes_a_device(tmp_path: Path) ->
         "modbus": "[2001:db8::1]:502",
         "broker": {"url": "mqtt://192.0.2.1"},
         "devices": [
-            {"profile": name} | ({"unit": number} if "modbus" in profile.drivers else {"topic": f"t/{number}"})
+            {"profile": name, **({"variant": next(iter(profile.variants))} if profile.choose else {})}
+            | ({"unit": number} if "modbus" in profile.drivers else {"topic": f"t/{number}"})
             for number, (name, profile) in enumerate(usable.items(), start=1)
         ],
     }
@@ -262,3 +264,70 @@ def test_the_answers_in_the_documents_make_a_site(file: Path) -> None:
     assert "Missing" not in ran.out
     assert not loaded.refusals
     assert set(loaded.site.devices) == {"electricity-1", "cellar-leak"}
+
+
+VARIED = """\
+class: water
+maker: Acme
+model: W-1
+choose: true
+modbus: {}
+points: {volume_m3: {register: input 0, type: uint32, unit: m3}}
+variants: {old: {model: W-1 before 2020}, new: {model: W-1 since 2020}}
+"""
+
+
+def test_a_serial_line_and_a_variant_are_asked_for(file: Path) -> None:
+    (file.parent / "profiles").mkdir()
+    (file.parent / "profiles" / "acme-w1.yaml").write_text(VARIED)
+    with Terminal("init", file) as terminal:
+        terminal.answer("Name of the site", "Maple Court")
+        for question in ("[maple-court]", "Time zone", "[en]"):
+            terminal.answer(question)
+        terminal.answer("Modbus", "/dev/ttyUSB0")
+        terminal.answer("Speed", "19200")
+        terminal.answer("Parity", "evn")
+        terminal.answer("Stop bits")
+        wrong = terminal.answer("Modbus", "/dev/ttyUSB0")
+        terminal.answer("Speed", "19200")
+        terminal.answer("Parity", "even")
+        terminal.answer("Stop bits")
+        terminal.answer("MQTT broker")
+        terminal.answer("Model of a device", "acme")
+        terminal.answer("Model of a device", "1")
+        choices = terminal.answer("Variant", "middle")
+        refused = terminal.answer("Variant", "new")
+        terminal.answer("Unit id", "7")
+        terminal.answer("[water-1]")
+        for question in ("Model of a device", "Who is told", "InfluxDB"):
+            terminal.answer(question)
+        code = terminal.end()
+    site = load_site(file).site
+
+    assert code == 0, terminal.shown
+    assert "'none', 'even' or 'odd'" in wrong
+    assert "old: W-1 before 2020" in choices
+    assert "has no variant `middle`" in refused
+    options = site.connections["modbus"].options
+    assert (options.transport, options.port, options.baudrate, options.parity) == (
+        "rtu",
+        "/dev/ttyUSB0",
+        19200,
+        "even",
+    )
+    assert "variant: new" in file.read_text()
+
+
+def test_answers_name_a_line_and_a_variant_is_missed(tmp_path: Path, file: Path) -> None:
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles" / "acme-w1.yaml").write_text(VARIED)
+    answers = tmp_path / "answers.yaml"
+    head = "name: Maple Court\ntimezone: Europe/Berlin\nmodbus: {port: /dev/ttyUSB0, parity: even}\ndevices:\n"
+    answers.write_text(f"{head}  - {{profile: acme-w1, unit: 7}}\n")
+    missed = init(file, answers=answers)
+    answers.write_text(f"{head}  - {{profile: acme-w1, variant: old, unit: 7}}\n")
+    ran = init(file, answers=answers)
+
+    assert "say which `acme-w1` it is: old: W-1 before 2020; new: W-1 since 2020" in missed.err
+    assert ran.code == 0, ran.err
+    assert load_site(file).site.devices["water-1"].address.unit == 7

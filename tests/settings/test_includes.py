@@ -21,6 +21,17 @@ def test_devices_from_csv_stand_beside_others(tmp_path: Path, load_text: Load) -
     assert (devices["flat-2"].address.unit, devices["flat-2"].building) == (12, "0102")
 
 
+@pytest.mark.parametrize("between", [";", "\t"])
+def test_a_spreadsheet_may_put_other_signs_between_the_cells(
+    tmp_path: Path, load_text: Load, between: str
+) -> None:
+    rows = [["id", "name", "profile", "connection"], ["flat-1", "Left, below", "abb-b23", "plant"]]
+    (tmp_path / "meters.csv").write_text("\ufeff" + "".join(between.join(row) + "\r\n" for row in rows))
+    devices = load_text("devices: !csv meters.csv\n").site.devices
+
+    assert devices["flat-1"].name == "Left, below"
+
+
 def test_a_mistake_in_csv_names_its_row_and_cell(tmp_path: Path, mistakes: Mistakes) -> None:
     (tmp_path / "meters.csv").write_text("id,profile,connection,unit\na,abb-b23,plant,1\nb,abb-b32,plant,x\n")
     found = mistakes("devices: !csv meters.csv\n")

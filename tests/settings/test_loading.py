@@ -127,7 +127,12 @@ def test_sections_become_the_site(load_text: Load) -> None:
     [
         ("metering: {keep: 5 years}\n", "metering"),
         ("access: {keep: 90 days}\n", "access.keep"),
-        ("sinks: {mqtt: {}}\n", "sinks.mqtt"),
+        ("sinks: {mqqt: {}}\n", "sinks.mqqt"),
+        ("sinks: {mqtt: {}}\n", "sinks.mqtt.connection"),
+        ("sinks: {mqtt: {connection: brokr}}\n", "sinks.mqtt.connection"),
+        ("sinks: {mqtt: {connection: plant}}\n", "sinks.mqtt.connection"),
+        ("sinks: {mqtt: {connection: broker, topic: a/#}}\n", "sinks.mqtt.topic"),
+        ("sinks: {mqtt: {connection: broker, homeassistant: a+}}\n", "sinks.mqtt.homeassistant"),
         ("journal: {keep: 30}\n", "journal.keep"),
         ("sinks: {influxdb: {url: 'ftp://x'}}\n", "sinks.influxdb.url"),
         ("sinks: {influxdb: {url: 'http://u:p@x'}}\n", "sinks.influxdb.url"),

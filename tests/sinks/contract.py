@@ -17,10 +17,13 @@ Count = Callable[[], Awaitable[int]]
 class SinkContract:
     """Needs the fixtures `sink` (ready), `count` (of things behind it) and `away` (a sink nobody answers)."""
 
+    everything = 5
+    """How many things are behind it when one entry of every kind was written."""
+
     async def test_every_kind_of_entry_is_taken(self, sink: Sink, count: Count):
         await sink.write(_EVERYTHING)
 
-        assert await count() == 5  # the command is not for sinks
+        assert await count() == self.everything  # the command is not for sinks
 
     async def test_what_is_written_twice_is_there_once(self, sink: Sink, count: Count):
         await sink.write(_EVERYTHING)

@@ -1,0 +1,300 @@
+"""A real broker as a sink: what is retained on it, what a break of the connection costs, what is announced."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import paho.mqtt.client as paho
+import pytest
+from paho.mqtt.enums import CallbackAPIVersion
+
+from drivers.mqtt.settings import MqttConnection
+from drivers.mqtt.tls import tls_context
+from monitor.errors import SinkUnavailable
+from monitor.model import Missing, Reading, Recorded
+from monitor.sinks.mqtt import MqttSink
+from monitor.site import Connection, MqttSinkSettings, Point, Site
+from tests.servers.mosquitto import Mosquitto, Tls
+from tests.servers.ports import free_port
+from tests.sinks.contract import SinkContract
+from tests.sinks.site import NOW, a_site, event, reading, recorded, step
+
+BASE = "facility-monitor/hq"
+Heard = dict[str, bytes]
+
+
+class Ear:
+    """Somebody else on the broker, who keeps all he hears by topic."""
+
+    def __init__(self, broker: Mosquitto) -> None:
+        self.all: list[tuple[str, bytes, bool]] = []
+        self._client = paho.Client(CallbackAPIVersion.VERSION2)
+        self._client.on_message = lambda _c, _u, m: self.all.append((m.topic, bytes(m.payload), m.retain))
+        self._client.on_connect = lambda client, *_: client.subscribe("#", 1)
+        self._client.connect("127.0.0.1", broker.port)
+        self._client.loop_start()
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        self._client.publish(topic, payload, 1, retain=True).wait_for_publish(10)
+
+    async def until(self, topic: str, wanted: Callable[[bytes], bool] = bool) -> bytes:
+        for _ in range(600):
+            for at, payload, _ in self.all:
+                if at == topic and wanted(payload):
+                    return payload
+            await asyncio.sleep(0.1)
+        raise AssertionError(f"never heard on {topic}: {self.all}")
+
+    def last(self, topic: str) -> Any:
+        return json.loads(next(payload for at, payload, _ in reversed(self.all) if at == topic))
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+def _with_broker(site: Site, url: str, **more: Any) -> Site:
+    options = MqttConnection.model_validate({"url": url, **more})
+    return replace(site, connections={"broker": Connection(id="broker", driver="mqtt", options=options)})
+
+
+async def _no_alarms() -> Sequence[Mapping[str, Any]]:
+    return []
+
+
+async def _nothing(_device: str, _last: int) -> Sequence[Recorded]:
+    return []
+
+
+def _sink(site: Site, *, homeassistant: str = "", **more: Any) -> MqttSink:
+    settings = MqttSinkSettings(connection="broker", homeassistant=homeassistant)
+    given = {"open_alarms": _no_alarms, "readings": _nothing, "now": lambda: NOW, "version": "1"} | more
+    return MqttSink(settings, site, **given)
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Any:
+    with Mosquitto(tmp_path / "broker") as broker:
+        yield broker
+
+
+@pytest.fixture
+async def ear(broker: Mosquitto) -> AsyncIterator[Ear]:
+    ear = Ear(broker)
+    yield ear
+    ear.close()
+
+
+class TestContract(SinkContract):
+    everything = 2 + len(a_site().devices)
+    """The device that spoke, the status, and the alarms of each device."""
+
+    @pytest.fixture
+    async def sink(self, broker: Mosquitto) -> AsyncIterator[MqttSink]:
+        sink = _sink(_with_broker(a_site(), broker.url))
+        yield sink
+        await sink.close()
+
+    @pytest.fixture
+    async def away(self) -> AsyncIterator[MqttSink]:
+        sink = _sink(_with_broker(a_site(), f"mqtt://127.0.0.1:{free_port()}"))
+        yield sink
+        await sink.close()
+
+    @pytest.fixture
+    def count(self, broker: Mosquitto) -> Callable[[], Awaitable[int]]:
+        async def count() -> int:
+            ear = Ear(broker)
+            await asyncio.sleep(1.0)
+            ear.close()
+            return len({topic for topic, _, retained in ear.all if retained})
+
+        return count
+
+
+async def test_a_reading_is_laid_over_the_one_before_and_what_is_missing_leaves(
+    broker: Mosquitto, ear: Ear
+) -> None:
+    sink = _sink(_with_broker(a_site(), broker.url))
+    await sink.write(recorded(reading("e-main", power_w=4920.0, energy_import_kwh=7.5)))
+    await sink.write(recorded(reading("e-main", NOW + 1000, power_w=5000.0)))
+    lost = Reading(
+        device="e-main", time=NOW + 2000, arrived=NOW + 2000, values={}, missing={"power_w": Missing.TIMEOUT}
+    )
+    await sink.write(recorded(lost, reading("e-main", NOW - 5000, energy_import_kwh=1.0)))
+    await sink.close()
+    await ear.until(f"{BASE}/availability", lambda said: said == b"offline")
+
+    assert ear.last(f"{BASE}/device/e-main") == {
+        "time": NOW + 2000,
+        "quality": "good",
+        "values": {"energy_import_kwh": 7.5},
+        "missing": {"power_w": "timeout"},
+    }
+
+
+async def test_an_event_goes_out_without_the_pseudonym_unless_the_site_wants_it(
+    broker: Mosquitto, ear: Ear
+) -> None:
+    card = event("card", result="granted", credential="p-123")
+    quiet = _sink(_with_broker(a_site(), broker.url))
+    await quiet.write(recorded(card))
+    await quiet.close()
+    plain = await ear.until(f"{BASE}/event/front-reader")
+    open_site = _sink(_with_broker(a_site(pseudonyms=True), broker.url))
+    await open_site.write(recorded(card))
+    await open_site.close()
+    told = await ear.until(
+        f"{BASE}/event/front-reader", lambda said: b"credential" in said.split(b'"attributes"')[1]
+    )
+
+    assert json.loads(plain)["attributes"] == {"result": "granted"}
+    assert json.loads(told)["attributes"] == {"result": "granted", "credential": "p-123"}
+    assert not any(retained for topic, _, retained in ear.all if "/event/" in topic)
+
+
+def _alarm(device: str, severity: str, *, active: bool = True) -> dict[str, Any]:
+    texts = dict.fromkeys(("occurrence", "rule", "title", "state", "isa"), "x")
+    return texts | {
+        "device": device,
+        "point": None,
+        "response": "unacked",
+        "suppression": (),
+        "severity": severity,
+        "value": 1.0,
+        "limit": None,
+        "unit": None,
+        "raised_at": NOW,
+        "latched": False,
+        "active": active,
+    }
+
+
+async def test_the_alarms_of_a_device_are_told_worst_first_and_gone_when_over(broker: Mosquitto, ear: Ear) -> None:
+    opened = [_alarm("e-main", "low"), _alarm("e-main", "high", active=False), _alarm("leak", "critical")]
+
+    async def open_alarms() -> Sequence[Mapping[str, Any]]:
+        return opened
+
+    sink = _sink(_with_broker(a_site(), broker.url), open_alarms=open_alarms)
+    await sink.write(recorded(step("raised", 1)))
+    await ear.until(f"{BASE}/alarms/e-main", lambda said: b"high" in said)
+    first = ear.last(f"{BASE}/alarms/e-main")
+    opened.clear()
+    await sink.write(recorded(step("cleared", 2)))
+    await sink.close()
+    device = recorded(step("cleared", 2))[0].entry.device  # type: ignore[union-attr]  # a transition has one
+    await ear.until(f"{BASE}/alarms/{device}", lambda said: b'"alarms":[]' in said)
+
+    assert [each["severity"] for each in first["alarms"]] == ["high", "low"]
+    assert (first["active"], first["severity"], first["unacknowledged"]) == (True, "high", 2)
+
+
+async def test_a_broker_that_comes_back_empty_has_the_whole_picture_again(tmp_path: Path) -> None:
+    broker = Mosquitto(tmp_path / "broker", extra=("persistence false",), template=None).start()
+    sink = _sink(_with_broker(a_site(), broker.url))
+    await sink.write(recorded(reading("e-main", power_w=4920.0), reading("w-main", volume_m3=3.0)))
+    broker.kill()
+    for _ in range(100):
+        if not sink.status()["connected"]:
+            break
+        await asyncio.sleep(0.1)
+    with pytest.raises(SinkUnavailable):
+        await sink.write(recorded(reading("leak", alarm=True)))
+    broker.start()
+    ear = Ear(broker)
+    await sink.write(recorded(reading("leak", alarm=True)))
+    await ear.until(f"{BASE}/device/leak")
+    await ear.until(f"{BASE}/availability", lambda said: said == b"online")
+    await sink.close()
+    ear.close()
+    broker.stop()
+
+    assert ear.last(f"{BASE}/device/w-main")["values"] == {"volume_m3": 3.0}
+    assert ear.last(f"{BASE}/device/e-main")["values"] == {"power_w": 4920.0}
+
+
+async def test_the_picture_begins_with_what_was_said_before_the_start(broker: Mosquitto, ear: Ear) -> None:
+    async def readings(device: str, last: int) -> Sequence[Recorded]:
+        assert last >= 31  # of a scan of 10 s, those since the last slow one
+        old = reading(device, NOW - 3600_000, volume_m3=1.0)
+        return recorded(old, reading(device, NOW - 60_000, volume_m3=2.0)) if device == "w-main" else []
+
+    sink = _sink(_with_broker(a_site(), broker.url), readings=readings)
+    await sink.write(recorded(reading("w-main", flow_m3h=0.5)))
+    await sink.close()
+    await ear.until(f"{BASE}/device/w-main")
+
+    assert ear.last(f"{BASE}/device/w-main")["values"] == {"volume_m3": 2.0, "flow_m3h": 0.5}
+
+
+async def test_home_assistant_finds_every_device_and_forgets_one_that_is_gone(broker: Mosquitto, ear: Ear) -> None:
+    gone = "homeassistant/device/facility-monitor_hq_old/config"
+    foreign = "homeassistant/device/somebody_else/config"
+    ear.publish(gone, b"{}")
+    ear.publish(foreign, b"{}")
+    sink = _sink(_with_broker(a_site(), broker.url), homeassistant="homeassistant")
+    await sink.write(recorded(reading("e-main", power_w=1.0)))
+    await sink.close()
+    await ear.until(f"{BASE}/availability", lambda said: said == b"online")
+
+    announced = {topic for topic, payload, _ in ear.all if topic.startswith("homeassistant/") and payload != b"{}"}
+    assert announced == {
+        f"homeassistant/device/facility-monitor_hq_{name}/config" for name in (*a_site().devices, "old")
+    }
+    assert (gone, b"", False) in ear.all
+    assert not any(topic == foreign and payload == b"" for topic, payload, _ in ear.all)
+
+
+async def test_an_announcement_says_what_home_assistant_needs(broker: Mosquitto, ear: Ear) -> None:
+    site = a_site()
+    door = replace(site.devices["front-door"], points={"open": Point(name="open"), "locked": Point(name="locked")})
+    units = {"power_w": "W", "energy_import_kwh": "kWh", "pf": None}
+    meter = replace(
+        site.devices["e-main"], points={name: Point(name=name, unit=unit) for name, unit in units.items()}
+    )
+    water = replace(site.devices["w-main"], points={"volume_m3": Point(name="volume_m3", unit="m3")})
+    devices = {device.id: device for device in (door, meter, water)}
+    sink = _sink(_with_broker(replace(site, devices=devices), broker.url), homeassistant="ha")
+    await sink.write(recorded(reading("e-main", power_w=1.0)))
+    await sink.close()
+    await ear.until(f"{BASE}/availability", lambda said: said == b"online")
+
+    def announced(device: str) -> Any:
+        return ear.last(f"ha/device/facility-monitor_hq_{device}/config")
+
+    power = announced("e-main")["components"]["power_w"]
+    assert (power["platform"], power["device_class"], power["unit_of_measurement"]) == ("sensor", "power", "W")
+    assert power["value_template"] == "{{ value_json['values'].get('power_w') }}"
+    assert power["state_topic"] == f"{BASE}/device/e-main"
+    assert announced("e-main")["components"]["energy_import_kwh"]["state_class"] == "total_increasing"
+    assert "device_class" not in announced("e-main")["components"]["pf"]
+    assert announced("w-main")["components"]["volume_m3"]["device_class"] == "water"
+    opened, locked = (announced("front-door")["components"][name] for name in ("open", "locked"))
+    assert (opened["platform"], opened["device_class"]) == ("binary_sensor", "door")
+    assert "true: 'ON', false: 'OFF'" in opened["value_template"]
+    assert "true: 'OFF', false: 'ON'" in locked["value_template"]
+    assert announced("e-main")["components"]["alarms"]["device_class"] == "problem"
+    assert announced("e-main")["availability_topic"] == f"{BASE}/availability"
+    assert announced("e-main")["origin"]["name"] == "facility-monitor"
+
+
+async def test_a_broker_that_wants_a_password_and_tls_gets_them(tmp_path: Path) -> None:
+    tls = Tls.make(tmp_path)
+    with Mosquitto(tmp_path / "broker", users={"monitor": "secret"}, tls=tls) as broker:
+        wrong = _with_broker(a_site(), broker.url, ca=str(tls.ca), username="monitor", password="no")
+        site = _with_broker(a_site(), broker.url, ca=str(tls.ca), username="monitor", password="secret")
+        refused, fine = (
+            _sink(each, tls=lambda each=each: tls_context(each.connections["broker"].options))
+            for each in (wrong, site)
+        )
+        with pytest.raises(SinkUnavailable, match="refuses"):
+            await refused.write(recorded(reading("e-main", power_w=1.0)))
+        await fine.write(recorded(reading("e-main", power_w=1.0)))
+
+        assert fine.status()["messages"] > 0
+        await fine.close()
+        await refused.close()
