@@ -193,10 +193,15 @@ class Line:
     def _say(self, data: bytes, speech: _Speech) -> None:
         """Hand bytes to the master in the line's time."""
         piece = max(1, int(_PIECE / self.settings.character))
-        for at in range(0, len(data), piece):
-            part = data[at : at + piece]
-            due = speech.start + (at + len(part)) * self.settings.character
-            self._at(due, partial(self._hand_over, part, speech), exact=at + piece >= len(data))
+        least = int(2 * _TICK / self.settings.character)
+        at = 0
+        while at < len(data):
+            end = at + piece
+            if len(data) - end <= least:  # what is exact begins early: it must not overtake what comes before it
+                end = len(data)
+            due = speech.start + end * self.settings.character
+            self._at(due, partial(self._hand_over, data[at:end], speech), exact=end == len(data))
+            at = end
 
     def _hand_over(self, part: bytes, speech: _Speech) -> None:
         self._deliver(bytes(each ^ _GARBLE for each in part) if speech.garbled else part)

@@ -189,6 +189,19 @@ async def test_the_adapter_with_an_echo_hears_what_it_says() -> None:
     assert heard[8:13] == bytes([7, 3, 2, *(700).to_bytes(2, "big")])
 
 
+@pytest.mark.parametrize("count", range(1, 12))
+@pytest.mark.parametrize("baudrate", [9600, 19200, 38400])
+async def test_the_bytes_of_an_answer_keep_their_order(baudrate: int, count: int) -> None:
+    async with SimulatedLine(units(), LineSettings(baudrate=baudrate, turn_around=0.002)) as path:
+        master = Master(path)
+        master.say(request(7, count))
+        heard = await master.hear(5 + 2 * count)
+        master.close()
+
+    assert heard[:3] == bytes([7, 3, 2 * count])
+    assert FramerRTU.check_CRC(heard[:-2], int.from_bytes(heard[-2:], "big"))
+
+
 async def test_ascii_is_spoken_on_the_line() -> None:
     framer = FramerAscii(DecodePDU(False))
     line = SimulatedLine(units(), LineSettings(form="ascii", baudrate=115200, turn_around=0.002))
