@@ -63,10 +63,10 @@ async def alone(*words: str | Path, home: Path) -> Ran:
 
 
 async def test_a_scan_says_beforehand_how_long_it_takes_and_what_it_found(port: str, nobody: Path) -> None:
-    ran = await alone("scan", "--port", port, *LINE, "--units", "1-5", "--timeout", "150 ms", home=nobody)
+    ran = await alone("scan", "--port", port, *LINE, "--units", "1-5", "--timeout", "400 ms", home=nobody)
 
     assert ran.code == 0
-    assert ran.err.splitlines()[0] == f"asking 5 unit ids on {port} (115200 baud, 8N1): about 1 s if few answer"
+    assert ran.err.splitlines()[0] == f"asking 5 unit ids on {port} (115200 baud, 8N1): about 2 s if few answer"
     assert ran.err.splitlines()[1].startswith("unit 3: holding answers")
     rows = [line.split() for line in ran.out.splitlines()]
     assert rows[2][:5] == ["3", "answers", "answers", "answers", "answers"]
@@ -75,7 +75,7 @@ async def test_a_scan_says_beforehand_how_long_it_takes_and_what_it_found(port: 
 
 async def test_a_scan_for_programs(port: str, nobody: Path) -> None:
     ran = await alone(
-        "scan", "--port", port, *LINE, "--units", "3,4", "--timeout", "150 ms", "--json", home=nobody
+        "scan", "--port", port, *LINE, "--units", "3,4", "--timeout", "400 ms", "--json", home=nobody
     )
 
     (unit,) = ran.json["units"]
@@ -85,7 +85,7 @@ async def test_a_scan_for_programs(port: str, nobody: Path) -> None:
 
 
 async def test_other_line_settings_are_tried(port: str, nobody: Path) -> None:
-    words = ("--baudrates", "9600,115200", "--units", "3", "--timeout", "300 ms", "--json")
+    words = ("--baudrates", "9600,115200", "--units", "3", "--timeout", "400 ms", "--json")
     ran = await alone("scan", "--port", port, *words, home=nobody)
 
     assert ran.err.splitlines()[0].startswith(f"asking 1 unit id on {port} (2 line settings)")
@@ -280,7 +280,7 @@ async def test_a_daemon_that_has_the_bus_is_asked(port: str, tmp_path: Path) -> 
         await asyncio.to_thread(daemon.start)
         await asyncio.to_thread(daemon.until, lambda: daemon.readings("meter"), "the meter is read")
         here = ("--connection", "line", "--state", state)
-        scanned = await command("scan", *here, "--units", "2-4", "--timeout", "100 ms", "--json")
+        scanned = await command("scan", *here, "--units", "2-4", "--timeout", "300 ms", "--json")
         pasted = await command("scan", *here, "--units", "3", "--timeout", "300 ms", "--yaml")
         read = await command("read", "3", "holding 100", "--type", "float32", *here, "--json")
         hole = await command("read", "3", "holding 300", *here)

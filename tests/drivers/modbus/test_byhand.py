@@ -100,13 +100,13 @@ class TestThroughTheDaemon(RegisterContract):
 
 async def test_a_unit_that_answers_too_late_is_known_to_have_spoken(tmp_path, certificates):
     slow, quick = make_unit(), make_unit()
-    slow.faults.delay = 0.3
+    slow.faults.delay = 0.45
     there = endpoint("rtu", {3: slow, 4: quick}, tmp_path, certificates)
     await there.start()
-    async with OwnBus(ConnectionModel.model_validate(there.written), timeout=0.15) as bus:
+    async with OwnBus(ConnectionModel.model_validate(there.written), timeout=0.3) as bus:
         with pytest.raises(Exception, match="no answer"):
             await bus.read(3, "holding", 100, 1)
-        quick.faults.delay = 0.25
+        quick.faults.delay = 0.9
         with pytest.raises(Exception, match="no answer"):
             await bus.read(4, "holding", 100, 1)
         spoke = bus.spoke

@@ -35,7 +35,7 @@ def faulty(**faults) -> Unit:
 
 def own(path: str, **options) -> OwnBus:
     written = {"transport": "rtu", "port": path, "baudrate": 115200} | options
-    return OwnBus(ConnectionModel.model_validate(written), timeout=0.15)
+    return OwnBus(ConnectionModel.model_validate(written), timeout=0.4)
 
 
 async def scanned(units: dict[int, Unit], ids: list[int], **more) -> Scan:
@@ -74,11 +74,11 @@ async def test_a_unit_that_knows_input_registers_alone_is_found_thoroughly():
 
 async def test_a_slow_unit_is_heard_by_the_next_one_and_asked_again():
     slow = Unit()
-    slow.turn_around = 0.2
+    slow.turn_around = 0.65
     scan = await scanned({3: slow, 4: Unit()}, [3, 4, 5])
 
     assert [(found.unit, found.late) for found in scan.found] == [(4, False), (3, True)]
-    assert scan.bus.timeout == 0.15
+    assert scan.bus.timeout == 0.4
     assert any("slow" in advice for advice in advice_of(scan.found, 3, is_line=True, trouble=""))
 
 
@@ -170,9 +170,9 @@ async def test_what_is_reckoned_is_what_it_takes():
     loop = asyncio.get_running_loop()
     async with SimulatedLine({}, FAST) as path, own(path) as bus:
         began = loop.time()
-        await Scan(bus, range(1, 21)).run()
+        await Scan(bus, range(1, 6)).run()
         took = loop.time() - began
-        reckoned = longest(20, timeout=0.15, overhead=overhead_of(bus.options))
+        reckoned = longest(5, timeout=0.4, overhead=overhead_of(bus.options))
 
     assert took >= 0.9 * reckoned
 
