@@ -139,7 +139,8 @@ async def _ask(  # noqa: PLR0917 - whom, for what, and where it is kept
             for each in ids:
                 found = await _ask_one(bus, each, candidates, volts, watched)
                 result.units.append(found)
-                watched.say(headline(found))
+                if len(ids) > 1:
+                    watched.say(headline(found))
         result.complete = True
 
 

@@ -110,6 +110,11 @@ class Candidate:
             found.append((mark, Request.of(span, alone=mark.alone)))
         return tuple(found)
 
+    @cached_property
+    def floats(self) -> frozenset[str]:
+        """The points that are floats in its registers."""
+        return frozenset(name for name, of in self.fields.items() if of.source.type.startswith("float"))
+
     # What to ask for -------------------------------------------------------------------------------------
 
     @cached_property

@@ -29,6 +29,9 @@ _MOST_SILENT: Final = 8
 _MOST_OF_ONE: Final = 10
 """Requests that reading one model takes at most."""
 _LEADS: Final = 2.0
+"""Where the values of a model are read before others are tried."""
+_HINTS: Final = 0.5
+"""Where they are read when nothing else is left."""
 _NEAR: Final = 4.0
 _MOST_LEADERS: Final = 6
 _BUSY: Final = (5, 6)
@@ -125,14 +128,17 @@ class Inquiry:
         if self._follows and self._ask is not None:
             return _request(self._ask)
         leaders = self._leaders()
-        marks = [request for each in leaders for _, request in each.candidate.marks]
-        reads = [request for each in leaders for request in each.candidate.requests[:_MOST_OF_ONE]]
-        for request in (*marks, *reads):
-            if self._may(request, leaders):
-                return request
+        if (request := self._first(leaders, leaders)) is not None:
+            return request
         if self.answer(0).is_settled:
             return None
-        return self._probe(leaders)
+        return self._probe(leaders) or self._first(self._leaders(_HINTS), leaders)
+
+    def _first(self, wanted: Sequence[Verdict], leaders: Sequence[Verdict]) -> Request | None:
+        """The first request by which models are told and read that was not sent yet."""
+        marks = [request for each in wanted for _, request in each.candidate.marks]
+        reads = [request for each in wanted for request in each.candidate.requests[:_MOST_OF_ONE]]
+        return next((request for request in (*marks, *reads) if self._may(request, leaders)), None)
 
     def counters(self) -> Request | None:
         """What to ask a second time in the end: where the most likely model counts energy or volume."""
@@ -190,10 +196,10 @@ class Inquiry:
         """Whether a request is new, and none that a leading model must not be asked."""
         return self.seen.said(request) is None and not any(each.candidate.forbids(request) for each in leaders)
 
-    def _leaders(self) -> list[Verdict]:
+    def _leaders(self, least: float = _LEADS) -> list[Verdict]:
         """The models that seem to fit, the best first."""
         ranked = sorted(
-            (each for each in self._weighed.values() if each.score >= _LEADS),
+            (each for each in self._weighed.values() if each.score >= least),
             key=lambda each: (-each.score, each.candidate.id),
         )
         return [each for each in ranked if each.score >= ranked[0].score - _NEAR][:_MOST_LEADERS]

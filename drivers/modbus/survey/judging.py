@@ -59,6 +59,11 @@ class Verdict:
         """What the relations between its values say."""
         return total(self.reasons, "relation")
 
+    @cached_property
+    def evident(self) -> float:
+        """What speaks for it beside numbers that are neither too large nor too small."""
+        return sum(reason.weight for reason in self.reasons if reason.weight > 0 and reason.kind != "size")
+
     @property
     def is_out(self) -> bool:
         """Whether it cannot be this one."""
@@ -90,7 +95,7 @@ def _valued(  # noqa: PLR0913, PLR0917 - what is known beside the values
     values, odd = candidate.values(seen, order)
     reasons = list(beside)
     if values:
-        reasons += judged(values, lambda name: candidate.where(name, order), nominal)
+        reasons += judged(values, lambda name: candidate.where(name, order), nominal, floats=candidate.floats)
         reasons += _outside(candidate, values, order, reasons)
         reasons += _idle(values)
         reasons += _mapped(candidate, seen, values)

@@ -5,7 +5,7 @@ nothing, as one that is not there.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from drivers.modbus.survey.reasons import Reason
@@ -60,8 +60,13 @@ _RANGES: Mapping[str, tuple[float, float]] = {
 _SIGNED = frozenset({"w", "var", "va", "m3h", "c", "a", "pct"})
 COUNTED = frozenset({"m3", "kwh", "kvarh", "kvah"})
 """Suffixes of what is counted: never below zero, and never less than before."""
-_EVIDENT = frozenset({"c", "hpa", "bar"})
-"""Suffixes whose sizes are so near to each other that a value among them says something."""
+_SEVERAL = 4
+_MOST_TOLD = 4
+_TEMPERATURES = (2.0, 180.0)
+_HEAT = 1150.0
+"""Watts that a cubic metre an hour carries, for each kelvin: from 1163 when it is cold to 1130 at 90 °C."""
+_HEAT_TOLERANCE = 0.1
+_LEAST_DIFFERENCE = 1.0
 
 Value = float | str | bool
 Values = Mapping[str, Value]
@@ -83,8 +88,10 @@ class _Quantities:
         return {name: self.values[name] for name in names if self.values.get(name)}
 
 
-def judged(values: Values, where: Where, nominal: Sequence[float] = NOMINAL) -> list[Reason]:
-    """Judge the values of points by name; `where` says in which registers a point is.
+def judged(
+    values: Values, where: Where, nominal: Sequence[float] = NOMINAL, *, floats: Collection[str] = ()
+) -> list[Reason]:
+    """Judge the values of points by name; `where` says where one is; `floats` are no whole numbers.
 
     What is out of a point's own `valid` range is to be among them.
     """
@@ -97,7 +104,9 @@ def judged(values: Values, where: Where, nominal: Sequence[float] = NOMINAL) -> 
         *_sums(of),
         *_triangles(of),
         *_factors(of),
-        *_sizes(of),
+        *_heat(of, floats),
+        *_impossible(of),
+        *_sizes(of, floats),
         *_texts(values, where),
     ]
 
@@ -162,37 +171,39 @@ def _frequency(of: _Quantities) -> Iterator[Reason]:
         yield Reason(-4.0, text)
 
 
-def _sizes(of: _Quantities) -> Iterator[Reason]:
+def _impossible(of: _Quantities) -> Iterator[Reason]:
     """What no meter measures: numbers without a size, amounts below nothing."""
-    told = 0.0
+    told = 0
     for name, value in of.values.items():
         suffix = name.rpartition("_")[2]
         _, high = _RANGES.get(suffix, (_TINY, 1e12))
-        wrong = (
-            abs(value) > high or 0 < abs(value) < _TINY or (value < 0 and suffix in COUNTED and "net" not in name)
-        )
-        if value and wrong and told > 3 * _WORST and suffix not in {"v", "hz"}:
-            told -= 2.5
-            yield Reason(-2.5, f"{shown(name, value)} cannot be {_called(name)}, {of.where(name)}")
+        is_negative = value < 0 and suffix in COUNTED and "net" not in name
+        wrong = abs(value) > high or 0 < abs(value) < _TINY or is_negative
+        if wrong and told < _MOST_TOLD and suffix not in {"v", "hz"}:
+            told += 1
+            yield Reason(-2.5, f"{shown(name, value)} cannot be `{name}`, {of.where(name)}")
+
+
+def _sizes(of: _Quantities, floats: Collection[str]) -> Iterator[Reason]:
+    """Values that are neither too large nor too small: floats, which anything else hardly ever is, and others."""
     good = {
         name: value
         for name, value in of.values.items()
         if (reach := _RANGES.get(name.rpartition("_")[2])) and reach[0] <= abs(value) <= reach[1]
     }
-    if len(good) > 1 and not told:
-        text = f"{len(good)} values have a size that such values have"
-        yield Reason(min(0.4 * len(good), 2.5), text)
+    several = [name for name in good if name in floats]
+    kind = "value" if len(several) >= _SEVERAL else "size"
+    if good and not any(_impossible(of)):
+        names = several if kind == "value" else list(good)
+        text = f"{len(names)} of its values have a likely size"
+        yield Reason(min(0.4 * len(names), 2.5), text, kind)
     counters = {name: value for name, value in good.items() if name.rpartition("_")[2] in COUNTED and value > 0}
     if counters:
-        yield Reason(
-            min(0.5 + 0.25 * (len(counters) - 1), 1.5), _several(dict(list(counters.items())[:3]), of.where)
-        )
+        text = _several(dict(list(counters.items())[:3]), of.where)
+        yield Reason(min(0.5 + 0.25 * (len(counters) - 1), 1.5), text, "size")
     cell = of.get("battery_v")
     if _CELL[0] <= cell <= _CELL[1]:
-        yield Reason(1.0, f"{shown('battery_v', cell)} {of.where('battery_v')}")
-    for name, value in good.items():
-        if name.rpartition("_")[2] in _EVIDENT and value > 0:
-            yield Reason(1.0, f"{shown(name, value)} {of.where(name)}")
+        yield Reason(1.0, f"{shown('battery_v', cell)} {of.where('battery_v')}", "size")
 
 
 def _texts(values: Values, where: Where) -> Iterator[Reason]:
@@ -290,21 +301,34 @@ def _triangles(of: _Quantities) -> Iterator[Reason]:
         yield Reason(-2.0, wrong[0], "relation")
 
 
+def _heat(of: _Quantities, floats: Collection[str]) -> Iterator[Reason]:
+    """Heat is carried by water: 1.16 kWh a cubic metre and kelvin."""
+    hot, cold = of.get("flow_temperature_c"), of.get("return_temperature_c")
+    if not (_TEMPERATURES[0] <= hot <= _TEMPERATURES[1] and _TEMPERATURES[0] <= cold <= _TEMPERATURES[1]):
+        return
+    where = of.where("flow_temperature_c")
+    if hot > cold and "flow_temperature_c" in floats:
+        yield Reason(3.0, f"{hot:.4g} and {cold:.4g} °C {where} and {of.where('return_temperature_c')}")
+    carried, power = of.get("flow_m3h") * (hot - cold) * _HEAT, of.get("power_w")
+    if abs(power / carried - 1) <= _HEAT_TOLERANCE:
+        text = f"{shown('power_w', power)} {of.where('power_w')} is what the water carries"
+        yield Reason(4.0, text, "relation")
+    difference = of.get("temperature_difference_c")
+    if abs(difference - (hot - cold)) <= _LEAST_DIFFERENCE:
+        yield Reason(2.0, f"{hot:.4g} and {cold:.4g} °C {where} have the difference that it says", "relation")
+
+
 def _factors(of: _Quantities) -> Iterator[Reason]:
     named = of.some([f"pf{phase}" for phase in ("", *_PHASES)])
     right = {name: value for name, value in named.items() if _LEAST_FACTOR <= abs(value) <= 1}
     wrong = [name for name, value in named.items() if abs(value) > _MOST_FACTOR or abs(value) < _TINY]
     if right:
-        yield Reason(0.5, _several(right, of.where))
+        yield Reason(0.5, _several(right, of.where), "size")
     if wrong:
         yield Reason(-2.5, f"{named[wrong[0]]:.4g} is no power factor, {of.where(wrong[0])}")
 
 
 # In words ------------------------------------------------------------------------------------------------
-
-
-def _called(name: str) -> str:
-    return f"`{name}`"
 
 
 def _several(values: Mapping[str, float], where: Where) -> str:

@@ -9,7 +9,8 @@ __all__ = ["Reason", "total"]
 class Reason:
     """What was seen, and how much it says: positive for the model, negative against it.
 
-    `kind` is mark, value (what a value is by itself), relation (how values fit to each other) or refusal.
+    `kind` is mark, value (what a value is by itself), size (that it is neither too large nor too small, as many
+    numbers are), relation (how values fit to each other) or refusal.
     """
 
     weight: float

@@ -18,6 +18,8 @@ _SURE: Final = 8.0
 _SURE_RELATED: Final = 2.0
 _LIKELY: Final = 6.0
 _POSSIBLE: Final = 4.5
+_EVIDENT: Final = 4.0
+"""What is wanted beside sizes, which many numbers have."""
 _CONTRADICTED: Final = -1.0
 _MARGIN: Final = 3.0
 """How much less likely a model has to be so that it is none of those that cannot be told apart."""
@@ -147,9 +149,9 @@ def _level(verdict: Verdict, *, doubts: bool = True) -> Certainty:
         by_values >= _SURE and verdict.related >= _SURE_RELATED
     ):
         level = Certainty.SURE
-    elif by_values >= _LIKELY:
+    elif by_values >= _LIKELY and verdict.evident >= _EVIDENT:
         level = Certainty.LIKELY
-    elif verdict.score >= _POSSIBLE:
+    elif verdict.score >= _POSSIBLE and verdict.evident >= _EVIDENT / 2:
         level = Certainty.POSSIBLE
     else:
         return Certainty.NONE

@@ -285,6 +285,18 @@ def xintai() -> Unit:
     return Unit(holding=image)
 
 
+def sharky() -> Unit:
+    """A heat meter: whole numbers, and each a second time as a float."""
+    image = Image(dict.fromkeys(range(170), 0))
+    image.put(0, "I", 12345).put(8, "f", 12345.6).put(10, "I", 890).put(18, "f", 890.25)
+    image.put(20, "I", 14).put(28, "f", 14.2).put(30, "I", 0).put(38, "f", 0.52)
+    image.put(40, "h", 65).put(46, "f", 64.8).put(48, "h", 41).put(54, "f", 41.3).put(56, "h", 24).put(
+        62, "f", 23.5
+    )
+    image.put(165, "I", 44556677)
+    return Unit(holding=image)
+
+
 def sunspec() -> Unit:
     """Three-phase meter with whole numbers and scale factors, model 203."""
     image = Image(elsewhere="refused")
@@ -328,6 +340,7 @@ METERS = {
     "dzg-dvh4013": dvh4013,
     "finder-7m38": finder,
     "schneider-iem3155": iem3155,
+    "diehl-sharky-775": sharky,
     "xintai-water": xintai,
     "sunspec-meter": sunspec,
 }

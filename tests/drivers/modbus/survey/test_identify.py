@@ -1,8 +1,10 @@
 """`identify` against meters that it has not seen: images by the makers' tables, noise, and nothing at all."""
 
+import json
 import random
 import struct
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -163,6 +165,35 @@ async def test_a_counter_that_falls_is_none() -> None:
 
     assert "was more a moment before" in told(answer)
     assert answer.certainty is not Certainty.NONE
+
+
+def _golden(device: str) -> Image:
+    """What a manual or a log says that such a device answered."""
+    vectors = json.loads((Path(__file__).parents[3] / "devices/golden.json").read_text())
+    image = Image(elsewhere="refused")
+    for vector in vectors:
+        if vector["device"].startswith(device):
+            image.words.update(enumerate((int(word, 16) for word in vector["words"]), vector["address"]))
+    assert image.words
+    return image
+
+
+async def test_the_answers_in_a_manual_are_told_by_their_mark() -> None:
+    image = _golden("ABB A43")
+    for first, last in ((0x5000, 0x5040), (0x5460, 0x5484), (0x5B00, 0x5B40)):
+        for address in range(first, last):
+            image.words.setdefault(address, 0xFFFF)
+
+    answer = await found(Unit(holding=image.text(0x8960, "B24 ", 2)))
+
+    assert (names(answer)[0], answer.certainty) == ("abb-b23", Certainty.SURE)
+
+
+async def test_three_numbers_in_a_manual_are_possible_at_most() -> None:
+    answer = await found(Unit(input_=_golden("KBR")))
+
+    assert names(answer) == ["kbr-f144"]
+    assert answer.certainty is Certainty.POSSIBLE
 
 
 # Nothing of the kind -------------------------------------------------------------------------------------
