@@ -85,6 +85,7 @@ def test_what_the_senders_document_is_proposed_by_its_profile() -> None:
         "emon/emontx": None,
         "sensors/cistern": None,
         "rtl_433/pi/events": None,
+        "spBv1.0/Site/+/edge/pump": None,
     }
 
 
