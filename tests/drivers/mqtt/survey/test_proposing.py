@@ -115,6 +115,12 @@ def test_the_envelope_of_a_profile_counts_for_nothing(tmp_path: Path) -> None:
     assert of(tmp_path, {"a/b": {"litres": 5, "temp": 20.5}}, "below")["a/b"].source == "guessed"
 
 
+def test_a_profile_is_tried_on_a_payload_too_large_to_be_walked_through(tmp_path: Path) -> None:
+    said = {"a/b": {"noise": list(range(500)), "p": 1.5, "u": 230.0}}
+
+    assert of(tmp_path, said, "whole")["a/b"].why == "2 of 2 points"
+
+
 def test_topics_of_one_profile_are_one_device(tmp_path: Path) -> None:
     said = {"m/1/status/power": {"p": 1.5}, "m/1/status/energy": {"e": 3.5}, "m/2/status/power": {"p": 7.5}}
     found = of(tmp_path, said, "two-topics")
