@@ -13,7 +13,7 @@ from drivers.mqtt.devices import Decoder
 from drivers.mqtt.settings import MqttConnection
 from monitor.cli.newsite import Secret
 from monitor.errors import RequestRefused, SettingsError
-from monitor.site import Connection, Site
+from monitor.site import Connection, Device, Site
 
 __all__ = ["Broker", "by_url", "of_site", "placed"]
 
@@ -94,8 +94,14 @@ def _brokers(site: Site) -> dict[str, Connection]:
 
 def _known(site: Site, connection: Connection) -> Broker:
     devices = [device for device in site.devices.values() if device.connection == connection.id]
-    covered = {topic: device.id for device in devices for topic in Decoder([device], lambda _: "", qos=0).wanted}
+    covered = {topic: device.id for device in devices for topic in _topics(device)}
     return Broker(options=connection.options, connection=connection.id, covered=covered, taken=tuple(site.devices))
+
+
+def _topics(device: Device) -> list[str]:
+    """The topics that a device has; for a Sparkplug node's all are fetched, of which one is the device's."""
+    topic: str = device.address.topic
+    return [topic] if topic.startswith("spBv1.0/") else list(Decoder([device], lambda _: "", qos=0).wanted)
 
 
 def _entry(ident: str, options: MqttConnection) -> dict[str, Any]:

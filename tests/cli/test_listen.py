@@ -74,7 +74,7 @@ async def test_what_is_said_is_told_in_words_and_no_card_is_shown(broker: Mosqui
     assert ran.code == 0, ran.err
     assert f"{len(SAID)} messages on {len(SAID)} topics in 1 s\n" in ran.out
     assert "\nzigbee2mqtt/+  [3 topics]  Zigbee2MQTT\n    json, " in ran.out
-    assert "    note: its payload is protobuf, which no profile can read\n" in ran.out
+    assert "B: 1 retained\n    2 metrics by name: Inputs/Running, Motor/Power\n" in ran.out
     assert "\nfront-door: profile aqara-mccgq11lm (3 of 3 points) [Zigbee2MQTT]\n" in ran.out
     assert "\n    power_w: json $.power in kW\n" in ran.out
     assert "  left out, of unknown unit: $.uplink_message.decoded_payload.luminosity\n" in ran.out
@@ -122,7 +122,7 @@ async def test_what_is_printed_as_yaml_is_a_site_file(broker: Mosquitto, tmp_pat
     checked = await command("check", file, "--json")
 
     assert checked.json["errors"] == []
-    assert checked.json["devices"] == 14
+    assert checked.json["devices"] == 15
     assert '# dev1: NAME: {json: "$.uplink_message.decoded_payload.luminosity", unit: ?}\n' in ran.out
 
 
@@ -151,6 +151,7 @@ async def test_the_daemon_reads_what_was_added(broker: Mosquitto, site: Path, tm
     assert values["test-device"] == {"humidity_pct": 41.5, "temperature_c": 21.5}
     assert values["wb-msw-12"] == {"humidity_pct": 45.1, "temperature_c": 21.5}
     assert values["emon-emontx"] == {"power_1_w": 1250.0, "temperature_1_c": 19.5}
+    assert values["edge-pump"] == {"running": True, "motor_power_w": 1.5}
     assert values["sensors-cistern"] == {"level_m": 2.5, "temperature_c": 12.1}
     assert [device["id"] for device in again.json["devices"]] == ["lamp", "ert-scm-12345678"]
     assert [device for device in again.json["devices"] if device["entry"]] == []

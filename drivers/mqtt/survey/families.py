@@ -111,8 +111,7 @@ def _sparkplug(topic: str, _tree: Mapping[str, Any]) -> Known | None:
     if not topic.startswith("spBv1.0/"):
         return None
     device = "-".join(topic.split("/")[3:])
-    note = "its payload is protobuf, which no profile can read"
-    return Known(family="Sparkplug B", device=device, measures=False, note=note)
+    return Known(family="Sparkplug B", device=device, measures=False)
 
 
 def _discovery(topic: str, tree: Mapping[str, Any]) -> Known | None:

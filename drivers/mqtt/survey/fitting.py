@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from drivers.mqtt.devices import Decoder, Message
+from drivers.mqtt.jsonpath import parse
 from drivers.mqtt.payload import Lack, getter
 from drivers.mqtt.settings import MqttDevice, MqttProfile, Where
 from drivers.mqtt.survey.families import Known
 from drivers.mqtt.survey.heard import Heard, Sample
-from drivers.mqtt.survey.payloads import leaves, written
+from drivers.mqtt.survey.payloads import MORE, dotted, leaves, written
 from drivers.mqtt.survey.words import words
 from drivers.mqtt.topics import covers
 from monitor.errors import SettingsError
@@ -59,6 +60,8 @@ class Model:
     variant: str
     bound: Bound
     suffixes: tuple[str | None, ...]
+    paths: frozenset[str] | None
+    """Where in JSON it looks, as shapes have it; None when it looks at anything."""
 
     @property
     def name(self) -> str:
@@ -123,7 +126,7 @@ def models(library: Library) -> list[Model]:
         for variant in (*(() if profile.choose else ("",)), *profile.variants):
             bound = library.bind(profile, "mqtt", variant)
             if bound is not None and (bound.points or bound.events):
-                found.append(Model(profile, variant, _strict(bound), tuple(_suffixes(bound))))
+                found.append(Model(profile, variant, _strict(bound), tuple(_suffixes(bound)), _paths(bound)))
     return found
 
 
@@ -140,6 +143,18 @@ def _suffixes(bound: Bound) -> Iterator[str | None]:
     usual = bound.protocol.topic if isinstance(bound.protocol, MqttProfile) else None
     sources = [point.source for point in bound.points.values()] + list(bound.events)
     yield from dict.fromkeys(getattr(source, "topic", None) or usual for source in sources)
+
+
+def _paths(bound: Bound) -> frozenset[str] | None:
+    wheres = [*(point.source for point in bound.points.values()), *(event.when for event in bound.events)]
+    places = [None if where is None or where.json_path is None else parse(where.json_path) for where in wheres]
+    root = getattr(bound.protocol, "base", ())
+    return None if not all(places) else frozenset(dotted((*root, *place)) for place in places if place)
+
+
+def _may_carry(model: Model, shape: tuple[str, ...]) -> bool:
+    """Whether a payload of this shape can have something that a model looks at: most have not."""
+    return model.paths is None or MORE in shape or not model.paths.isdisjoint(shape)
 
 
 def fits(heard: Mapping[str, Heard], known: Mapping[str, Known | None], models: Sequence[Model]) -> list[Fit]:
@@ -177,15 +192,16 @@ def _fit(
     known: Mapping[str, Known | None],
     tried: dict[object, tuple[set[str], set[str]]],
 ) -> Fit | None:
-    device = _device(model, base)
     topics = _topics(model, base, heard)
+    if not any(_may_carry(model, shape) for topic in topics for shape in heard[topic].samples):
+        return None
     who = next((each for topic in topics if (each := known[topic]) is not None), None)
     named = who is not None and (who.model in _drivers(model) or _names(who.model, model.text))
     if who is not None and not _may_be(who, model, named=named):
         return None
     looks = (id(model), tuple((suffix, tuple(heard[topic].samples)) for topic, suffix in topics.items()))
     if model.bound.events or looks not in tried:
-        tried[looks] = _decoded(device, [heard[topic] for topic in topics])
+        tried[looks] = _decoded(_device(model, base), [heard[topic] for topic in topics])
     carried, events = tried[looks]
     spoken = set(topics.values())
     usual = getattr(model.bound.protocol, "topic", None)

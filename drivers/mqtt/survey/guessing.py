@@ -21,6 +21,11 @@ class Guess:
     unit: str = ""
     map: Mapping[str, bool] = field(default_factory=dict)
 
+    @property
+    def rest(self) -> dict[str, Any]:
+        """The keys of the point beside where it is found."""
+        return ({"unit": self.unit} if self.unit else {}) | ({"map": dict(self.map)} if self.map else {})
+
 
 _SUFFIXES: Final[Mapping[str, tuple[str, str]]] = {
     "kwh": ("kwh", "kWh"),

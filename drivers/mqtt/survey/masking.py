@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from drivers.mqtt.payload import Lack
 from drivers.mqtt.survey.heard import Sample
+from drivers.mqtt.survey.metrics import metric_names
 from drivers.mqtt.survey.words import words
 
 __all__ = ["HIDDEN", "is_hidden", "shown", "shown_topic"]
@@ -78,6 +79,13 @@ def shown(topic: str, sample: Sample, *, reader: bool) -> str:
         tells = reader or any(is_hidden(name) for name in pairs)
         masked = (f"{name}={HIDDEN if is_hidden(name, reader=tells) else kept}" for name, kept in pairs.items())
         return _short(" ".join(masked))
+    if sample.kind == "sparkplug":
+        names = metric_names(sample.body)
+        return (
+            _short(f"{len(names)} metrics by name: {', '.join(names)}")
+            if names
+            else f"{len(sample.payload)} bytes"
+        )
     text = sample.body.text()
     if sample.kind in {"number", "state", "text"} and isinstance(text, str):
         if sample.kind == "state" or not (reader or is_hidden(text)):

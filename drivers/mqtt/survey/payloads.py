@@ -8,13 +8,15 @@ from typing import Any, Final
 from drivers.mqtt.jsonpath import Path
 from drivers.mqtt.payload import Body, Lack
 
-__all__ = ["Kind", "kind_of", "leaves", "shape_of", "written"]
+__all__ = ["MORE", "Kind", "dotted", "kind_of", "leaves", "shape_of", "written"]
 
 Kind = str
 """`json`, `number`, `state`, `text`, `pairs`, `sparkplug`, `binary`, `empty` or `too large`."""
 
 MAX_DEPTH: Final = 8
-MAX_LEAVES: Final = 200
+MAX_NODES: Final = 200
+MORE: Final = "…"
+"""Stands in the shape of a payload of which not all is looked at."""
 _LONGEST_TEXT: Final = 2000
 _NUMBER = re.compile(r"[-+]?(\d{1,40}(\.\d{0,40})?|\.\d{1,40})([eE][-+]?\d{1,3})?")
 _PAIRS = re.compile(r"\s*[^\s,;&={}\[\]\"]{1,128}=[^\s,;&]*([\s,;&]+[^\s,;&=]{1,128}=(\"[^\"]*\"|[^\s,;&]*))*\s*")
@@ -45,31 +47,44 @@ def _kind_of_text(text: str | Lack) -> Kind:
 
 def leaves(tree: Any) -> Iterator[tuple[Path, Any]]:
     """Yield what is no object or list, with its path; of what is too deep or too much, nothing."""
-    waiting: list[tuple[Path, Any]] = [((), tree)]
-    count = 0
-    while waiting and count < MAX_LEAVES:
-        path, node = waiting.pop()
-        count += 1
-        if isinstance(node, dict | list):
-            if len(path) >= MAX_DEPTH:
-                continue
-            items: Any = node.items() if isinstance(node, dict) else enumerate(node)
-            inside = [((*path, step), child) for step, child in list(items)[:MAX_LEAVES]]
-            waiting.extend(reversed(inside))
-        elif not (isinstance(node, float) and not math.isfinite(node)):
+    for path, node in _nodes(tree):
+        if not isinstance(node, dict | list) and not (isinstance(node, float) and not math.isfinite(node)):
             yield path, node
+
+
+def _nodes(tree: Any) -> Iterator[tuple[Path, Any]]:
+    waiting: list[tuple[Path, Any]] = [((), tree)]
+    for _ in range(MAX_NODES):
+        if not waiting:
+            return
+        path, node = waiting.pop()
+        yield path, node
+        if isinstance(node, dict | list) and len(path) < MAX_DEPTH:
+            items: Any = node.items() if isinstance(node, dict) else enumerate(node)
+            inside = [((*path, step), child) for step, child in list(items)[:MAX_NODES]]
+            waiting.extend(reversed(inside))
+
+
+def _is_whole(tree: Any) -> bool:
+    """Whether all of a tree is looked at."""
+    nodes = list(_nodes(tree))
+    deepest = any(len(path) >= MAX_DEPTH and isinstance(node, dict | list) for path, node in nodes)
+    return len(nodes) < MAX_NODES and not deepest
 
 
 def shape_of(kind: Kind, body: Body) -> tuple[str, ...]:
     """What two payloads have in common that look alike: their kind, and the names in them."""
     if kind == "json":
-        return (kind, *sorted({".".join(_name(step) for step in path) for path, _ in leaves(body.tree())}))
+        tree = body.tree()
+        more = () if _is_whole(tree) else (MORE,)
+        return (kind, *more, *sorted({dotted(path) for path, _ in leaves(tree)}))
     pairs = body.pairs() if kind == "pairs" else {}
     return (kind, *([] if isinstance(pairs, Lack) else sorted(pairs)))
 
 
-def _name(step: str | int) -> str:
-    return "*" if isinstance(step, int) else step
+def dotted(path: Path) -> str:
+    """A path as it stands in a shape: all items of a list look alike."""
+    return ".".join("*" if isinstance(step, int) else step for step in path)
 
 
 def written(path: Path) -> str | None:

@@ -13,6 +13,7 @@ from drivers.mqtt.survey.fitting import Fit, Model, fits
 from drivers.mqtt.survey.guessing import Guess, class_of, guess, is_noise, named_apart
 from drivers.mqtt.survey.heard import Heard
 from drivers.mqtt.survey.masking import is_hidden
+from drivers.mqtt.survey.metrics import of_nodes
 from drivers.mqtt.survey.payloads import leaves, written
 from drivers.mqtt.topics import Topics
 
@@ -42,7 +43,7 @@ def propose(
     announcing = adopt(announced(heard.values()), {*covered, *taken})
     taken |= {topic for proposal in announcing for topic in proposal.topics}
     left = {topic: each for topic, each in free.items() if topic not in taken}
-    return list(sound([*proposals, *announcing, *_by_guess(left, known)]))
+    return list(sound([*proposals, *announcing, *_by_guess(left, known), *of_nodes(left.values())]))
 
 
 # By a profile --------------------------------------------------------------------------------------------
@@ -188,11 +189,7 @@ def _asks(name: str, value: Any) -> bool:
 
 def _point(found: Guess, where: str) -> dict[str, Any]:
     place = {"json": where} if where.startswith("$") else {"key": where}
-    return place | _rest(found)
-
-
-def _rest(found: Guess) -> dict[str, Any]:
-    return ({"unit": found.unit} if found.unit else {}) | ({"map": dict(found.map)} if found.map else {})
+    return place | found.rest
 
 
 def _of_scalars(parent: str, members: Sequence[Heard], known: _Known) -> Proposal | None:
@@ -211,7 +208,7 @@ def _of_scalars(parent: str, members: Sequence[Heard], known: _Known) -> Proposa
         elif each.kind == "number" and _asks(name, 0.0):
             unknown.append(("topic", suffix))
     points = {
-        name: {"text": True, "topic": suffix} | _rest(found) for name, (suffix, found) in _apart(guesses).items()
+        name: {"text": True, "topic": suffix} | found.rest for name, (suffix, found) in _apart(guesses).items()
     }
     topics = tuple(each.topic for each in members)
     return _guessed(parent, points, unknown, who, topics, key=False)

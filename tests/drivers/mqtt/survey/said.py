@@ -15,6 +15,7 @@ from monitor.documents.finding import Findings
 from monitor.profiles import Library
 from monitor.settings.loading import SHIPPED
 from monitor.settings.tables import resolve
+from tests.drivers.mqtt.sparkplug.node import metric, payload
 
 __all__ = ["SAID", "heard", "payload_of", "proposed", "shipped"]
 
@@ -144,8 +145,10 @@ SAID: Mapping[str, Any] = {
     "/devices/wb-msw_12/controls/Temperature": "21.5",
     "/devices/wb-msw_12/controls/Humidity": "45.1",
     "/devices/wb-msw_12/controls/Humidity/meta/type": "rel_humidity",
-    # the specification of Sparkplug B; the payload is protobuf
-    "spBv1.0/Site/DDATA/edge/pump": b"\x08\xe6\xc3\xdc\xbc\xa3\x2b\x12\x08Inputs/A\xff",
+    # the specification of Sparkplug B
+    "spBv1.0/Site/DDATA/edge/pump": payload(
+        metric("Inputs/Running", True), metric("Motor/Power", 1.5), seq=1, timestamp=1_700_000_000_000
+    ),
     "emon/emontx/power1": "1250",
     "emon/emontx/temp1": "19.5",
     "sensors/cistern": "level_m=2.5 temp=12.1 uptime=4455",

@@ -81,7 +81,9 @@ def test_trees_are_walked_to_a_bounded_depth_and_number() -> None:
 
     assert list(leaves(deep.tree())) == []
     assert len(list(leaves(wide.tree()))) < 250
-    assert shape_of("json", wide) == ("json", "*")
+    assert shape_of("json", wide) == ("json", "…", "*")
+    assert shape_of("json", deep) == ("json", "…")
+    assert shape_of("json", Body(b'{"a": [1, 2]}')) == ("json", "a.*")
 
 
 def test_a_path_is_written_as_profiles_read_it() -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from drivers.mqtt.survey.heard import Survey
 from drivers.mqtt.survey.masking import shown, shown_topic
+from tests.drivers.mqtt.sparkplug.node import metric, payload
 from tests.drivers.mqtt.survey.said import SAID, payload_of
 
 
@@ -47,6 +48,7 @@ def test_what_a_meter_says_is_shown() -> None:
     )
     assert told("a", "v1=230.1 p=-5") == "v1=230.1 p=-5"
     assert told("spBv1.0/a", b"\x08\xff") == "2 bytes"
+    assert told("spBv1.0/a", payload(metric("Power", 1.5))) == "1 metrics by name: Power"
 
 
 def test_a_topic_that_names_a_card_is_shown_without_it() -> None:

@@ -85,6 +85,7 @@ def test_what_the_senders_document_is_proposed_by_its_profile() -> None:
         "emon/emontx": None,
         "sensors/cistern": None,
         "rtl_433/pi/events": None,
+        "spBv1.0/Site/+/edge/pump": None,
     }
 
 
@@ -112,6 +113,12 @@ def test_the_envelope_of_a_profile_counts_for_nothing(tmp_path: Path) -> None:
 
     assert of(tmp_path, said, "below")["a/b"].entry["profile"] == "below"
     assert of(tmp_path, {"a/b": {"litres": 5, "temp": 20.5}}, "below")["a/b"].source == "guessed"
+
+
+def test_a_profile_is_tried_on_a_payload_too_large_to_be_walked_through(tmp_path: Path) -> None:
+    said = {"a/b": {"noise": list(range(500)), "p": 1.5, "u": 230.0}}
+
+    assert of(tmp_path, said, "whole")["a/b"].why == "2 of 2 points"
 
 
 def test_topics_of_one_profile_are_one_device(tmp_path: Path) -> None:
