@@ -44,8 +44,8 @@ def _lines(found: "Identified") -> Iterator[str]:
             yield f"{'+' if reason.weight > 0 else '-'} {reason.text}"
         if best.order:
             yield (
-                f"its profile says another order of words: read the manual, or write a profile of your own "
-                f"with `order: {best.order}`"
+                "its profile says another order of words: look into the manual (is the order another, or every "
+                f"address?), and write a profile of your own, with `order: {best.order}` where that is it"
             )
         yield from _doubts(found)
     stopped = "" if found.complete else ", which is all that it may be asked"

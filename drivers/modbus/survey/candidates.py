@@ -139,6 +139,17 @@ class Candidate:
         } - core
         return (*self._plan(core), *self._plan(rest))
 
+    def pieces(self, request: Request) -> tuple[Request, ...]:
+        """What is asked instead of a request that was refused: its points, and nothing between."""
+        spans = {
+            span
+            for of in self.fields.values()
+            for span in _spans(of)
+            if span.table == request.table and request.first <= span.first and span.end <= request.end
+        }
+        found = tuple(self._plan(spans, gap=0))
+        return () if len(found) <= 1 else found
+
     def _plan(self, spans: Iterable[Span], *, most: int | None = None, gap: int | None = None) -> list[Request]:
         limits = Limits.of(self.protocol)
         if most is not None:

@@ -36,6 +36,8 @@ _NEAR: Final = 4.0
 _MOST_LEADERS: Final = 6
 _BUSY: Final = (5, 6)
 _GATEWAY: Final = (10, 11)
+_NO_SUCH: Final = (2, 3)
+_MOST_PIECES: Final = 4
 _PAUSE_S: Final = 0.5
 
 
@@ -137,8 +139,19 @@ class Inquiry:
     def _first(self, wanted: Sequence[Verdict], leaders: Sequence[Verdict]) -> Request | None:
         """The first request by which models are told and read that was not sent yet."""
         marks = [request for each in wanted for _, request in each.candidate.marks]
-        reads = [request for each in wanted for request in each.candidate.requests[:_MOST_OF_ONE]]
+        reads = [
+            request
+            for each in wanted
+            for planned in each.candidate.requests[:_MOST_OF_ONE]
+            for request in (planned, *self._instead(each.candidate, planned))
+        ]
         return next((request for request in (*marks, *reads) if self._may(request, leaders)), None)
+
+    def _instead(self, candidate: Candidate, request: Request) -> Sequence[Request]:
+        """What to ask where a device refuses to be read across registers that it has not."""
+        said = self.seen.said(request)
+        refused = said is not None and said.code in _NO_SUCH
+        return candidate.pieces(request)[:_MOST_PIECES] if refused else ()
 
     def counters(self) -> Request | None:
         """What to ask a second time in the end: where the most likely model counts energy or volume."""

@@ -158,6 +158,9 @@ def _refusals(candidate: Candidate, seen: Seen) -> list[Reason]:
         said = seen.said(request)
         if said is None or said.words is not None:
             continue
+        pieces = [seen.said(piece) for piece in candidate.pieces(request)]
+        if request != anchor and pieces and all(each is None or each.words is not None for each in pieces):
+            continue
         weight = _OUT if request == anchor else -2.5
         if said.code is None:
             found.append(Reason(weight if request == anchor else -1.5, f"{request}: {said.text}", "refusal"))

@@ -64,6 +64,32 @@ async def test_what_is_sure_is_right_and_what_is_doubtful_is_never_sure(model: s
         assert answer.certainty is Certainty.SURE, (names(answer), told(answer))
 
 
+@pytest.mark.parametrize("elsewhere", ["zero", "refused"])
+@pytest.mark.parametrize("model", [name for name in METERS if name in PROFILES])
+async def test_a_meter_is_found_whatever_it_does_with_other_registers(model: str, elsewhere: str) -> None:
+    unit = METERS[model]()
+    for image in unit.tables.values():
+        if image is not None:
+            image.elsewhere = elsewhere
+
+    answer = await found(unit)
+
+    assert model.partition("/")[0] in {name.partition("/")[0] for name in names(answer)[:1]}, told(answer)
+
+
+@pytest.mark.parametrize("by", [1, -1])
+@pytest.mark.parametrize("model", [name for name in METERS if name in PROFILES])
+async def test_a_meter_whose_addresses_are_all_one_off_is_possible_at_most(model: str, by: int) -> None:
+    unit = METERS[model]()
+    for image in {id(each): each for each in unit.tables.values() if each is not None}.values():
+        image.words = {at + by: word for at, word in image.words.items() if 0 <= at + by <= 0xFFFF}
+    unit.single = {at + by: word for at, word in unit.single.items()}
+
+    answer = await found(unit)
+
+    assert answer.certainty in {Certainty.NONE, Certainty.POSSIBLE}, (names(answer), told(answer))
+
+
 async def test_whole_numbers_are_not_taken_for_floats_at_the_same_addresses() -> None:
     floats, whole = await found(METERS["eastron-sdm630"]()), await found(METERS["eltako-dsz15"]())
 
