@@ -16,11 +16,32 @@ __all__ = ["availability", "card", "reading"]
 
 def reading(device: Device, values: Mapping[str, Value], now: float) -> list[tuple[str, bytes]]:
     """The messages (topic, payload) that carry these values at `now` (UTC seconds), one per topic."""
+    if any(point.source.metric is not None for point in device.points.values()):
+        return [_metrics(device, values, now)]
     by_topic: dict[str, list[tuple[Point, Value]]] = {}
     for name, value in values.items():
         point = device.points[name]
         by_topic.setdefault(_topic(device, point.source.topic), []).append((point, value))
     return [(topic, _payload(device, carried, now)) for topic, carried in by_topic.items()]
+
+
+def _metrics(device: Device, values: Mapping[str, Value], now: float) -> tuple[str, bytes]:
+    """The message of a Sparkplug device that sends names, and so needs no birth."""
+    from drivers.mqtt.sparkplug.wire import MESSAGE
+
+    content = MESSAGE(timestamp=int(now * 1000))
+    for name, value in values.items():
+        point = device.points[name]
+        metric, sent = content.metrics.add(name=point.source.metric.encode()), _sent(point, value)
+        if isinstance(sent, bool):
+            metric.boolean_value = sent
+        elif isinstance(sent, str):
+            metric.string_value = sent.encode()
+        else:
+            metric.double_value = sent
+    topic: str = device.address.topic.replace("{id}", device.id)
+    node, _, rest = topic.partition("/+/")
+    return f"{node}/{'DDATA' if '/' in rest else 'NDATA'}/{rest}", content.SerializeToString()
 
 
 def card(device: Device, credential: str, *, granted: bool, now: float) -> tuple[str, bytes]:

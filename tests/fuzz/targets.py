@@ -30,6 +30,7 @@ from monitor.settings.tables import resolve
 from monitor.sinks.influxdb.errors import classify
 from monitor.site import Device, Site
 from rules.kinds import RULES
+from tests.drivers.mqtt.sparkplug.node import GOLDEN
 
 __all__ = ["TARGETS", "Target"]
 
@@ -63,6 +64,11 @@ devices:
   - {{id: door, profile: aqara-mccgq11lm, connection: broker, topic: door}}
   - {{id: leak, profile: aqara-sjcgq11lm, connection: broker, topic: leak}}
   - {{id: gas, profile: heiman-hs1cg, connection: broker, topic: gas}}
+  - id: sparkplug
+    connection: broker
+    topic: spBv1.0/plant/+/edge/sparkplug
+    class: electricity
+    points: {{power_w: {{metric: Power, unit: W}}, running: {{metric: Inputs/A}}, mode: {{metric: Mode}}}}
   - id: inline
     connection: broker
     topic: inline
@@ -205,7 +211,9 @@ def _modbus_seeds() -> list[bytes]:
 @cache
 def _decoder() -> tuple[Decoder, tuple[str, ...]]:
     decoder = Decoder(_behind("mqtt"), lambda clear: f"p{len(clear)}", qos=1)
-    return decoder, tuple(sorted(topic.replace("+", "x").replace("#", "x/y") for topic in decoder.wanted))
+    plain = {topic.replace("+", "x").replace("#", "x/y") for topic in decoder.wanted if "spBv1.0" not in topic}
+    edge = {f"spBv1.0/plant/{kind}/edge/sparkplug" for kind in ("DBIRTH", "DDATA", "DDEATH")}
+    return decoder, tuple(sorted({*plain, *edge, "spBv1.0/plant/NBIRTH/edge"}))
 
 
 def mqtt_payloads(data: bytes) -> None:
@@ -241,6 +249,7 @@ def _mqtt_seeds() -> list[bytes]:
         b"NaN",
         b"[" * 200,
         b"\xff\xfe1",
+        *GOLDEN.values(),
     ]
     return [bytes([number]) + body for number in range(0, 24, 2) for body in bodies]
 

@@ -25,7 +25,16 @@ devices:
     points:
       energy_kwh: {{register: holding 0, type: uint32, unit: kWh}}
       serial: {{register: holding 10, type: "string:12"}}
-  - {{id: leak, profile: aqara-sjcgq11lm, connection: broker, topic: zigbee/leak, every: 1 s}}
+  - id: leak
+    connection: broker
+    topic: zigbee/leak
+    every: 1 s
+    class: safety
+    points:
+      alarm: {{json: $.water_leak}}
+      battery_low: {{json: $.battery_low}}
+      battery_pct: {{json: $.battery, unit: "%", valid: [0, 100]}}
+      battery_v: {{json: $.voltage, unit: mV}}
   - id: cold-room
     connection: broker
     topic: rooms/cold

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from drivers.mqtt.devices import Decoder, Message
 from monitor.app import load_site
+from monitor.model import Reading
 from monitor.simulation import payload
 from monitor.simulation.unit import Unit
 from monitor.simulation.world import World
@@ -71,3 +73,25 @@ def test_points_of_every_type_show_values_that_fit(tmp_path: Path) -> None:
     assert values["mode"] in {"off", "heating"}
     assert isinstance(values["serial"], str)
     assert isinstance(values["serial_number"], int)
+
+
+def test_a_sparkplug_device_sends_metrics_by_name(tmp_path: Path) -> None:
+    file = tmp_path / "site.yaml"
+    file.write_text(
+        f"{_SITE}  - id: it\n    connection: mqtt\n    class: electricity\n"
+        "    topic: 'spBv1.0/plant/+/edge/{id}'\n"
+        "    points:\n      power_w: {metric: P, unit: kW}\n      running: {metric: On}\n"
+        "      mode: {metric: M, map: {auto: automatic}}\n",
+        "utf-8",
+    )
+    world = World(load_site(file).site)
+    device = world.site.devices["it"]
+    values = world.values(device, time.time())
+
+    [(topic, body)] = payload.reading(device, values, time.time())
+    message = Message(1, 1, 0, False, False, topic, body, int(time.time() * 1000))
+    [reading] = Decoder([device], str, qos=1).decode(message).entries
+
+    assert topic == "spBv1.0/plant/DDATA/edge/it"
+    assert isinstance(reading, Reading)
+    assert reading.values == {name: pytest.approx(value) for name, value in values.items()}

@@ -24,7 +24,11 @@ _DEVICE: Final = 5
 _SEQUENCE: Final = 256
 _BIRTHS: Final = frozenset({"NBIRTH", "DBIRTH"})
 _DATA: Final = frozenset({"NDATA", "DDATA"})
-_DEATHS: Final = frozenset({"NDEATH", "DDEATH"})
+_LEVELS: Final[Mapping[str, int]] = {
+    **dict.fromkeys(("NBIRTH", "NDATA", "NDEATH"), _NODE),
+    **dict.fromkeys(("DBIRTH", "DDATA", "DDEATH"), _DEVICE),
+}
+"""Types of messages that are read -> how many levels their topics have."""
 _MOST_INSTANTS: Final = 1000
 """Instants of historical metrics that one message may carry."""
 
@@ -150,7 +154,7 @@ class Edge:
         """Yield what a message says of the devices. A retained one is none of Sparkplug's: it is passed over."""
         levels = message.topic.split("/")
         kind, where = levels[2], levels[4] if len(levels) == _DEVICE else ""
-        if message.retain or kind not in _BIRTHS | _DATA | _DEATHS or (kind[0] == "D") != (len(levels) == _DEVICE):
+        if message.retain or len(levels) != _LEVELS.get(kind):
             return
         payload = body.sparkplug()
         if isinstance(payload, Lack):

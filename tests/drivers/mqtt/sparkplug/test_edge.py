@@ -256,6 +256,11 @@ def test_other_messages_say_nothing(kind: str):
     assert Node().say(kind, payload(metric("Power", 7.0), seq=1)) == []
 
 
+@pytest.mark.parametrize("where", ["", "/meter7/more", "/other"])
+def test_a_topic_with_more_or_fewer_levels_is_another_ones(where: str):
+    assert Node().say("DDATA", payload(metric("Power", 7.0), seq=1), where) == []
+
+
 def test_a_retained_message_is_passed_over():
     node = Node()
 
