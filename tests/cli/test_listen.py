@@ -115,6 +115,7 @@ async def test_what_is_said_is_told_to_programs(broker: Mosquitto) -> None:
 async def test_what_is_printed_as_yaml_is_a_site_file(broker: Mosquitto, tmp_path: Path) -> None:
     with Publisher(broker) as publisher:
         say(publisher)
+        say(publisher, {"rtl_433/pi/devices/ERT-SCM/7/consumption_data": "339972"})
         ran = await command("listen", "--url", broker.url, "--for", "1 s", "--yaml")
     file = tmp_path / "whole.yaml"
     file.write_text("site: {id: house, timezone: Europe/Berlin}\n" + ran.out)
@@ -123,6 +124,10 @@ async def test_what_is_printed_as_yaml_is_a_site_file(broker: Mosquitto, tmp_pat
 
     assert checked.json["errors"] == []
     assert checked.json["devices"] == 15
+    assert (
+        "#  - {id: ert-scm-7, profile: itron-ert-scm, connection: broker, topic: rtl_433/pi/devices/ERT-SCM/7, "
+        "variant: cubic-feet or cubic-metres or gallons or hundred-cubic-feet}\n"
+    ) in ran.out
     assert '# dev1: NAME: {json: "$.uplink_message.decoded_payload.luminosity", unit: ?}\n' in ran.out
 
 
