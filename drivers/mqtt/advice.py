@@ -40,6 +40,6 @@ def device_advice(topic: str, *, connected: bool, heard: bool) -> str:
     if heard:
         return "Check its battery or supply, its radio and how far it is, and its gateway; then `every`."
     return (
-        f"Nothing that makes sense has come on {topic}: check the topic (mosquitto_sub -v -t '#' shows what is"
+        f"Nothing that makes sense has come on {topic}: check the topic (`facility-monitor listen` shows what is"
         " published), the device's own broker settings, and that it publishes at all."
     )

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +73,7 @@ def placed(broker: Broker, file: Path) -> Broker:
     known = _brokers(site)
     for each in known.values():
         if (each.options.host, each.options.port) == (broker.options.host, broker.options.port):
-            return _known(site, each)
+            return replace(_known(site, each), options=broker.options)
     if not broker.new:
         raise RequestRefused(f"{file} has no connection to {broker.options.url}: add it there first")
     free = (_NEW_ID, *(f"{_NEW_ID}-{number}" for number in range(2, len(site.connections) + 3)))

@@ -201,6 +201,10 @@ def sentence(proposal: Proposal) -> Iterator[str]:
     if proposal.unknown:
         places = ", ".join(place for _, place in proposal.unknown[:_MANY_PLACES])
         yield f"  left out, of unknown unit: {places}{' …' if len(proposal.unknown) > _MANY_PLACES else ''}"
+    if proposal.choices:
+        yield "  the messages do not tell which variant it is: add it by hand (--yaml), with one of"
+    for variant, model in proposal.choices:
+        yield f"    variant: {variant}  ({model})"
     for name, why in proposal.others:
         yield f"  or {name} ({why})"
     for note in proposal.notes:
@@ -216,6 +220,9 @@ def print_as_yaml(found: Found) -> None:
     text = snippet(found.broker.new if devices else (), devices)
     print_line(text.rstrip("\n") if text else "# nothing that a device could be made of")
     for proposal in found.proposals:
+        if proposal.choices:
+            names = " or ".join(variant for variant, _ in proposal.choices)
+            print_line(clean(f"#  - {flow(found.entry(proposal))[:-1]}, variant: {names}}}"))
         for kind, place in proposal.unknown:
             print_line(clean(f"# {proposal.id}: NAME: {flow({kind: place})[:-1]}, unit: ?}}"))
         for note in proposal.notes:
@@ -268,6 +275,7 @@ def _device(found: Found, proposal: Proposal) -> dict[str, Any]:
         "family": proposal.family,
         "why": proposal.why,
         "entry": found.entry(proposal) if proposal.addable else None,
+        "choices": [{"variant": variant, "model": model} for variant, model in proposal.choices],
         "others": [{"profile": name, "why": why} for name, why in proposal.others],
         "unknown": [{kind: place} for kind, place in proposal.unknown],
         "notes": list(proposal.notes),

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import signal
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -115,6 +117,7 @@ async def test_what_is_said_is_told_to_programs(broker: Mosquitto) -> None:
 async def test_what_is_printed_as_yaml_is_a_site_file(broker: Mosquitto, tmp_path: Path) -> None:
     with Publisher(broker) as publisher:
         say(publisher)
+        say(publisher, {"rtl_433/pi/devices/ERT-SCM/7/consumption_data": "339972"})
         ran = await command("listen", "--url", broker.url, "--for", "1 s", "--yaml")
     file = tmp_path / "whole.yaml"
     file.write_text("site: {id: house, timezone: Europe/Berlin}\n" + ran.out)
@@ -123,6 +126,10 @@ async def test_what_is_printed_as_yaml_is_a_site_file(broker: Mosquitto, tmp_pat
 
     assert checked.json["errors"] == []
     assert checked.json["devices"] == 15
+    assert (
+        "#  - {id: ert-scm-7, profile: itron-ert-scm, connection: broker, topic: rtl_433/pi/devices/ERT-SCM/7, "
+        "variant: cubic-feet or cubic-metres or gallons or hundred-cubic-feet}\n"
+    ) in ran.out
     assert '# dev1: NAME: {json: "$.uplink_message.decoded_payload.luminosity", unit: ?}\n' in ran.out
 
 
@@ -228,9 +235,12 @@ async def test_a_password_is_a_secret_of_the_site_file(tmp_path: Path, site: Pat
         said.say("zigbee2mqtt/cellar", json.dumps(SAID["zigbee2mqtt/cellar"]), retain=True)
         refused = await command("listen", "--url", broker.url, "--for", "1 s")
         ran = await command("listen", "--url", broker.url, *login)
+        again = await command("listen", "--url", broker.url, *login)
 
     assert (refused.code, "username and password" in refused.err) == (1, True)
     assert ran.code == 0, ran.err
+    assert f"Nothing was added to {site}.\n" in again.out
+    assert "in the site file: cellar\n" in again.out
     assert "username: ana, password: !secret mqtt" in text_of(site)
     assert "right" not in text_of(site) + ran.out
     assert f"install -D -m 600 {secret} {tmp_path / 'secrets' / 'mqtt'}" in ran.out
@@ -289,3 +299,31 @@ async def test_a_hostile_sender_steers_no_terminal(broker: Mosquitto, site: Path
     assert (await command("check", site)).code == 0
     assert '  - {id: evil-31m, name: "\\"}, evil: {[31m", connection: broker, topic: f/state' in text_of(site)
     assert CHIRPSTACK not in text_of(site)
+
+
+async def test_ctrl_c_shows_what_was_found(broker: Mosquitto) -> None:
+    with Publisher(broker) as publisher:
+        say(publisher)
+        process = await asyncio.create_subprocess_exec(
+            *("env", "--default-signal=INT", sys.executable, "-m", "monitor", "listen", "--for", "ever"),
+            *("--url", broker.url),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        log = broker.folder / "mosquitto.log"
+        for _ in range(600):
+            if _joined(log):
+                break
+            await asyncio.sleep(0.1)
+        await asyncio.sleep(2.0)  # what is retained comes at once
+        process.send_signal(signal.SIGINT)
+        out, err = await asyncio.wait_for(process.communicate(), 60)
+
+    assert process.returncode == 0, err.decode()
+    assert not out.startswith(b"0 messages on")
+    assert "Devices that could be added:" in out.decode()
+
+
+def _joined(log: Path) -> bool:
+    """Whether the broker has let it in."""
+    return "as facility-monitor-listen-" in text_of(log)

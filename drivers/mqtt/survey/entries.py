@@ -32,6 +32,8 @@ class Proposal:
     others: tuple[tuple[str, str], ...] = ()
     unknown: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
+    choices: tuple[tuple[str, str], ...] = ()
+    """Variants of which the messages cannot tell which it is, and their models: a person has to say it."""
 
     @property
     def id(self) -> str:
@@ -40,7 +42,12 @@ class Proposal:
 
     @property
     def addable(self) -> bool:
-        """Whether there is anything to add: a profile, or points."""
+        """Whether there is something to add, a profile or points, and nothing to be chosen before."""
+        return not self.choices and self.has_something
+
+    @property
+    def has_something(self) -> bool:
+        """Whether there is a profile or a point."""
         return "profile" in self.entry or bool(self.entry.get("points"))
 
 
@@ -54,7 +61,7 @@ def sound(proposals: Iterable[Proposal]) -> Iterator[Proposal]:
         entry["points"] = {name: point for name, point in points.items() if _is_point(name, point)}
         if "profile" in entry:
             del entry["points"]
-        if not proposal.addable or _is_device(entry):
+        if not proposal.has_something or _is_device(entry):
             yield replace(proposal, entry=entry)
 
 

@@ -217,8 +217,9 @@ def _esp_rfid(_topic: str, tree: Mapping[str, Any]) -> Known | None:
 
 def _rtl433(topic: str, tree: Mapping[str, Any]) -> Known | None:
     if topic.startswith("rtl_433/") or ({"model", "mic"} <= tree.keys() and "id" in tree):
-        model = _text(tree, "model")
-        ident = _text(tree, "id")
+        where = topic.partition("/devices/")[2].split("/")[:-1]
+        model = _text(tree, "model") or next(iter(where), "")
+        ident = _text(tree, "id") or "-".join(where[1:])
         measures = topic.endswith("/events") or "/devices/" in topic or bool(tree)
         return Known(family="rtl_433", model=model, device=f"{model} {ident}".strip(), measures=measures)
     return None

@@ -40,10 +40,11 @@ def propose(
     there = Topics((topic, True) for topic in covered)
     free = {topic: each for topic, each in heard.items() if not there.match(topic) and not topic.startswith("$")}
     proposals, taken = _by_profile(free, known, models)
+    bases = {str(proposal.entry["topic"]) for proposal in proposals}
     announcing = adopt(announced(heard.values()), {*covered, *taken})
     taken |= {topic for proposal in announcing for topic in proposal.topics}
     left = {topic: each for topic, each in free.items() if topic not in taken}
-    return list(sound([*proposals, *announcing, *_by_guess(left, known), *of_nodes(left.values())]))
+    return list(sound([*proposals, *announcing, *_by_guess(left, known, bases), *of_nodes(left.values())]))
 
 
 # By a profile --------------------------------------------------------------------------------------------
@@ -70,11 +71,15 @@ def _by_profile(
 
 def _of_fit(fit: Fit, rivals: Sequence[Fit], known: _Known) -> Proposal:
     who = next((each for topic in fit.topics if (each := known[topic]) is not None), None)
-    entry: dict[str, Any] = {"id": _name(who, fit.base), "profile": fit.model.profile.id}
-    if fit.model.variant:
+    profile = fit.model.profile
+    entry: dict[str, Any] = {"id": _name(who, fit.base), "profile": profile.id}
+    same = [each for each in rivals if each.model.profile is profile and each.score == fit.score]
+    choices = [each.model for each in (fit, *same)] if profile.choose and same else []
+    if fit.model.variant and not choices:
         entry["variant"] = fit.model.variant
+    others = [each for each in rivals if not choices or each not in same]
     notes = [f"experimental: {doubt}" for doubt in fit.model.doubts]
-    if any(rival.score == fit.score for rival in rivals):
+    if any(rival.score == fit.score for rival in rivals if rival not in same):
         notes.append("another profile fits as well: look at the model's name")
     return Proposal(
         entry=entry | {"topic": fit.base},
@@ -82,8 +87,9 @@ def _of_fit(fit: Fit, rivals: Sequence[Fit], known: _Known) -> Proposal:
         family="" if who is None else who.family,
         topics=fit.topics,
         why=fit.why,
-        others=tuple((rival.model.name, rival.why) for rival in rivals[:_OTHERS]),
+        others=tuple((rival.model.name, rival.why) for rival in others[:_OTHERS]),
         notes=tuple(notes),
+        choices=tuple((model.variant, profile.variants[model.variant].model) for model in choices),
     )
 
 
@@ -97,7 +103,8 @@ def _name(who: Known | None, base: str) -> str:
 # By guessing ---------------------------------------------------------------------------------------------
 
 
-def _by_guess(heard: Mapping[str, Heard], known: _Known) -> list[Proposal]:
+def _by_guess(heard: Mapping[str, Heard], known: _Known, bases: Collection[str]) -> list[Proposal]:
+    """Guess what is left; what has a topic of its own below a device that has a profile is that device's."""
     proposals, scalars = [], defaultdict[str, list[Heard]](list)
     for topic, each in heard.items():
         who = known[topic]
@@ -110,7 +117,7 @@ def _by_guess(heard: Mapping[str, Heard], known: _Known) -> list[Proposal]:
         elif each.kind in {"json", "pairs"} and (made := _of_fields(each, who)) is not None:
             proposals.append(made)
     for parent, members in scalars.items():
-        if (made := _of_scalars(parent, members, known)) is not None:
+        if parent not in bases and (made := _of_scalars(parent, members, known)) is not None:
             proposals.append(made)
     return proposals
 

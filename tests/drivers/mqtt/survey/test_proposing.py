@@ -170,3 +170,25 @@ def test_two_devices_of_one_name_have_ids_of_their_own() -> None:
     said = {f"v3/{app}/devices/dev1/up": SAID["v3/app1@ttn/devices/dev1/up"] for app in ("one", "two")}
 
     assert list(proposed(said)) == ["dev1", "dev1-2"]
+
+
+def test_a_wireless_meter_whose_values_have_topics_of_their_own_is_one_device() -> None:
+    base = "rtl_433/pi/devices/ERT-SCM/12345678"
+    values = {"time": "2026-11-27 06:00:00", "id": "12345678", "consumption_data": "339972", "ert_type": "0"}
+    (found,) = proposed({f"{base}/{key}": value for key, value in values.items()}).values()
+
+    assert found.entry == {"id": "ert-scm-12345678", "profile": "itron-ert-scm", "topic": base}
+    assert "its model is named" in found.why
+
+
+def test_a_variant_that_no_message_tells_is_for_a_person_to_choose() -> None:
+    (found,) = proposed({"rtl_433/pi/devices/ERT-SCM/1/consumption_data": "339972"}).values()
+
+    assert not found.addable
+    assert [variant for variant, _ in found.choices] == [
+        "cubic-feet",
+        "cubic-metres",
+        "gallons",
+        "hundred-cubic-feet",
+    ]
+    assert found.others == ()
