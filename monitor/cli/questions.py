@@ -119,6 +119,7 @@ def _ask_devices(profiles: Profiles, given: dict[str, Any]) -> None:
     known = profiles.usable(drivers)
     if not known:
         return
+    _look(profiles, given)
     print_line(
         f"Devices: {len(known)} models are known; a word such as `eastron` or `water` lists those that have it."
     )
@@ -133,6 +134,18 @@ def _ask_devices(profiles: Profiles, given: dict[str, Any]) -> None:
             print_line(f"  {wrong[0]}" + (f"; did you mean `{wrong[1]}`?" if wrong[1] else ""))
         else:
             _ask_device(profiles, given, name)
+
+
+def _look(profiles: Profiles, given: dict[str, Any]) -> None:
+    """Propose the devices that are found on the bus and on the broker, and take those that are wanted."""
+    from monitor.cli.looking import look_at_broker, look_at_bus
+
+    answers = Answers.model_validate(given)
+    found = look_at_bus(answers, profiles) if answers.modbus else []
+    found += look_at_broker(answers, profiles) if answers.broker is not None else []
+    for device in found:
+        if not _told(profiles, {**given, "devices": [*given["devices"], device]}):
+            given["devices"].append(device)
 
 
 def _list(profiles: Sequence[Profile]) -> None:

@@ -26,7 +26,8 @@ class ModbusPlace:
         self._id = connection.id
         self._end: SimulatedBus | SimulatedDatagrams | SimulatedConverter | SimulatedLine
         if options.transport in SERIAL:
-            self._end = SimulatedLine(units, LineSettings.of(options), link=Path(options.path).absolute())
+            link = Path(options.path).absolute()
+            self._end = SimulatedLine(units, LineSettings.of(options), link=link, heeds_speed=True)
         elif options.transport == "rtu-over-tcp":
             self._end = SimulatedConverter(units, LineSettings.of(options))
         elif options.transport == "udp":

@@ -5,6 +5,7 @@ import contextlib
 import fcntl
 import os
 import pty
+import termios
 import tty
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,7 +27,8 @@ _READ: Final = 4096
 class SimulatedLine:
     """A serial line whose master opens a pseudo-terminal; as a context manager it gives the path.
 
-    With `link`, that path is a symbolic link to the terminal, so that it is the same each time.
+    With `link`, that path is a symbolic link to the terminal, so that it is the same each time. With `heeds_speed`
+    nobody on the line understands a master that set the terminal to another speed; parity a terminal has none.
     """
 
     def __init__(
@@ -35,8 +37,11 @@ class SimulatedLine:
         settings: LineSettings | None = None,
         *,
         link: Path | None = None,
+        heeds_speed: bool = False,
     ) -> None:
         self.line = Line(units, self._deliver, settings or LineSettings())
+        speed = f"B{self.line.settings.baudrate}"
+        self._speed: int | None = getattr(termios, speed, None) if heeds_speed else None
         self.half_open = False
         """While true, nothing is heard on the line."""
         self._link = link
@@ -99,8 +104,12 @@ class SimulatedLine:
     def _read(self, end: int) -> None:
         with contextlib.suppress(BlockingIOError):
             data = os.read(end, _READ)
-            if data and not self.half_open:
+            if data and not self.half_open and self._is_understood(end):
                 self.line.hear(data)
+
+    def _is_understood(self, end: int) -> bool:
+        """Whether the master set the terminal to the speed of the line (4: its speed to send)."""
+        return self._speed is None or termios.tcgetattr(end)[4] == self._speed
 
     def _deliver(self, data: bytes) -> None:
         if self._ends is not None:

@@ -8,9 +8,10 @@ from enum import StrEnum
 from drivers.modbus.encode import contents
 from drivers.modbus.layout import BIT_TABLES, FUNCTIONS, Field
 from drivers.modbus.placing import planned_chain, planned_places
-from drivers.modbus.settings import Table
+from drivers.modbus.settings import ProfileModel, Table
 from drivers.modbus.sunspec import Model, image
 from monitor.model import Value
+from monitor.simulation.identity import shown_by
 from monitor.site import Device
 
 __all__ = ["TABLES", "Faults", "Unit", "Wrong"]
@@ -19,6 +20,7 @@ TABLES: dict[int, Table] = {code: table for table, code in FUNCTIONS.items()}
 """Function code -> the table that it reads."""
 
 _ILLEGAL_FUNCTION = 1
+_ILLEGAL_ADDRESS = 2
 _BUSY = 6
 _POWERS = {"A": -2, "V": -1, "Hz": -2}
 """Powers of ten in which a SunSpec device keeps what is measured, by unit; all else as whole numbers."""
@@ -71,7 +73,8 @@ class Unit:
 
     With a device, its points can be set by name, as the values that the device's profile makes of the registers;
     one with SunSpec models has them, where they usually are. `beside`: another device in the same unit, whose
-    registers it shares; `together`: all devices in it.
+    registers it shares; `together`: all devices in it. It says which model it is where its profile knows of such
+    registers, and refuses a request in which there is nothing of it, as most meters do.
     """
 
     def __init__(
@@ -90,6 +93,8 @@ class Unit:
         self._once: list[tuple[Table, int, Sequence[int]]] = []
         self._answers = 0
         self._fields: dict[str, Field] = {}
+        self._alone: dict[tuple[Table, int, int], tuple[int, ...]] = {}
+        self._refuses_strange = device is not None
         if beside is not None:
             self._tables, self._once = beside.registers
         if device is not None:
@@ -97,6 +102,7 @@ class Unit:
             places = planned_places(device, chain)
             self._fields = {name: Field.of(of, device.protocol, places) for name, of in device.points.items()}
             self._lay_out(chain)
+            self._lay_out_marks(device.protocol)
 
     @property
     def registers(self) -> tuple[dict[Table, dict[int, int]], list[tuple[Table, int, Sequence[int]]]]:
@@ -108,9 +114,26 @@ class Unit:
         for address, words in image(chain).items() if chain else ():
             self.set("holding", address, words)
         for of in self._fields.values():
+            for span in (of.span,) if of.exponent is None else (of.span, of.exponent):
+                for address in range(span.first, span.end):
+                    self._tables[span.table].setdefault(address, 0)
             if of.exponent is not None and of.whole is not None:
                 power = _POWERS.get(of.point.unit or "", 0)
                 self.set("holding", of.exponent.first, [power & 0xFFFF])
+
+    def _lay_out_marks(self, profile: ProfileModel | None) -> None:
+        """Let the unit say which model it is; what is to be read alone has other registers beneath."""
+        if profile is None:
+            return
+        for mark in profile.identify:
+            shown = shown_by(profile, mark)
+            if shown is None:
+                continue
+            table, address, words = shown
+            if mark.alone:
+                self._alone[table, address, len(words)] = words
+            elif not any(address + at in self._tables[table] for at in range(len(words))):
+                self.set(table, address, words)
 
     def set(self, table: Table, address: int, words: Sequence[int]) -> None:
         """Set registers (or bits) from an address on."""
@@ -148,6 +171,10 @@ class Unit:
         for at, first, last, code in faults.refused:
             if at == table and address <= last and first < address + count:
                 return code
+        if (alone := self._alone.get((table, address, count))) is not None:
+            return list(alone)
+        if self._refuses_strange and not any(at in self._tables[table] for at in range(address, address + count)):
+            return _ILLEGAL_ADDRESS
         held = self.get(table, address, count)
         for shown in [each for each in self._once if each[0] == table and address <= each[1] < address + count]:
             self._once.remove(shown)
