@@ -53,7 +53,8 @@ def look_at_bus(answers: "Answers", profiles: "Profiles") -> list[Device]:
             print_line(f"  {wrong.message}")
         else:
             break
-    print_line(f"  about {lasting(max(1.0, longest(len(ids), timeout=patience, overhead=access.overhead)))}; Ctrl-C ends it")
+    seconds = longest(len(ids), timeout=patience, overhead=access.overhead)
+    print_line(f"  about {lasting(max(1.0, seconds))} if few answer; Ctrl-C ends it")
     try:
         found = asyncio.run(_asked(access, ids, patience, profiles))
     except KeyboardInterrupt:

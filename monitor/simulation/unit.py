@@ -1,12 +1,12 @@
 """A simulated Modbus unit: its registers, and what is wrong with it."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from drivers.modbus.encode import contents
-from drivers.modbus.layout import BIT_TABLES, FUNCTIONS, Field
+from drivers.modbus.layout import BIT_TABLES, FUNCTIONS, Field, Span
 from drivers.modbus.placing import planned_chain, planned_places
 from drivers.modbus.settings import ProfileModel, Table
 from drivers.modbus.sunspec import Model, image
@@ -102,6 +102,7 @@ class Unit:
             places = planned_places(device, chain)
             self._fields = {name: Field.of(of, device.protocol, places) for name, of in device.points.items()}
             self._lay_out(chain)
+            self._begin([span for event in device.events for span in event.spans])
             self._lay_out_marks(device.protocol)
 
     @property
@@ -114,12 +115,16 @@ class Unit:
         for address, words in image(chain).items() if chain else ():
             self.set("holding", address, words)
         for of in self._fields.values():
-            for span in (of.span,) if of.exponent is None else (of.span, of.exponent):
-                for address in range(span.first, span.end):
-                    self._tables[span.table].setdefault(address, 0)
+            self._begin([of.span] if of.exponent is None else [of.span, of.exponent])
             if of.exponent is not None and of.whole is not None:
                 power = _POWERS.get(of.point.unit or "", 0)
                 self.set("holding", of.exponent.first, [power & 0xFFFF])
+
+    def _begin(self, spans: Iterable[Span]) -> None:
+        """Let the unit have registers; they read as zero until they are set."""
+        for span in spans:
+            for address in range(span.first, span.end):
+                self._tables[span.table].setdefault(address, 0)
 
     def _lay_out_marks(self, profile: ProfileModel | None) -> None:
         """Let the unit say which model it is; what is to be read alone has other registers beneath."""

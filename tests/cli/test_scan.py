@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import structlog
 
 from monitor.app import load_site
 from monitor.simulation.line import LineSettings
@@ -36,6 +38,15 @@ devices:
     class: electricity
     points: {{voltage_l1_v: {{register: holding 100, type: float32, unit: V}}}}
 """
+
+
+@pytest.fixture
+def log_as_it_was() -> Iterator[None]:
+    """A command silences the log of its process, which here is that of all tests."""
+    level = logging.getLogger().level
+    yield
+    structlog.reset_defaults()
+    logging.getLogger().setLevel(level)
 
 
 @pytest.fixture
@@ -225,6 +236,7 @@ async def test_refusals_in_plain_words(port: str, nobody: Path) -> None:
     ],
     ids=" ".join,
 )
+@pytest.mark.usefixtures("log_as_it_was")
 def test_wrong_usage_ends_with_2(
     words: tuple[str, ...], capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
