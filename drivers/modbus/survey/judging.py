@@ -1,5 +1,6 @@
 """How well what a unit said fits to one model: marks, answers, refusals and values, each with its reason. Pure."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -28,6 +29,8 @@ _SMALL: Final = 255
 _LEAST_TEXT: Final = 3
 _FEW: Final = 15
 """Numbers up to here stand for states in many registers."""
+_RARE: Final = 4.0
+"""What a number weighs that stands for one of very few states: by chance it would be there once in 10,000 times."""
 _HOPEFUL: Final = 3.0
 _OTHER_ORDER: Final = 1.0
 """What it costs a model when its values are only likely in another order than its profile says."""
@@ -143,7 +146,8 @@ def _mapped(candidate: Candidate, seen: Seen, values: "dict[str, float | int | b
         words = seen.get(of.span)
         if of.table is None or of.source.is_text or words is None or words[-1] <= _FEW:
             continue
-        told.append(Reason(2.0, f"{words[-1]} {candidate.where(name)} is one of {len(of.table)} states"))
+        weight = min(math.log10((1 << 16) / len(of.table)), _RARE)
+        told.append(Reason(weight, f"{words[-1]} {candidate.where(name)} is one of {len(of.table)} states"))
     return told[:1]
 
 

@@ -104,7 +104,7 @@ async def test_a_mark_tells_models_with_the_same_registers_apart() -> None:
 
     assert (names(three)[0], three.certainty) == ("abb-b23", Certainty.SURE)
     assert (names(one)[0], one.certainty) == ("abb-b21", Certainty.SURE)
-    assert other.best is None
+    assert (names(other)[0], other.certainty) == ("abb-b23/a-series", Certainty.LIKELY)
 
 
 async def test_a_mark_is_sure_without_voltage() -> None:
