@@ -30,7 +30,7 @@ _LEAST_TEXT: Final = 3
 _FEW: Final = 15
 """Numbers up to here stand for states in many registers."""
 _RARE: Final = 4.0
-"""What a number weighs that stands for one of very few states: by chance it would be there once in 10,000 times."""
+"""What a number weighs that stands for one of few states: by chance it is there once in 10,000 times."""
 _HOPEFUL: Final = 3.0
 _OTHER_ORDER: Final = 1.0
 """What it costs a model when its values are only likely in another order than its profile says."""
