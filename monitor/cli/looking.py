@@ -41,7 +41,11 @@ def look_at_bus(answers: "Answers", profiles: "Profiles") -> list[Device]:
         place = Place(
             port=line.port, baudrate=line.baudrate, parity=line.parity, stopbits=line.stopbits, site=site
         )
-    access = reach(place)
+    try:
+        access = reach(place)
+    except FacilityMonitorError as error:
+        print_line(f"  {clean(error)}")
+        return []
     patience = patience_of(is_line=bool(access.line))
     while True:
         wanted = typer.prompt("Look for devices there? Unit ids to ask (n: do not look)", default=_UNITS)
@@ -49,8 +53,8 @@ def look_at_bus(answers: "Answers", profiles: "Profiles") -> list[Device]:
             return []
         try:
             ids = parse_units(str(wanted))
-        except typer.BadParameter as wrong:
-            print_line(f"  {wrong.message}")
+        except FacilityMonitorError as wrong:
+            print_line(f"  {clean(wrong)}")
         else:
             break
     seconds = longest(len(ids), timeout=patience, overhead=access.overhead)
