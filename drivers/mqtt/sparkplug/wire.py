@@ -1,7 +1,7 @@
 """The payload of Sparkplug B: protobuf, described by the numbers of the fields that are read here.
 
 Source of the numbers: Eclipse Sparkplug 3.0.0, chapter 6 (payloads). Fields that are not listed are passed over.
-Why there is no generated code: docs/adr/0014-sparkplug-by-descriptor.md.
+Why there is no generated code: docs/adr/0013-sparkplug-by-descriptor.md.
 """
 
 from collections.abc import Mapping, Sequence
