@@ -65,8 +65,17 @@ def _sent(written: Mapping[str, Any]) -> str:
     """Type, order, unit, scaling and meaning, as they are written."""
     told = [str(written[key]) for key in ("type", "order", "unit") if key in written]
     rest = {key: value for key, value in written.items() if key not in {*_COMMON, *_PLACE, "type", "order", "bit"}}
-    told += [f"{key} {spoken(value)}" for key, value in rest.items()]
+    told += [f"{key} {_raw(value) if key == 'sentinels' else spoken(value)}" for key, value in rest.items()]
     return ", ".join(told)
+
+
+def _raw(value: Any) -> str:
+    """Raw contents of registers, in hexadecimal; a range by its ends."""
+    if isinstance(value, list):
+        return ", ".join(
+            f"{_raw(one[0])} to {_raw(one[-1])}" if isinstance(one, list) else _raw(one) for one in value
+        )
+    return f"0x{value:X}" if isinstance(value, int) else spoken(value)
 
 
 def spoken(value: Any) -> str:
