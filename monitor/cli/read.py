@@ -30,14 +30,28 @@ if TYPE_CHECKING:
     from drivers.modbus.settings import Order
     from monitor.cli.buses import Access
 
-__all__ = ["add_to", "show"]
+__all__ = ["RightOrder", "add_to", "check_order", "paste_of", "show"]
 
 _ORDERS: "Final[tuple[Order, ...]]" = ("ABCD", "CDAB", "BADC", "DCBA")
+
+
+RightOrder = Annotated[
+    str | None,
+    typer.Option(
+        "--order", metavar="ORDER", help="With --yaml and --add: the order that is right.", show_default=False
+    ),
+]
 
 
 def add_to(app: typer.Typer) -> None:
     """Add this module's commands."""
     app.command()(read)
+
+
+def check_order(order: str | None) -> None:
+    """Raise a usage error for an order that is none."""
+    if order is not None and order not in _ORDERS:
+        raise typer.BadParameter(f"--order is one of {', '.join(_ORDERS)}")
 
 
 @with_place
@@ -48,10 +62,7 @@ def read(
     unit: UnitId = None,
     kind: Kind = None,
     count: Count = None,
-    order: Annotated[
-        str | None,
-        typer.Option(metavar="ORDER", help="With --yaml and --add: the order that is right.", show_default=False),
-    ] = None,
+    order: RightOrder = None,
     as_yaml: AsYaml = False,
     add: Add = None,
     json: Json = False,
@@ -60,8 +71,7 @@ def read(
 
     ABCD is the usual order of bytes; CDAB has the registers swapped, BADC the bytes in each, DCBA both.
     """
-    if order is not None and order not in _ORDERS:
-        raise typer.BadParameter(f"--order is one of {', '.join(_ORDERS)}")
+    check_order(order)
     if json and as_yaml:
         raise typer.BadParameter("--json and --yaml are two forms of the same: choose one")
     wish = wish_of(words, unit, kind, count)
@@ -73,7 +83,7 @@ def read(
         show(wish, contents)
         print_line(f"unit {wish.unit} answered in {ms:.0f} ms")
     if as_yaml or add is not None:
-        put(_paste(place, access, wish, order), as_yaml=as_yaml, add=add)
+        put(paste_of(place, access, wish, order), as_yaml=as_yaml, add=add)
 
 
 async def _once(access: "Access", wish: Wish, patience: float | None) -> tuple[Sequence[int], float]:
@@ -114,7 +124,7 @@ def show(wish: Wish, words: Sequence[int]) -> None:
         print_table(("registers from", "type", *_ORDERS), rows)
 
 
-def _paste(place: Place, access: "Access", wish: Wish, order: str | None) -> Paste:
+def paste_of(place: Place, access: "Access", wish: Wish, order: str | None) -> Paste:
     """The connection, and a device with the values that were read as its points."""
     from drivers.modbus.settings import Register
     from drivers.modbus.survey.values import source_of

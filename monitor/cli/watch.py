@@ -12,7 +12,8 @@ import typer
 from monitor.cli.buses import Place, reach, with_place
 from monitor.cli.options import Json
 from monitor.cli.output import print_line
-from monitor.cli.read import show
+from monitor.cli.paste import Add, AsYaml, put
+from monitor.cli.read import RightOrder, check_order, paste_of, show
 from monitor.cli.registers import Count, Kind, UnitId, Wish, Words, as_json, cell, fetch, plain, readings, wish_of
 from monitor.errors import DeviceError
 
@@ -38,14 +39,21 @@ def watch(
     kind: Kind = None,
     count: Count = None,
     every: Annotated[str, typer.Option(metavar="TIME", help="How often.")] = "1 s",
+    order: RightOrder = None,
+    as_yaml: AsYaml = False,
+    add: Add = None,
     json: Json = False,
 ) -> None:
     """Read registers of a unit again and again, and show what changes, until Ctrl-C.
 
-    With --json one object a line, each time, changed or not. A device that does not answer is told once.
+    With --json one object a line, each time, changed or not. A device that does not answer is told once. With
+    --yaml and --add what was watched is written as a device when you end it.
     """
     from monitor.fields import seconds
 
+    check_order(order)
+    if json and as_yaml:
+        raise typer.BadParameter("--json and --yaml are two forms of the same: choose one")
     wish = wish_of(words, unit, kind, count)
     try:
         interval = seconds(every)
@@ -57,6 +65,8 @@ def watch(
     try:
         asyncio.run(_watch(access, wish, interval, place.timeout, as_lines=json))
     except KeyboardInterrupt:
+        if as_yaml or add is not None:
+            put(paste_of(place, access, wish, order), as_yaml=as_yaml, add=add)
         raise typer.Exit from None
 
 

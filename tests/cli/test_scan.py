@@ -252,7 +252,19 @@ def test_wrong_usage_ends_with_2(
 
 
 async def test_watch_shows_what_changes_until_ctrl_c(port: str, meter: Unit, nobody: Path) -> None:
-    words = ("watch", "3", "holding 100", "--type", "float32", "--every", "100 ms", "--port", port, *LINE)
+    words = (
+        "watch",
+        "3",
+        "holding 100",
+        "--type",
+        "float32",
+        "--every",
+        "100 ms",
+        "--port",
+        port,
+        *LINE,
+        "--yaml",
+    )
     watching = await asyncio.create_subprocess_exec(
         *("env", "--default-signal=INT", sys.executable, "-m", "monitor", *words),
         stdout=asyncio.subprocess.PIPE,
@@ -282,6 +294,7 @@ async def test_watch_shows_what_changes_until_ctrl_c(port: str, meter: Unit, nob
     assert watching.returncode == 0
     assert err == b""
     assert b"Traceback" not in out
+    assert b"points: {value: {register: holding 100, type: float32}}" in out
 
 
 async def test_a_daemon_that_has_the_bus_is_asked(port: str, tmp_path: Path) -> None:
