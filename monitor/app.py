@@ -33,7 +33,7 @@ from monitor.notify.outage import Outages
 from monitor.notify.outbox import Notifier
 from monitor.notify.routing import make_router
 from monitor.poller import ByHand, Poller
-from monitor.ports import Batch, Budget, DriverContext, PolledDriver, PushedDriver
+from monitor.ports import Batch, Budget, DriverContext, PolledDriver, PushedDriver, Sink
 from monitor.schema import MONITOR_DEVICE
 from monitor.settings import Loaded, load
 from monitor.settings.budgets import budgets_of as reckon_buses
@@ -135,15 +135,7 @@ class Parts:
         self._by_hand = ByHand(self._poller, polled, tuple(site.devices.values()))
         self._letters = DeadLetters(state, clock.now)
         self._sinks: dict[str, SinkRunner] = {}
-        if site.influxdb is not None:
-            sink = InfluxSink(site.influxdb, site, state)
-            awaited = None if is_on_loopback(site.influxdb.url) else sync
-            self._sinks[sink.name] = SinkRunner(
-                journal, state, sink, now=clock.now, letters=self._letters, clock=awaited
-            )
-        if site.mqtt_sink is not None:
-            mqtt = self._mqtt_sink(site.mqtt_sink)
-            self._sinks[mqtt.name] = SinkRunner(journal, state, mqtt, now=clock.now, letters=self._letters)
+        self._make_sinks()
         self._health = Health(journal, state, site, polls=self._poller.status, now=clock.now)
         self._itself = SelfReport(journal, self._sources(folder), now=clock.now, version=_VERSION)
         self._deadman = None
@@ -153,6 +145,20 @@ class Parts:
             self._deadman = Deadman(site.monitor.deadman, every, stuck=stuck, now=clock.now)
         for consumer in (Doors.name, ALARMS, Health.name, *self._sinks):
             journal.register(consumer)
+
+    def _make_sinks(self) -> None:
+        """Make what carries the journal out: one runner for each sink of the site."""
+        site, now = self._site, self._clock.now
+        sinks: list[tuple[Sink, ClockSync | None]] = []
+        if site.influxdb is not None:
+            awaited = None if is_on_loopback(site.influxdb.url) else self._sync
+            sinks.append((InfluxSink(site.influxdb, site, self._state), awaited))
+        if site.mqtt_sink is not None:
+            sinks.append((self._mqtt_sink(site.mqtt_sink), None))
+        for sink, awaited in sinks:
+            self._sinks[sink.name] = SinkRunner(
+                self._journal, self._state, sink, now=now, letters=self._letters, clock=awaited
+            )
 
     def _mqtt_sink(self, settings: MqttSinkSettings) -> MqttSink:
         options = self._site.connections[settings.connection].options
