@@ -4,19 +4,16 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from drivers import DRIVERS
-from monitor.documents.files import Files
-from monitor.documents.finding import Findings, nearest
+from monitor.cli.profiles import library_of
+from monitor.documents.finding import nearest
 from monitor.fields import Frozen, Id, Label
 from monitor.notify.channels import check_address
-from monitor.profiles import Library, Profile
-from monitor.settings.loading import SHIPPED
-from monitor.settings.tables import resolve
+from monitor.profiles import Profile
 
 __all__ = [
     "CONNECTIONS",
@@ -34,6 +31,7 @@ __all__ = [
 ENDPOINT = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+)(:(?P<port>\d{1,5}))?")
 CONNECTIONS: Mapping[str, str] = {"modbus": "modbus", "mqtt": "broker"}
 """Driver -> the id that its connection gets."""
+_MODBUS_PORT = 502
 PLACES: Mapping[str, str] = {"modbus": "unit", "mqtt": "topic"}
 """Driver -> the key that says where the device is found behind its connection."""
 
@@ -136,6 +134,17 @@ class Answers(Frozen):
         return self
 
     @property
+    def bus(self) -> dict[str, Any] | None:
+        """The block `modbus:` of the connection; None where there is none."""
+        if isinstance(self.modbus, Line):
+            return {"transport": "rtu", **self.modbus.model_dump()}
+        found = ENDPOINT.fullmatch(self.modbus)
+        if found is None:
+            return None
+        port = int(found["port"] or _MODBUS_PORT)
+        return {"transport": "tcp", "host": found["host"].strip("[]"), "port": port}
+
+    @property
     def drivers(self) -> tuple[str, ...]:
         """The drivers that there is a connection for."""
         return ("modbus",) * (self.modbus != "") + ("mqtt",) * (self.broker is not None)
@@ -158,10 +167,7 @@ class Profiles:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        findings = Findings()
-        files = Files(findings, folder=folder, environ={}, credentials=None)
-        places = [folder / "profiles", SHIPPED / "profiles"]
-        library = Library(places, drivers=resolve(DRIVERS), files=files, findings=findings)
+        library = library_of(folder / "site.yaml")
         found = (library.get(ident) for ident in library.ids)
         self.all: Mapping[str, Profile] = {profile.id: profile for profile in found if profile is not None}
 

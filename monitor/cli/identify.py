@@ -1,8 +1,7 @@
 """`identify`: which profile fits to the device behind a unit id."""
 
-import asyncio
 import sys
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +13,7 @@ from monitor.cli.options import Json
 from monitor.cli.output import lasting, print_json, print_line
 from monitor.cli.paste import Add, AsYaml, Paste, connection_id, put
 from monitor.cli.profiles import library_of
-from monitor.cli.progress import Watched
+from monitor.cli.progress import Watched, until_done
 from monitor.errors import FacilityMonitorError
 
 if TYPE_CHECKING:
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["add_to"]
 
-_INTERRUPTED = 130
 _VOLTS = (1.0, 100_000.0)
 
 
@@ -83,7 +81,7 @@ def identify(
     access = reach(place)
     candidates = candidates_of(library_of(place.site))
     result = _Result(access.name)
-    ended = _done(_ask(place, access, ids, candidates, volts, result))
+    ended = until_done(_ask(place, access, ids, candidates, volts, result))
     if isinstance(ended, FacilityMonitorError) and not result.units:
         raise ended
     if json:
@@ -105,17 +103,6 @@ def _ids(unit: int | None, units: str | None) -> list[int]:
     if (unit is None) is (units is None):
         raise typer.BadParameter("say which device: --unit 3, or --units 1-10 (`scan` finds those that answer)")
     return [unit] if unit is not None else parse_units(units or "")
-
-
-def _done(job: Coroutine[Any, Any, None]) -> FacilityMonitorError | typer.Exit | None:
-    """Run to the end, a failure or Ctrl-C, and answer which it was; everything is closed then."""
-    try:
-        asyncio.run(job)
-    except KeyboardInterrupt:
-        return typer.Exit(_INTERRUPTED)
-    except FacilityMonitorError as error:
-        return error
-    return None
 
 
 async def _ask(  # noqa: PLR0917 - whom, for what, and where it is kept

@@ -9,11 +9,11 @@ import typer
 from monitor.cli.options import Json
 from monitor.cli.output import print_line
 from monitor.cli.places import SITE_FILE
+from monitor.cli.profiles import library_of
 
 if TYPE_CHECKING:
     from monitor.cli.brokers import Broker
     from monitor.cli.hearsay import Found
-    from monitor.profiles import Library
 
 __all__ = ["add_to"]
 
@@ -87,7 +87,7 @@ def listen(
         typer.echo(f"Listening to {broker.options.url} {long}.", err=True)
     survey = Survey()
     ear = listen_to(broker.options, topic, seconds, survey.hear)
-    found = found_in(survey, ear, broker, _library((add or site).parent), discovered=discovered)
+    found = found_in(survey, ear, broker, library_of(add or site), discovered=discovered)
     if as_json:
         print_as_json(found)
     elif as_yaml:
@@ -136,21 +136,6 @@ def _broker(connection: str | None, site: Path, url: str | None, login: _Login, 
         raise typer.BadParameter("name a broker by --connection or by --url", param_hint="--url")
     broker = of_site(site, connection) if url is None else by_url(url, *login)
     return broker if add is None or (url is None and add == site) else placed(broker, add)
-
-
-def _library(folder: Path) -> "Library":
-    from drivers import DRIVERS
-    from monitor.documents.files import Files
-    from monitor.documents.finding import Findings
-    from monitor.profiles import Library
-    from monitor.settings.loading import SHIPPED
-    from monitor.settings.tables import resolve
-
-    findings = Findings()
-    files = Files(findings, folder=folder, environ={}, credentials=None)
-    return Library(
-        [folder / "profiles", SHIPPED / "profiles"], drivers=resolve(DRIVERS), files=files, findings=findings
-    )
 
 
 def _add(file: Path, found: "Found", password_file: Path | None, *, yes: bool) -> None:

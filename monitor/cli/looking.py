@@ -31,16 +31,13 @@ def look_at_bus(answers: "Answers", profiles: "Profiles") -> list[Device]:
     from monitor.cli.buses import Place, reach
 
     site = profiles.folder / "site.yaml"
-    if isinstance(answers.modbus, str):
-        host, _, port = (
-            answers.modbus.rpartition(":") if answers.modbus.count(":") == 1 else (answers.modbus, "", "")
-        )
-        place = Place(host=host.strip("[]"), tcp_port=int(port) if port else None, site=site)
-    else:
-        line = answers.modbus
-        place = Place(
-            port=line.port, baudrate=line.baudrate, parity=line.parity, stopbits=line.stopbits, site=site
-        )
+    block = answers.bus
+    if block is None:
+        return []
+    place = Place(
+        site=site,
+        **{("tcp_port" if key == "port" and "host" in block else key): kept for key, kept in block.items()},
+    )
     try:
         access = reach(place)
     except FacilityMonitorError as error:

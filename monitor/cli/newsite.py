@@ -9,14 +9,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from monitor.app import load_site
-from monitor.cli.answers import CONNECTIONS, ENDPOINT, PLACES, Answers, Line, Person, Profiles, driver_of
+from monitor.cli.answers import CONNECTIONS, PLACES, Answers, Person, Profiles, driver_of
 from monitor.documents.reader import resolve_scalar
 from monitor.settings.loading import SHIPPED
 
 __all__ = ["Draft", "Secret", "device_ids", "drafted", "flow", "slug"]
 
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_ ./-]*(?<! )")
-_MODBUS_PORT = 502
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,11 +122,7 @@ def _section(name: str, comment: str, entries: list[str]) -> str:
 
 def _connections(answers: Answers) -> list[str]:
     lines = []
-    if isinstance(answers.modbus, Line):
-        block = {"transport": "rtu", **answers.modbus.model_dump()}
-        lines.append(flow({"id": CONNECTIONS["modbus"], "modbus": block}))
-    elif found := ENDPOINT.fullmatch(answers.modbus):
-        block = {"transport": "tcp", "host": found["host"].strip("[]"), "port": int(found["port"] or _MODBUS_PORT)}
+    if (block := answers.bus) is not None:
         lines.append(flow({"id": CONNECTIONS["modbus"], "modbus": block}))
     if answers.broker is not None:
         broker: dict[str, Any] = {"url": answers.broker.url}

@@ -1,15 +1,22 @@
-"""How far a scan is, on standard error: a bar at a terminal, a line now and then elsewhere."""
+"""How far a long job is, on standard error (a bar at a terminal, a line now and then elsewhere), and its end."""
 
+import asyncio
 import sys
 import time
+from collections.abc import Coroutine
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
+
+import typer
+
+from monitor.errors import FacilityMonitorError
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-__all__ = ["Watched"]
+__all__ = ["Watched", "until_done"]
 
+_INTERRUPTED = 130
 _EVERY = 10.0
 
 
@@ -63,3 +70,14 @@ class Watched:
     ) -> None:
         if self._bar is not None:
             self._bar.stop()
+
+
+def until_done(job: Coroutine[Any, Any, None]) -> FacilityMonitorError | typer.Exit | None:
+    """Run to the end, a failure or Ctrl-C, and answer which it was; everything is closed then."""
+    try:
+        asyncio.run(job)
+    except KeyboardInterrupt:
+        return typer.Exit(_INTERRUPTED)
+    except FacilityMonitorError as error:
+        return error
+    return None

@@ -1,7 +1,6 @@
 """`scan`: which units answer on a bus, which addresses of a network speak Modbus."""
 
-import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +11,7 @@ from monitor.cli.buses import Access, Place, daemons_places, reach, with_place
 from monitor.cli.options import Json
 from monitor.cli.output import lasting, print_json
 from monitor.cli.paste import Add, AsYaml, put
-from monitor.cli.progress import Watched
+from monitor.cli.progress import Watched, until_done
 from monitor.cli.scanreport import Result, as_json, bus_paste, host_summary, hosts_paste, show, summary
 from monitor.errors import FacilityMonitorError
 
@@ -25,7 +24,6 @@ __all__ = ["add_to"]
 
 _BAUDRATES = "9600,19200,38400,57600,115200,4800,2400"
 _PARITIES = "none,even,odd"
-_INTERRUPTED = 130
 _MODBUS_PORT = 502
 
 
@@ -98,7 +96,7 @@ def scan(
         result = Result(access.name)
         job = _scan_bus(place, access, lines, ids, thorough=thorough, result=result)
         paste = partial(bus_paste, place, access, result)
-    ended = _done(job)
+    ended = until_done(job)
     if isinstance(ended, FacilityMonitorError) and not (result.found or result.hosts):
         raise ended
     if json:
@@ -109,17 +107,6 @@ def scan(
         put(paste(), as_yaml=as_yaml, add=add, only_new=True)
     if ended is not None:
         raise ended
-
-
-def _done(job: Coroutine[Any, Any, None]) -> FacilityMonitorError | typer.Exit | None:
-    """Run to the end, a failure or Ctrl-C, and answer which it was; everything is closed then."""
-    try:
-        asyncio.run(job)
-    except KeyboardInterrupt:
-        return typer.Exit(_INTERRUPTED)
-    except FacilityMonitorError as error:
-        return error
-    return None
 
 
 # One bus -------------------------------------------------------------------------------------------------

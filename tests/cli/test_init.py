@@ -334,3 +334,20 @@ def test_answers_name_a_line_and_a_variant_is_missed(tmp_path: Path, file: Path)
     assert "say which `acme-w1` it is: old: W-1 before 2020; new: W-1 since 2020" in missed.err
     assert ran.code == 0, ran.err
     assert load_site(file).site.devices["water-1"].address.unit == 7
+
+
+@pytest.mark.parametrize(
+    ("modbus", "block"),
+    [
+        ("192.0.2.10", {"transport": "tcp", "host": "192.0.2.10", "port": 502}),
+        ("gateway:503", {"transport": "tcp", "host": "gateway", "port": 503}),
+        ("[2001:db8::1]:503", {"transport": "tcp", "host": "2001:db8::1", "port": 503}),
+        ("", None),
+        (
+            {"port": "/dev/ttyUSB0", "parity": "even"},
+            {"transport": "rtu", "port": "/dev/ttyUSB0", "baudrate": 9600, "parity": "even", "stopbits": 1},
+        ),
+    ],
+)
+def test_an_answer_is_the_block_of_one_connection(modbus: object, block: object) -> None:
+    assert Answers.model_validate({"name": "x", "timezone": "UTC", "modbus": modbus}).bus == block
