@@ -21,6 +21,7 @@ __all__ = [
     "ALARM_TEXT",
     "ALARM_TITLE",
     "CLASSES",
+    "COUNTER_NAMES",
     "DERIVED_TAGS",
     "EVENT_COUNT",
     "EVENT_KINDS",
@@ -33,6 +34,7 @@ __all__ = [
     "MEASUREMENT_EVENTS",
     "MEASUREMENT_HEALTH",
     "MEASUREMENT_MONITOR",
+    "MEASUREMENT_USAGE",
     "MONITOR_DEVICE",
     "MONITOR_POINTS",
     "PHASES",
@@ -50,8 +52,11 @@ __all__ = [
     "SUFFIX_UNITS",
     "TRAFFIC_ERRORS",
     "UNIT_SIGNS",
+    "delta_name",
+    "is_counter",
     "is_point_name",
     "point_unit",
+    "rate_unit",
     "state_number",
 ]
 
@@ -106,12 +111,18 @@ an answer of the device, with an exception.
 MEASUREMENT_HEALTH: Final = "device_health"
 MEASUREMENT_MONITOR: Final = "facility_monitor"
 
+MEASUREMENT_USAGE: Final[Mapping[str, str]] = {
+    "hour": "usage_hourly",
+    "day": "usage_daily",
+    "month": "usage_monthly",
+}
+"""Measurements of what was used, by the local period that a point stands for; its time is the period's begin."""
+
 _USAGE_TAGS = ("site", "building", "zone", "device", "role", "utility", "tenant")
 DERIVED_TAGS: Final[Mapping[str, tuple[str, ...]]] = {
     MEASUREMENT_HEALTH: ("site", "building", "zone", "device", "protocol"),
     MEASUREMENT_MONITOR: ("instance", "version"),
-    "usage_hourly": _USAGE_TAGS,
-    "usage_daily": _USAGE_TAGS,
+    **dict.fromkeys(MEASUREMENT_USAGE.values(), _USAGE_TAGS),
 }
 """Tags of derived measurements; those of a class have the tags of its readings, so that fields merge."""
 
@@ -128,8 +139,7 @@ INTEGER_FIELDS: Final[Mapping[str, frozenset[str]]] = {
             "notify_failed",
         }
     ),
-    "usage_hourly": frozenset({"partial_i"}),
-    "usage_daily": frozenset({"partial_i"}),
+    **dict.fromkeys(MEASUREMENT_USAGE.values(), frozenset({"partial_i"})),
 }
 """Fields of derived measurements that are integers; every other number is a float field."""
 
@@ -229,6 +239,21 @@ SUFFIX_UNITS: Final[Mapping[str, str]] = {
 UNIT_SIGNS: Final[Mapping[str, str]] = {"degC": "°C", "m3": "m³", "m3/h": "m³/h", "%LEL": "% LEL"}
 """Unit -> how people write it, where that is different."""
 
+COUNTER_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
+    "electricity": ("energy_import_kwh", "energy_total_kwh", "energy_export_kwh"),
+    "water": ("volume_m3",),
+    "gas": ("volume_m3", "energy_import_kwh"),
+    "heat": ("energy_heat_kwh", "energy_kwh", "energy_cooling_kwh", "volume_m3"),
+}
+"""Class -> the counter that a meter of it is billed by: the first of these that it has."""
+
+_RATE_UNITS: Final[Mapping[str, tuple[str, float]]] = {
+    "kWh": ("W", 1000.0),
+    "kvarh": ("var", 1000.0),
+    "kVAh": ("VA", 1000.0),
+    "m3": ("m3/h", 1.0),
+}
+_NO_COUNTERS = frozenset({"net", "resettable", "delta", "previous"})
 _POINT = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 
@@ -250,3 +275,22 @@ def point_unit(name: str) -> str | None:
 def state_number(name: str) -> str:
     """The field that holds a state as 0 or 1, beside the boolean one."""
     return f"{name}_i"
+
+
+def is_counter(name: str) -> bool:
+    """Whether a point by its name is an energy or a volume that is counted up and never falls by itself.
+
+    Net values fall, and resettable ones are for whoever resets them.
+    """
+    return point_unit(name) in _RATE_UNITS and not _NO_COUNTERS.intersection(name.split("_"))
+
+
+def delta_name(counter: str) -> str:
+    """The field beside a counter that holds what was counted since the one before: `energy_import_delta_kwh`."""
+    quantity, _, suffix = counter.rpartition("_")
+    return f"{quantity}_delta_{suffix}"
+
+
+def rate_unit(unit: str) -> tuple[str, float]:
+    """The unit of a counter's rate, and how much of it one unit an hour is: kWh -> (W, 1000), m3 -> (m3/h, 1)."""
+    return _RATE_UNITS[unit]

@@ -6,26 +6,34 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from monitor.tariff import Tariff
+
 __all__ = [
     "Connection",
+    "Counter",
     "Device",
+    "GasValue",
     "InfluxSettings",
     "JournalSettings",
+    "MeteringSettings",
     "MonitorSettings",
     "MqttSinkSettings",
     "Notify",
     "Person",
     "Point",
+    "ReportSettings",
     "Route",
     "Rule",
     "Site",
     "Source",
     "Step",
     "Team",
+    "Virtual",
 ]
 
 
@@ -39,12 +47,26 @@ class Connection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Counter:
+    """How a counter counts, in the unit of its point.
+
+    `modulus`: where it begins anew from zero (None: not known). `rating`: the most that it can count in an hour,
+    in kW, kvar, kVA or m3/h (None: not known). `step`: the least difference between two registers (0: not known).
+    """
+
+    modulus: float | None = None
+    rating: float | None = None
+    step: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
     """One quantity of a device: kept = sent x factor + offset, in `unit` (None: a state or dimensionless).
 
     `factor` and `offset` join the profile's scaling and the conversion from the sent unit to the name's.
     `divisor` is set instead of `factor` where a division is exact and a product is not (0.01 -> / 100).
-    `valid` bounds the kept value. `source` is the driver's model of where the point is found.
+    `valid` bounds the kept value. `source` is the driver's model of where the point is found. `counter`: how it
+    counts, when it is a counter that is metered.
     """
 
     name: str
@@ -55,11 +77,36 @@ class Point:
     valid: tuple[float, float] | None = None
     scan: str = "fast"
     source: Any = None
+    counter: Counter | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Virtual:
+    """A meter that is reckoned: the sum of some meters' use, less that of others. All have the same counter."""
+
+    sum: tuple[str, ...] = ()
+    minus: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GasValue:
+    """What a cubic metre of gas is worth from a local day on: kWh = m3 x `kwh_per_m3` x `factor`.
+
+    `kwh_per_m3` is the calorific value, `factor` the conversion factor from the state in the meter to the normal
+    one.
+    """
+
+    since: date
+    kwh_per_m3: float
+    factor: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
-    """One meter, reader, contact or detector behind a connection.
+    """One meter, reader, contact or detector behind a connection, or a meter without one.
+
+    A meter without a connection (an empty text) is read by hand (`by_hand`) or reckoned (`virtual`). `gas`: what
+    its gas was worth, oldest first.
 
     `scan`: seconds of each scan class of a polled device (None: read once after each connect).
     `expected_every`: seconds between messages of a device that pushes (None: it is never stale).
@@ -87,6 +134,9 @@ class Device:
     """The profile's block of its driver (`modbus:` or `mqtt:`), checked; None without a profile."""
     points: Mapping[str, Point] = field(default_factory=dict)
     events: tuple[Any, ...] = ()
+    by_hand: bool = False
+    virtual: Virtual | None = None
+    gas: tuple[GasValue, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,6 +250,31 @@ class JournalSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MeteringSettings:
+    """How long the ledger keeps what was counted (seconds)."""
+
+    keep: float = 5 * 31_557_600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportSettings:
+    """A report that is sent by itself when its period is over.
+
+    `kinds`: usage, cost, coverage, balance. `every`: month, week or day. `wait`: seconds that it waits after the
+    end of the period for what arrives late.
+    """
+
+    id: str
+    name: str
+    kinds: tuple[str, ...]
+    every: str
+    people: tuple[str, ...]
+    wait: float
+    devices: tuple[str, ...] | None = None
+    """Ids of the meters it is about; None: all of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MonitorSettings:
     """How the monitor is watched itself.
 
@@ -232,4 +307,7 @@ class Site:
     pseudonyms: bool = False
     """Whether pseudonyms of credentials may leave the box (setting `access.pseudonyms`)."""
     monitor: MonitorSettings = field(default_factory=MonitorSettings)
+    metering: MeteringSettings = field(default_factory=MeteringSettings)
+    tariffs: Mapping[str, Tariff] = field(default_factory=dict)
+    reports: Mapping[str, ReportSettings] = field(default_factory=dict)
     files: tuple[Path, ...] = ()

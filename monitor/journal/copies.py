@@ -21,7 +21,7 @@ from monitor.errors import JournalError
 from monitor.journal.file import lock
 from monitor.journal.migrate import migrate
 from monitor.journal.soundness import find_fault, is_orphaned, move_aside, size_of, sync
-from monitor.journal.state import APPLICATION
+from monitor.journal.state import STATE
 from monitor.model import Position, Value
 
 __all__ = ["Copies", "Restored", "make_sure", "note_journal"]
@@ -82,12 +82,12 @@ def _fault(path: Path, *, is_first_start: bool) -> str:
         raise JournalError(f"the state {path} cannot be used: {error.strerror}") from error
     if not size:
         return "" if is_first_start else "it is empty"
-    return find_fault(path, "state", APPLICATION)
+    return find_fault(path, STATE.schema, STATE.application)
 
 
 def _is_good(copy: Path) -> bool:
     try:
-        return copy.stat().st_size > 0 and not find_fault(copy, "state", APPLICATION)
+        return copy.stat().st_size > 0 and not find_fault(copy, STATE.schema, STATE.application)
     except (OSError, JournalError):
         return False
 
@@ -213,7 +213,7 @@ class Copies:
 
 
 def _refuse_damaged(copy: Path) -> None:
-    fault = find_fault(copy, "state", APPLICATION)
+    fault = find_fault(copy, STATE.schema, STATE.application)
     if fault:
         raise JournalError(f"the copy of the state is damaged: {fault}")
 

@@ -1,4 +1,4 @@
-"""The two files of a state folder, opened together, watched and copied: what the daemon stands on."""
+"""The files of a state folder, opened together, watched and copied: what the daemon stands on."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,7 @@ from monitor.errors import JournalError
 from monitor.journal.copies import Copies, Restored, make_sure, note_journal
 from monitor.journal.soundness import refuse_special
 from monitor.journal.sqlite import SqliteJournal
-from monitor.journal.state import State
+from monitor.journal.state import LEDGER, State
 from monitor.model import Value
 from monitor.site import JournalSettings
 
@@ -22,16 +22,20 @@ _LOOK_EVERY = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Files:
-    """state.db and journal.db, open. `restored`: what took the place of a damaged state at this start."""
+    """state.db, ledger.db and journal.db, open.
+
+    `restored`: what took the place of a damaged state at this start.
+    """
 
     state: State
+    ledger: State
     journal: SqliteJournal
     copies: Copies
     restored: Restored | None = field(default=None)
 
     def failure(self) -> str:
         """Why nothing can be recorded now; "" when all is well."""
-        return self.journal.failure or self.state.failure
+        return self.journal.failure or self.state.failure or self.ledger.failure
 
     def what_was_replaced(self) -> Mapping[str, str]:
         """For the event of the start: which file was damaged, as what it was kept, what took its place."""
@@ -70,17 +74,20 @@ async def open_files(
 
     Raises JournalError when that cannot be done; the message says what to do.
     """
-    state_file, journal_file = folder / "state.db", folder / "journal.db"
-    for file in (state_file, journal_file):
+    state_file, ledger_file, journal_file = folder / "state.db", folder / "ledger.db", folder / "journal.db"
+    for file in (state_file, ledger_file, journal_file):
         refuse_special(file)
     restored = make_sure(state_file, journal_file, now())
     async with contextlib.AsyncExitStack() as opened:
         state = State.open(state_file)
         opened.push_async_callback(state.close)
-        journal = SqliteJournal.open(journal_file, settings, now=now, begin_above=await state.newest_position())
+        ledger = State.open(ledger_file, LEDGER)
+        opened.push_async_callback(ledger.close)
+        newest = max(await state.newest_position(), await ledger.newest_position())
+        journal = SqliteJournal.open(journal_file, settings, now=now, begin_above=newest)
         opened.push_async_callback(journal.close)
         await state.transact(lambda db: note_journal(db, journal.last, now()))
         copies = Copies(state_file, now=now, timezone=timezone)
-        files = Files(state=state, journal=journal, copies=copies, restored=restored)
+        files = Files(state=state, ledger=ledger, journal=journal, copies=copies, restored=restored)
         journal.tell_also(files.status)
         yield files

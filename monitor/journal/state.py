@@ -1,9 +1,10 @@
-"""state.db: the small and precious state of every consumer, and its position in the same transaction."""
+"""state.db and ledger.db: what consumers have to remember, each with its position in the same transaction."""
 
 import asyncio
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,11 +14,22 @@ from monitor.journal.migrate import migrate
 from monitor.journal.soundness import is_damage, is_outage, settle
 from monitor.model import Entry, Position
 
-__all__ = ["APPLICATION", "State", "produce", "set_position"]
+__all__ = ["LEDGER", "STATE", "State", "Store", "produce", "set_position"]
 
 T = TypeVar("T")
 
-APPLICATION = 0x464D5354  # "FMST"
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A file that consumers keep their state in: what it is called, its schema's folder, its application id."""
+
+    name: str
+    schema: str
+    application: int
+
+
+STATE = Store("state", "state", 0x464D5354)  # "FMST"
+LEDGER = Store("ledger", "ledger", 0x464D4C47)  # "FMLG"
 
 
 class _Connection(sqlite3.Connection):
@@ -51,11 +63,12 @@ def produce(db: sqlite3.Connection, producer: str, entries: Iterable[Entry]) -> 
 
 
 class State:
-    """The state's one connection and its one thread: work is done in the order in which it was asked for."""
+    """A store's one connection and its one thread: work is done in the order in which it was asked for."""
 
-    def __init__(self, db: sqlite3.Connection) -> None:
+    def __init__(self, db: sqlite3.Connection, store: Store = STATE) -> None:
         self._db = db
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="state")
+        self._name = store.name
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=store.name)
         self._closed = False
         self.failure = ""
         """Why the disk or the file did not take the last transaction that changed something; "" when it did."""
@@ -65,8 +78,8 @@ class State:
         """Set after each transaction that produced entries; the feeder clears it."""
 
     @classmethod
-    def open(cls, path: Path) -> "State":
-        """Open or create the state and bring it to the newest schema.
+    def open(cls, path: Path, store: Store = STATE) -> "State":
+        """Open or create a store and bring it to the newest schema.
 
         Raises JournalError when the file is damaged, foreign or newer: it is never replaced silently.
         """
@@ -76,16 +89,18 @@ class State:
             db = sqlite3.connect(
                 path, timeout=10, isolation_level=None, check_same_thread=False, factory=_Connection
             )
-            _prepare(db, path.name)
+            _prepare(db, path.name, store)
         except (OSError, sqlite3.Error, UnicodeDecodeError) as error:
             if db is not None:
                 db.close()
-            raise JournalError(f"the state {path} cannot be used: {error}; restore it from a copy") from error
+            raise JournalError(
+                f"the {store.name} {path} cannot be used: {error}; restore it from a copy"
+            ) from error
         except JournalError:
             if db is not None:
                 db.close()
             raise
-        return cls(db)
+        return cls(db, store)
 
     async def transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do `work` in one transaction and return its answer once it would survive a power cut.
@@ -118,7 +133,7 @@ class State:
 
     async def _in_thread(self, work: Callable[..., T], *arguments: Any) -> T:
         if self._closed:
-            raise JournalError("the state is closed")
+            raise JournalError(f"the {self._name} is closed")
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
 
     def _transact(self, work: Callable[[sqlite3.Connection], T], loop: asyncio.AbstractEventLoop) -> T:
@@ -134,7 +149,7 @@ class State:
             self._roll_back()
             self.failure = str(error) if is_outage(error) else self.failure
             self.damaged = self.damaged or is_damage(error)
-            raise JournalError(f"the state cannot be written: {error}") from error
+            raise JournalError(f"the {self._name} cannot be written: {error}") from error
         except BaseException:
             self._roll_back()
             raise
@@ -153,18 +168,18 @@ class State:
             return self._db.execute(sql, parameters).fetchall()
         except (sqlite3.Error, UnicodeDecodeError) as error:
             self.damaged = self.damaged or is_damage(error)
-            raise JournalError(f"the state cannot be read: {error}") from error
+            raise JournalError(f"the {self._name} cannot be read: {error}") from error
 
 
-def _prepare(db: sqlite3.Connection, name: str) -> None:
+def _prepare(db: sqlite3.Connection, name: str, store: Store) -> None:
     db.row_factory = sqlite3.Row
     found: int = db.execute("PRAGMA application_id").fetchone()[0]
     tables: int = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
-    if found != APPLICATION and (found or tables):
+    if found != store.application and (found or tables):
         raise JournalError(f"{name} is a database of another program; move it away or restore a copy")
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")
     db.execute("PRAGMA foreign_keys = ON")
-    db.execute(f"PRAGMA application_id = {APPLICATION}")
-    migrate(db, "state", name)
+    db.execute(f"PRAGMA application_id = {store.application}")
+    migrate(db, store.schema, name)
     settle(db)

@@ -11,7 +11,7 @@ from monitor.alarms.store import list_alarms
 from monitor.journal.files import open_files
 from monitor.journal.migrate import migrate, newest_version
 from monitor.journal.soundness import find_fault
-from monitor.journal.state import APPLICATION
+from monitor.journal.state import STATE
 from monitor.site import JournalSettings
 from tests.clock import ManualClock
 from tests.databases.dump import dump
@@ -135,4 +135,4 @@ def test_the_daemon_goes_on_with_the_state_of_an_older_version(old: Path, tmp_pa
 
     assert (alarms["pump-2"]["state"], alarms["pump-2"]["response"]) == ("active", "acked")
     assert alarms["pump-2"]["acknowledged_by"] == "root"
-    assert not find_fault(old / "state.db", "state", APPLICATION)
+    assert not find_fault(old / "state.db", STATE.schema, STATE.application)

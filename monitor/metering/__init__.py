@@ -1,0 +1,1 @@
+"""Metering: counters into what was used, what it cost, and how far that can be trusted."""

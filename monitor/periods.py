@@ -1,0 +1,186 @@
+"""Local periods: quarters of an hour, hours, days, weeks and months of a time zone, as spans of UTC milliseconds.
+
+A local day has 23, 24 or 25 hours; all offsets in use are whole quarters of an hour, so that every local period
+begins where a quarter of an hour of UTC does.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+__all__ = ["QUARTER", "Period", "before", "day_of", "local_day", "month_of", "parse", "pieces", "year_before"]
+
+QUARTER: Final = 900_000
+"""Milliseconds of a quarter of an hour."""
+
+_HOUR: Final = 3_600_000
+_ALLOWED: Final = (
+    "2026, 2026-11, 2026-W48, 2026-11-27, FROM..TO with two days, today, yesterday, "
+    "this-week, last-week, this-month, last-month, this-year or last-year"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A span of local days: `first` and `last` are both included, `start` and `end` its UTC ms, end excluded."""
+
+    name: str
+    first: date
+    last: date
+    start: int
+    end: int
+
+
+def local_day(time: int, zone: ZoneInfo) -> date:
+    """The local day of a moment (UTC ms)."""
+    return datetime.fromtimestamp(time / 1000, zone).date()
+
+
+def _midnight(day: date, zone: ZoneInfo) -> int:
+    """UTC ms of the begin of a local day: its first moment, also where midnight does not exist."""
+    naive = datetime(day.year, day.month, day.day, tzinfo=zone)
+    found = round(naive.timestamp() * 1000)
+    # A midnight that the clock jumps over is told as the moment before the jump would have been: go on to the day.
+    while local_day(found, zone) < day:
+        found += QUARTER
+    return found
+
+
+def _period(name: str, first: date, last: date, zone: ZoneInfo) -> Period:
+    return Period(name, first, last, _midnight(first, zone), _midnight(last + timedelta(days=1), zone))
+
+
+def day_of(time: int, zone: ZoneInfo) -> Period:
+    """The local day around a moment."""
+    day = local_day(time, zone)
+    return _period(day.isoformat(), day, day, zone)
+
+
+def month_of(time: int, zone: ZoneInfo) -> Period:
+    """The local month around a moment."""
+    return _month(local_day(time, zone).replace(day=1), zone)
+
+
+def _month(first: date, zone: ZoneInfo) -> Period:
+    following = (first.replace(day=28) + timedelta(days=4)).replace(day=1)
+    return _period(f"{first:%Y-%m}", first, following - timedelta(days=1), zone)
+
+
+def _week(day: date, zone: ZoneInfo) -> Period:
+    year, week, weekday = day.isocalendar()
+    monday = day - timedelta(days=weekday - 1)
+    return _period(f"{year}-W{week:02}", monday, monday + timedelta(days=6), zone)
+
+
+def _year(year: int, zone: ZoneInfo) -> Period:
+    return _period(str(year), date(year, 1, 1), date(year, 12, 31), zone)
+
+
+def parse(text: str, zone: ZoneInfo, now: int) -> Period:
+    """Read a period as people write it; `now` in UTC ms. Raises ValueError that says what may be written."""
+    today = local_day(now, zone)
+    words = {
+        "today": lambda: _period(today.isoformat(), today, today, zone),
+        "yesterday": lambda: day_of(_midnight(today, zone) - 1, zone),
+        "this-week": lambda: _week(today, zone),
+        "last-week": lambda: _week(today - timedelta(days=7), zone),
+        "this-month": lambda: _month(today.replace(day=1), zone),
+        "last-month": lambda: month_of(_midnight(today.replace(day=1), zone) - 1, zone),
+        "this-year": lambda: _year(today.year, zone),
+        "last-year": lambda: _year(today.year - 1, zone),
+    }
+    if text in words:
+        return words[text]()
+    try:
+        return _written(text, zone)
+    except (ValueError, OverflowError):
+        raise ValueError(f"`{text[:40]}` is no period: write {_ALLOWED}") from None
+
+
+def _written(text: str, zone: ZoneInfo) -> Period:
+    if ".." in text:
+        first, last = (date.fromisoformat(part) for part in text.split("..", 1))
+        if last < first:
+            raise ValueError(text)
+        return _period(text, first, last, zone)
+    if re.fullmatch(r"\d{4}", text):
+        return _year(int(text), zone)
+    if re.fullmatch(r"\d{4}-\d{2}", text):
+        return _month(date.fromisoformat(f"{text}-01"), zone)
+    if found := re.fullmatch(r"(\d{4})-W(\d{2})", text):
+        return _week(date.fromisocalendar(int(found[1]), int(found[2]), 1), zone)
+    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+        day = date.fromisoformat(text)
+        return _period(text, day, day, zone)
+    raise ValueError(text)
+
+
+def before(time: int, every: str, zone: ZoneInfo) -> Period:
+    """The last whole day, week or month that is over at a moment."""
+    today = local_day(time, zone)
+    if every == "day":
+        return day_of(_midnight(today, zone) - 1, zone)
+    if every == "week":
+        return _week(today - timedelta(days=7), zone)
+    return month_of(_midnight(today.replace(day=1), zone) - 1, zone)
+
+
+def year_before(period: Period, zone: ZoneInfo) -> Period:
+    """The same days of the year before.
+
+    The 29th of February becomes the 28th, a month its whole month, a week the week of the same number.
+    """
+    if "-W" in period.name:
+        year, week, _ = period.first.isocalendar()
+        last = min(week, date(year - 1, 12, 28).isocalendar().week)
+        return _week(date.fromisocalendar(year - 1, last, 1), zone)
+    first, last_day = _earlier(period.first), _earlier(period.last)
+    if _is_month_end(period.last) and period.first.day == 1:
+        last_day = _month(last_day.replace(day=1), zone).last
+    name = re.sub(r"\d{4}", lambda found: str(int(found[0]) - 1), period.name)
+    return _period(name, first, last_day, zone)
+
+
+def _earlier(day: date) -> date:
+    try:
+        return day.replace(year=day.year - 1)
+    except ValueError:
+        return day.replace(year=day.year - 1, day=28)
+
+
+def _is_month_end(day: date) -> bool:
+    return (day + timedelta(days=1)).day == 1
+
+
+def pieces(start: int, end: int, per: str, zone: ZoneInfo) -> Iterator[tuple[int, int]]:
+    """Cut [start, end) into quarters of an hour, hours, days or months of a zone; an empty `per`: not at all.
+
+    The first and the last piece are shorter where the span begins or ends within one.
+    """
+    at = start
+    while at < end:
+        until = min(end, _end_of(at, per, zone)) if per else end
+        yield at, until
+        at = until
+
+
+def _end_of(time: int, per: str, zone: ZoneInfo) -> int:
+    if per == "quarter":
+        return (time // QUARTER + 1) * QUARTER
+    if per == "hour":
+        return _end_of_hour(time, zone)
+    if per == "day":
+        return day_of(time, zone).end
+    if per == "month":
+        return month_of(time, zone).end
+    raise ValueError(f"`{per[:20]}` is no piece of time: write quarter, hour, day or month")
+
+
+def _end_of_hour(time: int, zone: ZoneInfo) -> int:
+    """Hours follow the local clock: in a zone of +5:30 they begin at half past of UTC."""
+    offset = datetime.fromtimestamp(time / 1000, zone).utcoffset() or timedelta()
+    shift = round(offset.total_seconds() * 1000)
+    return ((time + shift) // _HOUR + 1) * _HOUR - shift

@@ -1,0 +1,1 @@
+"""Reports: what metering knows, as tables, files, pages and pictures for people."""
