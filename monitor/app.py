@@ -26,6 +26,8 @@ from monitor.errors import JournalError, RequestRefused
 from monitor.health import Health, SelfReport, Sources, usual_advice
 from monitor.journal.feeder import Feeder
 from monitor.journal.files import Files, open_files
+from monitor.metering.book import Book
+from monitor.metering.consumer import Metering
 from monitor.model import Event, Value
 from monitor.notify.channels import Channels, check_address
 from monitor.notify.direct import Direct
@@ -109,7 +111,12 @@ class Parts:
         self._started = clock.now()
         self._recorded_before = journal.last_recorded
         self._feeder = Feeder(state, journal)
-        journal.tell_also(lambda: {"unfed": self._feeder.unfed, "outages": self._outages.count})
+        self._meter_feeder = Feeder(files.ledger, journal)
+        journal.tell_also(
+            lambda: {"unfed": self._feeder.unfed + self._meter_feeder.unfed, "outages": self._outages.count}
+        )
+        self._metering = Metering(journal, files.ledger, site, now=clock.now)
+        self._book = Book(folder / "ledger.db", site, registers=self._metering.registers, now=clock.now)
         self._doors = Doors(journal, state, site)
         channels = Channels()
         self._notifier = Notifier(state, site, channels=channels, now=clock.now, standing=standing)
@@ -143,7 +150,7 @@ class Parts:
             stuck = Watchdog(self.movers()).stuck
             every = site.monitor.deadman_every
             self._deadman = Deadman(site.monitor.deadman, every, stuck=stuck, now=clock.now)
-        for consumer in (Doors.name, ALARMS, Health.name, *self._sinks):
+        for consumer in (Doors.name, ALARMS, Health.name, Metering.name, *self._sinks):
             journal.register(consumer)
 
     def _make_sinks(self) -> None:
@@ -207,7 +214,9 @@ class Parts:
             "copies of the state": self._files.copies.run(),
             "outages": self._outages.run(),
             "feeder": self._feeder.run(),
+            "feeder of the ledger": self._meter_feeder.run(),
             "doors": self._doors.run(),
+            "metering": self._metering.run(),
             "alarms": self._alarms.run(),
             "notifier": self._notifier.run(),
             "poller": self._poller.run(),

@@ -11,7 +11,18 @@ from datetime import date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-__all__ = ["QUARTER", "Period", "before", "day_of", "local_day", "month_of", "parse", "pieces", "year_before"]
+__all__ = [
+    "QUARTER",
+    "Period",
+    "before",
+    "begin_of",
+    "day_of",
+    "local_day",
+    "month_of",
+    "parse",
+    "pieces",
+    "year_before",
+]
 
 QUARTER: Final = 900_000
 """Milliseconds of a quarter of an hour."""
@@ -39,7 +50,7 @@ def local_day(time: int, zone: ZoneInfo) -> date:
     return datetime.fromtimestamp(time / 1000, zone).date()
 
 
-def _midnight(day: date, zone: ZoneInfo) -> int:
+def begin_of(day: date, zone: ZoneInfo) -> int:
     """UTC ms of the begin of a local day: its first moment, also where midnight does not exist."""
     naive = datetime(day.year, day.month, day.day, tzinfo=zone)
     found = round(naive.timestamp() * 1000)
@@ -50,7 +61,7 @@ def _midnight(day: date, zone: ZoneInfo) -> int:
 
 
 def _period(name: str, first: date, last: date, zone: ZoneInfo) -> Period:
-    return Period(name, first, last, _midnight(first, zone), _midnight(last + timedelta(days=1), zone))
+    return Period(name, first, last, begin_of(first, zone), begin_of(last + timedelta(days=1), zone))
 
 
 def day_of(time: int, zone: ZoneInfo) -> Period:
@@ -84,11 +95,11 @@ def parse(text: str, zone: ZoneInfo, now: int) -> Period:
     today = local_day(now, zone)
     words = {
         "today": lambda: _period(today.isoformat(), today, today, zone),
-        "yesterday": lambda: day_of(_midnight(today, zone) - 1, zone),
+        "yesterday": lambda: day_of(begin_of(today, zone) - 1, zone),
         "this-week": lambda: _week(today, zone),
         "last-week": lambda: _week(today - timedelta(days=7), zone),
         "this-month": lambda: _month(today.replace(day=1), zone),
-        "last-month": lambda: month_of(_midnight(today.replace(day=1), zone) - 1, zone),
+        "last-month": lambda: month_of(begin_of(today.replace(day=1), zone) - 1, zone),
         "this-year": lambda: _year(today.year, zone),
         "last-year": lambda: _year(today.year - 1, zone),
     }
@@ -122,10 +133,10 @@ def before(time: int, every: str, zone: ZoneInfo) -> Period:
     """The last whole day, week or month that is over at a moment."""
     today = local_day(time, zone)
     if every == "day":
-        return day_of(_midnight(today, zone) - 1, zone)
+        return day_of(begin_of(today, zone) - 1, zone)
     if every == "week":
         return _week(today - timedelta(days=7), zone)
-    return month_of(_midnight(today.replace(day=1), zone) - 1, zone)
+    return month_of(begin_of(today.replace(day=1), zone) - 1, zone)
 
 
 def year_before(period: Period, zone: ZoneInfo) -> Period:
