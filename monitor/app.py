@@ -85,7 +85,11 @@ async def open_parts(site: Site, folder: Path, clock: Clock, sync: ClockSync) ->
     """
     pseudonyms = Pseudonyms.open(folder)
     async with open_files(folder, site.journal, now=clock.now, timezone=site.timezone) as files:
-        yield Parts(site, clock, sync=sync, files=files, pseudonyms=pseudonyms, folder=folder)
+        parts = Parts(site, clock, sync=sync, files=files, pseudonyms=pseudonyms, folder=folder)
+        try:
+            yield parts
+        finally:
+            parts.close()
 
 
 class Parts:
@@ -152,6 +156,10 @@ class Parts:
             self._deadman = Deadman(site.monitor.deadman, every, stuck=stuck, now=clock.now)
         for consumer in (Doors.name, ALARMS, Health.name, Metering.name, *self._sinks):
             journal.register(consumer)
+
+    def close(self) -> None:
+        """Let go of what the parts hold beside the files."""
+        self._book.close()
 
     def _make_sinks(self) -> None:
         """Make what carries the journal out: one runner for each sink of the site."""

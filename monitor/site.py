@@ -137,6 +137,7 @@ class Device:
     by_hand: bool = False
     virtual: Virtual | None = None
     gas: tuple[GasValue, ...] = ()
+    ratio: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,7 @@ from monitor.metering.amending import Work, correcting, replacing
 from monitor.metering.coverage import Coverage
 from monitor.metering.recompute import Progress, recompute
 from monitor.metering.retention import forget
-from monitor.metering.rollup import Rollup
+from monitor.metering.rollup import Meters, Rollup
 from monitor.metering.view import View, billed_counter, metered, standings
 from monitor.model import Command, Derived, Entry, Event, Origin, Position, Quality, Reading, Recorded
 from monitor.ports import Gap, Journal
@@ -75,7 +75,7 @@ class Metering:
             ident: [name for name in _SERIALS if name in site.devices[ident].points] for ident in self._accounts
         }
         self._coverage = Coverage(site)
-        self._rollup = Rollup(site)
+        self._meters = Meters(site)
         self._position = Position(0)
         self._boundary = Position(0)
         self._entries: list[Derived] = []
@@ -100,10 +100,8 @@ class Metering:
 
     def recompute(self, devices: Sequence[str], start: int, end: int) -> AsyncIterator[Progress]:
         """Work out what is told of the past of some meters anew; see `monitor.metering.recompute`."""
-        known = [device for device in self._site.devices if device in devices and self._rollup.knows(device)]
-        return recompute(
-            self._store, self._site, self._rollup, devices=known, start=start, end=end, now=self._now()
-        )
+        known = [device for device in self._meters.billed if device in devices]
+        return recompute(self._store, self._meters, devices=known, start=start, end=end, now=self._now())
 
     # Following -------------------------------------------------------------------------------------------
 
@@ -324,16 +322,12 @@ class Metering:
         wanted: dict[str, set[int]] = {}
         for device, quarters in changed.items():
             if quarters:
-                for affected in self._rollup.affected(device):
+                for affected in self._meters.affected(device):
                     wanted.setdefault(affected, set()).update(quarters)
         if not wanted:
             return []
-        view = View(db, self._site, standings(db), now=self._now())
-        return [
-            derived
-            for device, quarters in wanted.items()
-            for derived in self._rollup.tell(db, view, device, quarters, key)
-        ]
+        rollup = Rollup(self._meters, db, View(db, self._site, standings(db), now=self._now()), key)
+        return [derived for device, quarters in wanted.items() for derived in rollup.tell(device, quarters)]
 
 
 def _register(account: Account) -> Register:

@@ -14,11 +14,10 @@ from typing import Any, Final
 import orjson
 
 from monitor.journal.state import State, produce
-from monitor.metering.rollup import PRODUCER, Rollup
+from monitor.metering.rollup import PRODUCER, Meters, Rollup
 from monitor.metering.view import View, standings
 from monitor.model import Derived
 from monitor.periods import month_of, pieces
-from monitor.site import Site
 
 __all__ = ["Progress", "recompute"]
 
@@ -36,20 +35,20 @@ class Progress:
     changed: int
 
 
-async def recompute(  # noqa: PLR0913 - a store, a site, what of it, when
-    store: State, site: Site, rollup: Rollup, *, devices: Sequence[str], start: int, end: int, now: int
+async def recompute(  # noqa: PLR0913 - a store, its meters, which and when
+    store: State, meters: Meters, *, devices: Sequence[str], start: int, end: int, now: int
 ) -> AsyncIterator[Progress]:
     """Work out the days in [start, end) (UTC ms) anew, a few at a time, so that metering goes on meanwhile.
 
     Waits for the feeder, so that what is told again never piles up. Raises JournalError.
     """
-    days = list(pieces(start, min(end, now), "day", site.timezone))
+    days = list(pieces(start, min(end, now), "day", meters.site.timezone))
     total, done, changed = len(days) * len(devices), 0, 0
     yield Progress(done=0, total=total, changed=0)
     for device in devices:
         for place in range(0, len(days), _DAYS_AT_ONCE):
             some = days[place : place + _DAYS_AT_ONCE]
-            work = partial(_days, site=site, rollup=rollup, device=device, days=some, now=now)
+            work = partial(_days, meters=meters, device=device, days=some, now=now)
             changed += await store.transact(work)
             done += len(some)
             yield Progress(done=done, total=total, changed=changed)
@@ -61,25 +60,27 @@ async def _wait_for_feeder(store: State) -> None:
         await asyncio.sleep(_PAUSE)
 
 
-def _days(  # noqa: PLR0913 - a device and its days, within a transaction
-    db: sqlite3.Connection, *, site: Site, rollup: Rollup, device: str, days: Sequence[tuple[int, int]], now: int
+def _days(
+    db: sqlite3.Connection, *, meters: Meters, device: str, days: Sequence[tuple[int, int]], now: int
 ) -> int:
-    view = View(db, site, standings(db), now=now)
+    zone = meters.site.timezone
+    view = View(db, meters.site, standings(db), now=now)
+    rollup = Rollup(meters, db, view, f"again-{now}-{days[0][0]}")
     told = list[Derived]()
     months = set()
     changed = 0
     for start, end in days:
         before = _told_last(db, device, start)
-        after = rollup.figures(db, view, device, start, end)
+        after = rollup.day(device, start, end)
         if not after or after == before:
             continue
         changed += 1
-        months.add(month_of(start, site.timezone))
+        months.add(month_of(start, zone))
         is_other = before.get("amount") != after.get("amount")
-        hours = list(pieces(start, end, "hour", site.timezone)) if is_other else []
-        told += rollup.tell_day(db, view, device, start, end, hours, f"again-{now}")
+        hours = list(pieces(start, end, "hour", zone)) if is_other else []
+        told += rollup.tell_day(device, start, end, hours)
     for month in months:
-        told += rollup.tell_month(view, device, month.start, month.end, f"again-{now}-{days[0][0]}")
+        told += rollup.tell_month(device, month.start, month.end)
     produce(db, PRODUCER, told)
     return changed
 

@@ -10,7 +10,9 @@ from monitor.metering.step import Cause, Step
 from monitor.periods import QUARTER
 
 
-def step(start: int, end: int, amount: float, *, cause: Cause = Cause.COUNTED, register: float | None = 100.0) -> Step:
+def step(
+    start: int, end: int, amount: float, *, cause: Cause = Cause.COUNTED, register: float | None = 100.0
+) -> Step:
     after = None if register is None else register + amount
     return Step(start=start, end=end, start_register=register, end_register=after, amount=amount, cause=cause)
 
@@ -28,7 +30,10 @@ def test_a_step_that_ends_with_a_quarter_does_not_touch_the_next() -> None:
 def test_a_step_over_an_edge_is_shared_by_time() -> None:
     shares = list(spread(step(QUARTER - 60_000, QUARTER + 180_000, 4.0)))
 
-    assert [(share.quarter, share.amount, share.register) for share in shares] == [(0, 1.0, 101.0), (1, 3.0, 104.0)]
+    assert [(share.quarter, share.amount, share.register) for share in shares] == [
+        (0, 1.0, 101.0),
+        (1, 3.0, 104.0),
+    ]
 
 
 def test_registers_within_a_rollover_are_not_known() -> None:

@@ -1,0 +1,2 @@
+def forget(db, before_ms):
+    return 0
