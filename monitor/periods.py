@@ -21,6 +21,7 @@ __all__ = [
     "day_of",
     "local_day",
     "month_of",
+    "offsets",
     "parse",
     "pieces",
     "year_before",
@@ -67,6 +68,17 @@ def begin_of(day: date, zone: ZoneInfo) -> int:
     if skipped:
         return _change(found - round(skipped.total_seconds() * 1000), found, zone)
     return found
+
+
+def offsets(start: int, end: int, zone: ZoneInfo) -> Iterator[tuple[int, int, int]]:
+    """Cut [start, end), a day or less, where the clock is set: begin, end and the offset from UTC, all in ms."""
+    if start >= end:
+        return
+    first, last = _offset(start, zone), _offset(end - 1, zone)
+    change = end if first == last else _change(start, end - 1, zone)
+    yield start, change, first
+    if change < end:
+        yield change, end, last
 
 
 def _offset(time: int, zone: ZoneInfo) -> int:
@@ -222,4 +234,4 @@ def _end_of_hour(time: int, zone: ZoneInfo) -> int:
     """Hours follow the local clock: in a zone of +5:30 they begin at half past of UTC, and end where it is set."""
     shift = _offset(time, zone)
     end = ((time + shift) // _HOUR + 1) * _HOUR - shift
-    return end if _offset(end - 1, zone) == shift else _change(time, end - 1, zone)
+    return next(offsets(time, end, zone))[1]
