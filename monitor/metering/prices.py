@@ -255,7 +255,7 @@ def _known(value: float | None) -> float | None:
 
 
 def _decimal(value: float) -> Decimal:
-    return Decimal(repr(round(float(value), _DIGITS) + 0.0))
+    return Decimal(repr(round(float(value), _DIGITS)))
 
 
 def _rounded(value: Fraction, digits: int) -> Decimal:

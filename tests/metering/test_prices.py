@@ -528,14 +528,16 @@ def test_running_day_counts_by_its_time() -> None:
     assert lines(found)[1:] == [("standing", "", "0.516667", "month", "6.00", "3.10")]
 
 
-def test_month_that_lacks_a_day_is_a_whole_month() -> None:
-    """Samoa had no 30th of December in 2011: its 30 days are 1 month."""
-    found = Meter("2011-12", 0.25, ZoneInfo("Pacific/Apia")).invoice(tariff(terms(band("a", "1"), standing="5")))
+@pytest.mark.parametrize(
+    ("period", "used", "months", "charge"),
+    [("2011-12", "720", "1", "5.00"), ("2011-12-01..2011-12-15", "360", "0.5", "2.50")],
+)
+def test_month_that_lacks_a_day_has_one_less(period: str, used: str, months: str, charge: str) -> None:
+    """Samoa had no 30th of December in 2011: the 30 days that were are 1 month, and 15 of them a half."""
+    found = Meter(period, 0.25, ZoneInfo("Pacific/Apia")).invoice(tariff(terms(band("a", "1"), standing="5")))
 
-    assert lines(found) == [
-        ("band", "a", "720", "kWh", "1", "720.00"),
-        ("standing", "", "1", "month", "5", "5.00"),
-    ]
+    assert [line[2] for line in lines(found)] == [used, months]
+    assert lines(found)[1][5] == charge
 
 
 # Demand charge -------------------------------------------------------------------------------------------
