@@ -88,6 +88,12 @@ class Book:
     ) -> Cost:
         found = view.consumption(device, point, start, end)
         in_energy = tariff.unit == "kWh" and found.unit == "m3"
+        worth = (found.energy or 0.0) / found.amount if in_energy and found.amount else 1.0
+
+        def demand(begin: int, until: int) -> float | None:
+            peak = view.demand(device, point, begin, until)
+            return peak * worth * 1000 if in_energy and peak is not None else peak  # m3/h of gas as W
+
         return cost(
             tariff,
             device.id,
@@ -96,9 +102,8 @@ class Book:
             end,
             self._site.timezone,
             amount=partial(view.energy if in_energy else view.amount, device, point),
-            demand=partial(view.demand, device, point),
-            estimated=found.estimated
-            * ((found.energy or 0.0) / found.amount if in_energy and found.amount else 1.0),
+            demand=demand,
+            estimated=found.estimated * worth,
             is_complete=found.is_complete,
         )
 
