@@ -340,6 +340,13 @@ def test_one_of_those_that_send_by_themselves_that_is_silent_alone_is_the_unit()
     assert lost_today(entries, C, D, device="c") == {"unit": 3}
 
 
+def test_an_answer_of_another_right_after_the_last_sample_says_nothing_about_the_hole() -> None:
+    hourly = pushed("d", every=3600.0)
+    entries = [sample(slot(0), "c"), sample(slot(0) + SECOND, "d"), sample(slot(9), "c")]
+
+    assert lost_today(entries, C, hourly, device="c") == {"unknown": 8}
+
+
 def test_a_connection_of_which_nothing_answers_is_the_bus() -> None:
     fails = [failure(slot(number) + shift, name) for number in (2, 3) for shift, name in ((0, "a"), (1, "b"))]
     entries = in_order(samples([0, 1, 4]), samples([0, 1, 4], "b"), fails)
@@ -366,6 +373,12 @@ def test_what_was_lost_while_the_monitor_did_not_run_is_off() -> None:
     started = of_the_monitor(slot(6), "monitor_started", off_since=slot(2), off_until=slot(6))
 
     assert lost_today([*samples(range(3)), started, *samples([7])], A) == {"off": 4}
+
+
+def test_what_was_due_shortly_before_the_monitor_was_cut_off_is_off_too() -> None:
+    started = of_the_monitor(slot(6), "monitor_started", off_since=slot(2) + 5 * SECOND, off_until=slot(6))
+
+    assert lost_today([*samples(range(2)), started, *samples([7])], A) == {"off": 5}
 
 
 def test_an_event_of_the_start_that_comes_behind_the_first_samples_explains_them_too() -> None:
