@@ -305,9 +305,10 @@ class Slots:
         found = [
             Run(int(at), int(size), CAUSES[why], int(every), int(bits, 16)) for at, size, why, every, bits in runs
         ]
-        if int(interval) <= 0:
-            raise ValueError(interval)
+        if min([int(interval), *(min(run.size, run.interval) for run in found)]) <= 0:
+            raise ValueError("no rhythm")
         self._keep_rhythm(int(interval))
-        self.due, self.failed, self.rows, self.runs = int(due), bool(failed), days, found
+        self.due, self.failed, self.rows = int(due), bool(failed), days
+        self.runs = [run for run in found if self._days(run.start).number in days]
         if self.interval != self.rhythm:
-            self.half, self.limit = (self.interval + 1) // 2, -1
+            self.limit = -1  # every sample is looked at, until the new rhythm holds
