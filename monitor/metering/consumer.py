@@ -36,7 +36,7 @@ __all__ = ["Metering"]
 _log = structlog.get_logger()
 
 _TICK: Final = 1.0
-_COMMIT_EVERY: Final = 5.0
+_COMMIT_EVERY: Final = 15.0
 _SETTLE_MS: Final = 500
 _AFTER_FAILURE: Final = 1.0
 _FORGET_EVERY: Final = 3600.0
