@@ -1,5 +1,6 @@
 """How the counter engine answers: steps and events, with sentences for people."""
 
+import math
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
@@ -88,12 +89,15 @@ class Words:
 
     def contradiction(self, word: Replacement, head: Sample | None) -> str:
         """Why a replacement contradicts what the old meter showed; empty when it does not."""
+        for register in (word.final, word.start):
+            if not (math.isfinite(register) and register >= 0.0):
+                return f"No meter can show {self._of(register)}."
         if head is None:
             return "Nothing has been read of this counter yet, so there is no meter that could be replaced."
         showed = f"it showed {self._of(head[1])} at {_when(head[0])}"
         if word.at < head[0]:
             return f"{_when(word.at)} is before the last register that counts: {showed}."
-        if not word.final >= head[1]:
+        if word.final < head[1]:
             return f"The old meter cannot have ended at {self._of(word.final)}: {showed}."
         if not self._limits.follows(head, (word.at, word.final)):
             return (
@@ -106,7 +110,7 @@ class Words:
     def unfit(self, word: Replacement, seen: Sample) -> str:
         """Why a replacement does not go with the new meter's first register; empty when it does."""
         showed = f"it showed {self._of(seen[1])} at {_when(seen[0])}"
-        if not seen[1] >= word.start:
+        if seen[1] < word.start:
             return f"The new meter cannot have begun at {self._of(word.start)}: {showed}."
         if not self._limits.follows((word.at, word.start), seen):
             return (

@@ -37,6 +37,7 @@ class Track:
         "_floor",
         "_kept",
         "_limits",
+        "_moved",
         "_per_ms",
         "_plain",
         "_register",
@@ -59,6 +60,7 @@ class Track:
         self._floor = self._limits.floor
         self._time = 0
         self._register = math.nan
+        self._moved: int | None = None
         self._kept = Memory()
         self._plain = True
         self.first = None
@@ -102,6 +104,8 @@ class Track:
                 step = Step(
                     start=self._time, end=time, start_register=self._register, end_register=register, amount=rise
                 )
+                if rise:
+                    self._moved = time
                 self._time = time
                 self._register = register
                 return Taken(steps=(step,))
@@ -144,7 +148,7 @@ class Track:
         Raises:
             ValueError: It contradicts what was read.
         """
-        why = self._contradiction(replacement)
+        why = self._words.contradiction(replacement, self.head)
         if why:
             raise ValueError(why)
         later = self._kept.later(replacement.at)
@@ -179,7 +183,7 @@ class Track:
     def dump(self) -> dict[str, Any]:
         """What `load` makes the same track of; it can be written as JSON."""
         head = None if self.first is None else [self._time, self._register]
-        return {"head": head, "first": self.first, **self._kept.dump()}
+        return {"head": head, "first": self.first, "moved": self._moved, **self._kept.dump()}
 
     def load(self, kept: Mapping[str, Any]) -> None:
         """Go on from what `dump` has kept; what is absent is as in the beginning."""
@@ -187,6 +191,7 @@ class Track:
         self._time = 0 if head is None else int(head[0])
         self._register = math.nan if head is None else float(head[1])
         self.first = None if head is None else self._time if first is None else int(first)
+        self._moved = kept.get("moved")
         self._kept = Memory.load(kept)
         self._settle()
 
@@ -222,6 +227,7 @@ class Track:
     def _turn_back(self, time: int) -> None:
         """Nothing was read later than `time`."""
         self._time = min(self._time, time)
+        self._moved = None if self._moved is None else min(self._moved, time)
         self.first = self._time if self.first is None else min(self.first, time)
         self._kept.turn_back(time)
 
@@ -230,7 +236,7 @@ class Track:
         kept = self._kept
         word = kept.word
         if word is not None and seen[0] > word.at:
-            why = self._contradiction(word) or self._words.unfit(word, seen)
+            why = self._words.contradiction(word, self.head) or self._words.unfit(word, seen)
             if not why:
                 self._replaced_as_told(answer, word, [seen])
                 return True
@@ -297,22 +303,14 @@ class Track:
         if kept.odd is None:
             kept.odd = Odd(since=seen[0], first=seen[1])
         kept.odd.add(seen)
-        if kept.held:
-            register = kept.held[-1][1]
-            if self._limits.follows(kept.held[-1], seen):
-                kept.held.append(seen)
-            elif self._limits.is_jitter(register, register - seen[1]):
-                kept.held.append((seen[0], register))
-            else:
-                kept.held = [seen]
-        else:
-            kept.held.append(seen)
+        kept.hold(seen, self._limits)
         if len(kept.held) < CONFIRMATIONS:
             return
-        chain = list(kept.held)
-        if not self._come_back(answer, chain):
-            verdict = self._limits.judge((self._time, self._register), chain[0])
-            self._break_off(answer, chain, verdict, kept.odd.count)
+        chain = kept.held
+        stood = 0 if self._moved is None else self._time - self._moved
+        begin, verdict = self._limits.judge((self._time, self._register), chain, stood)
+        if verdict.cause is Cause.COUNTED or not self._come_back(answer, chain):
+            self._break_off(answer, chain[begin:], verdict, kept.odd.count)
 
     def _come_back(self, answer: Answer, chain: list[Sample]) -> bool:
         """Make good a break that was a long glitch: it goes on where it stood before; whether it does."""
@@ -337,8 +335,9 @@ class Track:
         """Count on from `chain`, which does not follow the head."""
         kept = self._kept
         head = (self._time, self._register)
-        answer.told.append(self._words.broken(head, chain, verdict, values))
-        if verdict.cause is not Cause.ROLLOVER:
+        if verdict.cause is not Cause.COUNTED:
+            answer.told.append(self._words.broken(head, chain, verdict, values))
+        if verdict.lost:
             kept.broken = Break(before=head[1], after=chain[0][1])
         former = Former(
             time=head[0], register=head[1], end=chain[0][0], lost=verdict.lost, until=chain[-1][0] + DAY
@@ -370,10 +369,6 @@ class Track:
         self._book(answer, chain[0], amount, Cause.REPLACED, word=word)
         self._follow(answer, chain)
 
-    def _contradiction(self, word: Replacement) -> str:
-        """Why a replacement cannot have been as it is told, by the old meter; empty when it can."""
-        return self._words.contradiction(word, self.head)
-
     def _follow(self, answer: Answer, chain: list[Sample]) -> None:
         for seen in chain[1:]:
             self._book(answer, seen, seen[1] - self._register)
@@ -390,6 +385,10 @@ class Track:
     ) -> None:
         """Book one step from the head to `seen`, which is the head from now on."""
         answer.book((self._time, self._register), seen, amount, cause, lost=lost, word=word)
+        if cause is not Cause.COUNTED:
+            self._moved = None
+        elif amount > 0.0:
+            self._moved = seen[0]
         self._time, self._register = seen
         for former in self._kept.formers:
             former.booked += amount

@@ -5,7 +5,7 @@ lies where the counter could have counted to; a counter that went round twice un
 that shows zero for long because it is disturbed, from one that went past it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -37,6 +37,12 @@ _BACKFLOW: Final = 0.005
 _JITTER: Final = 1e-6
 """Shares of a register: what may flow back, and what its last digit may waver by."""
 
+_EXACT: Final = 1e-9
+"""How exact the difference of two registers is, as a share of them."""
+
+_REFRESH: Final = 3_600_000
+"""So many ms a gateway may show an old register for."""
+
 _FULL: Final = 0.99
 _CLOSE: Final = 0.001
 _LEAST_MODULUS: Final = 1000.0
@@ -61,12 +67,13 @@ class Verdict:
 class Limits:
     """What one counter can do. `per_ms` and `floor`: it counts no more than per_ms x ms + floor."""
 
-    __slots__ = ("_modulus", "_step", "floor", "per_ms", "rating")
+    __slots__ = ("_is_rated", "_modulus", "_step", "floor", "per_ms", "rating")
 
     def __init__(self, counter: Counter, device_class: str) -> None:
         self.rating = _RATINGS.get(device_class, _RATING) if counter.rating is None else counter.rating
         self.per_ms = self.rating * _MARGIN / _HOUR
         self.floor = max(_LEAST, 2 * counter.step)
+        self._is_rated = counter.rating is not None
         self._modulus = counter.modulus
         self._step = counter.step
 
@@ -80,30 +87,45 @@ class Limits:
 
     def is_backflow(self, register: float, fall: float) -> bool:
         """Whether a fall is so small that the counter ran backwards, or an old telegram was heard."""
-        return 0.0 < fall <= max(min(self.rating, _BACKFLOW * register), 2 * self._step)
+        return 0.0 < fall <= max(min(self.rating, _BACKFLOW * register), 2 * self._step) + _EXACT * register
 
     def is_jitter(self, register: float, fall: float) -> bool:
         """Whether a fall is no more than the last digit that wavers."""
-        return 0.0 <= fall <= max(_JITTER * register, 2 * self._step)
+        return 0.0 <= fall <= max(_JITTER * register, 2 * self._step) + _EXACT * register
 
-    def judge(self, head: Sample, seen: Sample) -> Verdict:
-        """What happened between two registers of which the second does not follow the first."""
-        possible = self.possible(seen[0] - head[0])
+    def judge(self, head: Sample, chain: Sequence[Sample], stood: int) -> tuple[int, Verdict]:
+        """What happened between a head and a chain of values that does not follow it; which of them is the first.
+
+        `stood`: for so many ms the head had not moved. Gateways that refresh a register more seldom than it is
+        read show all of it at once; that is believed of a meter whose rating is declared.
+        """
+        wait = min(stood, _REFRESH) if self._is_rated else 0
+        for index, seen in enumerate(chain):
+            verdict = self._rollover(head, seen, self.possible(seen[0] - head[0] + wait))
+            if verdict is not None:
+                return index, verdict
+        seen = chain[0]
+        possible, rise = self.possible(seen[0] - head[0] + wait), seen[1] - head[1]
+        if 0.0 <= rise <= possible:
+            return 0, Verdict(cause=Cause.COUNTED, amount=rise, lost=False)
+        if rise < 0.0 and seen[1] <= possible:
+            return 0, Verdict(cause=Cause.RESET, amount=seen[1])
+        return 0, Verdict(cause=Cause.JUMP)
+
+    def _rollover(self, head: Sample, seen: Sample, possible: float) -> Verdict | None:
         if seen[1] >= head[1]:
-            return Verdict(cause=Cause.JUMP)
+            return None
         if self._modulus is not None:
             gap = self._modulus - head[1] + seen[1]
             if 0.0 <= gap <= possible:
                 return Verdict(cause=Cause.ROLLOVER, amount=gap, lost=False, modulus=self._modulus)
-        else:
-            found = [(modulus - head[1] + seen[1], modulus) for modulus in self._moduli(head[1])]
-            near = [(gap, modulus) for gap, modulus in found if gap <= min(possible, _CLOSE * modulus)]
-            if near:
-                gap, modulus = min(near)
-                return Verdict(cause=Cause.ROLLOVER, amount=gap, lost=False, modulus=modulus, inferred=True)
-        if seen[1] <= possible:
-            return Verdict(cause=Cause.RESET, amount=seen[1])
-        return Verdict(cause=Cause.JUMP)
+            return None
+        found = [(modulus - head[1] + seen[1], modulus) for modulus in self._moduli(head[1])]
+        near = [(gap, modulus) for gap, modulus in found if gap <= min(possible, _CLOSE * modulus)]
+        if not near:
+            return None
+        gap, modulus = min(near)
+        return Verdict(cause=Cause.ROLLOVER, amount=gap, lost=False, modulus=modulus, inferred=True)
 
     def _moduli(self, register: float) -> Iterator[float]:
         """What a counter that is nearly full may begin anew at."""

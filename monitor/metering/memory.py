@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from monitor.metering.judgement import DAY, Sample
+from monitor.metering.judgement import DAY, Limits, Sample
 from monitor.metering.step import Replacement
 
 __all__ = ["Break", "Former", "Memory", "Odd"]
@@ -89,6 +89,15 @@ class Memory:
         if not held and self.low is not None:
             held = [(self.low.last, self.low.shown)]
         return [sample for sample in held if sample[0] > time]
+
+    def hold(self, seen: Sample, limits: Limits) -> None:
+        """Hold a value: with those that it goes on from, or anew."""
+        if self.held and limits.follows(self.held[-1], seen):
+            self.held.append(seen)
+        elif self.held and limits.is_jitter(self.held[-1][1], self.held[-1][1] - seen[1]):
+            self.held.append((seen[0], self.held[-1][1]))
+        else:
+            self.held = [seen]
 
     def forget_odd(self) -> None:
         """Hold nothing any longer."""

@@ -195,6 +195,30 @@ class TestGlitches:
         assert amounts(meter.steps) == [4.1]
         assert not meter.told
 
+    @pytest.mark.parametrize(("rise", "is_counted"), [(30.0, True), (75.0, False)])
+    def test_a_register_that_is_refreshed_seldom_may_rise_by_all_of_it_at_once(
+        self, rise: float, *, is_counted: bool
+    ) -> None:
+        meter = Meter()
+        meter.show(100.0, 100.5, *[100.5] * 90, *[100.5 + rise] * 3)
+
+        assert (meter.causes == []) is is_counted
+        assert meter.booked == pytest.approx(0.5 + rise * is_counted)
+
+    @pytest.mark.parametrize("counter", [Counter(), Counter(rating=5000.0)])
+    def test_a_register_that_never_moved_may_not(self, counter: Counter) -> None:
+        meter = Meter(counter)
+        meter.show(*[0.0] * 90, *[1000.0] * 3)
+
+        assert meter.causes == [Cause.JUMP]
+        assert meter.booked == 0.0
+
+    def test_a_register_without_a_declared_rating_may_not(self) -> None:
+        meter = Meter(Counter())
+        meter.show(0.0, 1.0, *[1.0] * 90, *[1000.0] * 3)
+
+        assert meter.causes == [Cause.JUMP]
+
 
 class TestResets:
     def test_a_true_reset_books_what_was_used_since(self) -> None:

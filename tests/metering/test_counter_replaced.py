@@ -242,8 +242,9 @@ class TestAPersonsWord:
         [
             (0, 10422.9, 0.0, r"cannot have ended at 10422.9 kWh: it showed 10423 kWh at 2025-10-09 08:54:20 UTC"),
             (0, 11000.0, 0.0, r"no more than 1 kWh can be counted"),
-            (0, math.nan, 0.0, r"cannot have ended"),
-            (0, math.inf, 0.0, r"no more than"),
+            (0, math.nan, 0.0, r"No meter can show nan kWh"),
+            (0, 10423.0, math.inf, r"No meter can show inf kWh"),
+            (0, 10423.0, -0.1, r"No meter can show -0.1 kWh"),
             (-1, 10423.0, 0.0, r"is before the last register that counts"),
         ],
     )
