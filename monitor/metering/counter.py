@@ -309,7 +309,10 @@ class Track:
         chain = kept.held
         stood = 0 if self._moved is None else self._time - self._moved
         begin, verdict = self._limits.judge((self._time, self._register), chain, stood)
-        if verdict.cause is Cause.COUNTED or not self._come_back(answer, chain):
+        if verdict.cause is Cause.COUNTED:
+            kept.forget_odd()
+            self._follow(answer, chain)
+        elif not self._come_back(answer, chain):
             self._break_off(answer, chain[begin:], verdict, kept.odd.count)
 
     def _come_back(self, answer: Answer, chain: list[Sample]) -> bool:
@@ -327,7 +330,7 @@ class Track:
             kept.broken = None
             kept.forget_odd()
             self._book(answer, chain[0], amount)
-            self._follow(answer, chain)
+            self._follow(answer, chain[1:])
             return True
         return False
 
@@ -335,8 +338,7 @@ class Track:
         """Count on from `chain`, which does not follow the head."""
         kept = self._kept
         head = (self._time, self._register)
-        if verdict.cause is not Cause.COUNTED:
-            answer.told.append(self._words.broken(head, chain, verdict, values))
+        answer.told.append(self._words.broken(head, chain, verdict, values))
         if verdict.lost:
             kept.broken = Break(before=head[1], after=chain[0][1])
         former = Former(
@@ -346,7 +348,7 @@ class Track:
         del kept.formers[:-_FORMERS]
         kept.forget_odd()
         self._book(answer, chain[0], verdict.amount, verdict.cause, lost=verdict.lost)
-        self._follow(answer, chain)
+        self._follow(answer, chain[1:])
 
     def _replaced(self, answer: Answer, chain: list[Sample]) -> None:
         """Another meter by its serial number: what both counted since the head nobody knows."""
@@ -354,7 +356,7 @@ class Track:
         answer.told.append(self._words.swapped(chain[-1][0], self._kept.swap, self._register, chain[0][1]))
         self._kept.forget_meter()
         self._book(answer, chain[0], 0.0, Cause.REPLACED, lost=True)
-        self._follow(answer, chain)
+        self._follow(answer, chain[1:])
 
     def _replaced_as_told(self, answer: Answer, word: Replacement, chain: list[Sample]) -> None:
         answer.told.append(self._words.replaced(chain[0], word, self._register, self._kept.swap))
@@ -367,10 +369,10 @@ class Track:
         else:
             amount += word.final - self._register
         self._book(answer, chain[0], amount, Cause.REPLACED, word=word)
-        self._follow(answer, chain)
+        self._follow(answer, chain[1:])
 
     def _follow(self, answer: Answer, chain: list[Sample]) -> None:
-        for seen in chain[1:]:
+        for seen in chain:
             self._book(answer, seen, seen[1] - self._register)
 
     def _book(  # noqa: PLR0913 - a step

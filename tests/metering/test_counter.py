@@ -204,6 +204,8 @@ class TestGlitches:
 
         assert (meter.causes == []) is is_counted
         assert meter.booked == pytest.approx(0.5 + rise * is_counted)
+        assert bool(meter.told) is not is_counted
+        assert bool(meter.track.dump()["formers"]) is not is_counted
 
     @pytest.mark.parametrize("counter", [Counter(), Counter(rating=5000.0)])
     def test_a_register_that_never_moved_may_not(self, counter: Counter) -> None:

@@ -139,7 +139,7 @@ class World:
         self.part -= whole
         is_full = self.ticks + whole >= self.modulus
         self.ticks = (self.ticks + whole) % self.modulus
-        if is_full and any(register <= self.register + self.step for _, register in self.left):
+        if is_full and any(register <= self.register + self.possible(HOUR) for _, register in self.left):
             self.is_ambiguous = True
         self.used += whole
 
@@ -159,17 +159,18 @@ class World:
         serial = f"N{self.serials}"
         self.keep(self.track.serial(serial, self.now), self.killed.serial(serial, self.now))
 
-    def wrong(self, values: int, *places: float) -> None:
+    def wrong(self, *places: float) -> None:
         """The register shows what is wrong, and then what is right."""
-        for place in places[:values]:
+        for place in places:
             self.pass_time(self.every, self.load)
             self.show(place)
         self.poll()
 
     def disturb(self, values: int, value: float) -> None:
         span = (values + 4) * self.every
-        if self.is_telling(value, span=span) and (value < self.register or value > self.register + 1000):
-            self.wrong(values, value, value * 0.5 if value < self.register else value * 2)
+        places = (value, value * 0.5 if value < self.register else value + 5000)[:values]
+        if all(self.is_telling(place, span=span) for place in places):
+            self.wrong(*places)
 
     def dip(self, values: int, value: float) -> None:
         """A plateau that is held for true, and then it goes on as before."""
@@ -180,7 +181,7 @@ class World:
         if away < 4 * self.possible(span) or 0 < value < 2 * self.possible(span):
             return
         self.left.append(self.seen[-1])
-        self.wrong(values, *[value] * values)
+        self.wrong(*[value] * values)
         self.poll(3)
 
     def backflow(self, values: int, share: float) -> None:
