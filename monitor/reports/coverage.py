@@ -90,7 +90,7 @@ def _headlines(found: Sequence[DayCoverage]) -> list[Headline]:
     remark = None
     if causes:
         count, cause = max(causes)
-        remark = Phrase("mostly", {"cause": f"lost_{cause}", "percent": f"{100 * count / lost:.0f}"})
+        remark = Phrase("mostly", {"cause": f"cause_{cause}", "percent": f"{100 * count / lost:.0f}"})
     return [
         Headline(name=Phrase("received_share"), value=_share(found), unit="%", digits=2),
         Headline(name=Phrase("lost"), value=lost, unit="", remark=remark),

@@ -31,8 +31,9 @@ class Phrase:
 class Column:
     """A column: `name` is a key of the words, `unit` that of all its cells.
 
-    `kind`: text, number, percent (0 to 100), money (Decimal, `unit` is the currency), time (UTC ms), day (ISO) or
-    word (the cells are keys of the words). `digits` behind the point. `align`: left or right.
+    `kind`: text, number, percent (0 to 100), money (Decimal, `unit` is the currency), time (UTC ms), day (ISO),
+    unit or line (of an invoice: a proper name, or a key of the words that begins with `line_`). `digits` behind
+    the point. `align`: left or right.
     """
 
     name: str
@@ -69,10 +70,11 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Numbers of a chart, one for each label (None: not known); `name` is a word or a proper name."""
+    """Numbers of a chart, one for each label (None: not known); `name` is proper, unless it `is_word`."""
 
     name: str
     values: tuple[float | None, ...]
+    is_word: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +198,7 @@ def _headline(data: Mapping[str, Any]) -> Headline:
 
 
 def _chart(data: Mapping[str, Any]) -> Chart:
-    series = tuple(Series(each["name"], tuple(each["values"])) for each in data["series"])
+    series = tuple(Series(each["name"], tuple(each["values"]), each["is_word"]) for each in data["series"])
     given = {"title": _phrase(data["title"]), "labels": tuple(data["labels"]), "series": series}
     return Chart(**dict(data) | given | {"estimated": tuple(data["estimated"])})
 
