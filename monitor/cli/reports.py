@@ -80,7 +80,9 @@ def report(  # noqa: PLR0917 - options of a command are many
     tenant: Annotated[
         _Chosen, typer.Option(metavar="NAME", help="Only meters of this tenant.", show_default=False)
     ] = None,
-    language: Annotated[Language, typer.Option(help="Of html and table.")] = Language.ENGLISH,
+    language: Annotated[
+        Language | None, typer.Option(help="Of html and table; else that of the site.", show_default=False)
+    ] = None,
     socket: SocketPath = None,
     state: StateFolder = None,
     as_json: Json = False,
@@ -95,10 +97,11 @@ def report(  # noqa: PLR0917 - options of a command are many
     query = {name: value for name, value in chosen.items() if value}
     answer = Client(socket, state).get("reports", kind.value, timeout=_PATIENCE, period=period, **query)
     made = Report.of_json(answer)
+    spoken = language or made.language
     if form is Form.TABLE:
-        _print(made, language)
+        _print(made, spoken)
         return
-    text = _written(made, form, language)
+    text = _written(made, form, spoken)
     if out is None:
         sys.stdout.write(text)
         sys.stdout.flush()

@@ -11,7 +11,7 @@ WORDS: Final[Mapping[str, str]] = {
     "title_cost": "费用报告",
     "title_coverage": "数据完整性报告",
     "title_balance": "总表与分表平衡报告",
-    "complete": "最终：期间已结束，数据完整",
+    "complete": "最终：期间已结束，没有缺失",
     "incomplete": "暂定：见说明",
     "generated": "生成于 {at}",
     "page_period": "{first} 至 {last}",

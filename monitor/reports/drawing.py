@@ -55,6 +55,8 @@ _STYLE: Final[Any] = {
 }
 _WIDTH: Final = 8.2
 _TICKS: Final = 11
+_ORDER: Final = ("BarContainer", "Line2D", "Rectangle")
+"""What a legend says first: bars, lines, what is not known."""
 
 
 def picture(chart: Chart, language: str, form: str = "svg") -> bytes:
@@ -125,7 +127,7 @@ def _along(axes: "Axes", chart: Chart) -> None:
     axes.set_xticks(list(ticks), [labels[at] for at in ticks])
     axes.set_xlim(-0.7, len(labels) - 0.3)
     axes.set_ylabel(_unit(chart))
-    axes.yaxis.set_major_formatter(lambda value, _: number(value, 0 if value == int(value) else 2))
+    axes.yaxis.set_major_formatter(_tick)
     axes.grid(axis="y", color=_FAINT, lw=0.5)
     axes.set_axisbelow(True)
     axes.tick_params(length=2.5, width=0.6)
@@ -136,10 +138,16 @@ def _short(label: str) -> str:
     return label[5:] if len(label) == len("2026-11-27") else label
 
 
+def _tick(value: float, _: float) -> str:
+    """A number at an axis, without zeros that say nothing."""
+    text = number(value, 4)
+    return text.rstrip("0").rstrip(".")
+
+
 def _legend(figure: "Figure", axes: "Axes") -> None:
     handles, labels = axes.get_legend_handles_labels()
     if len(labels) > 1 or (labels and not axes.containers):
-        order = sorted(range(len(labels)), key=lambda at: handles[at].__class__.__name__ == "Line2D")
+        order = sorted(range(len(labels)), key=lambda at: _ORDER.index(type(handles[at]).__name__))
         handles, labels = [handles[at] for at in order], [labels[at] for at in order]
         figure.legend(handles, labels, loc="outside upper right", ncols=len(labels), handlelength=1.4)
 
@@ -199,7 +207,7 @@ def _stack(figure: "Figure", axes: "Axes", chart: Chart, language: str) -> None:
     axes.set_yticks(list(at), [_cut(label or word("no_tenant", language)) for label in chart.labels])
     axes.invert_yaxis()
     axes.set_xlabel(_unit(chart))
-    axes.xaxis.set_major_formatter(lambda value, _: number(value, 0 if value == int(value) else 2))
+    axes.xaxis.set_major_formatter(_tick)
     axes.grid(axis="x", color=_FAINT, lw=0.5)
     axes.set_axisbelow(True)
     axes.tick_params(length=2.5, width=0.6)

@@ -11,7 +11,7 @@ WORDS: Final[Mapping[str, str]] = {
     "title_cost": "Cost",
     "title_coverage": "Completeness of the data",
     "title_balance": "Balance of main and sub-meters",
-    "complete": "final: the period is over and wholly known",
+    "complete": "final: the period is over and nothing is missing",
     "incomplete": "provisional: see the notes",
     "generated": "made on {at}",
     "page_period": "{first} to {last}",

@@ -102,6 +102,7 @@ class Asked:
             site=self.site.id,
             site_name=self.site.name,
             timezone=self.zone.key,
+            language=self.site.language,
             period=self.period,
             generated=self.now,
             until=self.end,

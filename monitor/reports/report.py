@@ -112,15 +112,17 @@ class Headline:
 class Report:
     """Everything that a report says.
 
-    `period` is what was asked for, `until` the end of what is reported (UTC ms; less than `period.end` while it
-    runs). `details`: the long rows that files hold instead of `sections` (each day of each meter). `footnotes`:
-    about single rows; `notes`: about the whole. `is_complete`: the period is over, and all of it is known.
+    `language` is that of the site. `period` is what was asked for, `until` the end of what is reported (UTC ms; less
+    than `period.end` while it runs). `details`: the long rows that files hold instead of `sections` (each day of each
+    meter). `footnotes`: about single rows; `notes`: about the whole. `is_complete`: the period is over, and all of it
+    is known.
     """
 
     kind: str
     site: str
     site_name: str
     timezone: str
+    language: str
     period: Period
     generated: int
     until: int
@@ -147,7 +149,10 @@ class Report:
         """Make it again of what `as_json` answered."""
         period = data["period"]
         return cls(
-            **{name: data[name] for name in ("kind", "site", "site_name", "timezone", "generated", "until")},
+            **{
+                name: data[name]
+                for name in ("kind", "site", "site_name", "timezone", "language", "generated", "until")
+            },
             is_complete=data["is_complete"],
             period=Period(
                 period["name"],

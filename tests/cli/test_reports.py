@@ -59,14 +59,15 @@ async def test_every_form_says_the_same(folder: Path) -> None:
 
 async def test_a_file_is_written_as_a_whole_over_the_one_before(folder: Path) -> None:
     file = folder / "report.html"
-    file.write_text("old")  # noqa: ASYNC240 - a few bytes in a test
+    file.write_text("old")
 
     ran = await command("report", "balance", "--format", "html", "--out", file, "--state", folder)
 
     assert (ran.code, ran.out) == (0, f"written to {file}\n")
     assert file.read_text("utf-8").startswith("<!DOCTYPE html>")
     assert file.stat().st_mode & 0o777 == 0o644
-    assert [each.name for each in folder.iterdir() if "report" in each.name] == ["report.html"]
+    assert [each.name for each in folder.glob("*report*")] == ["report.html"]  # noqa: ASYNC240 - one folder
+    assert list(folder.glob(".report*")) == []  # noqa: ASYNC240 - one folder
 
 
 @pytest.mark.parametrize(
