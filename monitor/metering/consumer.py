@@ -23,7 +23,7 @@ from monitor.metering.account import Account
 from monitor.metering.amending import Work, correcting, replacing
 from monitor.metering.coverage import Coverage
 from monitor.metering.recompute import Progress, recompute
-from monitor.metering.retention import forget
+from monitor.metering.retention import forget_all
 from monitor.metering.rollup import Meters, Rollup
 from monitor.metering.view import View, billed_counter, metered, standings
 from monitor.model import Command, Derived, Entry, Event, Origin, Position, Quality, Reading, Recorded
@@ -166,10 +166,9 @@ class Metering:
         """Once an hour, forget what is older than the ledger has to keep, a step at a time."""
         if self._steady() - self._forgot_at < _FORGET_EVERY:
             return
-        before = self._now() - round(self._site.metering.keep * 1000)
-        with contextlib.suppress(JournalError):  # told where it is written
-            if not await self._store.transact(lambda db: forget(db, before)):
-                self._forgot_at = self._steady()
+        self._forgot_at = self._steady()
+        with contextlib.suppress(JournalError):  # told where it is written; what is left goes the next time
+            await forget_all(self._store, self._now() - round(self._site.metering.keep * 1000))
 
     def _take(self, batch: Sequence[Recorded] | Gap) -> None:
         self._is_dirty = True

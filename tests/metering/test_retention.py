@@ -38,7 +38,7 @@ def fill(db: sqlite3.Connection) -> None:
             steps,
         )
         db.executemany(
-            "INSERT INTO day VALUES (?, ?, '{}')", [(counter, (20_000 + n) * DAY) for n in range(-3, 3)]
+            "INSERT INTO day VALUES (?, ?, '{}')", [(f"m{counter}", (20_000 + n) * DAY) for n in range(-3, 3)]
         )
         for number in range(-3, 3):
             day = datetime.fromtimestamp((20_000 + number) * DAY / 1000, UTC).date().isoformat()
