@@ -5,6 +5,7 @@ import contextlib
 import os
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import asdict
+from datetime import date
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -23,6 +24,7 @@ from monitor.clocksync import ClockSync
 from monitor.deadman import Deadman
 from monitor.downtime import Downtime, last_downtime
 from monitor.errors import JournalError, RequestRefused
+from monitor.figures import Consumption, Cost, DayCoverage, Register
 from monitor.health import Health, SelfReport, Sources, usual_advice
 from monitor.journal.feeder import Feeder
 from monitor.journal.files import Files, open_files
@@ -47,6 +49,7 @@ from monitor.sinks.runner import SinkRunner
 from monitor.site import Device, MqttSinkSettings, Site
 from monitor.supervision import Watchdog
 from monitor.web.desk import AlarmDesk
+from monitor.web.meterdesk import Meters
 from monitor.web.parts import Parts as ApiParts
 from monitor.web.parts import Reload
 from rules.kinds import RULES
@@ -294,7 +297,34 @@ class Parts:
             itself=lambda: {**self._itself.newest, "readings_total": self._health.readings},
             deadman=lambda: {} if self._deadman is None else self._deadman.status(),
             by_hand=self._by_hand,
+            meters=Meters(_NoBook(), self._site, self._clock.now),
         )
+
+
+class _NoBook:
+    """Nothing has been counted."""
+
+    def registers(self, device: str | None = None) -> Sequence[Register]:
+        """Answer none."""
+        del device
+        return []
+
+    async def consumption(
+        self, devices: Sequence[str], start: int, end: int, *, per: str = "", points: Sequence[str] = ()
+    ) -> Sequence[Consumption]:
+        """Answer nothing."""
+        del devices, start, end, per, points
+        return []
+
+    async def costs(self, devices: Sequence[str], start: int, end: int) -> Sequence[Cost]:
+        """Answer nothing."""
+        del devices, start, end
+        return []
+
+    async def coverage(self, devices: Sequence[str], first: date, last: date) -> Sequence[DayCoverage]:
+        """Answer nothing."""
+        del devices, first, last
+        return []
 
 
 def examine_influx(site: Site, now: Callable[[], int]) -> Sequence[Mapping[str, Any]]:
