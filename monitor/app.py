@@ -49,8 +49,10 @@ from monitor.sinks.runner import SinkRunner
 from monitor.site import Device, MqttSinkSettings, Site
 from monitor.supervision import Watchdog
 from monitor.web.desk import AlarmDesk
+from monitor.web.meterdesk import Meters
 from monitor.web.parts import Parts as ApiParts
 from monitor.web.parts import Reload
+from monitor.web.reportdesk import Reports
 from rules.kinds import RULES
 
 __all__ = ["Parts", "budgets_of", "examine_influx", "load_site", "open_parts"]
@@ -120,7 +122,13 @@ class Parts:
             lambda: {"unfed": self._feeder.unfed + self._meter_feeder.unfed, "outages": self._outages.count}
         )
         self._metering = Metering(journal, files.ledger, site, now=clock.now)
-        self._book = Book(folder / "ledger.db", site, registers=self._metering.registers, now=clock.now)
+        self._book = Book(
+            folder / "ledger.db",
+            site,
+            registers=self._metering.registers,
+            today=self._metering.coverage_today,
+            now=clock.now,
+        )
         self._doors = Doors(journal, state, site)
         channels = Channels()
         self._notifier = Notifier(state, site, channels=channels, now=clock.now, standing=standing)
@@ -311,6 +319,8 @@ class Parts:
             itself=lambda: {**self._itself.newest, "readings_total": self._health.readings},
             deadman=lambda: {} if self._deadman is None else self._deadman.status(),
             by_hand=self._by_hand,
+            meters=Meters(self._book, self._site, self._clock.now),
+            reports=Reports(self._book, self._site, self._clock.now),
         )
 
 

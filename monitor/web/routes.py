@@ -30,7 +30,7 @@ from monitor.web.shapes import (
     ValueOut,
 )
 
-__all__ = ["NotKnown", "make_router"]
+__all__ = ["NotDone", "NotKnown", "make_router"]
 
 _Last = Annotated[int, Query(ge=1, le=10_000, description="how many, the newest")]
 _DETAIL = 400
@@ -41,6 +41,14 @@ _DEVICES = TypeAdapter(list[DeviceOut])
 
 class NotKnown(RequestRefused):
     """There is no such thing; `what_to_do` says how to find those that are."""
+
+    def __init__(self, message: str, what_to_do: str) -> None:
+        super().__init__(message)
+        self.what_to_do = what_to_do
+
+
+class NotDone(RequestRefused):
+    """It cannot be done as things are; `what_to_do` says where to look."""
 
     def __init__(self, message: str, what_to_do: str) -> None:
         super().__init__(message)

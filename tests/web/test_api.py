@@ -298,6 +298,13 @@ async def test_openapi_describes_every_route(client: httpx.AsyncClient) -> None:
             "/influx/check",
             "/connections",
             "/connections/{connection}/registers",
+            "/meters",
+            "/meters/{device}",
+            "/meters/{device}/usage",
+            "/meters/{device}/replace",
+            "/meters/{device}/correct",
+            "/meters/{device}/enter",
+            "/meters/enter",
             "/metrics",
             "/reload",
         )
