@@ -58,12 +58,20 @@ def cell_text(cell: Cell, column: Column, language: str, zone: ZoneInfo, mark: s
     if column.kind == "time" and isinstance(cell, int):
         return datetime.fromtimestamp(cell / 1000, zone).strftime("%Y-%m-%d %H:%M")
     if isinstance(cell, str):
-        return word(cell, language) if column.kind == "word" else cell
+        return _text(cell, column, language)
     if column.name == "change":
         return f"{'+' if cell > 0 else ''}{number(cell, column.digits, mark)} %"
     if column.kind == "percent":
         return f"{_floor(float(cell), column.digits, mark)} %"
     return number(cell, max(column.digits, _places(cell)) if column.name == "price" else column.digits, mark)
+
+
+def _text(cell: str, column: Column, language: str) -> str:
+    if column.kind == "line" and cell.startswith("line_"):
+        return word(cell, language)
+    if column.kind == "unit":
+        return word(f"unit_{cell}", language) if f"unit_{cell}" in english.WORDS else UNIT_SIGNS.get(cell, cell)
+    return cell
 
 
 def _floor(value: float, digits: int, mark: str) -> str:
