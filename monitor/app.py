@@ -5,7 +5,6 @@ import contextlib
 import os
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import asdict
-from datetime import date
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -24,10 +23,11 @@ from monitor.clocksync import ClockSync
 from monitor.deadman import Deadman
 from monitor.downtime import Downtime, last_downtime
 from monitor.errors import JournalError, RequestRefused
-from monitor.figures import Consumption, Cost, DayCoverage, Register
 from monitor.health import Health, SelfReport, Sources, usual_advice
 from monitor.journal.feeder import Feeder
 from monitor.journal.files import Files, open_files
+from monitor.metering.book import Book
+from monitor.metering.consumer import Metering
 from monitor.model import Event, Value
 from monitor.notify.channels import Channels, check_address
 from monitor.notify.direct import Direct
@@ -86,7 +86,11 @@ async def open_parts(site: Site, folder: Path, clock: Clock, sync: ClockSync) ->
     """
     pseudonyms = Pseudonyms.open(folder)
     async with open_files(folder, site.journal, now=clock.now, timezone=site.timezone) as files:
-        yield Parts(site, clock, sync=sync, files=files, pseudonyms=pseudonyms, folder=folder)
+        parts = Parts(site, clock, sync=sync, files=files, pseudonyms=pseudonyms, folder=folder)
+        try:
+            yield parts
+        finally:
+            parts.close()
 
 
 class Parts:
@@ -112,7 +116,12 @@ class Parts:
         self._started = clock.now()
         self._recorded_before = journal.last_recorded
         self._feeder = Feeder(state, journal)
-        journal.tell_also(lambda: {"unfed": self._feeder.unfed, "outages": self._outages.count})
+        self._meter_feeder = Feeder(files.ledger, journal)
+        journal.tell_also(
+            lambda: {"unfed": self._feeder.unfed + self._meter_feeder.unfed, "outages": self._outages.count}
+        )
+        self._metering = Metering(journal, files.ledger, site, now=clock.now)
+        self._book = Book(folder / "ledger.db", site, registers=self._metering.registers, now=clock.now)
         self._doors = Doors(journal, state, site)
         channels = Channels()
         self._notifier = Notifier(state, site, channels=channels, now=clock.now, standing=standing)
@@ -146,8 +155,12 @@ class Parts:
             stuck = Watchdog(self.movers()).stuck
             every = site.monitor.deadman_every
             self._deadman = Deadman(site.monitor.deadman, every, stuck=stuck, now=clock.now)
-        for consumer in (Doors.name, ALARMS, Health.name, *self._sinks):
+        for consumer in (Doors.name, ALARMS, Health.name, Metering.name, *self._sinks):
             journal.register(consumer)
+
+    def close(self) -> None:
+        """Let go of what the parts hold beside the files."""
+        self._book.close()
 
     def _make_sinks(self) -> None:
         """Make what carries the journal out: one runner for each sink of the site."""
@@ -210,7 +223,9 @@ class Parts:
             "copies of the state": self._files.copies.run(),
             "outages": self._outages.run(),
             "feeder": self._feeder.run(),
+            "feeder of the ledger": self._meter_feeder.run(),
             "doors": self._doors.run(),
+            "metering": self._metering.run(),
             "alarms": self._alarms.run(),
             "notifier": self._notifier.run(),
             "poller": self._poller.run(),
@@ -297,34 +312,8 @@ class Parts:
             itself=lambda: {**self._itself.newest, "readings_total": self._health.readings},
             deadman=lambda: {} if self._deadman is None else self._deadman.status(),
             by_hand=self._by_hand,
-            meters=Meters(_NoBook(), self._site, self._clock.now),
+            meters=Meters(self._book, self._site, self._clock.now),
         )
-
-
-class _NoBook:
-    """Nothing has been counted."""
-
-    def registers(self, device: str | None = None) -> Sequence[Register]:
-        """Answer none."""
-        del device
-        return []
-
-    async def consumption(
-        self, devices: Sequence[str], start: int, end: int, *, per: str = "", points: Sequence[str] = ()
-    ) -> Sequence[Consumption]:
-        """Answer nothing."""
-        del devices, start, end, per, points
-        return []
-
-    async def costs(self, devices: Sequence[str], start: int, end: int) -> Sequence[Cost]:
-        """Answer nothing."""
-        del devices, start, end
-        return []
-
-    async def coverage(self, devices: Sequence[str], first: date, last: date) -> Sequence[DayCoverage]:
-        """Answer nothing."""
-        del devices, first, last
-        return []
 
 
 def examine_influx(site: Site, now: Callable[[], int]) -> Sequence[Mapping[str, Any]]:

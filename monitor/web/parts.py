@@ -6,7 +6,9 @@ from typing import Any, Protocol
 
 from monitor.figures import UsageBook
 from monitor.model import Command, Position, Reading, Recorded, Value
+from monitor.periods import Period
 from monitor.ports import Batch, Gap
+from monitor.reports.report import Report
 from monitor.site import Site
 
 __all__ = [
@@ -18,6 +20,7 @@ __all__ = [
     "ReadableJournal",
     "RegisterDesk",
     "Reload",
+    "ReportDesk",
 ]
 
 Facts = Mapping[str, Value | Mapping[str, int] | None]
@@ -134,6 +137,13 @@ class MeterDesk(Protocol):
         """The same of many, in CSV: all of them or none."""
 
 
+class ReportDesk(Protocol):
+    """Makes reports of what metering knows, at this moment."""
+
+    async def build(self, kind: str, period: Period, devices: Sequence[str] | None) -> Report:
+        """Make a report of a kind; `devices`: ids, None: all meters."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """The parts behind the API. The callables answer facts of this moment; only `notify` asks the state.
@@ -143,7 +153,7 @@ class Parts:
     `polls` answers `monitor.poller.Poller.status`, `connections` facts by connection, polled and pushed, `health`
     how each device does (the word of `monitor.health`), `losses` the share of the last hour that those lost which
     have ever answered, `advice` what to look at when a device is in such a state,
-    `itself` what the monitor said of itself last.
+    `itself` what the monitor said of itself last; `reports` is None where nothing is metered.
     """
 
     site: Site
@@ -169,3 +179,4 @@ class Parts:
     deadman: Callable[[], Facts]
     by_hand: RegisterDesk
     meters: MeterDesk
+    reports: ReportDesk | None = None

@@ -125,7 +125,7 @@ def test_sections_become_the_site(load_text: Load) -> None:
 @pytest.mark.parametrize(
     ("text", "path"),
     [
-        ("metering: {keep: 5 years}\n", "metering"),
+        ("metering: {keep: 1 day}\n", "metering.keep"),
         ("access: {keep: 90 days}\n", "access.keep"),
         ("sinks: {mqqt: {}}\n", "sinks.mqqt"),
         ("sinks: {mqtt: {}}\n", "sinks.mqtt.connection"),

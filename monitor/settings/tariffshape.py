@@ -1,0 +1,82 @@
+"""What a tariff in a site file takes: keys, forms and limits."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
+
+from monitor.fields import Frozen, Id, Label, Quantity
+from monitor.settings.model import Selector
+from monitor.settings.written import Day, DayNumbers, Kilograms, Money, Season, Share, Spans
+
+__all__ = ["BandKeys", "HolidayKeys", "TariffKeys", "TermKeys"]
+
+
+def _several(value: object) -> Any:
+    """One thing or a list of them, as a list."""
+    return value if isinstance(value, list | tuple) else (value,)
+
+
+def _named_days(value: object) -> Any:
+    """Days without names, or with them: a mapping of both."""
+    return value if isinstance(value, Mapping) else dict.fromkeys(_several(value), "")
+
+
+class HolidayKeys(Frozen):
+    """Which days are holidays."""
+
+    country: Label = ""
+    region: Label = ""
+    days: Annotated[dict[Day, Label], BeforeValidator(_named_days)] = Field(default_factory=dict[date, str])
+
+
+class BandKeys(Frozen):
+    """A price, and when it applies."""
+
+    name: Annotated[Label, Field(min_length=1)]
+    price: Money
+    seasons: Annotated[tuple[Season, ...], BeforeValidator(_several)] = ()
+    days: Annotated[tuple[DayNumbers, ...], BeforeValidator(_several)] = ()
+    hours: Annotated[tuple[Spans, ...], BeforeValidator(_several)] = ()
+
+
+_Charge = Annotated[Money, Field(ge=0)]
+
+
+class TermKeys(Frozen):
+    """What applies from a day on."""
+
+    since: Day | None = None
+    standing: _Charge | None = None
+    demand: _Charge | None = None
+    demand_free: Quantity | None = None
+    tax: Share | None = None
+    carbon: Kilograms | None = None
+    price: Money | None = None
+    bands: tuple[BandKeys, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.price is None) is not bool(self.bands):
+            raise ValueError("write one `price`, or `bands` of prices: one of both")
+        if self.demand_free is not None and not self.demand:
+            raise ValueError("`demand_free` is what `demand` does not charge: write `demand` too")
+        return self
+
+
+_Terms = Annotated[tuple[TermKeys, ...], BeforeValidator(_several), Field(min_length=1)]
+
+
+class TariffKeys(Frozen):
+    """One entry of `tariffs`."""
+
+    id: Id
+    name: Label = ""
+    utility: Literal["electricity", "water", "gas", "heat"]
+    unit: Literal["kWh", "m3"] | None = None
+    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+    devices: Selector | None = None
+    holidays: HolidayKeys | None = None
+    credit: bool = False
+    terms: _Terms
