@@ -36,6 +36,7 @@ from monitor.notify.outbox import Notifier
 from monitor.notify.routing import make_router
 from monitor.poller import ByHand, Poller
 from monitor.ports import Batch, Budget, DriverContext, PolledDriver, PushedDriver, Sink
+from monitor.reports.build import Desk
 from monitor.schema import MONITOR_DEVICE
 from monitor.settings import Loaded, load
 from monitor.settings.budgets import budgets_of as reckon_buses
@@ -52,7 +53,6 @@ from monitor.web.desk import AlarmDesk
 from monitor.web.meterdesk import Meters
 from monitor.web.parts import Parts as ApiParts
 from monitor.web.parts import Reload
-from monitor.web.reportdesk import Reports
 from rules.kinds import RULES
 
 __all__ = ["Parts", "budgets_of", "examine_influx", "load_site", "open_parts"]
@@ -320,7 +320,7 @@ class Parts:
             deadman=lambda: {} if self._deadman is None else self._deadman.status(),
             by_hand=self._by_hand,
             meters=Meters(self._book, self._site, self._clock.now),
-            reports=Reports(self._book, self._site, self._clock.now),
+            reports=Desk(self._book, self._site, self._clock.now),
         )
 
 

@@ -69,9 +69,13 @@ def show(meter: Meter, socket: SocketPath = None, state: StateFolder = None, as_
     if not found["counters"]:
         _print_reckoned(used)
     for counter in found["counters"]:
+        if counter["billed"]:
+            print_line()
+            own = {name: rows.get(counter["point"]) for name, rows in used.items()}
+            meterlook.print_counter(counter, own, ratio=found["ratio"], zone=asking.zone, now=asking.now)
+    if others := [counter for counter in found["counters"] if not counter["billed"]]:
         print_line()
-        own = {name: rows.get(counter["point"]) for name, rows in used.items()}
-        meterlook.print_counter(counter, own, ratio=found["ratio"], zone=asking.zone, now=asking.now)
+        meterlook.print_others(others, used, asking.zone)
     if found["breaks"]:
         print_line("\nwhere it did not simply count on, in the last 30 days:")
         meterlook.print_breaks(found, asking.zone)

@@ -7,7 +7,16 @@ from zoneinfo import ZoneInfo
 from monitor.cli.output import clean, number, print_line, print_table, since, with_unit
 from monitor.metering.written import clock
 
-__all__ = ["amount", "coverage", "print_breaks", "print_counter", "print_coverage", "print_meters", "print_usage"]
+__all__ = [
+    "amount",
+    "coverage",
+    "print_breaks",
+    "print_counter",
+    "print_coverage",
+    "print_meters",
+    "print_others",
+    "print_usage",
+]
 
 _KINDS = {"wired": "", "by_hand": ", read by hand", "virtual": ", reckoned from other meters"}
 _HAPPENED = {
@@ -141,11 +150,33 @@ def _used(row: Mapping[str, Any], unit: str) -> str:
     return f"{words} ({', '.join(notes)})" if notes else words
 
 
+def print_others(
+    counters: Sequence[Mapping[str, Any]], used: Mapping[str, Mapping[str, Mapping[str, Any]]], zone: ZoneInfo
+) -> None:
+    """A line for each counter that the meter is not billed by."""
+    rows = []
+    for counter in counters:
+        own = [by_counter.get(counter["point"]) for by_counter in used.values()]
+        amounts = ["-" if row is None or row["amount"] is None else _used(row, counter["unit"]) for row in own]
+        since_ = "-" if counter["first"] is None else clock(counter["first"], zone)
+        rows.append((counter["point"], _register(counter), *amounts, since_))
+    print_table(("other counters", "register", *used, "metered since"), rows)
+    for counter in counters:
+        if counter["doubt"]:
+            print_line(clean(f"{counter['point']}: {counter['doubt']}"))
+
+
 def print_breaks(meter: Mapping[str, Any], zone: ZoneInfo) -> None:
-    """Where counters did not simply count on, what is booked for it, and how to mend what is a guess."""
+    """Where counters did not simply count on, what is booked for it, and how to mend what is a guess.
+
+    What happened to several counters at once is told of one of them, by which the meter is billed if it is there.
+    """
     units = {each["point"]: each["unit"] for each in meter["counters"]}
     billed = {each["point"] for each in meter["counters"] if each["billed"]}
-    for each in meter["breaks"]:
+    at_once: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
+    for each in sorted(meter["breaks"], key=lambda each: each["point"] not in billed):
+        at_once.setdefault((each["end"], each["start"], each["lost"], each["by"]), []).append(each)
+    for _, (each, *others) in sorted(at_once.items(), key=lambda item: item[0][:2]):
         unit = units.get(each["point"], "")
         print_line(f"{clock(each['start'], zone)} to {clock(each['end'], zone)}  {each['point']}")
         print_line(f"  {_HAPPENED.get(each['cause'], each['cause'])}{_registers(each, unit)}")
@@ -159,6 +190,10 @@ def print_breaks(meter: Mapping[str, Any], zone: ZoneInfo) -> None:
         if each["lost"]:
             for line in _mending(meter, each, unit, zone, "" if each["point"] in billed else each["point"]):
                 print_line(f"  {line}")
+        if others:
+            print_line(f"  at the same time: {', '.join(other['point'] for other in others)}")
+            if each["lost"]:
+                print_line("  say it of each of these that matters too, with its registers and --counter NAME")
 
 
 def _registers(one: Mapping[str, Any], unit: str) -> str:
@@ -179,7 +214,7 @@ def _mending(
     if one["start_register"] is not None and one["end_register"] is not None:
         before, after = (_display(one[name], meter["ratio"]) for name in ("start_register", "end_register"))
         yield f"  OLD is {with_unit(before, unit)} or more, NEW is {with_unit(after, unit)} or less"
-        if one["end_register"] < one["start_register"]:
+        if one["cause"] == "reset":
             yield "the same meter began at zero?"
             yield f"  {command} --final {before} --start 0"
 
@@ -208,7 +243,7 @@ def print_usage(rows: Sequence[Mapping[str, Any]], zone: ZoneInfo, now: int) -> 
     if has_energy:
         headings.insert(3, "energy")
     for point in points:
-        own = [row for row in rows if row["point"] == point]
+        own = _from_first([row for row in rows if row["point"] == point])
         unit = own[0]["unit"]
         if len(points) > 1:
             print_line(f"{'' if point == points[0] else chr(10)}{point}")
@@ -219,6 +254,12 @@ def print_usage(rows: Sequence[Mapping[str, Any]], zone: ZoneInfo, now: int) -> 
             estimated = sum(row["estimated"] for row in own)
             doubt = f", {amount(estimated, unit)} of it estimated" if estimated >= _SMALL else ""
             print_line(f"together {amount(sum(known), unit) if known else '-'}{doubt}")
+
+
+def _from_first(rows: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Without what lies before anything is known; all when nothing is."""
+    known = [place for place, row in enumerate(rows) if row["amount"] is not None]
+    return rows[known[0] :] if known else rows
 
 
 def _line(row: Mapping[str, Any], zone: ZoneInfo, now: int, *, has_energy: bool) -> list[str]:

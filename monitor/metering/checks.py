@@ -8,6 +8,7 @@ from typing import Final
 
 from monitor.errors import RequestRefused
 from monitor.figures import Break, Register, UsageBook
+from monitor.metering.judgement import Limits
 from monitor.metering.step import Cause
 from monitor.metering.written import clock, shown
 from monitor.periods import QUARTER
@@ -34,10 +35,7 @@ _DAY: Final = 86_400_000
 _HOUR: Final = 3_600_000
 _MONTH: Final = 30 * _DAY
 _BROKEN: Final = frozenset({Cause.RESET, Cause.REPLACED, Cause.JUMP})
-_FULL: Final = 1.05
-"""How much more than its rating a meter may count: ratings are round."""
-_ROLLING: Final = 10
-"""A lower register is a rollover when the way there is less than so many a part of the modulus."""
+_RATES: Final = {"kWh": "kW", "kvarh": "kvar", "kVAh": "kVA"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,10 +110,10 @@ def _billed(device: Device, names: Sequence[str], known: Iterable[Register]) -> 
 
 
 def check_number(it: Meant, name: str, value: float) -> None:
-    """A register is a number that the counter can show."""
+    """A register is a number that the counter can show, or the one at which it begins anew."""
     if not isfinite(value) or value < 0:
         raise RequestRefused(f"{name} is {value:g}: a counter shows a number that is never negative")
-    if it.counter.modulus is not None and value >= it.counter.modulus:
+    if it.counter.modulus is not None and value > it.counter.modulus:
         raise RequestRefused(
             f"{name} is {it.shown(value)}, and this counter begins anew at {it.shown(it.counter.modulus)}: "
             "is there a digit too much, or a missing dot?"
@@ -132,12 +130,13 @@ def check_time(it: Meant, at: int) -> None:
 
 
 def check_rate(it: Meant, used: float, span: int, what: str) -> None:
-    """A meter cannot count more in `span` ms than its rating allows, if that is known."""
-    most = None if it.counter.rating is None else it.counter.rating * span / _HOUR
-    if most is not None and used > most * _FULL:
+    """A meter cannot count more in `span` ms than its rating allows: the engine would not believe it."""
+    limits = Limits(it.counter, it.device.device_class)
+    if used > limits.possible(span):
         raise RequestRefused(
-            f"{what}, and `{it.device.id}` can count {it.shown(round(most, 3))} in that time: "
-            "is there a digit too much, or a missing dot?"
+            f"{what}, and `{it.device.id}` can count {it.shown(round(limits.possible(span), 3))} at most in that "
+            f"time (its `rating`: {limits.rating:g} {_RATES.get(it.register.unit, 'm3/h')}): is there a digit too "
+            "much, or a missing dot?"
         )
 
 
@@ -151,13 +150,12 @@ def check_growth(it: Meant, value: float, at: int) -> None:
             f"`{it.device.id}` was read at {it.clock(when)} already ({it.shown(last)}), which is not before "
             f"{it.clock(at)}. What was used before that is mended with `facility-monitor meter correct`"
         )
-    used, modulus = value - last, it.counter.modulus
-    if used < 0 and modulus is not None and used + modulus < modulus / _ROLLING:
-        used += modulus
+    used = value - last
     if used < 0:
         raise RequestRefused(
             f"{it.shown(value)} is lower than what `{it.device.id}` showed at {it.clock(when)}: {it.shown(last)}. "
-            "Read it again; if another meter hangs there, say so with `facility-monitor meter replace`"
+            "Read it again; if another meter hangs there, or it went past its last digit, say so with "
+            "`facility-monitor meter replace`"
         )
     check_rate(it, used, at - when, f"{it.shown(value)} is {it.shown(used)} more than at {it.clock(when)}")
 

@@ -87,10 +87,14 @@ async def replace(  # noqa: PLR0913 - what a person says of two meters
     if len(serial) > _LONGEST_SERIAL or not serial.isprintable():
         raise RequestRefused(f"a serial number has at most {_LONGEST_SERIAL} letters and digits")
     found = await when_replaced(book, it, at)
+    final = _final(it, found, final)
+    if found.before is not None and found.after is None and found.since < found.at:
+        what = f"the final register is {it.shown(final - found.before)} more than at {it.clock(found.since)}"
+        check_rate(it, final - found.before, found.at - found.since, what)
     arguments: dict[str, str | float] = {
         "point": it.register.point,
         "at": found.at,
-        "final": _final(it, found, final),
+        "final": final,
         "start": _start(it, found, start),
     }
     return _command(REPLACE, asked, arguments | ({"serial": serial} if serial else {}))

@@ -292,4 +292,5 @@ def _break(step: Step) -> Break:
         lost=step.lost,
         by=step.by,
         reason=step.reason,
+        command=step.command,
     )

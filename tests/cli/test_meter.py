@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from monitor.cli.meterlook import amount, coverage
+from monitor.cli.meterlook import amount, coverage, print_breaks
 from monitor.figures import DayCoverage
 from monitor.journal.sqlite import SqliteJournal
 from monitor.metering.step import Cause
@@ -138,7 +139,6 @@ async def test_usage_by_day_has_units_registers_and_a_sum(folder: Path) -> None:
     )
 
     assert [" ".join(line.split()) for line in people.out.splitlines()[2:]] == [
-        "2026-11-23 00:00 2026-11-24 00:00 - 0 %",
         "2026-11-24 00:00 2026-11-25 00:00 27 kWh 56 % 5026 kWh 2000 W",
         "2026-11-25 00:00 2026-11-26 00:00 48 kWh 5074 kWh 2000 W",
         "2026-11-26 00:00 2026-11-27 00:00 48 kWh 5122 kWh 2000 W",
@@ -238,6 +238,23 @@ async def test_what_is_written_wrongly_ends_with_2(folder: Path, words: tuple[st
     assert ran.code == 2
     assert told in " ".join(ran.err.split())
     assert "Traceback" not in ran.err
+
+
+def test_what_happened_to_all_counters_of_a_meter_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    counters = [
+        {"point": point, "unit": "kWh", "billed": point == "energy_import_kwh"}
+        for point in ("energy_export_kwh", "energy_import_kwh", "energy_total_kwh")
+    ]
+    seen = {"cause": "jump", "start": NOW - HOUR, "end": NOW, "lost": True, "by": "", "reason": "", "amount": 0.0}
+    registers = {"start_register": 5140.0, "end_register": 17.0}
+    breaks = [{"point": each["point"], **seen, **registers} for each in counters]
+    meter = {"device": "main", "ratio": 1.0, "counters": counters, "breaks": breaks}
+    print_breaks(meter, ZoneInfo("Europe/Berlin"))
+    told = capsys.readouterr().out
+
+    assert told.startswith("2026-11-27 09:30 to 2026-11-27 10:30  energy_import_kwh\n")
+    assert "  at the same time: energy_export_kwh, energy_total_kwh\n" in told
+    assert told.count("facility-monitor meter replace") == 1
 
 
 def test_amounts_are_shown_to_the_thousandth_and_shares_never_rounded_to_the_whole() -> None:

@@ -182,7 +182,10 @@ async def test_a_correction_keeps_what_was_booked_before(book: MemoryBook) -> No
         ({"amount": -0.5}, "never negative"),
         ({"amount": float("nan")}, "never negative"),
         ({"device": "flats"}, "reckoned"),
-        ({"device": "main", "start": NOW - HOUR, "amount": 250}, r"250 kWh is too much for 1 h, .* 100 kWh"),
+        (
+            {"device": "main", "start": NOW - HOUR, "amount": 250},
+            r"250 kWh is too much for 1 h, .* 121 kWh at most .*100 kW",
+        ),
     ],
 )
 async def test_a_correction_that_cannot_be_is_refused_in_words(
@@ -216,11 +219,20 @@ async def test_a_register_is_entered_as_a_command_and_a_reading(book: MemoryBook
     assert now.arguments["at"] == fresh.time == NOW
 
 
-async def test_a_meter_read_by_hand_may_roll_over(book: MemoryBook) -> None:
-    book.read("cellar", NOW - 20 * DAY, 9990.0)
-    command, _ = await enter(book, SITE, asked("cellar"), register=12)
+async def test_a_meter_read_by_hand_that_went_past_its_last_digit_is_replaced(book: MemoryBook) -> None:
+    with pytest.raises(RequestRefused, match=r"or it went past its last digit, say so with .*meter replace"):
+        await enter(book, SITE, asked("cellar"), register=12)
+    book.read("cellar", NOW - DAY, 9990.0)
+    command = await replace(book, SITE, asked("cellar"), final=10_000, start=0)
 
-    assert command.arguments["register"] == 12
+    assert (command.arguments["final"], command.arguments["start"]) == (10_000, 0)
+
+
+async def test_what_the_engine_would_not_believe_of_the_old_meter_is_refused(book: MemoryBook) -> None:
+    with pytest.raises(
+        RequestRefused, match=r"final register is 176 m³ more than at 2026-11-27 10:30, .* at most"
+    ):
+        await replace(book, SITE, asked("main-water", now=NOW + MINUTE), final=300, start=0)
 
 
 @pytest.mark.parametrize(
@@ -235,7 +247,11 @@ async def test_a_meter_read_by_hand_may_roll_over(book: MemoryBook) -> None:
         ),
         ("cellar", {"register": -1}, "never negative"),
         ("cellar", {"register": 12345}, "begins anew at 10000 m³"),
-        ("cellar", {"register": 8200}, r"8200 m³ is 7387\.5 m³ more .* can count 3600 m³ .* a digit too much"),
+        (
+            "cellar",
+            {"register": 8200},
+            r"8200 m³ is 7387\.5 m³ more .* can count 4321 m³ at most .* a digit too much",
+        ),
         ("cellar", {"at": NOW - 31 * DAY}, "metered since"),
         ("cellar", {"at": NOW - 30 * DAY}, r"was read at .* already \(812\.5 m³\)"),
         ("cellar", {"at": NOW + HOUR}, "in the future"),
