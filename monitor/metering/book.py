@@ -41,7 +41,7 @@ class Book:
         registers: Callable[[str | None], Sequence[Register]],
         now: Callable[[], int],
     ) -> None:
-        self._path = path
+        self._path = path.absolute()
         self._site = site
         self._registers = registers
         self._now = now
