@@ -49,7 +49,7 @@ class Book:
         today: Callable[[str], DayCoverage | None] = _nothing_today,
         now: Callable[[], int],
     ) -> None:
-        self._path = path
+        self._path = path.absolute()
         self._site = site
         self._registers = registers
         self._today = today
