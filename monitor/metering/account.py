@@ -130,7 +130,8 @@ class Account:
     def forget_news(self) -> None:
         """The ledger has what there was to tell."""
         self.entries.clear()
-        self.steps, self.told, self.resolved, self.late, self.pace.closed = [], [], [], [], []
+        self.steps, self.told, self.resolved, self.late = [], [], [], []
+        self.pace.closed, self.pace.ended = [], []
         self.touched = False
 
     def dump(self) -> dict[str, Any]:

@@ -249,7 +249,7 @@ class Metering:
         if (
             waited >= _COMMIT_EVERY
             or self._works
-            or any(account.told or account.pace.closed for account in self._all_accounts())
+            or any(account.told or account.pace.ended for account in self._all_accounts())
         ):
             await self._keep()
 
@@ -264,7 +264,7 @@ class Metering:
         for account, number in numbers.items():
             account.number = number
         for account in self._all_accounts():
-            if account.touched:
+            if account.touched or account.late:
                 account.forget_news()
         self._entries, self._works = [], []
         self._is_dirty = False
@@ -313,7 +313,7 @@ class Metering:
         ledger.save_account(db, number, account.track.first, None if head is None else head[0], account.dump())
         changed = ledger.fill_gaps(db, number, account.late, account.gap)
         if account.is_billed:
-            changed |= {quarter for quarter, _ in account.pace.closed}
+            changed.update(account.pace.ended)
         return changed
 
     def _usage(self, db: sqlite3.Connection, changed: dict[str, set[int]], key: str) -> list[Derived]:

@@ -20,7 +20,9 @@ class Pace:
     def __init__(self, scale: float) -> None:
         self._per_hour = scale * _HOUR
         self.closed: list[tuple[int, float]] = []
-        """Quarters that are over since this was emptied, with what was counted in them."""
+        """Whole quarters that are over since this was emptied, with what was counted in them."""
+        self.ended: list[int] = []
+        """All quarters that are over since this was emptied, also those that were metered in part."""
         self._total = 0.0
         self._head = 0
         self._block: tuple[int, float, bool] | None = None
@@ -57,6 +59,7 @@ class Pace:
         assert self._block is not None
         quarter, amount, is_whole = self._block
         if quarter < until:
+            self.ended.append(quarter)
             if is_whole:
                 self.closed.append((quarter, amount))
             self._block = (until, 0.0, True)

@@ -344,3 +344,16 @@ async def test_a_restart_at_any_time_changes_nothing(tmp_path: Path, cut: int) -
 
     finals = [{(each.measurement, each.time, each.key == ""): each.values for each in found} for found in results]
     assert finals[0] == finals[1]
+
+
+async def test_the_hour_in_which_metering_began_is_told_as_a_part(tmp_path: Path) -> None:
+    async with plant(tmp_path, site_of(meter("main"))) as made:
+        await made.keep(*every("main", NOON - 5 * MINUTE, NOON + HOUR, 4.0))
+        await made.settle()
+
+        hours = {entry.time: entry.values for entry in await made.derived("main", "usage_hourly")}
+        day = (await made.derived("main", "usage_daily"))[-1]
+
+    assert {time: values["partial_i"] for time, values in hours.items()} == {NOON - HOUR: 1, NOON: 0}
+    assert hours[NOON - HOUR]["amount"] == pytest.approx(4.0 * 5 / 60)
+    assert day.values["amount"] == pytest.approx(sum(float(each["amount"]) for each in hours.values()))
