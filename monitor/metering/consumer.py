@@ -199,20 +199,19 @@ class Metering:
             if name in values:
                 for account in accounts.values():
                     account.serial(str(values[name]), reading.time)
-        told_at = None
         has_counted = False
         by_hand = reading.origin is Origin.MANUAL
         for point, account in accounts.items():
             register = values.get(point)
             if type(register) is not float and type(register) is not int:
                 continue
-            has_counted = True
-            told_at = account.told_at if told_at is None else told_at
             try:
                 account.take(reading.time, float(register), reading.arrived, by_hand=by_hand)
             except ValueError as error:
                 _log.warning("register_refused", device=reading.device, point=point, reason=str(error))
-        if has_counted and (told_at is None or not 0 <= reading.time - told_at < beside.EVERY):
+            head = account.track.head
+            has_counted = has_counted or (head is not None and head[0] == reading.time)
+        if has_counted:
             derived = beside.beside(self._site.devices[reading.device], list(accounts.values()), reading.time)
             if derived is not None:
                 self._entries.append(derived)
