@@ -4,7 +4,6 @@ All is real but the meters: journal, ledger, consumer, feeder and book, in real 
 """
 
 import asyncio
-import os
 import itertools
 import tempfile
 from collections.abc import Sequence
@@ -48,7 +47,7 @@ operations = st.lists(
 registers = st.sampled_from([0, 45_678, 512_345, 999_940, 999_990])
 
 
-@settings(max_examples=int(os.environ.get("EX", "3")), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     lives=st.tuples(*(st.tuples(registers, operations) for _ in METERS)),
     cuts=st.lists(fraction, max_size=4),
