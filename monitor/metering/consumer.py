@@ -307,10 +307,10 @@ class Metering:
     def _write_account(db: sqlite3.Connection, account: Account, number: int) -> set[int]:
         ledger.add_entries(db, number, account.entries)
         ledger.add_steps(db, number, account.steps)
-        ledger.resolve(db, number, account.resolved)
+        changed = ledger.resolve(db, number, account.resolved)
         head = account.track.head
         ledger.save_account(db, number, account.track.first, None if head is None else head[0], account.dump())
-        changed = ledger.fill_gaps(db, number, account.late, account.gap)
+        changed |= ledger.fill_gaps(db, number, account.late, account.gap)
         if account.is_billed:
             changed.update(account.pace.ended)
         return changed

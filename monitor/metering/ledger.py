@@ -119,9 +119,16 @@ def add_steps(db: sqlite3.Connection, counter: int, steps: Iterable[Step]) -> No
     db.executemany(_STEP, rows)
 
 
-def resolve(db: sqlite3.Connection, counter: int, ends: Iterable[int]) -> None:
-    """Mark steps as no longer lost: what followed has shown what was used."""
-    db.executemany('UPDATE step SET lost = 0 WHERE counter = ? AND "end" = ?', [(counter, end) for end in ends])
+def resolve(db: sqlite3.Connection, counter: int, ends: Iterable[int]) -> set[int]:
+    """Mark steps as no longer lost, what followed having shown what was used; answers their quarters."""
+    changed: set[int] = set()
+    for end in ends:
+        found = db.execute('SELECT min(start) FROM step WHERE counter = ? AND "end" = ? AND lost', (counter, end))
+        start = found.fetchone()[0]
+        if start is not None:
+            db.execute('UPDATE step SET lost = 0 WHERE counter = ? AND "end" = ?', (counter, end))
+            changed.update(range(start // QUARTER, -(-end // QUARTER)))
+    return changed
 
 
 def steps_between(db: sqlite3.Connection, counter: int, start: int, end: int) -> list[tuple[int, Step]]:

@@ -393,3 +393,22 @@ async def test_deltas_of_counters_that_are_read_apart_share_an_entry(tmp_path: P
         for name in ("energy_import_delta_kwh", "energy_export_delta_kwh")
     ]
     assert sums == [pytest.approx(4.0 / 6), pytest.approx(20.0)]
+
+
+async def test_an_hour_that_is_no_longer_doubtful_is_told_again(tmp_path: Path) -> None:
+    said = every("main", NOON, NOON + 6 * HOUR, 4.0, start=5000.0)
+    disturbed = [
+        replace(each, values={POINT: 1.0 + 0.25 * place}) if 13 <= place < 40 else each
+        for place, each in enumerate(said)
+    ]
+    async with plant(tmp_path, site_of(meter("main"))) as made:
+        await made.keep(*disturbed[:30])
+        await made.settle()
+        before = {entry.time: entry.values["estimated"] for entry in await made.derived("main", "usage_hourly")}
+        await made.keep(*disturbed[30:])
+        await made.settle()
+        after = {entry.time: entry.values["estimated"] for entry in await made.derived("main", "usage_hourly")}
+        rows = await made.book.consumption(["main"], NOON, NOON + 6 * HOUR, per="hour")
+
+    assert before[NOON + HOUR] > 0  # type: ignore[operator]  # a number
+    assert [after[row.start] for row in rows] == [row.estimated for row in rows] == [0.0] * 6
