@@ -303,15 +303,14 @@ class Metering:
         produce(db, self.name, told)
         set_position(db, self.name, position)
 
-    @staticmethod
-    def _write_account(db: sqlite3.Connection, account: Account, number: int) -> set[int]:
+    def _write_account(self, db: sqlite3.Connection, account: Account, number: int) -> set[int]:
         ledger.add_entries(db, number, account.entries)
         ledger.add_steps(db, number, account.steps)
         changed = ledger.resolve(db, number, account.resolved)
         head = account.track.head
         ledger.save_account(db, number, account.track.first, None if head is None else head[0], account.dump())
         changed |= ledger.fill_gaps(db, number, account.late, account.gap)
-        if account.is_billed:
+        if account.is_billed or account.point in self._meters.others[account.device]:
             changed.update(account.pace.ended)
         return changed
 

@@ -412,3 +412,21 @@ async def test_an_hour_that_is_no_longer_doubtful_is_told_again(tmp_path: Path) 
 
     assert before[NOON + HOUR] > 0  # type: ignore[operator]  # a number
     assert [after[row.start] for row in rows] == [row.estimated for row in rows] == [0.0] * 6
+
+
+async def test_all_counters_of_an_hour_are_told_to_its_end_also_those_that_are_read_apart(tmp_path: Path) -> None:
+    export = "energy_export_kwh"
+    device = meter("pv", every=60.0)
+    points = {name: Point(name=name, unit="kWh", counter=Counter()) for name in (POINT, export)}
+    said = every("pv", NOON, NOON + HOUR + 5 * MINUTE, 4.0, minutes=1)
+    apart = [reading("pv", each.time + 30_000, {export: 60.0 * place}) for place, each in enumerate(said)]
+    async with plant(tmp_path, site_of(replace(device, points=points))) as made:
+        for each in (*zip(said, apart, strict=True),):
+            await made.keep(*each[:1])
+            await made.settle()
+            await made.keep(*each[1:])
+        await made.settle()
+        told = {entry.time: entry.values for entry in await made.derived("pv", "usage_hourly")}
+        (row,) = await made.book.consumption(["pv"], NOON, NOON + HOUR, points=[export])
+
+    assert told[NOON][export] == pytest.approx(row.amount) == pytest.approx(60.0 * 59.5)
