@@ -17,6 +17,7 @@ __all__ = ["Account", "Entry", "longest_step", "rhythm_of"]
 _HOUR: Final = 3_600_000
 _SHORTEST_GAP: Final = 60_000
 _MISSED: Final = 3
+_NEXT: Final = 1.5
 _SLOWEST_FOR_DEMAND: Final = 5 * 60_000
 _SELDOM: Final = 24 * _HOUR
 
@@ -34,6 +35,12 @@ def rhythm_of(device: Device, point: str) -> float:
     if device.by_hand:
         return _SELDOM
     return 1000 * (device.expected_every or device.scan.get(device.points[point].scan) or 0)
+
+
+def _shortest_hole(device: Device, point: str) -> int:
+    """The longest piece (ms) of a gap that late values can fill no further: somewhat more than the rhythm."""
+    longest, rhythm = longest_step(device, point), rhythm_of(device, point)
+    return min(longest, round(_NEXT * rhythm)) if rhythm else longest
 
 
 def longest_step(device: Device, point: str) -> int:
@@ -59,6 +66,7 @@ class Account:
         self.number = 0
         """Its id in the ledger; 0 until it has one."""
         self.gap = longest_step(device, point)
+        self.hole = _shortest_hole(device, point)
         self.shows_demand = is_billed and 0 < rhythm_of(device, point) <= _SLOWEST_FOR_DEMAND
         self._ratio = device.ratio
         # What the ledger has still to be told.

@@ -309,7 +309,7 @@ class Metering:
         changed = ledger.resolve(db, number, account.resolved)
         head = account.track.head
         ledger.save_account(db, number, account.track.first, None if head is None else head[0], account.dump())
-        changed |= ledger.fill_gaps(db, number, account.late, account.gap)
+        changed |= ledger.fill_gaps(db, number, account.late, account.hole)
         if account.is_billed or account.point in self._meters.others[account.device]:
             changed.update(account.pace.ended)
         return changed

@@ -189,7 +189,8 @@ def _tidy(db: sqlite3.Connection, counter: int, quarters: Iterable[int]) -> None
 def fill_gaps(db: sqlite3.Connection, counter: int, late: Sequence[tuple[int, float]], longest: int) -> set[int]:
     """Let values that arrived late (UTC ms, register) say how a gap was filled; answers the quarters that changed.
 
-    Only values that fit between the registers at its ends count. Pieces longer than `longest` ms stay gaps.
+    Only values that fit between the registers at its ends count. Pieces longer than `longest` ms stay gaps,
+    which values that come later still can fill.
     """
     changed: set[int] = set()
     samples = sorted(set(late))
