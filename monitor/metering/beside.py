@@ -1,5 +1,6 @@
 """What metering writes beside the readings: deltas of counters, rates where the meter says none, and demand."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
@@ -75,15 +76,20 @@ def demands(device: Device, account: Account) -> Iterable[Derived]:
 
 
 def events(account: Account) -> list[Event]:
-    """What the counter has done, as events with their evidence."""
-    return [
-        Event(
-            device=account.device,
-            kind=told.kind,
-            time=told.time,
-            arrived=told.time,
-            id=f"{told.kind}-{account.point}-{told.time}",
-            attributes={"point": account.point, **told.attributes},
+    """What the counter has done, as events with their evidence; two of a kind at one time are two events."""
+    found: list[Event] = []
+    seen = Counter[str]()
+    for told in account.told:
+        ident = f"{told.kind}-{account.point}-{told.time}"
+        seen[ident] += 1
+        found.append(
+            Event(
+                device=account.device,
+                kind=told.kind,
+                time=told.time,
+                arrived=told.time,
+                id=ident if seen[ident] == 1 else f"{ident}-{seen[ident]}",
+                attributes={"point": account.point, **told.attributes},
+            )
         )
-        for told in account.told
-    ]
+    return found

@@ -430,3 +430,18 @@ async def test_all_counters_of_an_hour_are_told_to_its_end_also_those_that_are_r
         (row,) = await made.book.consumption(["pv"], NOON, NOON + HOUR, points=[export])
 
     assert told[NOON][export] == pytest.approx(row.amount) == pytest.approx(60.0 * 59.5)
+
+
+async def test_two_events_of_a_kind_at_one_time_are_both_told(tmp_path: Path) -> None:
+    said = every("main", NOON, NOON + HOUR, 4.0)
+    said[6] = replace(said[6], values={POINT: 0.0})
+    word = replaced(said[6].time + MINUTE, 103.0, 150.0)  # it is the old meter that goes on
+    async with plant(tmp_path, site_of(meter("main"))) as made:
+        await made.keep(*said[:7], word, *said[7:])
+        await made.settle()
+
+        events = await made.events("main")
+        assert made.sums() == {("main", POINT): pytest.approx(4.0)}
+    assert [(event.kind, event.time) for event in events] == [("counter_glitch", said[7].time)] * 2
+    assert "is not booked" in str(events[0].attributes["why"])
+    assert "did not fit" in str(events[1].attributes["why"])
