@@ -75,6 +75,17 @@ class TestSerialNumbers:
         assert meter.told[1].attributes["from_register"] == 10423.0
         assert meter.told[1].attributes["to_register"] == 523.0
 
+    def test_a_low_value_from_before_the_clock_was_set_back_is_not_the_new_meter_s(self) -> None:
+        meter = Meter()
+        meter.track.serial("A1", meter.now)
+        meter.show(1000.0, 999.0)
+        meter.now -= 10 * MINUTE
+        meter.track.follow_clock(meter.now)
+        assert not meter.track.serial("B2", meter.now).steps
+        meter.show(7.0)
+
+        assert [(step.cause, step.end - step.start) for step in meter.steps] == [(Cause.REPLACED, MINUTE)]
+
     def test_an_explained_break_is_never_made_good(self) -> None:
         meter = Meter()
         meter.track.serial("A1", meter.now)
