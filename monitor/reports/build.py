@@ -1,0 +1,32 @@
+"""Reports by kind, each made from what metering has worked out."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from monitor.figures import UsageBook
+from monitor.periods import Period
+from monitor.reports.balance import balance
+from monitor.reports.cost import cost
+from monitor.reports.coverage import coverage
+from monitor.reports.meters import Asked, meters_of
+from monitor.reports.report import KINDS, Report
+from monitor.reports.usage import usage
+from monitor.site import Site
+
+__all__ = ["build"]
+
+_MAKERS: Final = dict(zip(KINDS, (usage, cost, coverage, balance), strict=True))
+
+
+async def build(  # noqa: PLR0913 - what a report depends on
+    kind: str, book: UsageBook, site: Site, period: Period, *, now: int, devices: Sequence[str] | None = None
+) -> Report:
+    """Make a report of a kind about a period, at `now` (UTC ms).
+
+    `devices`: ids of the meters that it is about; None: all of them; those that are no meters are left out.
+    Raises ValueError for a kind that there is not.
+    """
+    if kind not in _MAKERS:
+        raise ValueError(f"there is no report `{kind[:40]}`: it is one of {', '.join(KINDS)}")
+    asked = Asked(book=book, site=site, period=period, now=now, meters=meters_of(site, devices))
+    return await _MAKERS[kind](asked)

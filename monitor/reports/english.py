@@ -1,0 +1,178 @@
+"""The words of reports in English."""
+
+from collections.abc import Mapping
+from typing import Final
+
+__all__ = ["WORDS"]
+
+WORDS: Final[Mapping[str, str]] = {
+    # pages
+    "title_usage": "Consumption",
+    "title_cost": "Cost",
+    "title_coverage": "Completeness of the data",
+    "title_balance": "Balance of main and sub-meters",
+    "complete": "final: the period is over and wholly known",
+    "incomplete": "provisional: see the notes",
+    "generated": "made on {at}",
+    "page_period": "{first} to {last}",
+    "notes": "Notes",
+    "all_meters": "{what}",
+    "before_value": "a year before: {value}",
+    "not_known": "not known",
+    "no_picture": "The pictures could not be drawn; the numbers are complete.",
+    "picture_missing": "(the picture could not be drawn)",
+    # classes
+    "class_electricity": "Electricity",
+    "class_water": "Water",
+    "class_gas": "Gas",
+    "class_heat": "Heat",
+    # columns
+    "meter": "meter",
+    "device": "device",
+    "building": "building",
+    "tenant": "tenant",
+    "tariff": "tariff",
+    "register_begin": "register at begin",
+    "register_end": "register at end",
+    "amount": "consumption",
+    "energy": "energy",
+    "year_before": "a year before",
+    "change": "change",
+    "demand_max": "greatest demand",
+    "demand_at": "when",
+    "base": "base load",
+    "estimated": "estimated",
+    "known": "known",
+    "unit": "unit",
+    "carbon": "CO₂",
+    "cost": "cost",
+    "line": "item",
+    "band": "band",
+    "quantity": "quantity",
+    "price": "price",
+    "start": "from",
+    "end": "to",
+    "class": "class",
+    "day": "day",
+    "expected": "expected",
+    "received": "received",
+    "received_share": "received",
+    "late": "late",
+    "lost": "lost",
+    "lost_bus": "lost: bus",
+    "lost_unit": "lost: device",
+    "lost_database": "lost: storage",
+    "lost_off": "lost: monitor off",
+    "lost_clock": "lost: clock set",
+    "lost_unknown": "lost: not known why",
+    "worst_day": "worst day",
+    "where": "where",
+    "counts": "main / sub",
+    "mains": "main meters",
+    "subs": "sub-meters",
+    "difference": "difference",
+    "difference_share": "of main",
+    "night": "night minimum",
+    # invoice lines
+    "line_standing": "standing charge",
+    "line_demand": "demand charge",
+    "line_tax": "tax",
+    "line_band": "energy",
+    # sums
+    "sum_building": "Building {what}",
+    "sum_building_mains": "Building {what} (by its main meter)",
+    "sum_class": "{class}, all",
+    "sum_class_mains": "{class}, all (by main meters)",
+    "sum_all": "All",
+    "sum_tenant": "{what}, sum",
+    "sum_no_tenant": "Without a tenant, sum",
+    "sum_meter": "{what}, sum",
+    "whole_site": "whole site",
+    # sections
+    "coverage": "Samples by meter",
+    "worst_days": "The worst days",
+    "cost_summary": "Cost by meter and tenant",
+    "invoice": "{tenant}: line by line",
+    "invoice_nobody": "Meters without a tenant: line by line",
+    "balance_per_hour": "By hour",
+    "balance_per_day": "By day",
+    "balance_per_month": "By month",
+    # headlines
+    "headline_missing": "not known of: {meters}",
+    "headline_estimated": "{amount} of it estimated",
+    "headline_guessed": "some of it estimated",
+    "mostly": "mostly: {cause} ({percent} %)",
+    "not_measured": "{class}: not measured by sub-meters",
+    "not_measured_at": "{class}, {what}: not measured by sub-meters",
+    "balance_share": "{percent} % of the main meters",
+    "balance_unknown": "a meter is missing, see below",
+    # charts
+    "chart_per_hour": "{class} by hour",
+    "chart_per_day": "{class} by day",
+    "chart_per_month": "{class} by month",
+    "chart_week": "{meter}: mean of each hour of the week",
+    "chart_cost_tenant": "Cost by tenant",
+    "chart_cost_meter": "Cost by meter",
+    "chart_calendar": "Samples received on each day",
+    "chart_balance": "{class}: main and sub-meters {per}",
+    "chart_balance_at": "{class}, {what}: main and sub-meters {per}",
+    "per_hour": "by hour",
+    "per_day": "by day",
+    "per_month": "by month",
+    "chart_estimated": "partly estimated",
+    "chart_unknown": "not known",
+    "day_1": "Mon",
+    "day_2": "Tue",
+    "day_3": "Wed",
+    "day_4": "Thu",
+    "day_5": "Fri",
+    "day_6": "Sat",
+    "day_7": "Sun",
+    # notes
+    "no_meters": "There is no meter that this report could be about.",
+    "running": "The period is not over: the report goes up to {until}.",
+    "before_cut": "The year before is compared up to the same moment, {until}.",
+    "note_estimated": (
+        "{meter}: {amount} are estimated, because no reading lies at the edge of the period or a part was lost."
+    ),
+    "virtual_apart": "Virtual meters (in italics) are reckoned from others and are in no sum.",
+    "mains_only": "Sums are those of the main meters; what sub-meters measure is a part of that and is not added.",
+    "meter_unknown": "{meter}: nothing is known of this period.",
+    "coverage_without": "Virtual meters and meters that are read by hand send no samples and are left out.",
+    "coverage_unknown": "{meter}: no samples were expected, or nothing is known of this period.",
+    "without_tariff": "Without a tariff, and so without a cost: {meters}.",
+    "cost_estimated": "Some of the consumption is estimated (column “estimated”); the cost follows the estimate.",
+    "cost_running": "The cost is that up to {until}; monthly charges may be shown for the begun month.",
+    "cost_incomplete": "{meter}: the cost is provisional, because the consumption is not wholly known.",
+    "no_balance": "No class has both main and sub-meters: set `role: main` and `role: sub` in the site file.",
+    "balance_means": (
+        "The difference is what no sub-meter measured: consumption in common, losses, or tolerance of the meters."
+    ),
+    "balance_lacking": "Not wholly known, and therefore neither is the difference: {meters}.",
+    "balance_negative": (
+        "The sub-meters measured more than the main meters: look at roles, transformer ratios and replacements."
+    ),
+    "night_means": (
+        "The night minimum is the least flow of any quarter of an hour. Where it is never zero, look for leaks."
+    ),
+    # where a counter did not simply count on
+    "break_gap": "No readings from {start} to {end}; {amount} were counted in between{by}.",
+    "break_gap_lost": "No readings from {start} to {end}; {amount} are booked for it as an estimate{by}.",
+    "break_rollover": "The counter passed its highest value between {start} and {end}: {old} to {new}{by}.",
+    "break_rollover_lost": "The counter began anew between {start} and {end}, and {amount} are a guess{by}.",
+    "break_reset": "The counter was reset between {start} and {end}: {old} to {new}; {amount} are booked{by}.",
+    "break_reset_lost": (
+        "The counter fell between {start} and {end}: {old} to {new}. What was used in between is not known; "
+        "{amount} are booked{by}."
+    ),
+    "break_replaced": "The meter was replaced between {start} and {end}: {old} to {new}; {amount} are booked{by}.",
+    "break_replaced_lost": (
+        "The meter was replaced between {start} and {end}: {old} to {new}. Until its last register is entered, "
+        "{amount} are a guess{by}."
+    ),
+    "break_jump": "The counter jumped between {start} and {end}: {old} to {new}; {amount} are booked{by}.",
+    "break_jump_lost": "The counter jumped between {start} and {end}: {old} to {new}; {amount} are a guess{by}.",
+    "break_corrected": "Corrected by hand between {start} and {end}: {old} to {new}; {amount} are booked{by}.",
+    "break_corrected_lost": "Corrected by hand between {start} and {end}: {amount} are a guess{by}.",
+}
+"""Key -> what it says; braces are filled with facts."""
