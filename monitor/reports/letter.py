@@ -24,6 +24,8 @@ from monitor.site import Site
 __all__ = ["Letters", "letter"]
 
 _LONGEST_BUILD: Final = 300.0
+_LONGEST_TEXT: Final = 1900
+"""Characters of the plain text, which goes to messengers: some refuse more than 2000."""
 
 _TAGS: Final[Mapping[str, str]] = {"en": "en", "zh": "zh-Hans"}
 """Language -> what HTML calls it."""
@@ -108,7 +110,7 @@ def letter(  # noqa: PLR0913 - what stands in a letter
     again = [words["again"]] if is_again else []
     attached = words["attached"].format(files=", ".join(file.name for file in files))
     parts = [_Part(report, spoken) for report in reports]
-    text = "\n".join([f"{site.name}, {top}", *again, *(line for part in parts for line in part.as_text())])
+    text = _fitting([f"{site.name}, {top}", *again, *(line for part in parts for line in part.as_text())])
     page = "".join(
         [
             f'<html lang="{_TAGS[spoken]}"><body><h1>{escape(title)}</h1><p>{escape(top)}</p>',
@@ -118,6 +120,12 @@ def letter(  # noqa: PLR0913 - what stands in a letter
         ]
     )
     return Message(title=title, text=text, severity="low", html=page, attachments=files)
+
+
+def _fitting(lines: Sequence[str]) -> str:
+    """As many whole lines as a messenger takes."""
+    text = "\n".join(lines)
+    return text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT].rpartition("\n")[0] + "\n…"
 
 
 class _Part:

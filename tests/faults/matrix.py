@@ -21,6 +21,7 @@ PARTS = (
     "state",
     "rules and alarms",
     "notifications",
+    "reports",
     "InfluxDB sink",
     "settings",
     "web and commands",

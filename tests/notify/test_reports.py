@@ -297,7 +297,7 @@ async def test_an_address_that_refuses_is_tried_again_later_and_at_the_next_star
 
 
 @pytest.mark.fault(
-    "power cut",
+    "monitor off",
     part="reports",
     outcome="What was due before a long stop is sent after it; it does not expire meanwhile.",
 )

@@ -78,6 +78,16 @@ async def test_a_letter_about_some_meters_is_about_no_others() -> None:
     assert "Flat 2" not in message.attachments[0].content.decode()
 
 
+async def test_the_text_for_messengers_is_short_and_ends_with_a_whole_line() -> None:
+    site = house()
+    devices = {name: replace(one, name=f"{one.name} {'long ' * 100}") for name, one in site.devices.items()}
+    message = await letters(replace(site, devices=devices))({**BODY, "kinds": ["cost"]}, "en")
+
+    assert len(message.text) <= 1902
+    assert message.text.endswith("\n…")
+    assert "long long" in message.html
+
+
 async def test_an_unknown_language_is_english() -> None:
     assert "to 2026-10-31" in (await letters(house())({**BODY, "kinds": []}, "fr")).text
 
@@ -92,7 +102,7 @@ async def test_it_is_not_built_from_half_of_the_data_or_a_ledger_that_cannot_be_
 
 
 @pytest.mark.fault(
-    "disk failing", part="reports", outcome="A report whose data cannot be read is built later, and mailed once."
+    "I/O error", part="reports", outcome="A report whose data cannot be read is built later, and mailed once."
 )
 async def test_from_the_end_of_the_month_to_two_mails_in_two_languages(tmp_path: Path, mail: MailServer) -> None:
     people = mailed(mail, "ana"), mailed(mail, "ben", "zh")

@@ -110,6 +110,8 @@ async def test_the_first_report_is_that_of_the_month_of_the_first_start(state: S
     assert office.woken == 1
 
 
+@pytest.mark.fault("daylight saving ends", part="reports", outcome="Each day, week and month is sent once.")
+@pytest.mark.fault("daylight saving begins", part="reports", outcome="Each day, week and month is sent once.")
 @pytest.mark.parametrize(
     ("every", "start", "looks"),
     [
@@ -184,6 +186,11 @@ async def test_a_clock_that_is_set_to_2036_and_back_sends_nothing(state: State, 
     assert await office.look_at("2026-11-02T00:00:00") == ["2026-10"]
 
 
+@pytest.mark.fault(
+    "clock not synchronised at boot",
+    part="reports",
+    outcome="Reports wait for it; nothing is sent that is not over, and nothing is left out.",
+)
 async def test_a_clock_in_2036_that_nothing_confirms_is_not_believed_for_days(state: State) -> None:
     office = Office(state, "2026-10-20T12:00:00")
     await office.look()
@@ -202,7 +209,9 @@ async def test_a_clock_in_2036_that_nothing_confirms_is_not_believed_for_days(st
 
 
 @pytest.mark.fault(
-    "clock wrong at start", part="reports", outcome="Reports wait until the clock is right; 1970 begins nothing."
+    "clock years wrong at boot",
+    part="reports",
+    outcome="Reports wait until the clock is right; 1970 begins nothing.",
 )
 @pytest.mark.parametrize("is_synchronised", [False, True])
 async def test_a_start_in_1970_begins_nothing(state: State, *, is_synchronised: bool) -> None:
