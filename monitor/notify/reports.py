@@ -16,7 +16,7 @@ from monitor.notify.restored import Restore
 from monitor.ports import DueReport, NoticeKind, OutboxRow, PutReport
 from monitor.site import Person, Site
 
-__all__ = ["REPORT_LIVES", "expire", "facts", "is_over", "make_put", "note_end", "revive"]
+__all__ = ["REPORT_LIVES", "expire", "facts", "make_put", "note_end", "revive"]
 
 _DAY: Final = 86_400_000
 
@@ -82,11 +82,6 @@ def _channel(person: Person) -> str | None:
     )
 
 
-def is_over(row: sqlite3.Row, now: int) -> bool:
-    """Whether a report's time is over. One that was never tried has time: the monitor may have been off."""
-    return bool(row["attempts"] and now >= row["expires"])
-
-
 def facts(row: sqlite3.Row, body: Mapping[str, Any], restore: Restore | None) -> Mapping[str, Any]:
     """The body that the report is built from; it says `again` when the report may have arrived before."""
     maybe = row["maybe_delivered"] or (restore is not None and row["created"] < restore.at)
@@ -95,7 +90,7 @@ def facts(row: sqlite3.Row, body: Mapping[str, Any], restore: Restore | None) ->
 
 def expire(db: sqlite3.Connection, row: sqlite3.Row, now: int) -> None:
     """Give a report up. It counts as failed for an hour from now on."""
-    reason = f"expired; {row['last_error']}"
+    reason = f"expired; {row['last_error']}" if row["last_error"] else "expired before it could be tried"
     db.execute(
         "UPDATE outbox SET state = 'dead', last_error = ?, expires = ? WHERE id = ?", (reason, now, row["id"])
     )

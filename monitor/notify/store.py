@@ -230,7 +230,7 @@ def _decide(
 def _decide_report(
     db: sqlite3.Connection, row: sqlite3.Row, body: Mapping[str, Any], now: int, restore: Restore | None
 ) -> Attempt | None:
-    if reports.is_over(row, now):
+    if now >= row["expires"]:
         reports.expire(db, row, now)
         return None
     db.execute(_SENDING, (row["id"],))
