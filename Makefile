@@ -7,10 +7,10 @@ WORKERS ?= 4
 STAMP  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench faults soak fuzz format picture test-servers install uninstall
+.PHONY: help setup demo test check bench faults soak fuzz format picture report-picture test-servers install uninstall
 
 help: ## Say what each target does
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Make the virtual environment; afterwards the command is .venv/bin/facility-monitor
 
@@ -53,6 +53,9 @@ fuzz: setup ## Coverage-guided fuzzing of whatever reads bytes from outside
 
 picture: setup ## Draw docs/demo.svg from a run of the demo
 	$(BIN)/python docs/picture.py
+
+report-picture: setup ## Draw docs/report.png, a report about a house that does not exist (needs Debian's chromium)
+	$(BIN)/python -m docs.reportpicture
 
 install: ## Install or update the service: sudo make install (docs/install.md)
 	@DESTDIR="$(DESTDIR)" PYTHON="$(PYTHON)" systemd/install

@@ -41,9 +41,9 @@ class Client:
         """Let go of the socket."""
         self._http.close()
 
-    def get(self, *path: str, **query: object) -> Any:
-        """Ask for a resource."""
-        return self._ask("GET", path, params=query)
+    def get(self, *path: str, timeout: float = _TIMEOUT, **query: object) -> Any:
+        """Ask for a resource; `timeout` in seconds. A list in the query is said item by item."""
+        return self._ask("GET", path, params=query, timeout=timeout)
 
     def post(self, *path: str, body: object, timeout: float = _TIMEOUT) -> Any:
         """Ask for something to be done; `timeout` in seconds."""
@@ -90,8 +90,12 @@ def _url(path: tuple[str, ...]) -> str:
     return "/".join((_BASE, *(quote(part, safe="") for part in path)))
 
 
-def _query(query: dict[str, object]) -> dict[str, str]:
-    return {name: str(value) for name, value in query.items() if value is not None}
+def _query(query: dict[str, object]) -> dict[str, str | list[str]]:
+    return {
+        name: [str(each) for each in value] if isinstance(value, list) else str(value)
+        for name, value in query.items()
+        if value is not None
+    }
 
 
 def _refused(answer: httpx.Response) -> Refused:

@@ -15,6 +15,7 @@ from monitor.cli import (
     profiles,
     read,
     reload,
+    reports,
     scan,
     watch,
 )
@@ -49,3 +50,4 @@ read.add_to(app)
 watch.add_to(app)
 deadletters.add_to(app)
 influx.add_to(app)
+reports.add_to(app)

@@ -208,7 +208,9 @@ def _details(group: _Group, parts: dict[int, _Sum], unit: str, per: str) -> Sect
 
 def _chart(asked: Asked, group: _Group, parts: dict[int, _Sum], unit: str, per: str) -> Chart:
     names = ("subs", "difference", "mains")
-    series = tuple(Series(name, tuple(getattr(each, name) for each in parts.values())) for name in names)
+    series = tuple(
+        Series(name, tuple(getattr(each, name) for each in parts.values()), is_word=True) for name in names
+    )
     title = Phrase(
         "chart_balance_at" if group.building else "chart_balance",
         {"class": group.device_class, "what": group.building, "per": f"per_{per}"},

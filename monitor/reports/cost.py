@@ -10,6 +10,7 @@ from monitor.reports.report import Chart, Column, Headline, Phrase, Report, Row,
 __all__ = ["cost"]
 
 _MOST_BARS = 16
+_LINE = "line_"
 
 
 async def cost(asked: Asked) -> Report:
@@ -68,7 +69,7 @@ def _summary(asked: Asked, costs: Sequence[Cost], names: dict[str, str], currenc
         Column(name="tenant"),
         Column(name="tariff"),
         _number("amount", digits=2),
-        Column(name="unit"),
+        Column(name="unit", kind="unit"),
         _number("estimated", "%", 1, "percent"),
         _number("carbon", "kg", 1),
         _money("cost", currency),
@@ -99,7 +100,7 @@ def _summary(asked: Asked, costs: Sequence[Cost], names: dict[str, str], currenc
 
 def _total_row(costs: Sequence[Cost], said: Phrase, level: str) -> Row:
     carbon = float(sum((each.carbon_kg for each in costs), Decimal(0)))
-    return Row(cells=("", "", "", None, "", None, carbon, _sum(costs)), level=level, said=said)
+    return Row(cells=("", "", "", "", "", "", carbon, _sum(costs)), level=level, said=said)
 
 
 def _tariff(asked: Asked, each: Cost) -> str:
@@ -114,17 +115,17 @@ def _name(each: Cost, names: dict[str, str]) -> str:
 def _lines(currency: str) -> tuple[Column, ...]:
     return (
         Column(name="meter"),
-        Column(name="line", kind="word"),
+        Column(name="line", kind="line"),
         _number("quantity", digits=3),
-        Column(name="unit"),
-        Column(name="price", unit=currency, kind="money", digits=4, align="right"),
+        Column(name="unit", kind="unit"),
+        Column(name="price", unit=currency, kind="money", digits=2, align="right"),
         _money("cost", currency),
     )
 
 
 def _word(line: CostLine) -> str:
     """A band is named by the tariff; the other lines by what they are."""
-    return line.name if line.what == "band" and line.name else f"line_{line.what}"
+    return line.name if line.what == "band" and line.name else f"{_LINE}{line.what}"
 
 
 def _invoice(asked: Asked, tenant: str, costs: Sequence[Cost], names: dict[str, str], currency: str) -> Section:
@@ -135,7 +136,7 @@ def _invoice(asked: Asked, tenant: str, costs: Sequence[Cost], names: dict[str, 
         for line in each.lines:
             cells = (name, _word(line), float(line.quantity), line.unit, line.price, line.cost)
             rows.append(Row(cells=cells, device=each.device))
-        if len(costs) > 1:
+        if len(costs) > 1 and len(each.lines) > 1:
             totals.append(_line_total(Phrase("sum_meter", {"what": name}), each.total, "sum"))
     said = Phrase("sum_tenant", {"what": tenant}) if tenant else Phrase("sum_no_tenant")
     totals.append(_line_total(said, _sum(costs), "total"))
@@ -144,7 +145,7 @@ def _invoice(asked: Asked, tenant: str, costs: Sequence[Cost], names: dict[str, 
 
 
 def _line_total(said: Phrase, amount: Decimal, level: str) -> Row:
-    return Row(cells=("", None, None, "", None, amount), level=level, said=said)
+    return Row(cells=("", "", "", "", None, amount), level=level, said=said)
 
 
 def _details(costs: Sequence[Cost], names: dict[str, str], currency: str) -> Section:
@@ -200,7 +201,7 @@ def _headlines(
 def _chart(costs: Sequence[Cost], names: dict[str, str], currency: str) -> Chart:
     """What each tenant pays (where there are none: each meter), by the lines of the invoices."""
     has_tenants = len({each.tenant for each in costs}) > 1
-    owners = [each.tenant or "-" if has_tenants else _name(each, names) for each in costs]
+    owners = [each.tenant if has_tenants else _name(each, names) for each in costs]
     sums: dict[str, dict[str, float]] = {}
     for owner, each in zip(owners, costs, strict=True):
         for line in each.lines:
@@ -208,6 +209,9 @@ def _chart(costs: Sequence[Cost], names: dict[str, str], currency: str) -> Chart
             those[owner] = those.get(owner, 0.0) + float(line.cost)
     greatest = sorted(set(owners), key=lambda one: -sum(those.get(one, 0.0) for those in sums.values()))
     labels = tuple(greatest[:_MOST_BARS])
-    series = tuple(Series(word, tuple(those.get(one, 0.0) for one in labels)) for word, those in sums.items())
+    series = tuple(
+        Series(name, tuple(those.get(one, 0.0) for one in labels), is_word=name.startswith(_LINE))
+        for name, those in sums.items()
+    )
     title = Phrase("chart_cost_tenant" if has_tenants else "chart_cost_meter")
     return Chart(kind="stack", title=title, unit=currency, labels=labels, series=series)

@@ -53,8 +53,12 @@ _STYLE: Final[Any] = {
     "xtick.color": _INK,
     "ytick.color": _INK,
 }
-_WIDTH: Final = 7.0
+_WIDTH: Final = 8.2
 _TICKS: Final = 11
+_DAYS: Final = 62
+"""A calendar of more days has no lines between them."""
+_ORDER: Final = ("BarContainer", "Line2D", "Rectangle")
+"""What a legend says first: bars, lines, what is not known."""
 
 
 def picture(chart: Chart, language: str, form: str = "svg") -> bytes:
@@ -77,7 +81,7 @@ def picture(chart: Chart, language: str, form: str = "svg") -> bytes:
 def _height(chart: Chart) -> float:
     if chart.kind == "calendar":
         return 0.9 + 0.24 * max(1, len(chart.series))
-    return 0.9 + 0.34 * len(chart.labels) if chart.kind == "stack" else 2.5
+    return 0.9 + 0.34 * len(chart.labels) if chart.kind == "stack" else 2.4
 
 
 def _unit(chart: Chart) -> str:
@@ -92,13 +96,13 @@ def _bars(figure: "Figure", axes: "Axes", chart: Chart, language: str) -> None:
             at for at, one in enumerate(amounts) if one is not None and (at in chart.estimated) == is_estimated
         ]
         if those:
-            name = word("chart_estimated" if is_estimated else chart.series[0].name, language)
+            name = word("chart_estimated", language) if is_estimated else _name(chart.series[0], language)
             heights = [amounts[at] or 0.0 for at in those]
             axes.bar(those, heights, 0.78, color=_BLUE, hatch="////" if is_estimated else None, label=name, lw=0)
     for earlier in chart.series[1:]:
         values = [float("nan") if value is None else value for value in earlier.values]
         steps: Any = {"drawstyle": "steps-mid"} if len(values) > 1 else {"marker": "_"}
-        axes.plot(range(len(values)), values, color=_RED, lw=1.1, label=word(earlier.name, language), **steps)
+        axes.plot(range(len(values)), values, color=_RED, lw=1.1, label=_name(earlier, language), **steps)
     _unknown(axes, amounts, language)
     _along(axes, chart)
     _legend(figure, axes)
@@ -125,7 +129,7 @@ def _along(axes: "Axes", chart: Chart) -> None:
     axes.set_xticks(list(ticks), [labels[at] for at in ticks])
     axes.set_xlim(-0.7, len(labels) - 0.3)
     axes.set_ylabel(_unit(chart))
-    axes.yaxis.set_major_formatter(lambda value, _: number(value, 0 if value == int(value) else 2))
+    axes.yaxis.set_major_formatter(_tick)
     axes.grid(axis="y", color=_FAINT, lw=0.5)
     axes.set_axisbelow(True)
     axes.tick_params(length=2.5, width=0.6)
@@ -136,9 +140,17 @@ def _short(label: str) -> str:
     return label[5:] if len(label) == len("2026-11-27") else label
 
 
+def _tick(value: float, _: float) -> str:
+    """A number at an axis, without zeros that say nothing."""
+    text = number(value, 4)
+    return text.rstrip("0").rstrip(".")
+
+
 def _legend(figure: "Figure", axes: "Axes") -> None:
     handles, labels = axes.get_legend_handles_labels()
-    if len(labels) > 1:
+    if len(labels) > 1 or (labels and not axes.containers):
+        order = sorted(range(len(labels)), key=lambda at: _ORDER.index(type(handles[at]).__name__))
+        handles, labels = [handles[at] for at in order], [labels[at] for at in order]
         figure.legend(handles, labels, loc="outside upper right", ncols=len(labels), handlelength=1.4)
 
 
@@ -146,8 +158,8 @@ def _heat(figure: "Figure", axes: "Axes", chart: Chart, language: str) -> None:
     """Hour of the day by day of the week."""
     rows = [[float("nan") if value is None else value for value in one.values] for one in chart.series]
     axes.set_facecolor(_NOTHING)
-    drawn = axes.imshow(rows, aspect="auto", cmap="cividis_r", vmin=0, interpolation="nearest")
-    axes.set_yticks(range(len(rows)), [word(one.name, language) for one in chart.series])
+    drawn = axes.imshow(rows, aspect="auto", cmap="Blues", vmin=0, interpolation="nearest")
+    axes.set_yticks(range(len(rows)), [_name(one, language) for one in chart.series])
     ticks = range(0, len(chart.labels), 3)
     axes.set_xticks([at - 0.5 for at in ticks], [chart.labels[at] for at in ticks])
     axes.tick_params(length=2.5, width=0.6)
@@ -188,16 +200,16 @@ def _stack(figure: "Figure", axes: "Axes", chart: Chart, language: str) -> None:
             values = [max(0.0, sign * (value or 0.0)) * sign for value in one.values]
             if any(values) or (sign == 1 and not any(one.values)):
                 known = axes.get_legend_handles_labels()[1]
-                name = word(one.name, language)
+                name = _name(one, language)
                 label = "" if name in known else name
                 axes.barh(
                     at, values, 0.62, left=list(ended), color=_STACK[number_ % len(_STACK)], label=label, lw=0
                 )
                 ends[sign] = [end + value for end, value in zip(ended, values, strict=True)]
-    axes.set_yticks(list(at), [_cut(label) for label in chart.labels])
+    axes.set_yticks(list(at), [_cut(label or word("no_tenant", language)) for label in chart.labels])
     axes.invert_yaxis()
     axes.set_xlabel(_unit(chart))
-    axes.xaxis.set_major_formatter(lambda value, _: number(value, 0 if value == int(value) else 2))
+    axes.xaxis.set_major_formatter(_tick)
     axes.grid(axis="x", color=_FAINT, lw=0.5)
     axes.set_axisbelow(True)
     axes.tick_params(length=2.5, width=0.6)
@@ -208,12 +220,15 @@ def _calendar(figure: "Figure", axes: "Axes", chart: Chart, _: str) -> None:
     """Each day of each meter: what came of what was expected."""
     from matplotlib.colors import BoundaryNorm, ListedColormap
 
+    is_short = len(chart.labels) <= _DAYS
     bounds = (0.0, 50.0, 90.0, 99.0, 99.995, 100.001)
-    colours = ListedColormap(["#d55e00", "#e69f00", "#f4d58d", "#a9cfe5", "#0072b2"])
+    colours = ListedColormap(["#d55e00", "#e69f00", "#f4d58d", "#7fb8dc", "#cfe4f1"])
     rows = [[float("nan") if value is None else value for value in one.values] for one in chart.series]
     axes.set_facecolor(_NOTHING)
     norm = BoundaryNorm(bounds, colours.N)
-    drawn = axes.pcolormesh(rows, cmap=colours, norm=norm, edgecolors="#ffffff", linewidth=0.6)
+    drawn = axes.pcolormesh(rows, cmap=colours, norm=norm, edgecolors="#ffffff", linewidth=0.6 if is_short else 0)
+    if not is_short:
+        axes.hlines(range(1, len(rows)), 0, len(chart.labels), color="#ffffff", lw=1.5)
     axes.set_yticks([at + 0.5 for at in range(len(rows))], [_cut(one.name) for one in chart.series])
     axes.invert_yaxis()
     every = max(7, -(-len(chart.labels) // _TICKS))
@@ -222,9 +237,13 @@ def _calendar(figure: "Figure", axes: "Axes", chart: Chart, _: str) -> None:
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
     bar = figure.colorbar(drawn, ax=axes, location="top", pad=0.02, aspect=60, shrink=0.5, anchor=(1.0, 0.0))
-    bar.set_ticks([25, 70, 94.5, 99.5, 99.9975], labels=["< 50 %", "50", "90", "99", "100 %"])
+    bar.set_ticks([25, 70, 94.5, 99.5, 99.9975], labels=["< 50 %", "< 90", "< 99", "< 100", "100 %"])
     bar.ax.tick_params(length=0, labelsize=7)
     bar.outline.set(visible=False)
+
+
+def _name(series: Series, language: str) -> str:
+    return word(series.name, language) if series.is_word else _cut(series.name)
 
 
 def _cut(name: str) -> str:
@@ -236,7 +255,7 @@ _KINDS: Final = {"bars": _bars, "heat": _heat, "balance": _balance, "stack": _st
 
 
 def _chart(data: dict[str, Any]) -> Chart:
-    series = tuple(Series(one["name"], tuple(one["values"])) for one in data["series"])
+    series = tuple(Series(one["name"], tuple(one["values"]), one["is_word"]) for one in data["series"])
     chart = Chart(**data | {"series": series, "title": Phrase(**data["title"])})
     return replace(chart, labels=tuple(chart.labels), estimated=tuple(chart.estimated))
 

@@ -12,12 +12,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from monitor.reports.pictures import draw
-from monitor.reports.report import Cell, Headline, Report
-from monitor.reports.words import LANGUAGES, cell_text, heading, number, say, word
+from monitor.reports.report import Cell, Headline, Report, Section
+from monitor.reports.words import LANGUAGES, cell_text, heading, number, say, span, word
 from monitor.schema import UNIT_SIGNS
 
 __all__ = ["html"]
 
+_PLAIN: Final = ("balance_share", "mostly")
+"""Remarks that warn of nothing."""
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 
 
@@ -42,7 +44,9 @@ def html(reports: Sequence[Report], *, language: str = "en") -> str:
             heading=lambda column: heading(column, spoken),
             cell=lambda cell, column, report: cell_text(cell, column, spoken, ZoneInfo(report.timezone)),
             headline=lambda each: _headline(each, spoken),
+            days=lambda report: span(report, spoken),
             made=_made,
+            across=_across,
         )
     )
 
@@ -58,6 +62,11 @@ def _environment() -> Environment:
     )
     made.filters["base64"] = lambda data: b64encode(data).decode()
     return made
+
+
+def _across(section: Section) -> int:
+    """How many columns stand at the left with texts: a sum is named across them."""
+    return next((at for at, column in enumerate(section.columns) if column.align == "right"), 1) or 1
 
 
 def _made(report: Report) -> str:
@@ -78,5 +87,6 @@ def _headline(each: Headline, language: str) -> dict[str, Any]:
         "unit": UNIT_SIGNS.get(each.unit, each.unit),
         "before": told(each.before),
         "change": "" if each.change is None else f"{sign}{number(each.change, 1)} %",
+        "is_plain": each.remark is not None and each.remark.key in _PLAIN,
         "remark": "" if each.remark is None else say(each.remark, language),
     }

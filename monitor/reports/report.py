@@ -4,7 +4,7 @@ Texts are phrases: a key and its facts; `monitor.reports.words` says them. Times
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date
 from decimal import Decimal
 from typing import Any, Final
@@ -31,8 +31,9 @@ class Phrase:
 class Column:
     """A column: `name` is a key of the words, `unit` that of all its cells.
 
-    `kind`: text, number, percent (0 to 100), money (Decimal, `unit` is the currency), time (UTC ms), day (ISO) or
-    word (the cells are keys of the words). `digits` behind the point. `align`: left or right.
+    `kind`: text, number, percent (0 to 100), money (Decimal, `unit` is the currency), time (UTC ms), day (ISO),
+    unit or line (of an invoice: a proper name, or a key of the words that begins with `line_`). `digits` behind
+    the point. `align`: left or right.
     """
 
     name: str
@@ -69,10 +70,11 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Numbers of a chart, one for each label (None: not known); `name` is a word or a proper name."""
+    """Numbers of a chart, one for each label (None: not known); `name` is proper, unless it `is_word`."""
 
     name: str
     values: tuple[float | None, ...]
+    is_word: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,15 +112,17 @@ class Headline:
 class Report:
     """Everything that a report says.
 
-    `period` is what was asked for, `until` the end of what is reported (UTC ms; less than `period.end` while it
-    runs). `details`: the long rows that files hold instead of `sections` (each day of each meter). `footnotes`:
-    about single rows; `notes`: about the whole. `is_complete`: the period is over, and all of it is known.
+    `language` is that of the site. `period` is what was asked for, `until` the end of what is reported (UTC ms;
+    less than `period.end` while it runs). `details`: the long rows that files hold instead of `sections` (each
+    day of each meter). `footnotes`: about single rows; `notes`: about the whole. `is_complete`: the period is
+    over, and all of it is known.
     """
 
     kind: str
     site: str
     site_name: str
     timezone: str
+    language: str
     period: Period
     generated: int
     until: int
@@ -137,7 +141,7 @@ class Report:
 
     def as_json(self) -> dict[str, Any]:
         """Make it ready for JSON: money is text, so that no cent is lost; each phrase is also said in English."""
-        found: dict[str, Any] = _plain(asdict(self))
+        found: dict[str, Any] = _plain(self)
         return found
 
     @classmethod
@@ -145,7 +149,10 @@ class Report:
         """Make it again of what `as_json` answered."""
         period = data["period"]
         return cls(
-            **{name: data[name] for name in ("kind", "site", "site_name", "timezone", "generated", "until")},
+            **{
+                name: data[name]
+                for name in ("kind", "site", "site_name", "timezone", "language", "generated", "until")
+            },
             is_complete=data["is_complete"],
             period=Period(
                 period["name"],
@@ -164,18 +171,19 @@ class Report:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        plain = {key: _plain(each) for key, each in value.items()}
-        if plain.keys() == {"key", "facts"}:
-            from monitor.reports.words import say
-
-            plain["text"] = say(Phrase(plain["key"], plain["facts"]), "en")
-        return plain
+    if value is None or isinstance(value, (str, int, float)):
+        return value
     if isinstance(value, (tuple, list)):
         return [_plain(each) for each in value]
     if isinstance(value, Decimal):
         return format(value, "f")
-    return value.isoformat() if isinstance(value, date) else value
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Phrase):
+        from monitor.reports.words import say
+
+        return {"key": value.key, "facts": dict(value.facts), "text": say(value, "en")}
+    return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
 
 
 def _phrase(data: Mapping[str, Any]) -> Phrase:
@@ -196,7 +204,7 @@ def _headline(data: Mapping[str, Any]) -> Headline:
 
 
 def _chart(data: Mapping[str, Any]) -> Chart:
-    series = tuple(Series(each["name"], tuple(each["values"])) for each in data["series"])
+    series = tuple(Series(each["name"], tuple(each["values"]), each["is_word"]) for each in data["series"])
     given = {"title": _phrase(data["title"]), "labels": tuple(data["labels"]), "series": series}
     return Chart(**dict(data) | given | {"estimated": tuple(data["estimated"])})
 

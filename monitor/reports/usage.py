@@ -152,6 +152,8 @@ def _row(  # noqa: PLR0913, PLR0917 - what a row is made of
             "estimated": _share(now.estimated, now.amount),
             "known": 100 * now.known,
         }
+        if now.amount is not None and not is_known(now, asked):
+            notes += (book.footnote("meter_partly", meter=name_of(device), percent=f"{100 * now.known:.1f}"),)
         notes += book.breaks(now, asked.zone)
     level = "" if device.virtual is None else "apart"
     return Row(
@@ -232,9 +234,9 @@ async def _bars(asked: Asked, device_class: str, unit: str, meters: Sequence[Dev
     values = tuple(amount for amount, _ in now.values())
     earlier = tuple(amount for amount, _ in before.values())
     earlier = tuple(earlier[: len(labels)]) + (None,) * (len(labels) - len(earlier))
-    series = [Series("amount", values)]
+    series = [Series("amount", values, is_word=True)]
     if any(value is not None for value in earlier):
-        series.append(Series("year_before", earlier))
+        series.append(Series("year_before", earlier, is_word=True))
     what = name_of(meters[0]) if len(meters) == 1 else ""
     return Chart(
         kind="bars",
@@ -252,8 +254,7 @@ async def _pieces(
     """Begin -> the sum of the meters and whether some of it is estimated."""
     found = await asked.consumption(meters, span, per)
     pieces = {}
-    for start in sorted({each.start for each in found}):
-        those = [each for each in found if each.start == start]
+    for start, those in sorted(by_key(found, "start").items()):
         amount = total(each.amount if is_known(each, asked) else None for each in those)
         is_whole = len(those) == len(meters)
         pieces[start] = (amount if is_whole else None, any(each.estimated > 0 for each in those))
@@ -272,7 +273,8 @@ async def _heat(asked: Asked, meter: Device) -> list[Chart]:
         return []
     means = {at: sum(values) / len(values) for at, values in sums.items()}
     series = tuple(
-        Series(f"day_{day + 1}", tuple(means.get((day, hour)) for hour in range(_HOURS))) for day in range(7)
+        Series(f"day_{day + 1}", tuple(means.get((day, hour)) for hour in range(_HOURS)), is_word=True)
+        for day in range(7)
     )
     title = Phrase("chart_week", {"meter": name_of(meter)})
     labels = tuple(f"{hour:02}:00" for hour in range(_HOURS))

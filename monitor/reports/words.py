@@ -7,10 +7,10 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from monitor.reports import chinese, english
-from monitor.reports.report import Cell, Column, Phrase
+from monitor.reports.report import Cell, Column, Phrase, Report
 from monitor.schema import UNIT_SIGNS
 
-__all__ = ["LANGUAGES", "UNKNOWN", "cell_text", "heading", "number", "say", "word"]
+__all__ = ["LANGUAGES", "UNKNOWN", "cell_text", "heading", "number", "say", "span", "word"]
 
 _WORDS: Final[Mapping[str, Mapping[str, str]]] = {"en": english.WORDS, "zh": chinese.WORDS}
 LANGUAGES: Final = tuple(_WORDS)
@@ -38,6 +38,14 @@ def say(phrase: Phrase, language: str) -> str:
     return word(phrase.key, language).format(**facts)
 
 
+def span(report: Report, language: str) -> str:
+    """The days that a report is about."""
+    period = report.period
+    key = "page_day" if period.first == period.last else "page_period"
+    facts = {"first": period.first.isoformat(), "last": period.last.isoformat()}
+    return say(Phrase(key, facts), language)
+
+
 def heading(column: Column, language: str) -> str:
     """The heading of a column, with its unit."""
     unit = UNIT_SIGNS.get(column.unit, column.unit)
@@ -58,12 +66,20 @@ def cell_text(cell: Cell, column: Column, language: str, zone: ZoneInfo, mark: s
     if column.kind == "time" and isinstance(cell, int):
         return datetime.fromtimestamp(cell / 1000, zone).strftime("%Y-%m-%d %H:%M")
     if isinstance(cell, str):
-        return word(cell, language) if column.kind == "word" else cell
+        return _text(cell, column, language)
     if column.name == "change":
         return f"{'+' if cell > 0 else ''}{number(cell, column.digits, mark)} %"
     if column.kind == "percent":
         return f"{_floor(float(cell), column.digits, mark)} %"
     return number(cell, max(column.digits, _places(cell)) if column.name == "price" else column.digits, mark)
+
+
+def _text(cell: str, column: Column, language: str) -> str:
+    if column.kind == "line" and cell.startswith("line_"):
+        return word(cell, language)
+    if column.kind == "unit":
+        return word(f"unit_{cell}", language) if f"unit_{cell}" in english.WORDS else UNIT_SIGNS.get(cell, cell)
+    return cell
 
 
 def _floor(value: float, digits: int, mark: str) -> str:

@@ -10,6 +10,7 @@ from monitor.errors import JournalError, RequestRefused, SettingsError
 from monitor.web.busroutes import make_bus_router
 from monitor.web.live import LiveState
 from monitor.web.parts import Parts
+from monitor.web.reportroutes import make_report_router
 from monitor.web.routes import NotKnown, make_router
 from monitor.web.sinkroutes import make_sink_router
 
@@ -31,6 +32,7 @@ def make_api(parts: Parts, live: LiveState) -> FastAPI:
     app.include_router(make_router(parts, live), prefix="/api/v1")
     app.include_router(make_sink_router(parts), prefix="/api/v1")
     app.include_router(make_bus_router(parts), prefix="/api/v1")
+    app.include_router(make_report_router(parts), prefix="/api/v1")
     app.add_middleware(_Bounded)
     app.add_exception_handler(HTTPException, _of_http)
     app.add_exception_handler(RequestValidationError, _of_validation)

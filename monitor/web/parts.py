@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from monitor.model import Command, Position, Recorded, Value
+from monitor.periods import Period
 from monitor.ports import Batch, Gap
+from monitor.reports.report import Report
 from monitor.site import Site
 
-__all__ = ["AlarmBook", "Facts", "LetterBook", "Parts", "ReadableJournal", "RegisterDesk", "Reload"]
+__all__ = ["AlarmBook", "Facts", "LetterBook", "Parts", "ReadableJournal", "RegisterDesk", "Reload", "ReportDesk"]
 
 Facts = Mapping[str, Value | Mapping[str, int] | None]
 """What a part of the daemon says of itself: names and scalars, or counts by kind."""
@@ -85,6 +87,13 @@ class RegisterDesk(Protocol):
         """Answer the registers and the milliseconds; raises DeviceError and RequestRefused."""
 
 
+class ReportDesk(Protocol):
+    """Makes reports of what metering knows, at this moment."""
+
+    async def build(self, kind: str, period: Period, devices: Sequence[str] | None) -> Report:
+        """Make a report of a kind; `devices`: ids, None: all meters."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """The parts behind the API. The callables answer facts of this moment; only `notify` asks the state.
@@ -94,7 +103,7 @@ class Parts:
     `polls` answers `monitor.poller.Poller.status`, `connections` facts by connection, polled and pushed, `health`
     how each device does (the word of `monitor.health`), `losses` the share of the last hour that those lost which
     have ever answered, `advice` what to look at when a device is in such a state,
-    `itself` what the monitor said of itself last.
+    `itself` what the monitor said of itself last; `reports` is None where nothing is metered.
     """
 
     site: Site
@@ -119,3 +128,4 @@ class Parts:
     itself: Callable[[], Facts]
     deadman: Callable[[], Facts]
     by_hand: RegisterDesk
+    reports: ReportDesk | None = None
