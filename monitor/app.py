@@ -26,6 +26,8 @@ from monitor.errors import JournalError, RequestRefused
 from monitor.health import Health, SelfReport, Sources, usual_advice
 from monitor.journal.feeder import Feeder
 from monitor.journal.files import Files, open_files
+from monitor.metering.book import Book
+from monitor.metering.consumer import Metering
 from monitor.model import Event, Value
 from monitor.notify.channels import Channels, check_address
 from monitor.notify.direct import Direct
@@ -34,6 +36,7 @@ from monitor.notify.outbox import Notifier
 from monitor.notify.routing import make_router
 from monitor.poller import ByHand, Poller
 from monitor.ports import Batch, Budget, DriverContext, PolledDriver, PushedDriver, Sink
+from monitor.reports.build import Desk
 from monitor.schema import MONITOR_DEVICE
 from monitor.settings import Loaded, load
 from monitor.settings.budgets import budgets_of as reckon_buses
@@ -47,6 +50,7 @@ from monitor.sinks.runner import SinkRunner
 from monitor.site import Device, MqttSinkSettings, Site
 from monitor.supervision import Watchdog
 from monitor.web.desk import AlarmDesk
+from monitor.web.meterdesk import Meters
 from monitor.web.parts import Parts as ApiParts
 from monitor.web.parts import Reload
 from rules.kinds import RULES
@@ -83,7 +87,11 @@ async def open_parts(site: Site, folder: Path, clock: Clock, sync: ClockSync) ->
     """
     pseudonyms = Pseudonyms.open(folder)
     async with open_files(folder, site.journal, now=clock.now, timezone=site.timezone) as files:
-        yield Parts(site, clock, sync=sync, files=files, pseudonyms=pseudonyms, folder=folder)
+        parts = Parts(site, clock, sync=sync, files=files, pseudonyms=pseudonyms, folder=folder)
+        try:
+            yield parts
+        finally:
+            parts.close()
 
 
 class Parts:
@@ -109,7 +117,18 @@ class Parts:
         self._started = clock.now()
         self._recorded_before = journal.last_recorded
         self._feeder = Feeder(state, journal)
-        journal.tell_also(lambda: {"unfed": self._feeder.unfed, "outages": self._outages.count})
+        self._meter_feeder = Feeder(files.ledger, journal)
+        journal.tell_also(
+            lambda: {"unfed": self._feeder.unfed + self._meter_feeder.unfed, "outages": self._outages.count}
+        )
+        self._metering = Metering(journal, files.ledger, site, now=clock.now)
+        self._book = Book(
+            folder / "ledger.db",
+            site,
+            registers=self._metering.registers,
+            today=self._metering.coverage_today,
+            now=clock.now,
+        )
         self._doors = Doors(journal, state, site)
         channels = Channels()
         self._notifier = Notifier(state, site, channels=channels, now=clock.now, standing=standing)
@@ -143,8 +162,12 @@ class Parts:
             stuck = Watchdog(self.movers()).stuck
             every = site.monitor.deadman_every
             self._deadman = Deadman(site.monitor.deadman, every, stuck=stuck, now=clock.now)
-        for consumer in (Doors.name, ALARMS, Health.name, *self._sinks):
+        for consumer in (Doors.name, ALARMS, Health.name, Metering.name, *self._sinks):
             journal.register(consumer)
+
+    def close(self) -> None:
+        """Let go of what the parts hold beside the files."""
+        self._book.close()
 
     def _make_sinks(self) -> None:
         """Make what carries the journal out: one runner for each sink of the site."""
@@ -207,7 +230,10 @@ class Parts:
             "copies of the state": self._files.copies.run(),
             "outages": self._outages.run(),
             "feeder": self._feeder.run(),
+            "copies of the ledger": self._files.ledger_copies.run(),
+            "feeder of the ledger": self._meter_feeder.run(),
             "doors": self._doors.run(),
+            "metering": self._metering.run(),
             "alarms": self._alarms.run(),
             "notifier": self._notifier.run(),
             "poller": self._poller.run(),
@@ -294,6 +320,8 @@ class Parts:
             itself=lambda: {**self._itself.newest, "readings_total": self._health.readings},
             deadman=lambda: {} if self._deadman is None else self._deadman.status(),
             by_hand=self._by_hand,
+            meters=Meters(self._book, self._site, self._clock.now, recompute=self._metering.recompute),
+            reports=Desk(self._book, self._site, self._clock.now),
         )
 
 

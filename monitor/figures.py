@@ -31,7 +31,7 @@ class Break:
 
     `cause`: gap, rollover, reset, replaced, jump, corrected. `start` and `end`: the samples around it (UTC ms),
     with what the register showed (None: nobody knows). `amount`: what is booked for it. `lost`: whether that is a
-    guess. `by` and `reason`: of what a person said.
+    guess. `by`, `reason` and the id of the `command`: of what a person said.
     """
 
     cause: str
@@ -43,6 +43,7 @@ class Break:
     lost: bool = False
     by: str = ""
     reason: str = ""
+    command: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

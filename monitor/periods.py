@@ -1,7 +1,9 @@
 """Local periods: quarters of an hour, hours, days, weeks and months of a time zone, as spans of UTC milliseconds.
 
-A local day has 23, 24 or 25 hours; all offsets in use are whole quarters of an hour, so that every local period
-begins where a quarter of an hour of UTC does.
+A local day has 23, 24 or 25 hours (23.5 or 24.5 on Lord Howe Island, none where a zone crossed the date line); all
+offsets in use are whole quarters of an hour, so that every local period begins where a quarter of an hour of UTC
+does. Days follow each other without gap or overlap, also where a clock went back over midnight (Newfoundland until
+2011): a day begins when it is first shown, and the hour that is shown again belongs to it.
 """
 
 import re
@@ -11,12 +13,26 @@ from datetime import date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-__all__ = ["QUARTER", "Period", "before", "day_of", "local_day", "month_of", "parse", "pieces", "year_before"]
+__all__ = [
+    "QUARTER",
+    "Period",
+    "before",
+    "begin_of",
+    "day_of",
+    "local_day",
+    "month_of",
+    "offsets",
+    "parse",
+    "pieces",
+    "year_before",
+]
 
 QUARTER: Final = 900_000
 """Milliseconds of a quarter of an hour."""
 
 _HOUR: Final = 3_600_000
+_DAY: Final = timedelta(days=1)
+_WRITTEN_DAY: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _ALLOWED: Final = (
     "2026, 2026-11, 2026-W48, 2026-11-27, FROM..TO with two days, today, yesterday, "
     "this-week, last-week, this-month, last-month, this-year or last-year"
@@ -36,21 +52,51 @@ class Period:
 
 def local_day(time: int, zone: ZoneInfo) -> date:
     """The local day of a moment (UTC ms)."""
-    return datetime.fromtimestamp(time / 1000, zone).date()
+    shown = datetime.fromtimestamp(time / 1000, zone).date()
+    return shown + _DAY if begin_of(shown + _DAY, zone) <= time else shown
 
 
-def _midnight(day: date, zone: ZoneInfo) -> int:
-    """UTC ms of the begin of a local day: its first moment, also where midnight does not exist."""
-    naive = datetime(day.year, day.month, day.day, tzinfo=zone)
-    found = round(naive.timestamp() * 1000)
-    # A midnight that the clock jumps over is told as the moment before the jump would have been: go on to the day.
-    while local_day(found, zone) < day:
-        found += QUARTER
+def begin_of(day: date, zone: ZoneInfo) -> int:
+    """UTC ms of the begin of a local day: its first moment, also where midnight does not exist.
+
+    A day that a zone left out begins, and ends, where the following one does.
+    """
+    midnight = datetime(day.year, day.month, day.day, tzinfo=zone)
+    found = round(midnight.timestamp() * 1000)
+    # A midnight that the clock jumped over is told as if it had not: the day may have begun before, at the jump.
+    skipped = datetime.fromtimestamp(found / 1000, zone).replace(tzinfo=None) - midnight.replace(tzinfo=None)
+    if skipped:
+        return _change(found - round(skipped.total_seconds() * 1000), found, zone)
     return found
 
 
+def offsets(start: int, end: int, zone: ZoneInfo) -> Iterator[tuple[int, int, int]]:
+    """Cut [start, end), a day or less, where the clock is set: begin, end and the offset from UTC, all in ms."""
+    if start >= end:
+        return
+    first, last = _offset(start, zone), _offset(end - 1, zone)
+    change = end if first == last else _change(start, end - 1, zone)
+    yield start, change, first
+    if change < end:
+        yield change, end, last
+
+
+def _offset(time: int, zone: ZoneInfo) -> int:
+    offset = datetime.fromtimestamp(time / 1000, zone).utcoffset() or timedelta()
+    return round(offset.total_seconds() * 1000)
+
+
+def _change(start: int, end: int, zone: ZoneInfo) -> int:
+    """The first moment with the offset of `end`, which is not that of `start`."""
+    after = _offset(end, zone)
+    while end - start > 1:
+        middle = (start + end) // 2
+        start, end = (start, middle) if _offset(middle, zone) == after else (middle, end)
+    return end
+
+
 def _period(name: str, first: date, last: date, zone: ZoneInfo) -> Period:
-    return Period(name, first, last, _midnight(first, zone), _midnight(last + timedelta(days=1), zone))
+    return Period(name, first, last, begin_of(first, zone), begin_of(last + _DAY, zone))
 
 
 def day_of(time: int, zone: ZoneInfo) -> Period:
@@ -66,17 +112,17 @@ def month_of(time: int, zone: ZoneInfo) -> Period:
 
 def _month(first: date, zone: ZoneInfo) -> Period:
     following = (first.replace(day=28) + timedelta(days=4)).replace(day=1)
-    return _period(f"{first:%Y-%m}", first, following - timedelta(days=1), zone)
+    return _period(first.isoformat()[:7], first, following - timedelta(days=1), zone)
 
 
 def _week(day: date, zone: ZoneInfo) -> Period:
     year, week, weekday = day.isocalendar()
     monday = day - timedelta(days=weekday - 1)
-    return _period(f"{year}-W{week:02}", monday, monday + timedelta(days=6), zone)
+    return _period(f"{year:04}-W{week:02}", monday, monday + timedelta(days=6), zone)
 
 
 def _year(year: int, zone: ZoneInfo) -> Period:
-    return _period(str(year), date(year, 1, 1), date(year, 12, 31), zone)
+    return _period(f"{year:04}", date(year, 1, 1), date(year, 12, 31), zone)
 
 
 def parse(text: str, zone: ZoneInfo, now: int) -> Period:
@@ -84,11 +130,11 @@ def parse(text: str, zone: ZoneInfo, now: int) -> Period:
     today = local_day(now, zone)
     words = {
         "today": lambda: _period(today.isoformat(), today, today, zone),
-        "yesterday": lambda: day_of(_midnight(today, zone) - 1, zone),
+        "yesterday": lambda: day_of(begin_of(today, zone) - 1, zone),
         "this-week": lambda: _week(today, zone),
         "last-week": lambda: _week(today - timedelta(days=7), zone),
         "this-month": lambda: _month(today.replace(day=1), zone),
-        "last-month": lambda: month_of(_midnight(today.replace(day=1), zone) - 1, zone),
+        "last-month": lambda: month_of(begin_of(today.replace(day=1), zone) - 1, zone),
         "this-year": lambda: _year(today.year, zone),
         "last-year": lambda: _year(today.year - 1, zone),
     }
@@ -101,18 +147,18 @@ def parse(text: str, zone: ZoneInfo, now: int) -> Period:
 
 
 def _written(text: str, zone: ZoneInfo) -> Period:
-    if ".." in text:
-        first, last = (date.fromisoformat(part) for part in text.split("..", 1))
+    if found := re.fullmatch(rf"({_WRITTEN_DAY})\.\.({_WRITTEN_DAY})", text):
+        first, last = date.fromisoformat(found[1]), date.fromisoformat(found[2])
         if last < first:
             raise ValueError(text)
         return _period(text, first, last, zone)
-    if re.fullmatch(r"\d{4}", text):
+    if re.fullmatch(r"[0-9]{4}", text):
         return _year(int(text), zone)
-    if re.fullmatch(r"\d{4}-\d{2}", text):
+    if re.fullmatch(r"[0-9]{4}-[0-9]{2}", text):
         return _month(date.fromisoformat(f"{text}-01"), zone)
-    if found := re.fullmatch(r"(\d{4})-W(\d{2})", text):
+    if found := re.fullmatch(r"([0-9]{4})-W([0-9]{2})", text):
         return _week(date.fromisocalendar(int(found[1]), int(found[2]), 1), zone)
-    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+    if re.fullmatch(_WRITTEN_DAY, text):
         day = date.fromisoformat(text)
         return _period(text, day, day, zone)
     raise ValueError(text)
@@ -122,10 +168,10 @@ def before(time: int, every: str, zone: ZoneInfo) -> Period:
     """The last whole day, week or month that is over at a moment."""
     today = local_day(time, zone)
     if every == "day":
-        return day_of(_midnight(today, zone) - 1, zone)
+        return day_of(begin_of(today, zone) - 1, zone)
     if every == "week":
         return _week(today - timedelta(days=7), zone)
-    return month_of(_midnight(today.replace(day=1), zone) - 1, zone)
+    return month_of(begin_of(today.replace(day=1), zone) - 1, zone)
 
 
 def year_before(period: Period, zone: ZoneInfo) -> Period:
@@ -140,8 +186,13 @@ def year_before(period: Period, zone: ZoneInfo) -> Period:
     first, last_day = _earlier(period.first), _earlier(period.last)
     if _is_month_end(period.last) and period.first.day == 1:
         last_day = _month(last_day.replace(day=1), zone).last
-    name = re.sub(r"\d{4}", lambda found: str(int(found[0]) - 1), period.name)
-    return _period(name, first, last_day, zone)
+    return _period(_name(first, last_day, like=period.name), first, last_day, zone)
+
+
+def _name(first: date, last: date, *, like: str) -> str:
+    if ".." in like:
+        return f"{first}..{last}"
+    return first.isoformat()[: len(like)]
 
 
 def _earlier(day: date) -> date:
@@ -180,7 +231,7 @@ def _end_of(time: int, per: str, zone: ZoneInfo) -> int:
 
 
 def _end_of_hour(time: int, zone: ZoneInfo) -> int:
-    """Hours follow the local clock: in a zone of +5:30 they begin at half past of UTC."""
-    offset = datetime.fromtimestamp(time / 1000, zone).utcoffset() or timedelta()
-    shift = round(offset.total_seconds() * 1000)
-    return ((time + shift) // _HOUR + 1) * _HOUR - shift
+    """Hours follow the local clock: in a zone of +5:30 they begin at half past of UTC, and end where it is set."""
+    shift = _offset(time, zone)
+    end = ((time + shift) // _HOUR + 1) * _HOUR - shift
+    return next(offsets(time, end, zone))[1]

@@ -153,6 +153,8 @@ MONITOR_POINTS: Final[Mapping[str, str | None]] = {
     "journal_replaced": None,
     "journal_left_h": "h",
     "state_restored": None,
+    "ledger_replaced": None,
+    "ledger_failing": None,
     "dead_letters": None,
     "sink_down_s": "s",
     "write_ms_p95": "ms",

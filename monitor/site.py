@@ -106,7 +106,8 @@ class Device:
     """One meter, reader, contact or detector behind a connection, or a meter without one.
 
     A meter without a connection (an empty text) is read by hand (`by_hand`) or reckoned (`virtual`). `gas`: what
-    its gas was worth, oldest first.
+    its gas was worth, oldest first. `ratio`: what its powers and energies are multiplied by, because there are
+    transformers before it that it has not been told of.
 
     `scan`: seconds of each scan class of a polled device (None: read once after each connect).
     `expected_every`: seconds between messages of a device that pushes (None: it is never stale).
@@ -137,6 +138,12 @@ class Device:
     by_hand: bool = False
     virtual: Virtual | None = None
     gas: tuple[GasValue, ...] = ()
+    ratio: float = 1.0
+
+    @property
+    def has_connection(self) -> bool:
+        """Whether it says something by itself: neither read by hand nor reckoned."""
+        return bool(self.connection)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -302,6 +302,11 @@ class PointSource(PointModel):
         return self.type.startswith("string:")
 
     @property
+    def is_whole(self) -> bool:
+        """Whether the registers hold a whole number that nothing but the point's own factor scales."""
+        return self.type.startswith(("int", "uint", "bcd")) and self.scale_register is None and self.map is None
+
+    @property
     def size(self) -> int:
         """Registers (or bits, in a table of bits) that the value takes."""
         if self.table in _BITS:

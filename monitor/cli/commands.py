@@ -12,6 +12,7 @@ from monitor.cli import (
     influx,
     init,
     listen,
+    meter,
     profiles,
     read,
     reload,
@@ -44,6 +45,7 @@ devices.add_to(app)
 profiles.add_to(app)
 listen.add_to(app)
 alarms.add_to(app)
+meter.add_to(app)
 scan.add_to(app)
 identify.add_to(app)
 read.add_to(app)

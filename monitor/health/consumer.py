@@ -66,7 +66,7 @@ class Health:
     ) -> None:
         self._journal = journal
         self._state = state
-        self._judge = Judge(site.devices.values())
+        self._judge = Judge(device for device in site.devices.values() if device.has_connection)
         self._protocols = {
             device.id: site.connections[device.connection].driver
             for device in site.devices.values()

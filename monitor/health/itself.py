@@ -133,6 +133,8 @@ class SelfReport:
             "journal_replaced": bool(journal.get("moved_aside")),
             "journal_left_h": round(float(journal.get("hours_left") or 0), 1),
             "state_restored": bool(journal.get("state_restored")),
+            "ledger_replaced": bool(journal.get("ledger_replaced")),
+            "ledger_failing": bool(journal.get("ledger_failing")),
             "sink_down_s": max((_since(sink, now) for sink in sinks), default=0.0),
             "loop_lag_ms": round(self._lag.take() * 1000, 3),
             "rss_mb": round(_resident() / _MB, 3),

@@ -1,7 +1,7 @@
-"""Copies of the state: made once a day, two generations; the newest good one takes the place of a damaged state.
+"""Copies of state and ledger: made by themselves, two generations; a good one takes the place of a damaged file.
 
-The state is small, and nothing else knows which alarms are open and who was told: so it is copied, checked at
-every start, and never replaced without being moved aside and said aloud.
+The state is small, and nothing else knows which alarms are open and who was told: so it is copied daily, checked
+at every start, and never replaced without being moved aside and said aloud. The ledger is large: see `ledger.py`.
 """
 
 import asyncio
@@ -9,10 +9,12 @@ import contextlib
 import os
 import shutil
 import sqlite3
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from time import monotonic
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -20,11 +22,11 @@ import structlog
 from monitor.errors import JournalError
 from monitor.journal.file import lock
 from monitor.journal.migrate import migrate
-from monitor.journal.soundness import find_fault, is_orphaned, move_aside, size_of, sync
-from monitor.journal.state import STATE
+from monitor.journal.soundness import find_fault, is_damage, is_orphaned, move_aside, size_of, sync
+from monitor.journal.state import STATE, Store
 from monitor.model import Position, Value
 
-__all__ = ["Copies", "Restored", "make_sure", "note_journal"]
+__all__ = ["DAILY", "WEEKLY", "Copies", "Restored", "Rhythm", "copies_of", "make_sure", "note_journal"]
 
 _log = structlog.get_logger()
 
@@ -32,16 +34,33 @@ _LOOK_EVERY = 60.0
 _DAY = 86_400_000
 _HOUR = 3_600_000
 _GENERATIONS = (".copy", ".copy.1")
+_MB = 1024 * 1024
+_SAID = {
+    "state": ("state_not_copied", "state_copied_again"),
+    "ledger": ("ledger_not_copied", "ledger_copied_again"),
+}
+_STEPS = 50_000
+_AT_ONCE = 8 * _MB
+_KEPT_FREE = 64 * _MB
+_PATIENCE = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restored:
-    """What took the place of a state: the copy's name and time (UTC ms), and the name of what was moved aside."""
+    """What took the place of a file: the copy's name and time (UTC ms), and the name of what was moved aside.
+
+    Without a copy ("" and 0) the file was begun afresh.
+    """
 
     copy: str
     copied: int
     aside: str
     reason: str
+
+
+def copies_of(path: Path) -> list[Path]:
+    """Where the copies of a file are, the newest first; whether they are there or not."""
+    return [path.with_name(path.name + ending) for ending in _GENERATIONS]
 
 
 # At the start ------------------------------------------------------------------------------------------
@@ -53,7 +72,7 @@ def make_sure(path: Path, journal: Path, now: int) -> Restored | None:
     A damaged, foreign or truncated state is moved aside and the newest good copy takes its place. Raises
     JournalError when there is no good copy; then nothing was touched, and the message says what to do.
     """
-    copies = [path.with_name(path.name + ending) for ending in _GENERATIONS]
+    copies = copies_of(path)
     fault = _fault(path, is_first_start=not journal.exists() and not any(copy.exists() for copy in copies))
     if not fault:
         return None
@@ -76,7 +95,7 @@ def _fault(path: Path, *, is_first_start: bool) -> str:
     try:
         size = path.stat().st_size
     except FileNotFoundError:
-        has_copies = any(path.with_name(path.name + ending).exists() for ending in _GENERATIONS)
+        has_copies = any(copy.exists() for copy in copies_of(path))
         return "it is absent, and there are copies of it" if has_copies else ""
     except OSError as error:
         raise JournalError(f"the state {path} cannot be used: {error.strerror}") from error
@@ -133,94 +152,207 @@ def note_journal(db: sqlite3.Connection, last: Position, now: int) -> None:
 # Day by day --------------------------------------------------------------------------------------------
 
 
-class Copies:
-    """Copies the state at the first start of a day, and then whenever the last copy is a day old.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rhythm:
+    """When copies are made: `every` so many milliseconds, and at the first start of a local day if `at_day`.
 
-    The time of the last copy is that of its file, so that no missed hour matters. The copy is written from a
-    reader's connection of its own: it holds up nobody, and a state that is damaged makes no copy.
+    Seconds: `settle` before the first one after a start, `again` until one that failed is tried again.
     """
 
-    def __init__(self, path: Path, *, now: Callable[[], int], timezone: ZoneInfo) -> None:
+    every: int
+    at_day: bool
+    settle: float
+    again: float
+
+
+DAILY = Rhythm(every=_DAY, at_day=True, settle=0.0, again=60.0)
+WEEKLY = Rhythm(every=7 * _DAY, at_day=False, settle=600.0, again=3600.0)
+"""For what takes minutes: not before the clock can be relied on, and the disk is left alone at the start."""
+
+
+class Copies:
+    """Copies a store whenever the last copy is old enough.
+
+    The time of the last copy is that of its file, so that no missed hour matters. The copy is written from a
+    reader's connection and a thread of its own: it holds up nobody, a file that is damaged makes no copy, and a
+    stop does not wait for it.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        store: Store = STATE,
+        rhythm: Rhythm = DAILY,
+        *,
+        now: Callable[[], int],
+        timezone: ZoneInfo,
+    ) -> None:
         self._path = path
+        self._store = store
+        self._rhythm = rhythm
         self._now = now
         self._timezone = timezone
         self._failing = ""
+        self._stopping = threading.Event()
+        self.found_damage = False
+        """Whether the store was found to be damaged when it was read for a copy, and there is an older one."""
 
     async def run(self) -> None:
         """Copy until cancelled; what fails is said once and tried again."""
+        await asyncio.sleep(self._rhythm.settle)
         is_start = True
         while True:
             if self.is_due(is_start=is_start):
                 await self._try()
             is_start = False
-            await asyncio.sleep(_LOOK_EVERY)
+            await asyncio.sleep(self._rhythm.again if self._failing else _LOOK_EVERY)
 
     def status(self) -> Mapping[str, Value]:
         """Facts for `status`: when the last copy was made (UTC ms; 0: never), and why the next one fails."""
-        return {"state_copied": self._copied() or 0, "state_copy_error": self._failing}
+        name = self._store.name
+        return {f"{name}_copied": self._copied() or 0, f"{name}_copy_error": self._failing}
 
     def is_due(self, *, is_start: bool = False) -> bool:
         """Whether it is time for a copy; a clock that was set back far makes one, too."""
         copied, now = self._copied(), self._now()
         if copied is None or copied > now + _HOUR:
             return True
-        if is_start and self._date(copied) != self._date(now):
+        if is_start and self._rhythm.at_day and self._date(copied) != self._date(now):
             return True
-        return now - copied >= _DAY
+        return now - copied >= self._rhythm.every
 
     def _date(self, time: int) -> object:
         return datetime.fromtimestamp(time / 1000, self._timezone).date()
 
     def _copied(self) -> int | None:
         try:
-            return round(self._path.with_name(self._path.name + _GENERATIONS[0]).stat().st_mtime * 1000)
+            return round(copies_of(self._path)[0].stat().st_mtime * 1000)
         except OSError:
             return None
 
     async def _try(self) -> None:
+        not_copied, copied_again = _SAID[self._store.name]
         try:
-            await asyncio.to_thread(self.copy)
+            await self._in_its_thread()
         except (OSError, sqlite3.Error, UnicodeDecodeError, JournalError) as error:
             if not self._failing:
-                _log.error("state_not_copied", error=str(error))
+                _log.error(not_copied, error=str(error))
             self._failing = str(error)
+            self.found_damage = is_damage(error) and self._copied() is not None
         else:
             if self._failing:
-                _log.info("state_copied_again")
+                _log.info(copied_again)
             self._failing = ""
+
+    async def _in_its_thread(self) -> None:
+        """Copy in a thread that nobody has to wait for: reading gigabytes cannot be stopped at any instant."""
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[BaseException | None] = loop.create_future()
+
+        def work() -> None:
+            outcome = None
+            try:
+                self.copy()
+            except BaseException as error:  # noqa: BLE001 - it is raised where it is awaited
+                outcome = error
+            with contextlib.suppress(RuntimeError):  # the loop is gone
+                loop.call_soon_threadsafe(done.set_result, outcome)
+
+        threading.Thread(target=work, name=f"copy of the {self._store.name}", daemon=True).start()
+        try:
+            error = await asyncio.shield(done)
+        except asyncio.CancelledError:
+            self._stopping.set()
+            await asyncio.wait([done], timeout=_PATIENCE)
+            raise
+        if error is not None:
+            raise error
 
     def copy(self) -> None:
         """Make one copy now; blocks. Raises OSError, sqlite3.Error or JournalError, and leaves the old ones."""
-        newest, older = (self._path.with_name(self._path.name + ending) for ending in _GENERATIONS)
+        newest, older = copies_of(self._path)
         made = newest.with_name(newest.name + ".new")
         _look_for_room(self._path)
         made.unlink(missing_ok=True)
         made.touch(mode=0o600)
         now = self._now()
         try:
-            with contextlib.closing(sqlite3.connect(self._path, timeout=10, isolation_level=None)) as db:
-                db.execute("VACUUM INTO ?", (str(made),))
-            _refuse_damaged(made)
+            self._write(made)
             os.utime(made, (now / 1000, now / 1000))
             sync(made)
+            self._refuse_useless(made)
         except BaseException:
-            made.unlink(missing_ok=True)
+            if not self._stopping.is_set():  # else it may be the next one's, who clears it away
+                made.unlink(missing_ok=True)
             raise
         with contextlib.suppress(FileNotFoundError):
             newest.replace(older)
         made.replace(newest)
         sync(newest.parent)
 
+    def _refuse_useless(self, made: Path) -> None:
+        fault = find_fault(made, self._store.schema, self._store.application)
+        if fault:
+            raise JournalError(f"the copy of the {self._store.name} is damaged: {fault}")
+        if self._stopping.is_set():
+            raise JournalError("the copy was given up, because the monitor stops")
 
-def _refuse_damaged(copy: Path) -> None:
-    fault = find_fault(copy, STATE.schema, STATE.application)
-    if fault:
-        raise JournalError(f"the copy of the state is damaged: {fault}")
+    def _write(self, made: Path) -> None:
+        pace = _Pace(made, self._stopping)
+        try:
+            with contextlib.closing(sqlite3.connect(self._path, timeout=10, isolation_level=None)) as db:
+                db.set_progress_handler(pace.look, _STEPS)
+                db.execute("VACUUM INTO ?", (str(made),))
+        except sqlite3.OperationalError as error:
+            if pace.reason:
+                raise OSError(pace.reason) from error
+            raise
+        finally:
+            pace.close()  # not sooner: closing it would take SQLite's locks on the file with it
+
+
+class _Pace:
+    """Keeps the disk free for others while a copy is written: its sync is never more than some megabytes behind.
+
+    Each `fsync` of another file would have to wait for all that is not synced yet; and between two pieces the copy
+    rests for as long as the last one took.
+    """
+
+    def __init__(self, made: Path, stopping: threading.Event) -> None:
+        self._made = made
+        self._stopping = stopping
+        self._descriptor = os.open(made, os.O_RDONLY)
+        self._synced = 0
+        self.reason = ""
+        """Why the copy has to be given up; "" when it need not be."""
+
+    def look(self) -> bool:
+        """SQLite's progress handler: whether to give up."""
+        try:
+            size = os.fstat(self._descriptor).st_size
+            if size - self._synced >= _AT_ONCE:
+                began = monotonic()
+                os.fsync(self._descriptor)
+                self._synced = size
+                if _free(self._made.parent) < _KEPT_FREE:
+                    self.reason = f"the disk got full while {self._made.name} was written"
+                self._stopping.wait(monotonic() - began)
+        except OSError as error:
+            self.reason = str(error)
+        return bool(self.reason) or self._stopping.is_set()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        os.close(self._descriptor)
+
+
+def _free(folder: Path) -> int:
+    disk = os.statvfs(folder)
+    return disk.f_bavail * disk.f_frsize
 
 
 def _look_for_room(path: Path) -> None:
     """Refuse to make the copy that would fill the disk."""
     needed = 2 * sum(size_of(path.with_name(path.name + ending)) for ending in ("", "-wal"))
-    disk = os.statvfs(path.parent)
-    if disk.f_bavail * disk.f_frsize < needed:
+    if _free(path.parent) < needed:
         raise OSError(f"no room for a copy of {path.name}: twice its size is wanted ({needed // 1024} KiB)")

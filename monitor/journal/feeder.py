@@ -1,4 +1,4 @@
-"""The feeder: carries what consumers have produced from the state into the journal, in order, for ever."""
+"""The feeder: carries what consumers have produced from their store into the journal, in order, for ever."""
 
 import asyncio
 import contextlib
@@ -24,7 +24,7 @@ _AFTER_FAILURE = 1.0
 
 
 class Feeder:
-    """Appends the table `produced` to the journal and deletes what is kept there.
+    """Appends the table `produced` of a store to the journal and deletes what is kept there; one for each store.
 
     A kill between the two leads to a second append, which the journal refuses by identity. What cannot be
     appended at all is set aside in the table `unfed`: one entry must not hold up all that follow.
@@ -77,7 +77,7 @@ class Feeder:
             try:
                 entries.append((row, decode(row["kind"], row["body"])))
             except JournalError as error:
-                unfed.append(_set_aside(row, error))
+                unfed.append(self._set_aside(row, error))
         try:
             await self._journal.append([Batch(entries=[entry for _, entry in entries])])
         except (JournalError, ValueError) as error:
@@ -97,16 +97,18 @@ class Feeder:
             except (JournalError, ValueError) as error:
                 if not _is_of_an_entry(error):
                     raise
-                unfed.append(_set_aside(row, error))
+                unfed.append(self._set_aside(row, error))
         return unfed
+
+    def _set_aside(self, row: sqlite3.Row, error: Exception) -> tuple[int, str, int, bytes, str]:
+        producer, number = row["producer"], row["number"]
+        _log.error(
+            "entry_set_aside", file=f"{self._state.name}.db", producer=producer, number=number, reason=str(error)
+        )
+        return number, producer, row["kind"], row["body"], str(error)
 
 
 def _is_of_an_entry(error: Exception) -> bool:
     """Whether an entry is to blame, and not the disk or the end of the journal."""
     cause = error.__cause__
     return isinstance(error, ValueError) or (cause is not None and not isinstance(cause, sqlite3.Error | OSError))
-
-
-def _set_aside(row: sqlite3.Row, error: Exception) -> tuple[int, str, int, bytes, str]:
-    _log.error("entry_set_aside", producer=row["producer"], number=row["number"], reason=str(error))
-    return row["number"], row["producer"], row["kind"], row["body"], str(error)

@@ -28,8 +28,10 @@ from monitor.ports import Gap
 
 __all__ = [
     "Opened",
+    "acquit",
     "between",
     "condemn",
+    "condemned",
     "connect",
     "lock",
     "newest_event",
@@ -86,15 +88,15 @@ def open_file(path: Path, begin_above: Position) -> Opened:
     """Make sure of a sound journal at `path`; a damaged or foreign one is moved aside, never deleted."""
     if is_orphaned(path):
         return _begin_anew(path, begin_above, "its write-ahead log lies there without it")
-    condemned = _condemned(path)
+    noted = condemned(path)
     try:
-        opened = _prepare(path, begin_above) if condemned is None else None
+        opened = _prepare(path, begin_above) if noted is None else None
         reason = "it was found to be damaged while it was used"
     except (_Foreign, sqlite3.DatabaseError, UnicodeDecodeError) as error:
         if not isinstance(error, _Foreign) and not is_damage(error):
             raise JournalError(f"the journal {path} cannot be opened: {error}") from error
         opened, reason = None, str(error)
-    return opened or _begin_anew(path, max(begin_above, condemned or Position(0)), reason)
+    return opened or _begin_anew(path, max(begin_above, noted or Position(0)), reason)
 
 
 def _begin_anew(path: Path, begin_above: Position, reason: str) -> Opened:
@@ -109,8 +111,11 @@ def _begin_anew(path: Path, begin_above: Position, reason: str) -> Opened:
     return replace(opened, aside=aside)
 
 
-def condemn(path: Path, last: Position) -> None:
-    """Note that the journal is damaged, and where it ended: the next start moves it aside."""
+def condemn(path: Path, last: Position) -> bool:
+    """Note that a file is damaged, and where it ended: the next start moves it aside.
+
+    Answers whether it could be noted.
+    """
     marker = _marker(path)
     try:
         marker.write_text(f"{last}\n")
@@ -118,14 +123,22 @@ def condemn(path: Path, last: Position) -> None:
         sync(marker.parent)
     except OSError as error:
         _log.error("damage_cannot_be_noted", error=str(error))
+        return False
+    return True
+
+
+def acquit(path: Path) -> None:
+    """Take back what `condemn` noted. Raises OSError."""
+    _marker(path).unlink(missing_ok=True)
+    sync(path.parent)
 
 
 def _marker(path: Path) -> Path:
     return path.with_name(path.name + ".damaged")
 
 
-def _condemned(path: Path) -> Position | None:
-    """Where a journal ended that was found to be damaged; None when nobody has said so."""
+def condemned(path: Path) -> Position | None:
+    """Where a file ended that was found to be damaged; None when nobody has said so."""
     try:
         return Position(int(_marker(path).read_bytes()[:20] or b"0"))
     except FileNotFoundError:

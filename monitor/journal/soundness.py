@@ -1,6 +1,7 @@
 """Whether a database is one of ours, whole and complete: asked before anything relies on it."""
 
 import contextlib
+import errno
 import os
 import sqlite3
 import stat
@@ -17,6 +18,7 @@ __all__ = [
     "fault_of_tables",
     "find_fault",
     "is_damage",
+    "is_io_error",
     "is_orphaned",
     "is_outage",
     "move_aside",
@@ -43,6 +45,9 @@ _DISK = frozenset(
 )
 
 _ENDINGS = ("", "-wal", "-shm")
+_AT_AN_END = 500
+_WAL = 2
+_NO_VERSION = 65_535
 _KINDS = {stat.S_IFDIR: "folder", stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket"}
 
 
@@ -75,35 +80,66 @@ def is_outage(error: BaseException) -> bool:
     return _code(error) in _DISK or is_damage(error)
 
 
+def is_io_error(error: BaseException | None) -> bool:
+    """Whether the disk answered with an error: a bad sector, or a disk that is gone."""
+    if isinstance(error, OSError):
+        return error.errno == errno.EIO
+    return error is not None and _code(error) == sqlite3.SQLITE_IOERR
+
+
 def _code(error: BaseException) -> int:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF if isinstance(error, sqlite3.Error) else 0
 
 
-def find_fault(path: Path, schema: str, application: int) -> str:
+def find_fault(path: Path, schema: str, application: int, *, whole: bool = True) -> str:
     """Say what is wrong with a database, "" when nothing is: its pages, its owner, its tables.
 
-    Reads all of it. Raises JournalError when it cannot be read at all, or is of a newer program.
+    Reads all of it; not `whole`: the ends of each table alone, which takes no time at any size. Raises
+    JournalError when it cannot be read at all, or is of a newer program.
     """
     try:
         with contextlib.closing(sqlite3.connect(path, timeout=10, isolation_level=None)) as db:
-            return _fault(db, path.name, schema, application)
-    except (sqlite3.Error, UnicodeDecodeError) as error:
+            fault = _fault(db, path.name, schema, application, whole=whole)
+        return fault or _fault_of_header(path)
+    except (OSError, sqlite3.Error, UnicodeDecodeError) as error:
         if speaks_of_contents(error):
             return str(error)
         raise JournalError(f"{path} cannot be read: {error}") from error
 
 
-def _fault(db: sqlite3.Connection, name: str, schema: str, application: int) -> str:
+def _fault_of_header(path: Path) -> str:
+    """Say so when the header names a format that SQLite only reads: no program of ours writes such a file.
+
+    Source: https://www.sqlite.org/fileformat.html, 1.3.3: bytes 18 and 19 are 1, or 2 for WAL.
+    """
+    with path.open("rb") as file:
+        versions = file.read(20)[18:]
+    return "its header says that it can only be read" if any(version > _WAL for version in versions) else ""
+
+
+def _fault(db: sqlite3.Connection, name: str, schema: str, application: int, *, whole: bool) -> str:
     found: int = db.execute("PRAGMA application_id").fetchone()[0]
     tables: int = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
     if not found and not tables:
         return ""  # empty: its making was interrupted
     if found != application:
         return "it is a database of another program"
-    wrong = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+    wrong = db.execute("PRAGMA quick_check(1)").fetchone()[0] if whole else "ok"
     if wrong != "ok":
         return str(wrong)
-    return fault_of_tables(db, name, schema)
+    fault = fault_of_tables(db, name, schema)
+    if not whole and not fault:
+        _read_ends(db)
+    return fault
+
+
+def _read_ends(db: sqlite3.Connection) -> None:
+    """Read the first and the last rows of each table by its key; sqlite3's errors tell of damage there."""
+    for (table,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall():
+        keys = db.execute("SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk", (table,)).fetchall()
+        for way in ("ASC", "DESC"):
+            order = ", ".join(f'"{key}" {way}' for (key,) in keys) or f"rowid {way}"
+            db.execute(f'SELECT * FROM "{table}" ORDER BY {order} LIMIT {_AT_AN_END}').fetchall()  # noqa: S608
 
 
 def fault_of_tables(db: sqlite3.Connection, name: str, schema: str) -> str:
@@ -112,6 +148,8 @@ def fault_of_tables(db: sqlite3.Connection, name: str, schema: str) -> str:
     Raises JournalError when it is of a newer program.
     """
     version: int = db.execute("PRAGMA user_version").fetchone()[0]
+    if version > _NO_VERSION:
+        return f"it says that it has schema {version}"
     if version > newest_version(schema):
         migrate(db, schema, name)  # says so
     with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as model:

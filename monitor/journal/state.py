@@ -18,6 +18,9 @@ __all__ = ["LEDGER", "STATE", "State", "Store", "produce", "set_position"]
 
 T = TypeVar("T")
 
+_LARGEST_LOG = 16 * 1024 * 1024
+"""Bytes to which the write-ahead log shrinks when it begins again after it had grown beside a long copy."""
+
 
 @dataclass(frozen=True, slots=True)
 class Store:
@@ -67,7 +70,8 @@ class State:
 
     def __init__(self, db: sqlite3.Connection, store: Store = STATE) -> None:
         self._db = db
-        self._name = store.name
+        self.name = store.name
+        """What its store is called: state or ledger."""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=store.name)
         self._closed = False
         self.failure = ""
@@ -133,7 +137,7 @@ class State:
 
     async def _in_thread(self, work: Callable[..., T], *arguments: Any) -> T:
         if self._closed:
-            raise JournalError(f"the {self._name} is closed")
+            raise JournalError(f"the {self.name} is closed")
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
 
     def _transact(self, work: Callable[[sqlite3.Connection], T], loop: asyncio.AbstractEventLoop) -> T:
@@ -149,7 +153,7 @@ class State:
             self._roll_back()
             self.failure = str(error) if is_outage(error) else self.failure
             self.damaged = self.damaged or is_damage(error)
-            raise JournalError(f"the {self._name} cannot be written: {error}") from error
+            raise JournalError(f"the {self.name} cannot be written: {error}") from error
         except BaseException:
             self._roll_back()
             raise
@@ -168,7 +172,7 @@ class State:
             return self._db.execute(sql, parameters).fetchall()
         except (sqlite3.Error, UnicodeDecodeError) as error:
             self.damaged = self.damaged or is_damage(error)
-            raise JournalError(f"the {self._name} cannot be read: {error}") from error
+            raise JournalError(f"the {self.name} cannot be read: {error}") from error
 
 
 def _prepare(db: sqlite3.Connection, name: str, store: Store) -> None:
@@ -180,6 +184,7 @@ def _prepare(db: sqlite3.Connection, name: str, store: Store) -> None:
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")
     db.execute("PRAGMA foreign_keys = ON")
+    db.execute(f"PRAGMA journal_size_limit = {_LARGEST_LOG}")
     db.execute(f"PRAGMA application_id = {store.application}")
     migrate(db, store.schema, name)
     settle(db)

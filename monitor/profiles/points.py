@@ -1,5 +1,6 @@
 """Turns points as profiles and devices write them into `monitor.site.Point`, in the unit of their names."""
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any, Final
 
@@ -7,6 +8,7 @@ from monitor.documents.explain import validate
 from monitor.documents.finding import Findings, nearest
 from monitor.documents.node import Node, join
 from monitor.ports import DriverType
+from monitor.profiles.counters import bind_counter, parts
 from monitor.profiles.units import UnitMismatch, linear
 from monitor.schema import EVENT_KINDS, SUFFIX_UNITS, is_point_name, point_unit
 from monitor.site import Point
@@ -59,17 +61,19 @@ def _bind(name: str, node: Node, path: str, driver: DriverType, findings: Findin
     if not 1 / _MAX_SCALE <= abs(factor) <= _MAX_SCALE or abs(offset) > _MAX_SCALE:
         findings.error(node.get("scale") or node, join(path, "scale"), "`scale` or `offset` is too large or zero")
         return None
-    divides = factor.numerator == 1 and factor.denominator != 1
-    return Point(
+    multiplied, divided = parts(factor)
+    point = Point(
         name=name,
         unit=unit,
-        factor=1.0 if divides else float(factor),
-        divisor=float(factor.denominator) if divides else 1.0,
+        factor=multiplied,
+        divisor=divided,
         offset=float(offset),
         valid=source.valid,
         scan=source.scan,
         source=source,
     )
+    counter = bind_counter(point, node, path, findings)
+    return point if counter is None else replace(point, counter=counter)
 
 
 def _conversion(  # noqa: PLR0913, PLR0917 - a point and where it stands

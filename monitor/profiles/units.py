@@ -9,7 +9,9 @@ from fractions import Fraction
 from functools import cache
 from typing import Any, Final
 
-__all__ = ["UnitMismatch", "convert", "linear", "same_unit"]
+from monitor.fields import Quantity
+
+__all__ = ["UnitMismatch", "convert", "linear", "measured", "same_unit"]
 
 _SPELLINGS: Final[Mapping[str, str]] = {
     "m³": "m3",
@@ -119,3 +121,10 @@ def convert(magnitude: float, unit: str, target: str, *, difference: bool = Fals
         return float(Fraction(repr(float(magnitude))) * factor + (0 if difference else offset))
     except OverflowError:
         raise UnitMismatch("the number is too large") from None
+
+
+def measured(quantity: Quantity, target: str) -> float:
+    """The number of a quantity in a unit; raises UnitMismatch, also where it was written without a unit."""
+    if not quantity.unit:
+        raise UnitMismatch(f"write the unit too, such as `{quantity.magnitude:g} {target}`")
+    return convert(quantity.magnitude, quantity.unit, target)

@@ -14,7 +14,7 @@ from monitor.documents.node import Node, join
 from monitor.ports import DriverType, RuleType
 from monitor.profiles import Library
 from monitor.schema import MONITOR_DEVICE
-from monitor.site import Connection, Device
+from monitor.site import Connection, Device, Point
 
 __all__ = ["Binding", "Candidate"]
 
@@ -53,6 +53,10 @@ class Binding:
     connection_drivers: dict[str, str] = field(default_factory=dict)
     """Every connection named, with its driver, or an empty text where that is wrong."""
     candidates: dict[str, Candidate] = field(default_factory=dict)
+    people_written: set[str] = field(default_factory=set)
+    """Ids of people as written, whether what is said of them is right or not."""
+    metered: dict[tuple[object, ...], Mapping[str, Point]] = field(default_factory=dict)
+    """Points of profiles behind transformers and with ratings: devices that say the same share them."""
     _by_word: dict[str, dict[str, list[Candidate]]] = field(default_factory=dict)
 
     def by_word(self, attribute: str) -> Mapping[str, Sequence[Candidate]]:

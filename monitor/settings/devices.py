@@ -11,6 +11,8 @@ from monitor.profiles import Bound, Profile
 from monitor.profiles.points import bind_points
 from monitor.schema import CLASSES, MONITOR_DEVICE, is_point_name, point_unit
 from monitor.settings.binding import Binding, Candidate
+from monitor.settings.meters import MeterBinder, by_hand, reckoned, without_connection
+from monitor.settings.metershape import MeterKeys
 from monitor.settings.shape import ConnectionKeys, DeviceKeys, EveryEach, EveryOne
 from monitor.site import Connection, Device, Point
 
@@ -19,7 +21,9 @@ __all__ = ["bind_connections", "bind_devices"]
 DEFAULT_FAST: Final = 10.0
 DEFAULT_SLOW: Final = 300.0
 _COMMON: Final = frozenset(keys_of(DeviceKeys))
-_OWN: Final = frozenset({"every", "points"})
+_OWN: Final = frozenset({"every", "points", *keys_of(MeterKeys)})
+_METERS: Final = frozenset({"sum", "minus", "manual"})
+"""Keys that a device with a connection does not have; named in hints."""
 _SELECTED: Final = ("id", "class", "profile", "connection", "building", "zone", "role", "tenant")
 
 
@@ -62,6 +66,7 @@ def bind_devices(binding: Binding, root: Node) -> dict[str, Device]:
     seen: dict[str, Node] = {}
     devices: dict[str, Device] = {}
     doors: list[tuple[Node, str, str]] = []
+    made_of: dict[str, tuple[Node, str]] = {}
     for node, path in binding.section(root, "devices"):
         ident = node.text("id")
         if ident and ident in seen:
@@ -69,16 +74,47 @@ def bind_devices(binding: Binding, root: Node) -> dict[str, Device]:
         seen.setdefault(ident, node)
         if ident == MONITOR_DEVICE:
             binding.findings.error(node.get("id") or node, join(path, "id"), f"`{ident}` is the monitor itself")
-        device = _Bind(binding, node, path).device()
+        how = without_connection(node)
+        if how in {"sum", "minus"}:
+            made_of[ident] = (node, path)
+            _candidate(binding, node, None, node.text("class"), {})
+            continue
+        device = _by_hand(binding, node, path) if how else _Bind(binding, node, path).device()
         if device is not None:
             devices[device.id] = device
-        if node.text("door"):
+        if not how and node.text("door"):
             doors.append((node, path, node.text("door")))
     known = [ident for ident, one in binding.candidates.items() if one.attributes["class"] == "door"]
     for node, path, door in doors:
         if door not in known:
             binding.unknown(node.get("door") or node, join(path, "door"), door, known, "device of class door")
-    return devices
+    made = reckoned(binding, made_of, devices)
+    for ident, device in made.items():
+        _candidate(binding, made_of[ident][0], device, device.device_class, device.points)
+    both = devices | made
+    return {ident: both[ident] for ident in seen if ident in both}
+
+
+def _by_hand(binding: Binding, node: Node, path: str) -> Device | None:
+    device = by_hand(binding, node, path)
+    points: Mapping[str, Point] = {} if device is None else device.points
+    _candidate(binding, node, device, node.text("class"), points)
+    return device
+
+
+def _candidate(
+    binding: Binding, node: Node, device: Device | None, device_class: str, points: Mapping[str, Point]
+) -> None:
+    """Keep what rules and others see of a device, also when it has mistakes."""
+    attributes = {name: node.text(name) for name in _SELECTED} | {"class": device_class}
+    units = {name: point.unit for name, point in points.items()}
+    inline = node.get("points")
+    for name in () if inline is None else inline.entries:
+        if isinstance(name, str) and is_point_name(name):
+            units.setdefault(name, point_unit(name))
+    binding.candidates[attributes["id"]] = Candidate(
+        attributes=attributes, points=units, complete=device is not None, device=device
+    )
 
 
 class _Bind:
@@ -100,7 +136,9 @@ class _Bind:
         bound, profile_class = self._profile(driver)
         device_class = self._class(profile_class)
         address = self._address(driver)
-        points = self._points(driver, bound)
+        meter = MeterBinder(self.binding, self.node, self.path)
+        points = meter.points(self._points(driver, bound), device_class, self._origin(driver))
+        gas = meter.gas(device_class)
         rate = _least_rate(address, None if bound is None else bound.protocol)
         scan = {} if driver is None else self._scan(driver, bound, points, rate)
         expected = None if driver is None else self._expected(driver)
@@ -127,20 +165,11 @@ class _Bind:
                 protocol=None if bound is None else bound.protocol,
                 points=points,
                 events=() if bound is None else bound.events,
+                gas=gas,
+                ratio=meter.ratio,
             )
-        self._candidate(device, device_class, points)
+        _candidate(self.binding, self.node, device, device_class, points)
         return device
-
-    def _candidate(self, device: Device | None, device_class: str, points: Mapping[str, Point]) -> None:
-        attributes = {name: self.node.text(name) for name in _SELECTED} | {"class": device_class}
-        units = {name: point.unit for name, point in points.items()}
-        inline = self.node.get("points")
-        for name in () if inline is None else inline.entries:
-            if isinstance(name, str) and is_point_name(name):
-                units.setdefault(name, point_unit(name))
-        self.binding.candidates[attributes["id"]] = Candidate(
-            attributes=attributes, points=units, complete=device is not None, device=device
-        )
 
     def _driver(self) -> DriverType | None:
         """The driver of the device's connection."""
@@ -191,6 +220,12 @@ class _Bind:
         self._broken = self._broken or bound is None
         return bound, profile.device_class
 
+    def _origin(self, driver: DriverType | None) -> tuple[str, ...] | None:
+        """Where the points come from, when they are those of a profile and nothing else."""
+        if driver is None or self.node.get("points") is not None or not self.node.text("profile"):
+            return None
+        return driver.name, self.node.text("profile"), self.node.text("variant")
+
     def _variant(self, profile: Profile) -> str | None:
         """The variant of a profile that the device is, an empty text for the profile as it is; None when wrong."""
         named = self.node.text("variant")
@@ -236,8 +271,8 @@ class _Bind:
         """The keys that the driver adds, checked by its model."""
         rest = self.node.only(_COMMON | _OWN, but=True)
         if driver is not None:
-            return self.binding.check(driver.device_model, rest, self.path, also=_COMMON | _OWN)
-        allowed = set(_COMMON | _OWN)
+            return self.binding.check(driver.device_model, rest, self.path, also=_COMMON | _OWN | _METERS)
+        allowed = set(_COMMON | _OWN | _METERS)
         for one in self.binding.drivers.values():
             allowed.update(keys_of(one.device_model))
         for key in rest.entries:

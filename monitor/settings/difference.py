@@ -33,7 +33,7 @@ class Difference:
 
 _NOTHING: Final[Mapping[str, Budget]] = MappingProxyType({})
 _DIGITS = 4
-_BY_ID = {"connections", "devices", "rules", "notify", "files"}
+_BY_ID = {"connections", "devices", "rules", "notify", "tariffs", "reports", "files"}
 """Fields of a site that are not compared whole."""
 
 
@@ -51,6 +51,8 @@ def difference(
         "rules": (old.rules, new.rules),
         "people": (old.notify.people, new.notify.people),
         "teams": (old.notify.teams, new.notify.teams),
+        "tariffs": (old.tariffs, new.tariffs),
+        "reports": (old.reports, new.reports),
     }
     names = [field.name for field in fields(Site) if field.name not in _BY_ID]
     others = [name for name in names if getattr(old, name) != getattr(new, name)]

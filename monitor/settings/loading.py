@@ -19,15 +19,31 @@ from monitor.profiles.itself import with_itself
 from monitor.settings.binding import Binding
 from monitor.settings.budgets import check_budgets
 from monitor.settings.devices import bind_connections, bind_devices
+from monitor.settings.metershape import MeteringKeys
 from monitor.settings.people import bind_notify, warn_of_silence
+from monitor.settings.reports import bind_reports
 from monitor.settings.rules import bind_rules
 from monitor.settings.shape import AccessKeys, JournalKeys, MonitorKeys, SiteKeys
 from monitor.settings.sinks import bind_sinks
-from monitor.site import JournalSettings, MonitorSettings, Site
+from monitor.settings.tariffs import bind_tariffs
+from monitor.site import JournalSettings, MeteringSettings, MonitorSettings, Site
 
 __all__ = ["Loaded", "SettingsInvalid", "load"]
 
-_SECTIONS: Final = ("access", "connections", "devices", "journal", "monitor", "notify", "rules", "sinks", "site")
+_SECTIONS: Final = (
+    "access",
+    "connections",
+    "devices",
+    "journal",
+    "metering",
+    "monitor",
+    "notify",
+    "reports",
+    "rules",
+    "sinks",
+    "site",
+    "tariffs",
+)
 SHIPPED: Final = Path(config.__path__[0])
 
 
@@ -129,6 +145,9 @@ def _site(binding: Binding, root: Node, path: Path) -> Site | None:
     access = binding.check(AccessKeys, _section(root, "access"), "access")
     monitor = _monitor(binding, root)
     influxdb, mqtt_sink = bind_sinks(binding, root)
+    metering = binding.check(MeteringKeys, _section(root, "metering"), "metering") or MeteringKeys()
+    tariffs = bind_tariffs(binding, root, devices)
+    reports = bind_reports(binding, root, devices, notify.people)
     if findings.errors or keys is None or zone is None or journal is None or access is None:
         return None
     warn_of_silence(binding, root, notify, rules, with_itself(devices))
@@ -147,6 +166,9 @@ def _site(binding: Binding, root: Node, path: Path) -> Site | None:
         unlock_pulse=access.unlock_pulse,
         pseudonyms=access.pseudonyms,
         monitor=monitor,
+        metering=MeteringSettings(keep=metering.keep),
+        tariffs=tariffs,
+        reports=reports,
         files=tuple(binding.files.read_files),
     )
 

@@ -32,7 +32,7 @@ def bind_notify(binding: Binding, root: Node, rule_ids: Sequence[str], language:
     for key in node.entries:
         if key not in _SECTIONS:
             unknown_key(node, key, "notify", binding.findings, allowed=list(_SECTIONS))
-    named_people = _named(node.get("people"))
+    named_people = binding.people_written = _named(node.get("people"))
     named_teams = _named(node.get("teams"))
     people = _people(binding, node, language)
     teams = _teams(binding, node, named_people)

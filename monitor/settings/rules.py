@@ -2,39 +2,23 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from monitor.documents.node import Node, join
-from monitor.profiles.itself import ITSELF
-from monitor.schema import CLASSES, MONITOR_DEVICE
 from monitor.settings.binding import Binding, Candidate
 from monitor.settings.model import RuleModel, Selector
 from monitor.settings.patterns import fits
 from monitor.settings.quantities import converted, quantities
+from monitor.settings.selecting import check_selector, select
 from monitor.settings.shape import StockKeys
 from monitor.site import Rule, Source
 
 __all__ = ["bind_rules"]
 
-_SELECTED = {
-    "id": "id",
-    "device_class": "class",
-    "profile": "profile",
-    "connection": "connection",
-    "building": "building",
-    "zone": "zone",
-    "role": "role",
-    "tenant": "tenant",
-}
-
-
-_ITSELF = Candidate(
-    attributes=dict.fromkeys(_SELECTED.values(), "") | {"id": MONITOR_DEVICE},
-    points={name: point.unit for name, point in ITSELF.points.items()},
-    device=ITSELF,
-)
+_SILENCE = frozenset({"offline", "stale"})
+"""Kinds that judge whether a device speaks: no person is off-line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +60,7 @@ def _stock(binding: Binding, node: Node, path: str) -> list[_Written]:
     place = node.get("devices")
     if place is not None:
         narrowed = binding.check(Selector, place, join(path, "devices"))
-        _check_selector(binding, place, join(path, "devices"))
+        check_selector(binding, place, join(path, "devices"))
     if keys is None:
         return []
     known = sorted(file.stem for file in binding.stock.glob("*.yaml"))
@@ -97,26 +81,6 @@ def _stock(binding: Binding, node: Node, path: str) -> list[_Written]:
     ]
 
 
-def _check_selector(binding: Binding, node: Node, path: str) -> None:
-    """Words without `*` in a selector have to exist: a rule for `electricty` would watch nothing for ever."""
-    if node.kind != "mapping":
-        return
-    for key, entry in node.entries.items():
-        known: Collection[str]
-        if key == "class":
-            known = CLASSES
-        elif key == "profile":
-            known = binding.library.ids
-        elif key == "connection":
-            known = binding.connection_drivers
-        elif key in _SELECTED:
-            known = binding.by_word(str(key))
-        else:
-            continue
-        what = "device" if key == "id" else str(key) if key == "class" else f"device whose {key} is"
-        binding.literals(entry.value, join(path, key), known, what)
-
-
 def _rule(binding: Binding, written: _Written) -> Rule | None:
     node, path = written.node, written.path
     kind = node.text("kind")
@@ -132,11 +96,11 @@ def _rule(binding: Binding, written: _Written) -> Rule | None:
     params: Any = binding.check(rule_type.model, node, path)
     place = node.get("devices")
     if place is not None and not written.stock:
-        _check_selector(binding, place, join(path, "devices"))
+        check_selector(binding, place, join(path, "devices"))
     if params is None or not params.enabled:
         return None
     selectors = [one for one in (params.devices, written.narrowed) if one is not None]
-    chosen = _chosen(binding, selectors)
+    chosen = select(binding, selectors)
     patterns = rule_type.point_patterns(params)
     found = _sources(binding, written, chosen, patterns, quiet=len(binding.findings.errors) > before)
     params = _in_units(binding, written, params, found)
@@ -153,34 +117,6 @@ def _rule(binding: Binding, written: _Written) -> Rule | None:
     )
 
 
-def _chosen(binding: Binding, selectors: Sequence[Selector]) -> list[Candidate]:
-    """The devices that every selector matches; the monitor itself only where one calls it by its whole name."""
-    candidates = _narrowest(binding, selectors)
-    if any(MONITOR_DEVICE in (each.id or ()) for each in selectors):
-        candidates.append(_ITSELF)
-    return [one for one in candidates if all(_selects(each, one) for each in selectors)]
-
-
-def _narrowest(binding: Binding, selectors: Sequence[Selector]) -> list[Candidate]:
-    """The fewest devices that one word of the selectors leaves: not each of many rules shall look at them all."""
-    narrowest: list[Sequence[Candidate]] = [[*binding.candidates.values()]]
-    for selector in selectors:
-        for name, attribute in _SELECTED.items():
-            words = getattr(selector, name)
-            if words and all(word and "*" not in word for word in words):
-                found = [binding.by_word(attribute).get(word, ()) for word in dict.fromkeys(words)]
-                narrowest = min(narrowest, found, key=lambda groups: sum(map(len, groups)))
-    return [one for group in narrowest for one in group]
-
-
-def _selects(selector: Selector, candidate: Candidate) -> bool:
-    for name, attribute in _SELECTED.items():
-        patterns = getattr(selector, name)
-        if patterns is not None and not fits(candidate.attributes[attribute], patterns):
-            return False
-    return True
-
-
 _Found = list[tuple[Source, str | None, bool]]
 """Sources with the unit of their point, and whether the device itself is in order."""
 
@@ -194,10 +130,13 @@ def _sources(
     quiet: bool,
 ) -> _Found:
     """What a rule watches. Matching nothing is a mistake, for a stock rule a warning."""
-    if not chosen:
+    speaking = [one for one in chosen if not _is_silent(one, written.node.text("kind"))]
+    if not speaking:
         if not quiet:
-            _nothing(binding, written, "devices", "no device matches", {})
+            why = "no meter that is read by hand or reckoned from others is judged by it" if chosen else ""
+            _nothing(binding, written, "devices", why or "no device matches", {})
         return []
+    chosen = speaking
     if patterns is None:
         return [(Source(device=one.attributes["id"]), None, one.device is not None) for one in chosen]
     found: _Found = []
@@ -213,6 +152,12 @@ def _sources(
     if missing and not told and (not written.stock or not found):
         _nothing(binding, written, "points", f"none of these devices has a point `{missing[0][:60]}`", names)
     return found
+
+
+def _is_silent(one: Candidate, kind: str) -> bool:
+    """Whether a device never says what a rule of a kind judges: a reckoned meter nothing, a person not when."""
+    device = one.device
+    return device is not None and (device.virtual is not None or (device.by_hand and kind in _SILENCE))
 
 
 def _nothing(binding: Binding, written: _Written, key: str, message: str, names: Mapping[str, str | None]) -> None:

@@ -16,9 +16,8 @@ _NUMBERS: Final = 0x10000
 
 def is_polled_reader(device: Device, site: Site) -> bool:
     """Whether a device shows cards in its registers."""
-    return site.connections[device.connection].driver == "modbus" and any(
-        event.kind == "card" for event in device.events
-    )
+    is_card = any(event.kind == "card" for event in device.events)
+    return is_card and site.connections[device.connection].driver == "modbus"
 
 
 class Reader:

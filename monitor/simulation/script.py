@@ -93,10 +93,11 @@ def _fits(  # noqa: PLR0913, PLR0917 - a check and all its circumstances
         findings.error(place, where, f"the site has no {key} `{wanted}`", hint=nearest(wanted, known))
         return False
     device = site.devices.get(fault.device or "")
-    connection = site.connections[device.connection if device is not None else wanted]
-    if connection.driver not in fault.drivers:
+    connection = site.connections.get(device.connection if device is not None else wanted)
+    if connection is None or connection.driver not in fault.drivers:
         drivers = " and ".join(sorted(fault.drivers))
-        findings.error(place, where, f"`{name}` is for {drivers}, and `{wanted}` speaks {connection.driver}")
+        speaks = "has no connection" if connection is None else f"speaks {connection.driver}"
+        findings.error(place, where, f"`{name}` is for {drivers}, and `{wanted}` {speaks}")
         return False
     point = getattr(fault, "point", None)
     if device is not None and point is not None and point not in device.points:
@@ -164,6 +165,8 @@ def _read_card(node: Node, path: str, site: Site, findings: Findings) -> CardMod
 
 def _unfit(device: Device, wish: SetModel, site: Site) -> str:
     """Why a device cannot show a value, if it cannot."""
+    if not device.has_connection:
+        return f"`{device.id}` has no connection: nobody asks it"
     if site.connections[device.connection].driver != "modbus":
         return ""
     try:

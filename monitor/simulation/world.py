@@ -85,7 +85,11 @@ class World:
         return self._sum(device, lambda curve: curve.total(now))
 
     def _sum(self, device: Device, of: Callable[[Curve], float]) -> float:
-        subs = [d for d in self.site.devices.values() if d.device_class == device.device_class and d.role == "sub"]
+        subs = [
+            each
+            for each in self.site.devices.values()
+            if each.device_class == device.device_class and each.role == "sub" and each.virtual is None
+        ]
         if device.role == "main" and subs:
             return sum(of(self._curve(sub)) for sub in subs) * _LOSSES
         return of(self._curve(device))

@@ -9,9 +9,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from monitor.errors import JournalError, RequestRefused, SettingsError
 from monitor.web.busroutes import make_bus_router
 from monitor.web.live import LiveState
+from monitor.web.meterroutes import make_meter_router
 from monitor.web.parts import Parts
 from monitor.web.reportroutes import make_report_router
-from monitor.web.routes import NotKnown, make_router
+from monitor.web.routes import NotDone, NotKnown, make_router
 from monitor.web.sinkroutes import make_sink_router
 
 __all__ = ["make_api"]
@@ -33,6 +34,7 @@ def make_api(parts: Parts, live: LiveState) -> FastAPI:
     app.include_router(make_sink_router(parts), prefix="/api/v1")
     app.include_router(make_bus_router(parts), prefix="/api/v1")
     app.include_router(make_report_router(parts), prefix="/api/v1")
+    app.include_router(make_meter_router(parts), prefix="/api/v1")
     app.add_middleware(_Bounded)
     app.add_exception_handler(HTTPException, _of_http)
     app.add_exception_handler(RequestValidationError, _of_validation)
@@ -83,6 +85,8 @@ async def _of_validation(_: Request, error: Exception) -> JSONResponse:
 async def _of_refusal(_: Request, error: Exception) -> JSONResponse:
     if isinstance(error, NotKnown):
         return _refuse(404, str(error), error.what_to_do)
+    if isinstance(error, NotDone):
+        return _refuse(409, str(error), error.what_to_do)
     return _refuse(409, str(error), "look at it with `facility-monitor alarms` and try again if it still holds")
 
 

@@ -191,10 +191,12 @@ def _named(found: Mapping[str, Facts]) -> dict[tuple[str, ...], Facts]:
 
 
 def _devices(parts: Parts) -> dict[tuple[str, ...], Facts]:
-    """The facts of each device, by its id and its connection's."""
+    """The facts of each device with a connection, by its id and its connection's."""
     polls, states, losses = parts.polls(), parts.health(), parts.losses()
     found: dict[tuple[str, ...], Facts] = {}
     for device in parts.site.devices.values():
+        if not device.has_connection:
+            continue
         facts = asdict(polls[device.id]) if device.id in polls else {}
         up = states.get(device.id) in {"answering", "degraded"}
         found[device.id, device.connection] = {**facts, "up": up, "loss": losses.get(device.id)}

@@ -4,13 +4,24 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from monitor.model import Command, Position, Recorded, Value
+from monitor.figures import UsageBook
+from monitor.model import Command, Position, Reading, Recorded, Value
 from monitor.periods import Period
 from monitor.ports import Batch, Gap
 from monitor.reports.report import Report
 from monitor.site import Site
 
-__all__ = ["AlarmBook", "Facts", "LetterBook", "Parts", "ReadableJournal", "RegisterDesk", "Reload", "ReportDesk"]
+__all__ = [
+    "AlarmBook",
+    "Facts",
+    "LetterBook",
+    "MeterDesk",
+    "Parts",
+    "ReadableJournal",
+    "RegisterDesk",
+    "Reload",
+    "ReportDesk",
+]
 
 Facts = Mapping[str, Value | Mapping[str, int] | None]
 """What a part of the daemon says of itself: names and scalars, or counts by kind."""
@@ -94,6 +105,48 @@ class ReportDesk(Protocol):
         """Make a report of a kind; `devices`: ids, None: all meters."""
 
 
+class MeterDesk(Protocol):
+    """What is known of meters, and what people say of them; RequestRefused says why something cannot be.
+
+    Times are UTC ms. An empty `point` means the counter that a meter is billed by. What is answered is for the
+    journal: a command and its reading in one batch.
+    """
+
+    @property
+    def book(self) -> UsageBook:
+        """What has been counted."""
+
+    async def replace(  # noqa: PLR0913 - what a person says of two meters
+        self,
+        device: str,
+        point: str,
+        *,
+        at: int | None,
+        final: float,
+        start: float,
+        serial: str,
+        by: str,
+        reason: str,
+    ) -> tuple[Command, Reading | None]:
+        """Another meter hangs there since `at` (None: as the monitor saw it); by hand, with its first reading."""
+
+    async def correct(  # noqa: PLR0913 - a span, and what was used in it
+        self, device: str, point: str, *, start: int, end: int, amount: float, by: str, reason: str
+    ) -> Command:
+        """So much was really used in [start, end)."""
+
+    async def enter(  # noqa: PLR0913 - a register, and who read it when
+        self, device: str, point: str, *, register: float, at: int | None, by: str, reason: str
+    ) -> tuple[Command, Reading]:
+        """A meter that nobody can wire showed this (`at` None: now)."""
+
+    def recompute(self, devices: Sequence[str], start: int, end: int) -> AsyncIterator[Any]:
+        """Work out what was told of the past anew; yields days of meters: done, of how many, changed."""
+
+    async def enter_list(self, text: str, *, by: str) -> Sequence[tuple[Command, Reading]]:
+        """The same of many, in CSV: all of them or none."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """The parts behind the API. The callables answer facts of this moment; only `notify` asks the state.
@@ -128,4 +181,5 @@ class Parts:
     itself: Callable[[], Facts]
     deadman: Callable[[], Facts]
     by_hand: RegisterDesk
+    meters: MeterDesk
     reports: ReportDesk | None = None

@@ -30,16 +30,25 @@ from monitor.web.shapes import (
     ValueOut,
 )
 
-__all__ = ["NotKnown", "make_router"]
+__all__ = ["NotDone", "NotKnown", "make_router"]
 
 _Last = Annotated[int, Query(ge=1, le=10_000, description="how many, the newest")]
 _DETAIL = 400
+_NOT_CONNECTED = "not_connected"
 """Readings that are looked through for the newest value of each point: slow points speak seldom."""
 _DEVICES = TypeAdapter(list[DeviceOut])
 
 
 class NotKnown(RequestRefused):
     """There is no such thing; `what_to_do` says how to find those that are."""
+
+    def __init__(self, message: str, what_to_do: str) -> None:
+        super().__init__(message)
+        self.what_to_do = what_to_do
+
+
+class NotDone(RequestRefused):
+    """It cannot be done as things are; `what_to_do` says where to look."""
 
     def __init__(self, message: str, what_to_do: str) -> None:
         super().__init__(message)
@@ -235,10 +244,10 @@ def _device(  # noqa: PLR0913, PLR0917 - facts of three parts, asked for once fo
 ) -> DeviceOut:
     facts = asdict(polls[device.id]) if device.id in polls else _pushed(live, device)
     facts.pop("connection", None)
-    facts["state"] = state = states.get(device.id, "never_answered")
+    facts["state"] = state = states.get(device.id, "never_answered") if device.has_connection else _NOT_CONNECTED
     loss = losses.get(device.id)
     facts["loss_pct"] = None if loss is None else round(100 * loss, 2)
-    facts["advice"] = "" if state == "answering" else parts.advice(device.id, state)
+    facts["advice"] = "" if state in {"answering", _NOT_CONNECTED} else parts.advice(device.id, state)
     return DeviceOut(
         id=device.id,
         name=device.name,

@@ -79,6 +79,8 @@ class EventOut(BaseModel):
 class DeviceOut(BaseModel):
     """A device and how it does; `state` is never_answered, answering, degraded, suspended or flapping.
 
+    It is `not_connected` for a meter that people read, or that is reckoned from others: nothing is expected of it.
+
     `requests`, `answers`, `errors` and `latency_ms` are of polled devices; `loss_pct` is None before the first
     answer; `advice` is empty while a device answers well.
     """

@@ -22,7 +22,7 @@ from monitor.errors import FacilityMonitorError
 from monitor.profiles.library import Library, Profile
 from monitor.profiles.model import EventModel, PointModel
 from monitor.schema import CLASSES, EVENT_KINDS, TRAFFIC_ERRORS
-from monitor.settings import load, shape
+from monitor.settings import load, metershape, shape, tariffshape
 from monitor.settings.model import RuleModel, Selector
 from monitor.settings.tables import resolve
 from rules.kinds import RULES
@@ -59,7 +59,13 @@ NOTIFY = {
 def models() -> list[type[BaseModel]]:
     """Every model that a file of settings is checked by, with those inside it."""
     tables = [*resolve(DRIVERS).values()]
-    tops = [getattr(shape, name) for name in shape.__all__] + [RuleModel, Selector, PointModel, EventModel]
+    shapes = (shape, metershape, tariffshape)
+    tops = [getattr(module, name) for module in shapes for name in module.__all__] + [
+        RuleModel,
+        Selector,
+        PointModel,
+        EventModel,
+    ]
     tops += [kind.model for kind in resolve(RULES).values()]
     for driver in tables:
         tops += [driver.connection_model, driver.device_model, driver.profile_model, driver.point_model]

@@ -15,6 +15,7 @@ from monitor.simulation.modbus import Unit
 from tests.end_to_end.daemon import COMMAND, Daemon, until
 from tests.end_to_end.meters import Endpoint, NumberedPublisher
 from tests.end_to_end.works import SITE, mails, numbers, polls
+from tests.faults.checks import wrong_with_files
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.smtp import MailServer
 
@@ -238,6 +239,34 @@ def test_a_journal_that_is_damaged_while_it_is_used_is_replaced_at_the_next_star
     assert last > 30
     assert positions[0]["first"] > last
     assert not (daemon.state / "journal.db.damaged").exists()
+
+
+@pytest.mark.fault(
+    "file damaged",
+    part="whole monitor",
+    outcome="With a damaged ledger and no copy of it the monitor starts, polls and judges; the event of the start,"
+    " the status and the log say that a new one was begun.",
+)
+def test_a_damaged_ledger_keeps_nothing_from_running(daemon: Daemon, mail: MailServer, endpoint: Endpoint) -> None:
+    daemon.start()
+    daemon.until(lambda: len(daemon.readings("meter")) > 3, "the meter is read")
+    daemon.kill()
+    for name in ("ledger.db", "ledger.db-wal"):
+        (daemon.state / name).write_bytes(os.urandom(100_000))
+
+    daemon.start()
+    endpoint[21].set("discrete", 0, [1])
+    daemon.until(lambda: _mailed(mail, "[HIGH] fault: pump-1"), "an alarm is judged and told")
+    facts = daemon.get("status")["journal"]
+    started = [event for event in daemon.entries(2) if event["kind"] == "monitor_started"][-1]
+    assert daemon.stop() == 0
+
+    assert (facts["ledger_replaced"], facts["ledger_restored"], facts["ledger_failing"]) == (True, 0, False)
+    assert started["attributes"]["ledger_moved_aside"] == facts["ledger_moved_aside"]
+    assert "ledger_restored_from" not in started["attributes"]
+    assert (daemon.state / facts["ledger_moved_aside"]).stat().st_size == 100_000
+    assert "ledger_begun_afresh" in daemon.tail()
+    assert not list(wrong_with_files(daemon.state))
 
 
 def _overwrite_pages(path: Path) -> None:

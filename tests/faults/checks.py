@@ -213,9 +213,9 @@ def wrong_with_sent(folder: Path, influx: InfluxServer, since: int) -> Iterator[
 
 
 def wrong_with_files(folder: Path) -> Iterator[str]:
-    """SQLite finds both files sound, and nobody is ahead of the journal; the folder may lack them both."""
+    """SQLite finds all files sound, and nobody is ahead of the journal; the folder may lack them all."""
     positions: dict[str, int] = {}
-    for name in ("state.db", "journal.db"):
+    for name in ("state.db", "ledger.db", "journal.db"):
         path = folder / name
         if not path.exists() or not path.stat().st_size:
             continue
@@ -225,7 +225,7 @@ def wrong_with_files(folder: Path) -> Iterator[str]:
         if verdict != "ok":
             yield f"{name} is damaged: {verdict}"
         elif "positions" in tables:
-            positions = {row["consumer"]: row["position"] for row in rows(path, "SELECT * FROM positions")}
+            positions |= {row["consumer"]: row["position"] for row in rows(path, "SELECT * FROM positions")}
         elif "entries" in tables:
             end = _end(folder)
             ahead = {name: at for name, at in positions.items() if at > end}

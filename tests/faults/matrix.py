@@ -19,6 +19,7 @@ PARTS = (
     "MQTT",
     "journal",
     "state",
+    "ledger",
     "rules and alarms",
     "notifications",
     "reports",

@@ -225,7 +225,13 @@ def _be_link_to_absent_file(path: Path) -> None:
         (_be_link_to_absent_file, "is a link to .*not-there, which is not there"),
     ],
 )
-@pytest.mark.parametrize("name", ["journal.db", "state.db"])
+@pytest.mark.fault(
+    "foreign file",
+    part="ledger",
+    outcome="Where a folder, a pipe or a link to nowhere stands in its place, the start ends with 1, says what"
+    " stands there and what to do, and touches nothing.",
+)
+@pytest.mark.parametrize("name", ["journal.db", "state.db", "ledger.db"])
 def test_what_is_no_file_is_named_and_left_alone(
     folder: Path, name: str, put: Callable[[Path], object], said: str
 ) -> None:
@@ -302,7 +308,7 @@ def test_an_empty_journal_begins_above_what_is_known(folder: Path) -> None:
 
 
 def test_shared_memory_that_was_left_by_another_file_is_harmless(folder: Path) -> None:
-    for name in ("journal.db", "state.db"):
+    for name in ("journal.db", "state.db", "ledger.db"):
         (folder / f"{name}-shm").write_bytes(os.urandom(32_768))
 
     assert _opened(folder, lambda files: (files.journal.last, files.what_was_replaced())) == (5, {})
@@ -335,7 +341,34 @@ def test_a_file_that_cannot_be_read_at_the_start_is_left_alone(
     assert not list(folder.glob("*.corrupt-*"))
 
 
-@pytest.mark.parametrize("name", ["journal.db", "state.db"])
+@pytest.mark.fault(
+    "I/O error",
+    part="ledger",
+    outcome="When it cannot be read at the start, it is moved aside and a copy or a new ledger takes its place: a"
+    " bad sector under it keeps nothing else from running.",
+)
+def test_a_ledger_that_the_disk_cannot_read_does_not_keep_the_monitor_from_running(
+    site: Path, folder: Path, library: Path
+) -> None:
+    # A link, so that what fails is the file and not the name: the new ledger lies on good sectors.
+    (folder / "ledger.db").rename(folder / "bad-sectors.db")
+    (folder / "ledger.db").symlink_to(folder / "bad-sectors.db")
+    before = (folder / "bad-sectors.db").read_bytes()
+    disk = FailingDisk(folder, library)
+    disk.fail("r", "bad-sectors.db")
+
+    with Daemon(site, folder, disk.environ) as daemon:
+        daemon.start()
+        facts = daemon.get("status")["journal"]
+        assert daemon.stop() == 0
+
+    assert facts["ledger_replaced"] is True
+    assert (folder / str(facts["ledger_moved_aside"])).readlink() == folder / "bad-sectors.db"
+    assert (folder / "bad-sectors.db").read_bytes() == before
+    assert (folder / "ledger.db").is_file()
+
+
+@pytest.mark.parametrize("name", ["journal.db", "state.db", "ledger.db"])
 def test_a_file_without_permission_is_left_alone(site: Path, folder: Path, name: str) -> None:
     (folder / name).chmod(0)
     # Root may read everything, unless it cannot get that power.

@@ -217,7 +217,7 @@ def test_a_point_that_is_wrong_is_told(mistakes: Mistakes, point: str, message: 
         ("{id: a, class: watr, connection: plant, points: {open: {register: coil 0}}}", "class", "water"),
         ("{id: a, class: water, connection: plant}", "", ""),
         ("{id: a, profile: abb-b23, connection: plant, direction: up}", "direction", ""),
-        ("{id: a, profile: abb-b23, connection: plant, sum: [b]}", "sum", ""),
+        ("{id: a, profile: abb-b23, connection: plant, summ: [b]}", "summ", "sum"),
         ("{id: a, profile: abb-b23, connection: plant, building: {a: 1}}", "building", ""),
         ("{id: facility-monitor, profile: abb-b23, connection: plant}", "id", ""),
         ("just-a-name", "", ""),

@@ -12,13 +12,14 @@ from monitor.documents.finding import Findings
 from monitor.profiles.library import Library, Profile
 from monitor.profiles.model import PointModel
 from monitor.schema import SUFFIX_UNITS
-from monitor.settings import load, shape
+from monitor.settings import load, metershape, shape, tariffshape
 from monitor.settings.model import RuleModel, Selector
 from monitor.settings.tables import resolve
 from rules.kinds import RULES
 
 DOCS = Path(config.__path__[0]).parent / "docs"
 SETTINGS = (DOCS / "settings.md").read_text()
+TARIFFS = (DOCS / "tariffs.md").read_text()
 PROFILES = (DOCS / "profiles.md").read_text()
 
 
@@ -31,7 +32,7 @@ def test_the_examples_are_one_site_that_passes(tmp_path: Path) -> None:
         (tmp_path / f"{number:02}.yaml").write_text(block)
     loaded = load(tmp_path, drivers=resolve(DRIVERS), rules=resolve(RULES), environ={})
 
-    assert len(loaded.site.devices) == 6
+    assert len(loaded.site.devices) == 11
     assert all(warning.refuses for warning in loaded.warnings)
 
 
@@ -42,6 +43,16 @@ def test_every_key_is_described(name: str) -> None:
     ]
 
     assert missing == []
+
+
+@pytest.mark.parametrize("name", metershape.__all__)
+def test_every_key_of_meters_is_described(name: str) -> None:
+    assert [key for key in keys_of(getattr(metershape, name)) if f"`{key}`" not in SETTINGS] == []
+
+
+@pytest.mark.parametrize("name", tariffshape.__all__)
+def test_every_key_of_tariffs_is_described(name: str) -> None:
+    assert [key for key in keys_of(getattr(tariffshape, name)) if f"`{key}`" not in TARIFFS] == []
 
 
 @pytest.mark.parametrize("model", [RuleModel, Selector])

@@ -61,8 +61,10 @@ def _owner(site: Site) -> str:
 
 
 def announcements(site: Site, topics: Topics, prefix: str, version: str) -> Iterator[Outgoing]:
-    """One message per device, retained."""
+    """One message per device, retained; a meter that is reckoned from others has no readings to show."""
     for device in site.devices.values():
+        if device.virtual is not None:
+            continue
         ident = f"{_owner(site)}_{device.id}"
         components = {name: _point(device, point, topics, ident) for name, point in device.points.items()}
         components["alarms"] = _alarms(device, topics, ident)

@@ -57,11 +57,12 @@ CREATE INDEX step_end ON step (counter, "end");
 
 -- Local days that have been rolled up, so that years are added up in no time, and a change is seen.
 CREATE TABLE day (
-    counter INTEGER NOT NULL REFERENCES counter,
-    start   INTEGER NOT NULL,                    -- UTC ms of the begin of the local day
-    body    TEXT NOT NULL,                       -- JSON: the figures of the day as they were told last
-    PRIMARY KEY (counter, start)
+    device TEXT NOT NULL,                        -- a meter, also a virtual one
+    start  INTEGER NOT NULL,                     -- UTC ms of the begin of the local day
+    body   TEXT NOT NULL,                        -- JSON: the figures of the day as they were told last
+    PRIMARY KEY (device, start)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX day_start ON day (start);
 
 CREATE TABLE coverage (
     device   TEXT NOT NULL,

@@ -1,0 +1,82 @@
+"""What metering writes beside the readings: deltas of counters, rates where the meter says none, and demand."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from monitor.metering.account import Account
+from monitor.metering.rollup import PRODUCER
+from monitor.model import Derived, Event, Value
+from monitor.periods import QUARTER
+from monitor.schema import delta_name
+from monitor.site import Device
+
+__all__ = ["EVERY", "beside", "demands", "events"]
+
+EVERY: Final = 60_000
+"""Milliseconds between two such entries of a meter at least: a quick poll shall not double the journal."""
+
+_DIGITS: Final = 9
+_RATES: Final[Mapping[str, tuple[str, str]]] = {"kWh": ("power", "w"), "m3": ("flow", "m3h")}
+
+
+def beside(device: Device, accounts: Sequence[Account], time: int) -> Derived | None:
+    """The entry beside the reading of `time`: what was counted since the one before; None for nothing."""
+    values: dict[str, Value] = {}
+    for account in accounts:
+        if account.delta_since is None:
+            continue
+        values[delta_name(account.point)] = round(account.delta, _DIGITS)
+        account.delta, account.delta_since = 0.0, None
+        if account.is_billed and account.unit in _RATES:
+            values |= _rates(device, account)
+        account.told_at = time
+    if not values:
+        return None
+    return Derived(
+        producer=PRODUCER, key="", device=device.id, time=time, measurement=device.device_class, values=values
+    )
+
+
+def _rates(device: Device, account: Account) -> dict[str, Value]:
+    quantity, suffix = _RATES[account.unit]
+    found: dict[str, Value] = {}
+    rate, running = account.pace.rate(), account.running()
+    sliding = account.pace.sliding() if account.shows_demand else None
+    if rate is not None and f"{quantity}_{suffix}" not in device.points:
+        found[f"{quantity}_{suffix}"] = round(rate, _DIGITS)
+    if running is not None:
+        found[f"demand_predicted_{suffix}"] = round(running[1], _DIGITS)
+    if sliding is not None:
+        found[f"demand_sliding_{suffix}"] = round(sliding, _DIGITS)
+    return found
+
+
+def demands(device: Device, account: Account) -> Iterable[Derived]:
+    """The demand of each quarter of an hour that has ended, at its end."""
+    if not account.shows_demand or account.unit not in _RATES:
+        return
+    suffix = _RATES[account.unit][1]
+    for quarter, amount in account.pace.closed:
+        yield Derived(
+            producer=PRODUCER,
+            key="demand",
+            device=device.id,
+            time=(quarter + 1) * QUARTER,
+            measurement=device.device_class,
+            values={f"demand_{suffix}": round(account.pace.mean(amount), _DIGITS)},
+        )
+
+
+def events(account: Account) -> list[Event]:
+    """What the counter has done, as events with their evidence."""
+    return [
+        Event(
+            device=account.device,
+            kind=told.kind,
+            time=told.time,
+            arrived=told.time,
+            id=f"{told.kind}-{account.point}-{told.time}",
+            attributes={"point": account.point, **told.attributes},
+        )
+        for told in account.told
+    ]

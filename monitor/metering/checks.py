@@ -1,0 +1,242 @@
+"""What a person says of a meter is held against what is known; RequestRefused says what is wrong with it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from math import isfinite
+from typing import Final
+
+from monitor.errors import RequestRefused
+from monitor.figures import Break, Register, UsageBook
+from monitor.metering.judgement import Limits
+from monitor.metering.step import Cause
+from monitor.metering.written import clock, shown
+from monitor.periods import QUARTER
+from monitor.schema import COUNTER_NAMES, point_unit
+from monitor.site import Counter, Device, Site
+
+__all__ = [
+    "Asked",
+    "Between",
+    "Meant",
+    "check_growth",
+    "check_number",
+    "check_rate",
+    "check_time",
+    "meant",
+    "meter",
+    "when_replaced",
+]
+
+_LONGEST: Final = 500
+_AHEAD: Final = 300_000
+"""A person's clock may be so many ms ahead of the monitor's."""
+_DAY: Final = 86_400_000
+_HOUR: Final = 3_600_000
+_MONTH: Final = 30 * _DAY
+_BROKEN: Final = frozenset({Cause.RESET, Cause.REPLACED, Cause.JUMP})
+_RATES: Final = {"kWh": "kW", "kvarh": "kvar", "kVAh": "kVA"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Who says something about which counter, why, and when (UTC ms). Without `point`: the one it is billed by."""
+
+    device: str
+    point: str = ""
+    by: str
+    reason: str = ""
+    now: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meant:
+    """The counter that is meant, as it stands."""
+
+    site: Site
+    asked: Asked
+    device: Device
+    register: Register
+
+    @property
+    def counter(self) -> Counter:
+        """How it counts."""
+        return self.device.points[self.register.point].counter or Counter()
+
+    def clock(self, time: int) -> str:
+        """A moment as people of the site write it."""
+        return clock(time, self.site.timezone)
+
+    def shown(self, value: float) -> str:
+        """An amount in the unit of the counter."""
+        return shown(value, self.register.unit)
+
+
+def meter(site: Site, device: str) -> Device:
+    """The meter of that id; RequestRefused lists those there are."""
+    meters = {each.id: each for each in site.devices.values() if each.virtual or _counters(each)}
+    if device in meters:
+        return meters[device]
+    known = f"meters are {', '.join(sorted(meters))}" if meters else "the site file has no meter"
+    what = "is no meter" if device in site.devices else "is no device"
+    raise RequestRefused(f"`{device[:60]}` {what}; {known}")
+
+
+def _counters(device: Device) -> list[str]:
+    return [point.name for point in device.points.values() if point.counter is not None]
+
+
+def meant(book: UsageBook, site: Site, asked: Asked) -> Meant:
+    """The counter that somebody means; RequestRefused when there is none, or nothing can be said of it."""
+    device = meter(site, asked.device)
+    if len(asked.reason) > _LONGEST:
+        raise RequestRefused(f"a reason has at most {_LONGEST} characters")
+    if device.virtual is not None:
+        others = ", ".join((*device.virtual.sum, *device.virtual.minus))
+        raise RequestRefused(f"`{device.id}` is reckoned from others ({others}): say it of the one that is meant")
+    names = _counters(device)
+    known = {each.point: each for each in book.registers(device.id)}
+    point = asked.point or _billed(device, names, known.values())
+    if point not in names:
+        raise RequestRefused(f"`{device.id}` has no counter `{point[:60]}`; it has {', '.join(names)}")
+    never = Register(device=device.id, point=point, unit=point_unit(point) or "", is_billed=not asked.point)
+    return Meant(site=site, asked=asked, device=device, register=known.get(point, never))
+
+
+def _billed(device: Device, names: Sequence[str], known: Iterable[Register]) -> str:
+    told = [each.point for each in known if each.is_billed]
+    usual = [name for name in COUNTER_NAMES.get(device.device_class, ()) if name in names]
+    return (told or usual or names)[0]
+
+
+def check_number(it: Meant, name: str, value: float) -> None:
+    """A register is a number that the counter can show, or the one at which it begins anew."""
+    if not isfinite(value) or value < 0:
+        raise RequestRefused(f"{name} is {value:g}: a counter shows a number that is never negative")
+    if it.counter.modulus is not None and value > it.counter.modulus:
+        raise RequestRefused(
+            f"{name} is {it.shown(value)}, and this counter begins anew at {it.shown(it.counter.modulus)}: "
+            "is there a digit too much, or a missing dot?"
+        )
+
+
+def check_time(it: Meant, at: int) -> None:
+    """Something happened when the meter was read, and not in the future."""
+    if at > it.asked.now + _AHEAD:
+        raise RequestRefused(f"{it.clock(at)} is in the future: it is {it.clock(it.asked.now)} now")
+    if it.register.first is not None and at < it.register.first:
+        since = it.clock(it.register.first)
+        raise RequestRefused(f"at {it.clock(at)} `{it.device.id}` was not read yet: it is metered since {since}")
+
+
+def check_rate(it: Meant, used: float, span: int, what: str) -> None:
+    """A meter cannot count more in `span` ms than its rating allows: the engine would not believe it."""
+    limits = Limits(it.counter, it.device.device_class)
+    if used > limits.possible(span):
+        raise RequestRefused(
+            f"{what}, and `{it.device.id}` can count {it.shown(round(limits.possible(span), 3))} at most in that "
+            f"time (its `rating`: {limits.rating:g} {_RATES.get(it.register.unit, 'm3/h')}): is there a digit too "
+            "much, or a missing dot?"
+        )
+
+
+def check_growth(it: Meant, value: float, at: int) -> None:
+    """A register that somebody reads comes after the last one, and is not lower."""
+    last, when = it.register.register, it.register.time
+    if last is None or when is None:
+        return
+    if at <= when:
+        raise RequestRefused(
+            f"`{it.device.id}` was read at {it.clock(when)} already ({it.shown(last)}), which is not before "
+            f"{it.clock(at)}. What was used before that is mended with `facility-monitor meter correct`"
+        )
+    used = value - last
+    if used < 0:
+        raise RequestRefused(
+            f"{it.shown(value)} is lower than what `{it.device.id}` showed at {it.clock(when)}: {it.shown(last)}. "
+            "Read it again; if another meter hangs there, or it went past its last digit, say so with "
+            "`facility-monitor meter replace`"
+        )
+    check_rate(it, used, at - when, f"{it.shown(value)} is {it.shown(used)} more than at {it.clock(when)}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Between:
+    """Where a meter was replaced: `at`, after the old one showed `before` at `since`, before the new `after`."""
+
+    at: int
+    since: int
+    before: float | None
+    after: float | None = None
+
+
+async def when_replaced(book: UsageBook, it: Meant, at: int | None) -> Between:
+    """Find the samples around a replacement (UTC ms; None: when the monitor saw it, else now).
+
+    A time that misses what the monitor saw by less than an hour is taken as that: watches differ.
+    """
+    last, seen_at = it.register.register, it.register.time
+    if last is None or seen_at is None:
+        raise RequestRefused(
+            f"`{it.device.id}` has not been read yet: the meter that hangs there is taken as it is, "
+            "and nothing need be said of the one before"
+        )
+    if at is not None:
+        check_time(it, at)
+    breaks = await _breaks(book, it, at)
+    lost = _lost(breaks)
+    if at is None:
+        at = lost[-1].end if lost and not it.register.pending else it.asked.now
+    if at < seen_at and lost:
+        near = min(lost, key=partial(_distance, at))
+        if _distance(at, near) <= _HOUR:
+            at = min(max(at, near.start), near.end)
+    for each in (*lost, *breaks):
+        if each.start <= at <= each.end:
+            return Between(at=at, since=each.start, before=each.start_register, after=each.end_register)
+    if at >= seen_at:
+        return Between(at=at, since=seen_at, before=last)
+    _check_unbroken(it, at, lost)
+    return await _quarter_before(book, it, at)
+
+
+def _distance(at: int, one: Break) -> int:
+    return max(one.start - at, at - one.end, 0)
+
+
+def _lost(breaks: Sequence[Break]) -> list[Break]:
+    return [each for each in breaks if each.lost and each.cause in _BROKEN]
+
+
+async def _breaks(book: UsageBook, it: Meant, at: int | None) -> Sequence[Break]:
+    """Where the counter did not simply count on: a day around a moment; without one, the last month."""
+    now = it.asked.now
+    start = (now - _MONTH if at is None else at - _DAY) // QUARTER * QUARTER
+    end = (now if at is None else min(now, at + _DAY)) // QUARTER * QUARTER + QUARTER
+    if end <= start:
+        return []
+    rows = await book.consumption([it.device.id], start, end, points=[it.register.point])
+    found = [each for row in rows for each in row.breaks if each.cause != Cause.CORRECTED]
+    return sorted(found, key=lambda each: each.end)
+
+
+def _check_unbroken(it: Meant, at: int, lost: Sequence[Break]) -> None:
+    """A meter is not replaced in the middle of what was read of it."""
+    if lost:
+        near = min(lost, key=partial(_distance, at))
+        raise RequestRefused(
+            f"at {it.clock(at)} `{it.device.id}` was read as ever; it changed between {it.clock(near.start)} and "
+            f"{it.clock(near.end)}: say that it was replaced at {it.clock(near.end)}"
+        )
+    if it.register.pending:
+        raise RequestRefused(
+            f"the old meter was still read at {it.clock(it.register.time or 0)} "
+            f"({it.shown(it.register.register or 0.0)}): say a time after that, or none"
+        )
+
+
+async def _quarter_before(book: UsageBook, it: Meant, at: int) -> Between:
+    """What the register showed at the end of the quarter of an hour before a moment."""
+    end = at // QUARTER * QUARTER
+    rows = await book.consumption([it.device.id], end - QUARTER, end, points=[it.register.point])
+    return Between(at=at, since=end, before=rows[0].end_register if rows else None)

@@ -1,0 +1,197 @@
+"""Roll-ups: what was used per local hour, day and month, as entries for the journal, until it is settled.
+
+Works within a transaction of the ledger. The figures of a day are remembered as they were told last, so that a
+change in the past (a late value, a correction, another price) is told, and nothing else.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+import orjson
+
+from monitor.figures import Consumption
+from monitor.metering.prices import energy_cost
+from monitor.metering.view import View, billed_counter, metered
+from monitor.model import Derived, Quality, Value
+from monitor.periods import QUARTER, day_of, local_day, month_of, pieces
+from monitor.schema import COUNTER_NAMES, MEASUREMENT_USAGE, rate_unit
+from monitor.site import Device, Site
+from monitor.tariff import Tariff
+
+__all__ = ["PRODUCER", "Meters", "Rollup"]
+
+PRODUCER: Final = "metering"
+_MICRO: Final = Decimal("0.000001")
+_SUFFIX: Final[Mapping[str, str]] = {"W": "w", "m3/h": "m3h", "var": "var", "VA": "va"}
+
+
+class Meters:
+    """The meters of a site: what each is billed by, at which tariff, and which are reckoned with it."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.billed = {
+            device.id: counter
+            for device in site.devices.values()
+            if (counter := billed_counter(device)) is not None
+        }
+        self.others = {ident: self._other_counters(ident) for ident in self.billed}
+        self.tariffs = {ident: self._tariff_of(ident) for ident in self.billed}
+        self._dependent: dict[str, list[str]] = {}
+        for device in site.devices.values():
+            for member in self._members(device):
+                self._dependent.setdefault(member, []).append(device.id)
+
+    def affected(self, device: str) -> Iterator[str]:
+        """A meter, and the virtual ones that are reckoned with it, directly or through others."""
+        yield device
+        yield from self._dependent.get(device, ())
+
+    def _other_counters(self, ident: str) -> list[str]:
+        device = self.site.devices[ident]
+        names = COUNTER_NAMES.get(device.device_class, ())
+        return [point for point in metered(device) if point in names and point != self.billed[ident]]
+
+    def _tariff_of(self, ident: str) -> Tariff | None:
+        tariffs = self.site.tariffs.values()
+        return next((tariff for tariff in tariffs if ident in tariff.devices and not tariff.credit), None)
+
+    def _members(self, device: Device) -> set[str]:
+        if device.virtual is None:
+            return set()
+        direct = {*device.virtual.sum, *device.virtual.minus}
+        return direct.union(*(self._members(self.site.devices[name]) for name in direct))
+
+
+class Rollup:
+    """Tells of periods of meters, within one transaction. `key` makes its entries new ones."""
+
+    def __init__(self, meters: Meters, db: sqlite3.Connection, view: View, key: str) -> None:
+        self._meters = meters
+        self._zone = meters.site.timezone
+        self._db = db
+        self._view = view
+        self._key = key
+
+    def tell(self, device: str, quarters: Iterable[int]) -> list[Derived]:
+        """The entries of all hours, days and months that hold some of these quarters."""
+        times = sorted({quarter * QUARTER for quarter in quarters})
+        told: list[Derived] = []
+        for day in _distinct(day_of(time, self._zone) for time in times):
+            hours = [
+                (start, end)
+                for start, end in pieces(day.start, day.end, "hour", self._zone)
+                if any(start <= time < end for time in times)
+            ]
+            told += self.tell_day(device, day.start, day.end, hours)
+        for month in _distinct(month_of(time, self._zone) for time in times):
+            told += self.tell_month(device, month.start, month.end)
+        return told
+
+    def tell_day(self, device: str, start: int, end: int, hours: Sequence[tuple[int, int]]) -> list[Derived]:
+        """The entries of some hours of a local day, and of the day, whose figures are remembered."""
+        told = []
+        for begin, until in hours:
+            values = self._figures(device, begin, until)
+            if values:
+                told.append(self._entry(device, "hour", begin, values | self._cost(device, begin, until, values)))
+        values = self.day(device, start, end)
+        if values:
+            body = orjson.dumps(values, option=orjson.OPT_SORT_KEYS).decode()
+            self._db.execute("INSERT OR REPLACE INTO day VALUES (?, ?, ?)", (device, start, body))
+            told.append(self._entry(device, "day", start, values))
+        return told
+
+    def day(self, device: str, start: int, end: int) -> dict[str, Value]:
+        """What is to be said of a local day; empty when nothing is known."""
+        values = self._figures(device, start, end)
+        if values:
+            values |= self._cost(device, start, end, values) | self._coverage(device, start)
+        return values
+
+    def tell_month(self, device: str, start: int, end: int) -> list[Derived]:
+        """The entry of a local month, once its days are remembered: their costs are only added up."""
+        values = self._figures(device, start, end)
+        if not values:
+            return []
+        if self._meters.tariffs[device] is not None:
+            cost, carbon = self._db.execute(
+                "SELECT total(json_extract(body, '$.cost')), total(json_extract(body, '$.carbon_kg'))"
+                " FROM day WHERE device = ? AND start >= ? AND start < ?",
+                (device, start, end),
+            ).fetchone()
+            values |= {"cost": round(cost, 6), "carbon_kg": round(carbon, 6)}
+        return [self._entry(device, "month", start, values)]
+
+    def _figures(self, device: str, start: int, end: int) -> dict[str, Value]:
+        known = self._meters.site.devices[device]
+        found = self._view.consumption(known, self._meters.billed[device], start, end)
+        if found.amount is None:
+            return {}
+        values = _values(found)
+        for point in self._meters.others[device]:
+            other = self._view.amount(known, point, start, end)
+            if other is not None:
+                values[point] = round(other, 9)
+        return values
+
+    def _cost(self, device: str, start: int, end: int, values: Mapping[str, Any]) -> dict[str, Value]:
+        """What was used is worth by its bands, without standing charges and taxes; and its carbon."""
+        tariff = self._meters.tariffs[device]
+        if tariff is None:
+            return {}
+        known, point = self._meters.site.devices[device], self._meters.billed[device]
+        quarters = self._view.quarters(known, point, start, end)
+        if tariff.unit == "kWh" and known.points[point].unit == "m3":
+            factor = values.get("energy_kwh", 0.0) / values["amount"] if values["amount"] else 0.0
+            quarters = [(time, amount * factor) for time, amount in quarters]
+        cost, carbon = energy_cost(tariff, quarters, self._zone)
+        return {"cost": float(cost.quantize(_MICRO)), "carbon_kg": float(carbon.quantize(_MICRO))}
+
+    def _coverage(self, device: str, start: int) -> dict[str, Value]:
+        day = local_day(start, self._zone).isoformat()
+        row = self._db.execute(
+            "SELECT expected, received FROM coverage WHERE device = ? AND day = ?", (device, day)
+        ).fetchone()
+        if row is None or not row["expected"]:
+            return {}
+        return {"coverage_pct": round(100 * row["received"] / row["expected"], 2)}
+
+    def _entry(self, device: str, per: str, start: int, values: Mapping[str, Value]) -> Derived:
+        known, tariff = self._meters.site.devices[device], self._meters.tariffs[device]
+        attributes = {
+            "utility": known.device_class,
+            "tenant": known.tenant,
+            "currency": "" if tariff is None else tariff.currency,
+        }
+        return Derived(
+            producer=PRODUCER,
+            key=f"{per}@{self._key}",
+            device=device,
+            time=start,
+            measurement=MEASUREMENT_USAGE[per],
+            values=values,
+            quality=Quality.ESTIMATED if values["estimated"] else Quality.GOOD,
+            attributes={name: value for name, value in attributes.items() if value},
+        )
+
+
+def _values(found: Consumption) -> dict[str, Value]:
+    suffix = _SUFFIX[rate_unit(found.unit)[0]]
+    values: dict[str, Value] = {
+        "amount": float(found.amount or 0.0),
+        "estimated": float(found.estimated),
+        "partial_i": 0 if found.is_complete else 1,
+    }
+    if found.demand_max is not None and found.base is not None:
+        values[f"demand_max_{suffix}"] = float(found.demand_max)
+        values[f"base_{suffix}"] = float(found.base)
+    if found.energy is not None:
+        values["energy_kwh"] = float(found.energy)
+    return values
+
+
+def _distinct(periods: Iterable[Any]) -> list[Any]:
+    return list(dict.fromkeys(periods))

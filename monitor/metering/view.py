@@ -1,0 +1,296 @@
+"""What the ledger says of a period: amounts, registers, demand, and how far each can be trusted.
+
+A view reads one connection at one moment; it is used in a reader's thread, and by the consumer within its own
+transaction.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+from monitor.figures import Break, Consumption
+from monitor.metering.account import rhythm_of
+from monitor.metering.ledger import steps_between
+from monitor.metering.quarters import share_of
+from monitor.metering.step import Cause, Step
+from monitor.periods import QUARTER, begin_of, local_day
+from monitor.schema import COUNTER_NAMES, rate_unit
+from monitor.site import Device, Site
+
+__all__ = ["Standing", "View", "billed_counter", "metered", "standings"]
+
+_HOUR: Final = 3_600_000
+_MOST_BREAKS: Final = 50
+_DIGITS: Final = 9
+_FIRST_YEAR: Final = 1970
+_BEHIND: Final = 2 * _HOUR
+"""How far the members of a virtual meter may be apart while the period still runs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """One counter in the ledger: its number, its first and newest register that count (UTC ms)."""
+
+    number: int
+    first: int
+    head: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """A real counter that a meter is made of: itself, or what a virtual one adds and takes away."""
+
+    sign: int
+    device: Device
+    point: str
+    standing: Standing | None
+
+
+def metered(device: Device) -> list[str]:
+    """The counters of a device, in the order of its points."""
+    return [name for name, point in device.points.items() if point.counter is not None]
+
+
+def billed_counter(device: Device) -> str | None:
+    """The counter that a meter is billed by: the first of its class that it has, else its first one."""
+    counters = metered(device)
+    wanted = [name for name in COUNTER_NAMES.get(device.device_class, ()) if name in counters]
+    return wanted[0] if wanted else counters[0] if counters else None
+
+
+def standings(db: sqlite3.Connection) -> dict[tuple[str, str], Standing]:
+    """Every counter that has counted, by device and point."""
+    rows = db.execute("SELECT id, device, point, first, head FROM counter WHERE first IS NOT NULL")
+    return {
+        (row["device"], row["point"]): Standing(number=row["id"], first=row["first"], head=row["head"])
+        for row in rows
+    }
+
+
+class View:
+    """The ledger at one moment. `now` in UTC ms."""
+
+    def __init__(
+        self, db: sqlite3.Connection, site: Site, known: Mapping[tuple[str, str], Standing], *, now: int
+    ) -> None:
+        self._db = db
+        self._site = site
+        self._known = known
+        self._now = now
+
+    def consumption(self, device: Device, point: str, start: int, end: int) -> Consumption:
+        """What a counter counted in [start, end); both at edges of quarters of an hour."""
+        unit = device.points[point].unit or ""
+        members = list(self._members(device, point, 1))
+        blank = Consumption(device=device.id, point=point, unit=unit, start=start, end=end, amount=None)
+        if any(member.standing is None for member in members) or not members:
+            return blank
+        first = max(member.standing.first for member in members if member.standing)
+        head = min(member.standing.head for member in members if member.standing)
+        if device.virtual is not None:
+            newest = max(member.standing.head for member in members if member.standing)
+            head = head // QUARTER * QUARTER
+            is_late = newest - head > _BEHIND if end > self._now else head < end
+            if first > start or is_late:
+                return blank
+        begin, until = max(start, first), min(end, head)
+        if until <= begin:
+            return blank
+        amounts = self._amounts(members, start, until)
+        if amounts is None:
+            return blank
+        amount, estimated, breaks = amounts[0], 0.0, list[Break]()
+        for member in members:
+            share, told = self._doubts(member, start, end)
+            estimated += share
+            breaks += told
+        if self._is_too_slow(members, end - start):
+            estimated = abs(amount)
+        peak, at, base = self._extremes(members, max(start, _up(first)), min(end, head))
+        per_hour = rate_unit(unit)[1] * _HOUR / QUARTER
+        return Consumption(
+            device=device.id,
+            point=point,
+            unit=unit,
+            start=start,
+            end=end,
+            amount=round(amount, _DIGITS),
+            estimated=round(min(estimated, abs(amount)), _DIGITS),
+            known=(until - begin) / (end - start),
+            is_complete=first <= start and head >= end,
+            start_register=self._register(members, start // QUARTER - 1),
+            end_register=amounts[1] if device.virtual is None else None,
+            demand_max=None if peak is None else peak * per_hour,
+            demand_at=at,
+            base=None if base is None else base * per_hour,
+            energy=self._energy(device, members, start, until),
+            breaks=tuple(breaks[:_MOST_BREAKS]),
+        )
+
+    def quarters(self, device: Device, point: str, start: int, end: int) -> list[tuple[int, float]]:
+        """What was counted in each quarter that is over: (begin in UTC ms, amount), in the order of time.
+
+        Of a virtual meter only quarters that all its members know.
+        """
+        members = list(self._members(device, point, 1))
+        if not members or any(member.standing is None for member in members):
+            return []
+        head = min(member.standing.head for member in members if member.standing)
+        rows = self._rows(members, start // QUARTER, min(-(-end // QUARTER), head // QUARTER))
+        return [(quarter * QUARTER, amount) for quarter, amount in rows]
+
+    def amount(self, device: Device, point: str, start: int, end: int) -> float | None:
+        """What was counted in [start, end), as far as it is known; None: nothing."""
+        members = list(self._members(device, point, 1))
+        if not members or any(member.standing is None for member in members):
+            return None
+        found = self._amounts(members, start, end)
+        return None if found is None else found[0]
+
+    def energy(self, device: Device, point: str, start: int, end: int) -> float | None:
+        """What the gas counted in [start, end) was worth, in kWh."""
+        return self._energy(device, list(self._members(device, point, 1)), start, end)
+
+    def demand(self, device: Device, point: str, start: int, end: int) -> float | None:
+        """The greatest mean of a quarter of an hour in [start, end), in W or m3/h."""
+        members = list(self._members(device, point, 1))
+        if not members or any(member.standing is None for member in members):
+            return None
+        head = min(member.standing.head for member in members if member.standing)
+        first = max(member.standing.first for member in members if member.standing)
+        peak, _, _ = self._extremes(members, max(start, _up(first)), min(end, head))
+        unit = device.points[point].unit or ""
+        return None if peak is None else peak * rate_unit(unit)[1] * _HOUR / QUARTER
+
+    # Members ---------------------------------------------------------------------------------------------
+
+    def _members(self, device: Device, point: str, sign: int) -> Iterator[_Member]:
+        if device.virtual is None:
+            yield _Member(sign, device, point, self._known.get((device.id, point)))
+            return
+        for names, own in ((device.virtual.sum, sign), (device.virtual.minus, -sign)):
+            for name in names:
+                yield from self._members(self._site.devices[name], point, own)
+
+    def _amounts(self, members: Sequence[_Member], start: int, end: int) -> tuple[float, float | None] | None:
+        """The sum over the members, and the last register of the first; None when one knows nothing."""
+        total, register = 0.0, None
+        for place, member in enumerate(members):
+            assert member.standing is not None
+            row = self._db.execute(
+                "SELECT sum(amount), max(quarter) FROM quarter WHERE counter = ? AND quarter >= ? AND quarter < ?",
+                (member.standing.number, start // QUARTER, -(-end // QUARTER)),
+            ).fetchone()
+            if row[1] is None:
+                return None
+            total += member.sign * row[0]
+            if place == 0:
+                register = self._register(members, row[1])
+        return total, register
+
+    def _register(self, members: Sequence[_Member], quarter: int) -> float | None:
+        """What the one meter showed at the end of a quarter."""
+        standing = members[0].standing
+        if len(members) != 1 or standing is None:
+            return None
+        row = self._db.execute(
+            "SELECT register FROM quarter WHERE counter = ? AND quarter = ?", (standing.number, quarter)
+        ).fetchone()
+        return None if row is None else row[0]
+
+    def _rows(self, members: Sequence[_Member], first: int, last: int) -> list[tuple[int, float]]:
+        """Quarters [first, last) that every member knows, with the sum over the members."""
+        if len(members) == 1 and members[0].standing is not None:
+            sign, number = members[0].sign, members[0].standing.number
+            rows = self._db.execute(
+                "SELECT quarter, amount FROM quarter WHERE counter = ? AND quarter >= ? AND quarter < ?"
+                " ORDER BY quarter",
+                (number, first, last),
+            )
+            return [(quarter, sign * amount) for quarter, amount in rows]
+        sums: dict[int, float] = {}
+        counts: dict[int, int] = {}
+        for member in members:
+            for quarter, amount in self._rows([member], first, last):
+                sums[quarter] = sums.get(quarter, 0.0) + amount
+                counts[quarter] = counts.get(quarter, 0) + 1
+        return [
+            (quarter, round(sums[quarter], _DIGITS)) for quarter in sorted(sums) if counts[quarter] == len(members)
+        ]
+
+    def _extremes(
+        self, members: Sequence[_Member], start: int, end: int
+    ) -> tuple[float | None, int | None, float | None]:
+        """The greatest amount of a whole quarter, when it began (UTC ms), and the least."""
+        first, last = -(-start // QUARTER), end // QUARTER
+        if self._is_too_slow(members, QUARTER):
+            return None, None, None  # its quarters are drawn between registers: a straight line has no peak
+        if len(members) > 1 or members[0].standing is None:
+            rows = self._rows(members, first, last)
+            if not rows:
+                return None, None, None
+            at, peak = max(rows, key=lambda row: row[1])
+            return peak, at * QUARTER, min(amount for _, amount in rows)
+        span = (members[0].standing.number, first, last)
+        where = "FROM quarter WHERE counter = ? AND quarter >= ? AND quarter < ?"
+        at, peak = self._db.execute(f"SELECT quarter, max(amount) {where}", span).fetchone()
+        if peak is None:
+            return None, None, None
+        base: float = self._db.execute(f"SELECT min(amount) {where}", span).fetchone()[0]
+        return peak, at * QUARTER, base
+
+    @staticmethod
+    def _is_too_slow(members: Sequence[_Member], length: int) -> bool:
+        """Whether a meter speaks more seldom than a period is long: then all of it is drawn between registers."""
+        return any(rhythm_of(member.device, member.point) > length for member in members)
+
+    def _doubts(self, member: _Member, start: int, end: int) -> tuple[float, list[Break]]:
+        """How much of what a member counted in [start, end) is estimated, and what happened to it."""
+        assert member.standing is not None
+        estimated, breaks = 0.0, []
+        for _, step in steps_between(self._db, member.standing.number, start, end):
+            is_cut = step.start < start or step.end > end
+            if step.lost or (step.cause is Cause.GAP and is_cut):
+                estimated += abs(share_of(step, start, end))
+            if step.cause is not Cause.GAP or is_cut or step.end - step.start >= _HOUR:
+                breaks.append(_break(step))
+        return estimated, breaks
+
+    def _energy(self, device: Device, members: Sequence[_Member], start: int, end: int) -> float | None:
+        """KWh of the gas in [start, end): each stretch by what a cubic metre was worth then."""
+        if not device.gas or any(member.standing is None for member in members):
+            return None
+        zone = self._site.timezone
+        begins = [begin_of(value.since, zone) for value in device.gas if value.since.year >= _FIRST_YEAR]
+        edges = [start, *(begin for begin in begins if start < begin < end), end]
+        total, is_known = 0.0, False
+        for one, two in pairwise(edges):
+            day = local_day(one, zone)
+            worth = [value for value in device.gas if value.since <= day]
+            found = self._amounts(members, one, two) if one < two else None
+            if found is None or not worth:
+                continue
+            is_known = True
+            total += found[0] * worth[-1].kwh_per_m3 * worth[-1].factor
+        return round(total, _DIGITS) if is_known else None
+
+
+def _up(time: int) -> int:
+    return -(-time // QUARTER) * QUARTER
+
+
+def _break(step: Step) -> Break:
+    return Break(
+        cause=step.cause.value,
+        start=step.start,
+        end=step.end,
+        start_register=step.start_register,
+        end_register=step.end_register,
+        amount=step.amount,
+        lost=step.lost,
+        by=step.by,
+        reason=step.reason,
+        command=step.command,
+    )
