@@ -24,6 +24,8 @@ from monitor.site import Site
 __all__ = ["Letters", "letter"]
 
 _LONGEST_BUILD: Final = 300.0
+_PATIENCE: Final = 60.0
+_LOOK_EVERY: Final = 0.2
 _LONGEST_TEXT: Final = 1900
 """Characters of the plain text, which goes to messengers: some refuse more than 2000."""
 
@@ -56,10 +58,11 @@ class Letters:
     """Builds the mails of reports: the `RenderReport` of the notifier.
 
     `now` is UTC ms. `is_current` says whether metering has taken in what the journal holds: a report is not built
-    from half of it. `do` does what blocks, for a minute at most, in a thread.
+    from half of it, and waits for the rest up to `patience` seconds. `do` does what blocks in a
+    thread; that takes a minute at most.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it works with, from the composition root
         self,
         site: Site,
         book: UsageBook,
@@ -67,17 +70,18 @@ class Letters:
         now: Callable[[], int],
         is_current: Callable[[], bool],
         do: Callable[[Callable[[], Message]], Awaitable[Message]] = asyncio.to_thread,
+        patience: float = _PATIENCE,
     ) -> None:
         self._site = site
         self._book = book
         self._now = now
         self._is_current = is_current
         self._do = do
+        self._patience = patience
 
     async def __call__(self, body: Mapping[str, Any], language: str) -> Message:
         """Build what the body of a row asks for; raises ReportUnavailable when that cannot be done now."""
-        if not self._is_current():
-            raise ReportUnavailable("what was recorded has not all been metered yet")
+        await self._wait_for_all()
         period = parse(body["period"], self._site.timezone, self._now())
         try:
             async with asyncio.timeout(_LONGEST_BUILD):
@@ -94,6 +98,13 @@ class Letters:
             raise ReportUnavailable(f"what was metered cannot be read: {error}") from error
         except TimeoutError:
             raise ReportUnavailable(f"it was not built within {_LONGEST_BUILD:.0f} s") from None
+
+    async def _wait_for_all(self) -> None:
+        for _ in range(round(self._patience / _LOOK_EVERY)):
+            if self._is_current():
+                return
+            await asyncio.sleep(_LOOK_EVERY)
+        raise ReportUnavailable("what was recorded has not all been metered yet")
 
 
 def letter(  # noqa: PLR0913 - what stands in a letter

@@ -1,6 +1,6 @@
 """The mail that brings a report: built when it is sent, readable by itself, in the language of whoever gets it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from email.message import EmailMessage
 from pathlib import Path
@@ -49,9 +49,9 @@ class Broken(Book):
         return await super().consumption(*args, **options)
 
 
-def letters(site: Site, book: Book | None = None, *, is_current: bool = True) -> Letters:
+def letters(site: Site, book: Book | None = None, *, current: Callable[[], bool] = lambda: True) -> Letters:
     now = moment("2026-11-02T00:00")
-    return Letters(site, book or Book(site), now=lambda: now, is_current=lambda: is_current)
+    return Letters(site, book or Book(site), now=lambda: now, is_current=current, patience=1.0)
 
 
 async def test_a_letter_says_the_totals_what_is_estimated_and_what_is_attached() -> None:
@@ -78,6 +78,14 @@ async def test_a_letter_about_some_meters_is_about_no_others() -> None:
     assert "Flat 2" not in message.attachments[0].content.decode()
 
 
+async def test_it_waits_a_while_for_what_is_still_metered() -> None:
+    asked = iter([False, False, True])
+
+    message = await letters(house(), current=lambda: next(asked))({**BODY, "kinds": []}, "en")
+
+    assert message.title.endswith("2026-10")
+
+
 async def test_the_text_for_messengers_is_short_and_ends_with_a_whole_line() -> None:
     site = house()
     devices = {name: replace(one, name=f"{one.name} {'long ' * 100}") for name, one in site.devices.items()}
@@ -96,7 +104,7 @@ async def test_it_is_not_built_from_half_of_the_data_or_a_ledger_that_cannot_be_
     site = house()
 
     with pytest.raises(ReportUnavailable, match="not all been metered"):
-        await letters(site, is_current=False)(BODY, "en")
+        await letters(site, current=lambda: False)(BODY, "en")
     with pytest.raises(ReportUnavailable, match="disk I/O error"):
         await letters(site, Broken(site))(BODY, "en")
 
