@@ -33,8 +33,6 @@ def test_a_month_that_ends_while_the_monitor_is_off_is_mailed_once(tmp_path: Pat
             clock.set("2026-11-01 12:00:00")
             daemon.start()
             daemon.until(lambda: len(mail.messages) == 2, "two reports arrive")
-            daemon.kill()
-            daemon.start()
             daemon.until(
                 lambda: not daemon.memory("SELECT 1 FROM outbox WHERE state <> 'sent'"), "all is written down"
             )
