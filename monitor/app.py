@@ -36,6 +36,7 @@ from monitor.notify.outbox import Notifier
 from monitor.notify.routing import make_router
 from monitor.poller import ByHand, Poller
 from monitor.ports import Batch, Budget, DriverContext, PolledDriver, PushedDriver, Sink
+from monitor.reports.build import Desk
 from monitor.schema import MONITOR_DEVICE
 from monitor.settings import Loaded, load
 from monitor.settings.budgets import budgets_of as reckon_buses
@@ -121,7 +122,13 @@ class Parts:
             lambda: {"unfed": self._feeder.unfed + self._meter_feeder.unfed, "outages": self._outages.count}
         )
         self._metering = Metering(journal, files.ledger, site, now=clock.now)
-        self._book = Book(folder / "ledger.db", site, registers=self._metering.registers, now=clock.now)
+        self._book = Book(
+            folder / "ledger.db",
+            site,
+            registers=self._metering.registers,
+            today=self._metering.coverage_today,
+            now=clock.now,
+        )
         self._doors = Doors(journal, state, site)
         channels = Channels()
         self._notifier = Notifier(state, site, channels=channels, now=clock.now, standing=standing)
@@ -313,6 +320,7 @@ class Parts:
             deadman=lambda: {} if self._deadman is None else self._deadman.status(),
             by_hand=self._by_hand,
             meters=Meters(self._book, self._site, self._clock.now),
+            reports=Desk(self._book, self._site, self._clock.now),
         )
 
 

@@ -143,12 +143,11 @@ def _save(file: Path, text: str) -> None:
 
 def _print(made: Report, language: str) -> None:
     """Write the report for the terminal: headlines, tables, notes."""
-    from monitor.reports.words import cell_text, heading, say, word
+    from monitor.reports.words import cell_text, heading, say, span, word
 
     zone = ZoneInfo(made.timezone)
-    span = word("page_period", language).format(first=made.period.first, last=made.period.last)
     state = word("complete" if made.is_complete else "incomplete", language)
-    print_line(f"{made.site_name}: {say(made.title, language)}, {span} ({state})")
+    print_line(f"{made.site_name}: {say(made.title, language)}, {span(made, language)} ({state})")
     for section in made.sections:
         print_line()
         print_line(say(section.title, language))

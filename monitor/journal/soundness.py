@@ -1,6 +1,7 @@
 """Whether a database is one of ours, whole and complete: asked before anything relies on it."""
 
 import contextlib
+import errno
 import os
 import sqlite3
 import stat
@@ -45,6 +46,8 @@ _DISK = frozenset(
 
 _ENDINGS = ("", "-wal", "-shm")
 _AT_AN_END = 500
+_WAL = 2
+_NO_VERSION = 65_535
 _KINDS = {stat.S_IFDIR: "folder", stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket"}
 
 
@@ -78,7 +81,9 @@ def is_outage(error: BaseException) -> bool:
 
 
 def is_io_error(error: BaseException | None) -> bool:
-    """Whether the disk answered SQLite with an error: a bad sector, or a disk that is gone."""
+    """Whether the disk answered with an error: a bad sector, or a disk that is gone."""
+    if isinstance(error, OSError):
+        return error.errno == errno.EIO
     return error is not None and _code(error) == sqlite3.SQLITE_IOERR
 
 
@@ -94,11 +99,22 @@ def find_fault(path: Path, schema: str, application: int, *, whole: bool = True)
     """
     try:
         with contextlib.closing(sqlite3.connect(path, timeout=10, isolation_level=None)) as db:
-            return _fault(db, path.name, schema, application, whole=whole)
-    except (sqlite3.Error, UnicodeDecodeError) as error:
+            fault = _fault(db, path.name, schema, application, whole=whole)
+        return fault or _fault_of_header(path)
+    except (OSError, sqlite3.Error, UnicodeDecodeError) as error:
         if speaks_of_contents(error):
             return str(error)
         raise JournalError(f"{path} cannot be read: {error}") from error
+
+
+def _fault_of_header(path: Path) -> str:
+    """Say so when the header names a format that SQLite only reads: no program of ours writes such a file.
+
+    Source: https://www.sqlite.org/fileformat.html, 1.3.3: bytes 18 and 19 are 1, or 2 for WAL.
+    """
+    with path.open("rb") as file:
+        versions = file.read(20)[18:]
+    return "its header says that it can only be read" if any(version > _WAL for version in versions) else ""
 
 
 def _fault(db: sqlite3.Connection, name: str, schema: str, application: int, *, whole: bool) -> str:
@@ -132,6 +148,8 @@ def fault_of_tables(db: sqlite3.Connection, name: str, schema: str) -> str:
     Raises JournalError when it is of a newer program.
     """
     version: int = db.execute("PRAGMA user_version").fetchone()[0]
+    if version > _NO_VERSION:
+        return f"it says that it has schema {version}"
     if version > newest_version(schema):
         migrate(db, schema, name)  # says so
     with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as model:

@@ -30,8 +30,15 @@ T = TypeVar("T")
 _CREDITED: Final = "energy_export_kwh"
 
 
+def _nothing_today(_device: str) -> None:
+    return None
+
+
 class Book:
-    """A `monitor.figures.UsageBook` of the ledger at `path`. `registers` answers how counters stand now."""
+    """A `monitor.figures.UsageBook` of the ledger at `path`.
+
+    `registers` answers how counters stand now, `today` what a device has said on the day that still runs.
+    """
 
     def __init__(
         self,
@@ -39,11 +46,13 @@ class Book:
         site: Site,
         *,
         registers: Callable[[str | None], Sequence[Register]],
+        today: Callable[[str], DayCoverage | None] = _nothing_today,
         now: Callable[[], int],
     ) -> None:
         self._path = path.absolute()
         self._site = site
         self._registers = registers
+        self._today = today
         self._now = now
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="ledger-reader")
 
@@ -118,7 +127,12 @@ class Book:
             wanted = set(devices)
             return [_covered(row) for row in rows if row["device"] in wanted]
 
-        return await self._in_thread(read)
+        found = {(each.device, each.day): each for each in await self._in_thread(read)}
+        for device in devices:
+            running = self._today(device)
+            if running is not None and first <= running.day <= last:
+                found[device, running.day] = running
+        return [found[key] for key in sorted(found)]
 
     def _known(self, devices: Sequence[str]) -> Iterator[Device]:
         return (self._site.devices[ident] for ident in devices if ident in self._site.devices)

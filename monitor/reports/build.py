@@ -1,6 +1,7 @@
 """Reports by kind, each made from what metering has worked out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from monitor.figures import UsageBook
@@ -13,7 +14,7 @@ from monitor.reports.report import KINDS, Report
 from monitor.reports.usage import usage
 from monitor.site import Site
 
-__all__ = ["build"]
+__all__ = ["Desk", "build"]
 
 _MAKERS: Final = dict(zip(KINDS, (usage, cost, coverage, balance), strict=True))
 
@@ -30,3 +31,16 @@ async def build(  # noqa: PLR0913 - what a report depends on
         raise ValueError(f"there is no report `{kind[:40]}`: it is one of {', '.join(KINDS)}")
     asked = Asked(book=book, site=site, period=period, now=now, meters=meters_of(site, devices))
     return await _MAKERS[kind](asked)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Makes reports of one site at the moment they are asked for; `now` answers UTC ms."""
+
+    book: UsageBook
+    site: Site
+    now: Callable[[], int]
+
+    async def build(self, kind: str, period: Period, devices: Sequence[str] | None) -> Report:
+        """Make a report of a kind; `devices`: ids, None: all meters. Raises as `build` does."""
+        return await build(kind, self.book, self.site, period, now=self.now(), devices=devices)

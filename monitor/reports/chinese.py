@@ -14,6 +14,7 @@ WORDS: Final[Mapping[str, str]] = {
     "complete": "最终：期间已结束，没有缺失",
     "incomplete": "暂定：见说明",
     "generated": "生成于 {at}",
+    "page_day": "{first}",
     "page_period": "{first} 至 {last}",
     "notes": "说明",
     "all_meters": "{what}",

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from monitor.figures import CAUSES, DayCoverage
 from monitor.periods import local_day
-from monitor.reports.meters import Asked, Notebook, name_of
+from monitor.reports.meters import Asked, Notebook, by_key, name_of
 from monitor.reports.report import Chart, Column, Headline, Phrase, Report, Row, Section, Series
 from monitor.site import Device
 
@@ -25,7 +25,8 @@ async def coverage(asked: Asked) -> Report:
     found: Sequence[DayCoverage] = ()
     if meters and last >= asked.period.first:
         found = await asked.book.coverage([one.id for one in meters], asked.period.first, last)
-    days = {one.id: [each for each in found if each.device == one.id] for one in meters}
+    known = by_key(found, "device")
+    days = {one.id: known.get(one.id, []) for one in meters}
     if len(meters) < len(asked.meters):
         book.note("coverage_without")
     rows = tuple(_row(one, days[one.id], book) for one in meters)

@@ -55,6 +55,8 @@ _STYLE: Final[Any] = {
 }
 _WIDTH: Final = 8.2
 _TICKS: Final = 11
+_DAYS: Final = 62
+"""A calendar of more days has no lines between them."""
 _ORDER: Final = ("BarContainer", "Line2D", "Rectangle")
 """What a legend says first: bars, lines, what is not known."""
 
@@ -156,7 +158,7 @@ def _heat(figure: "Figure", axes: "Axes", chart: Chart, language: str) -> None:
     """Hour of the day by day of the week."""
     rows = [[float("nan") if value is None else value for value in one.values] for one in chart.series]
     axes.set_facecolor(_NOTHING)
-    drawn = axes.imshow(rows, aspect="auto", cmap="cividis_r", vmin=0, interpolation="nearest")
+    drawn = axes.imshow(rows, aspect="auto", cmap="Blues", vmin=0, interpolation="nearest")
     axes.set_yticks(range(len(rows)), [_name(one, language) for one in chart.series])
     ticks = range(0, len(chart.labels), 3)
     axes.set_xticks([at - 0.5 for at in ticks], [chart.labels[at] for at in ticks])
@@ -218,12 +220,15 @@ def _calendar(figure: "Figure", axes: "Axes", chart: Chart, _: str) -> None:
     """Each day of each meter: what came of what was expected."""
     from matplotlib.colors import BoundaryNorm, ListedColormap
 
+    is_short = len(chart.labels) <= _DAYS
     bounds = (0.0, 50.0, 90.0, 99.0, 99.995, 100.001)
-    colours = ListedColormap(["#d55e00", "#e69f00", "#f4d58d", "#9ccbe6", "#e3eef5"])
+    colours = ListedColormap(["#d55e00", "#e69f00", "#f4d58d", "#7fb8dc", "#cfe4f1"])
     rows = [[float("nan") if value is None else value for value in one.values] for one in chart.series]
     axes.set_facecolor(_NOTHING)
     norm = BoundaryNorm(bounds, colours.N)
-    drawn = axes.pcolormesh(rows, cmap=colours, norm=norm, edgecolors="#ffffff", linewidth=0.6)
+    drawn = axes.pcolormesh(rows, cmap=colours, norm=norm, edgecolors="#ffffff", linewidth=0.6 if is_short else 0)
+    if not is_short:
+        axes.hlines(range(1, len(rows)), 0, len(chart.labels), color="#ffffff", lw=1.5)
     axes.set_yticks([at + 0.5 for at in range(len(rows))], [_cut(one.name) for one in chart.series])
     axes.invert_yaxis()
     every = max(7, -(-len(chart.labels) // _TICKS))

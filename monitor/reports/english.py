@@ -14,6 +14,7 @@ WORDS: Final[Mapping[str, str]] = {
     "complete": "final: the period is over and nothing is missing",
     "incomplete": "provisional: see the notes",
     "generated": "made on {at}",
+    "page_day": "{first}",
     "page_period": "{first} to {last}",
     "notes": "Notes",
     "all_meters": "{what}",

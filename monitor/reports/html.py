@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from monitor.reports.pictures import draw
 from monitor.reports.report import Cell, Headline, Report, Section
-from monitor.reports.words import LANGUAGES, cell_text, heading, number, say, word
+from monitor.reports.words import LANGUAGES, cell_text, heading, number, say, span, word
 from monitor.schema import UNIT_SIGNS
 
 __all__ = ["html"]
@@ -44,8 +44,9 @@ def html(reports: Sequence[Report], *, language: str = "en") -> str:
             heading=lambda column: heading(column, spoken),
             cell=lambda cell, column, report: cell_text(cell, column, spoken, ZoneInfo(report.timezone)),
             headline=lambda each: _headline(each, spoken),
+            days=lambda report: span(report, spoken),
             made=_made,
-            span=_span,
+            across=_across,
         )
     )
 
@@ -63,7 +64,7 @@ def _environment() -> Environment:
     return made
 
 
-def _span(section: Section) -> int:
+def _across(section: Section) -> int:
     """How many columns stand at the left with texts: a sum is named across them."""
     return next((at for at, column in enumerate(section.columns) if column.align == "right"), 1) or 1
 

@@ -235,9 +235,9 @@ def clock(time: int, zone: ZoneInfo) -> str:
     return datetime.fromtimestamp(time / 1000, zone).strftime("%Y-%m-%d %H:%M")
 
 
-def by_key(found: Iterable[Any], key: str) -> dict[str, list[Any]]:
+def by_key(found: Iterable[Any], key: str) -> dict[Any, list[Any]]:
     """Things by one of their facts, in the order of the first of each."""
-    groups: dict[str, list[Any]] = defaultdict(list)
+    groups: dict[Any, list[Any]] = defaultdict(list)
     for each in found:
         groups[getattr(each, key)].append(each)
     return dict(groups)

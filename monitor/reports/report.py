@@ -4,7 +4,7 @@ Texts are phrases: a key and its facts; `monitor.reports.words` says them. Times
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date
 from decimal import Decimal
 from typing import Any, Final
@@ -112,10 +112,10 @@ class Headline:
 class Report:
     """Everything that a report says.
 
-    `language` is that of the site. `period` is what was asked for, `until` the end of what is reported (UTC ms; less
-    than `period.end` while it runs). `details`: the long rows that files hold instead of `sections` (each day of each
-    meter). `footnotes`: about single rows; `notes`: about the whole. `is_complete`: the period is over, and all of it
-    is known.
+    `language` is that of the site. `period` is what was asked for, `until` the end of what is reported (UTC ms;
+    less than `period.end` while it runs). `details`: the long rows that files hold instead of `sections` (each
+    day of each meter). `footnotes`: about single rows; `notes`: about the whole. `is_complete`: the period is
+    over, and all of it is known.
     """
 
     kind: str
@@ -141,7 +141,7 @@ class Report:
 
     def as_json(self) -> dict[str, Any]:
         """Make it ready for JSON: money is text, so that no cent is lost; each phrase is also said in English."""
-        found: dict[str, Any] = _plain(asdict(self))
+        found: dict[str, Any] = _plain(self)
         return found
 
     @classmethod
@@ -171,18 +171,19 @@ class Report:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        plain = {key: _plain(each) for key, each in value.items()}
-        if plain.keys() == {"key", "facts"}:
-            from monitor.reports.words import say
-
-            plain["text"] = say(Phrase(plain["key"], plain["facts"]), "en")
-        return plain
+    if value is None or isinstance(value, (str, int, float)):
+        return value
     if isinstance(value, (tuple, list)):
         return [_plain(each) for each in value]
     if isinstance(value, Decimal):
         return format(value, "f")
-    return value.isoformat() if isinstance(value, date) else value
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Phrase):
+        from monitor.reports.words import say
+
+        return {"key": value.key, "facts": dict(value.facts), "text": say(value, "en")}
+    return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
 
 
 def _phrase(data: Mapping[str, Any]) -> Phrase:

@@ -254,8 +254,7 @@ async def _pieces(
     """Begin -> the sum of the meters and whether some of it is estimated."""
     found = await asked.consumption(meters, span, per)
     pieces = {}
-    for start in sorted({each.start for each in found}):
-        those = [each for each in found if each.start == start]
+    for start, those in sorted(by_key(found, "start").items()):
         amount = total(each.amount if is_known(each, asked) else None for each in those)
         is_whole = len(those) == len(meters)
         pieces[start] = (amount if is_whole else None, any(each.estimated > 0 for each in those))

@@ -7,10 +7,10 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from monitor.reports import chinese, english
-from monitor.reports.report import Cell, Column, Phrase
+from monitor.reports.report import Cell, Column, Phrase, Report
 from monitor.schema import UNIT_SIGNS
 
-__all__ = ["LANGUAGES", "UNKNOWN", "cell_text", "heading", "number", "say", "word"]
+__all__ = ["LANGUAGES", "UNKNOWN", "cell_text", "heading", "number", "say", "span", "word"]
 
 _WORDS: Final[Mapping[str, Mapping[str, str]]] = {"en": english.WORDS, "zh": chinese.WORDS}
 LANGUAGES: Final = tuple(_WORDS)
@@ -36,6 +36,14 @@ def say(phrase: Phrase, language: str) -> str:
     if phrase.key in {"sum_class", "sum_class_mains"}:
         facts["class"] = word(f"class_{facts['what']}", language)
     return word(phrase.key, language).format(**facts)
+
+
+def span(report: Report, language: str) -> str:
+    """The days that a report is about."""
+    period = report.period
+    key = "page_day" if period.first == period.last else "page_period"
+    facts = {"first": period.first.isoformat(), "last": period.last.isoformat()}
+    return say(Phrase(key, facts), language)
 
 
 def heading(column: Column, language: str) -> str:

@@ -1,10 +1,10 @@
 """What a tariff in a site file takes: keys, forms and limits."""
 
+import re
 from collections.abc import Mapping
-from datetime import date
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from monitor.fields import Frozen, Id, Label, Quantity
 from monitor.settings.model import Selector
@@ -19,8 +19,10 @@ def _several(value: object) -> Any:
 
 
 def _named_days(value: object) -> Any:
-    """Days without names, or with them: a mapping of both."""
-    return value if isinstance(value, Mapping) else dict.fromkeys(_several(value), "")
+    """Days without names, or a mapping of days to names, as pairs of both."""
+    if isinstance(value, Mapping):
+        return tuple(value.items())
+    return tuple((day, "") for day in _several(value))
 
 
 class HolidayKeys(Frozen):
@@ -28,7 +30,7 @@ class HolidayKeys(Frozen):
 
     country: Label = ""
     region: Label = ""
-    days: Annotated[dict[Day, Label], BeforeValidator(_named_days)] = Field(default_factory=dict[date, str])
+    days: Annotated[tuple[tuple[Day, Label], ...], BeforeValidator(_named_days)] = ()
 
 
 class BandKeys(Frozen):
@@ -65,6 +67,12 @@ class TermKeys(Frozen):
         return self
 
 
+def _three_letters(text: str) -> str:
+    if not re.fullmatch("[A-Z]{3}", text):
+        raise ValueError("write three capital letters, such as `EUR`")
+    return text
+
+
 _Terms = Annotated[tuple[TermKeys, ...], BeforeValidator(_several), Field(min_length=1)]
 
 
@@ -75,7 +83,7 @@ class TariffKeys(Frozen):
     name: Label = ""
     utility: Literal["electricity", "water", "gas", "heat"]
     unit: Literal["kWh", "m3"] | None = None
-    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+    currency: Annotated[str, AfterValidator(_three_letters)]
     devices: Selector | None = None
     holidays: HolidayKeys | None = None
     credit: bool = False

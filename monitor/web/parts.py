@@ -98,6 +98,13 @@ class RegisterDesk(Protocol):
         """Answer the registers and the milliseconds; raises DeviceError and RequestRefused."""
 
 
+class ReportDesk(Protocol):
+    """Makes reports of what metering knows, at this moment."""
+
+    async def build(self, kind: str, period: Period, devices: Sequence[str] | None) -> Report:
+        """Make a report of a kind; `devices`: ids, None: all meters."""
+
+
 class MeterDesk(Protocol):
     """What is known of meters, and what people say of them; RequestRefused says why something cannot be.
 
@@ -135,13 +142,6 @@ class MeterDesk(Protocol):
 
     async def enter_list(self, text: str, *, by: str) -> Sequence[tuple[Command, Reading]]:
         """The same of many, in CSV: all of them or none."""
-
-
-class ReportDesk(Protocol):
-    """Makes reports of what metering knows, at this moment."""
-
-    async def build(self, kind: str, period: Period, devices: Sequence[str] | None) -> Report:
-        """Make a report of a kind; `devices`: ids, None: all meters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

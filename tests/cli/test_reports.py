@@ -11,18 +11,23 @@ from pathlib import Path
 import pytest
 
 from monitor.journal.sqlite import SqliteJournal
+from monitor.reports.build import Desk
 from monitor.reports.report import Report
 from tests.cli.running import command
 from tests.clock import ManualClock
 from tests.reports.books import Book, house
 from tests.web.serving import make_parts, serving
-from tests.web.test_reportroutes import Desk
 
 
 @pytest.fixture
 async def folder(journal: SqliteJournal, clock: ManualClock, tmp_path: Path) -> AsyncIterator[Path]:
     book = Book(house())
-    parts = replace(make_parts(journal, clock), site=book.site, reports=Desk(book), now=lambda: book.now)
+    parts = replace(
+        make_parts(journal, clock),
+        site=book.site,
+        reports=Desk(book, book.site, lambda: book.now),
+        now=lambda: book.now,
+    )
     async with serving(parts, tmp_path / "api.sock"):
         yield tmp_path
 

@@ -80,7 +80,7 @@ def test_a_dump_migrates_and_loses_no_row(source: Path, tmp_path: Path) -> None:
         assert [row[: len(rows[0])] for row in after[table]] == rows if rows else table in after
 
 
-@pytest.mark.parametrize("schema", ["state", "journal"])
+@pytest.mark.parametrize("schema", ["state", "ledger", "journal"])
 def test_a_database_of_any_version_becomes_what_a_new_one_is(schema: str, tmp_path: Path) -> None:
     shapes = []
     for version in range(newest_version(schema) + 1):

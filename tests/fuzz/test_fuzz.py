@@ -12,13 +12,15 @@ from hypothesis import strategies as st
 
 from monitor.errors import JournalError
 from monitor.journal.copies import make_sure
+from monitor.journal.ledger import open_ledger
 from monitor.journal.sqlite import SqliteJournal
-from monitor.journal.state import State, set_position
+from monitor.journal.state import LEDGER, State, set_position
 from monitor.model import Position, Reading
 from monitor.ports import Batch, Gap
 from monitor.site import JournalSettings
 from tests.clock import ManualClock
 from tests.fuzz.targets import NOW, TARGETS
+from tests.journal.ledgers import book
 
 _EXAMPLES = {"settings": 60}
 
@@ -112,7 +114,7 @@ def test_a_damaged_body_is_an_entry_or_cannot_be_read() -> None:
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The files of a monitor that was stopped: a journal of 300 readings, and a state with a copy."""
+    """The files of a monitor that was stopped: a journal of 300 readings, state and ledger with a copy."""
     folder = tmp_path_factory.mktemp("kept")
 
     async def fill() -> None:
@@ -123,9 +125,13 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
         state = State.open(folder / "state.db")
         await state.transact(lambda db: set_position(db, "alarms", Position(7)))
         await state.close()
+        ledger = State.open(folder / "ledger.db", LEDGER)
+        await ledger.transact(book(300, position=7))
+        await ledger.close()
 
     asyncio.run(fill())
     shutil.copy(folder / "state.db", folder / "state.db.copy")
+    shutil.copy(folder / "ledger.db", folder / "ledger.db.copy")
     return folder
 
 
@@ -200,3 +206,26 @@ def test_a_state_with_changed_bytes_is_whole_or_restored(kept: Path, tmp_path: P
         return position
 
     assert asyncio.run(use()) == 7 or restored is None
+
+
+@pytest.mark.fault(
+    "file damaged",
+    part="ledger",
+    outcome="The start takes the ledger as it is, where the ends of its tables are whole, or the last good copy;"
+    " then it can be written.",
+)
+@ONCE_A_FILE
+@given(**WHATEVER)
+def test_a_ledger_with_changed_bytes_is_taken_or_restored(
+    kept: Path, tmp_path: Path, seed: int, many: int
+) -> None:
+    folder = fresh(tmp_path, kept, "ledger.db", seed, many)
+
+    async def use() -> Position:
+        ledger, _ = open_ledger(folder / "ledger.db", folder / "journal.db")
+        position = await ledger.position("metering")
+        await ledger.transact(lambda db: set_position(db, "metering", Position(8)))
+        await ledger.close()
+        return position
+
+    assert asyncio.run(use()) == 7

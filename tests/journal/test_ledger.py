@@ -70,7 +70,28 @@ def be_absent(path: Path) -> None:
     path.unlink()
 
 
-HARMS = [damage, overwrite, truncate, empty, be_foreign, be_orphaned, lose_a_table]
+def be_for_reading_alone(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.seek(18)
+        file.write(b"\x03")
+
+
+def claim_a_version_that_nobody_writes(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("PRAGMA user_version = 268435457")
+
+
+HARMS = [
+    damage,
+    overwrite,
+    truncate,
+    empty,
+    be_foreign,
+    be_orphaned,
+    lose_a_table,
+    be_for_reading_alone,
+    claim_a_version_that_nobody_writes,
+]
 
 
 # At the start ------------------------------------------------------------------------------------------

@@ -118,7 +118,8 @@ class World:
 
     def is_far_from_modulus(self, span: int) -> bool:
         declared = self.counter.modulus
-        moduli = [declared] if declared else [10.0**power for power in range(3, 11)]
+        inferred = [*(10.0**power for power in range(3, 11)), *(2.0**bits * self.step for bits in (16, 31, 32))]
+        moduli = [declared] if declared else inferred
         return all(not -0.02 * modulus <= self.register - modulus <= 0 for modulus in moduli) and all(
             abs(modulus - self.register) > 2 * self.possible(span) for modulus in moduli if declared
         )
@@ -141,6 +142,8 @@ class World:
         self.ticks = (self.ticks + whole) % self.modulus
         if is_full and any(register <= self.register + self.possible(HOUR) for _, register in self.left):
             self.is_ambiguous = True
+        if is_full:
+            self.left += self.seen[-1:]
         self.used += whole
 
     def show(self, value: float | None = None) -> Taken:
@@ -180,7 +183,7 @@ class World:
             return
         if away < 4 * self.possible(span) or 0 < value < 2 * self.possible(span):
             return
-        self.left.append(self.seen[-1])
+        self.left += self.seen[-1:]
         self.wrong(*[value] * values)
         self.poll(3)
 
@@ -220,7 +223,7 @@ class World:
     def lose(self, begun: int) -> None:
         """What was used about a break cannot be known."""
         self.breaks.append(self.now)
-        self.left.append(self.seen[-1])
+        self.left += self.seen[-1:]
         self.unknown += begun
 
     def reset(self) -> None:

@@ -184,6 +184,13 @@ async def test_chinese_page_is_chinese(reports):
     assert "用量".encode() in page.pictures[0]
 
 
+async def test_a_day_is_named_once():
+    page = Page(html([await make(span=period("2026-03-29"), devices=["flat-1"])]))
+
+    assert "2026-03-29 final" in page.text
+    assert "2026-03-29 to" not in page.text
+
+
 async def test_an_unknown_language_is_english(reports):
     assert "Consumption" in Page(html(reports[:1], language="tlh")).text
 

@@ -251,7 +251,7 @@ def test_a_general_tariff_that_comes_too_late_is_a_warning(load_text: Load) -> N
         (
             "{id: t, utility: water, currency: eur, terms: {price: 1}}",
             "[0].currency",
-            "the text does not have the right form",
+            "write three capital letters, such as `EUR`",
             "",
         ),
         ("{id: t, utility: water, currency: EUR}", "[0].terms", "`terms` is missing", ""),
@@ -276,7 +276,13 @@ def test_a_general_tariff_that_comes_too_late_is_a_warning(load_text: Load) -> N
         ),
         (
             _of("water", "holidays: {days: [24.12.2026]}, "),
-            "[0].holidays.days",
+            "[0].holidays.days[0]",
+            "write a day such as `2026-01-31`",
+            "",
+        ),
+        (
+            _of("water", "holidays: {days: [2026-12-24, {a: [1]}]}, "),
+            "[0].holidays.days[1]",
             "write a day such as `2026-01-31`",
             "",
         ),

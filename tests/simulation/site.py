@@ -36,6 +36,8 @@ devices:
     time: {{json: $.at, format: unix_s, trusted: true}}
     points:
       temperature_c: {{json: $.temp, unit: degC}}
+  - {{id: garden, class: water, manual: volume_m3}}
+  - {{id: rest, sum: water, minus: garden}}
 """
 
 

@@ -368,6 +368,8 @@ MISTAKES = {
     "{device: main, fault: slow, delay: 3}": "write a time such as",
     "{device: main, fault: silent}": "`silent` is for mqtt, and `main` speaks modbus",
     "{device: leak, fault: busy}": "`busy` is for modbus, and `leak` speaks mqtt",
+    "{device: garden, fault: dead}": "`dead` is for modbus, and `garden` has no connection",
+    "{set: {device: rest, point: volume_m3, value: 3}}": "`rest` has no connection: nobody asks it",
     "{device: gas, fault: last-will}": "`gas` has no `availability:` and so no last will",
     "{connection: plant, fault: echo}": "`echo` is for serial lines",
     "{device: heat, fault: half-open}": "this fault is one of a connection",

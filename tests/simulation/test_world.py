@@ -51,3 +51,24 @@ def test_a_value_fits_the_registers_that_hold_it(
     shown: dict[str, dict[str, Value]], point: str, largest: float
 ) -> None:
     assert 0 < float(shown["room"][point]) < largest
+
+
+def test_a_main_meter_sees_each_sub_meter_once(tmp_path: Path) -> None:
+    meters = (
+        SITE.partition("devices:")[0]
+        + "devices:\n"
+        + "".join(
+            f"  - {{id: {ident}, profile: abb-b23, connection: bus, unit: {unit}, role: {role}}}\n"
+            for unit, (ident, role) in enumerate((("main", "main"), ("left", "sub"), ("right", "sub")), start=1)
+        )
+    )
+    plain, more = tmp_path / "plain.yaml", tmp_path / "more.yaml"
+    plain.write_text(meters, "utf-8")
+    more.write_text(meters + "  - {id: both, sum: [left, right], role: sub}\n", "utf-8")
+
+    powers = []
+    for file in (plain, more):
+        site = load_site(file).site
+        powers.append(World(site).values(site.devices["main"], 1.79e9)["power_w"])
+
+    assert powers[0] == powers[1]

@@ -299,6 +299,7 @@ async def test_openapi_describes_every_route(client: httpx.AsyncClient) -> None:
             "/connections",
             "/connections/{connection}/registers",
             "/meters",
+            "/reports/{kind}",
             "/meters/{device}",
             "/meters/{device}/usage",
             "/meters/{device}/replace",

@@ -17,6 +17,7 @@ from structlog.testing import capture_logs
 import config
 from monitor.journal.sqlite import SqliteJournal
 from monitor.schema import MONITOR_POINTS
+from monitor.site import Device
 from monitor.web.metrics import NAMES, exposition, serve_metrics
 from monitor.web.parts import Parts
 from tests.clock import ManualClock
@@ -97,6 +98,13 @@ async def test_each_device_says_what_passed_on_its_wire(parts: Parts) -> None:
     assert samples["facility_monitor_connection_errors_total[bus][timeout]"] == 2
     assert samples["facility_monitor_device_latency_seconds[plant-room][main]"] == pytest.approx(0.0031)
     assert samples["facility_monitor_readings_total"] == 4
+
+
+async def test_what_has_no_connection_has_no_sample(parts: Parts) -> None:
+    garden = Device(id="garden", name="Garden", connection="", device_class="water", by_hand=True)
+    more = replace(parts, site=replace(parts.site, devices={**parts.site.devices, "garden": garden}))
+
+    assert (await exposition(more)) == (await exposition(parts))
 
 
 async def test_what_is_not_known_has_no_sample(parts: Parts) -> None:

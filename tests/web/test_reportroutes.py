@@ -1,7 +1,7 @@
 """The route of reports, over a book of synthetic quarters of an hour."""
 
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,28 +9,22 @@ import httpx
 import pytest
 
 from monitor.journal.sqlite import SqliteJournal
-from monitor.periods import Period
-from monitor.reports.build import build
+from monitor.reports.build import Desk, build
 from monitor.reports.report import Report
 from tests.clock import ManualClock
 from tests.reports.books import Book, house, period
 from tests.web.serving import make_parts, serving
 
 
-@dataclass
-class Desk:
-    """Makes reports of the house in Berlin."""
-
-    book: Book
-
-    async def build(self, kind: str, period: Period, devices: Sequence[str] | None) -> Report:
-        return await build(kind, self.book, self.book.site, period, now=self.book.now, devices=devices)
-
-
 @pytest.fixture
 async def client(journal: SqliteJournal, clock: ManualClock, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     book = Book(house())
-    parts = replace(make_parts(journal, clock), site=book.site, reports=Desk(book), now=lambda: book.now)
+    parts = replace(
+        make_parts(journal, clock),
+        site=book.site,
+        reports=Desk(book, book.site, lambda: book.now),
+        now=lambda: book.now,
+    )
     async with serving(parts, tmp_path / "api.sock") as client:
         yield client
 

@@ -62,6 +62,7 @@ CREATE TABLE day (
     body   TEXT NOT NULL,                        -- JSON: the figures of the day as they were told last
     PRIMARY KEY (device, start)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX day_start ON day (start);
 
 CREATE TABLE coverage (
     device   TEXT NOT NULL,
