@@ -230,6 +230,7 @@ class Parts:
             "copies of the state": self._files.copies.run(),
             "outages": self._outages.run(),
             "feeder": self._feeder.run(),
+            "copies of the ledger": self._files.ledger_copies.run(),
             "feeder of the ledger": self._meter_feeder.run(),
             "doors": self._doors.run(),
             "metering": self._metering.run(),
@@ -319,7 +320,7 @@ class Parts:
             itself=lambda: {**self._itself.newest, "readings_total": self._health.readings},
             deadman=lambda: {} if self._deadman is None else self._deadman.status(),
             by_hand=self._by_hand,
-            meters=Meters(self._book, self._site, self._clock.now),
+            meters=Meters(self._book, self._site, self._clock.now, recompute=self._metering.recompute),
             reports=Desk(self._book, self._site, self._clock.now),
         )
 
