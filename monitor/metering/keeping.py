@@ -18,7 +18,7 @@ from monitor.metering import beside, ledger
 from monitor.metering.account import Account
 from monitor.metering.amending import Work
 from monitor.metering.rollup import PRODUCER, Meters, Rollup
-from monitor.metering.view import View, standings
+from monitor.metering.view import View
 from monitor.model import Derived, Position
 from monitor.site import Site
 
@@ -91,7 +91,7 @@ class Keeper:
                     wanted.setdefault(affected, set()).update(quarters)
         if not wanted:
             return
-        rollup = Rollup(self._meters, db, View(db, self._site, standings(db), now=self._now()), key)
+        rollup = Rollup(self._meters, db, View(db, self._site, now=self._now()), key)
         for device, quarters in wanted.items():
             found = self._alone(db, device, "usage", lambda _, *told: rollup.tell(*told), device, quarters)
             produce(db, PRODUCER, found or ())

@@ -15,7 +15,7 @@ import orjson
 
 from monitor.journal.state import State, produce
 from monitor.metering.rollup import PRODUCER, Meters, Rollup
-from monitor.metering.view import View, standings
+from monitor.metering.view import View
 from monitor.model import Derived
 from monitor.periods import month_of, pieces
 
@@ -64,7 +64,7 @@ def _days(
     db: sqlite3.Connection, *, meters: Meters, device: str, days: Sequence[tuple[int, int]], now: int
 ) -> int:
     zone = meters.site.timezone
-    view = View(db, meters.site, standings(db), now=now)
+    view = View(db, meters.site, now=now)
     rollup = Rollup(meters, db, view, f"again-{now}-{days[0][0]}")
     told = list[Derived]()
     months = set()
