@@ -88,6 +88,7 @@ class Metering:
         self._keeper = Keeper(site, self._meters, now)
         self._touched: dict[Account, None] = {}
         self._is_urgent = False
+        self._large: set[Account] = set()
         self._told: set[tuple[str, str]] = set()
         self._position = Position(0)
         self._entries: list[Derived] = []
@@ -244,6 +245,8 @@ class Metering:
         self._touched[account] = None
         if account.told or account.pace.ended:
             self._is_urgent = True
+        if len(account.entries) > _LARGE:
+            self._large.add(account)
 
     # People's words --------------------------------------------------------------------------------------
 
@@ -273,7 +276,7 @@ class Metering:
     async def _keep_in_time(self) -> None:
         """Keep what is new: soon when there is something to tell, else every few seconds."""
         waited = self._steady() - self._committed_at
-        is_large = sum(len(account.entries) > _LARGE for account in self._touched) >= _AT_ONCE
+        is_large = len(self._large) >= _AT_ONCE
         if not self._is_dirty or (waited < _TICK and not is_large):
             return
         if waited >= _COMMIT_EVERY or self._works or self._is_urgent or is_large:
@@ -300,6 +303,7 @@ class Metering:
             account.number = number
             account.forget_news()
         self._touched.clear()
+        self._large.clear()
         self._entries, self._works = [], []
         self._is_dirty = self._is_urgent = False
         self._committed_at = self._steady()
