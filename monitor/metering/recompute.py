@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
+from uuid import uuid4
 
 import orjson
 
@@ -65,7 +66,7 @@ def _days(
 ) -> int:
     zone = meters.site.timezone
     view = View(db, meters.site, now=now)
-    rollup = Rollup(meters, db, view, f"again-{now}-{days[0][0]}")
+    rollup = Rollup(meters, db, view, f"again-{uuid4()}")
     told = list[Derived]()
     months = set()
     changed = 0

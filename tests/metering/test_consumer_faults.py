@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from monitor.errors import JournalError
+from monitor.errors import JournalError, RequestRefused
 from monitor.journal.state import State
-from monitor.metering import amending, ledger
+from monitor.metering import amending, commands, ledger
+from monitor.metering.commands import Asked
 from monitor.metering.counter import Track
 from monitor.metering.coverage import Coverage
 from monitor.metering.rollup import Rollup
@@ -264,3 +265,41 @@ async def test_a_replacement_of_yesterday_is_booked_although_a_value_is_held_now
         await made.settle()
 
         assert made.sums() == {("main", POINT): pytest.approx(4.0 + 1.0 + 1.0 + 4.0)}
+
+
+async def test_a_replacement_is_said_once_and_put_right_by_a_correction(tmp_path: Path) -> None:
+    clock = ManualClock(NOON + 4 * HOUR)
+    site = site_of(meter("main"))
+    before = every("main", NOON, NOON + HOUR, 4.0)
+    after = every("main", NOON + HOUR + 20 * MINUTE, NOON + 3 * HOUR, 4.0, start=2.5)
+    async with plant(tmp_path, site, clock.now) as made:
+        await made.keep(*before, replaced(NOON + HOUR + 10 * MINUTE, 104.6, 2.0), *after)
+        await made.settle()
+        sums = made.sums()
+        asked = Asked(device="main", by="ana", now=clock.now())
+
+        with pytest.raises(RequestRefused, match=r"was said already.*meter correct"):
+            await commands.replace(made.book, site, asked, at=NOON + HOUR + 10 * MINUTE, final=104.5, start=2.0)
+        await made.keep(replace(replaced(NOON + HOUR + 10 * MINUTE, 104.5, 2.0), id="c2"))
+        await made.settle()
+
+        assert made.sums() == sums
+
+
+async def test_days_that_are_worked_out_anew_twice_at_once_are_told_both_times(tmp_path: Path) -> None:
+    clock = ManualClock(NOON + 4 * HOUR)
+    said = every("main", NOON, NOON + 3 * HOUR, 4.0)
+    async with plant(tmp_path, site_of(meter("main")), clock.now) as made:
+        await made.keep(*said)
+        await made.settle()
+        for cost in (1.0, 2.0):
+            await made.ledger.transact(lambda db: db.execute("UPDATE day SET body = '{}'"))
+            async for _ in made.metering.recompute(["main"], NOON - 12 * HOUR, NOON + 4 * HOUR):
+                pass
+            await made.ledger.transact(
+                lambda db, cost=cost: db.execute("UPDATE quarter SET amount = amount + ?", (cost,))
+            )
+        await made.settle()
+        days = [entry for entry in await made.derived("main", "usage_daily") if "again" in entry.key]
+
+    assert len(days) == 2
