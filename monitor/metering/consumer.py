@@ -1,7 +1,7 @@
 """The consumer of the journal that meters: counters in, what was used out, all of it kept in the ledger.
 
-Registers are booked in memory as they come; every few seconds, and at once when there is something to tell, the
-ledger takes what is new in one transaction: quarters, steps, the engine's memory, what is to be told, the
+Registers are booked in memory as they come; every few seconds, and at once when a counter has an event, the ledger
+takes what is new in one transaction: quarters, steps, the engine's memory, what is to be told, the
 position. A kill in between replays the entries since, which books the same.
 """
 
@@ -115,7 +115,9 @@ class Metering:
     def recompute(self, devices: Sequence[str], start: int, end: int) -> AsyncIterator[Progress]:
         """Work out what is told of the past of some meters anew; see `monitor.metering.recompute`."""
         known = [device for device in self._meters.billed if device in devices]
-        return recompute(self._store, self._meters, devices=known, start=start, end=end, now=self._now())
+        now = self._now()
+        oldest = now - round(self._site.metering.keep * 1000)
+        return recompute(self._store, self._meters, devices=known, start=start, end=end, now=now, oldest=oldest)
 
     # Following -------------------------------------------------------------------------------------------
 
@@ -243,7 +245,7 @@ class Metering:
     def _note(self, account: Account) -> None:
         """There is something to keep of a counter."""
         self._touched[account] = None
-        if account.told or account.pace.ended:
+        if account.told:
             self._is_urgent = True
         if len(account.entries) > _LARGE:
             self._large.add(account)

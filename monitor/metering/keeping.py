@@ -67,9 +67,7 @@ class Keeper:
         for account in news.accounts:
             quarters = self._alone(db, account.device, "account", _write_account, account, numbers[account])
             changed.setdefault(account.device, set()).update(quarters or ())
-            produce(db, PRODUCER, beside.events(account))
-            if account.is_billed:
-                produce(db, PRODUCER, beside.demands(self._site.devices[account.device], account))
+            self._alone(db, account.device, "events", self._tell, account)
         for account, work in news.works:
             number = ledger.number_of(db, account.device, account.point)
             done = self._alone(db, account.device, "command", work, number)
@@ -81,6 +79,11 @@ class Keeper:
         self._usage(db, changed, str(news.position))
         set_position(db, PRODUCER, news.position)
         return numbers
+
+    def _tell(self, db: sqlite3.Connection, account: Account) -> None:
+        produce(db, PRODUCER, beside.events(account))
+        if account.is_billed:
+            produce(db, PRODUCER, beside.demands(self._site.devices[account.device], account))
 
     def _usage(self, db: sqlite3.Connection, changed: Mapping[str, set[int]], key: str) -> None:
         """Tell the roll-ups of all that has changed, of virtual meters too."""

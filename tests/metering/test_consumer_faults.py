@@ -3,6 +3,8 @@
 import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,12 @@ from monitor.metering import amending, commands, ledger
 from monitor.metering.commands import Asked
 from monitor.metering.counter import Track
 from monitor.metering.coverage import Coverage
+from monitor.metering.retention import forget_all
 from monitor.metering.rollup import Rollup
 from monitor.model import Event
 from monitor.schema import MONITOR_DEVICE
+from monitor.site import MeteringSettings
+from monitor.tariff import Band, Tariff, Terms
 from tests.clock import ManualClock
 from tests.metering.ledgers import meter, site_of
 from tests.metering.plants import plant, reading
@@ -72,7 +77,7 @@ async def test_a_counter_that_cannot_be_written_stops_no_other(
 
     monkeypatch.setattr(ledger, "fill_gaps", breaks)
     async with plant(tmp_path, site_of(*BOTH)) as made:
-        late = reading("bad", NOON - HOUR, {POINT: 1.0})
+        late = reading("bad", NOON - HOUR, {POINT: 1.0}, arrived=NOON, late=True)
         await made.keep(reading("bad", NOON, {POINT: 2.0}), late, *every("good", NOON, NOON + HOUR, 4.0))
         await made.settle()
 
@@ -162,7 +167,7 @@ async def test_late_values_are_not_kept_for_ever_while_nothing_else_comes(tmp_pa
         await made.keep(*every("main", NOON, NOON + HOUR, 4.0))
         await made.settle()
         for each in range(3):
-            await made.keep(reading("main", NOON + each, {POINT: 100.0}, late=True))
+            await made.keep(reading("main", NOON + each, {POINT: 100.0}, arrived=NOON + HOUR, late=True))
             await made.settle()
         account = made.metering._accounts["main"][POINT]
 
@@ -303,3 +308,47 @@ async def test_days_that_are_worked_out_anew_twice_at_once_are_told_both_times(t
         days = [entry for entry in await made.derived("main", "usage_daily") if "again" in entry.key]
 
     assert len(days) == 2
+
+
+async def test_a_month_is_not_paid_twice_after_the_time_zone_was_put_right(tmp_path: Path) -> None:
+    tariff = Tariff(
+        id="t",
+        name="t",
+        utility="electricity",
+        unit="kWh",
+        currency="EUR",
+        terms=(Terms(since=date(2020, 1, 1), bands=(Band(name="all", price=Decimal("0.5")),)),),
+        devices=frozenset({"main"}),
+    )
+    said = every("main", NOON, NOON + 48 * HOUR, 2.0, minutes=15)
+    clock = ManualClock(NOON + 49 * HOUR)
+    device = meter("main", every=900.0)
+    async with plant(tmp_path, site_of(device, tariffs={"t": tariff}), clock.now) as made:
+        await made.keep(*said)
+        await made.settle()
+    async with plant(tmp_path, site_of(device, zone="Asia/Shanghai", tariffs={"t": tariff}), clock.now) as made:
+        async for _ in made.metering.recompute(["main"], NOON - 48 * HOUR, clock.now()):
+            pass
+        await made.settle()
+        month = (await made.derived("main", "usage_monthly"))[-1].values
+
+    assert (month["amount"], month["cost"]) == (pytest.approx(96.0), pytest.approx(48.0))
+
+
+async def test_a_month_of_which_a_part_was_forgotten_stays_as_it_was_told(tmp_path: Path) -> None:
+    kept = MeteringSettings(keep=30 * 86_400.0)
+    clock = ManualClock(NOON + 30 * 24 * HOUR)
+    async with plant(tmp_path, site_of(meter("main", every=900.0), metering=kept), clock.now) as made:
+        await made.keep(*every("main", NOON - 24 * HOUR, NOON + 24 * HOUR, 2.0, minutes=15))
+        await made.settle()
+        before = len(await made.derived("main"))
+        await forget_all(made.ledger, NOON)
+        await made.ledger.transact(lambda db: db.execute("UPDATE day SET body = '{}'"))
+        async for _ in made.metering.recompute(["main"], NOON - 24 * HOUR, clock.now()):
+            pass
+        await made.settle()
+        again = (await made.derived("main"))[before:]
+
+    days = [entry for entry in again if entry.key.startswith("day")]
+    assert [entry.values["amount"] for entry in days] == [pytest.approx(26.0)]
+    assert not any(entry.key.startswith("month") for entry in again)
