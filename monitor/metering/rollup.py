@@ -105,6 +105,9 @@ class Rollup:
         values = self.day(device, start, end)
         if values:
             body = orjson.dumps(values, option=orjson.OPT_SORT_KEYS).decode()
+            # Days of another time zone, from before the settings were changed, would be paid once more.
+            others = "DELETE FROM day WHERE device = ? AND start > ? AND start < ?"
+            self._db.execute(others, (device, start, end))
             self._db.execute("INSERT OR REPLACE INTO day VALUES (?, ?, ?)", (device, start, body))
             told.append(self._entry(device, "day", start, values))
         return told
