@@ -73,7 +73,7 @@ class Account:
         self.delta = 0.0
         self.delta_since: int | None = None
         self.told_at: int | None = None
-        """Time of the last entry beside a reading."""
+        """Time of the last entry beside a reading of the meter."""
 
     def take(self, time: int, register: float, arrived: int, *, by_hand: bool) -> bool:
         """Take a register that the device showed; answers whether it is the newest one that counts.

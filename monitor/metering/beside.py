@@ -21,7 +21,13 @@ _RATES: Final[Mapping[str, tuple[str, str]]] = {"kWh": ("power", "w"), "m3": ("f
 
 
 def beside(device: Device, accounts: Sequence[Account], time: int) -> Derived | None:
-    """The entry beside the reading of `time`: what was counted since the one before; None for nothing."""
+    """The entry beside the reading of `time`: what was counted since the one before; None: nothing, or too soon.
+
+    A meter has one at a time, for all its counters: a second one of the same time would be refused.
+    """
+    told_at = max((account.told_at for account in accounts if account.told_at is not None), default=None)
+    if told_at is not None and 0 <= time - told_at < EVERY:
+        return None
     values: dict[str, Value] = {}
     for account in accounts:
         if account.delta_since is None:
@@ -30,9 +36,10 @@ def beside(device: Device, accounts: Sequence[Account], time: int) -> Derived | 
         account.delta, account.delta_since = 0.0, None
         if account.is_billed and account.unit in _RATES:
             values |= _rates(device, account)
-        account.told_at = time
     if not values:
         return None
+    for account in accounts:
+        account.told_at = time
     return Derived(
         producer=PRODUCER, key="", device=device.id, time=time, measurement=device.device_class, values=values
     )

@@ -91,6 +91,8 @@ class Metering:
         self._large: set[Account] = set()
         self._told: set[tuple[str, str]] = set()
         self._position = Position(0)
+        self._boundary = Position(0)
+        """Where the journal ended at the start: what waits for that to be metered shall not wait longer."""
         self._entries: list[Derived] = []
         self._works: list[tuple[Account, Work]] = []
         self._committed_at = steady()
@@ -124,6 +126,7 @@ class Metering:
     async def run(self) -> None:
         """Meter until cancelled."""
         await self._insist(self._read)
+        self._boundary = self._journal.last
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follow(), name="metering follow")
             group.create_task(self._watch(), name="metering watch")
@@ -223,21 +226,19 @@ class Metering:
             for account in accounts.values() if name in values else ():
                 account.serial(_serial(values[name]), reading.time)
                 self._note(account)
-        told_at = None
         has_counted = False
         by_hand = reading.origin is Origin.MANUAL
         for point, account in accounts.items():
             register = values.get(point)
             if type(register) is not float and type(register) is not int:
                 continue
-            told_at = account.told_at if told_at is None else told_at
             try:
                 is_newest = account.take(reading.time, float(register), reading.arrived, by_hand=by_hand)
                 has_counted = has_counted or is_newest
             except ValueError as error:
                 _log.warning("register_refused", device=reading.device, point=point, reason=str(error))
             self._note(account)
-        if has_counted and (told_at is None or not 0 <= reading.time - told_at < beside.EVERY):
+        if has_counted:
             derived = beside.beside(self._site.devices[reading.device], list(accounts.values()), reading.time)
             if derived is not None:
                 self._entries.append(derived)
@@ -281,7 +282,8 @@ class Metering:
         is_large = len(self._large) >= _AT_ONCE
         if not self._is_dirty or (waited < _TICK and not is_large):
             return
-        if waited >= _COMMIT_EVERY or self._works or self._is_urgent or is_large:
+        is_caught_up = self.applied < self._boundary <= self._position
+        if waited >= _COMMIT_EVERY or self._works or self._is_urgent or is_large or is_caught_up:
             await self._keep()
 
     def _all_accounts(self) -> Iterable[Account]:
