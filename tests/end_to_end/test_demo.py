@@ -150,12 +150,15 @@ def test_what_was_used_is_what_the_simulated_meters_counted_to_the_last_digit(de
     assert "garden-water" in demo.said, "the caretaker types what he has read"
 
 
+def _used(demo: Demo, device: str, point: str) -> dict[str, Any]:
+    (found,) = [each for each in demo.report["used"] if (each["device"], each["point"]) == (device, point)]
+    return found
+
+
 def test_a_glitch_of_a_meter_is_an_event_and_nothing_is_booked(demo: Demo) -> None:
     found = rows(demo.state / "journal.db", "SELECT body FROM entries WHERE kind = 2 AND device = 'main-water'")
     (event,) = [body for row in found if (body := json.loads(row["body"]))["kind"] == "counter_glitch"]
-    (water,) = [
-        each for each in demo.report["used"] if (each["device"], each["point"]) == ("main-water", "volume_m3")
-    ]
+    water = _used(demo, "main-water", "volume_m3")
     steps = rows(demo.state / "ledger.db", "SELECT cause FROM step")
 
     assert event["attributes"]["to_register"] == 0.0
@@ -192,6 +195,10 @@ def test_influxdb_has_the_readings_and_the_alarms(demo: Demo, influx: InfluxServ
     assert 100 < len(sent) <= counted["n"] <= len(kept)
     assert Counter(row["rule"] for row in alarms) == dict.fromkeys((rule for rule, _, _ in ALARMS), 1)
     assert {row["event"] for row in access} == {"card", "forced"}
+    (used,) = influx.query("SELECT sum(energy_import_delta_kwh) FROM electricity WHERE role = 'main'", "facility")
+    garden = influx.query("SELECT amount, estimated FROM usage_daily WHERE device = 'garden-water'", "facility")
+    assert 0 < used["sum"] <= _used(demo, "main-electricity", "energy_import_kwh")["used"]
+    assert 0 < sum(row["amount"] for row in garden) <= _used(demo, "garden-water", "volume_m3")["used"]
     assert demo.report["sinks"]["influxdb"]["last_error"] == ""
 
 
