@@ -276,8 +276,10 @@ def _rebook(
         reason=said.reason,
         command=said.command,
     )
-    parts = [replace(booked, end=at, amount=used), replace(booked, start=at, amount=since)]
-    changed = _respread(db, counter, old, [part for part in parts if part.start < part.end])
+    parts = [booked]
+    if old.start < at < old.end:
+        parts = [replace(booked, end=at, amount=used), replace(booked, start=at, amount=since)]
+    changed = _respread(db, counter, old, parts)
     db.execute("DELETE FROM step WHERE id = ?", (number,))
     add_steps(db, counter, [booked])
     return booked, changed

@@ -77,7 +77,7 @@ def _days(
         changed += 1
         months.add(month_of(start, zone))
         is_other = before.get("amount") != after.get("amount")
-        hours = list(pieces(start, end, "hour", zone)) if is_other else []
+        hours = list(pieces(start, end, "hour", zone)) if is_other and device not in meters.slow else []
         told += rollup.tell_day(device, start, end, hours)
     for month in months:
         told += rollup.tell_month(device, month.start, month.end)

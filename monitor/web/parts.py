@@ -140,6 +140,9 @@ class MeterDesk(Protocol):
     ) -> tuple[Command, Reading]:
         """A meter that nobody can wire showed this (`at` None: now)."""
 
+    def recompute(self, devices: Sequence[str], start: int, end: int) -> AsyncIterator[Any]:
+        """Work out what was told of the past anew; yields days of meters: done, of how many, changed."""
+
     async def enter_list(self, text: str, *, by: str) -> Sequence[tuple[Command, Reading]]:
         """The same of many, in CSV: all of them or none."""
 

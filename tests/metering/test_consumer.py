@@ -269,10 +269,12 @@ async def test_a_register_that_a_person_enters_is_booked_and_marked(tmp_path: Pa
         await made.settle()
         (whole,) = await made.book.consumption(["garden"], NOON, NOON + 21 * 24 * HOUR)
         (part,) = await made.book.consumption(["garden"], NOON + 24 * HOUR, NOON + 8 * 24 * HOUR)
+        told = {entry.measurement for entry in await made.derived("garden")}
 
     assert (whole.amount, whole.estimated) == (pytest.approx(21.0), 0.0)
     assert part.amount == pytest.approx(7.0)
     assert part.estimated == pytest.approx(7.0)
+    assert told == {"water", "usage_daily", "usage_monthly"}  # nobody knows what it used in an hour
 
 
 async def test_metering_goes_on_after_a_clock_that_was_far_ahead(tmp_path: Path) -> None:
