@@ -103,10 +103,9 @@ class Showcase:
             "alarms ack OCCURRENCE",
             "meter list",
             "meter show main-water",
+            "report usage --period today",
         ):
             self.say(f"  .venv/bin/facility-monitor {command} {option}")
-        self.say("and, once the first full quarter of an hour is over:")
-        self.say(f"  .venv/bin/facility-monitor report usage --period today {option}")
         self.say(f"Mails arrive in {self.folder / 'mailbox'}, the program's log is {self.folder / 'demo.log'}")
         self.say("")
 
