@@ -354,6 +354,7 @@ class Parts:
             by_hand=self._by_hand,
             meters=Meters(self._book, self._site, self._clock.now, recompute=self._metering.recompute),
             reports=Desk(self._book, self._site, self._clock.now),
+            metering=lambda: {**self._metering.status(), "size_bytes": self._files.ledger_size()},
         )
 
 

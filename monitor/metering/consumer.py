@@ -96,6 +96,7 @@ class Metering:
         self._entries: list[Derived] = []
         self._works: list[tuple[Account, Work]] = []
         self._committed_at = steady()
+        self._kept_at = 0
         self._forgot_at = steady()
         self._is_dirty = False
         self._busy = asyncio.Lock()
@@ -109,6 +110,17 @@ class Metering:
         chosen = self._accounts.values() if device is None else [self._accounts.get(device, {})]
         now = self._now()
         return [account.stands(now) for accounts in chosen for account in accounts.values()]
+
+    def status(self) -> dict[str, int]:
+        """Facts for `status`: how far the ledger has come, and how counters stand. Times in UTC ms."""
+        return {
+            "position": self.applied,
+            "lag": self._journal.last - self.applied,
+            "last_commit": self._kept_at,
+            "meters": len(self._accounts),
+            "counters": sum(len(accounts) for accounts in self._accounts.values()),
+            "held": sum(bool(account.track.pending) for account in self._all_accounts()),
+        }
 
     def coverage_today(self, device: str) -> DayCoverage | None:
         """What a meter has said today."""
@@ -311,6 +323,7 @@ class Metering:
         self._entries, self._works = [], []
         self._is_dirty = self._is_urgent = False
         self._committed_at = self._steady()
+        self._kept_at = self._now()
         self.applied = self._position
         self._journal.acknowledge(self.name, self._position)
 

@@ -107,6 +107,19 @@ async def test_a_glitch_books_nothing_and_is_an_event_with_its_evidence(tmp_path
     assert events[0].attributes["point"] == POINT
 
 
+async def test_its_status_says_how_far_it_has_come_and_what_is_held(tmp_path: Path) -> None:
+    said = every("main", NOON, NOON + HOUR, 4.0)
+    async with plant(tmp_path, site_of(meter("main"), meter("sub"))) as made:
+        before = made.metering.status()
+        await made.keep(*said, replace(said[-1], time=said[-1].time + MINUTE, values={POINT: 0.0}))
+        await made.settle()
+        after = made.metering.status()
+
+        assert before == {"position": 0, "lag": 0, "last_commit": 0, "meters": 2, "counters": 2, "held": 0}
+        assert after.pop("last_commit") > 0
+        assert after == {"position": made.journal.last, "lag": 0, "meters": 2, "counters": 2, "held": 1}
+
+
 async def test_only_what_can_be_trusted_is_counted(tmp_path: Path) -> None:
     said = every("main", NOON, NOON + 10 * MINUTE, 4.0)
     odd = [
