@@ -24,7 +24,7 @@ def record() -> str:
     fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", 60, WIDTH, 0, 0))
     environ = os.environ | {"TERM": "xterm-256color", "COLUMNS": str(WIDTH)}
     with tempfile.TemporaryDirectory(prefix="demo-") as folder:
-        command = [sys.executable, "-m", "monitor", "demo", "--state", folder, "--for", "34s"]
+        command = [sys.executable, "-m", "monitor", "demo", "--state", folder, "--for", "38s"]
         with subprocess.Popen(command, stdout=child, stderr=child, stdin=child, env=environ):  # noqa: S603 - ourselves
             os.close(child)
             said = b""
@@ -45,7 +45,7 @@ def main() -> None:
     lines = record().split("\n")
     first = next(number for number, line in enumerate(lines) if "now:" in line)
     console = Console(record=True, width=WIDTH, file=Path(os.devnull).open("w"))  # noqa: SIM115 - for a moment
-    console.print(Text.from_ansi("\n".join(lines[max(0, first - 1) : first + 62])))
+    console.print(Text.from_ansi("\n".join(lines[max(0, first - 1) : first + 71])))
     svg = console.export_svg(title="facility-monitor demo")
     svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)  # a picture loads nothing from elsewhere
     svg = re.sub(r"<!--.*?-->", "", svg, flags=re.DOTALL).replace("Fira Code", "DejaVu Sans Mono")

@@ -33,10 +33,13 @@ from monitor.notify.channels import Channels, check_address
 from monitor.notify.direct import Direct
 from monitor.notify.outage import Outages
 from monitor.notify.outbox import Notifier
+from monitor.notify.reports import make_put
 from monitor.notify.routing import make_router
 from monitor.poller import ByHand, Poller
 from monitor.ports import Batch, Budget, DriverContext, PolledDriver, PushedDriver, Sink
 from monitor.reports.build import Desk
+from monitor.reports.letter import Letters
+from monitor.reports.mailing import Mailing
 from monitor.schema import MONITOR_DEVICE
 from monitor.settings import Loaded, load
 from monitor.settings.budgets import budgets_of as reckon_buses
@@ -130,8 +133,24 @@ class Parts:
             now=clock.now,
         )
         self._doors = Doors(journal, state, site)
+        self._report_thread = BlockingThread("reports")
         channels = Channels()
-        self._notifier = Notifier(state, site, channels=channels, now=clock.now, standing=standing)
+        self._notifier = Notifier(
+            state,
+            site,
+            channels=channels,
+            now=clock.now,
+            standing=standing,
+            render_report=self._letters_of_reports(),
+        )
+        self._mailing = Mailing(
+            state,
+            site,
+            put=make_put(site),
+            now=clock.now,
+            is_synchronised=sync.is_synchronised,
+            woken=self._notifier.wake,
+        )
         direct = Direct(site, channels)
         self._unrecorded = Unrecorded(state, site, now=clock.now, tell=direct.alarm)
         self._outages = Outages(
@@ -165,9 +184,21 @@ class Parts:
         for consumer in (Doors.name, ALARMS, Health.name, Metering.name, *self._sinks):
             journal.register(consumer)
 
+    def _letters_of_reports(self) -> Letters:
+        """What builds reports for mails, once all that was recorded before this start is metered."""
+        recorded = self._journal.last
+        return Letters(
+            self._site,
+            self._book,
+            now=self._clock.now,
+            is_current=lambda: self._metering.applied >= recorded,
+            do=self._report_thread.do,
+        )
+
     def close(self) -> None:
         """Let go of what the parts hold beside the files."""
         self._book.close()
+        self._report_thread.end(lambda: None)
 
     def _make_sinks(self) -> None:
         """Make what carries the journal out: one runner for each sink of the site."""
@@ -230,11 +261,13 @@ class Parts:
             "copies of the state": self._files.copies.run(),
             "outages": self._outages.run(),
             "feeder": self._feeder.run(),
+            "copies of the ledger": self._files.ledger_copies.run(),
             "feeder of the ledger": self._meter_feeder.run(),
             "doors": self._doors.run(),
             "metering": self._metering.run(),
             "alarms": self._alarms.run(),
             "notifier": self._notifier.run(),
+            "reports by mail": self._mailing.run(),
             "poller": self._poller.run(),
             "health": self._health.run(),
             "self-report": self._itself.run(),
@@ -319,8 +352,9 @@ class Parts:
             itself=lambda: {**self._itself.newest, "readings_total": self._health.readings},
             deadman=lambda: {} if self._deadman is None else self._deadman.status(),
             by_hand=self._by_hand,
-            meters=Meters(self._book, self._site, self._clock.now),
+            meters=Meters(self._book, self._site, self._clock.now, recompute=self._metering.recompute),
             reports=Desk(self._book, self._site, self._clock.now),
+            metering=lambda: {**self._metering.status(), "size_bytes": self._files.ledger_size()},
         )
 
 

@@ -12,6 +12,7 @@ FacilityMonitorError
  ├── ChannelError
  │    ├── ChannelUnavailable  try the notification again later
  │    └── ChannelRejected     this address will never take it
+ ├── ReportUnavailable    build the report again later
  └── RequestRefused       a person asked for something that cannot be done; says why
       └── TooManyAsk          others ask for the same at once: it may be asked for again
 """
@@ -25,6 +26,7 @@ __all__ = [
     "DeviceUnreachable",
     "FacilityMonitorError",
     "JournalError",
+    "ReportUnavailable",
     "RequestRefused",
     "SettingsError",
     "SinkError",
@@ -92,6 +94,10 @@ class ChannelUnavailable(ChannelError):
 
 class ChannelRejected(ChannelError):
     """The channel will never deliver this."""
+
+
+class ReportUnavailable(FacilityMonitorError):
+    """A report cannot be built now; nothing of it is lost."""
 
 
 class RequestRefused(FacilityMonitorError):

@@ -3,21 +3,25 @@
 Every driver, journal, sink and channel satisfies the contract tests beside its protocol's name in tests/.
 """
 
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
 from monitor.model import Entry, Event, Missing, Position, Recorded, Transition, Value
-from monitor.site import Connection, Device, Rule
+from monitor.periods import Period
+from monitor.site import Connection, Device, ReportSettings, Rule
 
 __all__ = [
     "Answer",
+    "Attachment",
     "Batch",
     "Budget",
     "Channel",
     "DriverContext",
     "DriverType",
+    "DueReport",
     "Gap",
     "Hint",
     "Intake",
@@ -30,8 +34,10 @@ __all__ = [
     "PolledDriver",
     "Pseudonymise",
     "PushedDriver",
+    "PutReport",
     "RegisterBus",
     "RegisterDriver",
+    "RenderReport",
     "Router",
     "RuleType",
     "Sink",
@@ -319,6 +325,7 @@ class NoticeKind(StrEnum):
     SEVERITY = "severity"
     CLEAR = "clear"
     ACKNOWLEDGED = "acknowledged"
+    REPORT = "report"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -356,16 +363,50 @@ Router = Callable[[Notice], Sequence[OutboxRow]]
 """Decides who hears of a notice: pure, so that its rows are written in the transition's own transaction."""
 
 
+# Reports that are mailed -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DueReport:
+    """A report whose period is over. `is_again`: it may have been sent already, before the state was restored."""
+
+    settings: ReportSettings
+    period: Period
+    is_again: bool = False
+
+
+PutReport = Callable[[sqlite3.Connection, DueReport, int], int]
+"""Puts a report that is due at a time (UTC ms) into the outbox, in the transaction of whoever calls; answers how
+many people get it."""
+
+RenderReport = Callable[[Mapping[str, Any], str], Awaitable["Message"]]
+"""Builds a report from the body of its row, in a language; raises ReportUnavailable when it cannot do so now."""
+
+
 # Notification and sinks --------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """A file that goes with a message; `media_type` such as `text/html`."""
+
+    name: str
+    media_type: str
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """A finished message in the person's language."""
+    """A finished message in the person's language.
+
+    `html` says the same as `text`, for mail. A channel that cannot carry HTML or attachments leaves them out.
+    """
 
     title: str
     text: str
     severity: str
+    html: str = ""
+    attachments: tuple[Attachment, ...] = ()
 
 
 class Channel(Protocol):

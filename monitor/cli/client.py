@@ -51,9 +51,16 @@ class Client:
 
     def follow(self, *path: str, **query: object) -> Iterator[Any]:
         """Yield what a stream says, for as long as it lasts."""
+        return self._stream("GET", path, params=_query(query))
+
+    def watch(self, *path: str, body: object) -> Iterator[Any]:
+        """Ask for a long job to be done, and yield what it says of its progress."""
+        return self._stream("POST", path, json=body)
+
+    def _stream(self, method: str, path: tuple[str, ...], **options: Any) -> Iterator[Any]:
         timeout = httpx.Timeout(_TIMEOUT, read=None)
         try:
-            with self._http.stream("GET", _url(path), params=_query(query), timeout=timeout) as answer:
+            with self._http.stream(method, _url(path), timeout=timeout, **options) as answer:
                 if answer.is_error:
                     answer.read()
                     raise _refused(answer)

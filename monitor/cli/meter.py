@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from monitor.cli.meterasking import Asking, Meter
-from monitor.cli.metertelling import correct, enter, replace
+from monitor.cli.metertelling import correct, enter, recompute, replace
 from monitor.cli.options import Json, SocketPath, StateFolder
 from monitor.cli.output import clean, print_json, print_line
 
@@ -22,7 +22,7 @@ def add_to(app: typer.Typer) -> None:
     )
     group.callback(invoke_without_command=True)(meter)
     group.command("list")(list_meters)
-    for command in (show, usage, replace, correct, enter):
+    for command in (show, usage, replace, correct, enter, recompute):
         group.command()(command)
     app.add_typer(group, name="meter")
 

@@ -10,7 +10,7 @@ from monitor.cli.meterasking import Asking, Meter, until
 from monitor.cli.options import Json, SocketPath, StateFolder
 from monitor.cli.output import clean, number, print_json, print_line, print_table, with_unit
 
-__all__ = ["correct", "enter", "replace"]
+__all__ = ["correct", "enter", "recompute", "replace"]
 
 _DAY = 86_400_000
 _LARGEST = 50_000
@@ -224,3 +224,30 @@ def _text(path: Path) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
         return data.decode("cp1252", "replace")
+
+
+def recompute(
+    meters: Annotated[
+        list[str] | None, typer.Argument(metavar="[METER]…", help="Ids of meters; none: all.", show_default=False)
+    ] = None,
+    *,
+    period: Annotated[str, typer.Option(help="A period such as this-month, 2026-11, 2026, or two days with ...")],
+    socket: SocketPath = None,
+    state: StateFolder = None,
+    as_json: Json = False,
+) -> None:
+    """Work out what was told of a period anew: after prices, gas values or virtual meters have changed."""
+    from monitor.cli.progress import Watched
+
+    steps = Asking.of(socket, state).client.watch(
+        "meters", "recompute", body={"period": period, "devices": meters or []}
+    )
+    last = next(steps)
+    with Watched(last["total"], "days of meters") as bar:
+        for step in steps:
+            bar.step(step["done"] - last["done"])
+            last = step
+    if as_json:
+        print_json(last)
+    else:
+        print_line(f"{last['done']} days of meters looked at, {last['changed']} told again")

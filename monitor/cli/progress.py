@@ -31,9 +31,9 @@ class Watched:
         self._told = time.monotonic()
         self._done = 0
 
-    def step(self) -> None:
-        """One more is done."""
-        self._done += 1
+    def step(self, count: int = 1) -> None:
+        """So many more are done."""
+        self._done += count
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=self._done)
         elif time.monotonic() - self._told > _EVERY:

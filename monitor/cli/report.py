@@ -7,7 +7,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from monitor.cli.used import what_was_used
 from monitor.schema import MONITOR_DEVICE
+from monitor.site import Site
 
 __all__ = ["summary"]
 
@@ -15,9 +17,10 @@ _READING, _EVENT = 1, 2
 _LOST = ("dead", "failed")
 
 
-async def summary(folder: Path, status: Mapping[str, Any]) -> dict[str, Any]:
+async def summary(folder: Path, site: Site, status: Mapping[str, Any]) -> dict[str, Any]:
     """Count what the files of a state folder hold; `status` adds what only the running daemon knows."""
     return (await asyncio.to_thread(_count, folder)) | {
+        "used": await asyncio.to_thread(_used, folder, site),
         "journal": dict(status.get("journal", {})),
         "sinks": dict(status.get("sinks", {})),
     }
@@ -41,6 +44,11 @@ def _count(folder: Path) -> dict[str, Any]:
         "alarms": [dict(alarm) for alarm in alarms],
         "notifications": {"sent": outbox.get("sent", 0), "failed": sum(outbox.get(state, 0) for state in _LOST)},
     }
+
+
+def _used(folder: Path, site: Site) -> list[dict[str, Any]]:
+    with closing(_open(folder / "ledger.db")) as ledger, closing(_open(folder / "journal.db")) as journal:
+        return list(what_was_used(ledger, journal, site))
 
 
 def _open(path: Path) -> sqlite3.Connection:

@@ -4,13 +4,14 @@ import asyncio
 import contextlib
 import json
 import re
+import shlex
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,12 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import config
 from monitor.app import load_site
 from monitor.cli.client import Client, NoDaemon
+from monitor.cli.output import with_unit
 from monitor.cli.portchoice import with_free_ports
 from monitor.daemon import Daemon, holding, run_daemon
 from monitor.errors import FacilityMonitorError, SettingsError
+from monitor.metering.view import billed_counter
+from monitor.site import Site
 
 __all__ = ["Showcase", "serve"]
 
@@ -31,12 +35,16 @@ _GRACE = 3.0
 _HESITATION_MS = 6_000
 """How long the simulated caretaker takes before he acknowledges."""
 _SHOW_EVERY = 5.0
+_OF_COUNTERS = frozenset({"counter_glitch", "counter_reset", "counter_rollover", "meter_replaced"})
 _SHOWN = (
     ("main-electricity", "power_w", "power {:.0f} W"),
     ("main-electricity", "voltage_l2_v", "L2 {:.1f} V"),
     ("main-water", "flow_m3h", "water {:.2f} m³/h"),
     ("main-gas", "volume_m3", "gas {:.1f} m³"),
 )
+_READ_BY_HAND = ("garden-water", "volume_m3")
+_READ_AFTER = 30.0
+"""Seconds after which the simulated caretaker has read the meter that nobody can wire."""
 
 
 @dataclass(kw_only=True)
@@ -49,7 +57,7 @@ class Showcase:
     influxdb: str | None
     caretaker: bool
     say: Callable[[str], None]
-    _zone: tzinfo = field(default=UTC, init=False)
+    _site: Site = field(init=False)
 
     def run(self) -> None:
         """Run it until told to end, or for `seconds`."""
@@ -60,8 +68,7 @@ class Showcase:
         with holding(self.folder), (self.folder / "demo.log").open("a", encoding="utf-8") as log:
             write_log_to(log)
             site_file = self._site_file()
-            site = load_site(site_file).site
-            self._zone = site.timezone
+            self._site = site = load_site(site_file).site
             mail = re.search(r"mailto://127\.0\.0\.1:(\d+)", site_file.read_text(encoding="utf-8"))
             mailbox = Mailbox(self.folder / "mailbox", int(mail[1]) if mail else 0)
             mailbox.start()
@@ -94,6 +101,9 @@ class Showcase:
             "readings main-electricity --follow",
             "alarms",
             "alarms ack OCCURRENCE",
+            "meter list",
+            "meter show main-water",
+            "report usage --period today",
         ):
             self.say(f"  .venv/bin/facility-monitor {command} {option}")
         self.say(f"Mails arrive in {self.folder / 'mailbox'}, the program's log is {self.folder / 'demo.log'}")
@@ -125,11 +135,15 @@ class Showcase:
         async with asyncio.TaskGroup() as tasks:
             relay = tasks.create_task(self._relay(simulation), name="simulation")
             shown = tasks.create_task(self._show(), name="shown readings")
-            caring = tasks.create_task(self._take_care(), name="caretaker") if self.caretaker else shown
+            counters = tasks.create_task(self._tell_of_counters(), name="events of counters")
+            caring = [
+                tasks.create_task(care(), name="caretaker")
+                for care in ((self._take_care, self._read_by_hand) if self.caretaker else ())
+            ]
             if self.seconds is not None:
                 await asyncio.sleep(self.seconds)
                 await self._write_report()
-                for task in (relay, shown, caring):
+                for task in (relay, shown, counters, *caring):
                     task.cancel()
 
     async def _relay(self, simulation: "subprocess.Popen[bytes]") -> None:
@@ -152,6 +166,8 @@ class Showcase:
                 value = (facts or {}).get("points", {}).get(point, {}).get("value")
                 if value is not None:
                     parts.append(form.format(value))
+            today = await self._ask("meters", _SHOWN[0][0], "usage") or ()
+            parts += [f"used today {used['amount']:.3f} {used['unit']}" for used in today if used["amount"]]
             if parts:
                 self._tell(", ".join(parts))
 
@@ -167,11 +183,39 @@ class Showcase:
 
     async def _acknowledge(self, alarm: dict[str, Any]) -> None:
         reason = "it is over; reset" if alarm["normal"] else "on my way"
-        words = ("alarms", "ack", alarm["occurrence"], "--reason", reason, "--state", str(self.folder))
         what = f"{alarm['rule']}, {alarm['device']}"
-        self._tell(f"caretaker ({what}): facility-monitor {' '.join(words[:3])}")
+        await self._type(what, "alarms", "ack", alarm["occurrence"], "--reason", reason, shown=3)
+
+    async def _tell_of_counters(self) -> None:
+        """Say what counters did, as the daemon has seen it since this start."""
+        told = time.time() * 1000
+        while True:
+            await asyncio.sleep(1)
+            for event in await self._ask("events", last=50) or ():
+                if event["kind"] in _OF_COUNTERS and event["arrived"] > told:
+                    told = event["arrived"]
+                    self._tell(f"event {event['kind']} ({event['device']}): {event['attributes']['why']}")
+
+    async def _read_by_hand(self) -> None:
+        """Enter what the meter shows that nobody can wire; the first time an older reading, too."""
+        from monitor.simulation.truth import Truth
+        from monitor.simulation.world import World
+
+        await asyncio.sleep(_READ_AFTER)
+        ident, point = _READ_BY_HAND
+        truth = Truth(World(self._site), self._site.devices[ident])
+        meter = await self._ask("meters", ident)
+        if meter is not None and not any(counter["time"] for counter in meter["counters"]):
+            then = (datetime.now(self._site.timezone) - timedelta(days=1)).replace(minute=0, second=0)
+            register = f"{truth.register(point, then.timestamp() // 1):.3f}"
+            await self._type(ident, "meter", "enter", ident, register, "--at", f"{then:%Y-%m-%d %H:%M}")
+        await self._type(ident, "meter", "enter", ident, f"{truth.register(point, time.time()):.3f}")
+
+    async def _type(self, about: str, *words: str, shown: int | None = None) -> None:
+        """Let the caretaker type a command, of which so many words are shown."""
+        self._tell(f"caretaker ({about}): facility-monitor {shlex.join(words[:shown])}")
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "monitor", *words),
+            *(sys.executable, "-m", "monitor", *words, "--state", str(self.folder)),
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
         )
@@ -184,12 +228,12 @@ class Showcase:
 
     def _tell(self, text: str) -> None:
         """Say something with the time, in the zone of the site as in the messages."""
-        self.say(f"{datetime.now(self._zone):%H:%M:%S}  {text}")
+        self.say(f"{datetime.now(self._site.timezone):%H:%M:%S}  {text}")
 
-    async def _ask(self, *path: str) -> Any:
+    async def _ask(self, *path: str, **query: int) -> Any:
         """Ask the daemon over its own socket; None while it does not answer yet."""
         try:
-            return await asyncio.to_thread(lambda: Client(None, self.folder).get(*path))
+            return await asyncio.to_thread(lambda: Client(None, self.folder).get(*path, **query))
         except NoDaemon:
             return None
 
@@ -197,8 +241,13 @@ class Showcase:
         from monitor.cli.report import summary
 
         status = await self._ask("status")
-        told = await summary(self.folder, status or {})
+        told = await summary(self.folder, self._site, status or {})
         self._tell(f"{told['readings']} readings, {told['events']} events, {len(told['alarms'])} alarms")
+        self._tell("used since the meters were first read, by the ledger and by the simulated meters themselves:")
+        for each in told["used"]:
+            if each["point"] == billed_counter(self._site.devices[each["device"]]) and each["true"] is not None:
+                counted, truly = (with_unit(f"{each[name]:.6f}", each["unit"]) for name in ("used", "true"))
+                self.say(f"          {each['device']:<18} {counted:>17} {truly:>17}")
         if self.report is not None:
             self.report.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
 
@@ -225,7 +274,7 @@ def serve(
             await ready.wait()
             say(_READY)
             if incidents:
-                tasks.create_task(play(world, DEMO, say), name="incidents")
+                tasks.create_task(play(simulated.stage, DEMO, say), name="incidents")
 
     asyncio.run(_until_told(run, seconds))
 

@@ -1,8 +1,11 @@
 # ruff: noqa: S608 - queries are made of names of ours at build time; nothing a user says goes in
 """InfluxQL that 1.x, 2.x and 3.x all understand, from the names in `monitor.schema`.
 
-Never `spread()` or `last - first` over a counter: a meter that was swapped would count what the new one showed.
+What counters have counted is the sum of metering's deltas: never `spread()`, `last - first` or differences of a
+register, by which a meter that was swapped would count what the new one showed.
 """
+
+from monitor.schema import delta_name
 
 __all__ = ["SITE", "last", "mean", "per_interval", "sum_of_last", "used", "used_per", "where"]
 
@@ -39,22 +42,11 @@ def sum_of_last(measurement: str, point: str, *conditions: str) -> str:
 
 
 def used(measurement: str, counter: str, *conditions: str) -> str:
-    """What counters have counted in the chosen time, added up over devices, from reading to reading."""
-    inner = (
-        f'SELECT non_negative_difference("{counter}") AS "used" FROM "{measurement}" '
-        f'{where(*conditions)} GROUP BY "device"'
-    )
-    return f'SELECT sum("used") FROM ({inner}) WHERE $timeFilter'
+    """What counters have counted in the chosen time, added up over devices."""
+    return f'SELECT sum("{delta_name(counter)}") FROM "{measurement}" {where(*conditions)}'
 
 
 def used_per(interval: str, measurement: str, counter: str, *conditions: str) -> str:
-    """What counters have counted per interval and device, from the newest value of each `$__interval`.
-
-    Only the interval in which a meter was swapped loses what it counted, not the whole hour.
-    """
-    inner = (
-        f'SELECT non_negative_difference(last("{counter}")) AS "used" FROM "{measurement}" '
-        f'{where(*conditions)} GROUP BY time($__interval), "device" fill(none)'
-    )
-    outer = f'GROUP BY time({interval}), "device" fill(none)'
-    return f'SELECT sum("used") AS "used" FROM ({inner}) WHERE $timeFilter {outer}'
+    """What counters have counted per interval and device."""
+    grouped = f'GROUP BY time({interval}), "device" fill(none)'
+    return f'SELECT sum("{delta_name(counter)}") AS "used" FROM "{measurement}" {where(*conditions)} {grouped}'

@@ -50,6 +50,11 @@ class Files:
         """
         return self.journal.failure or self.state.failure
 
+    def ledger_size(self) -> int:
+        """What the ledger takes on the disk, with its write-ahead log, in bytes."""
+        log = self.ledger_file.with_name(f"{self.ledger_file.name}-wal")
+        return sum(file.stat().st_size for file in (self.ledger_file, log) if file.exists())
+
     def what_was_replaced(self) -> Mapping[str, str]:
         """For the event of the start: which file was damaged, as what it was kept, what took its place."""
         told = {"journal_moved_aside": str(self.journal.stats()["moved_aside"])}

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from monitor.figures import Register
 from monitor.metering.counter import Track
 from monitor.metering.pace import Pace
 from monitor.metering.quarters import spread
@@ -82,13 +83,22 @@ class Account:
         self.told_at: int | None = None
         """Time of the last entry beside a reading of the meter."""
 
-    def take(self, time: int, register: float, arrived: int, *, by_hand: bool) -> None:
-        """Take a register that the device showed; raises ValueError when a person read what cannot be."""
+    def take(self, time: int, register: float, arrived: int, *, by_hand: bool) -> bool:
+        """Take a register that the device showed; answers whether it is the newest one that counts.
+
+        Raises ValueError when a person read what cannot be.
+        """
         taken = self.track.take(time, register, arrived=arrived, by_hand=by_hand)
         if taken.is_late:
             self.late.append((time, register))
-        else:
-            self._apply(taken)
+            return False
+        self._apply(taken)
+        return bool(taken.steps)
+
+    def follow_clock(self, time: int) -> None:
+        """The clock was set to `time`."""
+        self.track.follow_clock(time)
+        self.touched = True
 
     def serial(self, serial: str, time: int) -> None:
         """Take the serial number that the device said."""
@@ -134,6 +144,27 @@ class Account:
     def running(self) -> tuple[float, float] | None:
         """The demand of the running quarter so far, and what it will come to; None for a slow meter."""
         return self.pace.running() if self.shows_demand else None
+
+    def stands(self, now: int) -> Register:
+        """How it stands; it has no rate any more once it has been silent for longer than it ever should be."""
+        head = self.track.head
+        is_fresh = head is not None and now - head[0] <= max(self.gap, _SHORTEST_GAP)
+        running = self.running() if is_fresh else None
+        return Register(
+            device=self.device,
+            point=self.point,
+            unit=self.unit,
+            is_billed=self.is_billed,
+            register=None if head is None else head[1],
+            time=None if head is None else head[0],
+            serial=self.track.serial_number,
+            pending=self.track.pending,
+            doubt=self.track.doubt,
+            rate=self.pace.rate() if is_fresh else None,
+            demand=None if running is None else running[0],
+            predicted=None if running is None else running[1],
+            first=self.track.first,
+        )
 
     def forget_news(self) -> None:
         """The ledger has what there was to tell."""

@@ -121,7 +121,8 @@ class Words:
 
     def glitch(self, head: Sample, odd: float, values: int, seen: Sample, since: int) -> Told:
         """Values that did not fit, and it counted on."""
-        why = f"{_values(values)} did not fit and nothing was booked for them; then it counted on"
+        those = "it" if values == 1 else "them"
+        why = f"{_values(values)} did not fit and nothing was booked for {those}; then it counted on"
         return self._tell(
             "counter_glitch", seen[0], head, odd, why, values=values, seconds=(seen[0] - since) / 1000
         )

@@ -6,6 +6,7 @@ from typing import Final
 
 from monitor.metering.account import Account
 from monitor.metering.rollup import PRODUCER
+from monitor.metering.step import Cause
 from monitor.model import Derived, Event, Value
 from monitor.periods import QUARTER
 from monitor.schema import delta_name
@@ -60,11 +61,14 @@ def _rates(device: Device, account: Account) -> dict[str, Value]:
 
 
 def demands(device: Device, account: Account) -> Iterable[Derived]:
-    """The demand of each quarter of an hour that has ended, at its end."""
+    """The demand of each quarter of an hour that has ended, at its end; holes are drawn, and have none."""
     if not account.shows_demand or account.unit not in _RATES:
         return
     suffix = _RATES[account.unit][1]
+    holes = [step for step in account.steps if step.cause is Cause.GAP]
     for quarter, amount in account.pace.closed:
+        if any(hole.start <= quarter * QUARTER and hole.end >= (quarter + 1) * QUARTER for hole in holes):
+            continue
         yield Derived(
             producer=PRODUCER,
             key="demand",

@@ -33,6 +33,7 @@ _AHEAD: Final = 300_000
 """A person's clock may be so many ms ahead of the monitor's."""
 _DAY: Final = 86_400_000
 _HOUR: Final = 3_600_000
+_SECOND: Final = 1000
 _MONTH: Final = 30 * _DAY
 _BROKEN: Final = frozenset({Cause.RESET, Cause.REPLACED, Cause.JUMP})
 _RATES: Final = {"kWh": "kW", "kvarh": "kvar", "kVAh": "kVA"}
@@ -124,7 +125,7 @@ def check_time(it: Meant, at: int) -> None:
     """Something happened when the meter was read, and not in the future."""
     if at > it.asked.now + _AHEAD:
         raise RequestRefused(f"{it.clock(at)} is in the future: it is {it.clock(it.asked.now)} now")
-    if it.register.first is not None and at < it.register.first:
+    if it.register.first is not None and at + _SECOND <= it.register.first:  # a time is written to the second
         since = it.clock(it.register.first)
         raise RequestRefused(f"at {it.clock(at)} `{it.device.id}` was not read yet: it is metered since {since}")
 
@@ -193,6 +194,11 @@ async def when_replaced(book: UsageBook, it: Meant, at: int | None) -> Between:
             at = min(max(at, near.start), near.end)
     for each in (*lost, *breaks):
         if each.start <= at <= each.end:
+            if each.command and not each.lost:
+                raise RequestRefused(
+                    f"the replacement of `{it.device.id}` around {it.clock(at)} was said already; what was used "
+                    "then is put right with `facility-monitor meter correct`"
+                )
             return Between(at=at, since=each.start, before=each.start_register, after=each.end_register)
     if at >= seen_at:
         return Between(at=at, since=seen_at, before=last)

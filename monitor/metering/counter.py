@@ -129,9 +129,9 @@ class Track:
             answer.told.append(self._words.swapped(time, (old, serial), None, None))
         elif kept.word is not None:
             kept.swap = (old, serial)
-        elif kept.held or kept.low is not None:
+        elif kept.later(self._time):
             kept.swap = (old, serial)
-            self._replaced(answer, kept.later(-1))
+            self._replaced(answer, kept.later(self._time))
         elif broken is None:
             kept.swap = (old, serial)
         elif not broken.told:

@@ -20,9 +20,9 @@ class Pace:
     def __init__(self, scale: float) -> None:
         self._per_hour = scale * _HOUR
         self.closed: list[tuple[int, float]] = []
-        """Whole quarters that are over since this was emptied, with what was counted in them."""
+        """Quarters that are over since this was emptied, with what was counted in them; only whole ones."""
         self.ended: list[int] = []
-        """All quarters that are over since this was emptied, also those that were metered in part."""
+        """All quarters that are over since this was emptied."""
         self._total = 0.0
         self._head = 0
         self._block: tuple[int, float, bool] | None = None
@@ -45,6 +45,9 @@ class Pace:
 
     def end(self, time: int) -> None:
         """A step ends."""
+        if time < self._head:
+            self._window.clear()  # the clock was set back: what was counted until now has no times to go by
+            self._window.append((time, self._total))
         self._head = time
         if time % QUARTER == 0:
             self._close(time // QUARTER)

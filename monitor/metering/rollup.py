@@ -12,10 +12,11 @@ from typing import Any, Final
 import orjson
 
 from monitor.figures import Consumption
+from monitor.metering.account import rhythm_of
 from monitor.metering.prices import energy_cost
 from monitor.metering.view import View, billed_counter, metered
 from monitor.model import Derived, Quality, Value
-from monitor.periods import QUARTER, day_of, local_day, month_of, pieces
+from monitor.periods import QUARTER, Period, day_of, local_day, month_of, pieces
 from monitor.schema import COUNTER_NAMES, MEASUREMENT_USAGE, rate_unit
 from monitor.site import Device, Site
 from monitor.tariff import Tariff
@@ -23,6 +24,7 @@ from monitor.tariff import Tariff
 __all__ = ["PRODUCER", "Meters", "Rollup"]
 
 PRODUCER: Final = "metering"
+_HOUR: Final = 3_600_000
 _MICRO: Final = Decimal("0.000001")
 _SUFFIX: Final[Mapping[str, str]] = {"W": "w", "m3/h": "m3h", "var": "var", "VA": "va"}
 
@@ -39,6 +41,8 @@ class Meters:
         }
         self.others = {ident: self._other_counters(ident) for ident in self.billed}
         self.tariffs = {ident: self._tariff_of(ident) for ident in self.billed}
+        self.slow = {ident for ident in self.billed if self._is_slow(ident)}
+        """Meters that are read more seldom than once an hour: what they used in one is drawn, and not told."""
         self._dependent: dict[str, list[str]] = {}
         for device in site.devices.values():
             for member in self._members(device):
@@ -57,6 +61,11 @@ class Meters:
     def _tariff_of(self, ident: str) -> Tariff | None:
         tariffs = self.site.tariffs.values()
         return next((tariff for tariff in tariffs if ident in tariff.devices and not tariff.credit), None)
+
+    def _is_slow(self, ident: str) -> bool:
+        device = self.site.devices[ident]
+        members = [self.site.devices[name] for name in self._members(device)] or [device]
+        return any(each.virtual is None and rhythm_of(each, self.billed[ident]) > _HOUR for each in members)
 
     def _members(self, device: Device) -> set[str]:
         if device.virtual is None:
@@ -80,11 +89,7 @@ class Rollup:
         times = sorted({quarter * QUARTER for quarter in quarters})
         told: list[Derived] = []
         for day in _distinct(day_of(time, self._zone) for time in times):
-            hours = [
-                (start, end)
-                for start, end in pieces(day.start, day.end, "hour", self._zone)
-                if any(start <= time < end for time in times)
-            ]
+            hours = [] if device in self._meters.slow else self._hours(day, times)
             told += self.tell_day(device, day.start, day.end, hours)
         for month in _distinct(month_of(time, self._zone) for time in times):
             told += self.tell_month(device, month.start, month.end)
@@ -100,6 +105,9 @@ class Rollup:
         values = self.day(device, start, end)
         if values:
             body = orjson.dumps(values, option=orjson.OPT_SORT_KEYS).decode()
+            # Days of another time zone, from before the settings were changed, would be paid once more.
+            others = "DELETE FROM day WHERE device = ? AND start > ? AND start < ?"
+            self._db.execute(others, (device, start, end))
             self._db.execute("INSERT OR REPLACE INTO day VALUES (?, ?, ?)", (device, start, body))
             told.append(self._entry(device, "day", start, values))
         return told
@@ -110,6 +118,15 @@ class Rollup:
         if values:
             values |= self._cost(device, start, end, values) | self._coverage(device, start)
         return values
+
+    def _hours(self, day: Period, times: Sequence[int]) -> list[tuple[int, int]]:
+        """The hours of a day that hold some of these moments."""
+        within = [time for time in times if day.start <= time < day.end]
+        return [
+            (start, end)
+            for start, end in pieces(day.start, day.end, "hour", self._zone)
+            if any(start <= time < end for time in within)
+        ]
 
     def tell_month(self, device: str, start: int, end: int) -> list[Derived]:
         """The entry of a local month, once its days are remembered: their costs are only added up."""

@@ -16,14 +16,14 @@ from typing import Any, Final, TypeVar
 
 import structlog
 
-from monitor.errors import ChannelRejected, ChannelUnavailable, JournalError
+from monitor.errors import ChannelRejected, ChannelUnavailable, JournalError, ReportUnavailable
 from monitor.journal.state import State
 from monitor.model import SEVERITY_RANK
 from monitor.notify import store
 from monitor.notify.decision import Standing
 from monitor.notify.messages import render
 from monitor.notify.store import Attempt, GetStanding, Lane, Outcome
-from monitor.ports import Channel, Message
+from monitor.ports import Channel, Message, RenderReport
 from monitor.site import Site
 
 __all__ = ["GetStanding", "Notifier", "Standing", "backoff"]
@@ -32,7 +32,9 @@ T = TypeVar("T")
 
 _POLL: Final = 1.0
 _AT_ONCE: Final = 16
+_REPORTS_AT_ONCE: Final = 2
 _LONGEST_SEND: Final = 60.0
+_LONGEST_REPORT: Final = 180.0
 _LONGEST_DRAIN: Final = 1.5
 _STATE_PAUSE: Final = 1.0
 _WORTH_FOLLOWING: Final = 30_000
@@ -41,22 +43,28 @@ _DAY: Final = 86_400.0
 _KEPT: Final = 400 * 86_400_000
 _FIRST_RETRY: Final = 5.0
 _LONGEST_RETRY: Final = 600.0
+_LONGEST_RETRY_OF_REPORTS: Final = 3600.0
+_AFTER_A_REFUSAL: Final = 6 * 3_600_000
 _JITTER: Final = 0.2
 
 _LOG = structlog.get_logger()
 
 
-def backoff(attempts: int, spread: float) -> int:
+async def _no_reports(_body: Mapping[str, Any], _language: str) -> Message:
+    raise ReportUnavailable("this program builds no reports")
+
+
+def backoff(attempts: int, spread: float, longest: float = _LONGEST_RETRY) -> int:
     """Milliseconds until the next try after so many: 5 s, doubled up to 10 min; `spread` from -1 to 1 is ±20 %."""
-    seconds = min(_LONGEST_RETRY, _FIRST_RETRY * 2.0 ** min(attempts - 1, 16))
+    seconds = min(longest, _FIRST_RETRY * 2.0 ** min(attempts - 1, 16))
     return round(1000 * seconds * (1 + _JITTER * spread))
 
 
 class Notifier:
-    """Sends what alarms put into the outbox. One message at a time per person and channel, 16 in all.
+    """Sends what is in the outbox. One message at a time per person and channel, 16 in all; two reports beside.
 
     `channels` answers the channel of an address; `now` is UTC ms, `monotonic` seconds that no setting of
-    the clock moves; `standing` tells how an occurrence stands.
+    the clock moves; `standing` tells how an occurrence stands; `render_report` builds a report when it is sent.
     """
 
     def __init__(  # noqa: PLR0913 - what it works with, from the composition root
@@ -67,6 +75,7 @@ class Notifier:
         channels: Callable[[str], Channel],
         now: Callable[[], int],
         standing: GetStanding,
+        render_report: RenderReport = _no_reports,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._state = state
@@ -74,6 +83,7 @@ class Notifier:
         self._channels = channels
         self._now = now
         self._standing = standing
+        self._render_report = render_report
         self._monotonic = monotonic
         self._seen = (now(), monotonic())
         self._step: store.ClockStep | None = None
@@ -81,7 +91,9 @@ class Notifier:
         self._tidied: float | None = None
         self._woken = asyncio.Event()
         self._under_way: dict[Lane, asyncio.Task[None]] = {}
+        self._reports_under_way: dict[Lane, asyncio.Task[None]] = {}
         self._lost: set[Lane] = set()
+        self._unbuilt: set[str] = set()
         self._state_lost = False
         self.progress = 0
         """Grows while the notifier moves, also when there is nothing to send: for the watchdog."""
@@ -102,8 +114,9 @@ class Notifier:
                     self.progress += 1
                     await self._rest()
             except asyncio.CancelledError:
-                if self._under_way:
-                    await asyncio.wait(self._under_way.values(), timeout=_LONGEST_DRAIN)
+                under_way = [*self._under_way.values(), *self._reports_under_way.values()]
+                if under_way:
+                    await asyncio.wait(under_way, timeout=_LONGEST_DRAIN)
                 raise
 
     async def counts(self) -> Mapping[str, int]:
@@ -153,24 +166,34 @@ class Notifier:
         self._woken.clear()
 
     async def _start_due(self, group: asyncio.TaskGroup) -> None:
-        free = _AT_ONCE - len(self._under_way)
-        if free <= 0:
-            return
-        busy = tuple(self._under_way)
-        due = await self._persistently(
-            lambda db: store.take(db, now=self._steady(), busy=busy, most=free, standing=self._standing)
-        )
-        for attempt in due:
-            task = group.create_task(self._deliver(attempt), name=f"notify {attempt.lane[0]} {attempt.lane[1]}")
-            self._under_way[attempt.lane] = task
+        def take(db: sqlite3.Connection) -> Sequence[Attempt]:
+            return [
+                *self._take(db, self._under_way, _AT_ONCE, of_reports=False),
+                *self._take(db, self._reports_under_way, _REPORTS_AT_ONCE, of_reports=True),
+            ]
 
-    async def _deliver(self, attempt: Attempt) -> None:
+        for attempt in await self._persistently(take):
+            name = f"{'report' if attempt.is_report else 'notify'} {attempt.lane[0]} {attempt.lane[1]}"
+            under_way = self._reports_under_way if attempt.is_report else self._under_way
+            under_way[attempt.lane] = group.create_task(self._deliver(attempt, under_way), name=name)
+
+    def _take(
+        self, db: sqlite3.Connection, busy: Mapping[Lane, object], most: int, *, of_reports: bool
+    ) -> Sequence[Attempt]:
+        free = most - len(busy)
+        if free <= 0:
+            return ()
+        return store.take(
+            db, now=self._steady(), busy=tuple(busy), most=free, standing=self._standing, of_reports=of_reports
+        )
+
+    async def _deliver(self, attempt: Attempt, under_way: dict[Lane, asyncio.Task[None]]) -> None:
         try:
             outcome = await self._send(attempt)
             self._log_edges(attempt, outcome)
             await self._mark(attempt, outcome)
         finally:
-            del self._under_way[attempt.lane]
+            del under_way[attempt.lane]
             self.wake()
 
     async def _send(self, attempt: Attempt) -> Outcome:
@@ -179,36 +202,48 @@ class Notifier:
         if person is None or address is None:
             return Outcome(state="dead", error="the person or channel is no longer in the settings")
         try:
-            message = self._message(attempt, person.language or self._site.language)
-            async with asyncio.timeout(_LONGEST_SEND):
+            message = await self._message(attempt, person.language or self._site.language)
+            async with asyncio.timeout(_LONGEST_REPORT if attempt.is_report else _LONGEST_SEND):
                 await self._channels(address).send(address, message)
-        except ChannelRejected as error:
-            return Outcome(state="dead", error=str(error))
-        except ChannelUnavailable as error:
-            return self._again(attempt, str(error), maybe=error.maybe_delivered)
+        except (ReportUnavailable, ChannelRejected, ChannelUnavailable) as error:
+            return self._failure(attempt, error)
         except TimeoutError:
             return self._again(attempt, "no answer in time; it may have been delivered", maybe=True)
         except Exception as error:  # noqa: BLE001 - one message may not end the others
             return self._again(attempt, _defect(attempt, error), maybe=False)
         return Outcome(state="sent")
 
-    @staticmethod
-    def _message(attempt: Attempt, language: str) -> Message:
+    async def _message(self, attempt: Attempt, language: str) -> Message:
+        if attempt.is_report:
+            return await self._render_report(attempt.body, language)
         kind = attempt.kind if attempt.cleared is None else "combined"
         return render(kind, language, attempt.body, cleared=attempt.cleared)
 
+    def _failure(
+        self, attempt: Attempt, error: ReportUnavailable | ChannelRejected | ChannelUnavailable
+    ) -> Outcome:
+        if isinstance(error, ReportUnavailable):
+            return Outcome(state="failed", error=str(error), unbuilt=True)
+        if isinstance(error, ChannelUnavailable):
+            return self._again(attempt, str(error), maybe=error.maybe_delivered)
+        return Outcome(state="failed" if attempt.is_report else "dead", error=str(error), refused=True)
+
     @staticmethod
     def _again(attempt: Attempt, error: str, *, maybe: bool) -> Outcome:
-        """Try again, unless it may have arrived and is not worth the risk of telling somebody twice."""
+        """Try again, unless it may have arrived and is not worth the risk of telling somebody twice.
+
+        A report is worth that risk once.
+        """
         urgent = SEVERITY_RANK[attempt.severity] >= SEVERITY_RANK["high"]
-        return Outcome(state="unknown" if maybe and not urgent else "failed", error=error, maybe=maybe)
+        risky = urgent or (attempt.is_report and not attempt.maybe_delivered)
+        return Outcome(state="unknown" if maybe and not risky else "failed", error=error, maybe=maybe)
 
     async def _mark(self, attempt: Attempt, outcome: Outcome) -> None:
         def mark(db: sqlite3.Connection) -> int:
             now = self._steady()
             if outcome.state != "failed":
                 return store.mark(db, attempt, outcome, now)
-            retry = now + backoff(attempt.number, random.uniform(-1, 1))  # noqa: S311 - jitter
+            retry = now + _pause(attempt, outcome)
             return store.mark(db, attempt, replace(outcome, next_at=min(retry, attempt.expires)), now)
 
         hastened = await self._persistently(mark)
@@ -218,6 +253,8 @@ class Notifier:
     def _log_edges(self, attempt: Attempt, outcome: Outcome) -> None:
         """Log once when a channel is lost and once when it is back; each row has its own result in the table."""
         person, channel = attempt.lane
+        if attempt.is_report and self._log_report(attempt, outcome):
+            return
         if outcome.state == "sent":
             if attempt.lane in self._lost:
                 self._lost.discard(attempt.lane)
@@ -225,6 +262,19 @@ class Notifier:
         elif attempt.lane not in self._lost:
             self._lost.add(attempt.lane)
             _LOG.warning("channel_lost", person=person, channel=channel, state=outcome.state, error=outcome.error)
+
+    def _log_report(self, attempt: Attempt, outcome: Outcome) -> bool:
+        """Log once when a report cannot be built, and when it is given up; True when no channel is to blame."""
+        about = attempt.occurrence
+        if outcome.unbuilt and about not in self._unbuilt:
+            self._unbuilt.add(about)
+            _LOG.warning("report_not_built", report=about, error=outcome.error)
+        elif outcome.state == "sent":
+            self._unbuilt.discard(about)
+            _LOG.info("report_sent", report=about, person=attempt.lane[0], channel=attempt.lane[1])
+        elif outcome.state in {"dead", "unknown"}:
+            _LOG.error("report_given_up", report=about, person=attempt.lane[0], error=outcome.error)
+        return outcome.unbuilt
 
     async def _persistently(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do work in a transaction, again and again while the state cannot be written."""
@@ -242,6 +292,14 @@ class Notifier:
                     _LOG.info("notifications_resumed")
                 self._state_lost = False
                 return answer
+
+
+def _pause(attempt: Attempt, outcome: Outcome) -> int:
+    """Milliseconds until the next try. Reports have time, and building one is work: up to an hour between them."""
+    if outcome.refused:
+        return _AFTER_A_REFUSAL
+    longest = _LONGEST_RETRY_OF_REPORTS if attempt.is_report else _LONGEST_RETRY
+    return backoff(attempt.number, random.uniform(-1, 1), longest)  # noqa: S311 - jitter
 
 
 def _defect(attempt: Attempt, error: Exception) -> str:

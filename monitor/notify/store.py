@@ -7,8 +7,10 @@ from typing import Any, Final
 
 import orjson
 
+from monitor.notify import reports
 from monitor.notify.decision import PENDING, Action, Decision, Past, Standing, decide
 from monitor.notify.restored import Restore, decide_restored, newest_restore
+from monitor.ports import NoticeKind
 
 __all__ = [
     "STATES",
@@ -50,6 +52,7 @@ _FUTURE: Final = 5000
 """Milliseconds: what is made so much later than now was made by another clock."""
 
 # The first condition repeats the index's own, which is how SQLite knows that it may use it.
+# Reports are taken apart from all others, so that no alarm waits for one.
 _DUE: Final = """
     SELECT * FROM (
         SELECT *, row_number() OVER (
@@ -58,9 +61,11 @@ _DUE: Final = """
         ) AS place
         FROM outbox
         WHERE state IN ('queued', 'sending', 'failed') AND state <> 'sending' AND next_at <= :now
-          AND person || '/' || channel NOT IN (SELECT value FROM json_each(:busy))
+          AND (kind = 'report') = :reports AND person || '/' || channel NOT IN (SELECT value FROM json_each(:busy))
     ) WHERE place = 1 ORDER BY next_at LIMIT :most
 """
+
+_SENDING: Final = "UPDATE outbox SET state = 'sending', attempts = attempts + 1 WHERE id = ?"
 
 _ANSWER: Final = """
     SELECT id, notification_id, occurrence, kind, person, channel, step, severity, state, attempts, created,
@@ -71,7 +76,10 @@ _ANSWER: Final = """
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """A row that is to be sent now. `cleared`: UTC ms of the alarm's end, when both are told in one message."""
+    """A row that is to be sent now. `cleared`: UTC ms of the alarm's end, when both are told in one message.
+
+    `maybe_delivered`: it may have arrived already.
+    """
 
     id: int
     lane: Lane
@@ -84,15 +92,26 @@ class Attempt:
     number: int
     body: Mapping[str, Any]
     cleared: int | None = None
+    maybe_delivered: bool = False
+
+    @property
+    def is_report(self) -> bool:
+        """Whether it is a report, and no alarm."""
+        return self.kind == NoticeKind.REPORT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What an attempt came to: the row's new state and why; `next_at` (UTC ms) when it is tried again."""
+    """What an attempt came to: the row's new state and why; `next_at` (UTC ms) when it is tried again.
+
+    `refused`: the address said that it will never take it. `unbuilt`: the report could not be built.
+    """
 
     state: str
     error: str = ""
     maybe: bool = False
+    refused: bool = False
+    unbuilt: bool = False
     next_at: int | None = None
 
 
@@ -114,6 +133,7 @@ def begin_again(db: sqlite3.Connection, now: int) -> int:
     newest: int | None = db.execute(_NEWEST_THAT_WAITS).fetchone()[0]
     if newest is not None and newest > now + _FUTURE:
         db.execute(_BRING_DOWN, {"by": newest - now})
+    reports.revive(db, now)
     return db.execute(
         "UPDATE outbox SET state = 'failed', maybe_delivered = 1, next_at = :now,"
         " last_error = 'the program ended while this was sent' WHERE state = 'sending'",
@@ -145,10 +165,19 @@ def forget(db: sqlite3.Connection, before: int) -> None:
     )
 
 
-def take(
-    db: sqlite3.Connection, *, now: int, busy: Collection[Lane], most: int, standing: GetStanding
+def take(  # noqa: PLR0913 - what is due, and for whom there is room
+    db: sqlite3.Connection,
+    *,
+    now: int,
+    busy: Collection[Lane],
+    most: int,
+    standing: GetStanding,
+    of_reports: bool = False,
 ) -> Sequence[Attempt]:
-    """Decide about what is due and mark as `sending` what shall go out now: at most one row of a free lane."""
+    """Decide about what is due and mark as `sending` what shall go out now: at most one row of a free lane.
+
+    `of_reports`: take reports, else all others; `busy` are lanes of the same.
+    """
     taken: list[Attempt] = []
     restore = newest_restore(db)
     lanes = {f"{person}/{channel}" for person, channel in busy}
@@ -156,7 +185,13 @@ def take(
         if len(taken) >= most:
             break
         due = db.execute(
-            _DUE, {"now": now, "busy": orjson.dumps(sorted(lanes)).decode(), "most": most - len(taken)}
+            _DUE,
+            {
+                "now": now,
+                "busy": orjson.dumps(sorted(lanes)).decode(),
+                "most": most - len(taken),
+                "reports": of_reports,
+            },
         ).fetchall()
         if not due:
             break
@@ -172,6 +207,8 @@ def _decide(
     db: sqlite3.Connection, row: sqlite3.Row, now: int, standing: GetStanding, restore: Restore | None
 ) -> Attempt | None:
     body: dict[str, Any] = orjson.loads(row["body"])
+    if row["kind"] == NoticeKind.REPORT:
+        return _decide_report(db, row, body, now, restore)
     if _postpone(db, row, int(body.get("after", 0))):
         row = db.execute("SELECT * FROM outbox WHERE id = ?", (row["id"],)).fetchone()
         if row["next_at"] > now:
@@ -183,11 +220,21 @@ def _decide(
     about = _past(row, body), [_past(o) for o in others], Standing(*standing(db, row["occurrence"]))
     decision = decide_restored(about[0], body["time"], *about[1:], restore) or decide(*about, now)
     if decision.action in {Action.SEND, Action.COMBINE}:
-        db.execute("UPDATE outbox SET state = 'sending', attempts = attempts + 1 WHERE id = ?", (row["id"],))
+        db.execute(_SENDING, (row["id"],))
         ends = [orjson.loads(o["body"])["time"] for o in others if o["kind"] == "clear"]
         return _attempt(row, body, cleared=max(ends) if decision.action is Action.COMBINE else None)
     _leave(db, row, decision, now)
     return None
+
+
+def _decide_report(
+    db: sqlite3.Connection, row: sqlite3.Row, body: Mapping[str, Any], now: int, restore: Restore | None
+) -> Attempt | None:
+    if now >= row["expires"]:
+        reports.expire(db, row, now)
+        return None
+    db.execute(_SENDING, (row["id"],))
+    return _attempt(row, reports.facts(row, body, restore), cleared=None)
 
 
 def _postpone(db: sqlite3.Connection, row: sqlite3.Row, after: int) -> bool:
@@ -232,6 +279,7 @@ def _attempt(row: sqlite3.Row, body: Mapping[str, Any], *, cleared: int | None) 
         number=row["attempts"] + 1,
         body=body,
         cleared=cleared,
+        maybe_delivered=bool(row["maybe_delivered"]),
     )
 
 
@@ -264,6 +312,9 @@ def mark(db: sqlite3.Connection, attempt: Attempt, outcome: Outcome, now: int) -
             "id": attempt.id,
         },
     )
+    if attempt.is_report:
+        reports.note_end(db, attempt.id, now)
+        return 0
     same = {"occurrence": attempt.occurrence, "person": attempt.lane[0], "channel": attempt.lane[1], "now": now}
     if outcome.state == "sent" and attempt.cleared is not None:
         db.execute(

@@ -29,7 +29,9 @@ async def build(  # noqa: PLR0913 - what a report depends on
     """
     if kind not in _MAKERS:
         raise ValueError(f"there is no report `{kind[:40]}`: it is one of {', '.join(KINDS)}")
-    asked = Asked(book=book, site=site, period=period, now=now, meters=meters_of(site, devices))
+    asked = Asked(
+        book=book, site=site, period=period, now=now, meters=meters_of(site, devices), compares=kind == "balance"
+    )
     return await _MAKERS[kind](asked)
 
 

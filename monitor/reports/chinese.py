@@ -85,7 +85,7 @@ WORDS: Final[Mapping[str, str]] = {
     "line_demand": "需量费",
     "line_tax": "税",
     "unit_month": "月",
-    "line_band": "电量费",
+    "line_band": "用量费",
     # sums
     "sum_building": "{what} 楼",
     "sum_building_mains": "{what} 楼（按总表）",

@@ -33,7 +33,7 @@ async def cost(asked: Asked) -> Report:
     if any(each.estimated for each in now):
         book.note("cost_estimated")
     if asked.is_running and now:
-        book.note("cost_running", until=clock(asked.end, asked.zone))
+        book.note("cost_running", until=clock(asked.so_far, asked.zone))
     return asked.report(
         "cost",
         is_complete=all(each.is_complete for each in now) and bool(now),

@@ -85,7 +85,7 @@ WORDS: Final[Mapping[str, str]] = {
     "line_demand": "demand charge",
     "line_tax": "tax",
     "unit_month": "months",
-    "line_band": "energy",
+    "line_band": "consumption",
     # sums
     "sum_building": "Building {what}",
     "sum_building_mains": "Building {what} (by its main meter)",

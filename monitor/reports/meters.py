@@ -49,6 +49,8 @@ class Asked:
     period: Period
     now: int
     meters: tuple[Device, ...]
+    compares: bool = False
+    """Whether meters are held against each other: then only quarters of an hour that are over for all of them."""
 
     @property
     def zone(self) -> ZoneInfo:
@@ -57,13 +59,19 @@ class Asked:
 
     @property
     def end(self) -> int:
-        """The end of what can be known: of the period, or the last quarter of an hour that is over."""
-        return max(self.period.start, min(self.period.end, self.now // QUARTER * QUARTER))
+        """The end of what can be known: of the period, or of a quarter of an hour, the one that runs now."""
+        running = self.now // QUARTER * QUARTER + (0 if self.compares else QUARTER)
+        return max(self.period.start, min(self.period.end, running))
 
     @property
     def is_running(self) -> bool:
         """Whether the period is not over."""
-        return self.end < self.period.end
+        return self.now < self.period.end
+
+    @property
+    def so_far(self) -> int:
+        """The moment up to which something is known."""
+        return min(self.now, self.end)
 
     @property
     def before(self) -> tuple[int, int]:
@@ -71,7 +79,8 @@ class Asked:
         earlier = year_before(self.period, self.zone)
         if not self.is_running:
             return earlier.start, earlier.end
-        return earlier.start, min(earlier.end, earlier.start + self.end - self.period.start)
+        elapsed = max(0, self.now // QUARTER * QUARTER - self.period.start)
+        return earlier.start, min(earlier.end, earlier.start + elapsed)
 
     async def consumption(
         self, devices: Iterable[Device], span: tuple[int, int], per: str = ""
@@ -96,7 +105,7 @@ class Asked:
         if not self.meters:
             notes.insert(0, Phrase("no_meters"))
         elif self.is_running:
-            notes.insert(0, Phrase("running", {"until": clock(self.end, self.zone)}))
+            notes.insert(0, Phrase("running", {"until": clock(self.so_far, self.zone)}))
         return Report(
             kind=kind,
             site=self.site.id,
@@ -105,7 +114,7 @@ class Asked:
             language=self.site.language,
             period=self.period,
             generated=self.now,
-            until=self.end,
+            until=self.so_far,
             is_complete=is_complete and not self.is_running and bool(self.meters),
             headlines=tuple(headlines),
             charts=tuple(charts),

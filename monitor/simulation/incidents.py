@@ -1,10 +1,13 @@
-"""What goes wrong in the demo, and when: a script on a simulated world."""
+"""What goes wrong in the demo, and when: a script on a simulated site."""
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from monitor.simulation.world import World
+from monitor.simulation.fault import FaultModel
+from monitor.simulation.meterfaults import Glitch
+from monitor.simulation.stage import Stage
 
 __all__ = ["DEMO", "Incident", "play"]
 
@@ -16,19 +19,28 @@ class Incident:
     name: str
     at: float
     lasts: float
-    begin: Callable[[World], None]
-    end: Callable[[World], None]
+    begin: Callable[[Stage], None]
+    end: Callable[[Stage], None]
 
 
-def _override(device: str, point: str, value: float | bool) -> dict[str, Callable[[World], None]]:  # noqa: FBT001 - a value
+def _override(device: str, point: str, value: float | bool) -> dict[str, Callable[[Stage], None]]:  # noqa: FBT001 - a value
     return {
-        "begin": lambda world: world.overrides.__setitem__((device, point), value),
-        "end": lambda world: _forget(world, device, point),
+        "begin": lambda stage: stage.world.overrides.__setitem__((device, point), value),
+        "end": lambda stage: _forget(stage, device, point),
     }
 
 
-def _forget(world: World, device: str, point: str) -> None:
-    world.overrides.pop((device, point), None)
+def _forget(stage: Stage, device: str, point: str) -> None:
+    stage.world.overrides.pop((device, point), None)
+
+
+def _once(fault: FaultModel) -> dict[str, Callable[[Stage], None]]:
+    """Something that is over with the next poll."""
+    return {"begin": lambda stage: _begin(fault, stage), "end": lambda _: None}
+
+
+def _begin(fault: FaultModel, stage: Stage) -> None:
+    fault.begin(stage, time.time())
 
 
 DEMO: Sequence[Incident] = (
@@ -44,29 +56,35 @@ DEMO: Sequence[Incident] = (
         name="the shop's meter dies",
         at=20,
         lasts=26,
-        begin=lambda world: world.silent.add("shop-electricity"),
-        end=lambda world: world.silent.discard("shop-electricity"),
+        begin=lambda stage: stage.world.silent.add("shop-electricity"),
+        end=lambda stage: stage.world.silent.discard("shop-electricity"),
+    ),
+    Incident(
+        name="the main water meter shows zero, once",
+        at=26,
+        lasts=4,
+        **_once(Glitch(device="main-water", point="volume_m3", value=0.0)),
     ),
 )
-"""Four incidents within half a minute; all that can end by itself has ended after fifty seconds."""
+"""Five incidents within half a minute; all that can end by itself has ended after fifty seconds."""
 
 PAUSE = 300.0
 """Seconds from one round of incidents to the next."""
 
 
-async def play(world: World, incidents: Sequence[Incident], tell: Callable[[str], None]) -> None:
+async def play(stage: Stage, incidents: Sequence[Incident], tell: Callable[[str], None]) -> None:
     """Play the incidents again and again until cancelled; `tell` hears what happens."""
     while True:
         async with asyncio.TaskGroup() as tasks:
             for incident in incidents:
-                tasks.create_task(_happen(world, incident, tell), name=incident.name)
+                tasks.create_task(_happen(stage, incident, tell), name=incident.name)
         await asyncio.sleep(PAUSE)
 
 
-async def _happen(world: World, incident: Incident, tell: Callable[[str], None]) -> None:
+async def _happen(stage: Stage, incident: Incident, tell: Callable[[str], None]) -> None:
     await asyncio.sleep(incident.at)
     tell(f"now: {incident.name}")
-    incident.begin(world)
+    incident.begin(stage)
     await asyncio.sleep(incident.lasts)
-    incident.end(world)
+    incident.end(stage)
     tell(f"over: {incident.name}")

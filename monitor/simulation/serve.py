@@ -12,12 +12,10 @@ from monitor.simulation.script import Script, read_faults
 from monitor.simulation.speakers import SimulatedBroker
 from monitor.simulation.stage import Place, Speech, Stage
 from monitor.simulation.unit import Unit
-from monitor.simulation.world import World
+from monitor.simulation.world import STEP, World
 from monitor.site import Connection, Device
 
 __all__ = ["SimulatedSite"]
-
-_STEP = 0.25
 
 
 class SimulatedSite:
@@ -89,7 +87,7 @@ class SimulatedSite:
 
     async def _keep_fresh(self) -> None:
         while True:
-            await asyncio.sleep(_STEP)
+            await asyncio.sleep(STEP)
             self._refresh()
 
     def _refresh(self) -> None:

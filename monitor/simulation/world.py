@@ -9,11 +9,15 @@ from monitor.model import Value
 from monitor.simulation.building import Curve, curve_for, noise
 from monitor.site import Device, Point, Site
 
-__all__ = ["Change", "World"]
+__all__ = ["STEP", "Change", "World"]
 
 Change = Callable[[str, Value, float], Value]
 """How a fault changes what a point shows: (point, value, UTC seconds) -> value."""
 
+
+STEP = 0.25
+"""Seconds for which a meter shows the same: registers change on whole multiples of it, so that what was shown at
+an instant can be worked out again."""
 
 _MEANS = {"electricity": 1_800.0, "water": 0.22, "gas": 1.1, "heat": 9_000.0}
 """Mean rate of one meter by class: W, or m3/h."""
@@ -62,11 +66,12 @@ class World:
 
     def values(self, device: Device, now: float) -> dict[str, Value]:
         """Every point of a device at `now` (UTC seconds), in the units of the points' names."""
+        shown = now // STEP * STEP
         values: dict[str, Value] = {}
         for name, point in device.points.items():
             value = self.overrides.get((device.id, name))
             if value is None:
-                value = _possible(point, self._value(device, name, now), device.id)
+                value = _possible(point, self._value(device, name, shown), device.id)
             for change in self.changes.get(device.id, ()):
                 value = change(name, value, now)
             values[name] = value

@@ -1,11 +1,12 @@
 """Meters as the API asks for them: what has been counted, and what people say of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from monitor.figures import UsageBook
 from monitor.metering import commands
 from monitor.metering.commands import Asked
 from monitor.metering.manual import enter_list
+from monitor.metering.recompute import Progress
 from monitor.model import Command, Reading
 from monitor.site import Site
 
@@ -13,17 +14,32 @@ __all__ = ["Meters"]
 
 
 class Meters:
-    """The `monitor.web.parts.MeterDesk` of the running daemon. `now` is UTC ms."""
+    """The `monitor.web.parts.MeterDesk` of the running daemon. `now` is UTC ms.
 
-    def __init__(self, book: UsageBook, site: Site, now: Callable[[], int]) -> None:
+    `recompute` works out what was told of the past of some meters anew, as `monitor.metering.recompute` does.
+    """
+
+    def __init__(
+        self,
+        book: UsageBook,
+        site: Site,
+        now: Callable[[], int],
+        *,
+        recompute: Callable[[Sequence[str], int, int], AsyncIterator[Progress]],
+    ) -> None:
         self._book = book
         self._site = site
         self._now = now
+        self._recompute = recompute
 
     @property
     def book(self) -> UsageBook:
         """What has been counted."""
         return self._book
+
+    def recompute(self, devices: Sequence[str], start: int, end: int) -> AsyncIterator[Progress]:
+        """Work out what was told of the past of some meters anew."""
+        return self._recompute(devices, start, end)
 
     async def replace(  # noqa: PLR0913 - what a person says of two meters
         self,

@@ -1,11 +1,13 @@
 """The routes about meters: how they stand, what was used, and what people say of them."""
 
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator, Awaitable
+from dataclasses import asdict
 from datetime import timedelta
 from itertools import islice
 from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi.responses import StreamingResponse
 
 from monitor.errors import RequestRefused
 from monitor.metering.checks import meter
@@ -25,6 +27,8 @@ from monitor.web.metershapes import (
     EnterListIn,
     MeterDetailOut,
     MeterOut,
+    RecomputedOut,
+    RecomputeIn,
     ReplacedOut,
     ReplaceIn,
     UsageOut,
@@ -49,7 +53,29 @@ def make_meter_router(parts: Parts) -> APIRouter:
     router = APIRouter(responses=refusals)
     _add_figures(router, parts)
     _add_words(router, parts)
+    _add_recompute(router, parts)
     return router
+
+
+def _add_recompute(router: APIRouter, parts: Parts) -> None:
+    @router.post("/meters/recompute", response_class=StreamingResponse)
+    async def recompute(wish: RecomputeIn) -> StreamingResponse:
+        """Work out anew what was told of a period, after prices or virtual meters have changed in the settings.
+
+        Answers a line of JSON for each step: `done` and `total` days of meters, and how many are told again.
+        """
+        try:
+            span = parse(wish.period, parts.site.timezone, parts.now())
+        except ValueError as wrong:
+            raise HTTPException(422, str(wrong)) from wrong
+        known = [_meter(parts, device).id for device in wish.devices]
+        chosen = known or [device.id for device in parts.site.devices.values() if _is_meter(device)]
+
+        async def lines() -> AsyncIterator[bytes]:
+            async for step in parts.meters.recompute(chosen, span.start, span.end):
+                yield RecomputedOut(**asdict(step)).model_dump_json().encode() + b"\n"
+
+        return StreamingResponse(lines(), media_type="application/x-ndjson")
 
 
 def _add_figures(router: APIRouter, parts: Parts) -> None:

@@ -19,6 +19,8 @@ __all__ = [
     "EnteredOut",
     "MeterDetailOut",
     "MeterOut",
+    "RecomputeIn",
+    "RecomputedOut",
     "ReplaceIn",
     "ReplacedOut",
     "UsageOut",
@@ -261,3 +263,18 @@ class EnteredOut(CommandOut):
 
     at: int
     register_: float = Field(serialization_alias="register")
+
+
+class RecomputeIn(BaseModel, extra="forbid"):
+    """Which period to work out anew, and of which meters (none: all)."""
+
+    period: str = Field(max_length=50)
+    devices: list[str] = Field([], max_length=10_000)
+
+
+class RecomputedOut(BaseModel):
+    """How far it is: days of meters that were looked at, of how many, and how many of them are told again."""
+
+    done: int
+    total: int
+    changed: int

@@ -59,6 +59,13 @@ _ALONE = (
     _Known("journal_waiting_seconds", "journal", "waiting_s", "How long the oldest of them has waited"),
     _Known("journal_failing", "journal", "failing", "1: the last transaction failed"),
     _Known("journal_over_size", "journal", "over_size", "1: entries go that are still needed"),
+    _Known("metering_lag", "metering", "lag", "Entries of the journal that the ledger has not come to yet"),
+    _Known(
+        "metering_last_commit_seconds", "metering", "last_commit", "When the ledger last took something", 0.001
+    ),
+    _Known("metering_counters", "metering", "counters", "Counters that are metered"),
+    _Known("metering_held", "metering", "held", "Counters whose newest values do not fit and are held"),
+    _Known("metering_ledger_size_bytes", "metering", "size_bytes", "What the ledger takes on the disk"),
     _Known("alarms_active", "alarms", "active", "Alarms that are active"),
     _Known("alarms_unacknowledged", "alarms", "unacknowledged", "Alarms nobody has acknowledged"),
     _Known("journal_lost_total", "journal", "lost", "Entries that went before a sink had written them"),
@@ -141,6 +148,7 @@ async def _sections(parts: Parts) -> Mapping[str, Facts]:
         "itself": parts.itself(),
         "poller": parts.poller(),
         "journal": parts.journal.stats(),
+        "metering": parts.metering(),
         "deadman": parts.deadman(),
         "alarms": {
             "active": sum(bool(alarm.get("active")) for alarm in alarms),

@@ -140,6 +140,9 @@ class MeterDesk(Protocol):
     ) -> tuple[Command, Reading]:
         """A meter that nobody can wire showed this (`at` None: now)."""
 
+    def recompute(self, devices: Sequence[str], start: int, end: int) -> AsyncIterator[Any]:
+        """Work out what was told of the past anew; yields days of meters: done, of how many, changed."""
+
     async def enter_list(self, text: str, *, by: str) -> Sequence[tuple[Command, Reading]]:
         """The same of many, in CSV: all of them or none."""
 
@@ -153,7 +156,8 @@ class Parts:
     `polls` answers `monitor.poller.Poller.status`, `connections` facts by connection, polled and pushed, `health`
     how each device does (the word of `monitor.health`), `losses` the share of the last hour that those lost which
     have ever answered, `advice` what to look at when a device is in such a state,
-    `itself` what the monitor said of itself last; `reports` is None where nothing is metered.
+    `itself` what the monitor said of itself last, `metering` how far the ledger has come and its `size_bytes`;
+    `reports` is None where nothing is metered.
     """
 
     site: Site
@@ -180,3 +184,4 @@ class Parts:
     by_hand: RegisterDesk
     meters: MeterDesk
     reports: ReportDesk | None = None
+    metering: Callable[[], Facts] = dict

@@ -107,6 +107,7 @@ def _add_status(router: APIRouter, parts: Parts) -> None:
             connections={name: dict(facts) for name, facts in parts.connections().items()},
             poller=dict(parts.poller()),
             journal=dict(parts.journal.stats()),
+            metering=dict(parts.metering()),
             sinks={name: dict(facts) for name, facts in parts.sinks().items()},
             notify=dict(await parts.notify()),
             itself=dict(parts.itself()),

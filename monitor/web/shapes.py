@@ -137,6 +137,7 @@ class StatusOut(BaseModel):
     connections: dict[str, dict[str, Any]]
     poller: dict[str, Any]
     journal: dict[str, Any]
+    metering: dict[str, Any]
     sinks: dict[str, dict[str, Any]]
     notify: dict[str, Any]
     itself: dict[str, Any]

@@ -269,3 +269,9 @@ def test_amounts_are_shown_to_the_thousandth_and_shares_never_rounded_to_the_who
         "99.9 %",
         "0.0 %",
     ]
+
+
+async def test_working_out_anew_tells_how_many_days_are_others(folder: Path) -> None:
+    said = await command("meter", "recompute", "main", "--period", "2026-11-25..2026-11-26", "--state", folder)
+
+    assert said.out == "2 days of meters looked at, 2 told again\n"

@@ -283,7 +283,18 @@ def _down(status: Any) -> Any:
 
 
 _SOMETIMES = {"answering", "degraded", "flapping", "suspended", "problem", "what_to_do"}
-SECTIONS = ["downtime", "devices", "connections", "poller", "journal", "sinks", "notify", "itself", "alarms"]
+SECTIONS = [
+    "downtime",
+    "devices",
+    "connections",
+    "poller",
+    "journal",
+    "metering",
+    "sinks",
+    "notify",
+    "itself",
+    "alarms",
+]
 
 
 @pytest.mark.parametrize("name", SECTIONS)

@@ -106,7 +106,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory, influx: InfluxServer) -> Demo
 
 def test_it_ends_by_itself_and_reports_what_was_promised(demo: Demo) -> None:
     assert demo.status == 0, demo.said
-    assert set(demo.report) == {"devices", "readings", "events", "alarms", "notifications", "journal", "sinks"}
+    assert set(demo.report) == {
+        *("devices", "readings", "events", "alarms", "notifications", "journal", "sinks", "used"),
+    }
     assert demo.report["devices"] >= 12
     assert demo.report["readings"] > 300
     assert demo.report["events"] > 5
@@ -133,6 +135,37 @@ def test_everybody_is_told_and_nothing_fails(demo: Demo) -> None:
     for word in ("Undervoltage", "Water leak", "Door forced", "Meter does not answer"):
         assert any(word in mail for mail in mails), word
         assert word in demo.said, word
+
+
+def test_what_was_used_is_what_the_simulated_meters_counted_to_the_last_digit(demo: Demo) -> None:
+    used = demo.report["used"]
+
+    assert len(used) > 50, "every counter of nine meters"
+    assert [each for each in used if each["difference"] != 0.0] == []
+    counted = {each["device"] for each in used if each["used"] > 0}
+    assert counted == {
+        *("main-electricity", "flats-electricity", "lift-electricity", "shop-electricity"),
+        *("main-water", "flats-water", "laundry-water", "garden-water", "main-gas"),
+    }
+    assert "garden-water" in demo.said, "the caretaker types what he has read"
+
+
+def _used(demo: Demo, device: str, point: str) -> dict[str, Any]:
+    (found,) = [each for each in demo.report["used"] if (each["device"], each["point"]) == (device, point)]
+    return found
+
+
+def test_a_glitch_of_a_meter_is_an_event_and_nothing_is_booked(demo: Demo) -> None:
+    found = rows(demo.state / "journal.db", "SELECT body FROM entries WHERE kind = 2 AND device = 'main-water'")
+    (event,) = [body for row in found if (body := json.loads(row["body"]))["kind"] == "counter_glitch"]
+    water = _used(demo, "main-water", "volume_m3")
+    steps = rows(demo.state / "ledger.db", "SELECT cause FROM step")
+
+    assert event["attributes"]["to_register"] == 0.0
+    assert water["first_register"] <= event["attributes"]["from_register"] <= water["last_register"]
+    assert 0 < water["used"] < 1
+    assert "event counter_glitch (main-water)" in demo.said
+    assert {step["cause"] for step in steps} <= {"gap"}
 
 
 def test_nobody_else_can_reach_it(demo: Demo) -> None:
@@ -162,6 +195,10 @@ def test_influxdb_has_the_readings_and_the_alarms(demo: Demo, influx: InfluxServ
     assert 100 < len(sent) <= counted["n"] <= len(kept)
     assert Counter(row["rule"] for row in alarms) == dict.fromkeys((rule for rule, _, _ in ALARMS), 1)
     assert {row["event"] for row in access} == {"card", "forced"}
+    (used,) = influx.query("SELECT sum(energy_import_delta_kwh) FROM electricity WHERE role = 'main'", "facility")
+    garden = influx.query("SELECT amount, estimated FROM usage_daily WHERE device = 'garden-water'", "facility")
+    assert 0 < used["sum"] <= _used(demo, "main-electricity", "energy_import_kwh")["used"]
+    assert 0 < sum(row["amount"] for row in garden) <= _used(demo, "garden-water", "volume_m3")["used"]
     assert demo.report["sinks"]["influxdb"]["last_error"] == ""
 
 
@@ -188,6 +225,7 @@ def test_a_second_run_goes_on_where_the_first_one_ended(demo: Demo) -> None:
     troubles = rows(
         demo.state / "state.db", "SELECT * FROM outbox WHERE last_error <> '' AND state <> 'superseded'"
     )
+    assert [each for each in again.report["used"] if each["difference"] != 0.0] == []
     assert again.report["notifications"]["failed"] == 0, [dict(row) for row in troubles]
 
 

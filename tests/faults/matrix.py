@@ -22,6 +22,7 @@ PARTS = (
     "ledger",
     "rules and alarms",
     "notifications",
+    "reports",
     "InfluxDB sink",
     "settings",
     "web and commands",

@@ -4,6 +4,7 @@ import asyncio
 import json
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -17,9 +18,11 @@ from monitor import schema
 from monitor.grafana import dashboards
 from monitor.grafana.__main__ import main
 from monitor.journal.state import State
-from monitor.model import Entry
+from monitor.metering.account import Account
+from monitor.metering.beside import beside
+from monitor.model import Entry, Reading
 from monitor.sinks.influxdb import InfluxSink
-from monitor.site import InfluxSettings
+from monitor.site import Counter, InfluxSettings, Point
 from tests.grafana.substitute import substitute
 from tests.servers.influxdb import InfluxServer, influxdb
 from tests.sinks.site import a_site, event, reading, recorded, step
@@ -39,11 +42,29 @@ def _ms(moment: datetime) -> int:
 
 
 def _energy(minute: int) -> float:
-    """A meter that is swapped at noon of the first day: it begins again at 3 kWh."""
-    return 10_000.0 + minute * 0.5 if minute < 720 else 3.0 + (minute - 720) * 0.5
+    """A meter that is swapped at noon of the first day for one that shows 4000 kWh."""
+    return 10_000.0 + minute * 0.5 if minute < 720 else 4_000.0 + (minute - 720) * 0.5
 
 
 def _entries() -> Iterator[Entry]:
+    """What was read, and what metering writes beside it."""
+    accounts = {}
+    for device, point in (("e-main", "energy_import_kwh"), ("w-main", "volume_m3"), ("g-main", "volume_m3")):
+        known = a_site().devices[device]
+        metered = Point(name=point, unit=schema.point_unit(point), counter=Counter())
+        known = replace(known, scan={"fast": 60.0}, points={**known.points, point: metered})
+        accounts[device] = known, Account(known, point, is_billed=True)
+    for entry in _read():
+        yield entry
+        if isinstance(entry, Reading) and entry.device in accounts:
+            device, account = accounts[entry.device]
+            account.take(entry.time, float(entry.values[account.point]), entry.arrived, by_hand=False)
+            derived = beside(device, [account], entry.time)
+            if derived is not None:
+                yield derived
+
+
+def _read() -> Iterator[Entry]:
     for minute in range(36 * 60):
         time = _ms(_FROM) + minute * _MINUTE
         power = 5000.0 + 1000.0 * math.sin(minute / 200)
@@ -172,9 +193,9 @@ def test_power_now_adds_up_the_main_meters_alone(server: InfluxServer):
 
 
 def test_today_counts_from_midnight(server: InfluxServer):
-    assert _ask(server, "Electricity today")[0]["sum"] == pytest.approx(719 * 0.5)
-    assert _ask(server, "Water today")[0]["sum"] == pytest.approx(719 * 0.01)
-    assert _ask(server, "Gas today")[0]["sum"] == pytest.approx(719 * 0.02)
+    assert _ask(server, "Electricity today")[0]["sum"] == pytest.approx(720 * 0.5)
+    assert _ask(server, "Water today")[0]["sum"] == pytest.approx(720 * 0.01)
+    assert _ask(server, "Gas today")[0]["sum"] == pytest.approx(720 * 0.02)
     assert _ask(server, "Water flow now")[0]["sum"] == pytest.approx(0.6)
 
 

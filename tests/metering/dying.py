@@ -139,7 +139,7 @@ async def finish(folder: Path) -> dict[str, Any]:
 
 
 def _told(derived: Iterable[Derived]) -> dict[tuple[str, int, str], dict[str, float]]:
-    """What was told last of each time, to the fourth digit: later ones show the order of additions."""
+    """What was told last of each time, to four digits: the order of additions shows later, more so in watts."""
     return {
         (each.device, each.time, each.measurement if each.measurement != "electricity" else each.key): {
             name: round(float(value), 4) for name, value in each.values.items()

@@ -107,6 +107,19 @@ async def test_a_glitch_books_nothing_and_is_an_event_with_its_evidence(tmp_path
     assert events[0].attributes["point"] == POINT
 
 
+async def test_its_status_says_how_far_it_has_come_and_what_is_held(tmp_path: Path) -> None:
+    said = every("main", NOON, NOON + HOUR, 4.0)
+    async with plant(tmp_path, site_of(meter("main"), meter("sub"))) as made:
+        before = made.metering.status()
+        await made.keep(*said, replace(said[-1], time=said[-1].time + MINUTE, values={POINT: 0.0}))
+        await made.settle()
+        after = made.metering.status()
+
+        assert before == {"position": 0, "lag": 0, "last_commit": 0, "meters": 2, "counters": 2, "held": 0}
+        assert after.pop("last_commit") > 0
+        assert after == {"position": made.journal.last, "lag": 0, "meters": 2, "counters": 2, "held": 1}
+
+
 async def test_only_what_can_be_trusted_is_counted(tmp_path: Path) -> None:
     said = every("main", NOON, NOON + 10 * MINUTE, 4.0)
     odd = [
@@ -256,10 +269,12 @@ async def test_a_register_that_a_person_enters_is_booked_and_marked(tmp_path: Pa
         await made.settle()
         (whole,) = await made.book.consumption(["garden"], NOON, NOON + 21 * 24 * HOUR)
         (part,) = await made.book.consumption(["garden"], NOON + 24 * HOUR, NOON + 8 * 24 * HOUR)
+        told = {entry.measurement for entry in await made.derived("garden")}
 
     assert (whole.amount, whole.estimated) == (pytest.approx(21.0), 0.0)
     assert part.amount == pytest.approx(7.0)
     assert part.estimated == pytest.approx(7.0)
+    assert told == {"water", "usage_daily", "usage_monthly"}  # nobody knows what it used in an hour
 
 
 async def test_metering_goes_on_after_a_clock_that_was_far_ahead(tmp_path: Path) -> None:

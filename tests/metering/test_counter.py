@@ -188,6 +188,13 @@ class TestGlitches:
         assert amounts(taken.steps) == [0.5]
         assert meter.track.pending == (0.0,)
 
+    def test_a_fall_that_a_small_register_comes_back_from_is_a_glitch(self) -> None:
+        meter = Meter()
+        meter.show(1.0, 0.0, 1.5)
+
+        assert amounts(meter.steps) == [0.5]
+        assert meter.kinds == ["counter_glitch"]
+
     def test_a_rise_that_came_too_fast_for_its_poll_is_no_glitch(self) -> None:
         meter = Meter()
         meter.show(100.0, 104.0, 104.0, 104.1)

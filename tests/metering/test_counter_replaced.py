@@ -75,6 +75,27 @@ class TestSerialNumbers:
         assert meter.told[1].attributes["from_register"] == 10423.0
         assert meter.told[1].attributes["to_register"] == 523.0
 
+    def test_a_low_value_from_before_the_clock_was_set_back_is_not_the_new_meter_s(self) -> None:
+        meter = Meter()
+        meter.track.serial("A1", meter.now)
+        meter.show(1000.0, 999.0)
+        meter.now -= 10 * MINUTE
+        meter.track.follow_clock(meter.now)
+        assert not meter.track.serial("B2", meter.now).steps
+        meter.show(7.0)
+
+        assert [(step.cause, step.end - step.start) for step in meter.steps] == [(Cause.REPLACED, MINUTE)]
+
+    def test_an_explained_break_is_never_made_good(self) -> None:
+        meter = Meter()
+        meter.track.serial("A1", meter.now)
+        meter.show(10423.0, 523.0, 523.1, 523.2)
+        meter.track.serial("B2", meter.now)
+        meter.show(10423.5, 10423.6, 10423.7)
+
+        assert meter.causes == [Cause.JUMP, Cause.JUMP]
+        assert meter.resolved == []
+
     def test_the_same_number_after_a_reset_says_it_is_the_same_meter(self) -> None:
         meter = Meter()
         meter.track.serial("A1", meter.now)
@@ -197,6 +218,14 @@ class TestAPersonsWord:
         assert amounts(meter.steps) == [0.5, 0.4, 0.1]
         assert meter.steps[1].end == meter.steps[0].end + 30_000
 
+    def test_what_was_read_at_that_very_time_is_the_old_meter_s(self) -> None:
+        meter = Meter()
+        meter.show(100.0)
+        meter.track.replace(word(meter.now + MINUTE, 100.5, 7.0))
+        meter.show(100.5, 7.25)
+
+        assert amounts(meter.steps) == [0.5, 0.25]
+
     def test_the_second_word_counts(self) -> None:
         meter = Meter()
         meter.show(100.0)
@@ -289,6 +318,7 @@ class TestAPersonsWord:
         meter.show(10423.2)
 
         assert amounts(meter.steps) == [0.2]
+        assert len(meter.told) == 2
 
     def test_a_word_that_the_old_meter_disproves_is_forgotten(self) -> None:
         meter = Meter()

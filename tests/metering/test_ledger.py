@@ -103,6 +103,18 @@ def test_a_replacement_is_booked_exactly_where_a_break_was_seen() -> None:
     assert (kept.cause, kept.amount, kept.lost, kept.command) == (Cause.REPLACED, 3.5, False, "c1")
 
 
+@pytest.mark.parametrize("at", [NOON, NOON + QUARTER, NOON + 2 * QUARTER, NOON + HOUR])
+def test_a_replacement_at_the_edge_of_a_break_is_booked_in_full(at: int) -> None:
+    db = new()
+    seen = break_at(NOON + QUARTER, NOON + 2 * QUARTER, (110.0, 7.0), 0.0, Cause.JUMP)
+    number = book(db, "main", POINT, [*counted([NOON, NOON + QUARTER], [108.0, 110.0], gap=HOUR), seen])
+
+    step, _ = ledger.replace_meter(db, number, Replacement(at=at, final=111.5, start=5.0))
+
+    assert step.amount == 3.5
+    assert amounts(db, number, NOON, NOON + 2 * QUARTER) == [2.0, 3.5]
+
+
 def test_the_nearest_break_is_meant_although_the_time_was_said_loosely() -> None:
     db = new()
     seen = break_at(NOON, NOON + QUARTER, (110.0, 0.2), 0.0, Cause.REPLACED)
@@ -141,7 +153,7 @@ def test_less_than_nothing_is_refused_where_no_break_was_seen() -> None:
     db = new()
     number = book(db, "main", POINT, counted([NOON, NOON + HOUR], [100.0, 104.0]))
 
-    with pytest.raises(ledger.Refused, match="less than nothing"):
+    with pytest.raises(ledger.Refused, match="101 already: its first"):
         ledger.replace_meter(db, number, Replacement(at=NOON, final=100.0, start=105.0))
 
 

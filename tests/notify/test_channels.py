@@ -11,7 +11,7 @@ from monitor.errors import ChannelRejected, ChannelUnavailable
 from monitor.notify.channels import Channels, check_address
 from monitor.notify.channels.services import AppriseChannel
 from monitor.notify.channels.terminal import TerminalChannel
-from monitor.ports import Message
+from monitor.ports import Attachment, Message
 from tests.notify.contract import SECRET, ChannelContract, Reached
 from tests.servers.http import WebServer
 from tests.servers.ports import free_port
@@ -184,6 +184,47 @@ async def test_mail_is_plain_text_with_its_lines(mail: MailServer) -> None:
 
     assert mail.messages[0].get_content_type() == "text/plain"
     assert mail.texts()[0].split() == ["one", "two"]
+
+
+RICH = Message(
+    title="t",
+    text="as text",
+    severity="low",
+    html="<p>as <b>HTML</b></p>",
+    attachments=(Attachment(name="a b.html", media_type="text/html", content=b"<p>1</p>"),),
+)
+
+
+async def test_mail_carries_html_and_attachments(mail: MailServer) -> None:
+    await AppriseChannel().send(mail_address(mail), RICH)
+
+    parts = [part for part in mail.messages[0].walk() if not part.is_multipart()]
+    assert [(part.get_content_type(), part.get_filename()) for part in parts] == [
+        ("text/plain", None),
+        ("text/html", None),
+        ("text/html", "a b.html"),
+    ]
+    assert [part.get_payload(decode=True) for part in parts[1:]] == [b"<p>as <b>HTML</b></p>", b"<p>1</p>"]
+    assert parts[0].get_content().strip() == "as HTML"
+
+
+async def test_an_address_that_asks_for_text_gets_text_and_the_attachments(mail: MailServer) -> None:
+    await AppriseChannel().send(f"{mail_address(mail)}&format=text", RICH)
+
+    parts = [part for part in mail.messages[0].walk() if not part.is_multipart()]
+    assert [part.get_content_type() for part in parts] == ["text/plain", "text/html"]
+    assert parts[0].get_content().strip() == "as HTML"
+
+
+async def test_other_services_and_the_terminal_get_the_text(
+    web: WebServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await AppriseChannel().send(web_address(web), RICH)
+    await TerminalChannel().send("terminal:", RICH)
+
+    (request,) = web.taken
+    assert (request.json()["message"], request.json().get("attachments")) == ("as text", [])
+    assert "as text" in capsys.readouterr().out
 
 
 async def test_secrets_are_in_no_log_and_no_error(

@@ -6,6 +6,7 @@ import pytest
 
 from monitor.app import load_site
 from monitor.model import Value
+from monitor.simulation.truth import Truth
 from monitor.simulation.world import World
 
 SITE = """
@@ -72,3 +73,19 @@ def test_a_main_meter_sees_each_sub_meter_once(tmp_path: Path) -> None:
         powers.append(World(site).values(site.devices["main"], 1.79e9)["power_w"])
 
     assert powers[0] == powers[1]
+
+
+def test_a_meter_shows_the_same_for_a_quarter_of_a_second(tmp_path: Path) -> None:
+    """What was shown at an instant can be worked out again later, by whoever knows the site and the time."""
+    (tmp_path / "site.yaml").write_text(SITE, "utf-8")
+    site = load_site(tmp_path / "site.yaml").site
+    truth = Truth(World(site), site.devices["heat"])
+    begin = 1.79e9
+
+    shown = [truth.register("energy_heat_kwh", begin + each) for each in (0.0, 0.1, 0.249, 3600.0)]
+
+    assert shown[0] == shown[1] == shown[2] < shown[3]
+    assert truth.is_shown("energy_heat_kwh", shown[0], begin + 0.2)
+    assert truth.is_shown("energy_heat_kwh", shown[0], begin + 10.0), "a register that was late to change"
+    assert not truth.is_shown("energy_heat_kwh", shown[0], begin + 3600.0)
+    assert not truth.is_shown("energy_heat_kwh", shown[0] + 0.5, begin)

@@ -14,13 +14,13 @@ from paho.mqtt.enums import CallbackAPIVersion
 from drivers.mqtt.settings import MqttConnection
 from drivers.mqtt.tls import tls_context
 from monitor.errors import SinkUnavailable
-from monitor.model import Missing, Reading, Recorded
+from monitor.model import Missing, Origin, Quality, Reading, Recorded
 from monitor.sinks.mqtt import MqttSink
-from monitor.site import Connection, MqttSinkSettings, Point, Site
+from monitor.site import Connection, Counter, Device, MqttSinkSettings, Point, Site, Virtual
 from tests.servers.mosquitto import Mosquitto, Tls
 from tests.servers.ports import free_port
 from tests.sinks.contract import SinkContract
-from tests.sinks.site import NOW, a_site, event, reading, recorded, step
+from tests.sinks.site import NOW, a_site, derived, event, reading, recorded, step
 
 BASE = "facility-monitor/hq"
 Heard = dict[str, bytes]
@@ -280,6 +280,29 @@ async def test_an_announcement_says_what_home_assistant_needs(broker: Mosquitto,
     assert announced("e-main")["components"]["alarms"]["device_class"] == "problem"
     assert announced("e-main")["availability_topic"] == f"{BASE}/availability"
     assert announced("e-main")["origin"]["name"] == "facility-monitor"
+
+
+async def test_a_meter_that_people_read_has_a_state_and_one_that_is_reckoned_none(
+    broker: Mosquitto, ear: Ear
+) -> None:
+    points = {"volume_m3": Point(name="volume_m3", unit="m3", counter=Counter())}
+    base = Device(id="garden", name="Garden tap", connection="", device_class="water", points=points)
+    garden = replace(base, by_hand=True)
+    rest = replace(base, id="rest", name="Rest", virtual=Virtual(sum=("w-main",), minus=("garden",)))
+    site = a_site()
+    site = replace(site, devices={"w-main": site.devices["w-main"], "garden": garden, "rest": rest})
+    sink = _sink(_with_broker(site, broker.url), homeassistant="ha")
+    read = replace(reading("garden", volume_m3=512.4), origin=Origin.MANUAL, quality=Quality.MANUAL)
+    used = {"amount": 1.0, "partial_i": 1}
+    deltas = replace(derived("water", {"volume_delta_m3": 0.5}, device="w-main"), key="")
+    await sink.write(recorded(read, deltas, derived("usage_daily", used, device="rest")))
+    await sink.close()
+    await ear.until(f"{BASE}/availability", lambda said: said == b"online")
+
+    assert ear.last(f"{BASE}/device/garden")["values"] == {"volume_m3": 512.4}
+    announced = {topic.split("_")[-1] for topic, _, _ in ear.all if topic.startswith("ha/device/")}
+    assert announced == {"w-main/config", "garden/config"}
+    assert f"{BASE}/device/rest" not in {topic for topic, _, _ in ear.all}
 
 
 async def test_a_broker_that_wants_a_password_and_tls_gets_them(tmp_path: Path) -> None:

@@ -306,6 +306,7 @@ async def test_openapi_describes_every_route(client: httpx.AsyncClient) -> None:
             "/meters/{device}/correct",
             "/meters/{device}/enter",
             "/meters/enter",
+            "/meters/recompute",
             "/metrics",
             "/reload",
         )

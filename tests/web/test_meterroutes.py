@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import getpass
+import json
 from collections.abc import AsyncIterator, Sequence
 from datetime import date
 from pathlib import Path
@@ -268,3 +269,26 @@ async def test_what_is_judged_from_the_journal_is_seen(
 
     found = (await client.get("/meters/cellar")).json()["counters"][0]
     assert (found["register"], found["time"]) == (831.75, NOW)
+
+
+async def test_working_out_anew_says_how_far_it_is(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/meters/recompute", json={"period": "2026-11-25..2026-11-26", "devices": ["main"]})
+
+    assert answer.headers["content-type"] == "application/x-ndjson"
+    assert [json.loads(line) for line in answer.text.splitlines()] == [
+        {"done": done, "total": 2, "changed": done} for done in range(3)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"period": "soon"}, 422),
+        ({"period": "2026-11", "devices": ["none"]}, 404),
+        ({"devices": ["main"]}, 422),
+    ],
+)
+async def test_working_out_anew_what_is_not_there_is_refused(
+    client: httpx.AsyncClient, body: dict[str, Any], status: int
+) -> None:
+    assert (await client.post("/meters/recompute", json=body)).status_code == status

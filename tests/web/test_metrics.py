@@ -45,6 +45,7 @@ def _everything(parts: Parts) -> Parts:
         sinks=lambda: {"influxdb": {**sink, "write_ms_p95": 12.5}},
         poller=lambda: {"start_p99_ms": 3.0, "waiting": 0, "dropped": 0},
         itself=lambda: itself,
+        metering=lambda: {"lag": 7, "last_commit": 4000, "counters": 3, "held": 1, "size_bytes": 40960},
         deadman=lambda: {"pings": 1, "failed": 0, "last_success": 3000, "last_error": ""},
     )
 
@@ -84,6 +85,8 @@ async def test_metrics_are_in_seconds_bytes_and_ratios(parts: Parts) -> None:
     assert samples["facility_monitor_disk_free_ratio"] == 0.4
     assert samples["facility_monitor_sink_write_p95_seconds[influxdb]"] == 0.0125
     assert samples["facility_monitor_devices[answering]"] == 1
+    assert samples["facility_monitor_metering_last_commit_seconds"] == 4
+    assert samples["facility_monitor_metering_held"] == 1
     assert samples["facility_monitor_connection_up[broker]"] == 1
     assert samples["facility_monitor_connection_busy_ratio[bus]"] == 0.125
 

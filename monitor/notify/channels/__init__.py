@@ -9,7 +9,7 @@ from typing import Final, cast
 
 from monitor.ports import Channel
 
-__all__ = ["CHANNELS", "OTHERS", "Channels", "check_address", "scheme_of"]
+__all__ = ["CHANNELS", "MAIL", "OTHERS", "Channels", "check_address", "is_mail", "scheme_of"]
 
 CHANNELS: Final[dict[str, str]] = {
     "terminal": "monitor.notify.channels.terminal:TerminalChannel",
@@ -18,6 +18,9 @@ CHANNELS: Final[dict[str, str]] = {
 
 OTHERS: Final = "monitor.notify.channels.services:AppriseChannel"
 """The channel of every other scheme."""
+
+MAIL: Final = frozenset({"mailto", "mailtos"})
+"""Schemes of mail over SMTP, which carries HTML and attachments."""
 
 _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*):")
 
@@ -41,6 +44,11 @@ def scheme_of(address: str) -> str:
     """What stands before the first `:`, in lower case; empty without one."""
     found = _SCHEME.match(address.strip())
     return found[1].lower() if found else ""
+
+
+def is_mail(address: str) -> bool:
+    """Whether an address is one of mail, which carries HTML and attachments."""
+    return scheme_of(address) in MAIL
 
 
 def check_address(address: str) -> str | None:

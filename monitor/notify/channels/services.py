@@ -10,15 +10,19 @@ import threading
 import warnings
 from collections.abc import Callable, Mapping
 from functools import cache
+from importlib import import_module
 from typing import Any, Final
 
 from monitor.errors import ChannelRejected, ChannelUnavailable
+from monitor.notify.channels import is_mail
 from monitor.notify.channels.verdict import Verdict, judge
 from monitor.ports import Message
 
 __all__ = ["AppriseChannel", "check"]
 
 _DEADLINE: Final = 30.0
+_WITH_ATTACHMENTS: Final = 4
+"""How many times the deadline a message with attachments may take: a megabyte over a slow line."""
 _CONNECT_TIMEOUT: Final = 10.0
 _READ_TIMEOUT: Final = 15.0
 _MOST_THREADS: Final = 32
@@ -49,7 +53,7 @@ class AppriseChannel:
         answer: asyncio.Future[Verdict | None] = asyncio.get_running_loop().create_future()
         self._start(lambda: _attempt(address, message), answer)
         try:
-            async with asyncio.timeout(self._deadline):
+            async with asyncio.timeout(self._deadline * (_WITH_ATTACHMENTS if message.attachments else 1)):
                 verdict = await answer
         except TimeoutError:
             raise ChannelUnavailable(
@@ -96,17 +100,30 @@ def _deliver(address: str, message: Message) -> Verdict | None:
     library = _library()
     sender = library.Apprise(asset=_asset())
     sender.add(service)
+    takes_html = bool(message.html) and is_mail(address)
     result = sender.notify(
-        body=message.text,
+        body=message.html if takes_html else message.text,
         title=message.title,
         notify_type=_TYPES.get(message.severity, "info"),
-        body_format="text",
+        body_format="html" if takes_html else "text",
+        attach=_attached(message) if is_mail(address) else None,
         log_level=logging.DEBUG,
     )
     if result.status == library.AppriseResultStatus.SUCCESS:
         return None
     lines = [entry.message for _, entry in zip(range(_LINES_KEPT), result.logs(), strict=False)]
     return judge(lines)
+
+
+def _attached(message: Message) -> Any:
+    """Apprise's attachments, held in memory: no file is left behind, and no full disk is in the way."""
+    if not message.attachments:
+        return None
+    held = _library().AppriseAttachment(asset=_asset())
+    memory: Any = import_module("apprise.attachment.memory")
+    for one in message.attachments:
+        held.add(memory.AttachMemory(content=one.content, name=one.name, mimetype=one.media_type))
+    return held
 
 
 def _service(address: str) -> Any:

@@ -18,7 +18,10 @@ from monitor.schema import (
     MEASUREMENT_ACCESS,
     MEASUREMENT_ALARMS,
     MEASUREMENT_EVENTS,
+    MEASUREMENT_USAGE,
     STATES,
+    delta_name,
+    is_counter,
     point_unit,
     state_number,
 )
@@ -55,6 +58,9 @@ _ALARMS = {
 }
 
 
+_USAGE = ("amount", "estimated", "cost", "carbon_kg", "energy_kwh", "coverage_pct")
+
+
 def main_types(site: Site) -> Types:
     """What is written to the bucket of readings and alarms; fields whose name promises no type are left out."""
     found: dict[str, dict[str, str]] = {
@@ -62,12 +68,16 @@ def main_types(site: Site) -> Types:
     }
     found[MEASUREMENT_ALARMS] = dict(_ALARMS)
     found[MEASUREMENT_EVENTS] = {"detail": _STRING, EVENT_COUNT: _INTEGER, "seq": _INTEGER}
+    for measurement in MEASUREMENT_USAGE.values():
+        found[measurement] |= dict.fromkeys(_USAGE, _FLOAT) | {"currency": _STRING}
     for device in site.devices.values():
         fields = found.setdefault(device.device_class, {"quality": _INTEGER})
         for point in device.points:
             key = field_key(point).decode()
             if point_unit(point) is not None:
                 fields[key] = _FLOAT
+                if is_counter(point):
+                    fields[delta_name(point)] = _FLOAT
             elif point in STATES:
                 fields |= {key: _BOOLEAN, state_number(key): _INTEGER}
     return found
