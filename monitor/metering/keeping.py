@@ -67,6 +67,10 @@ class Keeper:
         for account in news.accounts:
             quarters = self._alone(db, account.device, "account", _write_account, account, numbers[account])
             changed.setdefault(account.device, set()).update(quarters or ())
+            if account.late:
+                late = (numbers[account], account.late, account.gap)
+                filled = self._alone(db, account.device, "late values", ledger.fill_gaps, *late)
+                changed[account.device].update(filled or ())
             self._alone(db, account.device, "events", self._tell, account)
         for account, work in news.works:
             number = ledger.number_of(db, account.device, account.point)
@@ -126,10 +130,7 @@ def _write_account(db: sqlite3.Connection, account: Account, number: int) -> set
         ledger.resolve(db, number, account.resolved)
         head = account.track.head
         ledger.save_account(db, number, account.track.first, None if head is None else head[0], account.dump())
-    changed = ledger.fill_gaps(db, number, account.late, account.gap)
-    if account.is_billed:
-        changed.update(account.pace.ended)
-    return changed
+    return set(account.pace.ended) if account.is_billed else set()
 
 
 def _write_coverage(db: sqlite3.Connection, days: Iterable[DayCoverage]) -> None:

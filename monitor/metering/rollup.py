@@ -5,7 +5,8 @@ change in the past (a late value, a correction, another price) is told, and noth
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ from monitor.figures import Consumption
 from monitor.metering.prices import energy_cost
 from monitor.metering.view import View, billed_counter, metered
 from monitor.model import Derived, Quality, Value
-from monitor.periods import QUARTER, day_of, local_day, month_of, pieces
+from monitor.periods import QUARTER, Period, day_of, local_day, month_of, pieces
 from monitor.schema import COUNTER_NAMES, MEASUREMENT_USAGE, rate_unit
 from monitor.site import Device, Site
 from monitor.tariff import Tariff
@@ -79,14 +80,14 @@ class Rollup:
         """The entries of all hours, days and months that hold some of these quarters."""
         times = sorted({quarter * QUARTER for quarter in quarters})
         told: list[Derived] = []
-        for day in _distinct(day_of(time, self._zone) for time in times):
+        for day in _around(times, lambda time: day_of(time, self._zone)):
             hours = [
                 (start, end)
                 for start, end in pieces(day.start, day.end, "hour", self._zone)
-                if any(start <= time < end for time in times)
+                if bisect_left(times, start) < bisect_left(times, end)
             ]
             told += self.tell_day(device, day.start, day.end, hours)
-        for month in _distinct(month_of(time, self._zone) for time in times):
+        for month in _around(times, lambda time: month_of(time, self._zone)):
             told += self.tell_month(device, month.start, month.end)
         return told
 
@@ -196,5 +197,10 @@ def _values(found: Consumption) -> dict[str, Value]:
     return values
 
 
-def _distinct(periods: Iterable[Any]) -> list[Any]:
-    return list(dict.fromkeys(periods))
+def _around(times: Sequence[int], period_of: Callable[[int], Period]) -> Iterator[Period]:
+    """The periods that hold some of these times, which are sorted."""
+    place = 0
+    while place < len(times):
+        period = period_of(times[place])
+        yield period
+        place = bisect_left(times, period.end, place + 1)
