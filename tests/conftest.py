@@ -5,11 +5,15 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from monitor.journal.sqlite import SqliteJournal
 from monitor.journal.state import State
 from monitor.site import JournalSettings
 from tests.clock import ManualClock
+
+settings.register_profile("tests", deadline=None)  # how long something takes says nothing on a busy machine
+settings.load_profile("tests")
 
 
 def pytest_collection_finish() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from monitor.figures import Register
 from monitor.metering.counter import Track
 from monitor.metering.pace import Pace
 from monitor.metering.quarters import spread
@@ -17,6 +18,7 @@ __all__ = ["Account", "Entry", "longest_step", "rhythm_of"]
 _HOUR: Final = 3_600_000
 _SHORTEST_GAP: Final = 60_000
 _MISSED: Final = 3
+_NEXT: Final = 1.5
 _SLOWEST_FOR_DEMAND: Final = 5 * 60_000
 _SELDOM: Final = 24 * _HOUR
 
@@ -34,6 +36,12 @@ def rhythm_of(device: Device, point: str) -> float:
     if device.by_hand:
         return _SELDOM
     return 1000 * (device.expected_every or device.scan.get(device.points[point].scan) or 0)
+
+
+def _shortest_hole(device: Device, point: str) -> int:
+    """The longest piece (ms) of a gap that late values can fill no further: somewhat more than the rhythm."""
+    longest, rhythm = longest_step(device, point), rhythm_of(device, point)
+    return min(longest, round(_NEXT * rhythm)) if rhythm else longest
 
 
 def longest_step(device: Device, point: str) -> int:
@@ -59,6 +67,7 @@ class Account:
         self.number = 0
         """Its id in the ledger; 0 until it has one."""
         self.gap = longest_step(device, point)
+        self.hole = _shortest_hole(device, point)
         self.shows_demand = is_billed and 0 < rhythm_of(device, point) <= _SLOWEST_FOR_DEMAND
         self._ratio = device.ratio
         # What the ledger has still to be told.
@@ -72,15 +81,24 @@ class Account:
         self.delta = 0.0
         self.delta_since: int | None = None
         self.told_at: int | None = None
-        """Time of the last entry beside a reading."""
+        """Time of the last entry beside a reading of the meter."""
 
-    def take(self, time: int, register: float, arrived: int, *, by_hand: bool) -> None:
-        """Take a register that the device showed; raises ValueError when a person read what cannot be."""
+    def take(self, time: int, register: float, arrived: int, *, by_hand: bool) -> bool:
+        """Take a register that the device showed; answers whether it is the newest one that counts.
+
+        Raises ValueError when a person read what cannot be.
+        """
         taken = self.track.take(time, register, arrived=arrived, by_hand=by_hand)
         if taken.is_late:
             self.late.append((time, register))
-        else:
-            self._apply(taken)
+            return False
+        self._apply(taken)
+        return bool(taken.steps)
+
+    def follow_clock(self, time: int) -> None:
+        """The clock was set to `time`."""
+        self.track.follow_clock(time)
+        self.touched = True
 
     def serial(self, serial: str, time: int) -> None:
         """Take the serial number that the device said."""
@@ -127,10 +145,32 @@ class Account:
         """The demand of the running quarter so far, and what it will come to; None for a slow meter."""
         return self.pace.running() if self.shows_demand else None
 
+    def stands(self, now: int) -> Register:
+        """How it stands; it has no rate any more once it has been silent for longer than it ever should be."""
+        head = self.track.head
+        is_fresh = head is not None and now - head[0] <= max(self.gap, _SHORTEST_GAP)
+        running = self.running() if is_fresh else None
+        return Register(
+            device=self.device,
+            point=self.point,
+            unit=self.unit,
+            is_billed=self.is_billed,
+            register=None if head is None else head[1],
+            time=None if head is None else head[0],
+            serial=self.track.serial_number,
+            pending=self.track.pending,
+            doubt=self.track.doubt,
+            rate=self.pace.rate() if is_fresh else None,
+            demand=None if running is None else running[0],
+            predicted=None if running is None else running[1],
+            first=self.track.first,
+        )
+
     def forget_news(self) -> None:
         """The ledger has what there was to tell."""
         self.entries.clear()
-        self.steps, self.told, self.resolved, self.late, self.pace.closed = [], [], [], [], []
+        self.steps, self.told, self.resolved, self.late = [], [], [], []
+        self.pace.closed, self.pace.ended = [], []
         self.touched = False
 
     def dump(self) -> dict[str, Any]:

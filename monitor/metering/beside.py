@@ -1,10 +1,12 @@
 """What metering writes beside the readings: deltas of counters, rates where the meter says none, and demand."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from monitor.metering.account import Account
 from monitor.metering.rollup import PRODUCER
+from monitor.metering.step import Cause
 from monitor.model import Derived, Event, Value
 from monitor.periods import QUARTER
 from monitor.schema import delta_name
@@ -20,7 +22,13 @@ _RATES: Final[Mapping[str, tuple[str, str]]] = {"kWh": ("power", "w"), "m3": ("f
 
 
 def beside(device: Device, accounts: Sequence[Account], time: int) -> Derived | None:
-    """The entry beside the reading of `time`: what was counted since the one before; None for nothing."""
+    """The entry beside the reading of `time`: what was counted since the one before; None: nothing, or too soon.
+
+    A meter has one at a time, for all its counters: a second one of the same time would be refused.
+    """
+    told_at = max((account.told_at for account in accounts if account.told_at is not None), default=None)
+    if told_at is not None and 0 <= time - told_at < EVERY:
+        return None
     values: dict[str, Value] = {}
     for account in accounts:
         if account.delta_since is None:
@@ -29,9 +37,10 @@ def beside(device: Device, accounts: Sequence[Account], time: int) -> Derived | 
         account.delta, account.delta_since = 0.0, None
         if account.is_billed and account.unit in _RATES:
             values |= _rates(device, account)
-        account.told_at = time
     if not values:
         return None
+    for account in accounts:
+        account.told_at = time
     return Derived(
         producer=PRODUCER, key="", device=device.id, time=time, measurement=device.device_class, values=values
     )
@@ -52,11 +61,14 @@ def _rates(device: Device, account: Account) -> dict[str, Value]:
 
 
 def demands(device: Device, account: Account) -> Iterable[Derived]:
-    """The demand of each quarter of an hour that has ended, at its end."""
+    """The demand of each quarter of an hour that has ended, at its end; holes are drawn, and have none."""
     if not account.shows_demand or account.unit not in _RATES:
         return
     suffix = _RATES[account.unit][1]
+    holes = [step for step in account.steps if step.cause is Cause.GAP]
     for quarter, amount in account.pace.closed:
+        if any(hole.start <= quarter * QUARTER and hole.end >= (quarter + 1) * QUARTER for hole in holes):
+            continue
         yield Derived(
             producer=PRODUCER,
             key="demand",
@@ -68,15 +80,20 @@ def demands(device: Device, account: Account) -> Iterable[Derived]:
 
 
 def events(account: Account) -> list[Event]:
-    """What the counter has done, as events with their evidence."""
-    return [
-        Event(
-            device=account.device,
-            kind=told.kind,
-            time=told.time,
-            arrived=told.time,
-            id=f"{told.kind}-{account.point}-{told.time}",
-            attributes={"point": account.point, **told.attributes},
+    """What the counter has done, as events with their evidence; two of a kind at one time are two events."""
+    found: list[Event] = []
+    seen = Counter[str]()
+    for told in account.told:
+        ident = f"{told.kind}-{account.point}-{told.time}"
+        seen[ident] += 1
+        found.append(
+            Event(
+                device=account.device,
+                kind=told.kind,
+                time=told.time,
+                arrived=told.time,
+                id=ident if seen[ident] == 1 else f"{ident}-{seen[ident]}",
+                attributes={"point": account.point, **told.attributes},
+            )
         )
-        for told in account.told
-    ]
+    return found

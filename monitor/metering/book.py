@@ -18,7 +18,7 @@ import orjson
 from monitor.errors import JournalError
 from monitor.figures import Consumption, Cost, DayCoverage, Register
 from monitor.metering.prices import cost
-from monitor.metering.view import View, billed_counter, metered, standings
+from monitor.metering.view import View, billed_counter, metered
 from monitor.periods import pieces
 from monitor.site import Device, Site
 from monitor.tariff import Tariff
@@ -26,6 +26,9 @@ from monitor.tariff import Tariff
 __all__ = ["Book"]
 
 T = TypeVar("T")
+
+_AT_ONCE: Final = 2
+"""A report of a year takes seconds; who looks at one meter meanwhile need not wait."""
 
 _CREDITED: Final = "energy_export_kwh"
 
@@ -54,7 +57,7 @@ class Book:
         self._registers = registers
         self._today = today
         self._now = now
-        self._reader = ThreadPoolExecutor(1, thread_name_prefix="ledger-reader")
+        self._reader = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="ledger-reader")
 
     def close(self) -> None:
         """Let go of the reader's thread; safe to call twice."""
@@ -120,12 +123,9 @@ class Book:
         """What each device said on each local day, both days included."""
 
         def read(db: sqlite3.Connection) -> list[DayCoverage]:
-            rows = db.execute(
-                "SELECT * FROM coverage WHERE day >= ? AND day <= ? ORDER BY device, day",
-                (first.isoformat(), last.isoformat()),
-            )
-            wanted = set(devices)
-            return [_covered(row) for row in rows if row["device"] in wanted]
+            sql = "SELECT * FROM coverage WHERE device = ? AND day >= ? AND day <= ? ORDER BY day"
+            span = (first.isoformat(), last.isoformat())
+            return [_covered(row) for device in devices for row in db.execute(sql, (device, *span))]
 
         found = {(each.device, each.day): each for each in await self._in_thread(read)}
         for device in devices:
@@ -138,7 +138,7 @@ class Book:
         return (self._site.devices[ident] for ident in devices if ident in self._site.devices)
 
     async def _read(self, work: Callable[[View], T]) -> T:
-        return await self._in_thread(lambda db: work(View(db, self._site, standings(db), now=self._now())))
+        return await self._in_thread(lambda db: work(View(db, self._site, now=self._now())))
 
     async def _in_thread(self, work: Callable[[sqlite3.Connection], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._reader, self._work, work)

@@ -194,6 +194,11 @@ async def when_replaced(book: UsageBook, it: Meant, at: int | None) -> Between:
             at = min(max(at, near.start), near.end)
     for each in (*lost, *breaks):
         if each.start <= at <= each.end:
+            if each.command and not each.lost:
+                raise RequestRefused(
+                    f"the replacement of `{it.device.id}` around {it.clock(at)} was said already; what was used "
+                    "then is put right with `facility-monitor meter correct`"
+                )
             return Between(at=at, since=each.start, before=each.start_register, after=each.end_register)
     if at >= seen_at:
         return Between(at=at, since=seen_at, before=last)

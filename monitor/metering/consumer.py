@@ -1,7 +1,7 @@
 """The consumer of the journal that meters: counters in, what was used out, all of it kept in the ledger.
 
-Registers are booked in memory as they come; every few seconds, and at once when there is something to tell, the
-ledger takes what is new in one transaction: quarters, steps, the engine's memory, what is to be told, the
+Registers are booked in memory as they come; every few seconds, and at once when a counter has an event, the ledger
+takes what is new in one transaction: quarters, steps, the engine's memory, what is to be told, the
 position. A kill in between replays the entries since, which books the same.
 """
 
@@ -10,23 +10,23 @@ import contextlib
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from time import monotonic
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-import orjson
 import structlog
 
 from monitor.errors import JournalError
 from monitor.figures import DayCoverage, Register
-from monitor.journal.state import State, produce, set_position
+from monitor.journal.state import State
 from monitor.metering import beside, commands, ledger
 from monitor.metering.account import Account
 from monitor.metering.amending import Work, correcting, replacing
 from monitor.metering.coverage import Coverage
+from monitor.metering.keeping import Keeper, News
 from monitor.metering.recompute import Progress, recompute
 from monitor.metering.retention import forget_all
-from monitor.metering.rollup import Meters, Rollup
-from monitor.metering.view import View, billed_counter, metered, standings
-from monitor.model import Command, Derived, Entry, Event, Origin, Position, Quality, Reading, Recorded
+from monitor.metering.rollup import Meters
+from monitor.metering.view import billed_counter, metered
+from monitor.model import Command, Derived, Event, Origin, Position, Quality, Reading, Recorded, Value
 from monitor.ports import Gap, Journal
 from monitor.schema import MONITOR_DEVICE
 from monitor.site import Site
@@ -35,12 +35,21 @@ __all__ = ["Metering"]
 
 _log = structlog.get_logger()
 
+T = TypeVar("T")
+
 _TICK: Final = 1.0
 _COMMIT_EVERY: Final = 15.0
 _SETTLE_MS: Final = 500
 _AFTER_FAILURE: Final = 1.0
 _FORGET_EVERY: Final = 3600.0
 _SERIALS: Final = ("serial", "serial_number")
+_AT_ONCE: Final = 20
+_LARGE: Final = 200
+"""A counter with so many quarters to tell was away for days: with so many of its like, keep before more come."""
+
+_OLDEST: Final = 1_577_836_800_000
+"""2020: what claims to be older comes from a clock that was never set, and is no begin of a hole of decades."""
+
 _TRUSTED: Final = frozenset({Quality.GOOD, Quality.MANUAL})
 
 
@@ -76,8 +85,14 @@ class Metering:
         }
         self._coverage = Coverage(site)
         self._meters = Meters(site)
+        self._keeper = Keeper(site, self._meters, now)
+        self._touched: dict[Account, None] = {}
+        self._is_urgent = False
+        self._large: set[Account] = set()
+        self._told: set[tuple[str, str]] = set()
         self._position = Position(0)
         self._boundary = Position(0)
+        """Where the journal ended at the start: what waits for that to be metered shall not wait longer."""
         self._entries: list[Derived] = []
         self._works: list[tuple[Account, Work]] = []
         self._committed_at = steady()
@@ -93,7 +108,8 @@ class Metering:
     def registers(self, device: str | None = None) -> Sequence[Register]:
         """Every counter of a device, or of all meters, as it stands now."""
         chosen = self._accounts.values() if device is None else [self._accounts.get(device, {})]
-        return [_register(account) for accounts in chosen for account in accounts.values()]
+        now = self._now()
+        return [account.stands(now) for accounts in chosen for account in accounts.values()]
 
     def status(self) -> dict[str, int]:
         """Facts for `status`: how far the ledger has come, and how counters stand. Times in UTC ms."""
@@ -113,37 +129,46 @@ class Metering:
     def recompute(self, devices: Sequence[str], start: int, end: int) -> AsyncIterator[Progress]:
         """Work out what is told of the past of some meters anew; see `monitor.metering.recompute`."""
         known = [device for device in self._meters.billed if device in devices]
-        return recompute(self._store, self._meters, devices=known, start=start, end=end, now=self._now())
+        now = self._now()
+        oldest = now - round(self._site.metering.keep * 1000)
+        return recompute(self._store, self._meters, devices=known, start=start, end=end, now=now, oldest=oldest)
 
     # Following -------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
         """Meter until cancelled."""
-        await self._load()
+        await self._insist(self._read)
+        self._boundary = self._journal.last
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follow(), name="metering follow")
             group.create_task(self._watch(), name="metering watch")
-
-    async def _load(self) -> None:
-        await self._insist(self._read)
-        self._boundary = self._journal.last
 
     def _read(self, db: sqlite3.Connection) -> None:
         for (device, point), (number, body) in ledger.read_accounts(db).items():
             account = self._accounts.get(device, {}).get(point)
             if account is not None:
                 account.number = number
-                account.load(body)
+                self._alone(device, "memory", account.load, body)
         self._coverage.load(ledger.read_memory(db).items())
         row = db.execute("SELECT position FROM positions WHERE consumer = ?", (self.name,)).fetchone()
         self._position = self.applied = Position(row[0] if row else 0)
 
-    async def _insist(self, work: Callable[[sqlite3.Connection], Any]) -> None:
+    def _alone(self, device: str, what: str, work: Callable[..., T], *arguments: Any) -> T | None:
+        """Do what concerns one device; None when a mistake of the program made it fail, which is told once."""
+        try:
+            return work(*arguments)
+        except Exception:  # noqa: BLE001 - whatever it is, all others go on
+            if (device, what) not in self._told:
+                self._told.add((device, what))
+                _log.exception("metering_part_set_aside", device=device, what=what)
+            return None
+
+    async def _insist(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do it in one transaction, again and again until the disk takes it."""
         is_failing = False
         while True:
             try:
-                await self._store.transact(work)
+                answer = await self._store.transact(work)
                 break
             except JournalError as error:
                 if not is_failing:
@@ -152,14 +177,16 @@ class Metering:
                 await asyncio.sleep(_AFTER_FAILURE)
         if is_failing:
             _log.info("metering_is_kept_again")
+        return answer
 
     async def _follow(self) -> None:
         while True:
             try:
                 async for batch in self._journal.follow(self._position):
                     async with self._busy:
-                        self._take(batch)
-                        await self._keep_in_time()
+                        for part in _parts(batch):
+                            self._take(part)
+                            await self._keep_in_time()
             except JournalError as error:
                 _log.warning("metering_cannot_read_the_journal", error=str(error))
                 await asyncio.sleep(_AFTER_FAILURE)
@@ -170,7 +197,7 @@ class Metering:
             await asyncio.sleep(_TICK)
             async with self._busy:
                 if self._position >= self._journal.last:
-                    self._coverage.tick(self._now() - _SETTLE_MS)
+                    self._alone("", "coverage", self._coverage.tick, self._now() - _SETTLE_MS)
                 await self._keep_in_time()
             await self._forget()
 
@@ -186,48 +213,55 @@ class Metering:
         self._is_dirty = True
         if isinstance(batch, Gap):
             _log.warning("metering_missed_entries", after=batch.after, until=batch.until, reason=batch.reason)
-            self._coverage.gap(self._now())
+            self._alone("", "coverage", self._coverage.gap, self._now())
             self._position = batch.until
             return
-        self._coverage.take(batch)
+        self._alone("", "coverage", self._coverage.take, batch)
         for recorded in batch:
             entry = recorded.entry
             if type(entry) is Reading:
-                self._reading(entry)
+                self._alone(entry.device, "reading", self._reading, entry)
             elif type(entry) is Command:
-                self._command(entry)
+                self._alone(entry.target, "command", self._command, entry)
             elif type(entry) is Event and entry.kind == "clock_stepped" and entry.device == MONITOR_DEVICE:
-                for accounts in self._accounts.values():
-                    for account in accounts.values():
-                        account.track.follow_clock(entry.time)
+                for account in self._all_accounts():
+                    account.follow_clock(entry.time)
+                    self._touched[account] = None
         self._position = batch[-1].position
 
     def _reading(self, reading: Reading) -> None:
         accounts = self._accounts.get(reading.device)
         values = reading.values
-        if accounts is None or not values or reading.quality not in _TRUSTED or reading.origin is Origin.RETAINED:
+        if accounts is None or not values or not _is_trusted(reading):
             return
         for name in self._serials[reading.device]:
-            if name in values:
-                for account in accounts.values():
-                    account.serial(str(values[name]), reading.time)
-        told_at = None
+            for account in accounts.values() if name in values else ():
+                account.serial(_serial(values[name]), reading.time)
+                self._note(account)
         has_counted = False
         by_hand = reading.origin is Origin.MANUAL
         for point, account in accounts.items():
             register = values.get(point)
             if type(register) is not float and type(register) is not int:
                 continue
-            has_counted = True
-            told_at = account.told_at if told_at is None else told_at
             try:
-                account.take(reading.time, float(register), reading.arrived, by_hand=by_hand)
+                is_newest = account.take(reading.time, float(register), reading.arrived, by_hand=by_hand)
+                has_counted = has_counted or is_newest
             except ValueError as error:
                 _log.warning("register_refused", device=reading.device, point=point, reason=str(error))
-        if has_counted and (told_at is None or not 0 <= reading.time - told_at < beside.EVERY):
+            self._note(account)
+        if has_counted:
             derived = beside.beside(self._site.devices[reading.device], list(accounts.values()), reading.time)
             if derived is not None:
                 self._entries.append(derived)
+
+    def _note(self, account: Account) -> None:
+        """There is something to keep of a counter."""
+        self._touched[account] = None
+        if account.told:
+            self._is_urgent = True
+        if len(account.entries) > _LARGE:
+            self._large.add(account)
 
     # People's words --------------------------------------------------------------------------------------
 
@@ -246,8 +280,9 @@ class Metering:
     def _replace(self, account: Account, command: Command) -> None:
         said = commands.replacement(command)
         head = account.track.head
-        if head is None or said.at >= head[0] or account.track.pending:
+        if head is None or said.at >= head[0]:
             account.replace(said)
+            self._note(account)
         else:
             self._works.append((account, replacing(account.device, account.point, said)))
 
@@ -256,123 +291,54 @@ class Metering:
     async def _keep_in_time(self) -> None:
         """Keep what is new: soon when there is something to tell, else every few seconds."""
         waited = self._steady() - self._committed_at
-        if waited < _TICK or not self._is_dirty:
+        is_large = len(self._large) >= _AT_ONCE
+        if not self._is_dirty or (waited < _TICK and not is_large):
             return
-        if (
-            waited >= _COMMIT_EVERY
-            or self._works
-            or any(account.told or account.pace.closed for account in self._all_accounts())
-        ):
+        is_caught_up = self.applied < self._boundary <= self._position
+        if waited >= _COMMIT_EVERY or self._works or self._is_urgent or is_large or is_caught_up:
             await self._keep()
 
     def _all_accounts(self) -> Iterable[Account]:
         return (account for accounts in self._accounts.values() for account in accounts.values())
 
     async def _keep(self) -> None:
-        position = self._position
-        numbers: dict[Account, int] = {}
-        days, memory = self._coverage.news()
-        await self._insist(lambda db: self._write(db, position, numbers, days, memory))
-        for account, number in numbers.items():
+        days, memory = self._alone("", "coverage", self._coverage.news) or ([], {})
+        news = News(
+            position=self._position,
+            accounts=list(self._touched),
+            entries=self._entries,
+            works=self._works,
+            days=days,
+            memory=memory,
+        )
+
+        def write(db: sqlite3.Connection) -> dict[Account, int]:
+            return self._keeper.keep(db, news)
+
+        for account, number in (await self._insist(write)).items():
             account.number = number
-        for account in self._all_accounts():
-            if account.touched:
-                account.forget_news()
+            account.forget_news()
+        self._touched.clear()
+        self._large.clear()
         self._entries, self._works = [], []
-        self._is_dirty = False
+        self._is_dirty = self._is_urgent = False
         self._committed_at = self._steady()
         self._kept_at = self._now()
-        self.applied = position
-        self._journal.acknowledge(self.name, position)
-
-    def _write(
-        self,
-        db: sqlite3.Connection,
-        position: Position,
-        numbers: dict[Account, int],
-        days: Sequence[DayCoverage],
-        memory: dict[str, Any],
-    ) -> None:
-        """In the ledger's thread, while nothing is booked: everything that is new, at once."""
-        numbers.clear()
-        told: list[Entry] = list(self._entries)
-        changed: dict[str, set[int]] = {}
-        for account in self._all_accounts():
-            if account.touched or account.late:
-                numbers[account] = account.number or ledger.number_of(db, account.device, account.point)
-                changed.setdefault(account.device, set()).update(
-                    self._write_account(db, account, numbers[account])
-                )
-                told += beside.events(account)
-                if account.is_billed:
-                    told += beside.demands(self._site.devices[account.device], account)
-        for account, work in self._works:
-            number = numbers.get(account) or ledger.number_of(db, account.device, account.point)
-            quarters, said = work(db, number)
-            changed.setdefault(account.device, set()).update(quarters)
-            told += said
-        _write_coverage(db, days)
-        ledger.save_memory(db, memory)
-        told += self._usage(db, changed, str(position))
-        produce(db, self.name, told)
-        set_position(db, self.name, position)
-
-    @staticmethod
-    def _write_account(db: sqlite3.Connection, account: Account, number: int) -> set[int]:
-        ledger.add_entries(db, number, account.entries)
-        ledger.add_steps(db, number, account.steps)
-        ledger.resolve(db, number, account.resolved)
-        head = account.track.head
-        ledger.save_account(db, number, account.track.first, None if head is None else head[0], account.dump())
-        changed = ledger.fill_gaps(db, number, account.late, account.gap)
-        if account.is_billed:
-            changed |= {quarter for quarter, _ in account.pace.closed}
-        return changed
-
-    def _usage(self, db: sqlite3.Connection, changed: dict[str, set[int]], key: str) -> list[Derived]:
-        """The roll-ups of all that has changed, of virtual meters too."""
-        wanted: dict[str, set[int]] = {}
-        for device, quarters in changed.items():
-            if quarters:
-                for affected in self._meters.affected(device):
-                    wanted.setdefault(affected, set()).update(quarters)
-        if not wanted:
-            return []
-        rollup = Rollup(self._meters, db, View(db, self._site, standings(db), now=self._now()), key)
-        return [derived for device, quarters in wanted.items() for derived in rollup.tell(device, quarters)]
+        self.applied = self._position
+        self._journal.acknowledge(self.name, self._position)
 
 
-def _register(account: Account) -> Register:
-    head, running = account.track.head, account.running()
-    return Register(
-        device=account.device,
-        point=account.point,
-        unit=account.unit,
-        is_billed=account.is_billed,
-        register=None if head is None else head[1],
-        time=None if head is None else head[0],
-        serial=account.track.serial_number,
-        pending=account.track.pending,
-        doubt=account.track.doubt,
-        rate=account.pace.rate(),
-        demand=None if running is None else running[0],
-        predicted=None if running is None else running[1],
-        first=account.track.first,
-    )
+def _is_trusted(reading: Reading) -> bool:
+    return reading.quality in _TRUSTED and reading.origin is not Origin.RETAINED and reading.time >= _OLDEST
 
 
-def _write_coverage(db: sqlite3.Connection, days: Iterable[DayCoverage]) -> None:
-    db.executemany(
-        "INSERT OR REPLACE INTO coverage VALUES (?, ?, ?, ?, ?, ?)",
-        [
-            (
-                day.device,
-                day.day.isoformat(),
-                day.expected,
-                day.received,
-                day.late,
-                orjson.dumps(dict(day.lost)).decode(),
-            )
-            for day in days
-        ],
-    )
+def _serial(value: Value) -> str:
+    """A number is the same number whether the device, or another profile of it, says it with decimals or not."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _parts(batch: Sequence[Recorded] | Gap) -> Iterable[Sequence[Recorded] | Gap]:
+    """A batch a few entries at a time: after days of silence each of them may be days to book."""
+    if isinstance(batch, Gap):
+        return (batch,)
+    return (batch[place : place + _AT_ONCE] for place in range(0, len(batch), _AT_ONCE))

@@ -4,9 +4,11 @@ Amounts are only ever added to quarters, so that late values and corrections cha
 """
 
 import sqlite3
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from math import inf
 from typing import Any, Final
 
 import orjson
@@ -34,6 +36,10 @@ __all__ = [
 
 _NEAR: Final = 86_400_000
 """How far from the time that a person named a break may lie to be the one that is meant."""
+
+_CORRECTED: Final = (
+    "what was used then was corrected by hand, and stays: it is put right with `facility-monitor meter correct`"
+)
 
 _DIGITS: Final = 9
 _ADD: Final = """
@@ -119,9 +125,16 @@ def add_steps(db: sqlite3.Connection, counter: int, steps: Iterable[Step]) -> No
     db.executemany(_STEP, rows)
 
 
-def resolve(db: sqlite3.Connection, counter: int, ends: Iterable[int]) -> None:
-    """Mark steps as no longer lost: what followed has shown what was used."""
-    db.executemany('UPDATE step SET lost = 0 WHERE counter = ? AND "end" = ?', [(counter, end) for end in ends])
+def resolve(db: sqlite3.Connection, counter: int, ends: Iterable[int]) -> set[int]:
+    """Mark steps as no longer lost, what followed having shown what was used; answers their quarters."""
+    changed: set[int] = set()
+    for end in ends:
+        found = db.execute('SELECT min(start) FROM step WHERE counter = ? AND "end" = ? AND lost', (counter, end))
+        start = found.fetchone()[0]
+        if start is not None:
+            db.execute('UPDATE step SET lost = 0 WHERE counter = ? AND "end" = ?', (counter, end))
+            changed.update(range(start // QUARTER, -(-end // QUARTER)))
+    return changed
 
 
 def steps_between(db: sqlite3.Connection, counter: int, start: int, end: int) -> list[tuple[int, Step]]:
@@ -182,7 +195,8 @@ def _tidy(db: sqlite3.Connection, counter: int, quarters: Iterable[int]) -> None
 def fill_gaps(db: sqlite3.Connection, counter: int, late: Sequence[tuple[int, float]], longest: int) -> set[int]:
     """Let values that arrived late (UTC ms, register) say how a gap was filled; answers the quarters that changed.
 
-    Only values that fit between the registers at its ends count. Pieces longer than `longest` ms stay gaps.
+    Only values that fit between the registers at its ends count, and none where a person has said what was used.
+    Pieces longer than `longest` ms stay gaps, which values that come later still can fill.
     """
     changed: set[int] = set()
     samples = sorted(set(late))
@@ -192,10 +206,12 @@ def fill_gaps(db: sqlite3.Connection, counter: int, late: Sequence[tuple[int, fl
         if gap.cause is not Cause.GAP or gap.start_register is None or gap.end_register is None:
             continue
         points = [(gap.start, gap.start_register)]
-        for time, register in samples:
-            if points[-1][0] < time < gap.end and points[-1][1] <= register <= gap.end_register:
+        for time, register in samples[bisect_right(samples, (gap.start, inf)) :]:
+            if time >= gap.end:
+                break
+            if points[-1][0] < time and points[-1][1] <= register <= gap.end_register:
                 points.append((time, register))
-        if len(points) == 1:
+        if len(points) == 1 or _is_corrected(db, counter, gap):
             continue
         points.append((gap.end, gap.end_register))
         steps = [
@@ -227,9 +243,27 @@ def replace_meter(db: sqlite3.Connection, counter: int, said: Replacement) -> tu
         for number, step in steps_between(db, counter, said.at - _NEAR, said.at + _NEAR)
         if step.cause in {Cause.RESET, Cause.JUMP, Cause.REPLACED}
     ]
-    if near:
-        number, old = min(near, key=lambda found: max(found[1].start - said.at, said.at - found[1].end, 0))
+    # What a step that was told of began with is not always what the old meter showed: it cannot be told again.
+    unsaid = [found for found in near if not found[1].command]
+    if unsaid:
+        number, old = min(unsaid, key=lambda found: max(found[1].start - said.at, said.at - found[1].end, 0))
         return _rebook(db, counter, number, old, said)
+    if near:
+        raise Refused(
+            "that replacement was said already: what was used then is put right with "
+            "`facility-monitor meter correct`"
+        )
+    return _put_right(db, counter, said)
+
+
+def _put_right(db: sqlite3.Connection, counter: int, said: Replacement) -> tuple[Step, set[int]]:
+    """Book a replacement where no break was seen."""
+    quarter = said.at // QUARTER
+    before, after = (_register_at(db, counter, each) for each in (quarter - 1, quarter))
+    if before is not None and said.final < before:
+        raise Refused(f"the old meter showed {before:g} already: its last register cannot be {said.final:g}")
+    if after is not None and said.start > after:
+        raise Refused(f"the new meter showed {after:g} already: its first register cannot be {said.start:g}")
     amount = said.final - said.start
     step = Step(
         start=said.at // QUARTER * QUARTER,
@@ -242,7 +276,8 @@ def replace_meter(db: sqlite3.Connection, counter: int, said: Replacement) -> tu
         reason=said.reason,
         command=said.command,
     )
-    quarter = said.at // QUARTER
+    if _is_corrected(db, counter, step):
+        raise Refused(_CORRECTED)
     row = db.execute("SELECT amount FROM quarter WHERE counter = ? AND quarter = ?", (counter, quarter)).fetchone()
     if row is None or row[0] + amount < -(10**-_DIGITS):
         raise Refused(
@@ -255,12 +290,27 @@ def replace_meter(db: sqlite3.Connection, counter: int, said: Replacement) -> tu
     return step, {quarter}
 
 
+def _register_at(db: sqlite3.Connection, counter: int, quarter: int) -> float | None:
+    row = db.execute(
+        "SELECT register FROM quarter WHERE counter = ? AND quarter = ?", (counter, quarter)
+    ).fetchone()
+    return None if row is None else row[0]
+
+
+def _is_corrected(db: sqlite3.Connection, counter: int, step: Step) -> bool:
+    """Whether a person has said what was used in a part of a step: its share in the quarters is another now."""
+    found = steps_between(db, counter, step.start, step.end)
+    return any(each.cause is Cause.CORRECTED for _, each in found)
+
+
 def _rebook(
     db: sqlite3.Connection, counter: int, number: int, old: Step, said: Replacement
 ) -> tuple[Step, set[int]]:
     before, after = old.start_register, old.end_register
     if before is None or after is None:
         raise Refused("what the register showed before or after that break is not known: correct it by its amount")
+    if _is_corrected(db, counter, old):
+        raise Refused(_CORRECTED)
     used, since = said.final - before, after - said.start
     if used < 0:
         raise Refused(f"the old meter showed {before:g} already: its last register cannot be {said.final:g}")

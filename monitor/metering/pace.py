@@ -20,7 +20,9 @@ class Pace:
     def __init__(self, scale: float) -> None:
         self._per_hour = scale * _HOUR
         self.closed: list[tuple[int, float]] = []
-        """Quarters that are over since this was emptied, with what was counted in them."""
+        """Quarters that are over since this was emptied, with what was counted in them; only whole ones."""
+        self.ended: list[int] = []
+        """All quarters that are over since this was emptied."""
         self._total = 0.0
         self._head = 0
         self._block: tuple[int, float, bool] | None = None
@@ -43,6 +45,9 @@ class Pace:
 
     def end(self, time: int) -> None:
         """A step ends."""
+        if time < self._head:
+            self._window.clear()  # the clock was set back: what was counted until now has no times to go by
+            self._window.append((time, self._total))
         self._head = time
         if time % QUARTER == 0:
             self._close(time // QUARTER)
@@ -57,6 +62,7 @@ class Pace:
         assert self._block is not None
         quarter, amount, is_whole = self._block
         if quarter < until:
+            self.ended.append(quarter)
             if is_whole:
                 self.closed.append((quarter, amount))
             self._block = (until, 0.0, True)

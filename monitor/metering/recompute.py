@@ -10,12 +10,13 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
+from uuid import uuid4
 
 import orjson
 
 from monitor.journal.state import State, produce
 from monitor.metering.rollup import PRODUCER, Meters, Rollup
-from monitor.metering.view import View, standings
+from monitor.metering.view import View
 from monitor.model import Derived
 from monitor.periods import month_of, pieces
 
@@ -36,19 +37,21 @@ class Progress:
 
 
 async def recompute(  # noqa: PLR0913 - a store, its meters, which and when
-    store: State, meters: Meters, *, devices: Sequence[str], start: int, end: int, now: int
+    store: State, meters: Meters, *, devices: Sequence[str], start: int, end: int, now: int, oldest: int = 0
 ) -> AsyncIterator[Progress]:
     """Work out the days in [start, end) (UTC ms) anew, a few at a time, so that metering goes on meanwhile.
 
+    What was counted before `oldest` may be forgotten: days and months that began then stay as they were told.
     Waits for the feeder, so that what is told again never piles up. Raises JournalError.
     """
     days = list(pieces(start, min(end, now), "day", meters.site.timezone))
+    days = [day for day in days if day[0] >= oldest]
     total, done, changed = len(days) * len(devices), 0, 0
     yield Progress(done=0, total=total, changed=0)
     for device in devices:
         for place in range(0, len(days), _DAYS_AT_ONCE):
             some = days[place : place + _DAYS_AT_ONCE]
-            work = partial(_days, meters=meters, device=device, days=some, now=now)
+            work = partial(_days, meters=meters, device=device, days=some, now=now, oldest=oldest)
             changed += await store.transact(work)
             done += len(some)
             yield Progress(done=done, total=total, changed=changed)
@@ -60,12 +63,18 @@ async def _wait_for_feeder(store: State) -> None:
         await asyncio.sleep(_PAUSE)
 
 
-def _days(
-    db: sqlite3.Connection, *, meters: Meters, device: str, days: Sequence[tuple[int, int]], now: int
+def _days(  # noqa: PLR0913 - a store, which meter, which days
+    db: sqlite3.Connection,
+    *,
+    meters: Meters,
+    device: str,
+    days: Sequence[tuple[int, int]],
+    now: int,
+    oldest: int,
 ) -> int:
     zone = meters.site.timezone
-    view = View(db, meters.site, standings(db), now=now)
-    rollup = Rollup(meters, db, view, f"again-{now}-{days[0][0]}")
+    view = View(db, meters.site, now=now)
+    rollup = Rollup(meters, db, view, f"again-{uuid4()}")
     told = list[Derived]()
     months = set()
     changed = 0
@@ -75,7 +84,8 @@ def _days(
         if not after or after == before:
             continue
         changed += 1
-        months.add(month_of(start, zone))
+        if month_of(start, zone).start >= oldest:
+            months.add(month_of(start, zone))
         is_other = before.get("amount") != after.get("amount")
         hours = list(pieces(start, end, "hour", zone)) if is_other and device not in meters.slow else []
         told += rollup.tell_day(device, start, end, hours)

@@ -5,13 +5,13 @@ transaction.
 """
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
 from monitor.figures import Break, Consumption
-from monitor.metering.account import rhythm_of
+from monitor.metering.account import longest_step, rhythm_of
 from monitor.metering.ledger import steps_between
 from monitor.metering.quarters import share_of
 from monitor.metering.step import Cause, Step
@@ -19,12 +19,15 @@ from monitor.periods import QUARTER, begin_of, local_day
 from monitor.schema import COUNTER_NAMES, rate_unit
 from monitor.site import Device, Site
 
-__all__ = ["Standing", "View", "billed_counter", "metered", "standings"]
+__all__ = ["Standing", "Standings", "View", "billed_counter", "metered"]
 
 _HOUR: Final = 3_600_000
 _MOST_BREAKS: Final = 50
 _DIGITS: Final = 9
 _FIRST_YEAR: Final = 1970
+_SEEN: Final = frozenset({Cause.ROLLOVER, Cause.RESET, Cause.JUMP, Cause.REPLACED})
+"""Causes of steps between two registers that were read."""
+
 _BEHIND: Final = 2 * _HOUR
 """How far the members of a virtual meter may be apart while the period still runs."""
 
@@ -60,24 +63,41 @@ def billed_counter(device: Device) -> str | None:
     return wanted[0] if wanted else counters[0] if counters else None
 
 
-def standings(db: sqlite3.Connection) -> dict[tuple[str, str], Standing]:
-    """Every counter that has counted, by device and point."""
-    rows = db.execute("SELECT id, device, point, first, head FROM counter WHERE first IS NOT NULL")
-    return {
-        (row["device"], row["point"]): Standing(number=row["id"], first=row["first"], head=row["head"])
-        for row in rows
-    }
+class Standings:
+    """The counters that have counted, by device and point: looked up when they are asked for, and once."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._found: dict[tuple[str, str], Standing | None] = {}
+
+    def get(self, device: str, point: str) -> Standing | None:
+        """How a counter stands; None when it has not counted yet."""
+        key = (device, point)
+        if key not in self._found:
+            self._found[key] = self._read(device, point)
+        return self._found[key]
+
+    def _read(self, device: str, point: str) -> Standing | None:
+        """What has been forgotten is known no more than what was before the first register."""
+        row = self._db.execute(
+            "SELECT id, first, head,"
+            " (SELECT min(quarter) FROM quarter WHERE quarter.counter = counter.id) AS oldest"
+            " FROM counter WHERE device = ? AND point = ? AND first IS NOT NULL AND head IS NOT NULL",
+            (device, point),
+        ).fetchone()
+        if row is None:
+            return None
+        first = row["first"] if row["oldest"] is None else max(row["first"], row["oldest"] * QUARTER)
+        return Standing(number=row["id"], first=first, head=row["head"])
 
 
 class View:
     """The ledger at one moment. `now` in UTC ms."""
 
-    def __init__(
-        self, db: sqlite3.Connection, site: Site, known: Mapping[tuple[str, str], Standing], *, now: int
-    ) -> None:
+    def __init__(self, db: sqlite3.Connection, site: Site, *, now: int) -> None:
         self._db = db
         self._site = site
-        self._known = known
+        self._known = Standings(db)
         self._now = now
 
     def consumption(self, device: Device, point: str, start: int, end: int) -> Consumption:
@@ -168,7 +188,7 @@ class View:
 
     def _members(self, device: Device, point: str, sign: int) -> Iterator[_Member]:
         if device.virtual is None:
-            yield _Member(sign, device, point, self._known.get((device.id, point)))
+            yield _Member(sign, device, point, self._known.get(device.id, point))
             return
         for names, own in ((device.virtual.sum, sign), (device.virtual.minus, -sign)):
             for name in names:
@@ -250,9 +270,11 @@ class View:
         """How much of what a member counted in [start, end) is estimated, and what happened to it."""
         assert member.standing is not None
         estimated, breaks = 0.0, []
+        longest = longest_step(member.device, member.point)
         for _, step in steps_between(self._db, member.standing.number, start, end):
             is_cut = step.start < start or step.end > end
-            if step.lost or (step.cause is Cause.GAP and is_cut):
+            is_drawn = step.cause is Cause.GAP or (step.end - step.start > longest and step.cause in _SEEN)
+            if step.lost or (is_drawn and is_cut):
                 estimated += abs(share_of(step, start, end))
             if step.cause is not Cause.GAP or is_cut or step.end - step.start >= _HOUR:
                 breaks.append(_break(step))

@@ -21,7 +21,7 @@ from monitor.journal.sqlite import SqliteJournal
 from monitor.journal.state import LEDGER, State
 from monitor.metering.consumer import Metering
 from monitor.metering.rollup import Meters, Rollup
-from monitor.metering.view import View, standings
+from monitor.metering.view import View
 from monitor.model import Reading
 from monitor.periods import QUARTER, begin_of, pieces
 from monitor.ports import Batch
@@ -90,7 +90,7 @@ def tell_days(folder: Path, meters: int, price: str) -> None:
     days = list(pieces(START, YEAR, "day", ZONE))
     with closing(sqlite3.connect(folder / "ledger.db", isolation_level=None)) as db:
         db.row_factory = sqlite3.Row
-        rollup = Rollup(known, db, View(db, known.site, standings(db), now=YEAR), "past")
+        rollup = Rollup(known, db, View(db, known.site, now=YEAR), "past")
         db.execute("BEGIN")
         for device in known.billed:
             for start, end in days:

@@ -36,8 +36,8 @@ class Plant:
         self.folder = folder
         self.journal = journal
         self.ledger = ledger
-        # Every look at it is ten seconds later: whatever waits for time to pass need not wait.
-        steady = itertools.count(0.0, 10.0).__next__
+        # Every look at it is twenty seconds later: whatever waits for time to pass need not wait.
+        steady = itertools.count(0.0, 20.0).__next__
         self.metering = Metering(journal, ledger, site, now=now, steady=steady)
         self.book = Book(folder / "ledger.db", site, registers=self.metering.registers, now=now)
         self.feeder = Feeder(ledger, journal)

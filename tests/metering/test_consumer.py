@@ -359,3 +359,104 @@ async def test_a_restart_at_any_time_changes_nothing(tmp_path: Path, cut: int) -
 
     finals = [{(each.measurement, each.time, each.key == ""): each.values for each in found} for found in results]
     assert finals[0] == finals[1]
+
+
+async def test_the_hour_in_which_metering_began_is_told_as_a_part(tmp_path: Path) -> None:
+    async with plant(tmp_path, site_of(meter("main"))) as made:
+        await made.keep(*every("main", NOON - 5 * MINUTE, NOON + HOUR, 4.0))
+        await made.settle()
+
+        hours = {entry.time: entry.values for entry in await made.derived("main", "usage_hourly")}
+        day = (await made.derived("main", "usage_daily"))[-1]
+
+    assert {time: values["partial_i"] for time, values in hours.items()} == {NOON - HOUR: 1, NOON: 0}
+    assert hours[NOON - HOUR]["amount"] == pytest.approx(4.0 * 5 / 60)
+    assert day.values["amount"] == pytest.approx(sum(float(each["amount"]) for each in hours.values()))
+
+
+async def test_a_delta_stands_beside_the_reading_that_counted_it_never_beside_a_late_one(tmp_path: Path) -> None:
+    live = every("main", NOON, NOON + 10 * MINUTE, 4.0, minutes=0.25)
+    said = live[:4]
+    for place, each in enumerate(live[4:]):
+        said += [each, replace(live[place], arrived=each.arrived, late=True)]
+    async with plant(tmp_path, site_of(meter("main"))) as made:
+        await made.keep(*said)
+        await made.settle()
+
+        beside = [entry for entry in await made.derived("main", "electricity") if entry.key == ""]
+
+    times = [entry.time for entry in beside]
+    assert times == [NOON + 15_000 + MINUTE * each for each in range(10)]
+    deltas = sum(float(entry.values["energy_import_delta_kwh"]) for entry in beside)
+    assert deltas == pytest.approx(4.0 * (times[-1] - NOON) / HOUR)
+
+
+async def test_deltas_of_counters_that_are_read_apart_share_an_entry(tmp_path: Path) -> None:
+    device = meter("pv")
+    points = {name: Point(name=name, unit="kWh", counter=Counter()) for name in (POINT, "energy_export_kwh")}
+    quick = every("pv", NOON, NOON + 10 * MINUTE, 4.0, minutes=1)
+    slow = [replace(each, values={"energy_export_kwh": 2.0 * place}) for place, each in enumerate(quick)]
+    async with plant(tmp_path, site_of(replace(device, points=points))) as made:
+        await made.keep(*(each for both in zip(quick, slow, strict=True) for each in both))
+        await made.keep(reading("pv", NOON + 11 * MINUTE, {POINT: quick[-1].values[POINT]}))
+        await made.settle()
+
+        beside = [entry.values for entry in await made.derived("pv", "electricity") if entry.key == ""]
+
+    sums = [
+        sum(float(each.get(name, 0)) for each in beside)
+        for name in ("energy_import_delta_kwh", "energy_export_delta_kwh")
+    ]
+    assert sums == [pytest.approx(4.0 / 6), pytest.approx(20.0)]
+
+
+async def test_an_hour_that_is_no_longer_doubtful_is_told_again(tmp_path: Path) -> None:
+    said = every("main", NOON, NOON + 6 * HOUR, 4.0, start=5000.0)
+    disturbed = [
+        replace(each, values={POINT: 1.0 + 0.25 * place}) if 13 <= place < 40 else each
+        for place, each in enumerate(said)
+    ]
+    async with plant(tmp_path, site_of(meter("main"))) as made:
+        await made.keep(*disturbed[:30])
+        await made.settle()
+        before = {entry.time: entry.values["estimated"] for entry in await made.derived("main", "usage_hourly")}
+        await made.keep(*disturbed[30:])
+        await made.settle()
+        after = {entry.time: entry.values["estimated"] for entry in await made.derived("main", "usage_hourly")}
+        rows = await made.book.consumption(["main"], NOON, NOON + 6 * HOUR, per="hour")
+
+    assert before[NOON + HOUR] > 0  # type: ignore[operator]  # a number
+    assert [after[row.start] for row in rows] == [row.estimated for row in rows] == [0.0] * 6
+
+
+async def test_all_counters_of_an_hour_are_told_to_its_end_also_those_that_are_read_apart(tmp_path: Path) -> None:
+    export = "energy_export_kwh"
+    device = meter("pv", every=60.0)
+    points = {name: Point(name=name, unit="kWh", counter=Counter()) for name in (POINT, export)}
+    said = every("pv", NOON, NOON + HOUR + 5 * MINUTE, 4.0, minutes=1)
+    apart = [reading("pv", each.time + 30_000, {export: 60.0 * place}) for place, each in enumerate(said)]
+    async with plant(tmp_path, site_of(replace(device, points=points))) as made:
+        for each in (*zip(said, apart, strict=True),):
+            await made.keep(*each[:1])
+            await made.settle()
+            await made.keep(*each[1:])
+        await made.settle()
+        told = {entry.time: entry.values for entry in await made.derived("pv", "usage_hourly")}
+        (row,) = await made.book.consumption(["pv"], NOON, NOON + HOUR, points=[export])
+
+    assert told[NOON][export] == pytest.approx(row.amount) == pytest.approx(60.0 * 59.5)
+
+
+async def test_two_events_of_a_kind_at_one_time_are_both_told(tmp_path: Path) -> None:
+    said = every("main", NOON, NOON + HOUR, 4.0)
+    said[6] = replace(said[6], values={POINT: 0.0})
+    word = replaced(said[6].time + MINUTE, 103.0, 150.0)  # it is the old meter that goes on
+    async with plant(tmp_path, site_of(meter("main"))) as made:
+        await made.keep(*said[:7], word, *said[7:])
+        await made.settle()
+
+        events = await made.events("main")
+        assert made.sums() == {("main", POINT): pytest.approx(4.0)}
+    assert [(event.kind, event.time) for event in events] == [("counter_glitch", said[7].time)] * 2
+    assert "is not booked" in str(events[0].attributes["why"])
+    assert "did not fit" in str(events[1].attributes["why"])

@@ -8,7 +8,7 @@ import pytest
 
 from monitor.figures import Consumption
 from monitor.metering.step import Cause, Step
-from monitor.metering.view import View, billed_counter, standings
+from monitor.metering.view import View, billed_counter
 from monitor.periods import QUARTER, parse, pieces
 from monitor.site import Counter, Device, GasValue, Point, Site, Virtual
 from tests.metering.ledgers import book, counted, meter, ms, new, site_of
@@ -20,7 +20,7 @@ MINUTE = 60_000
 
 
 def view_of(db: sqlite3.Connection, site: Site, now: int = NOON + 1000 * HOUR) -> View:
-    return View(db, site, standings(db), now=now)
+    return View(db, site, now=now)
 
 
 def every(minutes: int, begin: int, end: int, kw: float, register: float = 100.0) -> list[Step]:
