@@ -20,7 +20,7 @@ from monitor.metering.retention import forget_all
 from monitor.metering.rollup import Rollup
 from monitor.model import Event
 from monitor.schema import MONITOR_DEVICE
-from monitor.site import MeteringSettings
+from monitor.site import Counter, MeteringSettings
 from monitor.tariff import Band, Tariff, Terms
 from tests.clock import ManualClock
 from tests.metering.ledgers import meter, site_of
@@ -352,3 +352,17 @@ async def test_a_month_of_which_a_part_was_forgotten_stays_as_it_was_told(tmp_pa
     days = [entry for entry in again if entry.key.startswith("day")]
     assert [entry.values["amount"] for entry in days] == [pytest.approx(26.0)]
     assert not any(entry.key.startswith("month") for entry in again)
+
+
+async def test_a_replacement_on_a_wrong_day_never_books_what_a_meter_counted_in_its_life(tmp_path: Path) -> None:
+    clock = ManualClock(NOON + 4 * HOUR)
+    device = meter("main")
+    points = {POINT: replace(device.points[POINT], counter=Counter(rating=100.0))}
+    site = site_of(replace(device, points=points))
+    async with plant(tmp_path, site, clock.now) as made:
+        await made.keep(*every("main", NOON, NOON + 3 * HOUR, 4.0, start=48_211.0))
+        await made.settle()
+        asked = Asked(device="main", by="ana", now=clock.now())
+
+        with pytest.raises(RequestRefused, match=r"no change was seen .* at most"):
+            await commands.replace(made.book, site, asked, at=NOON + HOUR + MINUTE, final=48_215.5, start=0.3)
