@@ -34,7 +34,7 @@ def demo_meters(folder: Path, *, every: float) -> dict[str, Device]:
     found = {}
     for device in load_site(file).site.devices.values():
         counter = billed_counter(device)
-        if counter is not None and device.has_connection:
+        if counter is not None and device.connection:
             rhythm: dict[str, Any] = (
                 {"scan": dict.fromkeys(device.scan, every)} if device.scan else {"expected_every": every}
             )
