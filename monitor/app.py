@@ -152,7 +152,13 @@ class Parts:
 
     def _make_metering(self, folder: Path) -> None:
         """Make what meters, and the book that answers for it."""
-        self._metering = Metering(self._journal, self._files.ledger, self._site, now=self._clock.now)
+        self._metering = Metering(
+            self._journal,
+            self._files.ledger,
+            self._site,
+            now=self._clock.now,
+            may_forget=self._sync.is_synchronised,  # a clock that runs years ahead would take them all
+        )
         self._book = Book(
             folder / "ledger.db",
             self._site,
