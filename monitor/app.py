@@ -124,33 +124,10 @@ class Parts:
         journal.tell_also(
             lambda: {"unfed": self._feeder.unfed + self._meter_feeder.unfed, "outages": self._outages.count}
         )
-        self._metering = Metering(journal, files.ledger, site, now=clock.now)
-        self._book = Book(
-            folder / "ledger.db",
-            site,
-            registers=self._metering.registers,
-            today=self._metering.coverage_today,
-            now=clock.now,
-        )
+        self._make_metering(folder)
         self._doors = Doors(journal, state, site)
-        self._report_thread = BlockingThread("reports")
         channels = Channels()
-        self._notifier = Notifier(
-            state,
-            site,
-            channels=channels,
-            now=clock.now,
-            standing=standing,
-            render_report=self._letters_of_reports(),
-        )
-        self._mailing = Mailing(
-            state,
-            site,
-            put=make_put(site),
-            now=clock.now,
-            is_synchronised=sync.is_synchronised,
-            woken=self._notifier.wake,
-        )
+        self._make_messages(channels)
         direct = Direct(site, channels)
         self._unrecorded = Unrecorded(state, site, now=clock.now, tell=direct.alarm)
         self._outages = Outages(
@@ -159,18 +136,7 @@ class Parts:
         self._alarms = Alarms(
             journal, state, site, router=make_router(site), now=clock.now, woken=self._notifier.wake
         )
-        self._pushed: dict[str, PushedDriver] = {}
-        polled: dict[str, PolledDriver] = {}
-        context = DriverContext(
-            now=clock.now, pseudonymise=pseudonyms, site=site.id, last_event=journal.last_event
-        )
-        types = resolve(DRIVERS)
-        for connection in site.connections.values():
-            kind = types[connection.driver]
-            driver = kind.create(connection, self._devices(connection.id), context)
-            (polled if kind.polled else self._pushed)[connection.id] = driver
-        self._poller = Poller(polled, site.devices, journal, clock=clock, also=self._unrecorded.hear)
-        self._by_hand = ByHand(self._poller, polled, tuple(site.devices.values()))
+        self._make_drivers(pseudonyms)
         self._letters = DeadLetters(state, clock.now)
         self._sinks: dict[str, SinkRunner] = {}
         self._make_sinks()
@@ -184,16 +150,64 @@ class Parts:
         for consumer in (Doors.name, ALARMS, Health.name, Metering.name, *self._sinks):
             journal.register(consumer)
 
-    def _letters_of_reports(self) -> Letters:
-        """What builds reports for mails, once all that was recorded before this start is metered."""
+    def _make_metering(self, folder: Path) -> None:
+        """Make what meters, and the book that answers for it."""
+        self._metering = Metering(
+            self._journal,
+            self._files.ledger,
+            self._site,
+            now=self._clock.now,
+            may_forget=self._sync.is_synchronised,  # a clock that runs years ahead would take them all
+        )
+        self._book = Book(
+            folder / "ledger.db",
+            self._site,
+            registers=self._metering.registers,
+            today=self._metering.coverage_today,
+            now=self._clock.now,
+        )
+
+    def _make_messages(self, channels: Channels) -> None:
+        """Make what sends alarms and reports to people."""
         recorded = self._journal.last
-        return Letters(
+        self._report_thread = BlockingThread("reports")
+        letters = Letters(
             self._site,
             self._book,
             now=self._clock.now,
-            is_current=lambda: self._metering.applied >= recorded,
+            is_current=lambda: self._metering.applied >= recorded,  # all from before this start is metered
             do=self._report_thread.do,
         )
+        self._notifier = Notifier(
+            self._state,
+            self._site,
+            channels=channels,
+            now=self._clock.now,
+            standing=standing,
+            render_report=letters,
+        )
+        self._mailing = Mailing(
+            self._state,
+            self._site,
+            put=make_put(self._site),
+            now=self._clock.now,
+            is_synchronised=self._sync.is_synchronised,
+            woken=self._notifier.wake,
+        )
+
+    def _make_drivers(self, pseudonyms: Pseudonyms) -> None:
+        """Make a driver for each connection, and what polls those that are asked."""
+        journal, site, now = self._journal, self._site, self._clock.now
+        self._pushed: dict[str, PushedDriver] = {}
+        polled: dict[str, PolledDriver] = {}
+        context = DriverContext(now=now, pseudonymise=pseudonyms, site=site.id, last_event=journal.last_event)
+        types = resolve(DRIVERS)
+        for connection in site.connections.values():
+            kind = types[connection.driver]
+            driver = kind.create(connection, self._devices(connection.id), context)
+            (polled if kind.polled else self._pushed)[connection.id] = driver
+        self._poller = Poller(polled, site.devices, journal, clock=self._clock, also=self._unrecorded.hear)
+        self._by_hand = ByHand(self._poller, polled, tuple(site.devices.values()))
 
     def close(self) -> None:
         """Let go of what the parts hold beside the files."""

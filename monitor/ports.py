@@ -3,15 +3,13 @@
 Every driver, journal, sink and channel satisfies the contract tests beside its protocol's name in tests/.
 """
 
-import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
 from monitor.model import Entry, Event, Missing, Position, Recorded, Transition, Value
-from monitor.periods import Period
-from monitor.site import Connection, Device, ReportSettings, Rule
+from monitor.site import Connection, Device, Rule
 
 __all__ = [
     "Answer",
@@ -21,7 +19,6 @@ __all__ = [
     "Channel",
     "DriverContext",
     "DriverType",
-    "DueReport",
     "Gap",
     "Hint",
     "Intake",
@@ -34,10 +31,8 @@ __all__ = [
     "PolledDriver",
     "Pseudonymise",
     "PushedDriver",
-    "PutReport",
     "RegisterBus",
     "RegisterDriver",
-    "RenderReport",
     "Router",
     "RuleType",
     "Sink",
@@ -363,26 +358,6 @@ Router = Callable[[Notice], Sequence[OutboxRow]]
 """Decides who hears of a notice: pure, so that its rows are written in the transition's own transaction."""
 
 
-# Reports that are mailed -------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DueReport:
-    """A report whose period is over. `is_again`: it may have been sent already, before the state was restored."""
-
-    settings: ReportSettings
-    period: Period
-    is_again: bool = False
-
-
-PutReport = Callable[[sqlite3.Connection, DueReport, int], int]
-"""Puts a report that is due at a time (UTC ms) into the outbox, in the transaction of whoever calls; answers how
-many people get it."""
-
-RenderReport = Callable[[Mapping[str, Any], str], Awaitable["Message"]]
-"""Builds a report from the body of its row, in a language; raises ReportUnavailable when it cannot do so now."""
-
-
 # Notification and sinks --------------------------------------------------------------------------------
 
 
@@ -397,10 +372,7 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """A finished message in the person's language.
-
-    `html` says the same as `text`, for mail. A channel that cannot carry HTML or attachments leaves them out.
-    """
+    """A finished message in the person's language; channels leave out what they cannot carry beside the text."""
 
     title: str
     text: str

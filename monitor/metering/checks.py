@@ -163,12 +163,16 @@ def check_growth(it: Meant, value: float, at: int) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Between:
-    """Where a meter was replaced: `at`, after the old one showed `before` at `since`, before the new `after`."""
+    """Where a meter was replaced: `at`, after the old one showed `before` at `since`, before the new `after`.
+
+    `until`: when that was, where no break was seen.
+    """
 
     at: int
     since: int
     before: float | None
     after: float | None = None
+    until: int | None = None
 
 
 async def when_replaced(book: UsageBook, it: Meant, at: int | None) -> Between:
@@ -242,7 +246,10 @@ def _check_unbroken(it: Meant, at: int, lost: Sequence[Break]) -> None:
 
 
 async def _quarter_before(book: UsageBook, it: Meant, at: int) -> Between:
-    """What the register showed at the end of the quarter of an hour before a moment."""
-    end = at // QUARTER * QUARTER
-    rows = await book.consumption([it.device.id], end - QUARTER, end, points=[it.register.point])
-    return Between(at=at, since=end, before=rows[0].end_register if rows else None)
+    """What the register showed at the edges of the quarter of an hour around a moment."""
+    start = at // QUARTER * QUARTER
+    points = [it.register.point]
+    rows = await book.consumption([it.device.id], start - QUARTER, start + QUARTER, per="quarter", points=points)
+    shown = {row.start: row.end_register for row in rows}
+    before, after = shown.get(start - QUARTER), shown.get(start)
+    return Between(at=at, since=start, before=before, after=after, until=start + QUARTER)

@@ -88,14 +88,22 @@ async def replace(  # noqa: PLR0913 - what a person says of two meters
         raise RequestRefused(f"a serial number has at most {_LONGEST_SERIAL} letters and digits")
     found = await when_replaced(book, it, at)
     final = _final(it, found, final)
-    if found.before is not None and found.after is None and found.since < found.at:
+    is_unbroken = found.after is None or found.until is not None
+    if found.before is not None and is_unbroken and found.since < found.at:
         what = f"the final register is {it.shown(final - found.before)} more than at {it.clock(found.since)}"
         check_rate(it, final - found.before, found.at - found.since, what)
+    start = _start(it, found, start)
+    if found.after is not None and found.until is not None:
+        what = (
+            f"no change was seen at {it.clock(found.at)}, and by {it.clock(found.until)} the new meter would "
+            f"have counted {it.shown(found.after - start)}"
+        )
+        check_rate(it, found.after - start, found.until - found.at, what)
     arguments: dict[str, str | float] = {
         "point": it.register.point,
         "at": found.at,
         "final": final,
-        "start": _start(it, found, start),
+        "start": start,
     }
     return _command(REPLACE, asked, arguments | ({"serial": serial} if serial else {}))
 

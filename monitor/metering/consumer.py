@@ -54,11 +54,14 @@ _TRUSTED: Final = frozenset({Quality.GOOD, Quality.MANUAL})
 
 
 class Metering:
-    """Follows the journal; keeps the ledger; appends deltas, demand, usage and events of counters."""
+    """Follows the journal; keeps the ledger; appends deltas, demand, usage and events of counters.
+
+    `may_forget`: whether the clock can be believed enough to throw away what is old by it.
+    """
 
     name = "metering"
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it works with, from the composition root
         self,
         journal: Journal,
         store: State,
@@ -66,12 +69,14 @@ class Metering:
         *,
         now: Callable[[], int],
         steady: Callable[[], float] = monotonic,
+        may_forget: Callable[[], bool] = lambda: True,
     ) -> None:
         self._journal = journal
         self._store = store
         self._site = site
         self._now = now
         self._steady = steady
+        self._may_forget = may_forget
         self._accounts = {
             device.id: {
                 point: Account(device, point, is_billed=point == billed_counter(device))
@@ -203,7 +208,7 @@ class Metering:
 
     async def _forget(self) -> None:
         """Once an hour, forget what is older than the ledger has to keep, a step at a time."""
-        if self._steady() - self._forgot_at < _FORGET_EVERY:
+        if self._steady() - self._forgot_at < _FORGET_EVERY or not self._may_forget():
             return
         self._forgot_at = self._steady()
         with contextlib.suppress(JournalError):  # told where it is written; what is left goes the next time

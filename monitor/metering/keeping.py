@@ -67,6 +67,10 @@ class Keeper:
         for account in news.accounts:
             quarters = self._alone(db, account.device, "account", self._write_account, account, numbers[account])
             changed.setdefault(account.device, set()).update(quarters or ())
+            if account.late:
+                late = (numbers[account], account.late, account.hole)
+                filled = self._alone(db, account.device, "late values", ledger.fill_gaps, *late)
+                changed[account.device].update(filled or ())
             self._alone(db, account.device, "events", self._tell, account)
         for account, work in news.works:
             number = ledger.number_of(db, account.device, account.point)
@@ -89,7 +93,6 @@ class Keeper:
             head = account.track.head
             until = None if head is None else head[0]
             ledger.save_account(db, number, account.track.first, until, account.dump())
-        changed |= ledger.fill_gaps(db, number, account.late, account.hole)
         if account.is_billed or account.point in self._meters.others[account.device]:
             changed.update(account.pace.ended)
         return changed

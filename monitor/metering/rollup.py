@@ -5,7 +5,8 @@ change in the past (a late value, a correction, another price) is told, and noth
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -88,10 +89,10 @@ class Rollup:
         """The entries of all hours, days and months that hold some of these quarters."""
         times = sorted({quarter * QUARTER for quarter in quarters})
         told: list[Derived] = []
-        for day in _distinct(day_of(time, self._zone) for time in times):
+        for day in _around(times, lambda time: day_of(time, self._zone)):
             hours = [] if device in self._meters.slow else self._hours(day, times)
             told += self.tell_day(device, day.start, day.end, hours)
-        for month in _distinct(month_of(time, self._zone) for time in times):
+        for month in _around(times, lambda time: month_of(time, self._zone)):
             told += self.tell_month(device, month.start, month.end)
         return told
 
@@ -120,12 +121,11 @@ class Rollup:
         return values
 
     def _hours(self, day: Period, times: Sequence[int]) -> list[tuple[int, int]]:
-        """The hours of a day that hold some of these moments."""
-        within = [time for time in times if day.start <= time < day.end]
+        """The hours of a day that hold some of these moments, which are sorted."""
         return [
             (start, end)
             for start, end in pieces(day.start, day.end, "hour", self._zone)
-            if any(start <= time < end for time in within)
+            if bisect_left(times, start) < bisect_left(times, end)
         ]
 
     def tell_month(self, device: str, start: int, end: int) -> list[Derived]:
@@ -210,5 +210,10 @@ def _values(found: Consumption) -> dict[str, Value]:
     return values
 
 
-def _distinct(periods: Iterable[Any]) -> list[Any]:
-    return list(dict.fromkeys(periods))
+def _around(times: Sequence[int], period_of: Callable[[int], Period]) -> Iterator[Period]:
+    """The periods that hold some of these times, which are sorted."""
+    place = 0
+    while place < len(times):
+        period = period_of(times[place])
+        yield period
+        place = bisect_left(times, period.end, place + 1)

@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar
 
 import structlog
 
+from monitor.duereport import RenderReport
 from monitor.errors import ChannelRejected, ChannelUnavailable, JournalError, ReportUnavailable
 from monitor.journal.state import State
 from monitor.model import SEVERITY_RANK
@@ -23,7 +24,7 @@ from monitor.notify import store
 from monitor.notify.decision import Standing
 from monitor.notify.messages import render
 from monitor.notify.store import Attempt, GetStanding, Lane, Outcome
-from monitor.ports import Channel, Message, RenderReport
+from monitor.ports import Channel, Message
 from monitor.site import Site
 
 __all__ = ["GetStanding", "Notifier", "Standing", "backoff"]

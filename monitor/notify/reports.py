@@ -11,9 +11,10 @@ from typing import Any, Final
 import orjson
 import structlog
 
+from monitor.duereport import DueReport, PutReport
 from monitor.notify.channels import is_mail
 from monitor.notify.restored import Restore
-from monitor.ports import DueReport, NoticeKind, OutboxRow, PutReport
+from monitor.ports import NoticeKind, OutboxRow
 from monitor.site import Person, Site
 
 __all__ = ["REPORT_LIVES", "expire", "facts", "make_put", "note_end", "revive"]

@@ -16,10 +16,10 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
+from monitor.duereport import DueReport, PutReport
 from monitor.errors import JournalError
 from monitor.journal.state import State
 from monitor.periods import Period, local_day, parse
-from monitor.ports import DueReport, PutReport
 from monitor.site import ReportSettings, Site
 
 __all__ = ["Mailing", "Trust", "next_period"]

@@ -31,14 +31,20 @@ class Plant:
     """A site that runs in a folder; entries are put in by hand."""
 
     def __init__(
-        self, folder: Path, site: Site, journal: SqliteJournal, ledger: State, now: Callable[[], int]
+        self,
+        folder: Path,
+        site: Site,
+        journal: SqliteJournal,
+        ledger: State,
+        now: Callable[[], int],
+        **keys: Any,
     ) -> None:
         self.folder = folder
         self.journal = journal
         self.ledger = ledger
         # Every look at it is twenty seconds later: whatever waits for time to pass need not wait.
         steady = itertools.count(0.0, 20.0).__next__
-        self.metering = Metering(journal, ledger, site, now=now, steady=steady)
+        self.metering = Metering(journal, ledger, site, now=now, steady=steady, **keys)
         self.book = Book(folder / "ledger.db", site, registers=self.metering.registers, now=now)
         self.feeder = Feeder(ledger, journal)
 
@@ -95,14 +101,16 @@ class Plant:
 
 
 @asynccontextmanager
-async def plant(folder: Path, site: Site, now: Callable[[], int] | None = None) -> AsyncIterator[Plant]:
-    """Run a plant; what was in the folder goes on."""
+async def plant(
+    folder: Path, site: Site, now: Callable[[], int] | None = None, **keys: Any
+) -> AsyncIterator[Plant]:
+    """Run a plant; what was in the folder goes on. `keys` are for the metering."""
     clock = ManualClock().now if now is None else now
     ledger = State.open(folder / "ledger.db", LEDGER)
     journal = SqliteJournal.open(
         folder / "journal.db", JournalSettings(), now=clock, begin_above=await ledger.newest_position()
     )
-    made = Plant(folder, site, journal, ledger, clock)
+    made = Plant(folder, site, journal, ledger, clock, **keys)
     tasks = [asyncio.create_task(part.run()) for part in (made.metering, made.feeder)]
     try:
         yield made

@@ -1,5 +1,6 @@
 """Metering goes on: what one meter, one command or one figure has wrong never stops all others."""
 
+import asyncio
 import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +13,7 @@ import pytest
 
 from monitor.errors import JournalError, RequestRefused
 from monitor.journal.state import State
-from monitor.metering import amending, commands, ledger
+from monitor.metering import amending, commands, consumer, ledger
 from monitor.metering.commands import Asked
 from monitor.metering.counter import Track
 from monitor.metering.coverage import Coverage
@@ -20,7 +21,7 @@ from monitor.metering.retention import forget_all
 from monitor.metering.rollup import Rollup
 from monitor.model import Event
 from monitor.schema import MONITOR_DEVICE
-from monitor.site import MeteringSettings
+from monitor.site import Counter, MeteringSettings
 from monitor.tariff import Band, Tariff, Terms
 from tests.clock import ManualClock
 from tests.metering.ledgers import meter, site_of
@@ -352,3 +353,37 @@ async def test_a_month_of_which_a_part_was_forgotten_stays_as_it_was_told(tmp_pa
     days = [entry for entry in again if entry.key.startswith("day")]
     assert [entry.values["amount"] for entry in days] == [pytest.approx(26.0)]
     assert not any(entry.key.startswith("month") for entry in again)
+
+
+async def test_a_replacement_on_a_wrong_day_never_books_what_a_meter_counted_in_its_life(tmp_path: Path) -> None:
+    clock = ManualClock(NOON + 4 * HOUR)
+    device = meter("main")
+    points = {POINT: replace(device.points[POINT], counter=Counter(rating=100.0))}
+    site = site_of(replace(device, points=points))
+    async with plant(tmp_path, site, clock.now) as made:
+        await made.keep(*every("main", NOON, NOON + 3 * HOUR, 4.0, start=48_211.0))
+        await made.settle()
+        asked = Asked(device="main", by="ana", now=clock.now())
+
+        with pytest.raises(RequestRefused, match=r"no change was seen .* at most"):
+            await commands.replace(made.book, site, asked, at=NOON + HOUR + MINUTE, final=48_215.5, start=0.3)
+
+
+async def test_a_clock_that_cannot_be_believed_forgets_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumer, "_FORGET_EVERY", 0.0)
+    trusted: list[bool] = []
+    clock = ManualClock(NOON + HOUR)
+    async with plant(tmp_path, site_of(meter("main")), clock.now, may_forget=lambda: bool(trusted)) as made:
+        await made.keep(*every("main", NOON, NOON + HOUR, 4.0))
+        await made.settle()
+        clock.advance(20 * 366 * 24 * HOUR)
+        await asyncio.sleep(2.5)  # two looks at the clock
+        before = made.sums()
+        trusted.append(True)
+        async with asyncio.timeout(60):
+            while made.sums():
+                await asyncio.sleep(0.1)
+
+    assert before == {("main", POINT): pytest.approx(4.0)}

@@ -108,3 +108,11 @@ def test_a_clock_set_back_does_not_mix_quarters() -> None:
     run(pace, QUARTER, 2 * QUARTER + MINUTE, 4.0)
 
     assert [quarter for quarter, _ in pace.closed] == [1]
+
+
+def test_a_clock_that_was_set_back_does_not_make_the_rate_double() -> None:
+    pace = Pace(1000.0)
+    run(pace, 0, 20 * MINUTE, 6.0)
+    run(pace, 5 * MINUTE, 15 * MINUTE, 6.0)
+
+    assert pace.rate() == pytest.approx(6000.0)

@@ -11,13 +11,14 @@ from zoneinfo import ZoneInfo
 import pytest
 from structlog.testing import capture_logs
 
+from monitor.duereport import DueReport
 from monitor.errors import ReportUnavailable
 from monitor.journal.state import State
 from monitor.notify.channels import Channels
 from monitor.notify.outbox import Notifier, Standing
 from monitor.notify.reports import REPORT_LIVES, make_put
 from monitor.periods import parse
-from monitor.ports import Attachment, DueReport, Message, NoticeKind
+from monitor.ports import Attachment, Message, NoticeKind
 from monitor.site import Person, ReportSettings, Site
 from tests.clock import ManualClock
 from tests.notify.house import MINUTE, NOW, insert, person, rows, site
