@@ -383,7 +383,7 @@ async def test_a_clock_that_cannot_be_believed_forgets_nothing(
         before = made.sums()
         trusted.append(True)
         async with asyncio.timeout(60):
-            while made.sums():
+            while made.sums():  # noqa: ASYNC110 - the ledger is no event
                 await asyncio.sleep(0.1)
 
     assert before == {("main", POINT): pytest.approx(4.0)}
