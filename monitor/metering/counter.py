@@ -252,7 +252,7 @@ class Track:
     def _take_seen(self, answer: Answer, seen: Sample, *, by_hand: bool) -> None:
         kept = self._kept
         head = (self._time, self._register)
-        if self._limits.follows(head, seen):
+        if self._limits.follows(head, seen) and (by_hand or not kept.comes_back(head, seen, self._limits)):
             self._count_on(answer, seen)
         elif by_hand:
             raise ValueError(self._words.by_hand(head, seen))
@@ -309,7 +309,9 @@ class Track:
         chain = kept.held
         stood = 0 if self._moved is None else self._time - self._moved
         begin, verdict = self._limits.judge((self._time, self._register), chain, stood)
-        if verdict.cause is Cause.COUNTED:
+        if verdict.cause is Cause.COUNTED and not kept.comes_back(
+            (self._time, self._register), chain[0], self._limits
+        ):
             kept.forget_odd()
             self._follow(answer, chain)
         elif not self._come_back(answer, chain):
@@ -323,8 +325,10 @@ class Track:
             left = (former.time, former.register)
             if chain[-1][0] > former.until or not self._limits.follows(left, chain[0]):
                 continue
-            answer.resolved.extend(broken.end for broken in kept.formers[index:] if broken.lost)
-            amount = max(0.0, chain[0][1] - former.register - former.booked)
+            missing = chain[0][1] - former.register - former.booked
+            if missing >= 0.0:  # else more was booked than was used, and what was a guess stays one
+                answer.resolved.extend(broken.end for broken in kept.formers[index:] if broken.lost)
+            amount = max(0.0, missing)
             answer.told.append(self._words.long_glitch(left, self._register, chain[0], amount))
             del kept.formers[index:]
             kept.broken = None

@@ -3,12 +3,14 @@
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 from monitor.metering.judgement import DAY, Limits, Sample
 from monitor.metering.step import Replacement
 
 __all__ = ["Break", "Former", "Memory", "Odd"]
+
+_FAR_MORE: Final = 10.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -89,6 +91,20 @@ class Memory:
         if not held and self.low is not None:
             held = [(self.low.last, self.low.shown)]
         return [sample for sample in held if sample[0] > time]
+
+    def comes_back(self, head: Sample, seen: Sample, limits: Limits) -> bool:
+        """Whether a register that could just have been counted to is the one from before a break, which goes on.
+
+        A meter without a declared rating, or one that is read seldom, can count so much that the end of a long
+        glitch looks possible. It is far more than what is missing since before the glitch.
+        """
+        rise = seen[1] - head[1]
+        return rise > limits.floor and any(
+            seen[0] <= former.until
+            and limits.follows((former.time, former.register), seen)
+            and rise > _FAR_MORE * (seen[1] - former.register)
+            for former in self.formers
+        )
 
     def hold(self, seen: Sample, limits: Limits) -> None:
         """Hold a value: with those that it goes on from, or anew."""
