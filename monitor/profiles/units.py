@@ -4,6 +4,7 @@ Reactive and apparent power are kinds of their own here (`kvarh` never becomes `
 """
 
 import re
+import sys
 from collections.abc import Mapping
 from fractions import Fraction
 from functools import cache
@@ -51,9 +52,22 @@ def same_unit(first: str, second: str) -> bool:
 
 
 @cache
-def _registry() -> Any:
-    import pint
+def _pint() -> Any:
+    """Import pint, and not numpy with it: that is there to draw pictures, and would cost each start 30 MB."""
+    is_absent = "numpy" not in sys.modules
+    if is_absent:
+        sys.modules["numpy"] = None  # type: ignore[assignment]  # Python's own word for "not to be imported"
+    try:
+        import pint
+    finally:
+        if is_absent:
+            del sys.modules["numpy"]
+    return pint
 
+
+@cache
+def _registry() -> Any:
+    pint = _pint()
     registry: Any = pint.UnitRegistry(non_int_type=Fraction)
     registry.define("reactivevar = [reactive_power]")
     registry.define("reactivevarh = reactivevar * hour")
@@ -81,8 +95,7 @@ def linear(unit: str, target: str) -> tuple[Fraction, Fraction]:
         return quick, Fraction(0)
     if not _UNIT.fullmatch(unit):
         raise UnitMismatch(f"`{unit[:40]}` is not a unit")
-    import pint
-
+    pint = _pint()
     registry = _registry()
     try:
         at_0 = registry.Quantity(Fraction(0), _pints(unit)).to(_pints(target)).magnitude

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from fractions import Fraction
 
 import pytest
@@ -87,3 +89,13 @@ def test_no_text_does_more_than_be_refused(unit: str, target: str) -> None:
     except UnitMismatch:
         return
     assert factor != 0
+
+
+def test_units_are_converted_without_the_library_for_pictures() -> None:
+    asked = (
+        "import sys; from monitor.profiles.units import convert;"
+        "print(convert(1, 'L/h', 'm3/h'), 'numpy' in sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+
+    assert ran.stdout == "0.001 False\n"

@@ -114,3 +114,14 @@ def test_commands_run_in_it(words: list[str]) -> None:
     ran = sandboxed(*COMMAND, *words, *sample)
 
     assert ran.returncode == 0, ran.stderr
+
+
+def test_pictures_of_reports_are_drawn_in_it() -> None:
+    asked = (
+        "from monitor.reports.pictures import draw; from monitor.reports.report import Chart, Phrase, Series;"
+        "print(*map(bool, draw([Chart(kind='bars', title=Phrase('chart_per_day', {'class': 'water', 'meter': ''}),"
+        " unit='m3', labels=('2026-10-01',), series=(Series('amount', (1.0,)),))], 'en')))"
+    )
+    ran = sandboxed(sys.executable, "-c", asked)
+
+    assert (ran.returncode, ran.stdout) == (0, "True\n"), ran.stderr
