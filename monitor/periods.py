@@ -14,6 +14,8 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 __all__ = [
+    "DAY",
+    "HOUR",
     "QUARTER",
     "Period",
     "before",
@@ -28,10 +30,11 @@ __all__ = [
 ]
 
 QUARTER: Final = 900_000
-"""Milliseconds of a quarter of an hour."""
+HOUR: Final = 3_600_000
+DAY: Final = 86_400_000
+"""Milliseconds of a quarter of an hour, an hour, and 24 hours; a local day may be another."""
 
-_HOUR: Final = 3_600_000
-_DAY: Final = timedelta(days=1)
+_ONE_DAY: Final = timedelta(days=1)
 _WRITTEN_DAY: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _ALLOWED: Final = (
     "2026, 2026-11, 2026-W48, 2026-11-27, FROM..TO with two days, today, yesterday, "
@@ -53,7 +56,7 @@ class Period:
 def local_day(time: int, zone: ZoneInfo) -> date:
     """The local day of a moment (UTC ms)."""
     shown = datetime.fromtimestamp(time / 1000, zone).date()
-    return shown + _DAY if begin_of(shown + _DAY, zone) <= time else shown
+    return shown + _ONE_DAY if begin_of(shown + _ONE_DAY, zone) <= time else shown
 
 
 def begin_of(day: date, zone: ZoneInfo) -> int:
@@ -96,7 +99,7 @@ def _change(start: int, end: int, zone: ZoneInfo) -> int:
 
 
 def _period(name: str, first: date, last: date, zone: ZoneInfo) -> Period:
-    return Period(name, first, last, begin_of(first, zone), begin_of(last + _DAY, zone))
+    return Period(name, first, last, begin_of(first, zone), begin_of(last + _ONE_DAY, zone))
 
 
 def day_of(time: int, zone: ZoneInfo) -> Period:
@@ -233,5 +236,5 @@ def _end_of(time: int, per: str, zone: ZoneInfo) -> int:
 def _end_of_hour(time: int, zone: ZoneInfo) -> int:
     """Hours follow the local clock: in a zone of +5:30 they begin at half past of UTC, and end where it is set."""
     shift = _offset(time, zone)
-    end = ((time + shift) // _HOUR + 1) * _HOUR - shift
+    end = ((time + shift) // HOUR + 1) * HOUR - shift
     return next(offsets(time, end, zone))[1]

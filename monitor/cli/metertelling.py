@@ -9,10 +9,10 @@ import typer
 from monitor.cli.meterasking import Asking, Meter, until
 from monitor.cli.options import Json, SocketPath, StateFolder
 from monitor.cli.output import clean, number, print_json, print_line, print_table, with_unit
+from monitor.periods import DAY
 
 __all__ = ["correct", "enter", "recompute", "replace"]
 
-_DAY = 86_400_000
 _LARGEST = 50_000
 
 _Counter = Annotated[
@@ -89,7 +89,7 @@ def _until_booked(asking: Asking, kept: dict[str, Any], at: int) -> dict[str, An
     """What was booked for a command, once it is; None when that takes longer than some seconds."""
     from monitor.periods import local_day
 
-    days = "..".join(local_day(each, asking.zone).isoformat() for each in (at - _DAY, at + _DAY))
+    days = "..".join(local_day(each, asking.zone).isoformat() for each in (at - DAY, at + DAY))
 
     def look() -> dict[str, Any] | None:
         rows = asking.client.get("meters", kept["device"], "usage", period=days, point=kept["point"])

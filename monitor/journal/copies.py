@@ -25,14 +25,13 @@ from monitor.journal.migrate import migrate
 from monitor.journal.soundness import find_fault, is_damage, is_orphaned, move_aside, size_of, sync
 from monitor.journal.state import STATE, Store
 from monitor.model import Position, Value
+from monitor.periods import DAY, HOUR
 
 __all__ = ["DAILY", "WEEKLY", "Copies", "Restored", "Rhythm", "copies_of", "make_sure", "note_journal"]
 
 _log = structlog.get_logger()
 
 _LOOK_EVERY = 60.0
-_DAY = 86_400_000
-_HOUR = 3_600_000
 _GENERATIONS = (".copy", ".copy.1")
 _MB = 1024 * 1024
 _SAID = {
@@ -165,8 +164,8 @@ class Rhythm:
     again: float
 
 
-DAILY = Rhythm(every=_DAY, at_day=True, settle=0.0, again=60.0)
-WEEKLY = Rhythm(every=7 * _DAY, at_day=False, settle=600.0, again=3600.0)
+DAILY = Rhythm(every=DAY, at_day=True, settle=0.0, again=60.0)
+WEEKLY = Rhythm(every=7 * DAY, at_day=False, settle=600.0, again=3600.0)
 """For what takes minutes: not before the clock can be relied on, and the disk is left alone at the start."""
 
 
@@ -215,7 +214,7 @@ class Copies:
     def is_due(self, *, is_start: bool = False) -> bool:
         """Whether it is time for a copy; a clock that was set back far makes one, too."""
         copied, now = self._copied(), self._now()
-        if copied is None or copied > now + _HOUR:
+        if copied is None or copied > now + HOUR:
             return True
         if is_start and self._rhythm.at_day and self._date(copied) != self._date(now):
             return True

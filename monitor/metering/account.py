@@ -9,18 +9,17 @@ from monitor.metering.counter import Track
 from monitor.metering.pace import Pace
 from monitor.metering.quarters import spread
 from monitor.metering.step import Cause, Replacement, Step, Taken, Told
-from monitor.periods import QUARTER
+from monitor.periods import HOUR, QUARTER
 from monitor.schema import rate_unit
 from monitor.site import Device
 
 __all__ = ["Account", "Entry", "longest_step", "rhythm_of"]
 
-_HOUR: Final = 3_600_000
 _SHORTEST_GAP: Final = 60_000
 _MISSED: Final = 3
 _NEXT: Final = 1.5
 _SLOWEST_FOR_DEMAND: Final = 5 * 60_000
-_SELDOM: Final = 24 * _HOUR
+_SELDOM: Final = 24 * HOUR
 
 
 @dataclass(slots=True)
@@ -48,7 +47,7 @@ def longest_step(device: Device, point: str) -> int:
     """The longest step (ms) that is no gap: three times the rhythm; what people read is all gaps."""
     if device.by_hand:
         return 0
-    return max(_SHORTEST_GAP, round(_MISSED * rhythm_of(device, point)) or _HOUR)
+    return max(_SHORTEST_GAP, round(_MISSED * rhythm_of(device, point)) or HOUR)
 
 
 class Account:

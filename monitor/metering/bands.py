@@ -8,13 +8,12 @@ from itertools import pairwise
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from monitor.periods import begin_of, local_day, offsets
+from monitor.periods import DAY, begin_of, local_day, offsets
 from monitor.tariff import Band, Tariff
 
 __all__ = ["is_holiday", "stretches"]
 
-_DAY: Final = timedelta(days=1)
-_DAY_MS: Final = 86_400_000
+_ONE_DAY: Final = timedelta(days=1)
 _MINUTE_MS: Final = 60_000
 _EPOCH: Final = date(1970, 1, 1)
 _HOLIDAY: Final = 0
@@ -49,10 +48,10 @@ def _pieces(tariff: Tariff, start: int, end: int, zone: ZoneInfo) -> Iterator[tu
             for first, last, band in cuts:
                 # What the clock shows again, or no more, belongs to the day's first or last cut.
                 at = max(begin, start) if first == 0 else max(begin, start, first - shift)
-                to = min(until, end) if last == _DAY_MS else min(until, end, last - shift)
+                to = min(until, end) if last == DAY else min(until, end, last - shift)
                 if at < to:
                     yield at, to, number, band
-        day += _DAY
+        day += _ONE_DAY
         start = max(start, begin_of(day, zone))
 
 
@@ -62,8 +61,8 @@ def _clock(day: date, zone: ZoneInfo) -> tuple[tuple[int, int, int], ...]:
 
     Local ms are counted from 00:00 by the clock on the wall, which shows some of them twice or not at all.
     """
-    midnight = (day - _EPOCH).days * _DAY_MS
-    found = offsets(begin_of(day, zone), begin_of(day + _DAY, zone), zone)
+    midnight = (day - _EPOCH).days * DAY
+    found = offsets(begin_of(day, zone), begin_of(day + _ONE_DAY, zone), zone)
     return tuple((begin, until, offset - midnight) for begin, until, offset in found)
 
 

@@ -11,7 +11,7 @@ from monitor.figures import Break, Register, UsageBook
 from monitor.metering.judgement import Limits
 from monitor.metering.step import Cause
 from monitor.metering.written import clock, shown
-from monitor.periods import QUARTER
+from monitor.periods import DAY, HOUR, QUARTER
 from monitor.schema import COUNTER_NAMES, point_unit
 from monitor.site import Counter, Device, Site
 
@@ -31,10 +31,8 @@ __all__ = [
 _LONGEST: Final = 500
 _AHEAD: Final = 300_000
 """A person's clock may be so many ms ahead of the monitor's."""
-_DAY: Final = 86_400_000
-_HOUR: Final = 3_600_000
 _SECOND: Final = 1000
-_MONTH: Final = 30 * _DAY
+_MONTH: Final = 30 * DAY
 _BROKEN: Final = frozenset({Cause.RESET, Cause.REPLACED, Cause.JUMP})
 _RATES: Final = {"kWh": "kW", "kvarh": "kvar", "kVAh": "kVA"}
 
@@ -194,7 +192,7 @@ async def when_replaced(book: UsageBook, it: Meant, at: int | None) -> Between:
         at = lost[-1].end if lost and not it.register.pending else it.asked.now
     if at < seen_at and lost:
         near = min(lost, key=partial(_distance, at))
-        if _distance(at, near) <= _HOUR:
+        if _distance(at, near) <= HOUR:
             at = min(max(at, near.start), near.end)
     for each in (*lost, *breaks):
         if each.start <= at <= each.end:
@@ -221,8 +219,8 @@ def _lost(breaks: Sequence[Break]) -> list[Break]:
 async def _breaks(book: UsageBook, it: Meant, at: int | None) -> Sequence[Break]:
     """Where the counter did not simply count on: a day around a moment; without one, the last month."""
     now = it.asked.now
-    start = (now - _MONTH if at is None else at - _DAY) // QUARTER * QUARTER
-    end = (now if at is None else min(now, at + _DAY)) // QUARTER * QUARTER + QUARTER
+    start = (now - _MONTH if at is None else at - DAY) // QUARTER * QUARTER
+    end = (now if at is None else min(now, at + DAY)) // QUARTER * QUARTER + QUARTER
     if end <= start:
         return []
     rows = await book.consumption([it.device.id], start, end, points=[it.register.point])

@@ -23,7 +23,7 @@ from monitor.metering.checks import (
 )
 from monitor.metering.step import Replacement
 from monitor.model import Command, Origin, Quality, Reading
-from monitor.periods import QUARTER
+from monitor.periods import HOUR, QUARTER
 from monitor.site import Site
 
 __all__ = [
@@ -160,7 +160,7 @@ async def correct(  # noqa: PLR0913 - a span, and what was used in it
     if end > asked.now:
         raise RequestRefused(f"{it.clock(end)} is not over yet: it is {it.clock(asked.now)} now")
     check_time(it, start)
-    check_rate(it, amount, end - start, f"{it.shown(amount)} is too much for {(end - start) / 3_600_000:g} h")
+    check_rate(it, amount, end - start, f"{it.shown(amount)} is too much for {(end - start) / HOUR:g} h")
     rows = await book.consumption([it.device.id], start, end, points=[it.register.point])
     known = rows[0].known if rows and rows[0].amount is not None else 0.0
     if known < _WHOLE:

@@ -1,8 +1,8 @@
 """The consumer of the journal that meters: counters in, what was used out, all of it kept in the ledger.
 
-Registers are booked in memory as they come; every few seconds, and at once when a counter has an event, the ledger
-takes what is new in one transaction: quarters, steps, the engine's memory, what is to be told, the
-position. A kill in between replays the entries since, which books the same.
+Registers are booked in memory as they come; every 15 seconds, and within a second when a counter has an event or a
+person has said something, the ledger takes what is new in one transaction: quarters, steps, the engine's memory,
+what is to be told, the position. A kill in between replays the entries since, which books the same.
 """
 
 import asyncio
@@ -294,7 +294,7 @@ class Metering:
     # Keeping ---------------------------------------------------------------------------------------------
 
     async def _keep_in_time(self) -> None:
-        """Keep what is new: soon when there is something to tell, else every few seconds."""
+        """Keep what is new: soon when there is something to tell, else every 15 seconds."""
         waited = self._steady() - self._committed_at
         is_large = len(self._large) >= _AT_ONCE
         if not self._is_dirty or (waited < _TICK and not is_large):

@@ -16,9 +16,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from monitor.metering.answer import Answer, Words
-from monitor.metering.judgement import CONFIRMATIONS, DAY, Limits, Sample, Verdict
+from monitor.metering.judgement import CONFIRMATIONS, Limits, Sample, Verdict
 from monitor.metering.memory import Break, Former, Memory, Odd
 from monitor.metering.step import Cause, Replacement, Step, Taken
+from monitor.periods import DAY
 from monitor.site import Counter
 
 __all__ = ["Track"]

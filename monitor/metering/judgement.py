@@ -10,15 +10,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from monitor.metering.step import Cause
+from monitor.periods import HOUR
 from monitor.site import Counter
 
-__all__ = ["CONFIRMATIONS", "DAY", "Limits", "Sample", "Verdict"]
+__all__ = ["CONFIRMATIONS", "Limits", "Sample", "Verdict"]
 
 CONFIRMATIONS: Final = 3
 """So many values in a row that count on among themselves are believed."""
 
-DAY: Final = 86_400_000
-_HOUR: Final = 3_600_000
 
 Sample = tuple[int, float]
 """A time (UTC ms) and what the register showed."""
@@ -40,7 +39,7 @@ _JITTER: Final = 1e-6
 _EXACT: Final = 1e-9
 """How exact the difference of two registers is, as a share of them."""
 
-_REFRESH: Final = 3_600_000
+_REFRESH: Final = HOUR
 """So many ms a gateway may show an old register for."""
 
 _FULL: Final = 0.99
@@ -71,7 +70,7 @@ class Limits:
 
     def __init__(self, counter: Counter, device_class: str) -> None:
         self.rating = _RATINGS.get(device_class, _RATING) if counter.rating is None else counter.rating
-        self.per_ms = self.rating * _MARGIN / _HOUR
+        self.per_ms = self.rating * _MARGIN / HOUR
         self.floor = max(_LEAST, 2 * counter.step)
         self._is_rated = counter.rating is not None
         self._modulus = counter.modulus

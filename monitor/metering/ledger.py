@@ -16,7 +16,7 @@ import orjson
 from monitor.metering.account import Entry
 from monitor.metering.quarters import spread
 from monitor.metering.step import Cause, Replacement, Step
-from monitor.periods import QUARTER
+from monitor.periods import DAY, QUARTER
 
 __all__ = [
     "Refused",
@@ -34,7 +34,7 @@ __all__ = [
     "steps_between",
 ]
 
-_NEAR: Final = 86_400_000
+_NEAR: Final = DAY
 """How far from the time that a person named a break may lie to be the one that is meant."""
 
 _CORRECTED: Final = (

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
-from monitor.metering.judgement import DAY, Limits, Sample
+from monitor.metering.judgement import Limits, Sample
 from monitor.metering.step import Replacement
+from monitor.periods import DAY
 
 __all__ = ["Break", "Former", "Memory", "Odd"]
 

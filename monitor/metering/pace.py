@@ -4,21 +4,20 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from monitor.periods import QUARTER
+from monitor.periods import HOUR, QUARTER
 
 __all__ = ["Pace"]
 
 _WINDOW: Final = 15 * 60_000
 _SAMPLE: Final = 60_000
 _RATE_OVER: Final = 5 * 60_000
-_HOUR: Final = 3_600_000
 
 
 class Pace:
     """Follows one counter. Times are UTC ms; `scale` is how much of the rate's unit one unit an hour is."""
 
     def __init__(self, scale: float) -> None:
-        self._per_hour = scale * _HOUR
+        self._per_hour = scale * HOUR
         self.closed: list[tuple[int, float]] = []
         """Quarters that are over since this was emptied, with what was counted in them; only whole ones."""
         self.ended: list[int] = []

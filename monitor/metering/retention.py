@@ -5,12 +5,12 @@ import sqlite3
 from datetime import UTC, date, datetime, timedelta
 
 from monitor.journal.state import State
+from monitor.periods import HOUR, QUARTER
 
 __all__ = ["forget", "forget_all"]
 
 _AT_ONCE = 2000
-_QUARTER = 900_000
-_LONGEST_DAY = 25 * 3_600_000
+_LONGEST_DAY = 25 * HOUR
 _REST = 0.05
 
 
@@ -42,7 +42,7 @@ async def forget_all(ledger: State, before: int) -> int:
 
 
 def _forget_quarters(db: sqlite3.Connection, before: int, most: int) -> int:
-    return _by_counter(db, "quarter", "quarter", before // _QUARTER, most)
+    return _by_counter(db, "quarter", "quarter", before // QUARTER, most)
 
 
 def _forget_steps(db: sqlite3.Connection, before: int, most: int) -> int:

@@ -17,7 +17,7 @@ from monitor.metering.account import rhythm_of
 from monitor.metering.prices import energy_cost
 from monitor.metering.view import View, billed_counter, metered
 from monitor.model import Derived, Quality, Value
-from monitor.periods import QUARTER, Period, day_of, local_day, month_of, pieces
+from monitor.periods import HOUR, QUARTER, Period, day_of, local_day, month_of, pieces
 from monitor.schema import COUNTER_NAMES, MEASUREMENT_USAGE, rate_unit
 from monitor.site import Device, Site
 from monitor.tariff import Tariff
@@ -25,7 +25,6 @@ from monitor.tariff import Tariff
 __all__ = ["PRODUCER", "Meters", "Rollup"]
 
 PRODUCER: Final = "metering"
-_HOUR: Final = 3_600_000
 _MICRO: Final = Decimal("0.000001")
 _SUFFIX: Final[Mapping[str, str]] = {"W": "w", "m3/h": "m3h", "var": "var", "VA": "va"}
 
@@ -66,7 +65,7 @@ class Meters:
     def _is_slow(self, ident: str) -> bool:
         device = self.site.devices[ident]
         members = [self.site.devices[name] for name in self._members(device)] or [device]
-        return any(each.virtual is None and rhythm_of(each, self.billed[ident]) > _HOUR for each in members)
+        return any(each.virtual is None and rhythm_of(each, self.billed[ident]) > HOUR for each in members)
 
     def _members(self, device: Device) -> set[str]:
         if device.virtual is None:

@@ -10,10 +10,10 @@ from typing import Any, Final, NamedTuple
 
 from monitor.figures import CAUSES
 from monitor.metering.causes import FOR_SURE, Line, Span
+from monitor.periods import DAY
 
-__all__ = ["DAY", "Day", "Days", "Expected", "Row", "Run", "Slots", "Why"]
+__all__ = ["Day", "Days", "Expected", "Row", "Run", "Slots", "Why"]
 
-DAY: Final = 86_400_000
 _MOST_RUNS: Final = 64
 _MOST_DAYS: Final = 64
 _LIVED: Final = 2

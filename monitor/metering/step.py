@@ -28,8 +28,10 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """What is booked between two registers: `amount`, never negative, in the unit of the point.
+    """What is booked between two registers: `amount`, in the unit of the point.
 
+    It is never negative as the engine books it; that of a correction, or of a replacement that is told afterwards,
+    is the difference to what was booked before, and may be.
     `start` and `end` are the times (UTC ms) of the samples; start < end. `lost`: the amount is a guess, because
     what happened in between cannot be known.
     """

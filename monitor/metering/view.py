@@ -15,20 +15,19 @@ from monitor.metering.account import longest_step, rhythm_of
 from monitor.metering.ledger import steps_between
 from monitor.metering.quarters import share_of
 from monitor.metering.step import Cause, Step
-from monitor.periods import QUARTER, begin_of, local_day
+from monitor.periods import HOUR, QUARTER, begin_of, local_day
 from monitor.schema import COUNTER_NAMES, rate_unit
 from monitor.site import Device, Site
 
 __all__ = ["Standing", "Standings", "View", "billed_counter", "metered"]
 
-_HOUR: Final = 3_600_000
 _MOST_BREAKS: Final = 50
 _DIGITS: Final = 9
 _FIRST_YEAR: Final = 1970
 _SEEN: Final = frozenset({Cause.ROLLOVER, Cause.RESET, Cause.JUMP, Cause.REPLACED})
 """Causes of steps between two registers that were read."""
 
-_BEHIND: Final = 2 * _HOUR
+_BEHIND: Final = 2 * HOUR
 """How far the members of a virtual meter may be apart while the period still runs."""
 
 
@@ -129,7 +128,7 @@ class View:
         if self._is_too_slow(members, end - start):
             estimated = abs(amount)
         peak, at, base = self._extremes(members, max(start, _up(first)), min(end, head))
-        per_hour = rate_unit(unit)[1] * _HOUR / QUARTER
+        per_hour = rate_unit(unit)[1] * HOUR / QUARTER
         return Consumption(
             device=device.id,
             point=point,
@@ -182,7 +181,7 @@ class View:
         first = max(member.standing.first for member in members if member.standing)
         peak, _, _ = self._extremes(members, max(start, _up(first)), min(end, head))
         unit = device.points[point].unit or ""
-        return None if peak is None else peak * rate_unit(unit)[1] * _HOUR / QUARTER
+        return None if peak is None else peak * rate_unit(unit)[1] * HOUR / QUARTER
 
     # Members ---------------------------------------------------------------------------------------------
 
@@ -276,7 +275,7 @@ class View:
             is_drawn = step.cause is Cause.GAP or (step.end - step.start > longest and step.cause in _SEEN)
             if step.lost or (is_drawn and is_cut):
                 estimated += abs(share_of(step, start, end))
-            if step.cause is not Cause.GAP or is_cut or step.end - step.start >= _HOUR:
+            if step.cause is not Cause.GAP or is_cut or step.end - step.start >= HOUR:
                 breaks.append(_break(step))
         return estimated, breaks
 

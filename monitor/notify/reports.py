@@ -14,14 +14,14 @@ import structlog
 from monitor.duereport import DueReport, PutReport
 from monitor.notify.channels import is_mail
 from monitor.notify.restored import Restore
+from monitor.periods import DAY
 from monitor.ports import NoticeKind, OutboxRow
 from monitor.site import Person, Site
 
 __all__ = ["REPORT_LIVES", "expire", "facts", "make_put", "note_end", "revive"]
 
-_DAY: Final = 86_400_000
 
-REPORT_LIVES: Final = 14 * _DAY
+REPORT_LIVES: Final = 14 * DAY
 """Milliseconds for which a report is tried."""
 
 _INSERT: Final = """
@@ -108,5 +108,5 @@ def revive(db: sqlite3.Connection, now: int) -> None:
     db.execute(
         "UPDATE outbox SET next_at = min(next_at, :now), expires = max(expires, :now + :day)"
         " WHERE state IN ('queued', 'sending', 'failed') AND kind = 'report'",
-        {"now": now, "day": _DAY},
+        {"now": now, "day": DAY},
     )

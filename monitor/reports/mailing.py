@@ -19,7 +19,7 @@ import structlog
 from monitor.duereport import DueReport, PutReport
 from monitor.errors import JournalError
 from monitor.journal.state import State
-from monitor.periods import Period, local_day, parse
+from monitor.periods import DAY, Period, local_day, parse
 from monitor.site import ReportSettings, Site
 
 __all__ = ["Mailing", "Trust", "next_period"]
@@ -30,7 +30,7 @@ _CLOCKS_ARE_RIGHT_FROM: Final = 1_577_836_800_000
 _STEP: Final = 30_000
 _AFTER_A_STEP: Final = 600.0
 _UNCONFIRMED: Final = 86_400.0
-_FAR: Final = 100 * 86_400_000
+_FAR: Final = 100 * DAY
 
 _LOG = structlog.get_logger()
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from monitor.figures import Break, Consumption, UsageBook
-from monitor.periods import QUARTER, Period, local_day, year_before
+from monitor.periods import HOUR, QUARTER, Period, local_day, year_before
 from monitor.reports.report import Chart, Headline, Phrase, Report, Section
 from monitor.schema import COUNTER_NAMES, UNIT_SIGNS, rate_unit
 from monitor.site import Device, Site
@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 DIGITS: Final[Mapping[str, int]] = {"kWh": 1, "m3": 2, "kW": 2, "m3/h": 3}
-_SLACK: Final = 2 * 3_600_000
+_SLACK: Final = 2 * HOUR
 """While a period runs, what was read last may be this old, and all of it still counts as known."""
 _NEARLY_ALL: Final = 0.9999
 _DAYS: Final = 62

@@ -98,8 +98,7 @@ class _Bind:
 
     def _at(self, *steps: str) -> tuple[Node, str]:
         """The node at a key below the tariff (or the nearest above it), and its path."""
-        found, taken = self.node.down(steps)
-        del taken
+        found, _ = self.node.down(steps)
         return found, join(self.path, *steps)
 
     def _unit(self, keys: TariffKeys) -> str:

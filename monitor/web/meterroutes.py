@@ -12,7 +12,7 @@ from fastapi.responses import StreamingResponse
 from monitor.errors import RequestRefused
 from monitor.metering.checks import meter
 from monitor.model import Command, Reading
-from monitor.periods import QUARTER, day_of, local_day, parse, pieces
+from monitor.periods import DAY, QUARTER, day_of, local_day, parse, pieces
 from monitor.ports import Batch
 from monitor.schema import is_counter, point_unit
 from monitor.site import Device
@@ -39,8 +39,7 @@ from monitor.web.shapes import RefusalOut
 
 __all__ = ["make_meter_router"]
 
-_DAY = 86_400_000
-_BREAKS_OF = 30 * _DAY
+_BREAKS_OF = 30 * DAY
 _COVERAGE_OF = 6
 _MOST_ROWS = 10_000
 _T = TypeVar("_T")
