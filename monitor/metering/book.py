@@ -33,6 +33,10 @@ _AT_ONCE: Final = 2
 _CREDITED: Final = "energy_export_kwh"
 
 
+def _unknown(_start: int, _end: int) -> None:
+    return None
+
+
 def _nothing_today(_device: str) -> None:
     return None
 
@@ -99,6 +103,7 @@ class Book:
         self, view: View, tariff: Tariff, device: Device, point: str, start: int, end: int
     ) -> Cost:
         found = view.consumption(device, point, start, end)
+        is_known = found.amount is not None
         in_energy = tariff.unit == "kWh" and found.unit == "m3"
         worth = (found.energy or 0.0) / found.amount if in_energy and found.amount else 1.0
 
@@ -113,7 +118,7 @@ class Book:
             start,
             end,
             self._site.timezone,
-            amount=partial(view.energy if in_energy else view.amount, device, point),
+            amount=partial(view.energy if in_energy else view.amount, device, point) if is_known else _unknown,
             demand=demand,
             estimated=found.estimated * worth,
             is_complete=found.is_complete,

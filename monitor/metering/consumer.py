@@ -43,6 +43,8 @@ _SETTLE_MS: Final = 500
 _AFTER_FAILURE: Final = 1.0
 _FORGET_EVERY: Final = 3600.0
 _SERIALS: Final = ("serial", "serial_number")
+_MOST_ENTRIES: Final = 1000
+"""So many entries wait in memory at most; a backlog of days makes them by the thousand."""
 _AT_ONCE: Final = 20
 _LARGE: Final = 200
 """A counter with so many quarters to tell was away for days: with so many of its like, keep before more come."""
@@ -296,7 +298,7 @@ class Metering:
     async def _keep_in_time(self) -> None:
         """Keep what is new: soon when there is something to tell, else every 15 seconds."""
         waited = self._steady() - self._committed_at
-        is_large = len(self._large) >= _AT_ONCE
+        is_large = len(self._large) >= _AT_ONCE or len(self._entries) >= _MOST_ENTRIES
         if not self._is_dirty or (waited < _TICK and not is_large):
             return
         is_caught_up = self.applied < self._boundary <= self._position

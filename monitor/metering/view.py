@@ -104,20 +104,16 @@ class View:
         unit = device.points[point].unit or ""
         members = list(self._members(device, point, 1))
         blank = Consumption(device=device.id, point=point, unit=unit, start=start, end=end, amount=None)
-        if any(member.standing is None for member in members) or not members:
+        known = self._known_of(members)
+        if known is None:
             return blank
-        first = max(member.standing.first for member in members if member.standing)
-        head = min(member.standing.head for member in members if member.standing)
-        if device.virtual is not None:
-            newest = max(member.standing.head for member in members if member.standing)
-            head = head // QUARTER * QUARTER
-            is_late = newest - head > _BEHIND if end > self._now else head < end
-            if first > start or is_late:
-                return blank
+        first, head = known
+        if device.virtual is not None and self._is_behind(members, head, end):
+            return blank
         begin, until = max(start, first), min(end, head)
         if until <= begin:
             return blank
-        amounts = self._amounts(members, start, until)
+        amounts = self._amounts(members, begin, until)
         if amounts is None:
             return blank
         amount, estimated, breaks = amounts[0], 0.0, list[Break]()
@@ -144,7 +140,7 @@ class View:
             demand_max=None if peak is None else peak * per_hour,
             demand_at=at,
             base=None if base is None else base * per_hour,
-            energy=self._energy(device, members, start, until),
+            energy=self._energy(device, members, begin, until),
             breaks=tuple(breaks[:_MOST_BREAKS]),
         )
 
@@ -154,18 +150,20 @@ class View:
         Of a virtual meter only quarters that all its members know.
         """
         members = list(self._members(device, point, 1))
-        if not members or any(member.standing is None for member in members):
+        known = self._known_of(members)
+        if known is None:
             return []
-        head = min(member.standing.head for member in members if member.standing)
-        rows = self._rows(members, start // QUARTER, min(-(-end // QUARTER), head // QUARTER))
+        first, last = max(start, known[0]) // QUARTER, min(-(-end // QUARTER), known[1] // QUARTER)
+        rows = self._rows(members, first, last)
         return [(quarter * QUARTER, amount) for quarter, amount in rows]
 
     def amount(self, device: Device, point: str, start: int, end: int) -> float | None:
         """What was counted in [start, end), as far as it is known; None: nothing."""
         members = list(self._members(device, point, 1))
-        if not members or any(member.standing is None for member in members):
+        known = self._known_of(members)
+        if known is None or (begin := max(start, known[0])) >= (until := min(end, known[1])):
             return None
-        found = self._amounts(members, start, end)
+        found = self._amounts(members, begin, until)
         return None if found is None else found[0]
 
     def energy(self, device: Device, point: str, start: int, end: int) -> float | None:
@@ -175,11 +173,10 @@ class View:
     def demand(self, device: Device, point: str, start: int, end: int) -> float | None:
         """The greatest mean of a quarter of an hour in [start, end), in W or m3/h."""
         members = list(self._members(device, point, 1))
-        if not members or any(member.standing is None for member in members):
+        known = self._known_of(members)
+        if known is None:
             return None
-        head = min(member.standing.head for member in members if member.standing)
-        first = max(member.standing.first for member in members if member.standing)
-        peak, _, _ = self._extremes(members, max(start, _up(first)), min(end, head))
+        peak, _, _ = self._extremes(members, max(start, _up(known[0])), min(end, known[1]))
         unit = device.points[point].unit or ""
         return None if peak is None else peak * rate_unit(unit)[1] * HOUR / QUARTER
 
@@ -192,6 +189,20 @@ class View:
         for names, own in ((device.virtual.sum, sign), (device.virtual.minus, -sign)):
             for name in names:
                 yield from self._members(self._site.devices[name], point, own)
+
+    @staticmethod
+    def _known_of(members: Sequence[_Member]) -> tuple[int, int] | None:
+        """From when to when (UTC ms) all members are known; of several, in whole quarters of an hour."""
+        standings = [member.standing for member in members if member.standing is not None]
+        if not standings or len(standings) < len(members):
+            return None
+        first, head = max(each.first for each in standings), min(each.head for each in standings)
+        return (first, head) if len(members) == 1 else (_up(first), head // QUARTER * QUARTER)
+
+    def _is_behind(self, members: Sequence[_Member], head: int, end: int) -> bool:
+        """Whether a member is missing: the result is then missing, too, and not smaller."""
+        newest = max(member.standing.head for member in members if member.standing)
+        return newest - head > _BEHIND if end > self._now else head < end
 
     def _amounts(self, members: Sequence[_Member], start: int, end: int) -> tuple[float, float | None] | None:
         """The sum over the members, and the last register of the first; None when one knows nothing."""

@@ -92,7 +92,8 @@ def test_a_week_without_influxdb_is_written_once_and_readings_of_now_do_not_wait
         with Daemon(site, state).start() as daemon:
             daemon.until(lambda: _sink(daemon)["last_error"], "InfluxDB is missed")
             daemon.until(lambda: _alarms_have_seen(daemon) >= week, "the rules have seen the week")
-            _forget_peak(daemon)  # of judging the week, which is another matter
+            daemon.until(lambda: _metering_has_seen(daemon) >= week, "the week is metered")
+            _forget_peak(daemon)  # of judging and metering the week, which is another matter
             before = _memory(daemon, "VmRSS")
             influx.start()
             began = time.monotonic()
@@ -127,6 +128,10 @@ def test_a_week_without_influxdb_is_written_once_and_readings_of_now_do_not_wait
 def _sink(daemon: Daemon) -> dict[str, int]:
     facts: dict[str, int] = daemon.get("status")["sinks"]["influxdb"]
     return facts
+
+
+def _metering_has_seen(daemon: Daemon) -> int:
+    return int((daemon.get("status") or {"metering": {"position": 0}})["metering"]["position"])
 
 
 def _alarms_have_seen(daemon: Daemon) -> int:

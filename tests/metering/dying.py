@@ -134,7 +134,8 @@ async def finish(folder: Path) -> dict[str, Any]:
             ],
             "events": sorted((each.device, each.id) for each in await made.events()),
             "beside": _told(each for each in derived if each.measurement == "electricity"),
-            "usage": _told(each for each in derived if each.measurement != "electricity"),
+            # A period that still runs is told as it stood at some commit, which is another one after a kill.
+            "usage": _told(each for each in derived if each.values.get("partial_i") == 0),
         }
 
 

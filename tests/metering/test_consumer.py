@@ -413,7 +413,7 @@ async def test_deltas_of_counters_that_are_read_apart_share_an_entry(tmp_path: P
 async def test_an_hour_that_is_no_longer_doubtful_is_told_again(tmp_path: Path) -> None:
     said = every("main", NOON, NOON + 6 * HOUR, 4.0, start=5000.0)
     disturbed = [
-        replace(each, values={POINT: 1.0 + 0.25 * place}) if 13 <= place < 40 else each
+        replace(each, values={POINT: 0.5 + 0.1 * (place - 13)}) if 13 <= place < 40 else each
         for place, each in enumerate(said)
     ]
     async with plant(tmp_path, site_of(meter("main"))) as made:

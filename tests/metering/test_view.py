@@ -172,11 +172,25 @@ def test_a_missing_member_makes_the_result_missing_and_not_smaller() -> None:
 
     assert view.consumption(total, POINT, NOON, NOON + 2 * HOUR).amount == pytest.approx(32.0)
     assert view.consumption(total, POINT, NOON, NOON + 3 * HOUR).amount is None
-    assert view.consumption(total, POINT, NOON - HOUR, NOON + HOUR).amount is None
     assert view.consumption(total, POINT, NOON, NOON + 24 * HOUR).amount is None
     assert [time for time, _ in view.quarters(total, POINT, NOON, NOON + 8 * HOUR)][
         -1
     ] == NOON + 2 * HOUR - QUARTER
+
+
+def test_a_virtual_meter_is_known_since_all_its_members_are() -> None:
+    db = new()
+    book(db, "main", POINT, every(5, NOON - 2 * HOUR, NOON + 2 * HOUR, 10.0))
+    book(db, "flats", POINT, every(5, NOON - 5 * MINUTE, NOON + 2 * HOUR, 6.0))
+    rest = virtual("rest", ("main",), ("flats",))
+    view = view_of(db, site_of(meter("main"), meter("flats"), rest))
+
+    found = view.consumption(rest, POINT, NOON - HOUR, NOON + HOUR)
+
+    assert (found.amount, found.known, found.is_complete) == (pytest.approx(4.0), 0.5, False)
+    assert view.amount(rest, POINT, NOON - HOUR, NOON + HOUR) == pytest.approx(4.0)
+    assert view.quarters(rest, POINT, NOON - HOUR, NOON + HOUR)[0][0] == NOON
+    assert view.consumption(rest, POINT, NOON - HOUR, NOON).amount is None
 
 
 def test_a_running_period_of_a_virtual_meter_goes_as_far_as_all_its_members() -> None:
