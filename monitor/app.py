@@ -152,20 +152,12 @@ class Parts:
 
     def _make_metering(self, folder: Path) -> None:
         """Make what meters, and the book that answers for it."""
-        self._metering = Metering(
-            self._journal,
-            self._files.ledger,
-            self._site,
-            now=self._clock.now,
-            may_forget=self._sync.is_synchronised,  # a clock that runs years ahead would take them all
-        )
-        self._book = Book(
-            folder / "ledger.db",
-            self._site,
-            registers=self._metering.registers,
-            today=self._metering.coverage_today,
-            now=self._clock.now,
-        )
+        site, now = self._site, self._clock.now
+        # A clock that runs years ahead would have the ledger forget everything.
+        trusted = self._sync.is_synchronised
+        self._metering = Metering(self._journal, self._files.ledger, site, now=now, may_forget=trusted)
+        registers, today = self._metering.registers, self._metering.coverage_today
+        self._book = Book(folder / "ledger.db", site, registers=registers, today=today, now=now)
 
     def _make_messages(self, channels: Channels) -> None:
         """Make what sends alarms and reports to people."""

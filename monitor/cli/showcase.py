@@ -24,7 +24,7 @@ from monitor.cli.output import with_unit
 from monitor.cli.portchoice import with_free_ports
 from monitor.daemon import Daemon, holding, run_daemon
 from monitor.errors import FacilityMonitorError, SettingsError
-from monitor.metering.view import billed_counter
+from monitor.meters import billed_counter
 from monitor.site import Site
 
 __all__ = ["Showcase", "serve"]

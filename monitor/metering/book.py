@@ -18,7 +18,8 @@ import orjson
 from monitor.errors import JournalError
 from monitor.figures import Consumption, Cost, DayCoverage, Register
 from monitor.metering.prices import cost
-from monitor.metering.view import View, billed_counter, metered
+from monitor.metering.view import View
+from monitor.meters import billed_counter, counters_of
 from monitor.periods import pieces
 from monitor.site import Device, Site
 from monitor.tariff import Tariff
@@ -83,7 +84,7 @@ class Book:
     ) -> Iterator[Consumption]:
         for device in self._known(devices):
             billed = billed_counter(device)
-            wanted = [point for point in points if point in metered(device)] if points else [billed]
+            wanted = [point for point in points if point in counters_of(device)] if points else [billed]
             for point in wanted:
                 if point is not None:
                     yield from (view.consumption(device, point, begin, until) for begin, until in spans)

@@ -11,6 +11,7 @@ from monitor.figures import Break, Register, UsageBook
 from monitor.metering.judgement import Limits
 from monitor.metering.step import Cause
 from monitor.metering.written import clock, shown
+from monitor.meters import counters_of
 from monitor.periods import DAY, HOUR, QUARTER
 from monitor.schema import COUNTER_NAMES, point_unit
 from monitor.site import Counter, Device, Site
@@ -73,16 +74,12 @@ class Meant:
 
 def meter(site: Site, device: str) -> Device:
     """The meter of that id; RequestRefused lists those there are."""
-    meters = {each.id: each for each in site.devices.values() if each.virtual or _counters(each)}
+    meters = {each.id: each for each in site.devices.values() if each.virtual or counters_of(each)}
     if device in meters:
         return meters[device]
     known = f"meters are {', '.join(sorted(meters))}" if meters else "the site file has no meter"
     what = "is no meter" if device in site.devices else "is no device"
     raise RequestRefused(f"`{device[:60]}` {what}; {known}")
-
-
-def _counters(device: Device) -> list[str]:
-    return [point.name for point in device.points.values() if point.counter is not None]
 
 
 def meant(book: UsageBook, site: Site, asked: Asked) -> Meant:
@@ -93,7 +90,7 @@ def meant(book: UsageBook, site: Site, asked: Asked) -> Meant:
     if device.virtual is not None:
         others = ", ".join((*device.virtual.sum, *device.virtual.minus))
         raise RequestRefused(f"`{device.id}` is reckoned from others ({others}): say it of the one that is meant")
-    names = _counters(device)
+    names = counters_of(device)
     known = {each.point: each for each in book.registers(device.id)}
     point = asked.point or _billed(device, names, known.values())
     if point not in names:

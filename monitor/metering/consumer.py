@@ -25,7 +25,7 @@ from monitor.metering.keeping import Keeper, News
 from monitor.metering.recompute import Progress, recompute
 from monitor.metering.retention import forget_all
 from monitor.metering.rollup import Meters
-from monitor.metering.view import billed_counter, metered
+from monitor.meters import billed_counter, counters_of
 from monitor.model import Command, Derived, Event, Origin, Position, Quality, Reading, Recorded, Value
 from monitor.ports import Gap, Journal
 from monitor.schema import MONITOR_DEVICE
@@ -82,10 +82,10 @@ class Metering:
         self._accounts = {
             device.id: {
                 point: Account(device, point, is_billed=point == billed_counter(device))
-                for point in metered(device)
+                for point in counters_of(device)
             }
             for device in site.devices.values()
-            if device.virtual is None and metered(device)
+            if device.virtual is None and counters_of(device)
         }
         self._serials = {
             ident: [name for name in _SERIALS if name in site.devices[ident].points] for ident in self._accounts

@@ -15,7 +15,8 @@ import orjson
 from monitor.figures import Consumption
 from monitor.metering.account import rhythm_of
 from monitor.metering.prices import energy_cost
-from monitor.metering.view import View, billed_counter, metered
+from monitor.metering.view import View
+from monitor.meters import billed_counter, counters_of
 from monitor.model import Derived, Quality, Value
 from monitor.periods import HOUR, QUARTER, Period, day_of, local_day, month_of, pieces
 from monitor.schema import COUNTER_NAMES, MEASUREMENT_USAGE, rate_unit
@@ -56,7 +57,7 @@ class Meters:
     def _other_counters(self, ident: str) -> list[str]:
         device = self.site.devices[ident]
         names = COUNTER_NAMES.get(device.device_class, ())
-        return [point for point in metered(device) if point in names and point != self.billed[ident]]
+        return [point for point in counters_of(device) if point in names and point != self.billed[ident]]
 
     def _tariff_of(self, ident: str) -> Tariff | None:
         tariffs = self.site.tariffs.values()

@@ -16,10 +16,10 @@ from monitor.metering.ledger import steps_between
 from monitor.metering.quarters import share_of
 from monitor.metering.step import Cause, Step
 from monitor.periods import HOUR, QUARTER, begin_of, local_day
-from monitor.schema import COUNTER_NAMES, rate_unit
+from monitor.schema import rate_unit
 from monitor.site import Device, Site
 
-__all__ = ["Standing", "Standings", "View", "billed_counter", "metered"]
+__all__ = ["View"]
 
 _MOST_BREAKS: Final = 50
 _DIGITS: Final = 9
@@ -48,18 +48,6 @@ class _Member:
     device: Device
     point: str
     standing: Standing | None
-
-
-def metered(device: Device) -> list[str]:
-    """The counters of a device, in the order of its points."""
-    return [name for name, point in device.points.items() if point.counter is not None]
-
-
-def billed_counter(device: Device) -> str | None:
-    """The counter that a meter is billed by: the first of its class that it has, else its first one."""
-    counters = metered(device)
-    wanted = [name for name in COUNTER_NAMES.get(device.device_class, ()) if name in counters]
-    return wanted[0] if wanted else counters[0] if counters else None
 
 
 class Standings:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from monitor.figures import Break, Consumption, UsageBook
+from monitor.meters import billed_counter
 from monitor.periods import HOUR, QUARTER, Period, local_day, year_before
 from monitor.reports.report import Chart, Headline, Phrase, Report, Section
 from monitor.schema import COUNTER_NAMES, UNIT_SIGNS, rate_unit
@@ -170,10 +171,7 @@ def meters_of(site: Site, devices: Sequence[str] | None) -> tuple[Device, ...]:
 
 
 def _is_meter(device: Device) -> bool:
-    names = COUNTER_NAMES.get(device.device_class)
-    if names is None:
-        return False
-    return device.virtual is not None or device.by_hand or any(name in device.points for name in names)
+    return device.device_class in COUNTER_NAMES and billed_counter(device) is not None
 
 
 def counted(meters: Iterable[Device]) -> tuple[Device, ...]:

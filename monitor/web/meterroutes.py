@@ -11,10 +11,11 @@ from fastapi.responses import StreamingResponse
 
 from monitor.errors import RequestRefused
 from monitor.metering.checks import meter
+from monitor.meters import billed_counter, counters_of
 from monitor.model import Command, Reading
 from monitor.periods import DAY, QUARTER, day_of, local_day, parse, pieces
 from monitor.ports import Batch
-from monitor.schema import is_counter, point_unit
+from monitor.schema import point_unit
 from monitor.site import Device
 from monitor.web.metershapes import (
     BreakOut,
@@ -68,7 +69,9 @@ def _add_recompute(router: APIRouter, parts: Parts) -> None:
         except ValueError as wrong:
             raise HTTPException(422, str(wrong)) from wrong
         known = [_meter(parts, device).id for device in wish.devices]
-        chosen = known or [device.id for device in parts.site.devices.values() if _is_meter(device)]
+        chosen = known or [
+            device.id for device in parts.site.devices.values() if billed_counter(device) is not None
+        ]
 
         async def lines() -> AsyncIterator[bytes]:
             async for step in parts.meters.recompute(chosen, span.start, span.end):
@@ -122,9 +125,7 @@ def _points(parts: Parts, device: Device, wanted: str) -> list[str]:
 
 def _counters(parts: Parts, device: Device) -> list[str]:
     """Its counters by name; those of a virtual meter have no register."""
-    return [each.point for each in parts.meters.book.registers(device.id)] or [
-        name for name in device.points if is_counter(name)
-    ]
+    return [each.point for each in parts.meters.book.registers(device.id)] or counters_of(device)
 
 
 def _meter(parts: Parts, device: str) -> Device:
@@ -138,7 +139,7 @@ async def _all(parts: Parts) -> list[MeterOut]:
     book, zone, now = parts.meters.book, parts.site.timezone, parts.now()
     billed = {each.device: each for each in reversed(book.registers())}
     billed |= {each.device: each for each in book.registers() if each.is_billed}
-    meters = [each for each in parts.site.devices.values() if _is_meter(each)]
+    meters = [each for each in parts.site.devices.values() if billed_counter(each) is not None]
     ids, day = [each.id for each in meters], day_of(now, zone)
     today = {row.device: row for row in await book.consumption(ids, day.start, day.end)}
     coverage = {row.device: row for row in await book.coverage(ids, day.first, day.last)}
@@ -151,10 +152,6 @@ async def _all(parts: Parts) -> list[MeterOut]:
         )
         for each in meters
     ]
-
-
-def _is_meter(device: Device) -> bool:
-    return device.virtual is not None or any(point.counter for point in device.points.values())
 
 
 async def _one(parts: Parts, device: Device) -> MeterDetailOut:

@@ -61,7 +61,7 @@ METERS = {
         connection="",
         device_class="water",
         virtual=Virtual(sum=("main-water",), minus=("cellar",)),
-        points={"volume_m3": Point(name="volume_m3", unit="m3")},
+        points={"volume_m3": Point(name="volume_m3", unit="m3", counter=Counter())},
     ),
     "front-door": Device(id="front-door", name="Front door", connection="broker", device_class="door"),
 }

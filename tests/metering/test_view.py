@@ -8,7 +8,8 @@ import pytest
 
 from monitor.figures import Consumption
 from monitor.metering.step import Cause, Step
-from monitor.metering.view import View, billed_counter
+from monitor.metering.view import View
+from monitor.meters import billed_counter
 from monitor.periods import QUARTER, parse, pieces
 from monitor.site import Counter, Device, GasValue, Point, Site, Virtual
 from tests.metering.ledgers import book, counted, meter, ms, new, site_of

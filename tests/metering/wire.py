@@ -13,7 +13,7 @@ from drivers.modbus.shared import shared_by
 from drivers.mqtt.devices import Decoder
 from drivers.mqtt.message import Message
 from monitor.app import load_site
-from monitor.metering.view import billed_counter
+from monitor.meters import billed_counter
 from monitor.model import Reading
 from monitor.simulation import payload
 from monitor.simulation.stage import Stage
