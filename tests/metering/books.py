@@ -154,7 +154,7 @@ class MemoryBook:
             for each in self.site.devices.values()
             if device in {None, each.id}
             for point in each.points.values()
-            if point.counter is not None
+            if point.counter is not None and each.virtual is None
         ]
 
     async def consumption(
