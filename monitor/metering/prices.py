@@ -7,7 +7,6 @@ is so in every currency, also in one without cents.
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -20,7 +19,7 @@ from monitor.metering.bands import stretches
 from monitor.periods import QUARTER, day_of, local_day, month_of, pieces
 from monitor.tariff import Band, Tariff, Terms
 
-__all__ = ["Span", "cost", "energy_cost", "spans"]
+__all__ = ["cost", "energy_cost"]
 
 _DIGITS: Final = 6
 """Decimal places of quantities: milliwatt hours, and cubic centimetres."""
@@ -33,26 +32,6 @@ _Parts: TypeAlias = defaultdict[tuple[int, int], list[float]]
 """What was used in each band, by the places of terms and band in the tariff."""
 
 _W_PER_KW: Final = 1000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Span:
-    """A stretch of time with one price: UTC ms, [start, end)."""
-
-    start: int
-    end: int
-    terms: Terms
-    band: Band
-
-
-def spans(tariff: Tariff, start: int, end: int, zone: ZoneInfo) -> Iterator[Span]:
-    """What applies when in [start, end): one after the other, cut where the band or the terms change.
-
-    Times before the first terms have no price, and no span.
-    """
-    for begin, until, number, place in stretches(tariff, start, end, zone):
-        terms = tariff.terms[number]
-        yield Span(start=begin, end=until, terms=terms, band=terms.bands[place])
 
 
 def _amounts(tariff: Tariff, parts: _Parts) -> Iterator[tuple[Terms, Band, Decimal]]:
