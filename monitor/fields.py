@@ -15,7 +15,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, core_schema
 
-__all__ = ["Duration", "File", "Frozen", "Id", "Label", "Quantity", "Size", "Texts", "Value", "seconds"]
+__all__ = ["Duration", "File", "Frozen", "Id", "Label", "Quantity", "Size", "Texts", "Value", "seconds", "several"]
 
 Value = bool | int | float | str
 """A scalar of the site file."""
@@ -102,6 +102,11 @@ def _texts(value: object) -> object:
     if isinstance(value, list):
         return [_label(item) for item in value]
     return (value,) if isinstance(value, str) else value
+
+
+def several(value: object) -> Any:
+    """One thing or a list of them, as a list."""
+    return value if isinstance(value, list | tuple) else (value,)
 
 
 Texts = Annotated[tuple[str, ...], BeforeValidator(_texts)]

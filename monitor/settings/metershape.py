@@ -1,21 +1,16 @@
 """What settings of meters take: keys, forms and limits, beside those of every device."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from monitor.fields import Duration, Frozen, Id, Label, Quantity, Texts
+from monitor.fields import Duration, Frozen, Id, Label, Quantity, Texts, several
 from monitor.settings.model import Selector
 from monitor.settings.written import Day, Ratio
 
 __all__ = ["ByHandKeys", "GasKeys", "MeterKeys", "MeteringKeys", "ReportKeys", "VirtualKeys"]
 
 _DAYS = 86400.0
-
-
-def _several(value: object) -> Any:
-    """One thing or a list of them, as a list."""
-    return value if isinstance(value, list | tuple) else (value,)
 
 
 class GasKeys(Frozen):
@@ -26,8 +21,8 @@ class GasKeys(Frozen):
     conversion_factor: Annotated[float, Field(gt=0, le=100)] = 1.0
 
 
-_Gas = Annotated[tuple[GasKeys, ...], BeforeValidator(_several), Field(min_length=1)]
-_Ratings = Annotated[tuple[Quantity, ...], BeforeValidator(_several), Field(min_length=1)]
+_Gas = Annotated[tuple[GasKeys, ...], BeforeValidator(several), Field(min_length=1)]
+_Ratings = Annotated[tuple[Quantity, ...], BeforeValidator(several), Field(min_length=1)]
 
 
 class MeterKeys(Frozen):
@@ -81,7 +76,7 @@ class ReportKeys(Frozen):
 
     id: Id
     name: Label = ""
-    kinds: Annotated[tuple[_Kind, ...], BeforeValidator(_several), Field(min_length=1)]
+    kinds: Annotated[tuple[_Kind, ...], BeforeValidator(several), Field(min_length=1)]
     every: Literal["month", "week", "day"]
     people: Annotated[Texts, Field(min_length=1)]
     wait: Annotated[Duration, Field(le=28 * _DAYS)] = 3600.0

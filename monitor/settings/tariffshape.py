@@ -6,23 +6,18 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from monitor.fields import Frozen, Id, Label, Quantity
+from monitor.fields import Frozen, Id, Label, Quantity, several
 from monitor.settings.model import Selector
 from monitor.settings.written import Day, DayNumbers, Kilograms, Money, Season, Share, Spans
 
 __all__ = ["BandKeys", "HolidayKeys", "TariffKeys", "TermKeys"]
 
 
-def _several(value: object) -> Any:
-    """One thing or a list of them, as a list."""
-    return value if isinstance(value, list | tuple) else (value,)
-
-
 def _named_days(value: object) -> Any:
     """Days without names, or a mapping of days to names, as pairs of both."""
     if isinstance(value, Mapping):
         return tuple(value.items())
-    return tuple((day, "") for day in _several(value))
+    return tuple((day, "") for day in several(value))
 
 
 class HolidayKeys(Frozen):
@@ -38,9 +33,9 @@ class BandKeys(Frozen):
 
     name: Annotated[Label, Field(min_length=1)]
     price: Money
-    seasons: Annotated[tuple[Season, ...], BeforeValidator(_several)] = ()
-    days: Annotated[tuple[DayNumbers, ...], BeforeValidator(_several)] = ()
-    hours: Annotated[tuple[Spans, ...], BeforeValidator(_several)] = ()
+    seasons: Annotated[tuple[Season, ...], BeforeValidator(several)] = ()
+    days: Annotated[tuple[DayNumbers, ...], BeforeValidator(several)] = ()
+    hours: Annotated[tuple[Spans, ...], BeforeValidator(several)] = ()
 
 
 _Charge = Annotated[Money, Field(ge=0)]
@@ -73,7 +68,7 @@ def _three_letters(text: str) -> str:
     return text
 
 
-_Terms = Annotated[tuple[TermKeys, ...], BeforeValidator(_several), Field(min_length=1)]
+_Terms = Annotated[tuple[TermKeys, ...], BeforeValidator(several), Field(min_length=1)]
 
 
 class TariffKeys(Frozen):
