@@ -58,6 +58,7 @@ __all__ = [
     "point_unit",
     "rate_unit",
     "state_number",
+    "unit_sign",
 ]
 
 ID: Final = re.compile(r"[a-z0-9][a-z0-9-]*")
@@ -296,3 +297,8 @@ def delta_name(counter: str) -> str:
 def rate_unit(unit: str) -> tuple[str, float]:
     """The unit of a counter's rate, and how much of it one unit an hour is: kWh -> (W, 1000), m3 -> (m3/h, 1)."""
     return _RATE_UNITS[unit]
+
+
+def unit_sign(unit: str) -> str:
+    """A unit as people write it: m3/h -> m³/h."""
+    return UNIT_SIGNS.get(unit, unit)

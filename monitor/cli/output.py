@@ -9,7 +9,7 @@ from math import isfinite
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from monitor.schema import UNIT_SIGNS, point_unit
+from monitor.schema import point_unit, unit_sign
 
 __all__ = [
     "clean",
@@ -106,7 +106,7 @@ def quantity(name: str, value: Any) -> str:
 
 def with_unit(text: str, unit: str | None) -> str:
     """A number and its unit, as people write it."""
-    return f"{text} {UNIT_SIGNS.get(unit, unit)}" if unit else text
+    return f"{text} {unit_sign(unit)}" if unit else text
 
 
 def number(value: float) -> str:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from monitor.periods import local_day
 from monitor.profiles.units import UnitMismatch, convert
-from monitor.schema import UNIT_SIGNS
+from monitor.schema import unit_sign
 
 __all__ = ["amount", "clock", "moment", "shown", "shown_unit"]
 
@@ -89,7 +89,7 @@ def clock(time: int, zone: ZoneInfo) -> str:
 
 def shown_unit(unit: str) -> str:
     """A unit as people write it."""
-    return UNIT_SIGNS.get(unit, unit)
+    return unit_sign(unit)
 
 
 def shown(value: float, unit: str) -> str:

@@ -14,7 +14,7 @@ from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from monitor.ports import Message
-from monitor.schema import UNIT_SIGNS
+from monitor.schema import unit_sign
 
 __all__ = ["KINDS", "LANGUAGES", "render"]
 
@@ -108,7 +108,7 @@ def _quantity(value: float, unit: str | None) -> str:
     """A number as people write it: no exponent, no trailing zeros; `207 V`, `0.04 m³/h`."""
     digits = 3 if abs(value) >= 1 or value == 0 else 6
     number = f"{value:.{digits}f}".rstrip("0").rstrip(".")
-    return f"{'0' if number == '-0' else number} {UNIT_SIGNS.get(unit, unit) if unit else ''}".rstrip()
+    return f"{'0' if number == '-0' else number} {unit_sign(unit) if unit else ''}".rstrip()
 
 
 def _clean(value: Any) -> Any:

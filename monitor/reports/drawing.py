@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from monitor.reports.report import Chart, Phrase, Series
 from monitor.reports.words import number, word
-from monitor.schema import UNIT_SIGNS
+from monitor.schema import unit_sign
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -85,7 +85,7 @@ def _height(chart: Chart) -> float:
 
 
 def _unit(chart: Chart) -> str:
-    return UNIT_SIGNS.get(chart.unit, chart.unit)
+    return unit_sign(chart.unit)
 
 
 def _bars(figure: "Figure", axes: "Axes", chart: Chart, language: str) -> None:

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from monitor.reports.pictures import draw
 from monitor.reports.report import Cell, Headline, Report, Section
 from monitor.reports.words import LANGUAGES, cell_text, heading, number, say, span, word
-from monitor.schema import UNIT_SIGNS
+from monitor.schema import unit_sign
 
 __all__ = ["html"]
 
@@ -84,7 +84,7 @@ def _headline(each: Headline, language: str) -> dict[str, Any]:
         "name": say(each.name, language),
         "value": told(each.value) if each.value is not None else word("not_known", language),
         "is_known": each.value is not None,
-        "unit": UNIT_SIGNS.get(each.unit, each.unit),
+        "unit": unit_sign(each.unit),
         "before": told(each.before),
         "change": "" if each.change is None else f"{sign}{number(each.change, 1)} %",
         "is_plain": each.remark is not None and each.remark.key in _PLAIN,

@@ -18,7 +18,7 @@ from monitor.reports.csvfile import csv_file
 from monitor.reports.html import html
 from monitor.reports.report import Headline, Report
 from monitor.reports.words import LANGUAGES, number, say, word
-from monitor.schema import UNIT_SIGNS
+from monitor.schema import unit_sign
 from monitor.site import Site
 
 __all__ = ["Letters", "letter"]
@@ -186,7 +186,7 @@ def _quantity(value: Any, headline: Headline, language: str) -> str:
         return word("not_known", language)
     if isinstance(value, str):
         return value
-    unit = UNIT_SIGNS.get(headline.unit, headline.unit)
+    unit = unit_sign(headline.unit)
     return f"{number(value, headline.digits)} {unit}".rstrip()
 
 

@@ -12,7 +12,7 @@ from monitor.figures import Break, Consumption, UsageBook
 from monitor.meters import billed_counter
 from monitor.periods import HOUR, QUARTER, Period, local_day, year_before
 from monitor.reports.report import Chart, Headline, Phrase, Report, Section
-from monitor.schema import COUNTER_NAMES, UNIT_SIGNS, rate_unit
+from monitor.schema import COUNTER_NAMES, rate_unit, unit_sign
 from monitor.site import Device, Site
 
 __all__ = [
@@ -234,7 +234,7 @@ def rate(value: float | None, unit: str) -> float | None:
 
 def quantity(value: float, unit: str) -> str:
     """A number with its unit, as it stands in a sentence."""
-    return f"{value:.{DIGITS.get(unit, 1)}f} {UNIT_SIGNS.get(unit, unit)}"
+    return f"{value:.{DIGITS.get(unit, 1)}f} {unit_sign(unit)}"
 
 
 def clock(time: int, zone: ZoneInfo) -> str:

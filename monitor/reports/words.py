@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from monitor.reports import chinese, english
 from monitor.reports.report import Cell, Column, Phrase, Report
-from monitor.schema import UNIT_SIGNS
+from monitor.schema import unit_sign
 
 __all__ = ["LANGUAGES", "UNKNOWN", "cell_text", "heading", "number", "say", "span", "word"]
 
@@ -48,7 +48,7 @@ def span(report: Report, language: str) -> str:
 
 def heading(column: Column, language: str) -> str:
     """The heading of a column, with its unit."""
-    unit = UNIT_SIGNS.get(column.unit, column.unit)
+    unit = unit_sign(column.unit)
     return f"{word(column.name, language)} ({unit})" if unit and unit != "%" else word(column.name, language)
 
 
@@ -78,7 +78,7 @@ def _text(cell: str, column: Column, language: str) -> str:
     if column.kind == "line" and cell.startswith("line_"):
         return word(cell, language)
     if column.kind == "unit":
-        return word(f"unit_{cell}", language) if f"unit_{cell}" in english.WORDS else UNIT_SIGNS.get(cell, cell)
+        return word(f"unit_{cell}", language) if f"unit_{cell}" in english.WORDS else unit_sign(cell)
     return cell
 
 

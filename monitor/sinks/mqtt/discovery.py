@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import orjson
 
-from monitor.schema import STATES, UNIT_SIGNS, point_unit
+from monitor.schema import STATES, point_unit, unit_sign
 from monitor.sinks.mqtt.topics import Outgoing, Topics
 from monitor.site import Device, Point, Site
 
@@ -151,7 +151,7 @@ def _sensor(device: Device, point: Point) -> dict[str, Any]:
         statistics = "total" if suffix == "kwh" and "net" in point.name else statistics
         return {"device_class": kind, "unit_of_measurement": unit, "state_class": statistics}
     unit_of = point_unit(point.name)
-    return {} if unit_of is None else {"unit_of_measurement": UNIT_SIGNS.get(unit_of, unit_of)}
+    return {} if unit_of is None else {"unit_of_measurement": unit_sign(unit_of)}
 
 
 def _alarms(device: Device, topics: Topics, ident: str) -> dict[str, Any]:
