@@ -1,8 +1,12 @@
 """UTC in milliseconds from a monotonic anchor: it stamps, and never jumps with the wall clock by itself."""
 
 import time
+from typing import Final
 
-__all__ = ["Clock"]
+__all__ = ["CLOCKS_ARE_RIGHT_FROM", "Clock"]
+
+CLOCKS_ARE_RIGHT_FROM: Final = 1_577_836_800_000
+"""UTC ms of 2020: what says that it was before was said by a clock that had not been set yet."""
 
 
 class Clock:

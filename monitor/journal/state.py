@@ -14,7 +14,7 @@ from monitor.journal.migrate import migrate
 from monitor.journal.soundness import is_damage, is_outage, settle
 from monitor.model import Entry, Position
 
-__all__ = ["LEDGER", "STATE", "State", "Store", "produce", "set_position"]
+__all__ = ["LEDGER", "STATE", "State", "Store", "position_of", "produce", "set_position"]
 
 T = TypeVar("T")
 
@@ -47,6 +47,12 @@ def set_position(db: sqlite3.Connection, consumer: str, position: Position) -> N
         "INSERT INTO positions VALUES (?, ?) ON CONFLICT (consumer) DO UPDATE SET position = excluded.position",
         (consumer, position),
     )
+
+
+def position_of(db: sqlite3.Connection, consumer: str) -> Position:
+    """Within `State.transact`: where a consumer has come to; 0 when it has applied nothing yet."""
+    row = db.execute("SELECT position FROM positions WHERE consumer = ?", (consumer,)).fetchone()
+    return Position(0 if row is None else row[0])
 
 
 def produce(db: sqlite3.Connection, producer: str, entries: Iterable[Entry]) -> None:

@@ -1,6 +1,6 @@
 """What a person says of a meter is held against what is known; RequestRefused says what is wrong with it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import isfinite
@@ -11,9 +11,9 @@ from monitor.figures import Break, Register, UsageBook
 from monitor.metering.judgement import Limits
 from monitor.metering.step import Cause
 from monitor.metering.written import clock, shown
-from monitor.meters import counters_of
+from monitor.meters import billed_counter, counters_of
 from monitor.periods import DAY, HOUR, QUARTER
-from monitor.schema import COUNTER_NAMES, point_unit
+from monitor.schema import point_unit
 from monitor.site import Counter, Device, Site
 
 __all__ = [
@@ -92,17 +92,11 @@ def meant(book: UsageBook, site: Site, asked: Asked) -> Meant:
         raise RequestRefused(f"`{device.id}` is reckoned from others ({others}): say it of the one that is meant")
     names = counters_of(device)
     known = {each.point: each for each in book.registers(device.id)}
-    point = asked.point or _billed(device, names, known.values())
+    point = asked.point or billed_counter(device) or ""
     if point not in names:
         raise RequestRefused(f"`{device.id}` has no counter `{point[:60]}`; it has {', '.join(names)}")
     never = Register(device=device.id, point=point, unit=point_unit(point) or "", is_billed=not asked.point)
     return Meant(site=site, asked=asked, device=device, register=known.get(point, never))
-
-
-def _billed(device: Device, names: Sequence[str], known: Iterable[Register]) -> str:
-    told = [each.point for each in known if each.is_billed]
-    usual = [name for name in COUNTER_NAMES.get(device.device_class, ()) if name in names]
-    return (told or usual or names)[0]
 
 
 def check_number(it: Meant, name: str, value: float) -> None:

@@ -14,9 +14,10 @@ from typing import Any, Final, TypeVar
 
 import structlog
 
+from monitor.clock import CLOCKS_ARE_RIGHT_FROM
 from monitor.errors import JournalError
 from monitor.figures import DayCoverage, Register
-from monitor.journal.state import State
+from monitor.journal.state import State, position_of
 from monitor.metering import beside, commands, ledger
 from monitor.metering.account import Account
 from monitor.metering.amending import Work, correcting, replacing
@@ -48,9 +49,6 @@ _MOST_ENTRIES: Final = 1000
 _AT_ONCE: Final = 20
 _LARGE: Final = 200
 """A counter with so many quarters to tell was away for days: with so many of its like, keep before more come."""
-
-_OLDEST: Final = 1_577_836_800_000
-"""2020: what claims to be older comes from a clock that was never set, and is no begin of a hole of decades."""
 
 _TRUSTED: Final = frozenset({Quality.GOOD, Quality.MANUAL})
 
@@ -157,8 +155,7 @@ class Metering:
                 account.number = number
                 self._alone(device, "memory", account.load, body)
         self._coverage.load(ledger.read_memory(db).items())
-        row = db.execute("SELECT position FROM positions WHERE consumer = ?", (self.name,)).fetchone()
-        self._position = self.applied = Position(row[0] if row else 0)
+        self._position = self.applied = position_of(db, self.name)
 
     def _alone(self, device: str, what: str, work: Callable[..., T], *arguments: Any) -> T | None:
         """Do what concerns one device; None when a mistake of the program made it fail, which is told once."""
@@ -336,7 +333,11 @@ class Metering:
 
 
 def _is_trusted(reading: Reading) -> bool:
-    return reading.quality in _TRUSTED and reading.origin is not Origin.RETAINED and reading.time >= _OLDEST
+    return (
+        reading.quality in _TRUSTED
+        and reading.origin is not Origin.RETAINED
+        and reading.time >= CLOCKS_ARE_RIGHT_FROM
+    )
 
 
 def _serial(value: Value) -> str:

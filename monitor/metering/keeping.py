@@ -13,7 +13,7 @@ import orjson
 import structlog
 
 from monitor.figures import DayCoverage
-from monitor.journal.state import produce, set_position
+from monitor.journal.state import position_of, produce, set_position
 from monitor.metering import beside, ledger
 from monitor.metering.account import Account
 from monitor.metering.amending import Work
@@ -59,8 +59,7 @@ class Keeper:
             account: account.number or ledger.number_of(db, account.device, account.point)
             for account in news.accounts
         }
-        row = db.execute("SELECT position FROM positions WHERE consumer = ?", (PRODUCER,)).fetchone()
-        if row is not None and row[0] == news.position:
+        if position_of(db, PRODUCER) == news.position:
             return numbers  # the commit before was told as failed, and is in the file
         produce(db, PRODUCER, news.entries)
         changed: dict[str, set[int]] = {}

@@ -19,7 +19,7 @@ from monitor.periods import HOUR, QUARTER, begin_of, local_day
 from monitor.schema import rate_unit
 from monitor.site import Device, Site
 
-__all__ = ["View"]
+__all__ = ["View", "break_of"]
 
 _MOST_BREAKS: Final = 50
 _DIGITS: Final = 9
@@ -275,7 +275,7 @@ class View:
             if step.lost or (is_drawn and is_cut):
                 estimated += abs(share_of(step, start, end))
             if step.cause is not Cause.GAP or is_cut or step.end - step.start >= HOUR:
-                breaks.append(_break(step))
+                breaks.append(break_of(step))
         return estimated, breaks
 
     def _energy(self, device: Device, members: Sequence[_Member], start: int, end: int) -> float | None:
@@ -301,7 +301,8 @@ def _up(time: int) -> int:
     return -(-time // QUARTER) * QUARTER
 
 
-def _break(step: Step) -> Break:
+def break_of(step: Step) -> Break:
+    """A step as people see it."""
     return Break(
         cause=step.cause.value,
         start=step.start,

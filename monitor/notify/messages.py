@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from monitor.clock import CLOCKS_ARE_RIGHT_FROM
 from monitor.ports import Message
 from monitor.schema import unit_sign
 
@@ -29,9 +30,6 @@ _FACT_LIMIT: Final = 1000
 
 _WITHOUT_VALUE: Final = frozenset({"state", "event", "stale", "offline"})
 """Kinds of rules that judge no quantity: what they carry as value would puzzle the reader."""
-
-_CLOCKS_ARE_RIGHT_FROM: Final = 1_577_836_800_000
-"""UTC ms of 2020: what says that it was before was said by a clock that had not been set yet."""
 
 _PARTS: Final = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 _DURATION_WORDS: Final = {
@@ -83,7 +81,7 @@ def _lasted(since: int | None, ended: int | None) -> int | None:
     """Milliseconds between two UTC ms; None when the clock was certainly set in between."""
     if since is None or ended is None or ended < since:
         return None
-    return None if since < _CLOCKS_ARE_RIGHT_FROM <= ended else ended - since
+    return None if since < CLOCKS_ARE_RIGHT_FROM <= ended else ended - since
 
 
 def _clock(ms: int, zone: ZoneInfo) -> str:

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
+from monitor.clock import CLOCKS_ARE_RIGHT_FROM
 from monitor.duereport import DueReport, PutReport
 from monitor.errors import JournalError
 from monitor.journal.state import State
@@ -25,8 +26,6 @@ from monitor.site import ReportSettings, Site
 __all__ = ["Mailing", "Trust", "next_period"]
 
 _LOOK: Final = 60.0
-_CLOCKS_ARE_RIGHT_FROM: Final = 1_577_836_800_000
-"""UTC ms of 2020: a clock that says less was not set yet."""
 _STEP: Final = 30_000
 _AFTER_A_STEP: Final = 600.0
 _UNCONFIRMED: Final = 86_400.0
@@ -154,7 +153,7 @@ class Mailing:
         if abs(offset - self._offset) > _STEP:
             self._stepped = at
         self._offset = offset
-        if self._now() < _CLOCKS_ARE_RIGHT_FROM:
+        if self._now() < CLOCKS_ARE_RIGHT_FROM:
             return Trust.NONE
         if self._stepped is not None and at - self._stepped < _AFTER_A_STEP:
             return Trust.NONE

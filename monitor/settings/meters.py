@@ -12,6 +12,7 @@ from monitor.documents.explain import keys_of
 from monitor.documents.finding import nearest
 from monitor.documents.node import Node, join
 from monitor.fields import Quantity
+from monitor.meters import billed_counter
 from monitor.profiles.counters import RATINGS, behind_transformers, rated
 from monitor.profiles.units import UnitMismatch, measured
 from monitor.schema import COUNTER_NAMES, is_counter, is_point_name, point_unit
@@ -29,9 +30,9 @@ _MOST_KWH: Final = 100.0
 
 
 def billed(device: Device) -> str | None:
-    """The counter that a meter is billed by: the first of `COUNTER_NAMES` that it has."""
-    names = COUNTER_NAMES.get(device.device_class, ())
-    return next((name for name in names if name in device.points and device.points[name].counter), None)
+    """The counter that a tariff can price, or others be reckoned with: one of `COUNTER_NAMES`; None: none."""
+    counter = billed_counter(device)
+    return counter if counter in COUNTER_NAMES.get(device.device_class, ()) else None
 
 
 def without_connection(node: Node) -> str:

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from monitor.figures import Break, Consumption, Cost, DayCoverage, Register
+from monitor.figures import Consumption, Cost, DayCoverage, Register
 from monitor.journal.sqlite import SqliteJournal
 from monitor.metering.commands import CORRECT, REPLACE, correction, replacement
 from monitor.metering.step import Cause, Step
+from monitor.metering.view import break_of
 from monitor.model import Command, Position, Reading
 from monitor.periods import QUARTER, pieces
 from monitor.ports import Gap
@@ -240,7 +241,7 @@ class MemoryBook:
             start_register=self._edge(own, start),
             end_register=self._edge(own, end),
             demand_max=None if whole[0] is None else max(each or 0.0 for each in whole) * factor,
-            breaks=tuple(_break(step) for step in met if step.cause is not Cause.COUNTED),
+            breaks=tuple(break_of(step) for step in met if step.cause is not Cause.COUNTED),
         )
 
     @staticmethod
@@ -252,21 +253,6 @@ class MemoryBook:
 def _share(step: Step, start: int, end: int) -> float:
     inside = min(step.end, end) - max(step.start, start)
     return step.amount * inside / (step.end - step.start) if inside > 0 else 0.0
-
-
-def _break(step: Step) -> Break:
-    return Break(
-        cause=step.cause.value,
-        start=step.start,
-        end=step.end,
-        start_register=step.start_register,
-        end_register=step.end_register,
-        amount=step.amount,
-        lost=step.lost,
-        by=step.by,
-        reason=step.reason,
-        command=step.command,
-    )
 
 
 async def judge(book: MemoryBook, journal: SqliteJournal) -> None:
