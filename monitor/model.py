@@ -9,6 +9,7 @@ from enum import IntEnum, StrEnum
 from typing import NewType
 
 __all__ = [
+    "LATE",
     "SEVERITY_RANK",
     "Command",
     "Derived",
@@ -26,6 +27,9 @@ __all__ = [
 ]
 
 Value = float | int | bool | str
+
+LATE = 120_000
+"""Milliseconds after its own time from which on what arrives is late."""
 
 Position = NewType("Position", int)
 """A place in the journal. Opaque: compare and store it, never compute with it."""
@@ -104,6 +108,11 @@ class Event:
     arrived: int
     id: str
     attributes: Mapping[str, Value] = field(default_factory=dict)
+
+    @property
+    def late(self) -> bool:
+        """Whether it arrived more than two minutes after its time: out of a backlog."""
+        return self.arrived - self.time > LATE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

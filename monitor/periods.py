@@ -22,6 +22,7 @@ __all__ = [
     "begin_of",
     "day_of",
     "local_day",
+    "moment_of",
     "month_of",
     "offsets",
     "parse",
@@ -64,10 +65,15 @@ def begin_of(day: date, zone: ZoneInfo) -> int:
 
     A day that a zone left out begins, and ends, where the following one does.
     """
-    midnight = datetime(day.year, day.month, day.day, tzinfo=zone)
-    found = round(midnight.timestamp() * 1000)
-    # A midnight that the clock jumped over is told as if it had not: the day may have begun before, at the jump.
-    skipped = datetime.fromtimestamp(found / 1000, zone).replace(tzinfo=None) - midnight.replace(tzinfo=None)
+    return moment_of(day, 0, zone)
+
+
+def moment_of(day: date, minute: int, zone: ZoneInfo) -> int:
+    """UTC ms when the clock on the wall first shows so many minutes (0 to 1439) of a day, or jumps over them."""
+    wall = datetime(day.year, day.month, day.day, *divmod(minute, 60), tzinfo=zone)
+    found = round(wall.timestamp() * 1000)
+    # A moment that the clock jumped over is told as if it had not: what is wanted is the jump itself.
+    skipped = datetime.fromtimestamp(found / 1000, zone).replace(tzinfo=None) - wall.replace(tzinfo=None)
     if skipped:
         return _change(found - round(skipped.total_seconds() * 1000), found, zone)
     return found

@@ -34,17 +34,23 @@ __all__ = [
     "MEASUREMENT_EVENTS",
     "MEASUREMENT_HEALTH",
     "MEASUREMENT_MONITOR",
+    "MEASUREMENT_OCCUPANCY",
+    "MEASUREMENT_SUPPLY",
     "MEASUREMENT_USAGE",
     "MONITOR_DEVICE",
     "MONITOR_POINTS",
     "PHASES",
     "POINTS_VOLTAGE",
     "POINT_ALARM",
+    "POINT_BATTERY",
+    "POINT_BATTERY_LOW",
+    "POINT_CALLED",
     "POINT_ENERGY",
     "POINT_FAULT",
     "POINT_FLOW",
     "POINT_OPEN",
     "POINT_POWER",
+    "POINT_RUNNING",
     "POINT_VOLUME",
     "READING_TAGS",
     "RESERVED_FIELDS",
@@ -52,6 +58,7 @@ __all__ = [
     "SUFFIX_UNITS",
     "TRAFFIC_ERRORS",
     "UNIT_SIGNS",
+    "UPKEEP_EVENTS",
     "delta_name",
     "is_counter",
     "is_point_name",
@@ -111,6 +118,10 @@ an answer of the device, with an exception.
 
 MEASUREMENT_HEALTH: Final = "device_health"
 MEASUREMENT_MONITOR: Final = "facility_monitor"
+MEASUREMENT_OCCUPANCY: Final = "occupancy"
+"""How many people are in a zone: fields `count` and `known`."""
+MEASUREMENT_SUPPLY: Final = "supply"
+"""Whether a building has a utility: `state` (present, partial, lost, unknown) and `present`."""
 
 MEASUREMENT_USAGE: Final[Mapping[str, str]] = {
     "hour": "usage_hourly",
@@ -123,6 +134,8 @@ _USAGE_TAGS = ("site", "building", "zone", "device", "role", "utility", "tenant"
 DERIVED_TAGS: Final[Mapping[str, tuple[str, ...]]] = {
     MEASUREMENT_HEALTH: ("site", "building", "zone", "device", "protocol"),
     MEASUREMENT_MONITOR: ("instance", "version"),
+    MEASUREMENT_OCCUPANCY: ("site", "zone"),
+    MEASUREMENT_SUPPLY: ("site", "building", "utility", "device"),
     **dict.fromkeys(MEASUREMENT_USAGE.values(), _USAGE_TAGS),
 }
 """Tags of derived measurements; those of a class have the tags of its readings, so that fields merge."""
@@ -140,6 +153,7 @@ INTEGER_FIELDS: Final[Mapping[str, frozenset[str]]] = {
             "notify_failed",
         }
     ),
+    MEASUREMENT_OCCUPANCY: frozenset({"count", "known"}),
     **dict.fromkeys(MEASUREMENT_USAGE.values(), frozenset({"partial_i"})),
 }
 """Fields of derived measurements that are integers; every other number is a float field."""
@@ -182,13 +196,19 @@ EVENT_NAME: Final = "event"
 """Fields of alarms and events that dashboards ask for."""
 
 POINT_ALARM: Final = "alarm"
+POINT_BATTERY: Final = "battery_pct"
+POINT_BATTERY_LOW: Final = "battery_low"
+POINT_CALLED: Final = "called"
 POINT_ENERGY: Final = "energy_import_kwh"
 POINT_FAULT: Final = "fault"
 POINT_FLOW: Final = "flow_m3h"
 POINT_OPEN: Final = "open"
 POINT_POWER: Final = "power_w"
+POINT_RUNNING: Final = "running"
 POINT_VOLUME: Final = "volume_m3"
-STATES: Final = frozenset({"alarm", "fault", "locked", "open", "rex", "running", "tamper"})
+STATES: Final = frozenset(
+    {"alarm", "called", "fault", "forced", "held", "locked", "open", "present", "rex", "running", "tamper"}
+)
 """Points that are true or false, and never anything else: true when the name says so."""
 
 POINTS_VOLTAGE: Final[Mapping[str, str]] = {f"L{phase}": f"voltage_l{phase}_v" for phase in (1, 2, 3)}
@@ -197,21 +217,66 @@ POINTS_VOLTAGE: Final[Mapping[str, str]] = {f"L{phase}": f"voltage_l{phase}_v" f
 RESERVED_FIELDS: Final = frozenset({"time", "quality", *READING_TAGS})
 """Names that a point cannot have as a field: a name is never both tag and field."""
 
-ACCESS_EVENTS: Final = frozenset({"card", "opened", "closed", "forced", "held", "rex", "duress"})
-"""Kinds of events that go to the measurement `access`; all others go to `events`."""
+ACCESS_EVENTS: Final = frozenset(
+    {
+        "card",
+        "opened",
+        "closed",
+        "forced",
+        "held",
+        "rex",
+        "duress",
+        "passage",
+        "unlocked",
+        "locked",
+        "out_of_hours",
+        "passback",
+        "crowded",
+    }
+)
+"""Kinds of events that go to the measurement `access`; all others go to `events`.
 
-EVENT_KINDS: Final = ACCESS_EVENTS | {
-    "tamper",
-    "reader_online",
-    "reader_offline",
-    "counter_rollover",
-    "counter_glitch",
-    "counter_reset",
-    "meter_replaced",
-    "clock_stepped",
-    "monitor_started",
-    "health",
-}
+Devices tell of the first seven; the monitor tells of what it sees in contacts, locks and cards: `opened` and
+`closed` (of a contact that is a point), `forced` and `held` (of doors that do not say so themselves), `passage` (a
+card that was granted was used, told of its reader), `unlocked` and `locked` (by the door's hours), and of people
+in zones `out_of_hours`, `passback` and `crowded`.
+"""
+
+UPKEEP_EVENTS: Final = frozenset(
+    {
+        "failed_to_start",
+        "failed_to_stop",
+        "short_cycling",
+        "took_over",
+        "no_reserve",
+        "idle",
+        "service_soon",
+        "service_due",
+        "serviced",
+        "battery_soon",
+        "supply_lost",
+        "supply_partial",
+        "supply_back",
+    }
+)
+"""Kinds of events that the monitor tells of equipment, batteries and the supply."""
+
+EVENT_KINDS: Final = (
+    ACCESS_EVENTS
+    | UPKEEP_EVENTS
+    | {
+        "tamper",
+        "reader_online",
+        "reader_offline",
+        "counter_rollover",
+        "counter_glitch",
+        "counter_reset",
+        "meter_replaced",
+        "clock_stepped",
+        "monitor_started",
+        "health",
+    }
+)
 
 PHASES: Final = ("l1", "l2", "l3", "n", "l12", "l23", "l31")
 

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from monitor.plant import Equipment, Group, Supply
 from monitor.tariff import Tariff
+from monitor.zones import AccessSettings
 
 __all__ = [
     "Connection",
@@ -309,10 +311,11 @@ class Site:
     influxdb: InfluxSettings | None = None
     mqtt_sink: MqttSinkSettings | None = None
     journal: JournalSettings = field(default_factory=JournalSettings)
-    unlock_pulse: float = 5.0
-    """Seconds that a granted door may be opened in (setting `access.unlock_pulse`)."""
-    pseudonyms: bool = False
-    """Whether pseudonyms of credentials may leave the box (setting `access.pseudonyms`)."""
+    access: AccessSettings = field(default_factory=AccessSettings)
+    equipment: Mapping[str, Equipment] = field(default_factory=dict)
+    """By the id of the device: every device of class equipment has one."""
+    groups: Mapping[str, Group] = field(default_factory=dict)
+    supplies: tuple[Supply, ...] = ()
     monitor: MonitorSettings = field(default_factory=MonitorSettings)
     metering: MeteringSettings = field(default_factory=MeteringSettings)
     tariffs: Mapping[str, Tariff] = field(default_factory=dict)

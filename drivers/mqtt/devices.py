@@ -7,10 +7,10 @@ from drivers.mqtt.events import EventMapper, EventStamps
 from drivers.mqtt.message import Message
 from drivers.mqtt.payload import Body, Getter, Lack, PointGroup, getter, spelling, vouched
 from drivers.mqtt.settings import Availability, MqttDevice, MqttEvent, MqttProfile, Where
-from drivers.mqtt.times import LATE_MS, Instants, timestamp
+from drivers.mqtt.times import Instants, timestamp
 from drivers.mqtt.topics import Topics, compose
 from monitor.errors import SettingsError
-from monitor.model import Entry, Event, Missing, Origin, Reading
+from monitor.model import LATE, Entry, Event, Missing, Origin, Reading
 from monitor.ports import Pseudonymise
 from monitor.site import Device, Point
 
@@ -68,7 +68,7 @@ class _Feed:
                 values=values,
                 missing=missing,
                 origin=Origin.RETAINED if message.retain else Origin.PUSH,
-                late=arrived - time > LATE_MS,
+                late=arrived - time > LATE,
             )
         if self._events is not None:
             yield from self._events.decode(body, time, arrived)

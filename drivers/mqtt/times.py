@@ -8,10 +8,8 @@ from zoneinfo import ZoneInfo
 from drivers.mqtt.payload import MAX_TEXT, Body, from_text, getter
 from drivers.mqtt.settings import PayloadTime
 
-__all__ = ["AHEAD_MS", "LATE_MS", "Instants", "plausible", "timestamp"]
+__all__ = ["AHEAD_MS", "Instants", "plausible", "timestamp"]
 
-LATE_MS: Final = 2 * 60_000
-"""What arrives longer than this after its time is late."""
 AHEAD_MS: Final = 5 * 60_000
 """A time further ahead than this is not believed."""
 _APART_MS: Final = 60_000

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from monitor.doorways import door_of
 from monitor.model import Event, Origin, Quality, Reading, Recorded
-from monitor.site import Device, Site
+from monitor.site import Site
 
 __all__ = ["TOLERANCE", "Openings"]
 
@@ -65,9 +66,9 @@ class Openings:
     """Takes entries, remembers contacts and locks, and answers the `forced` events."""
 
     def __init__(self, site: Site) -> None:
-        self._pulse = int(site.unlock_pulse * 1000)
+        self._pulse = int(site.access.unlock_pulse * 1000)
         self._devices = site.devices
-        self._door_of = {device.id: _door(device, site.devices) for device in site.devices.values()}
+        self._door_of = {device.id: door_of(device, site.devices) for device in site.devices.values()}
         self._contacts: dict[str, _Contact] = {}
         self._doors: dict[str, _Door] = {}
         self._pending: dict[str, _Pending] = {}
@@ -237,15 +238,6 @@ class Openings:
 
 def _contact_key(device: str) -> str:
     return f"contact/{device}"
-
-
-def _door(device: Device, devices: Mapping[str, Device]) -> str:
-    """The door a device belongs to: what `door:` names, through other devices if need be, else itself."""
-    name, seen = device.id, {device.id}
-    while name in devices and devices[name].door and devices[name].door not in seen:
-        name = devices[name].door
-        seen.add(name)
-    return name
 
 
 def _forced(pending: _Pending) -> Event:

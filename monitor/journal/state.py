@@ -14,7 +14,7 @@ from monitor.journal.migrate import migrate
 from monitor.journal.soundness import is_damage, is_outage, settle
 from monitor.model import Entry, Position
 
-__all__ = ["LEDGER", "STATE", "State", "Store", "position_of", "produce", "set_position"]
+__all__ = ["ACCESS", "LEDGER", "STATE", "State", "Store", "position_of", "produce", "set_position"]
 
 T = TypeVar("T")
 
@@ -33,6 +33,7 @@ class Store:
 
 STATE = Store("state", "state", 0x464D5354)  # "FMST"
 LEDGER = Store("ledger", "ledger", 0x464D4C47)  # "FMLG"
+ACCESS = Store("access", "access", 0x464D4143)  # "FMAC"
 
 
 class _Connection(sqlite3.Connection):

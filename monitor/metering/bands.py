@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from monitor.calendars import public_holidays
 from monitor.periods import DAY, begin_of, local_day, offsets
 from monitor.tariff import Band, Tariff
 
@@ -111,20 +112,9 @@ def _is_in_hours(band: Band, minute: int) -> bool:
 def is_holiday(tariff: Tariff, day: date) -> bool:
     """Whether a local day is a public holiday of the tariff's country and region, or one of its own days off."""
     return day in tariff.days_off or bool(
-        tariff.country and day in _public(tariff.country, tariff.region, day.year)
+        tariff.country and day in public_holidays(tariff.country, tariff.region, day.year)
     )
 
 
 def _kind(tariff: Tariff, day: date) -> int:
     return _HOLIDAY if is_holiday(tariff, day) else day.isoweekday()
-
-
-@lru_cache(maxsize=256)
-def _public(country: str, region: str, year: int) -> frozenset[date]:
-    """The public holidays of a year; none where the library does not know the place: the settings refuse it."""
-    import holidays  # takes a tenth of a second and several MB: only who bills by holidays pays
-
-    try:
-        return frozenset(holidays.country_holidays(country, subdiv=region or None, years=year))
-    except NotImplementedError:
-        return frozenset()

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import structlog
 
-from monitor.model import Reading
+from monitor.model import LATE, Reading
 from monitor.poller.backoff import Edge, next_allowed
 from monitor.poller.guests import Guests
 from monitor.poller.load import Load
@@ -22,7 +22,6 @@ __all__ = ["Bus"]
 _T = TypeVar("_T")
 
 _LOG = structlog.get_logger()
-_LATE_MS = 120_000
 _DEADLINE = 120.0
 """Seconds after which a driver that does not come back is given up: far above any time-out of its own."""
 _CHECK_NEW = "wiring, power, address, unit id, baud rate and parity"
@@ -310,7 +309,7 @@ class Bus:
                 arrived=arrived,
                 values=answer.values,
                 missing=answer.missing,
-                late=arrived - stamp > _LATE_MS,
+                late=arrived - stamp > LATE,
             ),
             *answer.events,
             kept=answer.kept,

@@ -27,6 +27,7 @@ from monitor.settings.shape import AccessKeys, JournalKeys, MonitorKeys, SiteKey
 from monitor.settings.sinks import bind_sinks
 from monitor.settings.tariffs import bind_tariffs
 from monitor.site import JournalSettings, MeteringSettings, MonitorSettings, Site
+from monitor.zones import AccessSettings
 
 __all__ = ["Loaded", "SettingsInvalid", "load"]
 
@@ -163,8 +164,7 @@ def _site(binding: Binding, root: Node, path: Path) -> Site | None:
         influxdb=influxdb,
         mqtt_sink=mqtt_sink,
         journal=JournalSettings(**journal.model_dump()),
-        unlock_pulse=access.unlock_pulse,
-        pseudonyms=access.pseudonyms,
+        access=AccessSettings(**access.model_dump()),
         monitor=monitor,
         metering=MeteringSettings(keep=metering.keep),
         tariffs=tariffs,

@@ -4,6 +4,7 @@ from zoneinfo import ZoneInfo
 
 from monitor.model import Event, Origin, Reading, Value
 from monitor.site import Device, Site
+from monitor.zones import AccessSettings
 
 
 def device(id: str, device_class: str = "door", door: str = "", every: float | None = None) -> Device:  # noqa: A002
@@ -26,7 +27,7 @@ def site(*devices: Device, unlock_pulse: float = 5.0) -> Site:
         name="HQ",
         timezone=ZoneInfo("UTC"),
         devices={item.id: item for item in every},
-        unlock_pulse=unlock_pulse,
+        access=AccessSettings(unlock_pulse=unlock_pulse),
     )
 
 

@@ -8,6 +8,7 @@ from monitor.model import Command, Quality
 from monitor.sinks.influxdb.encoder import Encoder
 from monitor.sinks.influxdb.lines import Stamp
 from monitor.sinks.influxdb.text import tag_set, text, value_fields
+from monitor.zones import AccessSettings
 from tests.sinks.lineprotocol import parse
 from tests.sinks.site import NOW, a_site, derived, event, reading, recorded, step
 
@@ -168,7 +169,9 @@ def test_access_goes_beside_the_rest_and_names_nobody():
 
 def test_pseudonyms_go_out_where_the_site_asks_for_them():
     batch = recorded(event("card", result="denied", credential="p-3f2a"))
-    encoded = Encoder(a_site(pseudonyms=True)).encode(batch, {batch[0].position: Stamp(time=NOW)})
+    encoded = Encoder(a_site(access=AccessSettings(pseudonyms=True))).encode(
+        batch, {batch[0].position: Stamp(time=NOW)}
+    )
 
     assert parse(encoded.access.texts[0])[2]["credential"] == "p-3f2a"
 

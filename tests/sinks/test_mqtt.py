@@ -17,6 +17,7 @@ from monitor.errors import SinkUnavailable
 from monitor.model import Missing, Origin, Quality, Reading, Recorded
 from monitor.sinks.mqtt import MqttSink
 from monitor.site import Connection, Counter, Device, MqttSinkSettings, Point, Site, Virtual
+from monitor.zones import AccessSettings
 from tests.servers.mosquitto import Mosquitto, Tls
 from tests.servers.ports import free_port
 from tests.sinks.contract import SinkContract
@@ -144,7 +145,7 @@ async def test_an_event_goes_out_without_the_pseudonym_unless_the_site_wants_it(
     await quiet.write(recorded(card))
     await quiet.close()
     plain = await ear.until(f"{BASE}/event/front-reader")
-    open_site = _sink(_with_broker(a_site(pseudonyms=True), broker.url))
+    open_site = _sink(_with_broker(a_site(access=AccessSettings(pseudonyms=True)), broker.url))
     await open_site.write(recorded(card))
     await open_site.close()
     told = await ear.until(

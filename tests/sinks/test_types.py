@@ -7,6 +7,7 @@ from monitor.journal.state import State
 from monitor.sinks.influxdb import InfluxSink
 from monitor.sinks.influxdb.types import access_types, main_types
 from monitor.site import InfluxSettings
+from monitor.zones import AccessSettings
 from tests.servers.influxdb import InfluxServer
 from tests.sinks.site import a_site, derived, event, reading, recorded, step
 
@@ -14,7 +15,7 @@ from tests.sinks.site import a_site, derived, event, reading, recorded, step
 async def test_every_type_of_the_table_is_the_one_that_is_written(
     settings: Callable[..., InfluxSettings], state: State, server: InfluxServer, database: str
 ):
-    site = a_site(pseudonyms=True)
+    site = a_site(access=AccessSettings(pseudonyms=True))
     sink = InfluxSink(settings(), site, state)
     await sink.write(
         recorded(

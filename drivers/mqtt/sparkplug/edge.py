@@ -11,9 +11,9 @@ from typing import Any, Final, NamedTuple
 from drivers.mqtt.message import Message
 from drivers.mqtt.payload import Body, Lack, converter
 from drivers.mqtt.sparkplug.wire import Payload, Unusable, name_of, value_of
-from drivers.mqtt.times import AHEAD_MS, LATE_MS, Instants, plausible
+from drivers.mqtt.times import AHEAD_MS, Instants, plausible
 from monitor.errors import SettingsError
-from monitor.model import Entry, Missing, Origin, Reading, Value
+from monitor.model import LATE, Entry, Missing, Origin, Reading, Value
 from monitor.site import Device
 
 __all__ = ["Edge", "Place", "place_of"]
@@ -298,5 +298,5 @@ def _reading(  # noqa: PLR0913 - what makes a reading
         values=values,
         missing=lacking,
         origin=Origin.PUSH,
-        late=historical or arrived - time > LATE_MS,
+        late=historical or arrived - time > LATE,
     )

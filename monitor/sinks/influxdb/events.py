@@ -54,7 +54,7 @@ class EventLines:
     def __init__(self, site: Site, places: Places) -> None:
         self._places = places
         self._rules = site.rules
-        self._pseudonyms = site.pseudonyms
+        self._pseudonyms = site.access.pseudonyms
 
     @staticmethod
     def is_access(event: Event) -> bool:

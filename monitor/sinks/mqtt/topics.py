@@ -59,7 +59,7 @@ class Topics:
 
     def __init__(self, site: Site, base: str) -> None:
         self.base = f"{base}/{site.id}"
-        self._pseudonyms = site.pseudonyms
+        self._pseudonyms = site.access.pseudonyms
 
     @property
     def availability(self) -> str:

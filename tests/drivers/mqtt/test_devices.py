@@ -4,9 +4,9 @@ from typing import Any
 import pytest
 
 from drivers.mqtt.devices import Decoded, Decoder, Message
-from drivers.mqtt.times import AHEAD_MS, LATE_MS
+from drivers.mqtt.times import AHEAD_MS
 from monitor.errors import SettingsError
-from monitor.model import Event, Missing, Origin, Reading
+from monitor.model import LATE, Event, Missing, Origin, Reading
 from monitor.site import Device
 from tests.drivers.mqtt.site import CARDS, device, pseudonymise
 
@@ -106,9 +106,7 @@ def test_a_retained_reading_says_so_and_a_retained_event_is_dropped():
     assert [type(entry) for entry in live.entries] == [Reading, Event]
 
 
-@pytest.mark.parametrize(
-    ("own", "late"), [(NOW - LATE_MS, False), (NOW - LATE_MS - 1, True), (NOW + AHEAD_MS, False)]
-)
+@pytest.mark.parametrize(("own", "late"), [(NOW - LATE, False), (NOW - LATE - 1, True), (NOW + AHEAD_MS, False)])
 def test_a_trusted_time_is_the_readings_time(own: int, *, late: bool):
     meter = decoder(device(points=TEMPERATURE, time=TRUSTED))
 
