@@ -7,7 +7,7 @@ from typing import Protocol
 
 from monitor.model import Value
 
-__all__ = ["AccessBook", "AccessEntry", "DoorDay", "DoorNow", "Present", "ZoneNow"]
+__all__ = ["AccessBook", "AccessEntry", "DoorDay", "DoorNow", "Name", "Present", "ZoneNow"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +100,14 @@ class AccessEntry:
     credential: str = ""
     is_late: bool = False
     attributes: Mapping[str, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """Who a pseudonym is, by the directory of names; never logged, and only shown to those who may see it."""
+
+    name: str = field(repr=False)
+    note: str = field(default="", repr=False)
 
 
 class AccessBook(Protocol):

@@ -23,9 +23,13 @@ __all__ = [
     "CLASSES",
     "COUNTER_NAMES",
     "DERIVED_TAGS",
+    "EVENT_CAUSE",
     "EVENT_COUNT",
     "EVENT_KINDS",
+    "EVENT_LATE",
     "EVENT_NAME",
+    "EVENT_OPEN",
+    "EVENT_REASON",
     "EVENT_TAGS",
     "ID",
     "INTEGER_FIELDS",
@@ -191,8 +195,12 @@ ALARM_START: Final = "start_ms"
 ALARM_TAG_LIST: Final = "tags"
 ALARM_TEXT: Final = "text"
 ALARM_TITLE: Final = "title"
+EVENT_CAUSE: Final = "cause"
 EVENT_COUNT: Final = "count"
+EVENT_LATE: Final = "late_i"
 EVENT_NAME: Final = "event"
+EVENT_OPEN: Final = "open_s"
+EVENT_REASON: Final = "reason"
 """Fields of alarms and events that dashboards ask for."""
 
 POINT_ALARM: Final = "alarm"

@@ -3,11 +3,13 @@
 import typer
 
 from monitor.cli import (
+    access,
     alarms,
     daemon,
     deadletters,
     demo,
     devices,
+    equipment,
     identify,
     influx,
     init,
@@ -46,6 +48,8 @@ profiles.add_to(app)
 listen.add_to(app)
 alarms.add_to(app)
 meter.add_to(app)
+access.add_to(app)
+equipment.add_to(app)
 scan.add_to(app)
 identify.add_to(app)
 read.add_to(app)

@@ -51,7 +51,7 @@ def status(socket: SocketPath = None, state: StateFolder = None, as_json: Json =
     print_line(f"devices      {_counts(facts['devices'])}")
     print_line(f"alarms       {_counts(facts['alarms'])}")
     print_line(f"journal      {_counts(facts['journal'])}")
-    for part in ("metering", "poller", "notify", "itself", "deadman"):
+    for part in ("metering", "access", "equipment", "poller", "notify", "itself", "deadman"):
         if facts[part]:
             print_line(f"{part:<12} {_counts(facts[part])}")
     for kind, named in (("connection", facts["connections"]), ("sink", facts["sinks"])):

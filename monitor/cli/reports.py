@@ -15,7 +15,7 @@ from monitor.cli.options import Json, SocketPath, StateFolder
 from monitor.cli.output import print_line, print_table
 from monitor.reports.report import Report
 
-__all__ = ["add_to"]
+__all__ = ["add_to", "save"]
 
 _PATIENCE = 120.0
 """Seconds that the daemon may take: a year of many meters is much to add up."""
@@ -106,7 +106,7 @@ def report(  # noqa: PLR0917 - options of a command are many
         sys.stdout.write(text)
         sys.stdout.flush()
     else:
-        _save(out, text)
+        save(out, text)
         print_line(f"written to {out}")
 
 
@@ -122,7 +122,7 @@ def _written(made: Report, form: Form, language: str) -> str:
     return json.dumps(made.as_json(), indent=2, ensure_ascii=False) + "\n"
 
 
-def _save(file: Path, text: str) -> None:
+def save(file: Path, text: str) -> None:
     """Put a file in place as a whole: whoever reads it meets the old one or the new one."""
     beside = None
     try:

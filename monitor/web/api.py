@@ -7,7 +7,9 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from monitor.errors import JournalError, RequestRefused, SettingsError
+from monitor.web.accessroutes import make_access_router
 from monitor.web.busroutes import make_bus_router
+from monitor.web.equipmentroutes import make_equipment_router
 from monitor.web.live import LiveState
 from monitor.web.meterroutes import make_meter_router
 from monitor.web.parts import Parts
@@ -35,6 +37,8 @@ def make_api(parts: Parts, live: LiveState) -> FastAPI:
     app.include_router(make_bus_router(parts), prefix="/api/v1")
     app.include_router(make_report_router(parts), prefix="/api/v1")
     app.include_router(make_meter_router(parts), prefix="/api/v1")
+    app.include_router(make_access_router(parts), prefix="/api/v1")
+    app.include_router(make_equipment_router(parts), prefix="/api/v1")
     app.add_middleware(_Bounded)
     app.add_exception_handler(HTTPException, _of_http)
     app.add_exception_handler(RequestValidationError, _of_validation)

@@ -35,6 +35,7 @@ from monitor.web.metershapes import (
     UsageOut,
 )
 from monitor.web.parts import Parts
+from monitor.web.peer import who_asks
 from monitor.web.routes import NotDone, NotKnown
 from monitor.web.shapes import RefusalOut
 
@@ -188,14 +189,14 @@ def _add_words(router: APIRouter, parts: Parts) -> None:
     @router.post("/meters/enter", status_code=202)
     async def enter_list(wish: EnterListIn, request: Request) -> list[EnteredOut]:
         """Enter what meters showed that nobody can wire: the whole list or, with one mistake in it, nothing."""
-        made = await _refusable(parts.meters.enter_list(wish.csv, by=_who(request)), "")
+        made = await _refusable(parts.meters.enter_list(wish.csv, by=who_asks(request)), "")
         await _keep(parts, *[entry for pair in made for entry in pair])
         return [_entered(*pair) for pair in made]
 
     @router.post("/meters/{device}/replace", status_code=202)
     async def replace(device: str, wish: ReplaceIn, request: Request) -> ReplacedOut:
         """Say that another meter hangs there; kept before this answers."""
-        who = _who(request)
+        who = who_asks(request)
         making = parts.meters.replace(
             _meter(parts, device).id,
             wish.point,
@@ -214,7 +215,7 @@ def _add_words(router: APIRouter, parts: Parts) -> None:
     @router.post("/meters/{device}/correct", status_code=202)
     async def correct(device: str, wish: CorrectIn, request: Request) -> CorrectedOut:
         """Say what was really used in a span; kept before this answers."""
-        who = _who(request)
+        who = who_asks(request)
         making = parts.meters.correct(
             _meter(parts, device).id,
             wish.point,
@@ -234,7 +235,7 @@ def _add_words(router: APIRouter, parts: Parts) -> None:
     @router.post("/meters/{device}/enter", status_code=202)
     async def enter(device: str, wish: EnterIn, request: Request) -> EnteredOut:
         """Enter what a meter showed that nobody can wire; kept before this answers."""
-        who = _who(request)
+        who = who_asks(request)
         known = _meter(parts, device).id
         making = parts.meters.enter(
             known, wish.point, register=wish.register_, at=wish.at, by=who, reason=wish.reason
@@ -242,14 +243,6 @@ def _add_words(router: APIRouter, parts: Parts) -> None:
         command, reading = await _refusable(making, device)
         await _keep(parts, command, reading)
         return _entered(command, reading)
-
-
-def _who(request: Request) -> str:
-    peer = getattr(request.state, "peer", None)
-    if peer is None:
-        raise RequestRefused("it is not known who asks; use the daemon's socket")
-    login: str = peer.login
-    return login
 
 
 async def _refusable(making: Awaitable[_T], device: str) -> _T:

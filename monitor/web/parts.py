@@ -4,14 +4,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from monitor.accessbook import AccessBook, Name
 from monitor.figures import UsageBook
 from monitor.model import Command, Position, Reading, Recorded, Value
 from monitor.periods import Period
 from monitor.ports import Batch, Gap
 from monitor.reports.report import Report
 from monitor.site import Site
+from monitor.upkeepbook import UpkeepBook
 
 __all__ = [
+    "AccessDesk",
     "AlarmBook",
     "Facts",
     "LetterBook",
@@ -21,6 +24,7 @@ __all__ = [
     "RegisterDesk",
     "Reload",
     "ReportDesk",
+    "UpkeepDesk",
 ]
 
 Facts = Mapping[str, Value | Mapping[str, int] | None]
@@ -147,6 +151,52 @@ class MeterDesk(Protocol):
         """The same of many, in CSV: all of them or none."""
 
 
+class AccessDesk(Protocol):
+    """What is known of doors and people; RequestRefused says why something cannot be.
+
+    `names` are those of the directory by pseudonym; None: the site has none.
+    """
+
+    @property
+    def book(self) -> AccessBook:
+        """What happened."""
+
+    def pseudonym(self, credential: str, form: str) -> str:
+        """The pseudonym of a card, by its number in the form of its reader."""
+
+    async def names(self) -> Mapping[str, Name] | None:
+        """Who is who."""
+
+    async def put_name(self, pseudonym: str, name: str, note: str) -> None:
+        """Add or change a name."""
+
+    async def import_names(self, text: str) -> int:
+        """Add many, all of them or none; answers how many."""
+
+    async def remove_name(self, pseudonym: str) -> bool:
+        """Take a name out; answers whether there was one."""
+
+    async def export(self, pseudonym: str) -> Mapping[str, Any]:
+        """Everything that is kept of a person."""
+
+    async def erase(self, pseudonym: str, *, by: str, reason: str) -> str:
+        """Begin to forget a person; answers the number of the erasure."""
+
+    async def erasures(self) -> Sequence[Mapping[str, Any]]:
+        """All erasures, newest first."""
+
+
+class UpkeepDesk(Protocol):
+    """What is known of equipment and the supply, and what people say of them."""
+
+    @property
+    def book(self) -> UpkeepBook:
+        """What equipment did."""
+
+    async def service(self, device: str, service: str, *, at: int | None, by: str, note: str) -> Command:
+        """The command that work was done (`at` None: now). RequestRefused says why it cannot be."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """The parts behind the API. The callables answer facts of this moment; only `notify` asks the state.
@@ -156,8 +206,8 @@ class Parts:
     `polls` answers `monitor.poller.Poller.status`, `connections` facts by connection, polled and pushed, `health`
     how each device does (the word of `monitor.health`), `losses` the share of the last hour that those lost which
     have ever answered, `advice` what to look at when a device is in such a state,
-    `itself` what the monitor said of itself last, `metering` how far the ledger has come and its `size_bytes`;
-    `reports` is None where nothing is metered.
+    `itself` what the monitor said of itself last, `metering` how far the ledger has come and its `size_bytes`,
+    `people` and `upkeep` the same of access and equipment; `reports` is None where nothing is metered.
     """
 
     site: Site
@@ -185,3 +235,7 @@ class Parts:
     meters: MeterDesk
     reports: ReportDesk | None = None
     metering: Callable[[], Facts] = dict
+    people: Callable[[], Facts] = dict
+    upkeep: Callable[[], Facts] = dict
+    access: AccessDesk | None = None
+    equipment: UpkeepDesk | None = None

@@ -6,8 +6,11 @@ import pwd
 import socket
 import struct
 from dataclasses import dataclass
+from typing import Any
 
-__all__ = ["Peer", "peer_of"]
+from monitor.errors import RequestRefused
+
+__all__ = ["Peer", "peer_of", "who_asks"]
 
 _UCRED = struct.Struct("3i")
 
@@ -30,3 +33,11 @@ def peer_of(descriptor: int) -> Peer:
     except KeyError:
         login = str(uid)
     return Peer(uid=uid, login=login)
+
+
+def who_asks(request: Any) -> str:
+    """The login of whoever sent a request over the socket; raises RequestRefused when nobody knows."""
+    peer: Peer | None = getattr(request.state, "peer", None)
+    if peer is None:
+        raise RequestRefused("it is not known who asks; use the daemon's socket")
+    return peer.login

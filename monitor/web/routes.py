@@ -16,6 +16,7 @@ from monitor.ports import Batch, Gap
 from monitor.site import Device
 from monitor.web.live import LiveState
 from monitor.web.parts import Parts
+from monitor.web.peer import who_asks
 from monitor.web.shapes import (
     AcknowledgeIn,
     AcknowledgeOut,
@@ -108,6 +109,8 @@ def _add_status(router: APIRouter, parts: Parts) -> None:
             poller=dict(parts.poller()),
             journal=dict(parts.journal.stats()),
             metering=dict(parts.metering()),
+            access=dict(parts.people()),
+            equipment=dict(parts.upkeep()),
             sinks={name: dict(facts) for name, facts in parts.sinks().items()},
             notify=dict(await parts.notify()),
             itself=dict(parts.itself()),
@@ -201,11 +204,9 @@ def _add_alarms(router: APIRouter, parts: Parts) -> None:
     @router.post("/alarms/{occurrence}/acknowledge", status_code=202)
     async def acknowledge(occurrence: str, wish: AcknowledgeIn, request: Request) -> AcknowledgeOut:
         """Acknowledge an occurrence in the name of who asks; kept before this answers."""
-        peer = getattr(request.state, "peer", None)
-        if peer is None:
-            raise RequestRefused("it is not known who asks; use the daemon's socket")
+        by = who_asks(request)
         await _alarm(parts, occurrence)
-        command = await parts.alarms.acknowledge(occurrence, by=peer.login, reason=wish.reason)
+        command = await parts.alarms.acknowledge(occurrence, by=by, reason=wish.reason)
         await parts.journal.append([Batch(entries=[command])])
         return AcknowledgeOut(command=command.id, occurrence=occurrence, by=command.by)
 

@@ -138,6 +138,8 @@ class StatusOut(BaseModel):
     poller: dict[str, Any]
     journal: dict[str, Any]
     metering: dict[str, Any]
+    access: dict[str, Any] = {}
+    equipment: dict[str, Any] = {}
     sinks: dict[str, dict[str, Any]]
     notify: dict[str, Any]
     itself: dict[str, Any]

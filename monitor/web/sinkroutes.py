@@ -12,6 +12,7 @@ from monitor.errors import RequestRefused
 from monitor.model import Command
 from monitor.ports import Batch
 from monitor.web.parts import Parts
+from monitor.web.peer import who_asks
 from monitor.web.routes import NotKnown
 from monitor.web.shapes import RefusalOut
 
@@ -90,20 +91,18 @@ def make_sink_router(parts: Parts) -> APIRouter:
     @router.post("/dead-letters/drop")
     async def drop(chosen: ChosenIn, request: Request) -> ChosenOut:
         """Throw dead letters away for good; who did is kept in the journal first."""
-        peer = getattr(request.state, "peer", None)
-        if peer is None:
-            raise RequestRefused("it is not known who asks; use the daemon's socket")
+        by = who_asks(request)
         command = Command(
             id=str(uuid4()),
             time=parts.now(),
-            by=peer.login,
+            by=by,
             kind="drop_dead_letters",
             target="sinks",
             arguments={"ids": "all" if chosen.all else ",".join(map(str, chosen.ids))},
         )
         await parts.journal.append([Batch(entries=[command])])
         dropped = await _change(parts.letters.drop, chosen)
-        _log.warning("dead_letters_dropped", by=peer.login, count=len(dropped.ids))
+        _log.warning("dead_letters_dropped", by=by, count=len(dropped.ids))
         return dropped
 
     @router.post("/influx/check")

@@ -16,8 +16,12 @@ from monitor.schema import (
     ALARM_TAGS,
     ALARM_TEXT,
     ALARM_TITLE,
+    EVENT_CAUSE,
     EVENT_COUNT,
+    EVENT_LATE,
     EVENT_NAME,
+    EVENT_OPEN,
+    EVENT_REASON,
     EVENT_TAGS,
     MEASUREMENT_ACCESS,
     MEASUREMENT_ALARMS,
@@ -34,6 +38,8 @@ __all__ = ["EventLines"]
 _RESULTS = frozenset({"granted", "denied"})
 _DIRECTIONS = frozenset({"in", "out"})
 _CREDENTIAL = "credential"
+_MORE = ("door", EVENT_CAUSE)
+"""What else is told of an access event, where it has that."""
 _END = ALARM_END.encode()
 _ACTIVE = frozenset({"active", "recovering"})
 
@@ -86,14 +92,19 @@ class EventLines:
         attributes: dict[str, Value] = dict(event.attributes)
         credential = attributes.pop(_CREDENTIAL, None)
         if self.is_access(event):
-            told = {EVENT_NAME: event.kind, "reason": str(attributes.get("reason", ""))}
+            told = {EVENT_NAME: event.kind, EVENT_REASON: str(attributes.get("reason", ""))}
+            told |= {name: str(attributes[name]) for name in _MORE if attributes.get(name)}
         else:
             detail = json.dumps(attributes, ensure_ascii=False, sort_keys=True)
             told = {"detail": detail}
         if self._pseudonyms and credential is not None:
             told[_CREDENTIAL] = str(credential)
-        fields = b"%b,%b=1i,seq=%di" % (_texts(told), EVENT_COUNT.encode(), recorded.position)
-        return b"%b %b %d" % (self._event_series(event), fields, stamp.time)
+        fields = [_texts(told), b"%b=1i,seq=%di" % (EVENT_COUNT.encode(), recorded.position)]
+        fields.append(b"%b=%di" % (EVENT_LATE.encode(), event.late))
+        stood = attributes.get(EVENT_OPEN)
+        if self.is_access(event) and isinstance(stood, int | float) and (written := number(stood)) is not None:
+            fields.append(b"%b=%b" % (EVENT_OPEN.encode(), written))
+        return b"%b %b %d" % (self._event_series(event), b",".join(fields), stamp.time)
 
     def _alarm(self, step: Transition) -> tuple[bytes, str]:
         device = self._places.device(step.device)

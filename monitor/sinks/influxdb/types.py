@@ -12,12 +12,17 @@ from monitor.schema import (
     ALARM_TAG_LIST,
     ALARM_TEXT,
     ALARM_TITLE,
+    EVENT_CAUSE,
     EVENT_COUNT,
+    EVENT_LATE,
     EVENT_NAME,
+    EVENT_OPEN,
+    EVENT_REASON,
     INTEGER_FIELDS,
     MEASUREMENT_ACCESS,
     MEASUREMENT_ALARMS,
     MEASUREMENT_EVENTS,
+    MEASUREMENT_SUPPLY,
     MEASUREMENT_USAGE,
     STATES,
     delta_name,
@@ -67,7 +72,8 @@ def main_types(site: Site) -> Types:
         measurement: dict.fromkeys(fields, _INTEGER) for measurement, fields in INTEGER_FIELDS.items()
     }
     found[MEASUREMENT_ALARMS] = dict(_ALARMS)
-    found[MEASUREMENT_EVENTS] = {"detail": _STRING, EVENT_COUNT: _INTEGER, "seq": _INTEGER}
+    found[MEASUREMENT_EVENTS] = {"detail": _STRING} | dict.fromkeys((EVENT_COUNT, EVENT_LATE, "seq"), _INTEGER)
+    found[MEASUREMENT_SUPPLY] = {"state": _STRING, "present": _BOOLEAN, state_number("present"): _INTEGER}
     for measurement in MEASUREMENT_USAGE.values():
         found[measurement] |= dict.fromkeys(_USAGE, _FLOAT) | {"currency": _STRING}
     for device in site.devices.values():
@@ -85,5 +91,6 @@ def main_types(site: Site) -> Types:
 
 def access_types() -> Types:
     """What is written to the bucket of access."""
-    texts = dict.fromkeys((EVENT_NAME, "reason", "credential"), _STRING)
-    return {MEASUREMENT_ACCESS: {**texts, EVENT_COUNT: _INTEGER, "seq": _INTEGER}}
+    texts = dict.fromkeys((EVENT_NAME, EVENT_REASON, EVENT_CAUSE, "credential", "door"), _STRING)
+    counts = dict.fromkeys((EVENT_COUNT, EVENT_LATE, "seq"), _INTEGER)
+    return {MEASUREMENT_ACCESS: {**texts, **counts, EVENT_OPEN: _FLOAT}}
