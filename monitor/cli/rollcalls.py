@@ -32,7 +32,7 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "since": "进入时间",
         "by": "经由",
         "nobody": "无卡人员",
-        "limits": "经由没有读卡器的门出入，或尾随他人出入的人员不在统计之内。",
+        "limits": "经由没有读卡器的门出入，或尾随他人出入的人员不在统计之内。",  # noqa: RUF001 - Chinese has a comma of its own
     },
 }
 

@@ -128,6 +128,7 @@ def _add_places(router: APIRouter, parts: Parts, people: _People) -> None:
             site=parts.site.id,
             site_name=parts.site.name,
             timezone=parts.site.timezone.key,
+            language=parts.site.language,
             time=parts.now(),
             zones=_zones(parts, [now[each] for each in wanted if each in now]),
             present=[
