@@ -162,7 +162,7 @@ def test_access_goes_beside_the_rest_and_names_nobody():
     assert encoded.access.texts == [
         (
             b"access,site=hq,building=b1,zone=entrance,device=front-reader,direction=in,result=granted "
-            b'event="card",reason="Always",count=1i,seq=1i 1795378523000'
+            b'event="card",reason="Always",count=1i,seq=1i,late_i=0i 1795378523000'
         )
     ]
 
@@ -182,7 +182,30 @@ def test_other_events_say_what_they_know_but_no_credential():
 
     measurement, tags, fields, _ = parse(encoded.main.texts[0])
     assert (measurement, tags["kind"]) == ("events", "tamper")
-    assert fields == {"detail": '{"level": 3, "note": "ü"}', "count": 1, "seq": 1}
+    assert fields == {"detail": '{"level": 3, "note": "ü"}', "count": 1, "seq": 1, "late_i": 0}
+
+
+def test_a_door_says_why_it_opened_and_how_long_it_stood_open():
+    opened = event(
+        "opened", device="front-reader", door="front-door", cause="card", reader="front-reader", card="7"
+    )
+    closed = event("closed", device="front-reader", door="front-door", open_s=12.5)
+    batch = recorded(opened, closed)
+    encoded = Encoder(a_site()).encode(batch, {each.position: Stamp(time=NOW) for each in batch})
+
+    first, second = (parse(line)[2] for line in encoded.access.texts)
+    assert first | {"event": "opened", "door": "front-door", "cause": "card"} == first
+    assert "card" not in first
+    assert (second["event"], second["open_s"]) == ("closed", 12.5)
+
+
+def test_what_comes_out_of_a_readers_memory_is_marked_late():
+    late = replace(event("card", result="granted"), time=NOW - 120_001)
+    just = replace(event("card", result="granted"), time=NOW - 120_000)
+    batch = recorded(late, just)
+    encoded = Encoder(a_site()).encode(batch, {each.position: Stamp(time=NOW) for each in batch})
+
+    assert [parse(line)[2]["late_i"] for line in encoded.access.texts] == [1, 0]
 
 
 def test_hostile_results_do_not_become_tags():

@@ -1,9 +1,7 @@
-"""Where the daemon is put together: the only module that names concrete classes."""
+"""The parts of the daemon, made and joined."""
 
-import asyncio
 import contextlib
-import os
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import asdict
 from functools import partial
 from importlib.metadata import version
@@ -18,31 +16,30 @@ from monitor.alarms import Alarms
 from monitor.alarms.keep import NAME as ALARMS
 from monitor.alarms.store import open_alarms, standing
 from monitor.alarms.unrecorded import Unrecorded
+from monitor.app.serving import examine, serve
 from monitor.clock import Clock
 from monitor.clocksync import ClockSync
 from monitor.deadman import Deadman
 from monitor.downtime import Downtime, last_downtime
-from monitor.errors import JournalError, RequestRefused
+from monitor.errors import JournalError
 from monitor.health import Health, SelfReport, Sources, usual_advice
 from monitor.journal.feeder import Feeder
 from monitor.journal.files import Files, open_files
 from monitor.metering.book import Book
 from monitor.metering.consumer import Metering
 from monitor.model import Event, Value
-from monitor.notify.channels import Channels, check_address
+from monitor.notify.channels import Channels
 from monitor.notify.direct import Direct
 from monitor.notify.outage import Outages
 from monitor.notify.outbox import Notifier
 from monitor.notify.reports import make_put
 from monitor.notify.routing import make_router
 from monitor.poller import ByHand, Poller
-from monitor.ports import Batch, Budget, DriverContext, PolledDriver, PushedDriver, Sink
+from monitor.ports import Batch, DriverContext, PolledDriver, PushedDriver, Sink
 from monitor.reports.build import Desk
 from monitor.reports.letter import Letters
 from monitor.reports.mailing import Mailing
 from monitor.schema import MONITOR_DEVICE
-from monitor.settings import Loaded, load
-from monitor.settings.budgets import budgets_of as reckon_buses
 from monitor.settings.tables import resolve
 from monitor.sinks.deadletters import DeadLetters
 from monitor.sinks.influxdb import InfluxSink
@@ -56,30 +53,10 @@ from monitor.web.desk import AlarmDesk
 from monitor.web.meterdesk import Meters
 from monitor.web.parts import Parts as ApiParts
 from monitor.web.parts import Reload
-from rules.kinds import RULES
 
-__all__ = ["Parts", "budgets_of", "examine_influx", "load_site", "open_parts"]
+__all__ = ["Parts", "open_parts"]
 
 _VERSION = version("facility-monitor")
-
-
-def load_site(path: Path, environ: Mapping[str, str] = os.environ, *, thorough: bool = False) -> Loaded:
-    """Read a site file with the drivers and rule kinds that this program has; raises SettingsInvalid.
-
-    `thorough` also asks channels and drivers, whose libraries take a second to load.
-    """
-    return load(
-        path,
-        drivers=resolve(DRIVERS),
-        rules=resolve(RULES),
-        environ=environ,
-        wrong_address=check_address if thorough else None,
-    )
-
-
-def budgets_of(site: Site) -> dict[str, Budget]:
-    """Reckon what the time of each bus of a site goes to, by connection."""
-    return reckon_buses(site, resolve(DRIVERS))
 
 
 @contextlib.asynccontextmanager
@@ -314,21 +291,12 @@ class Parts:
             await self._journal.append([Batch(entries=[event])])
 
     async def serve(self, socket: Path, *, started: int, downtime: Downtime | None, reload: Reload) -> None:
-        """Serve the API; its libraries are loaded in a thread, so that the first polls need not wait for them.
+        """Serve the API.
 
         `started` is when the process began to run (UTC ms), `downtime` what ended then, `reload` what
         `POST /reload` does.
         """
-        make_api, live_state, serve = await asyncio.to_thread(_web)
-        live = live_state(self._site, self._journal)
-        api_parts = self._api_parts(started, downtime, reload)
-        api = make_api(api_parts, live)
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(live.run(), name="live state")
-            tasks.create_task(serve(api, socket), name="api server")
-            if self._site.monitor.metrics is not None:
-                serve_metrics = await asyncio.to_thread(_metrics)
-                tasks.create_task(serve_metrics(api_parts, *self._site.monitor.metrics), name="metrics")
+        await serve(self._api_parts(started, downtime, reload), self._journal, socket)
 
     def _api_parts(self, started: int, downtime: Downtime | None, reload: Reload) -> ApiParts:
         def connections() -> Mapping[str, Mapping[str, Any]]:
@@ -350,7 +318,7 @@ class Parts:
             poller=self._poller.facts,
             sinks=self._sink_facts,
             letters=self._letters,
-            examine_influx=partial(_examine, self._site, self._clock),
+            examine_influx=partial(examine, self._site, self._clock),
             notify=self._notifier.counts,
             health=self._health.states,
             losses=self._health.losses,
@@ -362,34 +330,3 @@ class Parts:
             reports=Desk(self._book, self._site, self._clock.now),
             metering=lambda: {**self._metering.status(), "size_bytes": self._files.ledger_size()},
         )
-
-
-def examine_influx(site: Site, now: Callable[[], int]) -> Sequence[Mapping[str, Any]]:
-    """Look at the site's InfluxDB and say what is wrong; blocks for half a minute at most. `now`: UTC ms."""
-    from monitor.sinks.influxdb.check import examine
-
-    if site.influxdb is None:
-        raise RequestRefused("the site file has no `sinks.influxdb`: nothing is written to InfluxDB")
-    return [asdict(finding) for finding in examine(site.influxdb, site, now=now)]
-
-
-async def _examine(site: Site, clock: Clock) -> Sequence[Mapping[str, Any]]:
-    thread = BlockingThread("influx-check")
-    try:
-        return await thread.do(lambda: examine_influx(site, clock.now))
-    finally:
-        thread.end(lambda: None)
-
-
-def _web() -> tuple[Any, Any, Any]:
-    from monitor.web.api import make_api
-    from monitor.web.live import LiveState
-    from monitor.web.server import serve
-
-    return make_api, LiveState, serve
-
-
-def _metrics() -> Any:
-    from monitor.web.metrics import serve_metrics
-
-    return serve_metrics
