@@ -1,4 +1,4 @@
-"""state.db and ledger.db: what consumers have to remember, each with its position in the same transaction."""
+"""state.db, ledger.db, access.db: what consumers remember, each with its position in the same transaction."""
 
 import asyncio
 import sqlite3
@@ -78,7 +78,7 @@ class State:
     def __init__(self, db: sqlite3.Connection, store: Store = STATE) -> None:
         self._db = db
         self.name = store.name
-        """What its store is called: state or ledger."""
+        """What its store is called: state, ledger or access."""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=store.name)
         self._closed = False
         self.failure = ""
