@@ -121,6 +121,17 @@ class State:
         loop = asyncio.get_running_loop()
         return await self._in_thread(self._transact, work, loop)
 
+    async def alone(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do what no transaction can, in the store's thread; sqlite3's errors as JournalError."""
+        return await self._in_thread(self._alone, work)
+
+    def _alone(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            return work(self._db)
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            self.damaged = self.damaged or is_damage(error)
+            raise JournalError(f"the {self.name} cannot be written: {error}") from error
+
     async def query(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[sqlite3.Row]:
         """Answer the rows of one SELECT, after all work that was asked for before."""
         return await self._in_thread(self._query, sql, parameters)
@@ -191,6 +202,7 @@ def _prepare(db: sqlite3.Connection, name: str, store: Store) -> None:
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")
     db.execute("PRAGMA foreign_keys = ON")
+    db.execute("PRAGMA secure_delete = ON")  # what was deleted is not to be read from the file's free pages
     db.execute(f"PRAGMA journal_size_limit = {_LARGEST_LOG}")
     db.execute(f"PRAGMA application_id = {store.application}")
     migrate(db, store.schema, name)
