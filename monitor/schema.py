@@ -174,6 +174,8 @@ MONITOR_POINTS: Final[Mapping[str, str | None]] = {
     "state_restored": None,
     "ledger_replaced": None,
     "ledger_failing": None,
+    "access_replaced": None,
+    "access_failing": None,
     "dead_letters": None,
     "sink_down_s": "s",
     "write_ms_p95": "ms",

@@ -10,33 +10,17 @@ from typing import Final
 from drivers.mqtt.jsonpath import Path
 from drivers.mqtt.payload import MAX_TEXT, Body, Getter, Lack, getter, spelling
 from drivers.mqtt.settings import MqttEvent, Where, WhereIs, WhereMapped
+from monitor.credentials import SEPARATORS, canonical
 from monitor.model import Event, Value
 from monitor.ports import Pseudonymise
 from monitor.site import Device
 
-__all__ = ["EventMapper", "EventStamps", "canonical"]
+__all__ = ["EventMapper", "EventStamps"]
 
-_SEPARATORS = re.compile(r"[\s:.\-]")
 _SHORTEST_TOLD: Final = 4
 """Characters from which on a credential is looked for in what else is kept: `1` stands in many a text."""
 _UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _BUMP_MS: Final = 1000
-
-
-def canonical(text: str, form: str) -> str:
-    """The one spelling of a credential that its pseudonym is made of.
-
-    hex: lower case without separators and `0x`; hex_unpadded: the same, as the reader prints it (bytes below
-    0x10 have one digit, which cannot be undone); decimal: without leading zeros; text: stripped. What does not
-    fit its form is taken as stripped text: one card still has one pseudonym.
-    """
-    text = text.strip()
-    if form in {"hex", "hex_unpadded"}:
-        digits = _SEPARATORS.sub("", text).lower().removeprefix("0x")
-        return digits if digits and re.fullmatch(r"[0-9a-f]+", digits) else text
-    if form == "decimal" and text.isascii() and text.isdigit():
-        return text.lstrip("0") or "0"
-    return text
 
 
 class EventStamps:
@@ -129,10 +113,10 @@ def _tells(value: Value, clear: str | None) -> bool:
     """Whether what is to be kept shows the credential: a mixed-up payload has it in places of other things."""
     if not clear:
         return False
-    hidden = _SEPARATORS.sub("", clear).lower().removeprefix("0x")
+    hidden = SEPARATORS.sub("", clear).lower().removeprefix("0x")
     if len(hidden) < _SHORTEST_TOLD:
         return str(value) == clear
-    return hidden in _SEPARATORS.sub("", str(value)).lower()
+    return hidden in SEPARATORS.sub("", str(value)).lower()
 
 
 def _attributes(event: MqttEvent, root: Path) -> list[tuple[str, _Find, bool]]:

@@ -135,6 +135,8 @@ class SelfReport:
             "state_restored": bool(journal.get("state_restored")),
             "ledger_replaced": bool(journal.get("ledger_replaced")),
             "ledger_failing": bool(journal.get("ledger_failing")),
+            "access_replaced": bool(journal.get("access_replaced")),
+            "access_failing": bool(journal.get("access_failing")),
             "sink_down_s": max((_since(sink, now) for sink in sinks), default=0.0),
             "loop_lag_ms": round(self._lag.take() * 1000, 3),
             "rss_mb": round(_resident() / _MB, 3),

@@ -1,7 +1,7 @@
-"""Copies of state and ledger: made by themselves, two generations; a good one takes the place of a damaged file.
+"""Copies of state, ledger and access.db: two generations; a good one takes the place of a damaged file.
 
 The state is small, and nothing else knows which alarms are open and who was told: so it is copied daily, checked
-at every start, and never replaced without being moved aside and said aloud. The ledger is large: see `ledger.py`.
+at every start, and never replaced without being moved aside and said aloud. The others may be large: `opening.py`.
 """
 
 import asyncio
@@ -37,6 +37,7 @@ _MB = 1024 * 1024
 _SAID = {
     "state": ("state_not_copied", "state_copied_again"),
     "ledger": ("ledger_not_copied", "ledger_copied_again"),
+    "access": ("access_not_copied", "access_copied_again"),
 }
 _STEPS = 50_000
 _AT_ONCE = 8 * _MB
@@ -193,6 +194,8 @@ class Copies:
         self._timezone = timezone
         self._failing = ""
         self._stopping = threading.Event()
+        self.busy = threading.Lock()
+        """Held while copies are made or changed: by whoever does it, in a thread."""
         self.found_damage = False
         """Whether the store was found to be damaged when it was read for a copy, and there is an older one."""
 
@@ -269,6 +272,10 @@ class Copies:
 
     def copy(self) -> None:
         """Make one copy now; blocks. Raises OSError, sqlite3.Error or JournalError, and leaves the old ones."""
+        with self.busy:
+            self._copy()
+
+    def _copy(self) -> None:
         newest, older = copies_of(self._path)
         made = newest.with_name(newest.name + ".new")
         _look_for_room(self._path)

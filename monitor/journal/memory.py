@@ -3,7 +3,7 @@
 import asyncio
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from operator import attrgetter
 
 from monitor.errors import JournalError
@@ -69,6 +69,12 @@ class Recent:
                 break
             joined.extend(batch)
         return joined
+
+    def replace(self, changed: Mapping[Position, Recorded]) -> None:
+        """Put other entries in the place of those at these positions."""
+        for index, (batch, weight) in enumerate(self._batches):
+            if any(each.position in changed for each in batch):
+                self._batches[index] = (tuple(changed.get(each.position, each) for each in batch), weight)
 
     async def grown(self, position: Position) -> None:
         """Return once there is something behind `position`; raises JournalError when the journal closes."""

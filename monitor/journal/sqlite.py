@@ -1,6 +1,7 @@
 """The journal on SQLite: one file, one writer, any number of followers."""
 
 import asyncio
+import contextlib
 import os
 import sqlite3
 import threading
@@ -198,7 +199,7 @@ class SqliteJournal:
 
     async def read(self, after: Position, limit: int) -> Sequence[Recorded] | Gap:
         """Answer at most `limit` entries behind `after`, oldest first; a Gap when some of them are gone."""
-        return await self._in_reader(lambda db: file.read_after(db, after, limit))
+        return await self.look(lambda db: file.read_after(db, after, limit))
 
     async def follow(self, after: Position) -> AsyncIterator[Sequence[Recorded] | Gap]:
         """Yield all behind `after`, for ever; raises JournalError when the journal is closed."""
@@ -235,11 +236,11 @@ class SqliteJournal:
 
     async def readings(self, device: str, last: int) -> Sequence[Recorded]:
         """The `last` newest readings of a device by their own time, newest last."""
-        return await self._in_reader(lambda db: file.newest_readings(db, device, last))
+        return await self.look(lambda db: file.newest_readings(db, device, last))
 
     async def last_event(self, device: str, kind: str) -> Event | None:
         """The event of a kind that was kept last for a device; None when there is none (any more)."""
-        return await self._in_reader(lambda db: file.newest_event(db, device, kind))
+        return await self.look(lambda db: file.newest_event(db, device, kind))
 
     async def between(self, device: str, start: int, end: int, kinds: Collection[str] = ()) -> Sequence[Recorded]:
         """Entries of a device with start <= time < end (UTC ms), oldest first; without `kinds`, all.
@@ -249,9 +250,10 @@ class SqliteJournal:
         unknown = sorted(set(kinds) - set(KINDS))
         if unknown:
             raise ValueError(f"no kind of entry: {', '.join(unknown)}; there are {', '.join(KINDS)}")
-        return await self._in_reader(lambda db: file.between(db, device, start, end, kinds))
+        return await self.look(lambda db: file.between(db, device, start, end, kinds))
 
-    async def _in_reader(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def look(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do `work`, which only reads, in a reader's thread. Raises JournalError."""
         if self._closed:
             raise JournalError("the journal is closed")
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
@@ -270,6 +272,42 @@ class SqliteJournal:
                 db.close()
             self._damaged = self._damaged or is_damage(error)
             raise JournalError(f"the journal cannot be read: {error}") from error
+
+    # Changing what is kept: `rewriting.py` ------------------------------------------------------------
+
+    async def in_writer(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do a small piece of work in the writer's thread, outside of its transactions. Raises JournalError."""
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[T] = loop.create_future()
+
+        def settle(answer: T | None, error: Exception | None) -> None:
+            if done.done():  # whoever asked was cancelled
+                return
+            if error is None:
+                done.set_result(answer)  # type: ignore[arg-type]  # without an error it is a T
+            else:
+                done.set_exception(error)
+
+        def job(connected: Callable[[], sqlite3.Connection]) -> None:
+            answer, error = None, None
+            try:
+                answer = work(connected())
+            except (sqlite3.Error, OSError, UnicodeDecodeError) as failed:
+                error = JournalError(f"the journal cannot be changed: {failed}")
+                error.__cause__ = failed
+            except Exception as failed:  # noqa: BLE001 - whoever waits gets it
+                error = failed  # type: ignore[assignment]  # passed on as it is
+            with contextlib.suppress(RuntimeError):  # the loop has gone
+                loop.call_soon_threadsafe(settle, answer, error)
+
+        if self._closed:
+            raise JournalError("the journal is closed")
+        self._writer.ask(job)
+        return await done
+
+    def recall(self, changed: Mapping[Position, Recorded]) -> None:
+        """Have those who follow see what entries have become that are still held in memory."""
+        self._recent.replace(changed)
 
     # Keeping house -------------------------------------------------------------------------------------
 

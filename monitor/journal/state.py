@@ -1,4 +1,4 @@
-"""state.db and ledger.db: what consumers have to remember, each with its position in the same transaction."""
+"""state.db, ledger.db, access.db: what consumers remember, each with its position in the same transaction."""
 
 import asyncio
 import sqlite3
@@ -78,7 +78,7 @@ class State:
     def __init__(self, db: sqlite3.Connection, store: Store = STATE) -> None:
         self._db = db
         self.name = store.name
-        """What its store is called: state or ledger."""
+        """What its store is called: state, ledger or access."""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=store.name)
         self._closed = False
         self.failure = ""
@@ -120,6 +120,17 @@ class State:
         """
         loop = asyncio.get_running_loop()
         return await self._in_thread(self._transact, work, loop)
+
+    async def alone(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do what no transaction can, in the store's thread; sqlite3's errors as JournalError."""
+        return await self._in_thread(self._alone, work)
+
+    def _alone(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            return work(self._db)
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            self.damaged = self.damaged or is_damage(error)
+            raise JournalError(f"the {self.name} cannot be written: {error}") from error
 
     async def query(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[sqlite3.Row]:
         """Answer the rows of one SELECT, after all work that was asked for before."""
@@ -191,6 +202,7 @@ def _prepare(db: sqlite3.Connection, name: str, store: Store) -> None:
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")
     db.execute("PRAGMA foreign_keys = ON")
+    db.execute("PRAGMA secure_delete = ON")  # what was deleted is not to be read from the file's free pages
     db.execute(f"PRAGMA journal_size_limit = {_LARGEST_LOG}")
     db.execute(f"PRAGMA application_id = {store.application}")
     migrate(db, store.schema, name)

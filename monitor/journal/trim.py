@@ -24,6 +24,9 @@ _SHORTEST_RATE = 60_000
 _BEHIND = 10 * 60_000
 _RESERVE = 64 * 1024 * 1024
 _RESERVE_SHARE = 20
+_NAMES_SOMEBODY = "SELECT 1 FROM entries WHERE position <= ? AND kind = 2 AND instr(body, ?) LIMIT 1"
+_CREDENTIAL = b'"credential"'
+_SECURE = {1: "ON", 2: "FAST"}
 
 PLENTY: Final = 8760.0
 """`hours_left` when no part of the monitor is behind, and the most that is ever said."""
@@ -141,6 +144,17 @@ class Trimmer:
             db.execute("DELETE FROM deliveries WHERE recorded < ?", (now - _DELIVERIES_KEPT,))
 
     def _delete(self, db: sqlite3.Connection, until: int) -> None:
+        secure = db.execute(_NAMES_SOMEBODY, (until, _CREDENTIAL)).fetchone() is not None
+        if secure:  # what was deleted is not to be read from the file's free pages
+            usual = db.execute("PRAGMA secure_delete").fetchone()[0]
+            db.execute("PRAGMA secure_delete = ON")
+        try:
+            self._delete_until(db, until)
+        finally:
+            if secure:
+                db.execute(f"PRAGMA secure_delete = {_SECURE.get(usual, 'OFF')}")
+
+    def _delete_until(self, db: sqlite3.Connection, until: int) -> None:
         db.execute("BEGIN IMMEDIATE")
         try:
             db.execute("DELETE FROM entries WHERE position <= ?", (until,))

@@ -19,7 +19,7 @@ from monitor.journal.soundness import is_damage
 from monitor.journal.trim import Trimmer
 from monitor.model import Entry, Position, Recorded
 
-__all__ = ["Call", "Committed", "Row", "Writer"]
+__all__ = ["Call", "Committed", "Job", "Row", "Writer"]
 
 _log = structlog.get_logger()
 
@@ -29,6 +29,10 @@ _PERSIST_EVERY = 5.0
 _LONGEST_WAIT = 1.0
 _INSERT = "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?)"
 _INSERT_ONCE = f"{_INSERT} ON CONFLICT (identity) WHERE identity IS NOT NULL DO NOTHING"
+
+
+Job = Callable[[Callable[[], sqlite3.Connection]], None]
+"""Work of the writer's thread beside its own: it is given what opens the connection, and never raises."""
 
 
 class Row(NamedTuple):
@@ -105,6 +109,7 @@ class Writer:
         self._patience = patience
         self._tell = tell
         self._queue: deque[Call] = deque()
+        self._jobs: deque[Job] = deque()
         self._entries_waiting = 0
         self._patient_waiting = 0
         self._changed = threading.Condition()
@@ -136,6 +141,12 @@ class Writer:
             if not call.patient or self._patient_waiting == 1 or self._entries_waiting >= _AT_ONCE:
                 self._changed.notify()
 
+    def ask(self, job: Job) -> None:
+        """Have a small piece of work done between two transactions."""
+        with self._changed:
+            self._jobs.append(job)
+            self._changed.notify()
+
     def close(self) -> None:
         """Write what waits, then end; blocks until then."""
         with self._changed:
@@ -165,12 +176,16 @@ class Writer:
     def _work(self) -> None:
         trimming = False
         while True:
-            calls = self._take(0.0 if trimming else self._trimmer.pause)
+            calls = self._take(0.0 if trimming or self._jobs else self._trimmer.pause)
             if calls is None:
                 break
             if calls:
                 self._commit(calls)
             trimming = self._trim()
+            if self._jobs:
+                self._jobs.popleft()(self._connected)
+        while self._jobs:
+            self._jobs.popleft()(_refuse)
         if self._db is not None:
             with contextlib.suppress(sqlite3.Error):
                 self._trimmer.persist(self._db)
@@ -180,7 +195,7 @@ class Writer:
         """Wait for work, `pause` seconds at most; None: it is time to end."""
         with self._changed:
             self.beat += 1
-            if not self._queue and not self._closing:
+            if not self._queue and not self._jobs and not self._closing:
                 self._changed.wait(pause)
             while not self._closing and self._may_wait():
                 self.beat += 1
@@ -314,6 +329,10 @@ class Writer:
         except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
             self._failed(error)
             return False
+
+
+def _refuse() -> sqlite3.Connection:
+    raise JournalError("the journal is closed")
 
 
 def _take_rows(db: sqlite3.Connection, taking: _Taking, rows: Sequence[Row]) -> None:

@@ -14,8 +14,8 @@ from urllib.parse import quote
 import pytest
 import yaml
 
-from drivers.mqtt.events import canonical
 from monitor.access.pseudonyms import Pseudonyms
+from monitor.credentials import canonical
 from tests.drivers.mqtt.publisher import Publisher
 from tests.end_to_end.daemon import Daemon, until
 from tests.end_to_end.people import Resident, found, residents

@@ -215,7 +215,7 @@ def wrong_with_sent(folder: Path, influx: InfluxServer, since: int) -> Iterator[
 def wrong_with_files(folder: Path) -> Iterator[str]:
     """SQLite finds all files sound, and nobody is ahead of the journal; the folder may lack them all."""
     positions: dict[str, int] = {}
-    for name in ("state.db", "ledger.db", "journal.db"):
+    for name in ("state.db", "ledger.db", "access.db", "journal.db"):
         path = folder / name
         if not path.exists() or not path.stat().st_size:
             continue

@@ -231,7 +231,7 @@ def _be_link_to_absent_file(path: Path) -> None:
     outcome="Where a folder, a pipe or a link to nowhere stands in its place, the start ends with 1, says what"
     " stands there and what to do, and touches nothing.",
 )
-@pytest.mark.parametrize("name", ["journal.db", "state.db", "ledger.db"])
+@pytest.mark.parametrize("name", ["journal.db", "state.db", "ledger.db", "access.db"])
 def test_what_is_no_file_is_named_and_left_alone(
     folder: Path, name: str, put: Callable[[Path], object], said: str
 ) -> None:
@@ -308,7 +308,7 @@ def test_an_empty_journal_begins_above_what_is_known(folder: Path) -> None:
 
 
 def test_shared_memory_that_was_left_by_another_file_is_harmless(folder: Path) -> None:
-    for name in ("journal.db", "state.db", "ledger.db"):
+    for name in ("journal.db", "state.db", "ledger.db", "access.db"):
         (folder / f"{name}-shm").write_bytes(os.urandom(32_768))
 
     assert _opened(folder, lambda files: (files.journal.last, files.what_was_replaced())) == (5, {})
@@ -368,7 +368,7 @@ def test_a_ledger_that_the_disk_cannot_read_does_not_keep_the_monitor_from_runni
     assert (folder / "ledger.db").is_file()
 
 
-@pytest.mark.parametrize("name", ["journal.db", "state.db", "ledger.db"])
+@pytest.mark.parametrize("name", ["journal.db", "state.db", "ledger.db", "access.db"])
 def test_a_file_without_permission_is_left_alone(site: Path, folder: Path, name: str) -> None:
     (folder / name).chmod(0)
     # Root may read everything, unless it cannot get that power.

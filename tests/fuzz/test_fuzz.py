@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from monitor.errors import JournalError
 from monitor.journal.copies import make_sure
-from monitor.journal.ledger import open_ledger
+from monitor.journal.opening import open_store
 from monitor.journal.sqlite import SqliteJournal
 from monitor.journal.state import LEDGER, State, set_position
 from monitor.model import Position, Reading
@@ -222,7 +222,7 @@ def test_a_ledger_with_changed_bytes_is_taken_or_restored(
     folder = fresh(tmp_path, kept, "ledger.db", seed, many)
 
     async def use() -> Position:
-        ledger, _ = open_ledger(folder / "ledger.db", folder / "journal.db")
+        ledger, _ = open_store(folder / "ledger.db", LEDGER, folder / "journal.db")
         position = await ledger.position("metering")
         await ledger.transact(lambda db: set_position(db, "metering", Position(8)))
         await ledger.close()

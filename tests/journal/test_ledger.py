@@ -221,7 +221,7 @@ async def test_a_kill_between_moving_aside_and_restoring_is_made_good_by_the_nex
     await fill(path, clock, copies=2 if kept == "copies" else 0)
     files_module.condemn(path, Position(0))
     with monkeypatch.context() as killed:
-        killed.setattr("monitor.journal.ledger.acquit", _be_killed)
+        killed.setattr("monitor.journal.opening.acquit", _be_killed)
         with pytest.raises(SystemExit):
             async with opened(path, clock):
                 pass

@@ -10,7 +10,7 @@ from influxdb_client.rest import ApiException
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, Timeout
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-__all__ = ["Answer", "Exchange"]
+__all__ = ["Answer", "Exchange", "refusal"]
 
 _LONGEST_S: Final = 60.0
 _LARGEST: Final = 64 * 1024
@@ -23,6 +23,13 @@ class Answer(NamedTuple):
     reason: str
     headers: Any
     body: bytes
+
+
+def refusal(answer: Answer) -> ApiException:
+    """The error of an answer that does not tell of success, with its body."""
+    error = ApiException(status=answer.status, reason=answer.reason)  # type: ignore[no-untyped-call]
+    error.body, error.headers = answer.body.decode(errors="replace"), answer.headers
+    return error
 
 
 class Exchange:
@@ -48,9 +55,7 @@ class Exchange:
         """
         answer = self.exchange(method, url, headers, body)
         if not 200 <= answer.status <= 299:  # noqa: PLR2004 - HTTP
-            error = ApiException(status=answer.status, reason=answer.reason)  # type: ignore[no-untyped-call]
-            error.body, error.headers = answer.body.decode(errors="replace"), answer.headers
-            raise error
+            raise refusal(answer)
         return answer.status, answer.headers
 
     def exchange(  # noqa: PLR0913 - a request, and its two bounds

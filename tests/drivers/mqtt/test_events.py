@@ -3,9 +3,10 @@ from typing import Any
 
 import pytest
 
-from drivers.mqtt.events import EventMapper, EventStamps, canonical
+from drivers.mqtt.events import EventMapper, EventStamps
 from drivers.mqtt.payload import Body
 from drivers.mqtt.settings import MqttEvent
+from monitor.credentials import canonical
 from monitor.model import Event
 from tests.drivers.mqtt.site import CARDS, device, pseudonymise
 

@@ -1,0 +1,180 @@
+"""The one change to entries that are kept: a person who is erased or whose time is over leaves them.
+
+What is looked for is found by readers, in steps with rests; only what was found goes to the writer, so that polls
+and commits are held up by no more than one small transaction.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from dataclasses import replace
+from functools import partial
+from time import monotonic
+from typing import Final, NamedTuple
+
+from monitor.errors import JournalError
+from monitor.journal.codec import decode, encode
+from monitor.journal.sqlite import SqliteJournal
+from monitor.journal.traces import ERASED, checkpoint
+from monitor.model import Event, Position, Recorded
+
+__all__ = ["CREDENTIAL", "Rewriting"]
+
+CREDENTIAL: Final = "credential"
+"""The attribute of an event that says who it was, by a pseudonym."""
+
+_AT_ONCE = 20_000
+_CHANGED_AT_ONCE = 200
+_TRIES = 100
+_REST = 0.1
+_FIND = (
+    "SELECT position, recorded, kind, identity, body FROM entries"
+    " WHERE position > ? AND position <= ? AND (instr(body, ?) OR instr(identity, ?)) ORDER BY position"
+)
+_FIND_CREDENTIALS = (
+    "SELECT position, recorded, kind, identity, body FROM entries"
+    " WHERE position > ? AND position <= ? AND kind = 2 AND instr(body, ?) ORDER BY position"
+)
+_UPDATE = "UPDATE entries SET identity = ?, body = ? WHERE position = ?"
+
+
+class _Row(NamedTuple):
+    position: Position
+    recorded: int
+    kind: int
+    identity: str | None
+    body: bytes
+
+
+_Change = Callable[[_Row], tuple[str | None, bytes]]
+
+
+class Rewriting:
+    """Finds and changes entries of one journal. All of it can be repeated after a kill. Raises JournalError."""
+
+    def __init__(self, journal: SqliteJournal) -> None:
+        self._journal = journal
+
+    async def find(self, text: str) -> Sequence[Recorded]:
+        """Every entry in which an ASCII text stands, oldest first."""
+        needle = text.encode()
+        found: list[Recorded] = []
+        async for rows in self._steps(_FIND, (needle, text), Position(0), self._journal.last):
+            found.extend(Recorded(row.position, row.recorded, decode(row.kind, row.body)) for row in rows)
+        return found
+
+    async def erase(self, text: str, *, after: Position = Position(0)) -> int:  # noqa: B008 - a number
+        """Put `erased` in the place of a text in every entry behind `after`; answers in how many it stood."""
+        needle, erased = text.encode(), ERASED.encode()
+
+        def change(row: _Row) -> tuple[str | None, bytes]:
+            identity = None if row.identity is None else row.identity.replace(text, ERASED)
+            return identity, row.body.replace(needle, erased)
+
+        count = 0
+        async for rows in self._steps(_FIND, (needle, text), after, self._journal.last):
+            count += await self._change(rows, change)
+        return count
+
+    async def forget(self, after: Position, before: int) -> tuple[Position, int]:
+        """Take the credential out of events behind `after` that were recorded before an instant (UTC ms).
+
+        Answers how far it has come, to go on from there, and how many events it was taken from.
+        """
+
+        def until(db: sqlite3.Connection) -> int:
+            found = db.execute(
+                "SELECT position FROM entries WHERE recorded < ? AND position > ? ORDER BY position DESC LIMIT 1",
+                (before, after),
+            ).fetchone()
+            return after if found is None else int(found[0])
+
+        end = Position(await self._journal.look(until))
+        needle, count = f'"{CREDENTIAL}"'.encode(), 0
+        async for rows in self._steps(_FIND_CREDENTIALS, (needle,), after, end):
+            count += await self._change(rows, _without_credential)
+        return end, count
+
+    async def sweep(self) -> bool:
+        """Empty the write-ahead log, in which all of it still stands; answers whether nobody held it up."""
+        for _ in range(_TRIES):
+            if await self._journal.in_writer(checkpoint):
+                return True
+            await asyncio.sleep(_REST)
+        return False
+
+    async def vacuum(self) -> bool:
+        """Write the whole file anew: nothing is kept while it lasts. Answers as `sweep` does."""
+        await self._journal.in_writer(lambda db: db.execute("VACUUM").fetchall())
+        return await self.sweep()
+
+    async def _steps(
+        self, sql: str, needles: tuple[bytes | str, ...], after: Position, until: Position
+    ) -> AsyncIterator[list[_Row]]:
+        first = await self._journal.look(_first)
+        position = max(int(after), first - 1)
+        while position < until:
+            end = min(position + _AT_ONCE, until)
+            began = monotonic()
+            rows = await self._journal.look(partial(_select, sql=sql, parameters=(position, end, *needles)))
+            took = monotonic() - began
+            if rows:
+                yield rows
+            position = end
+            await asyncio.sleep(took)  # the disk is for others, too
+
+    async def _change(self, rows: Sequence[_Row], change: _Change) -> int:
+        changed = 0
+        for start in range(0, len(rows), _CHANGED_AT_ONCE):
+            some = [(row, *change(row)) for row in rows[start : start + _CHANGED_AT_ONCE]]
+            some = [
+                (row, identity, body)
+                for row, identity, body in some
+                if body != row.body or identity != row.identity
+            ]
+            await self._journal.in_writer(partial(_update, changes=some))
+            self._journal.recall(
+                {
+                    row.position: Recorded(row.position, row.recorded, decode(row.kind, body))
+                    for row, _, body in some
+                }
+            )
+            changed += len(some)
+        return changed
+
+
+def _select(db: sqlite3.Connection, *, sql: str, parameters: tuple[int | bytes | str, ...]) -> list[_Row]:
+    return [_Row(*row) for row in db.execute(sql, parameters)]
+
+
+def _first(db: sqlite3.Connection) -> int:
+    found: int | None = db.execute("SELECT min(position) FROM entries").fetchone()[0]
+    return found or 0
+
+
+def _without_credential(row: _Row) -> tuple[str | None, bytes]:
+    try:
+        entry = decode(row.kind, row.body)
+    except JournalError:
+        return row.identity, row.body
+    if not isinstance(entry, Event) or CREDENTIAL not in entry.attributes:
+        return row.identity, row.body
+    kept = {name: value for name, value in entry.attributes.items() if name != CREDENTIAL}
+    return row.identity, encode(replace(entry, attributes=kept))
+
+
+def _update(db: sqlite3.Connection, *, changes: Iterable[tuple[_Row, str | None, bytes]]) -> None:
+    usual = db.execute("PRAGMA secure_delete").fetchone()[0]
+    db.execute("PRAGMA secure_delete = ON")
+    try:
+        db.execute("BEGIN IMMEDIATE")
+        for row, identity, body in changes:
+            try:
+                db.execute(_UPDATE, (identity, body, row.position))
+            except sqlite3.IntegrityError:  # two whose ids have become the same: they have come once already
+                db.execute(_UPDATE, (None, body, row.position))
+        db.execute("COMMIT")
+    finally:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        db.execute(f"PRAGMA secure_delete = {usual}")
