@@ -10,17 +10,17 @@ import os
 import threading
 import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import orjson
 
+from monitor.accessbook import Name
 from monitor.credentials import FORMS, canonical
 from monitor.errors import RequestRefused, SettingsError
 from monitor.ports import Pseudonymise
 
-__all__ = ["FILE", "Directory", "Name"]
+__all__ = ["FILE", "Directory"]
 
 FILE: Final = "names.sealed"
 
@@ -30,14 +30,6 @@ _MOST = 100_000
 _LONGEST = 200
 _LARGEST = 64 * 1024 * 1024
 _TOLD = 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Name:
-    """What somebody is called, and a note: a flat, a company."""
-
-    name: str
-    note: str = ""
 
 
 class Directory:

@@ -21,7 +21,7 @@ __all__ = ["bind_connections", "bind_devices"]
 DEFAULT_FAST: Final = 10.0
 DEFAULT_SLOW: Final = 300.0
 _COMMON: Final = frozenset(keys_of(DeviceKeys))
-_OWN: Final = frozenset({"every", "points", *keys_of(MeterKeys)})
+_OWN: Final = frozenset({"every", "points", "equipment", *keys_of(MeterKeys)})
 _METERS: Final = frozenset({"sum", "minus", "manual"})
 """Keys that a device with a connection does not have; named in hints."""
 _SELECTED: Final = ("id", "class", "profile", "connection", "building", "zone", "role", "tenant")

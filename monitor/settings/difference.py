@@ -1,7 +1,7 @@
 """What a new site file changes against the one that runs: for the person who reloads it."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -33,7 +33,7 @@ class Difference:
 
 _NOTHING: Final[Mapping[str, Budget]] = MappingProxyType({})
 _DIGITS = 4
-_BY_ID = {"connections", "devices", "rules", "notify", "tariffs", "reports", "files"}
+_BY_ID = {"connections", "devices", "equipment", "groups", "rules", "notify", "tariffs", "reports", "files"}
 """Fields of a site that are not compared whole."""
 
 
@@ -48,6 +48,9 @@ def difference(
     sections: dict[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
         "connections": (old.connections, new.connections),
         "devices": (old.devices, new.devices),
+        "equipment": (old.equipment, new.equipment),
+        "groups": (old.groups, new.groups),
+        "zones": (old.access.zones, new.access.zones),
         "rules": (old.rules, new.rules),
         "people": (old.notify.people, new.notify.people),
         "teams": (old.notify.teams, new.notify.teams),
@@ -55,7 +58,7 @@ def difference(
         "reports": (old.reports, new.reports),
     }
     names = [field.name for field in fields(Site) if field.name not in _BY_ID]
-    others = [name for name in names if getattr(old, name) != getattr(new, name)]
+    others = [name for name in names if _rest(old, name) != _rest(new, name)]
     if old.notify.routes != new.notify.routes:
         others.append("routes")
     return Difference(
@@ -69,6 +72,11 @@ def difference(
         points=_points(new) - _points(old),
         load=_load(before, after),
     )
+
+
+def _rest(site: Site, name: str) -> Any:
+    """What a site says of a section, but for what is compared one by one."""
+    return replace(site.access, zones={}) if name == "access" else getattr(site, name)
 
 
 def _load(before: Mapping[str, Budget], after: Mapping[str, Budget]) -> dict[str, dict[str, float | None]]:

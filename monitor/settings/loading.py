@@ -16,18 +16,21 @@ from monitor.errors import SettingsError
 from monitor.ports import Budget, DriverContext, DriverType, RuleType
 from monitor.profiles import Library
 from monitor.profiles.itself import with_itself
+from monitor.settings.access import bind_access
 from monitor.settings.binding import Binding
 from monitor.settings.budgets import check_budgets
 from monitor.settings.devices import bind_connections, bind_devices
+from monitor.settings.equipment import bind_equipment, bind_groups
 from monitor.settings.metershape import MeteringKeys
 from monitor.settings.people import bind_notify, warn_of_silence
 from monitor.settings.reports import bind_reports
 from monitor.settings.rules import bind_rules
-from monitor.settings.shape import AccessKeys, JournalKeys, MonitorKeys, SiteKeys
+from monitor.settings.shape import JournalKeys, MonitorKeys, SiteKeys
 from monitor.settings.sinks import bind_sinks
+from monitor.settings.speaking import warn_of_the_dead
+from monitor.settings.supply import bind_supply
 from monitor.settings.tariffs import bind_tariffs
 from monitor.site import JournalSettings, MeteringSettings, MonitorSettings, Site
-from monitor.zones import AccessSettings
 
 __all__ = ["Loaded", "SettingsInvalid", "load"]
 
@@ -35,6 +38,7 @@ _SECTIONS: Final = (
     "access",
     "connections",
     "devices",
+    "equipment",
     "journal",
     "metering",
     "monitor",
@@ -43,6 +47,7 @@ _SECTIONS: Final = (
     "rules",
     "sinks",
     "site",
+    "supply",
     "tariffs",
 )
 SHIPPED: Final = Path(config.__path__[0])
@@ -143,7 +148,10 @@ def _site(binding: Binding, root: Node, path: Path) -> Site | None:
     written = _rule_ids(root) | set(rules)
     notify = bind_notify(binding, root, sorted(written), "en" if keys is None else keys.language)
     journal = binding.check(JournalKeys, _section(root, "journal"), "journal")
-    access = binding.check(AccessKeys, _section(root, "access"), "access")
+    access = bind_access(binding, root, devices)
+    equipment = bind_equipment(binding, root, devices, zone)
+    groups = bind_groups(binding, root, equipment)
+    supplies = bind_supply(binding, root, devices)
     monitor = _monitor(binding, root)
     influxdb, mqtt_sink = bind_sinks(binding, root)
     metering = binding.check(MeteringKeys, _section(root, "metering"), "metering") or MeteringKeys()
@@ -152,6 +160,7 @@ def _site(binding: Binding, root: Node, path: Path) -> Site | None:
     if findings.errors or keys is None or zone is None or journal is None or access is None:
         return None
     warn_of_silence(binding, root, notify, rules, with_itself(devices))
+    warn_of_the_dead(binding, root, devices)
     return Site(
         id=keys.id,
         name=keys.name or keys.id,
@@ -164,7 +173,10 @@ def _site(binding: Binding, root: Node, path: Path) -> Site | None:
         influxdb=influxdb,
         mqtt_sink=mqtt_sink,
         journal=JournalSettings(**journal.model_dump()),
-        access=AccessSettings(**access.model_dump()),
+        access=access,
+        equipment=equipment,
+        groups=groups,
+        supplies=supplies,
         monitor=monitor,
         metering=MeteringSettings(keep=metering.keep),
         tariffs=tariffs,

@@ -25,7 +25,7 @@ __all__ = ["MeterBinder", "billed", "by_hand", "reckoned", "without_connection"]
 
 M = TypeVar("M", bound=BaseModel)
 _HOW: Final = {"sum": "reckoned from others", "minus": "reckoned from others", "manual": "read by hand"}
-_ELSEWHERE: Final = frozenset({"every", "points", *keys_of(DeviceKeys), *keys_of(MeterKeys)})
+_ELSEWHERE: Final = frozenset({"every", "points", "equipment", *keys_of(DeviceKeys), *keys_of(MeterKeys)})
 _MOST_KWH: Final = 100.0
 
 

@@ -9,7 +9,6 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from monitor.fields import Duration, File, Frozen, Id, Label, Size, Texts
 
 __all__ = [
-    "AccessKeys",
     "ConnectionKeys",
     "DeadmanKeys",
     "DeviceKeys",
@@ -201,13 +200,6 @@ class JournalKeys(Frozen):
     keep: Annotated[Duration, Field(ge=3600)] = 30 * 86400.0
     max_size: Annotated[Size, Field(ge=10 * 1000**2)] = 4 * 1000**3
     commit_every: Annotated[Duration, Field(le=60)] = 0.0
-
-
-class AccessKeys(Frozen):
-    """The section `access`."""
-
-    unlock_pulse: Annotated[Duration, Field(le=600)] = 5.0
-    pseudonyms: bool = False
 
 
 def _listens(given: object) -> tuple[str, int]:

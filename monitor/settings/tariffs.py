@@ -5,15 +5,16 @@ from datetime import date
 from decimal import Decimal
 from typing import Final
 
-from monitor.documents.finding import nearest
 from monitor.documents.node import Node, join
 from monitor.fields import Quantity
 from monitor.profiles.counters import RATINGS
 from monitor.profiles.units import UnitMismatch, measured
 from monitor.settings.binding import Binding
+from monitor.settings.calendar import bind_holidays
+from monitor.settings.calendarshape import HolidayKeys
 from monitor.settings.meters import billed
 from monitor.settings.selecting import check_selector, select
-from monitor.settings.tariffshape import BandKeys, HolidayKeys, TariffKeys, TermKeys
+from monitor.settings.tariffshape import BandKeys, TariffKeys, TermKeys
 from monitor.site import Device
 from monitor.tariff import Band, Tariff, Terms
 
@@ -77,7 +78,7 @@ class _Bind:
             return None
         before = len(self.findings.errors)
         unit = self._unit(keys)
-        country, region = self._holidays(keys.holidays)
+        country, region = bind_holidays(self.binding, keys.holidays, *self._at("holidays"))
         terms = self._terms(keys, unit)
         devices = self._devices(keys, unit)
         if len(self.findings.errors) > before:
@@ -163,31 +164,6 @@ class _Bind:
         members = (self.devices[each] for each in (*device.virtual.sum, *device.virtual.minus))
         return [each for member in members for each in self._behind(member)]
 
-    # Days ----------------------------------------------------------------------------------------------
-
-    def _holidays(self, keys: HolidayKeys | None) -> tuple[str, str]:
-        if keys is None or not (keys.country or keys.region):
-            return "", ""
-        if not keys.country:
-            place, where = self._at("holidays", "region")
-            self.findings.error(place, where, "a region is one of a country: write `country` too")
-            return "", ""
-        import holidays
-
-        countries = holidays.list_supported_countries(include_aliases=False)
-        if keys.country not in countries:
-            place, where = self._at("holidays", "country")
-            message = f"the holidays of `{keys.country[:60]}` are not known"
-            allowed = "two letters such as DE, FR or US"
-            self.findings.error(place, where, message, allowed=allowed, hint=nearest(keys.country, countries))
-            return "", ""
-        regions = countries[keys.country]
-        if keys.region and keys.region not in regions:
-            place, where = self._at("holidays", "region")
-            what = f"region of {keys.country} with holidays of its own"
-            self.binding.unknown(place, where, keys.region, regions, what)
-        return keys.country, keys.region
-
     # Terms ---------------------------------------------------------------------------------------------
 
     def _terms(self, keys: TariffKeys, unit: str) -> tuple[Terms, ...]:
@@ -246,7 +222,7 @@ class _Bind:
                     "without `seasons`, `days` and `hours`"
                 )
                 self.findings.error(item, join(where, number), message)
-            if 0 in band.days and not (off is not None and (off.country or off.days)):
+            if 0 in band.days and not (off is not None and off.is_known):
                 message = "nobody knows the holidays: add `holidays: {country: …}` to the tariff"
                 self.findings.error(item.get("days") or item, join(where, number, "days"), message)
         self._check_names(bands, place, where)

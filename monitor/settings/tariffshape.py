@@ -1,31 +1,16 @@
 """What a tariff in a site file takes: keys, forms and limits."""
 
 import re
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from monitor.fields import Frozen, Id, Label, Quantity, several
+from monitor.settings.calendarshape import HolidayKeys
 from monitor.settings.model import Selector
 from monitor.settings.written import Day, DayNumbers, Kilograms, Money, Season, Share, Spans
 
-__all__ = ["BandKeys", "HolidayKeys", "TariffKeys", "TermKeys"]
-
-
-def _named_days(value: object) -> Any:
-    """Days without names, or a mapping of days to names, as pairs of both."""
-    if isinstance(value, Mapping):
-        return tuple(value.items())
-    return tuple((day, "") for day in several(value))
-
-
-class HolidayKeys(Frozen):
-    """Which days are holidays."""
-
-    country: Label = ""
-    region: Label = ""
-    days: Annotated[tuple[tuple[Day, Label], ...], BeforeValidator(_named_days)] = ()
+__all__ = ["BandKeys", "TariffKeys", "TermKeys"]
 
 
 class BandKeys(Frozen):

@@ -1,4 +1,4 @@
-"""Forms of metering as people write them: ratios, days, money, shares, seasons, weekdays, hours."""
+"""Forms of days, hours, money and ratios as people write them."""
 
 import re
 from datetime import date
@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator
 
-__all__ = ["Day", "DayNumbers", "Kilograms", "Money", "Ratio", "Season", "Share", "Spans"]
+__all__ = ["Day", "DayNumbers", "Kilograms", "Minute", "Money", "Ratio", "Season", "Share", "Span", "Spans"]
 
 _NUMBER = re.compile(r"[-+]?\d{1,15}(?:\.\d{1,15})?(?:[eE][-+]?\d{1,2})?")
 _MOST: Final = Decimal(10) ** 9
@@ -17,6 +17,7 @@ _WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _HOLIDAYS: Final = "holidays"
 _SEASON = re.compile(r"(\d{2})-(\d{2})\s*\.\.\s*(\d{2})-(\d{2})")
 _SPAN = re.compile(r"(\d{2}):(\d{2})\s*-\s*(\d{2}):(\d{2})")
+_TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
 _LEAP: Final = 2024
 _QUARTER: Final = 15
 _DAY: Final = 1440
@@ -142,21 +143,40 @@ DayNumbers = Annotated[tuple[int, ...], BeforeValidator(_days)]
 """ISO weekdays, and 0 for holidays."""
 
 
-def _spans(value: object) -> Any:
+def _span(value: object) -> tuple[int, int]:
+    """The first minute and the one behind the last; an end that is not later is one of the following day."""
     found = _SPAN.fullmatch(value.strip()) if isinstance(value, str) else None
     if found is None or any(int(found[at]) >= 60 for at in (2, 4)):  # noqa: PLR2004 - minutes
         raise ValueError('write hours such as `"07:00-20:00"`')
     begin, end = (60 * int(found[at]) + int(found[at + 1]) for at in (1, 3))
     if max(begin, end) > _DAY or begin == _DAY:
         raise ValueError("a day has the hours 00:00 to 24:00")
-    if begin % _QUARTER or end % _QUARTER:
-        raise ValueError("what is used is known by quarters of an hour: write minutes 00, 15, 30 or 45")
     if begin == end:
         raise ValueError("these hours have no length; leave `hours` out for the whole day")
-    if begin < end:
-        return ((begin, end),)
-    return tuple(span for span in ((begin, _DAY), (0, end)) if span[0] < span[1])
+    return begin, end if begin < end else end + _DAY
+
+
+Span = Annotated[tuple[int, int], BeforeValidator(_span)]
+"""A span of minutes of the local day, end excluded: an end above 1440 is after midnight."""
+
+
+def _spans(value: object) -> Any:
+    begin, end = _span(value)
+    if begin % _QUARTER or end % _QUARTER:
+        raise ValueError("what is used is known by quarters of an hour: write minutes 00, 15, 30 or 45")
+    return tuple(span for span in ((begin, min(end, _DAY)), (0, end - _DAY)) if span[0] < span[1])
 
 
 Spans = Annotated[tuple[tuple[int, int], ...], BeforeValidator(_spans)]
 """Spans of minutes of the local day, end excluded: two of them where the hours go over midnight."""
+
+
+def _minute(value: object) -> int:
+    found = _TIME.fullmatch(value.strip()) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError('write a time of day such as `"03:00"`')
+    return 60 * int(found[1]) + int(found[2])
+
+
+Minute = Annotated[int, BeforeValidator(_minute)]
+"""A minute of the local day, 0 to 1439."""

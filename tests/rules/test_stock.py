@@ -19,9 +19,11 @@ def test_there_are_stock_rules_for_each_domain() -> None:
         "devices",
         "doors",
         "electricity",
+        "equipment",
         "gas",
         "monitor",
         "safety",
+        "supply",
         "water",
     ]
 

@@ -1,5 +1,6 @@
 import re
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from pydantic import BaseModel
@@ -12,7 +13,7 @@ from monitor.documents.finding import Findings
 from monitor.profiles.library import Library, Profile
 from monitor.profiles.model import PointModel
 from monitor.schema import SUFFIX_UNITS
-from monitor.settings import load, metershape, shape, tariffshape
+from monitor.settings import accessshape, calendarshape, load, metershape, plantshape, shape, tariffshape
 from monitor.settings.model import RuleModel, Selector
 from monitor.settings.tables import resolve
 from rules.kinds import RULES
@@ -32,7 +33,7 @@ def test_the_examples_are_one_site_that_passes(tmp_path: Path) -> None:
         (tmp_path / f"{number:02}.yaml").write_text(block)
     loaded = load(tmp_path, drivers=resolve(DRIVERS), rules=resolve(RULES), environ={})
 
-    assert len(loaded.site.devices) == 11
+    assert len(loaded.site.devices) == 17
     assert all(warning.refuses for warning in loaded.warnings)
 
 
@@ -48,6 +49,20 @@ def test_every_key_is_described(name: str) -> None:
 @pytest.mark.parametrize("name", metershape.__all__)
 def test_every_key_of_meters_is_described(name: str) -> None:
     assert [key for key in keys_of(getattr(metershape, name)) if f"`{key}`" not in SETTINGS] == []
+
+
+@pytest.mark.parametrize("module", [accessshape, plantshape])
+def test_every_key_of_access_equipment_and_supply_is_described(module: ModuleType) -> None:
+    models = [getattr(module, name) for name in module.__all__]
+
+    assert [key for model in models for key in keys_of(model) if f"`{key}`" not in SETTINGS] == []
+
+
+@pytest.mark.parametrize("page", [SETTINGS, TARIFFS])
+def test_every_key_of_holidays_and_hours_is_described(page: str) -> None:
+    models = [calendarshape.HolidayKeys, calendarshape.HoursKeys]
+
+    assert [key for model in models for key in keys_of(model) if f"`{key}`" not in page] == []
 
 
 @pytest.mark.parametrize("name", tariffshape.__all__)

@@ -128,7 +128,6 @@ def test_sections_become_the_site(load_text: Load) -> None:
     ("text", "path"),
     [
         ("metering: {keep: 1 day}\n", "metering.keep"),
-        ("access: {keep: 90 days}\n", "access.keep"),
         ("sinks: {mqqt: {}}\n", "sinks.mqqt"),
         ("sinks: {mqtt: {}}\n", "sinks.mqtt.connection"),
         ("sinks: {mqtt: {connection: brokr}}\n", "sinks.mqtt.connection"),
