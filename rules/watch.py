@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from monitor.model import Event, Reading, Transition, Value
+from monitor.model import SEVERITY_RANK, Event, Reading, Transition, Value
 from monitor.ports import NoticeKind
 from monitor.site import Rule, Source
 from rules.effects import Effects, Step
@@ -16,7 +16,6 @@ from rules.truth import Truth
 __all__ = ["EventWatch", "PointWatch", "ReadingWatch", "Track", "Watch"]
 
 _MOST_OPEN = 100
-_LATE = 120_000
 _NOTICES = {"raised": NoticeKind.RAISE, "acknowledged": NoticeKind.ACKNOWLEDGED}
 
 
@@ -173,7 +172,7 @@ class EventWatch:
             "device": self.source.device,
             "severity": self.judge.severities[0],
             "raised_at": time,
-            "late": event.arrived - event.time > _LATE,
+            "late": event.late,
         }
         if waits:
             self.opened[occurrence] = memory
@@ -224,7 +223,7 @@ class EventWatch:
                 transition=transition,
                 rule=self.rule,
                 source=self.source,
-                notice=_NOTICES.get(transition.cause),
+                notice=None if _is_old_news(transition) else _NOTICES.get(transition.cause),
                 raised_at=memory["raised_at"],
                 since=memory["raised_at"],
                 momentary=True,
@@ -233,6 +232,11 @@ class EventWatch:
 
 
 Watch = PointWatch | ReadingWatch
+
+
+def _is_old_news(transition: Transition) -> bool:
+    """Whether nobody needs to be told: it was over long before it was heard of, and was not severe."""
+    return transition.late and SEVERITY_RANK[transition.severity] < SEVERITY_RANK["high"]
 
 
 def _earlier(one: int | None, other: int | None) -> int | None:

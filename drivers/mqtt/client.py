@@ -188,8 +188,9 @@ class MqttDriver:
     async def _keep(self, link: Link, ledger: Ledger, intake: Intake, waiting: asyncio.Queue[_Work]) -> None:
         while True:
             works = [await waiting.get()]
-            while not waiting.empty() and sum(work.messages for work in works) < _KEPT_AT_ONCE:
-                works.append(waiting.get_nowait())
+            # What has come in already belongs to the same portion: a backlog is put in order as far as it waits.
+            while (link.buffered or not waiting.empty()) and sum(work.messages for work in works) < _KEPT_AT_ONCE:
+                works.append(await waiting.get())
             batches = in_event_time([batch for work in works for batch in work.batches])
             settled = ledger.settled()
             if batches or settled:

@@ -53,25 +53,25 @@ class _Feed:
     def entries(self, body: Body, message: Message) -> Iterator[Entry]:
         """Yield what the message says about the device."""
         arrived = message.arrived
-        time, ahead = self._instants.of(body, arrived)
+        instant = self._instants.of(body, arrived)
         if self._points is not None and (decoded := self._points.decode(body)) is not None:
             values, missing = decoded
             bad = self._good is not None and not self._good(body)
-            if ahead or bad:
-                reason = Missing.QUARANTINED if ahead else Missing.SENTINEL
+            if instant.ahead or bad:
+                reason = Missing.QUARANTINED if instant.ahead else Missing.SENTINEL
                 missing.update(dict.fromkeys(values, reason))
                 values = {}
             yield Reading(
                 device=self._device,
-                time=time,
+                time=instant.time,
                 arrived=arrived,
                 values=values,
                 missing=missing,
                 origin=Origin.RETAINED if message.retain else Origin.PUSH,
-                late=arrived - time > LATE,
+                late=arrived - instant.time > LATE,
             )
         if self._events is not None:
-            yield from self._events.decode(body, time, arrived)
+            yield from self._events.decode(body, instant, arrived)
 
 
 class _AvailabilityFeed:
@@ -256,7 +256,8 @@ def _check_hidden(device: Device, points: Mapping[str, Point], events: Sequence[
     hidden = {event.credential.place for event in events if event.credential is not None}
     shown: list[tuple[str, Where | None]] = [(f"point {name}", point.source) for name, point in points.items()]
     for event in events:
-        named = {"result": event.result, "reason": event.reason, "id": event.id, **event.attributes}
+        named = {"result": event.result, "reason": event.reason, **event.attributes}
+        shown += [(f"`id:` of its event {event.kind}", where) for where in event.id]
         shown += [(f"`{name}:` of its event {event.kind}", where) for name, where in named.items()]
     for name, where in shown:
         if hidden and where is not None and (where.text or where.place in hidden):

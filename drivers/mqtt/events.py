@@ -4,12 +4,13 @@ import itertools
 import math
 import re
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from drivers.mqtt.jsonpath import Path
 from drivers.mqtt.payload import MAX_TEXT, Body, Getter, Lack, getter, spelling
 from drivers.mqtt.settings import MqttEvent, Where, WhereIs, WhereMapped
+from drivers.mqtt.times import Instant
 from monitor.credentials import SEPARATORS, canonical
 from monitor.model import Event, Value
 from monitor.ports import Pseudonymise
@@ -67,19 +68,23 @@ class EventMapper:
             (
                 event.kind,
                 _condition(event.when, root),
-                None if event.id is None else getter(event.id, root),
+                tuple(getter(where, root) for where in event.id),
                 _attributes(event, root),
                 None if event.credential is None else (getter(event.credential, root), event.credential.form),
             )
             for event in events
         )
 
-    def decode(self, body: Body, time: int, arrived: int) -> Iterator[Event]:
-        """Yield the events of one message, each with a time of its own so that none overwrites another."""
-        for kind, holds, get_id, plan, credential in self._plan:
+    def decode(self, body: Body, instant: Instant, arrived: int) -> Iterator[Event]:
+        """Yield the events of one message. The device's own time stays; arrivals differ by 1 ms."""
+        given: set[str] = set()
+        for kind, holds, places, plan, credential in self._plan:
             if not holds(body):
                 continue
-            own = None if get_id is None else _text(get_id(body))
+            own = _joined([find(body) for find in places])
+            if own and own in given:  # one number for all that a message says
+                own = f"{own}/{kind}"
+            given.add(own)
             clear = None if credential is None else _text_of(credential[0](body))
             attributes: dict[str, Value] = {}
             for name, find, mapped in plan:
@@ -91,7 +96,7 @@ class EventMapper:
             yield Event(
                 device=self._device,
                 kind=kind,
-                time=self._stamps.time(time),
+                time=instant.time if instant.own else self._stamps.time(instant.time),
                 arrived=arrived,
                 id=self._hidden(own, clear) if own else self._stamps.id(arrived),
                 attributes=attributes,
@@ -160,6 +165,12 @@ def _finder(where: WhereMapped, root: Path) -> _Find:
 
 def _is_kept(raw: float) -> bool:
     return math.isfinite(raw) if isinstance(raw, float) else -(2**63) <= raw < 2**63
+
+
+def _joined(parts: Sequence[object]) -> str:
+    """The id that a message gives: its parts in order; empty where one of them is absent."""
+    texts = [_text(part) for part in parts]
+    return "" if None in texts else "/".join(text for text in texts if text)
 
 
 def _text(raw: object) -> str | None:

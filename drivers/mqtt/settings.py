@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from drivers.mqtt import jsonpath
-from monitor.fields import Duration, File, Frozen, Value
+from monitor.fields import Duration, File, Frozen, Value, several
 from monitor.profiles.model import EventModel, PointModel
 
 __all__ = [
@@ -280,14 +280,17 @@ class MqttPoint(Where, PointModel):
 
 
 class MqttEvent(EventModel):
-    """Something that a message says happened. Only what is named here is kept of the payload."""
+    """Something that a message says happened. Only what is named here is kept of the payload.
+
+    `id`: what tells the events of a device apart for ever, which may take several places of the payload.
+    """
 
     when: WhereIs | None = None
     topic: TopicSuffix | None = None
     credential: Credential | None = None
     result: WhereMapped | None = None
     reason: WhereMapped | None = None
-    id: Where | None = None
+    id: Annotated[tuple[Where, ...], BeforeValidator(several)] = ()
     attributes: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")], WhereMapped] = Field(
         default_factory=dict
     )
@@ -297,8 +300,8 @@ class MqttEvent(EventModel):
         if self.credential is None:
             return self
         hidden = self.credential.place
-        shown = {"reason": self.reason, "result": self.result, "id": self.id, **self.attributes}
-        for name, where in shown.items():
+        shown = [("reason", self.reason), ("result", self.result), *self.attributes.items()]
+        for name, where in (*shown, *(("id", where) for where in self.id)):
             if where is not None and where.place == hidden:
                 raise ValueError(f"`{name}:` would show the credential, of which only the pseudonym is kept")
         return self

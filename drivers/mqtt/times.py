@@ -2,18 +2,18 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from drivers.mqtt.payload import MAX_TEXT, Body, from_text, getter
 from drivers.mqtt.settings import PayloadTime
+from monitor.clock import CLOCKS_ARE_RIGHT_FROM
 
-__all__ = ["AHEAD_MS", "Instants", "plausible", "timestamp"]
+__all__ = ["AHEAD_MS", "Instant", "Instants", "plausible", "timestamp"]
 
 AHEAD_MS: Final = 5 * 60_000
 """A time further ahead than this is not believed."""
 _APART_MS: Final = 60_000
-_OLDEST = 946_684_800_000  # 2000-01-01: a clock that says less has never been set
 _NEWEST = 253_402_300_799_000
 
 
@@ -35,7 +35,7 @@ def timestamp(time: PayloadTime | None) -> Callable[[Body], int | None] | None:
 
 def plausible(milliseconds: int | None) -> int | None:
     """A time that a clock can have shown which was set at all; else None."""
-    return milliseconds if milliseconds is not None and _OLDEST <= milliseconds <= _NEWEST else None
+    return milliseconds if milliseconds is not None and CLOCKS_ARE_RIGHT_FROM <= milliseconds <= _NEWEST else None
 
 
 def _unix_ms(raw: object, factor: float) -> int | None:
@@ -64,6 +64,17 @@ def _iso_ms(raw: object, zone: ZoneInfo | None) -> int | None:
         return None
 
 
+class Instant(NamedTuple):
+    """The time that what a message says is kept at, UTC ms.
+
+    `own`: it is the device's own. `ahead`: the device's own is too far ahead to be believed.
+    """
+
+    time: int
+    own: bool
+    ahead: bool
+
+
 class Instants:
     """The instants that the readings of one device are kept at. `read`: finds its own time in a payload."""
 
@@ -75,12 +86,12 @@ class Instants:
         self._last = 0
         self._newest = 0
 
-    def of(self, body: Body, arrived: int) -> tuple[int, bool]:
-        """The time to keep, and whether the device's own is too far ahead to be believed."""
+    def of(self, body: Body, arrived: int) -> Instant:
+        """The time to keep: the device's own where there is one that can be believed, else the arrival."""
         own = None if self._read is None else self._read(body)
         if own is None or own - arrived > AHEAD_MS:
-            return self.of_arrival(arrived), own is not None
-        return self.own(own), False
+            return Instant(self.of_arrival(arrived), own=False, ahead=own is not None)
+        return Instant(self.own(own), own=True, ahead=False)
 
     def of_arrival(self, arrived: int) -> int:
         """The arrival, moved by 1 ms where the message before has that instant: a series holds one per instant.

@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 import structlog
 
+from monitor.alarms.backlog import Backlog
 from monitor.journal.state import State, produce
 from monitor.ports import Notice, NoticeKind, OutboxRow, Router
 from monitor.schema import point_unit
@@ -116,6 +117,7 @@ def _shown(step: Step, transition: Mapping[str, object], device: Device | None) 
 def tell(db: sqlite3.Connection, steps: Sequence[Step], router: Router, now: int) -> int:
     """Put what people have to hear into the outbox; answers how many messages that makes."""
     before = db.total_changes
+    backlog = Backlog()
     for step in steps:
         if step.notice is None:
             continue
@@ -125,7 +127,12 @@ def tell(db: sqlite3.Connection, steps: Sequence[Step], router: Router, now: int
         notice = Notice(
             kind=step.notice, transition=step.transition, rule=step.rule, raised_at=step.raised_at, told=told
         )
-        db.executemany(_OUTBOX, [_row(row, now) for row in _route(router, notice)])
+        rows = _route(router, notice)
+        if step.momentary and step.transition.late and step.notice is NoticeKind.RAISE:
+            backlog.add(notice, rows)
+        else:
+            db.executemany(_OUTBOX, [_row(row, now) for row in rows])
+    backlog.write(db, now)
     return db.total_changes - before
 
 

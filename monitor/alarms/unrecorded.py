@@ -133,13 +133,14 @@ class _Aloud:
         self._tell = tell
         self._telling: dict[str, asyncio.Task[None]] = {}
         self._told: dict[str, set[tuple[str, str]]] = {}
+        self._late: set[tuple[str, str]] = set()
 
     def take(self, effects: Effects) -> None:
         """Begin to tell of each step that people have to know."""
         for step in effects.steps:
             occurrence = step.transition.occurrence
             if step.momentary:  # it has no end to be told of
-                if step.notice is NoticeKind.RAISE:
+                if step.notice is NoticeKind.RAISE and self._is_news(step):
                     self._begin(_notice(step, step.notice), set())
             elif step.notice in {NoticeKind.RAISE, NoticeKind.SEVERITY}:
                 self._hush(occurrence)
@@ -149,6 +150,14 @@ class _Aloud:
                 self._hush(occurrence)
                 told = self._told.pop(occurrence)
                 self._begin(_notice(step, step.notice, frozenset(told)), set())
+
+    def _is_news(self, step: Step) -> bool:
+        """Whether an event is told: of those out of a reader's backlog the first does; all are told once kept."""
+        key = (step.rule.id, step.transition.device)
+        is_known = step.transition.late and key in self._late
+        if step.transition.late:
+            self._late.add(key)
+        return not is_known
 
     def _hush(self, occurrence: str) -> None:
         telling = self._telling.pop(occurrence, None)

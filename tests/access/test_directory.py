@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from monitor.access.directory import FILE, Directory, Name
+from monitor.access.directory import FILE, Directory
 from monitor.access.pseudonyms import Pseudonyms
+from monitor.accessbook import Name
 from monitor.credentials import canonical
 from monitor.errors import RequestRefused, SettingsError
 from tests.systemd.test_sandbox import sandboxed

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -147,3 +148,16 @@ async def test_an_alarm_without_an_end_is_told_and_not_remembered(clock: ManualC
 
     assert [person for _, _, person in people.heard] == ["ana", "ben"]
     assert (aloud._telling, aloud._told) == ({}, {})
+
+
+async def test_of_a_backlog_that_cannot_be_recorded_the_first_alarm_is_told(clock: ManualClock) -> None:
+    people, house = People(), site({**FORCED, "severity": "high"})
+    people.late.set()
+    engine = Engine(list(house.rules.values()), house.devices)
+    late = [replace(event(at, "forced"), arrived=clock.now() + 600_000) for at in range(50)]
+    live = replace(event(600_000, "forced"), arrived=clock.now() + 600_000)
+    heard = [Recorded(position=Position(1), recorded=clock.now(), entry=each) for each in (*late, live)]
+    async with asyncio.TaskGroup() as group:
+        _Aloud(group, people.tell).take(engine.judge(heard))
+
+    assert [person for _, _, person in people.heard] == ["ana", "ben"] * 2

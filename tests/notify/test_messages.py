@@ -112,6 +112,23 @@ def test_late_data_is_called_late() -> None:
     assert "reported this late" in render("raise", "en", body(late=True)).text
 
 
+@pytest.mark.parametrize(
+    ("language", "line"),
+    [
+        ("en", "And 9999 more of the same since 2026-11-22 20:15:23 CET, at far-door, yard-door"),
+        ("zh", "自 2026-11-22 20:15:23 CET 起另有 9999 条相同报警，设备：far-door、yard-door"),
+    ],
+)
+def test_a_message_out_of_a_backlog_says_for_how_many_it_speaks(language: str, line: str) -> None:
+    backlog = {"more": 9999, "first": NOW - 60 * MINUTE, "devices": ["far-door", "yard-door"]}
+    alone = {**backlog, "more": 0}
+
+    assert line in render("raise", language, {**body(late=True), "backlog": backlog}).text.splitlines()
+    assert render("raise", language, {**body(late=True), "backlog": alone}) == render(
+        "raise", language, body(late=True)
+    )
+
+
 def test_an_unknown_language_is_english() -> None:
     assert render("raise", "xx", body()) == render("raise", "en", body())
 

@@ -6,10 +6,12 @@ import pytest
 from drivers.mqtt.events import EventMapper, EventStamps
 from drivers.mqtt.payload import Body
 from drivers.mqtt.settings import MqttEvent
+from drivers.mqtt.times import Instant
 from monitor.credentials import canonical
 from monitor.model import Event
 from tests.drivers.mqtt.site import CARDS, device, pseudonymise
 
+ARRIVAL = Instant(1000, own=False, ahead=False)
 SHOWN = {
     "type": "access",
     "time": 1605991375,
@@ -25,7 +27,7 @@ def events(payload: dict[str, Any] | bytes, *models: dict[str, Any], time: int =
         device("reader"), [MqttEvent.model_validate(model) for model in models], pseudonymise, EventStamps()
     )
     raw = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-    return list(mapper.decode(Body(raw), time, time))
+    return list(mapper.decode(Body(raw), Instant(time, own=False, ahead=False), time))
 
 
 def test_a_card_is_an_event_with_the_pseudonym_and_nothing_that_is_not_listed():
@@ -77,7 +79,7 @@ def test_two_equal_events_in_one_instant_are_two():
     mapper = EventMapper(device("reader"), [MqttEvent.model_validate(CARDS)], pseudonymise, EventStamps())
     body = json.dumps(SHOWN).encode()
 
-    first, second = [next(mapper.decode(Body(body), 1000, 1000)) for _ in range(2)]
+    first, second = [next(mapper.decode(Body(body), ARRIVAL, 1000)) for _ in range(2)]
 
     assert first.id != second.id
     assert (first.time, second.time) == (1000, 1001)
@@ -93,6 +95,47 @@ def test_an_id_of_its_own_is_the_events_id():
 
     assert [event.id for event in events({"seq": 48213}, model)] == ["48213"]
     assert events({}, model)[0].id
+
+
+def test_an_id_may_take_several_places_and_needs_all_of_them():
+    model = {"kind": "card", "id": [{"json": "$.boot"}, {"json": "$.seq"}]}
+
+    ids = [
+        events(said, model)[0].id
+        for said in ({"boot": 7, "seq": 1}, {"boot": 8, "seq": 1}, {"boot": 8, "seq": 1}, {"seq": 1}, {"seq": 1})
+    ]
+
+    assert ids[:3] == ["7/1", "8/1", "8/1"]
+    assert ids[3] != ids[4]
+    assert not {"1", "/1"} & set(ids)
+
+
+def test_one_number_for_all_that_a_message_says_loses_none_of_it():
+    card = {"kind": "card", "id": {"json": "$.seq"}}
+    opened = {"kind": "opened", "when": {"json": "$.door", "is": "open"}, "id": {"json": "$.seq"}}
+
+    assert [(event.kind, event.id) for event in events({"seq": 5, "door": "open"}, card, opened)] == [
+        ("card", "5"),
+        ("opened", "5/opened"),
+    ]
+
+
+def test_an_id_made_of_the_card_is_hidden_in_all_its_parts():
+    model = {**CARDS, "id": [{"json": "$.time"}, {"json": "$.what"}]}
+
+    (event,) = events({**SHOWN, "time": 1795378523, "what": SHOWN["uid"]}, model)
+
+    assert str(SHOWN["uid"]) not in event.id
+    assert event.id == pseudonymise(f"1795378523/{SHOWN['uid']}")
+
+
+def test_a_time_of_the_readers_own_is_never_moved():
+    mapper = EventMapper(device("reader"), [MqttEvent.model_validate(CARDS)], pseudonymise, EventStamps())
+    body = Body(json.dumps(SHOWN).encode())
+
+    times = [next(mapper.decode(body, Instant(at, own=True, ahead=False), 9000)).time for at in (1500, 1000, 1000)]
+
+    assert times == [1500, 1000, 1000]
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,8 @@ def _time(form: str, raw: object, *, trusted: bool = True, **more: str) -> int |
         ("iso8601", "2020-02-12T15:15:45.787Z", 1581520545787),
         ("iso8601", "2022-07-18T09:34:15", None),
         ("unix_s", 12, None),
+        ("unix_s", 946684812, None),
+        ("unix_s", 1262304000, None),
         ("unix_s", True, None),
         ("unix_s", 1e300, None),
         ("unix_s", float("nan"), None),

@@ -1,0 +1,136 @@
+"""Event alarms out of a backlog: people hear of many in one message.
+
+A reader that was cut off tells in seconds what happened in hours. Each of its late alarms is kept by itself; those
+of one rule that come within half a minute are one message for each person and channel. It speaks for the newest.
+"""
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from monitor.ports import Notice, OutboxRow
+
+__all__ = ["GATHERED", "Backlog"]
+
+GATHERED: Final = 30_000
+"""Milliseconds for which a message about late alarms waits for more of them."""
+
+_MOST_NAMED: Final = 10
+
+_WAITING = """
+    SELECT id, occurrence, body FROM outbox
+    WHERE state = 'queued' AND attempts = 0 AND kind = :kind AND person = :person AND channel = :channel
+        AND step = :step AND severity = :severity AND created > :since
+        AND json_extract(body, '$.backlog.rule') = :rule
+"""
+_INSERT = """
+    INSERT OR IGNORE INTO outbox (notification_id, occurrence, kind, person, channel, step, severity, created,
+        not_before, expires, next_at, body)
+    VALUES (:notification_id, :occurrence, :kind, :person, :channel, :step, :severity, :created,
+        :not_before, :expires, :not_before, :body)
+"""
+_UPDATE = "UPDATE outbox SET occurrence = :occurrence, body = :body WHERE id = :id"
+
+
+@dataclass(slots=True)
+class _Message:
+    """What one person is told over one channel: the newest alarm, and what else there was."""
+
+    rule: str
+    row: OutboxRow
+    first: int
+    last: int
+    count: int = 0
+    devices: set[str] = field(default_factory=set)
+
+
+class Backlog:
+    """Gathers the late alarms of one transaction, and puts them into the outbox."""
+
+    def __init__(self) -> None:
+        self._messages: dict[tuple[object, ...], _Message] = {}
+
+    def add(self, notice: Notice, rows: Sequence[OutboxRow]) -> None:
+        """Take the rows that a late alarm would make."""
+        at, rule = notice.raised_at, notice.rule.id
+        for row in rows:
+            key = (rule, row.severity, row.person, row.channel, row.step)
+            message = self._messages.setdefault(key, _Message(rule, row, at, at))
+            if at >= message.last:
+                message.row, message.last = row, at
+            message.first = min(message.first, at)
+            message.count += 1
+            message.devices.add(notice.transition.device)
+
+    def write(self, db: sqlite3.Connection, now: int) -> None:
+        """Add each to a message of its rule that still waits, or make a new one."""
+        for message in self._messages.values():
+            row = message.row
+            found = db.execute(
+                _WAITING,
+                {
+                    "kind": row.kind.value,
+                    "person": row.person,
+                    "channel": row.channel,
+                    "step": row.step,
+                    "severity": row.severity,
+                    "since": now - GATHERED,
+                    "rule": message.rule,
+                },
+            ).fetchone()
+            if found is None:
+                db.execute(_INSERT, _new(message, now))
+            else:
+                db.execute(_UPDATE, {"id": found["id"], **_joined(message, found)})
+
+
+def _new(message: _Message, now: int) -> dict[str, object]:
+    row = message.row
+    after = row.body.get("after")
+    wait = GATHERED + (after if isinstance(after, int) else 0)
+    return {
+        "notification_id": row.notification_id,
+        "occurrence": row.occurrence,
+        "kind": row.kind.value,
+        "person": row.person,
+        "channel": row.channel,
+        "step": row.step,
+        "severity": row.severity,
+        "created": now,
+        "not_before": now + wait,
+        "expires": now + wait + row.expires - row.not_before,
+        "body": json.dumps(_body(row, wait, message, message.count - 1)),
+    }
+
+
+def _joined(message: _Message, waiting: sqlite3.Row) -> dict[str, object]:
+    """What becomes of a row that waits: it goes on to speak for the newest alarm."""
+    body: dict[str, Any] = json.loads(waiting["body"])
+    before = body["backlog"]
+    more = before["more"] + message.count
+    message.first = min(message.first, before["first"])
+    message.devices.update(before["devices"])
+    if message.last >= before["last"]:
+        body = _body(message.row, body["after"], message, more)
+        return {"occurrence": message.row.occurrence, "body": json.dumps(body)}
+    message.last = before["last"]
+    return {
+        "occurrence": waiting["occurrence"],
+        "body": json.dumps({**body, "backlog": _backlog(message, more)}),
+    }
+
+
+def _body(row: OutboxRow, after: int, message: _Message, more: int) -> dict[str, Any]:
+    return {**row.body, "after": after, "backlog": _backlog(message, more)}
+
+
+def _backlog(message: _Message, more: int) -> dict[str, Any]:
+    return {
+        "rule": message.rule,
+        "more": more,
+        "first": message.first,
+        "last": message.last,
+        "devices": sorted(message.devices)[:_MOST_NAMED],
+    }
