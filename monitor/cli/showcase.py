@@ -31,6 +31,9 @@ __all__ = ["Showcase", "serve"]
 
 _READY = "ready"
 _SHIPPED = Path(config.__path__[0]) / "demo.yaml"
+_TRUTH = "truth: "
+_TRUTH_EVERY = 0.2
+_SETTLES = 10.0
 _GRACE = 3.0
 _HESITATION_MS = 6_000
 """How long the simulated caretaker takes before he acknowledges."""
@@ -58,6 +61,9 @@ class Showcase:
     caretaker: bool
     say: Callable[[str], None]
     _site: Site = field(init=False)
+    _began: float = field(default_factory=lambda: time.time() * 1000, init=False)
+    _people: dict[str, int] = field(default_factory=dict, init=False)
+    """What the simulated residents know themselves."""
 
     def run(self) -> None:
         """Run it until told to end, or for `seconds`."""
@@ -104,6 +110,9 @@ class Showcase:
             "meter list",
             "meter show main-water",
             "report usage --period today",
+            "access doors",
+            "access rollcall",
+            "equipment",
         ):
             self.say(f"  .venv/bin/facility-monitor {command} {option}")
         self.say(f"Mails arrive in {self.folder / 'mailbox'}, the program's log is {self.folder / 'demo.log'}")
@@ -153,7 +162,11 @@ class Showcase:
         loop = asyncio.get_running_loop()
         await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), simulation.stdout)
         async for line in reader:
-            self._tell(line.decode(errors="replace").rstrip())
+            text = line.decode(errors="replace").rstrip()
+            if text.startswith(_TRUTH):
+                self._people = json.loads(text.removeprefix(_TRUTH))
+            else:
+                self._tell(text)
         await asyncio.sleep(_GRACE)  # Ctrl-C ends both processes; then this is cancelled
         raise FacilityMonitorError("the simulated servers have ended; see their message above")
 
@@ -230,12 +243,27 @@ class Showcase:
         """Say something with the time, in the zone of the site as in the messages."""
         self.say(f"{datetime.now(self._site.timezone):%H:%M:%S}  {text}")
 
-    async def _ask(self, *path: str, **query: int) -> Any:
+    async def _ask(self, *path: str, **query: object) -> Any:
         """Ask the daemon over its own socket; None while it does not answer yet."""
         try:
             return await asyncio.to_thread(lambda: Client(None, self.folder).get(*path, **query))
         except NoDaemon:
             return None
+
+    async def _count_people(self) -> dict[str, list[int]]:
+        """Cards of this run and people inside: by the monitor, and by the simulated residents themselves."""
+        self._tell("people inside and their cards, by the monitor and by the simulated residents themselves:")
+        deadline = time.monotonic() + _SETTLES
+        while True:
+            zones = await self._ask("access", "zones") or ()
+            entries = await self._ask("access", "events", kind="card", last=10_000) or ()
+            results = [each["result"] for each in entries if each["time"] >= self._began]
+            counted = {"inside": sum(each["count"] for each in zones if not each["within"])}
+            counted |= {name: results.count(name) for name in ("granted", "denied")}
+            both = {name: [count, self._people.get(name, 0)] for name, count in counted.items()}
+            if all(ours == theirs for ours, theirs in both.values()) or time.monotonic() > deadline:
+                return both  # somebody may be on his way when it is looked at first
+            await asyncio.sleep(_TRUTH_EVERY)
 
     async def _write_report(self) -> None:
         from monitor.cli.report import summary
@@ -243,6 +271,9 @@ class Showcase:
         status = await self._ask("status")
         told = await summary(self.folder, self._site, status or {})
         self._tell(f"{told['readings']} readings, {told['events']} events, {len(told['alarms'])} alarms")
+        told["people"] = await self._count_people()
+        for name, (by_monitor, truly) in told["people"].items():
+            self.say(f"          {name:<18} {by_monitor:>17} {truly:>17}")
         self._tell("used since the meters were first read, by the ledger and by the simulated meters themselves:")
         for each in told["used"]:
             if each["point"] == billed_counter(self._site.devices[each["device"]]) and each["true"] is not None:
@@ -275,8 +306,20 @@ def serve(
             say(_READY)
             if incidents:
                 tasks.create_task(play(simulated.stage, DEMO, say), name="incidents")
+                tasks.create_task(_tell_truth(simulated.people, say), name="what is true")
 
     asyncio.run(_until_told(run, seconds))
+
+
+async def _tell_truth(people: Callable[[], dict[str, int]], say: Callable[[str], None]) -> None:
+    """Say what the residents know themselves whenever it changes: the demo holds the monitor against it."""
+    told: dict[str, int] = {}
+    while True:
+        found = people()
+        if found != told:
+            told = found
+            say(_TRUTH + json.dumps(told))
+        await asyncio.sleep(_TRUTH_EVERY)
 
 
 async def _until_told(run: Callable[[], Coroutine[Any, Any, None]], seconds: float | None) -> None:

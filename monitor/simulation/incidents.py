@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from monitor.simulation.fault import FaultModel
@@ -34,6 +34,14 @@ def _forget(stage: Stage, device: str, point: str) -> None:
     stage.world.overrides.pop((device, point), None)
 
 
+def _overrides(values: Mapping[tuple[str, str], float | bool]) -> dict[str, Callable[[Stage], None]]:
+    def end(stage: Stage) -> None:
+        for device, point in values:
+            _forget(stage, device, point)
+
+    return {"begin": lambda stage: stage.world.overrides.update(values), "end": end}
+
+
 def _once(fault: FaultModel) -> dict[str, Callable[[Stage], None]]:
     """Something that is over with the next poll."""
     return {"begin": lambda stage: _begin(fault, stage), "end": lambda _: None}
@@ -60,13 +68,45 @@ DEMO: Sequence[Incident] = (
         end=lambda stage: stage.world.silent.discard("shop-electricity"),
     ),
     Incident(
+        name="water is drawn, and the booster pump runs",
+        at=2,
+        lasts=26,
+        **_overrides({("booster-pump", "called"): True, ("booster-pump", "running"): True}),
+    ),
+    Incident(
+        name="the booster pump trips, and the standby pump runs",
+        at=28,
+        lasts=14,
+        **_overrides(
+            {
+                ("booster-pump", "running"): False,
+                ("booster-pump", "fault"): True,
+                ("booster-pump-2", "called"): True,
+                ("booster-pump-2", "running"): True,
+            }
+        ),
+    ),
+    Incident(
+        name="somebody holds the front door open",
+        at=24,
+        lasts=22,
+        begin=lambda stage: stage.world.held.add("front-door"),
+        end=lambda stage: stage.world.held.discard("front-door"),
+    ),
+    Incident(
+        name="the house has no water",
+        at=36,
+        lasts=8,
+        **_override("water-pressure", "pressure_ok", value=False),
+    ),
+    Incident(
         name="the main water meter shows zero, once",
         at=26,
         lasts=4,
         **_once(Glitch(device="main-water", point="volume_m3", value=0.0)),
     ),
 )
-"""Five incidents within half a minute; all that can end by itself has ended after fifty seconds."""
+"""Nine incidents within half a minute; all that can end by itself has ended after fifty seconds."""
 
 PAUSE = 300.0
 """Seconds from one round of incidents to the next."""

@@ -65,6 +65,15 @@ class SimulatedSite:
     def _devices(self, connection: Connection) -> list[Device]:
         return [device for device in self._world.site.devices.values() if device.connection == connection.id]
 
+    def people(self) -> dict[str, int]:
+        """What the residents know themselves: how many are inside, and how many cards were granted and denied."""
+        residents = [broker.residents for broker in self._brokers.values()]
+        return {
+            "inside": sum(len(each.inside) for each in residents),
+            "granted": sum(each.granted for each in residents),
+            "denied": sum(each.denied for each in residents),
+        }
+
     async def run(self, ready: Callable[[], None]) -> None:
         """Serve until cancelled; `ready` is called once everything can be reached.
 
@@ -80,7 +89,7 @@ class SimulatedSite:
                 tasks.create_task(self._keep_fresh(), name="simulated registers")
                 for broker in self._brokers.values():
                     tasks.create_task(broker.speak(), name="simulated messages")
-                    tasks.create_task(broker.pass_doors(), name="simulated residents")
+                    tasks.create_task(broker.live(), name="simulated residents")
                 if self._faults is not None:
                     script = Script(self.stage, self._tell)
                     tasks.create_task(script.run(self._faults), name="faults")

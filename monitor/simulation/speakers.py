@@ -5,7 +5,6 @@ import contextlib
 import socket
 import time
 from collections.abc import Mapping, Sequence
-from itertools import count
 from typing import Any, Final
 
 import paho.mqtt.client as paho
@@ -13,7 +12,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from monitor.errors import SettingsError
 from monitor.simulation import payload
-from monitor.simulation.building import noise
+from monitor.simulation.residents import Residents
 from monitor.simulation.stage import Speech
 from monitor.simulation.world import World
 from monitor.site import Connection, Device
@@ -21,10 +20,6 @@ from monitor.site import Connection, Device
 __all__ = ["SimulatedBroker"]
 
 _STEP: Final = 0.25
-_PASSAGE: Final = 8.0
-_DOOR_STAYS_OPEN: Final = 2.5
-_CARDS: Final = ("5a3fb1c2", "91c04e7d", "ab12cd3", "77e0041f")
-"""Cards of the simulated residents, as an esp-rfid reader prints them."""
 _SPEAKS_EVERY: Final = 5.0
 _OWED_AT_MOST: Final = 2000
 """Messages of one backlog."""
@@ -48,6 +43,9 @@ class SimulatedBroker:
         self._own: dict[str, _OwnClient] = {}
         self._said: dict[str, Mapping[str, Any]] = {}
         self._due: dict[str, float] = {}
+        readers = [device for device in devices if device.device_class == "access" and device.door]
+        self.residents = Residents(world, readers, speeches, self._publish)
+        """Who comes and goes by its readers."""
 
     @property
     def is_up(self) -> bool:
@@ -140,26 +138,9 @@ class SimulatedBroker:
             for _ in range(speech.copies):
                 client.publish(topic, body[: len(body) // 2] + b"\xff" if speech.is_malformed else body, qos=1)
 
-    async def pass_doors(self) -> None:
-        """Residents come home until cancelled: a card at a reader, the door opens, the door falls shut."""
-        readers = [device for device in self._devices if device.device_class == "access" and device.door]
-        for turn in count() if readers else ():
-            await asyncio.sleep(_PASSAGE * (0.7 + 0.6 * noise(str(turn))))
-            reader = readers[0] if turn % 3 else readers[turn // 3 % len(readers)]
-            door = self._world.site.devices[reader.door]
-            speech = self._speeches.get(reader.id, Speech())
-            is_dead = not self.is_up or speech.is_gone or self._world.is_silent(reader.id)
-            if is_dead or (door.id, "open") in self._world.overrides:
-                continue
-            granted = turn % 7 != 5  # noqa: PLR2004 - now and then somebody has no right
-            now = time.time() + speech.clock
-            topic, body = payload.card(reader, _CARDS[turn % len(_CARDS)], granted=granted, now=now)
-            self._publish(reader.id, topic, body, speech)
-            if granted:
-                await asyncio.sleep(0.8)
-                self._world.overrides[(door.id, "open")] = True
-                await asyncio.sleep(_DOOR_STAYS_OPEN)
-                self._world.overrides.pop((door.id, "open"), None)
+    async def live(self) -> None:
+        """Let residents come and go by the readers, until cancelled."""
+        await self.residents.live(lambda: self.is_up)
 
 
 class _OwnClient:

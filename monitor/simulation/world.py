@@ -59,6 +59,8 @@ class World:
 
     site: Site
     overrides: dict[tuple[str, str], Value] = field(default_factory=dict)
+    held: set[str] = field(default_factory=set)
+    """Doors that somebody holds open when he has opened them."""
     silent: set[str] = field(default_factory=set)
     dead: set[str] = field(default_factory=set)
     changes: dict[str, list[Change]] = field(default_factory=dict)
@@ -145,7 +147,7 @@ class World:
         """A pump runs two minutes of five; every other state is quiet."""
         if name == "running":
             return (now + 300 * noise(device.id)) % 300 < 120  # noqa: PLR2004 - seconds of five minutes
-        return name in {"locked", "online"}
+        return name in {"locked", "online", "pressure_ok"}
 
 
 def _possible(point: Point, value: Value, device: str) -> Value:
