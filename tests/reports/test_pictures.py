@@ -24,6 +24,17 @@ CHARTS = {
         ),
         estimated=(4,),
     ),
+    "columns": Chart(
+        kind="columns",
+        title=TITLE,
+        unit="",
+        labels=("2026-10-01", "2026-10-02", "2026-10-03"),
+        series=(
+            Series("by_card", (2.0, 1.0, None), is_word=True),
+            Series("by_rex", (0.0, None, None), is_word=True, where="A"),
+            Series("_hidden", (1.0, 2.0, None)),
+        ),
+    ),
     "heat": Chart(
         kind="heat",
         title=TITLE,
@@ -70,6 +81,9 @@ def test_each_kind_says_its_units_and_words():
     drawn = dict(zip(CHARTS, draw(list(CHARTS.values()), "en"), strict=True))
 
     assert {"m³", "consumption", "a year before", "partly estimated", "not known", "10-08"} <= texts(drawn["bars"])
+    columns = texts(drawn["columns"])
+    assert {"by card", "A: by button", "\u200b_hidden", "not known", "0", "3"} <= columns
+    assert [text for text in columns if "." in text] == []  # what is counted has no halves
     assert {"kWh / h", "Mon", "Sun", "21:00"} <= texts(drawn["heat"])
     assert {"sub-meters", "difference", "main meters", "2026-02"} <= texts(drawn["balance"])
     assert {"EUR", "night", "feed-in", "tax", "Ana $x^2$", "without a tenant"} <= texts(drawn["stack"])
