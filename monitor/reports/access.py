@@ -1,6 +1,7 @@
 """The report `access`: what happened at doors and in zones, and which doors want looking at. Nobody is named."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from math import fsum
 from statistics import median
@@ -43,7 +44,7 @@ async def access(asked: Asked) -> Report:
         ids = [one.id for one in readers]
         answered = await asked.books.upkeep.availability(ids, asked.period.start, asked.so_far)
     names = _names(asked.site, doors)
-    sums = {door: summed(door, asked.period.first, told) for door, told in days.items() if told}
+    sums = {door: _whole(summed(door, asked.period.first, told), counted) for door, told in days.items() if told}
     is_kept = _remarks(asked, book)
     return asked.report(
         "access",
@@ -60,6 +61,11 @@ async def access(asked: Asked) -> Report:
         book=book,
         nothing="",
     )
+
+
+def _whole(told: DoorDay, counted: Traffic) -> DoorDay:
+    """Days have only their part of an opening over midnight; the closing tells all of it."""
+    return replace(told, longest_s=max([told.longest_s, *counted.open_s.get(told.door, ())]))
 
 
 def _doors(asked: Asked) -> dict[str, tuple[Device, ...]]:

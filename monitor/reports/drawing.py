@@ -57,6 +57,9 @@ _WIDTH: Final = 8.2
 _TICKS: Final = 11
 _DAYS: Final = 62
 """A calendar of more days has no lines between them."""
+_LEGEND: Final = 120
+_SIGN: Final = 6
+"""Characters that a line of a legend has room for, and those that the colour of one name takes."""
 _ORDER: Final = ("BarContainer", "Line2D", "Rectangle")
 """What a legend says first: bars, lines, what is not known."""
 
@@ -170,7 +173,9 @@ def _legend(figure: "Figure", axes: "Axes") -> None:
     if len(labels) > 1 or (labels and not axes.containers):
         order = sorted(range(len(labels)), key=lambda at: _ORDER.index(type(handles[at]).__name__))
         handles, labels = [handles[at] for at in order], [labels[at] for at in order]
-        figure.legend(handles, labels, loc="outside upper right", ncols=len(labels), handlelength=1.4)
+        room = _LEGEND // (_SIGN + max(map(len, labels)))
+        ncols = max(1, min(len(labels), room))
+        figure.legend(handles, labels, loc="outside upper right", ncols=ncols, handlelength=1.4)
 
 
 def _heat(figure: "Figure", axes: "Axes", chart: Chart, language: str) -> None:

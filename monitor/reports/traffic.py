@@ -93,7 +93,7 @@ class Heads:
             if came:
                 self._known[who] = came
         else:
-            went = went if self._others[went] else ""
+            went = self._counted(went, is_out=direction == "out")
             self._others[went] -= bool(went)
             self._others[came] += bool(came)
         for place in self._around.get(went, ()):
@@ -101,6 +101,12 @@ class Heads:
         for place in self._around.get(came, ()):
             self._counts[place] += 1
         return self._around.get(came, ())
+
+    def _counted(self, went: str, *, is_out: bool) -> str:
+        """The zone in which somebody without a name was counted; who leaves may have come from one within."""
+        within = (each for each, around in self._around.items() if went in around)
+        places = within if is_out else iter((went,))
+        return next((place for place in places if self._others[place]), "")
 
     def empty(self, zone: str) -> None:
         """Everybody is taken to have left a zone."""

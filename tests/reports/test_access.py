@@ -93,6 +93,18 @@ async def test_doors_have_their_openings_by_cause_and_sums():
     assert report.headlines[2].remark.facts == {"what": "Front door"}
 
 
+async def test_a_door_that_stood_open_over_midnight_did_so_for_all_of_that_time():
+    days = [
+        replace(FRONT, day=day, longest_s=part) for day, part in ((DAYS[4], 4 * 3600.0), (DAYS[5], 5 * 3600.0))
+    ]
+    closed = entry("closed", "front", "2026-10-06T05:00", "front", attributes={"open_s": 9 * 3600.0})
+    report = await make(Doorbook(days, [closed]))
+
+    assert rows(report, "access_doors")["Front door"]["longest"] == 540.0
+    assert rows(report, "bad_doors")["Front door"]["finding"] == "stands_open"
+    assert rows(report, "bad_doors")["Front door"]["for_long"] == 9.0
+
+
 async def test_a_door_of_which_nothing_is_on_record_is_not_zero():
     report = await make()
 

@@ -1,12 +1,15 @@
 """What is found at doors, at the limits and just below them."""
 
 from datetime import date
+from pathlib import Path
 
 import pytest
 
 from monitor.accessbook import DoorDay
 from monitor.reports import baddoors, chinese, english
 from monitor.reports.baddoors import FINDINGS, Finding, findings, summed
+from monitor.reports.equipment import UNEVEN, UNEVEN_HOURS
+from monitor.reports.upkeep import BATTERY_SOON
 
 DAY = date(2026, 10, 1)
 
@@ -85,6 +88,26 @@ def test_days_are_added_and_the_longest_is_the_longest():
         open_s=17.5,
     )
     assert summed("front", DAY, []) == DoorDay(door="front", day=DAY)
+
+
+def test_the_limits_stand_in_the_documentation():
+    text = (Path(__file__).parents[2] / "docs" / "reports.md").read_text(encoding="utf-8")
+    told = text.partition("**Doors to look at.**")[2].partition("### Equipment")[0]
+
+    assert f"| {baddoors.FEW} forced openings in the period, half of them so |" in told
+    assert baddoors.SHAKES == baddoors.UNWIRED == baddoors.UNUSED == 0.5
+    assert f"| {baddoors.FEW} forced openings, {baddoors.LATE:.0%}".replace("%", " %") in told
+    assert f"| {baddoors.UNWIRED_LEAST} openings that neither of the two explains, and half of all" in told
+    assert f"| {baddoors.STUCK / 60:.0f} minutes together |" in told
+    least, elsewhere = baddoors.GRANTED_LEAST, f"{100 * baddoors.UNUSED_ELSEWHERE:.0f} %"
+    assert f"| {least} granted cards, half of them unused, while at the other doors together no more than" in told
+    assert f"no more than {elsewhere} of at least {least} are |" in told
+    assert f"| {baddoors.STANDS_OPEN / 3600:.0f} hours, at a door without hours `unlocked` |" in told
+    assert f"| {baddoors.BOUNCES_LEAST} bounces, and one for each five openings |" in told
+    assert pytest.approx(1 / 5) == baddoors.BOUNCES
+    assert f"From {UNEVEN_HOURS:.0f} running hours on, a member that ran for less than half" in text
+    assert UNEVEN == 0.5
+    assert f"will be at 10 % within {BATTERY_SOON.days} days" in text
 
 
 def test_every_finding_has_words_in_both_languages_and_says_what_to_look_at():

@@ -137,6 +137,16 @@ async def test_hours_are_those_of_the_clock_on_the_wall_also_when_it_is_set_back
     assert counted.hours[:4] == [0, 1, 2, 1]
 
 
+async def test_who_has_no_name_leaves_the_house_from_whichever_zone_he_was_in():
+    entries = [
+        passage("server-in", "2026-10-07T08:00"),
+        passage("front-out", "2026-10-07T09:00"),
+        passage("front-in", "2026-10-07T10:00"),
+    ]
+
+    assert (await count(entries)).zones["house"][DAY].most == 1
+
+
 STEPS = st.lists(
     st.tuples(st.sampled_from(["house", "servers", "empty"]), st.sampled_from(["in", "out"]), st.integers(0, 4)),
     max_size=60,
@@ -160,7 +170,9 @@ def test_people_are_never_fewer_than_none_and_who_is_inside_is_around_it_too(ste
         if who:
             places[who] = came
         else:
-            others[went] = max(0, others[went] - 1)
+            parts = ["house", "servers"] if (went, direction) == ("house", "out") else [went]
+            counted = next((part for part in parts if others[part]), "")
+            others[counted] -= bool(counted)
             others[came] += 1
 
         inner = sum(place == "servers" for place in places.values()) + others["servers"]
