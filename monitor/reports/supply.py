@@ -61,7 +61,8 @@ async def supply(asked: Asked) -> Report:
     book = Notebook()
     found: Sequence[SupplySpan] = ()
     if asked.books.upkeep is not None and asked.period.start < asked.so_far:
-        found = await asked.books.upkeep.supply_spans(asked.period.start, asked.so_far)
+        # A little more at both ends, since spans are cut: whether something goes on there is seen by it.
+        found = await asked.books.upkeep.supply_spans(asked.period.start - 1, asked.so_far + 1)
     lines = [_line(asked, pair, found) for pair in _pairs(asked, found)]
     if lines:
         book.note("supply_means")
@@ -123,7 +124,7 @@ def _outages(asked: Asked, spans: Sequence[SupplySpan]) -> list[_Outage]:
     start, end = asked.period.start, asked.so_far
     groups: list[list[SupplySpan]] = []
     for each in spans:
-        if each.state not in _WANTING or not _overlap(each, start, end):
+        if each.state not in _WANTING:
             continue
         if groups and groups[-1][-1].end == each.start:
             groups[-1].append(each)
@@ -132,6 +133,9 @@ def _outages(asked: Asked, spans: Sequence[SupplySpan]) -> list[_Outage]:
     outages = []
     for group in groups:
         begin, until = group[0].start, group[-1].end
+        within = [each for each in group if _overlap(each, start, end)]
+        if not within:
+            continue
         remarks = []
         if begin < start:
             remarks.append("supply_before")
@@ -139,12 +143,12 @@ def _outages(asked: Asked, spans: Sequence[SupplySpan]) -> list[_Outage]:
             remarks.append("supply_goes_on")
         if any(each.state == "unknown" and (each.end == begin or each.start == until) for each in spans):
             remarks.append("supply_edge")
-        points = dict.fromkeys(point for each in group for point in each.lost)
+        points = dict.fromkeys(point for each in within for point in each.lost)
         outages.append(
             _Outage(
                 max(start, begin),
                 end if until is None else min(end, until),
-                any(each.state == "lost" for each in group),
+                any(each.state == "lost" for each in within),
                 tuple(points),
                 tuple(remarks),
             )

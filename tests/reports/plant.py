@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 from monitor.accessbook import AccessEntry, DoorDay, DoorNow, Present, ZoneNow
@@ -172,7 +172,12 @@ class Plantbook:
         )
 
     async def supply_spans(self, start: int, end: int) -> Sequence[SupplySpan]:
-        return [each for each in self.spans if each.start < end and (each.end is None or each.end > start)]
+        """Cut to what was asked for; one that still lasts has no end."""
+        return [
+            replace(each, start=max(start, each.start), end=None if each.end is None else min(end, each.end))
+            for each in self.spans
+            if each.start < end and (each.end is None or each.end > start)
+        ]
 
 
 def books(site: Site, access: Doorbook | None = None, upkeep: Plantbook | None = None) -> Books:

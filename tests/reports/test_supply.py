@@ -65,6 +65,28 @@ async def test_interruptions_are_listed_and_what_is_not_known_of_them_is_said():
     assert Report.of_json(json.loads(json.dumps(report.as_json()))) == report
 
 
+async def test_an_interruption_that_became_worse_at_midnight_began_before_it():
+    def span(state, start, end):
+        return SupplySpan(building="A", utility="water", state=state, start=start, end=end, lost=("p",))
+
+    start, end = OCTOBER.start, OCTOBER.end
+    report = await make(
+        [
+            span("partial", start - HOUR, start),
+            span("lost", start, start + HOUR),
+            span("present", start + HOUR, end - HOUR),
+            span("partial", end - HOUR, end),
+            span("lost", end, end + HOUR),
+        ]
+    )
+
+    rows = report.sections[1].rows
+    assert [row.cells[4:] for row in rows] == [(start, start + HOUR, 60.0), (end - HOUR, end, 60.0)]
+    assert [row.cells[2] for row in rows] == ["lost", "partial"]
+    told = [[report.footnotes[number - 1].key for number in row.notes] for row in rows]
+    assert told == [["supply_before"], ["supply_goes_on"]]
+
+
 async def test_one_phase_that_is_missing_is_partial_and_not_available():
     spans = [replace(each, state="partial") if each.state == "lost" else each for each in supply_of_october()]
     report = await make(spans)
