@@ -196,7 +196,7 @@ def _count(counted: Traffic, entry: AccessEntry, door: str, opened: dict[str, in
         told, since = entry.attributes.get("open_s"), opened.pop(door, None)
         if isinstance(told, (int, float)):
             counted.open_s[door].append(float(told))
-        elif since is not None:
+        elif since is not None and entry.id != f"closed-{entry.time}":  # our own say it where it is known
             counted.open_s[door].append(max(0, entry.time - since) / 1000)
     elif kind == "out_of_hours":
         counted.out_of_hours[door] += 1
