@@ -10,6 +10,7 @@ from pathlib import Path
 from PIL import Image
 
 from monitor.figures import Break
+from monitor.reports.books import Books
 from monitor.reports.build import build
 from monitor.reports.html import html
 from tests.reports.books import Book, house, moment, period
@@ -32,7 +33,7 @@ async def page() -> str:
     )
     site = house(without=["rest"])
     book = Book(site, breaks={"flat-3": (replaced,)}, lost={("flat-1", date(2026, 10, 5)): {"bus": 400}})
-    return html([await build("usage", book, site, period("2026-10"), now=moment("2026-11-02T06:00"))])
+    return html([await build("usage", Books(usage=book), site, period("2026-10"), now=moment("2026-11-02T06:00"))])
 
 
 def main() -> None:

@@ -269,8 +269,8 @@ class MeteringSettings:
 class ReportSettings:
     """A report that is sent by itself when its period is over.
 
-    `kinds`: usage, cost, coverage, balance. `every`: month, week or day. `wait`: seconds that it waits after the
-    end of the period for what arrives late.
+    `kinds`: usage, cost, coverage, balance, access, equipment, supply. `every`: month, week or day. `wait`:
+    seconds that it waits after the end of the period for what arrives late.
     """
 
     id: str
@@ -280,7 +280,7 @@ class ReportSettings:
     people: tuple[str, ...]
     wait: float
     devices: tuple[str, ...] | None = None
-    """Ids of the meters it is about; None: all of them."""
+    """Ids of the devices it is about; None: all of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,7 +35,12 @@ from monitor.notify.outbox import Notifier
 from monitor.notify.reports import make_put
 from monitor.notify.routing import make_router
 from monitor.poller import ByHand, Poller
+<<<<<<< HEAD:monitor/app/parts.py
 from monitor.ports import Batch, DriverContext, PolledDriver, PushedDriver, Sink
+=======
+from monitor.ports import Batch, Budget, DriverContext, PolledDriver, PushedDriver, Sink
+from monitor.reports.books import Books
+>>>>>>> reports:monitor/app.py
 from monitor.reports.build import Desk
 from monitor.reports.letter import Letters
 from monitor.reports.mailing import Mailing
@@ -142,7 +147,7 @@ class Parts:
         self._report_thread = BlockingThread("reports")
         letters = Letters(
             self._site,
-            self._book,
+            Books(usage=self._book),
             now=self._clock.now,
             is_current=lambda: self._metering.applied >= recorded,  # all from before this start is metered
             do=self._report_thread.do,
@@ -327,6 +332,6 @@ class Parts:
             deadman=lambda: {} if self._deadman is None else self._deadman.status(),
             by_hand=self._by_hand,
             meters=Meters(self._book, self._site, self._clock.now, recompute=self._metering.recompute),
-            reports=Desk(self._book, self._site, self._clock.now),
+            reports=Desk(Books(usage=self._book), self._site, self._clock.now),
             metering=lambda: {**self._metering.status(), "size_bytes": self._files.ledger_size()},
         )

@@ -1,4 +1,4 @@
-"""`report`: what was used, what it cost, how far the data can be trusted."""
+"""`report`: what a period came to, of meters, doors, equipment and the supply."""
 
 import json
 import os
@@ -28,6 +28,9 @@ class Kind(StrEnum):
     COST = "cost"
     COVERAGE = "coverage"
     BALANCE = "balance"
+    ACCESS = "access"
+    EQUIPMENT = "equipment"
+    SUPPLY = "supply"
 
 
 class Form(StrEnum):
@@ -55,7 +58,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def report(  # noqa: PLR0917 - options of a command are many
-    kind: Annotated[Kind, typer.Argument(metavar="KIND", help="usage, cost, coverage or balance.")],
+    kind: Annotated[Kind, typer.Argument(metavar="KIND", help="What it is about.")],
     period: Annotated[
         str,
         typer.Option(
@@ -69,16 +72,16 @@ def report(  # noqa: PLR0917 - options of a command are many
         typer.Option(metavar="FILE", help="Write it to this file, over the one there.", show_default=False),
     ] = None,
     device: Annotated[
-        _Chosen, typer.Option(metavar="ID", help="Only this meter; may be repeated.", show_default=False)
+        _Chosen, typer.Option(metavar="ID", help="Only this device; may be repeated.", show_default=False)
     ] = None,
     device_class: Annotated[
-        _Chosen, typer.Option("--class", metavar="CLASS", help="Only meters of this class.", show_default=False)
+        _Chosen, typer.Option("--class", metavar="CLASS", help="Only devices of this class.", show_default=False)
     ] = None,
     building: Annotated[
-        _Chosen, typer.Option(metavar="NAME", help="Only meters in this building.", show_default=False)
+        _Chosen, typer.Option(metavar="NAME", help="Only devices in this building.", show_default=False)
     ] = None,
     tenant: Annotated[
-        _Chosen, typer.Option(metavar="NAME", help="Only meters of this tenant.", show_default=False)
+        _Chosen, typer.Option(metavar="NAME", help="Only devices of this tenant.", show_default=False)
     ] = None,
     language: Annotated[
         Language | None, typer.Option(help="Of html and table; else that of the site.", show_default=False)
@@ -87,7 +90,12 @@ def report(  # noqa: PLR0917 - options of a command are many
     state: StateFolder = None,
     as_json: Json = False,
 ) -> None:
-    """Report what was used, what it cost, how complete the data are, or what no sub-meter measured."""
+    """Report what a period came to.
+
+    usage: what was used. cost: what it cost. coverage: how complete the data are. balance: what no sub-meter
+    measured. access: what happened at the doors, without names. equipment: running hours, services, batteries.
+    supply: when buildings had no electricity, water, gas or heat.
+    """
     from monitor.cli.client import Client
 
     form = Form.JSON if as_json else form

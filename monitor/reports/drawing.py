@@ -57,6 +57,9 @@ _WIDTH: Final = 8.2
 _TICKS: Final = 11
 _DAYS: Final = 62
 """A calendar of more days has no lines between them."""
+_LEGEND: Final = 120
+_SIGN: Final = 6
+"""Characters that a line of a legend has room for, and those that the colour of one name takes."""
 _ORDER: Final = ("BarContainer", "Line2D", "Rectangle")
 """What a legend says first: bars, lines, what is not known."""
 
@@ -108,6 +111,21 @@ def _bars(figure: "Figure", axes: "Axes", chart: Chart, language: str) -> None:
     _legend(figure, axes)
 
 
+def _columns(figure: "Figure", axes: "Axes", chart: Chart, language: str) -> None:
+    """What several did along time, stacked; where nothing is known of any of them there is a pale band."""
+    at = range(len(chart.labels))
+    ends = [0.0] * len(chart.labels)
+    for number_, one in enumerate(chart.series):
+        values = [value or 0.0 for value in one.values]
+        colour = _STACK[number_ % len(_STACK)]
+        axes.bar(at, values, 0.78, bottom=list(ends), color=colour, label=_label(one, language), lw=0)
+        ends = [end + value for end, value in zip(ends, values, strict=True)]
+    known = [any(one.values[place] is not None for one in chart.series) for place in at]
+    _unknown(axes, [0.0 if is_known else None for is_known in known], language)
+    _along(axes, chart)
+    _legend(figure, axes)
+
+
 def _unknown(axes: "Axes", values: Sequence[float | None], language: str) -> None:
     """A pale band where nothing is known: not the same as nothing used."""
     for number_, value in enumerate(values):
@@ -121,6 +139,8 @@ def _unknown(axes: "Axes", values: Sequence[float | None], language: str) -> Non
 
 def _along(axes: "Axes", chart: Chart) -> None:
     """The axes of charts along time."""
+    from matplotlib.ticker import MaxNLocator
+
     labels = [_short(label) for label in chart.labels]
     every = max(1, -(-len(labels) // _TICKS))
     if len(labels) > _TICKS and len(chart.labels[0]) == len("2026-11-27"):
@@ -130,6 +150,8 @@ def _along(axes: "Axes", chart: Chart) -> None:
     axes.set_xlim(-0.7, len(labels) - 0.3)
     axes.set_ylabel(_unit(chart))
     axes.yaxis.set_major_formatter(_tick)
+    if not chart.unit:  # things that are counted: there is no half of one
+        axes.yaxis.set_major_locator(MaxNLocator("auto", integer=True))
     axes.grid(axis="y", color=_FAINT, lw=0.5)
     axes.set_axisbelow(True)
     axes.tick_params(length=2.5, width=0.6)
@@ -151,7 +173,9 @@ def _legend(figure: "Figure", axes: "Axes") -> None:
     if len(labels) > 1 or (labels and not axes.containers):
         order = sorted(range(len(labels)), key=lambda at: _ORDER.index(type(handles[at]).__name__))
         handles, labels = [handles[at] for at in order], [labels[at] for at in order]
-        figure.legend(handles, labels, loc="outside upper right", ncols=len(labels), handlelength=1.4)
+        room = _LEGEND // (_SIGN + max(map(len, labels)))
+        ncols = max(1, min(len(labels), room))
+        figure.legend(handles, labels, loc="outside upper right", ncols=ncols, handlelength=1.4)
 
 
 def _heat(figure: "Figure", axes: "Axes", chart: Chart, language: str) -> None:
@@ -200,7 +224,7 @@ def _stack(figure: "Figure", axes: "Axes", chart: Chart, language: str) -> None:
             values = [max(0.0, sign * (value or 0.0)) * sign for value in one.values]
             if any(values) or (sign == 1 and not any(one.values)):
                 known = axes.get_legend_handles_labels()[1]
-                name = _name(one, language)
+                name = _label(one, language)
                 label = "" if name in known else name
                 axes.barh(
                     at, values, 0.62, left=list(ended), color=_STACK[number_ % len(_STACK)], label=label, lw=0
@@ -216,8 +240,8 @@ def _stack(figure: "Figure", axes: "Axes", chart: Chart, language: str) -> None:
     _legend(figure, axes)
 
 
-def _calendar(figure: "Figure", axes: "Axes", chart: Chart, _: str) -> None:
-    """Each day of each meter: what came of what was expected."""
+def _calendar(figure: "Figure", axes: "Axes", chart: Chart, language: str) -> None:
+    """Each day (or month) of each meter, device or building: what share was as it should be."""
     from matplotlib.colors import BoundaryNorm, ListedColormap
 
     is_short = len(chart.labels) <= _DAYS
@@ -229,9 +253,10 @@ def _calendar(figure: "Figure", axes: "Axes", chart: Chart, _: str) -> None:
     drawn = axes.pcolormesh(rows, cmap=colours, norm=norm, edgecolors="#ffffff", linewidth=0.6 if is_short else 0)
     if not is_short:
         axes.hlines(range(1, len(rows)), 0, len(chart.labels), color="#ffffff", lw=1.5)
-    axes.set_yticks([at + 0.5 for at in range(len(rows))], [_cut(one.name) for one in chart.series])
+    axes.set_yticks([at + 0.5 for at in range(len(rows))], [_name(one, language) for one in chart.series])
     axes.invert_yaxis()
-    every = max(7, -(-len(chart.labels) // _TICKS))
+    least = 7 if len(chart.labels[0]) == len("2026-11-27") else 1
+    every = max(least, -(-len(chart.labels) // _TICKS))
     ticks = range(0, len(chart.labels), every)
     axes.set_xticks([at + 0.5 for at in ticks], [_short(chart.labels[at]) for at in ticks])
     axes.spines[:].set_visible(False)
@@ -243,7 +268,14 @@ def _calendar(figure: "Figure", axes: "Axes", chart: Chart, _: str) -> None:
 
 
 def _name(series: Series, language: str) -> str:
-    return word(series.name, language) if series.is_word else _cut(series.name)
+    name = word(series.name, language) if series.is_word else series.name
+    return _cut(f"{series.where}: {name}" if series.where else name)
+
+
+def _label(series: Series, language: str) -> str:
+    """A name in a legend: the library leaves out what begins with an underscore."""
+    name = _name(series, language)
+    return f"\u200b{name}" if name.startswith("_") else name
 
 
 def _cut(name: str) -> str:
@@ -251,11 +283,18 @@ def _cut(name: str) -> str:
     return name if len(name) <= most else name[: most - 1] + "…"
 
 
-_KINDS: Final = {"bars": _bars, "heat": _heat, "balance": _balance, "stack": _stack, "calendar": _calendar}
+_KINDS: Final = {
+    "bars": _bars,
+    "columns": _columns,
+    "heat": _heat,
+    "balance": _balance,
+    "stack": _stack,
+    "calendar": _calendar,
+}
 
 
 def _chart(data: dict[str, Any]) -> Chart:
-    series = tuple(Series(one["name"], tuple(one["values"]), one["is_word"]) for one in data["series"])
+    series = tuple(Series(**one | {"values": tuple(one["values"])}) for one in data["series"])
     chart = Chart(**data | {"series": series, "title": Phrase(**data["title"])})
     return replace(chart, labels=tuple(chart.labels), estimated=tuple(chart.estimated))
 

@@ -18,7 +18,7 @@ from monitor.schema import unit_sign
 
 __all__ = ["html"]
 
-_PLAIN: Final = ("balance_share", "mostly")
+_PLAIN: Final = ("balance_share", "mostly", "most_at", "first_is", "utility_at", "utility_of_site")
 """Remarks that warn of nothing."""
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 

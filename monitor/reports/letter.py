@@ -10,9 +10,9 @@ from typing import Any, Final
 from markupsafe import escape
 
 from monitor.errors import JournalError, ReportUnavailable
-from monitor.figures import UsageBook
 from monitor.periods import Period, parse
 from monitor.ports import Attachment, Message
+from monitor.reports.books import Books
 from monitor.reports.build import build
 from monitor.reports.csvfile import csv_file
 from monitor.reports.html import html
@@ -65,7 +65,7 @@ class Letters:
     def __init__(  # noqa: PLR0913 - what it works with, from the composition root
         self,
         site: Site,
-        book: UsageBook,
+        books: Books,
         *,
         now: Callable[[], int],
         is_current: Callable[[], bool],
@@ -73,7 +73,7 @@ class Letters:
         patience: float = _PATIENCE,
     ) -> None:
         self._site = site
-        self._book = book
+        self._books = books
         self._now = now
         self._is_current = is_current
         self._do = do
@@ -86,7 +86,7 @@ class Letters:
         try:
             async with asyncio.timeout(_LONGEST_BUILD):
                 reports = [
-                    await build(kind, self._book, self._site, period, now=self._now(), devices=body["devices"])
+                    await build(kind, self._books, self._site, period, now=self._now(), devices=body["devices"])
                     for kind in body["kinds"]
                 ]
                 return await self._do(
@@ -95,7 +95,7 @@ class Letters:
                     )
                 )
         except JournalError as error:
-            raise ReportUnavailable(f"what was metered cannot be read: {error}") from error
+            raise ReportUnavailable(f"what was recorded cannot be read: {error}") from error
         except TimeoutError:
             raise ReportUnavailable(f"it was not built within {_LONGEST_BUILD:.0f} s") from None
 

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from monitor.figures import Break, Consumption, UsageBook
 from monitor.meters import billed_counter
 from monitor.periods import HOUR, QUARTER, Period, local_day, year_before
+from monitor.reports.books import Books
 from monitor.reports.report import Chart, Headline, Phrase, Report, Section
 from monitor.schema import COUNTER_NAMES, rate_unit, unit_sign
 from monitor.site import Device, Site
@@ -30,6 +31,7 @@ __all__ = [
     "per_of",
     "quantity",
     "rate",
+    "share",
     "total",
 ]
 
@@ -45,13 +47,20 @@ _DAYS: Final = 62
 class Asked:
     """What a report was asked about, and whom it asks."""
 
-    book: UsageBook
+    books: Books
     site: Site
     period: Period
     now: int
     meters: tuple[Device, ...]
+    chosen: frozenset[str] | None = None
+    """Ids of the devices that were asked for, meters or not; None: all."""
     compares: bool = False
     """Whether meters are held against each other: then only quarters of an hour that are over for all of them."""
+
+    @property
+    def book(self) -> UsageBook:
+        """Who answers about meters."""
+        return self.books.usage
 
     @property
     def zone(self) -> ZoneInfo:
@@ -100,11 +109,17 @@ class Asked:
         sections: Sequence[Section] = (),
         details: Sequence[Section] = (),
         book: "Notebook",
+        nothing: str | None = None,
     ) -> Report:
-        """Put the parts together."""
+        """Put the parts together.
+
+        `nothing`: key of what is said where there is nothing that it could be about; empty: there is something;
+        None: it is about meters.
+        """
         notes = list(book.notes)
-        if not self.meters:
-            notes.insert(0, Phrase("no_meters"))
+        lacks = ("" if self.meters else "no_meters") if nothing is None else nothing
+        if lacks:
+            notes.insert(0, Phrase(lacks))
         elif self.is_running:
             notes.insert(0, Phrase("running", {"until": clock(self.so_far, self.zone)}))
         return Report(
@@ -116,7 +131,7 @@ class Asked:
             period=self.period,
             generated=self.now,
             until=self.so_far,
-            is_complete=is_complete and not self.is_running and bool(self.meters),
+            is_complete=is_complete and not self.is_running and not lacks,
             headlines=tuple(headlines),
             charts=tuple(charts),
             sections=tuple(sections),
@@ -201,6 +216,11 @@ def is_known(found: Consumption | None, asked: Asked) -> bool:
         return True
     span = found.end - found.start
     return asked.is_running and found.end >= asked.end and (1 - found.known) * span <= _SLACK
+
+
+def share(part: float, whole: float) -> float | None:
+    """Percent of a whole; None where there is none."""
+    return 100 * part / whole if whole else None
 
 
 def total(found: Iterable[float | None]) -> float | None:

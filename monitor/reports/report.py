@@ -13,7 +13,7 @@ from monitor.periods import Period
 
 __all__ = ["KINDS", "Cell", "Chart", "Column", "Headline", "Phrase", "Report", "Row", "Section", "Series"]
 
-KINDS: Final = ("usage", "cost", "coverage", "balance")
+KINDS: Final = ("usage", "cost", "coverage", "balance", "access", "equipment", "supply")
 
 Cell = str | int | float | Decimal | None
 """What a table holds; None is not known, and never zero."""
@@ -32,8 +32,8 @@ class Column:
     """A column: `name` is a key of the words, `unit` that of all its cells.
 
     `kind`: text, number, percent (0 to 100), money (Decimal, `unit` is the currency), time (UTC ms), day (ISO),
-    unit or line (of an invoice: a proper name, or a key of the words that begins with `line_`). `digits` behind
-    the point. `align`: left or right.
+    unit, line (of an invoice: a proper name, or a key of the words that begins with `line_`) or word (a key of the
+    words that begins with the name of the column). `digits` behind the point. `align`: left or right.
     """
 
     name: str
@@ -70,16 +70,20 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Numbers of a chart, one for each label (None: not known); `name` is proper, unless it `is_word`."""
+    """Numbers of a chart, one for each label (None: not known).
+
+    `name` is proper, unless it `is_word`; `where` stands before it.
+    """
 
     name: str
     values: tuple[float | None, ...]
     is_word: bool = False
+    where: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chart:
-    """What a picture shows. `kind`: bars, heat, balance, stack or calendar.
+    """What a picture shows. `kind`: bars, columns (stacked, along time), heat, balance, stack (lying) or calendar.
 
     `labels`: ISO days, months or hours, or names. `estimated`: numbers of the labels whose values are estimated.
     """
@@ -204,7 +208,9 @@ def _headline(data: Mapping[str, Any]) -> Headline:
 
 
 def _chart(data: Mapping[str, Any]) -> Chart:
-    series = tuple(Series(each["name"], tuple(each["values"]), each["is_word"]) for each in data["series"])
+    series = tuple(
+        Series(each["name"], tuple(each["values"]), each["is_word"], each["where"]) for each in data["series"]
+    )
     given = {"title": _phrase(data["title"]), "labels": tuple(data["labels"]), "series": series}
     return Chart(**dict(data) | given | {"estimated": tuple(data["estimated"])})
 

@@ -15,7 +15,7 @@ __all__ = ["LANGUAGES", "UNKNOWN", "cell_text", "heading", "number", "say", "spa
 _WORDS: Final[Mapping[str, Mapping[str, str]]] = {"en": english.WORDS, "zh": chinese.WORDS}
 LANGUAGES: Final = tuple(_WORDS)
 
-_WORDS_OF_FACTS: Final = {"class": "class_", "cause": "", "per": ""}
+_WORDS_OF_FACTS: Final = {"class": "class_", "cause": "", "per": "", "utility": "utility_"}
 """Facts that are words themselves, and what their keys begin with."""
 UNKNOWN: Final = "\u2013"
 """What stands where nothing is known: a dash."""
@@ -77,6 +77,9 @@ def cell_text(cell: Cell, column: Column, language: str, zone: ZoneInfo, mark: s
 def _text(cell: str, column: Column, language: str) -> str:
     if column.kind == "line" and cell.startswith("line_"):
         return word(cell, language)
+    if column.kind == "word":
+        key = f"{column.name}_{cell}"
+        return word(key, language) if key in english.WORDS else cell
     if column.kind == "unit":
         return word(f"unit_{cell}", language) if f"unit_{cell}" in english.WORDS else unit_sign(cell)
     return cell

@@ -1,4 +1,4 @@
-"""Binds reports that are sent by themselves: about which meters, and to whom."""
+"""Binds reports that are sent by themselves: about which devices, and to whom."""
 
 from collections.abc import Mapping
 
@@ -10,6 +10,9 @@ from monitor.settings.selecting import check_selector, select
 from monitor.site import Device, Person, ReportSettings
 
 __all__ = ["bind_reports"]
+
+_NOT_OF_METERS = frozenset({"access", "equipment", "supply"})
+"""Kinds that are about devices of other classes, too: each takes those that it can be about."""
 
 
 def bind_reports(
@@ -43,7 +46,12 @@ def _report(
     chosen = None
     if keys.devices is not None:
         named = {one.attributes["id"] for one in select(binding, [keys.devices])}
-        chosen = tuple(ident for ident, device in devices.items() if ident in named and billed(device) is not None)
+        only_meters = not _NOT_OF_METERS & set(keys.kinds)
+        chosen = tuple(
+            ident
+            for ident, device in devices.items()
+            if ident in named and (not only_meters or billed(device) is not None)
+        )
         if not chosen:
             binding.findings.warning(place or node, where, "the report is about nothing: none of these is a meter")
     return ReportSettings(

@@ -103,10 +103,10 @@ class RegisterDesk(Protocol):
 
 
 class ReportDesk(Protocol):
-    """Makes reports of what metering knows, at this moment."""
+    """Makes reports of what is known at this moment."""
 
     async def build(self, kind: str, period: Period, devices: Sequence[str] | None) -> Report:
-        """Make a report of a kind; `devices`: ids, None: all meters."""
+        """Make a report of a kind; `devices`: ids, None: all."""
 
 
 class MeterDesk(Protocol):

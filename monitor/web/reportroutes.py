@@ -25,15 +25,15 @@ def make_report_router(parts: Parts) -> APIRouter:
     router = APIRouter(responses=refusals)
 
     @router.get("/reports/{kind}", response_class=Response)
-    async def report(  # noqa: PLR0913, PLR0917 - one for each way to choose meters
-        kind: Literal["usage", "cost", "coverage", "balance"],
+    async def report(  # noqa: PLR0913, PLR0917 - one for each way to choose devices
+        kind: Literal["usage", "cost", "coverage", "balance", "access", "equipment", "supply"],
         period: Annotated[str, Query(max_length=40)] = "last-month",
         device: _Many = [],  # noqa: B006 - FastAPI copies it
         device_class: Annotated[list[str], Query(alias="class", max_length=100)] = [],  # noqa: B006 - likewise
         building: _Many = [],  # noqa: B006 - likewise
         tenant: _Many = [],  # noqa: B006 - likewise
     ) -> Response:
-        """Answer a report about a period of the site's zone: all meters, or those that fit everything given."""
+        """Answer a report about a period of the site's zone: about all, or what fits everything given."""
         if parts.reports is None:
             raise NotKnown("nothing is metered here", "give a device a counter in the site file")
         wanted = {"class": device_class, "building": building, "tenant": tenant}

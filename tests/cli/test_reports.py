@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 
 from monitor.journal.sqlite import SqliteJournal
+from monitor.reports.books import Books
 from monitor.reports.build import Desk
 from monitor.reports.report import Report
 from tests.cli.running import command
 from tests.clock import ManualClock
 from tests.reports.books import Book, house
+from tests.reports.plant import NOW, busy_doors, busy_plant, plant
 from tests.web.serving import make_parts, serving
 
 
@@ -25,7 +27,7 @@ async def folder(journal: SqliteJournal, clock: ManualClock, tmp_path: Path) -> 
     parts = replace(
         make_parts(journal, clock),
         site=book.site,
-        reports=Desk(book, book.site, lambda: book.now),
+        reports=Desk(Books(usage=book), book.site, lambda: book.now),
         now=lambda: book.now,
     )
     async with serving(parts, tmp_path / "api.sock"):
@@ -60,6 +62,27 @@ async def test_every_form_says_the_same(folder: Path) -> None:
     assert sum(Decimal(row["cost_eur"]) for row in csv.DictReader(io.StringIO(sheet.out))) == total
     assert "1\u202f455.93" in page.out
     assert "费用报告" in page.out
+
+
+@pytest.mark.parametrize(
+    ("kind", "language", "said"),
+    [
+        ("access", "en", ["Doors to look at", "forced, and shut again within 2 s", "The contact shakes", "House"]),
+        ("equipment", "zh", ["运行时间与故障", "Pressure pump 2 ", "低：立即更换", "brake pads changed"]),  # noqa: RUF001
+        ("supply", "en", ["Interruptions", "pressure_bar", "[2] Began before the period"]),
+    ],
+)
+async def test_doors_equipment_and_supply_are_told(  # noqa: PLR0917 - a case and what it needs
+    journal: SqliteJournal, clock: ManualClock, tmp_path: Path, kind: str, language: str, said: list[str]
+) -> None:
+    site = plant()
+    books = Books(usage=Book(site), access=busy_doors(), upkeep=busy_plant())
+    parts = replace(make_parts(journal, clock), site=site, reports=Desk(books, site, lambda: NOW), now=lambda: NOW)
+    async with serving(parts, tmp_path / "api.sock"):
+        ran = await command("report", kind, "--language", language, "--state", tmp_path)
+
+    assert ran.code == 0, ran.err
+    assert [each for each in said if each not in ran.out] == []
 
 
 async def test_a_file_is_written_as_a_whole_over_the_one_before(folder: Path) -> None:

@@ -14,6 +14,7 @@ from monitor.app import load_site
 from monitor.metering import commands
 from monitor.model import Command, Derived, Reading
 from monitor.periods import QUARTER, Period, parse, pieces
+from monitor.reports.books import Books
 from monitor.reports.build import build
 from monitor.schema import MEASUREMENT_USAGE
 from monitor.simulation.fault import FaultModel
@@ -129,7 +130,7 @@ async def test_the_demo_months_usage_agrees_with_the_simulators_true_consumption
             each.device: each
             for each in await made.book.consumption([*meters, "nobody"], period.start, period.end)
         }
-        report = await build("balance", made.book, site, period, now=period.end + HOUR)
+        report = await build("balance", Books(usage=made.book), site, period, now=period.end + HOUR)
 
     assert period.end - period.start == 31 * DAY + HOUR
     assert not wrong

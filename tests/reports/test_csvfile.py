@@ -9,6 +9,7 @@ from math import fsum
 import pytest
 
 from monitor.figures import CAUSES
+from monitor.reports.books import Books
 from monitor.reports.build import build
 from monitor.reports.csvfile import csv_file
 from tests.reports.books import SILENT, Book, house, meter, period
@@ -19,7 +20,7 @@ OCTOBER = period("2026-10")
 async def rows(kind, site=None, **facts) -> list[dict[str, str]]:
     site = site or house(SILENT)
     book = Book(site, **facts)
-    text = csv_file(await build(kind, book, site, OCTOBER, now=book.now))
+    text = csv_file(await build(kind, Books(usage=book), site, OCTOBER, now=book.now))
     assert text.endswith("\r\n")
     found = list(csv.reader(io.StringIO(text, newline=""), strict=True))
     assert {len(row) for row in found} == {len(found[0])}

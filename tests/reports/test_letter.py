@@ -12,6 +12,7 @@ from monitor.journal.state import State
 from monitor.notify.channels import Channels
 from monitor.notify.outbox import Notifier, Standing
 from monitor.notify.reports import make_put
+from monitor.reports.books import Books
 from monitor.reports.letter import Letters
 from monitor.reports.mailing import Mailing
 from monitor.site import Notify, ReportSettings, Site
@@ -51,7 +52,7 @@ class Broken(Book):
 
 def letters(site: Site, book: Book | None = None, *, current: Callable[[], bool] = lambda: True) -> Letters:
     now = moment("2026-11-02T00:00")
-    return Letters(site, book or Book(site), now=lambda: now, is_current=current, patience=1.0)
+    return Letters(site, Books(usage=book or Book(site)), now=lambda: now, is_current=current, patience=1.0)
 
 
 async def test_a_letter_says_the_totals_what_is_estimated_and_what_is_attached() -> None:

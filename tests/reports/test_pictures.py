@@ -1,6 +1,7 @@
 """Pictures are drawn by another process, in bounded time; the asker never loads the library."""
 
 import asyncio
+import re
 import subprocess
 import sys
 from xml.etree import ElementTree as ET
@@ -23,6 +24,17 @@ CHARTS = {
             Series("year_before", (1.5,) * 31, is_word=True),
         ),
         estimated=(4,),
+    ),
+    "columns": Chart(
+        kind="columns",
+        title=TITLE,
+        unit="",
+        labels=("2026-10-01", "2026-10-02", "2026-10-03"),
+        series=(
+            Series("by_card", (2.0, 1.0, None), is_word=True),
+            Series("by_rex", (0.0, None, None), is_word=True, where="A"),
+            Series("_hidden", (1.0, 2.0, None)),
+        ),
     ),
     "heat": Chart(
         kind="heat",
@@ -70,10 +82,31 @@ def test_each_kind_says_its_units_and_words():
     drawn = dict(zip(CHARTS, draw(list(CHARTS.values()), "en"), strict=True))
 
     assert {"m³", "consumption", "a year before", "partly estimated", "not known", "10-08"} <= texts(drawn["bars"])
+    columns = texts(drawn["columns"])
+    assert {"by card", "A: by button", "\u200b_hidden", "not known", "0", "3"} <= columns
+    assert [text for text in columns if "." in text] == []  # what is counted has no halves
     assert {"kWh / h", "Mon", "Sun", "21:00"} <= texts(drawn["heat"])
     assert {"sub-meters", "difference", "main meters", "2026-02"} <= texts(drawn["balance"])
     assert {"EUR", "night", "feed-in", "tax", "Ana $x^2$", "without a tenant"} <= texts(drawn["stack"])
     assert {"_hidden", "10-01", "100 %"} <= texts(drawn["calendar"])
+
+
+def test_a_legend_of_many_long_names_stays_within_the_picture():
+    names = [f"Circulation pump of the heating {number}" for number in range(8)]
+    series = tuple(Series(name, (1.0, 2.0)) for name in names)
+    many = Chart(kind="columns", title=TITLE, unit="h", labels=("2026-10-01", "2026-10-02"), series=series)
+
+    (drawn,) = draw([many], "en")
+
+    assert drawn is not None
+    width = float(ET.fromstring(drawn).attrib["viewBox"].split()[2])
+    found = [each for each in ET.fromstring(drawn).iter() if "".join(each.itertext()).startswith("Circulation")]
+    places = [re.search(r"translate\(([-\d.]+)", each.attrib.get("transform", "")) for each in found]
+    starts = [float(place[1]) for place in places if place] or [
+        float(each.attrib["x"]) for each in found if "x" in each.attrib
+    ]
+    assert len(starts) == 8
+    assert 0 < min(starts) < max(starts) < width
 
 
 def test_the_same_chart_is_the_same_picture():

@@ -57,6 +57,14 @@ def test_a_report_may_be_about_reckoned_meters(load_text: Load, every: str) -> N
     assert load_text(_report(text)).site.reports["r"].devices == ("rest",)
 
 
+def test_a_report_that_is_not_only_about_meters_takes_other_devices(load_text: Load) -> None:
+    text = "kinds: [usage, access, equipment, supply], every: week, people: ana, devices: {building: [B, C]}"
+    loaded = load_text(_report(text))
+
+    assert loaded.site.reports["r"].devices == ("rest", "door")
+    assert [each for each in loaded.warnings if each.path.startswith("reports")] == []
+
+
 def test_a_report_about_no_meter_is_a_warning(load_text: Load) -> None:
     loaded = load_text(_report("kinds: usage, every: day, people: ana, devices: {building: C}"))
 

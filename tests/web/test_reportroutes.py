@@ -9,10 +9,12 @@ import httpx
 import pytest
 
 from monitor.journal.sqlite import SqliteJournal
+from monitor.reports.books import Books
 from monitor.reports.build import Desk, build
 from monitor.reports.report import Report
 from tests.clock import ManualClock
 from tests.reports.books import Book, house, period
+from tests.reports.plant import NOW, busy_doors, busy_plant, plant
 from tests.web.serving import make_parts, serving
 
 
@@ -22,7 +24,7 @@ async def client(journal: SqliteJournal, clock: ManualClock, tmp_path: Path) -> 
     parts = replace(
         make_parts(journal, clock),
         site=book.site,
-        reports=Desk(book, book.site, lambda: book.now),
+        reports=Desk(Books(usage=book), book.site, lambda: book.now),
         now=lambda: book.now,
     )
     async with serving(parts, tmp_path / "api.sock") as client:
@@ -37,7 +39,7 @@ async def test_last_month_is_reported_when_nothing_is_said(client: httpx.AsyncCl
     answer = await client.get("/reports/usage")
 
     book = Book(house())
-    expected = await build("usage", book, book.site, period("2026-10"), now=book.now)
+    expected = await build("usage", Books(usage=book), book.site, period("2026-10"), now=book.now)
     assert answer.status_code == 200
     assert Report.of_json(answer.json()) == replace(expected, period=period("last-month"))
 
@@ -57,6 +59,35 @@ async def test_meters_are_chosen_by_all_that_is_said(
     client: httpx.AsyncClient, query: dict[str, Any], expected: list[str]
 ) -> None:
     assert devices(await client.get("/reports/usage", params=query)) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "building", "expected"),
+    [
+        ("access", "B", ["garage", "garage-in"]),
+        ("equipment", "B", ["lift", "lift", "lift"]),
+        ("supply", "B", []),
+    ],
+)
+async def test_doors_equipment_and_supply_are_reported(  # noqa: PLR0917 - a case and what it needs
+    journal: SqliteJournal, clock: ManualClock, tmp_path: Path, kind: str, building: str, expected: list[str]
+) -> None:
+    site = plant()
+    books = Books(usage=Book(site), access=busy_doors(), upkeep=busy_plant())
+    parts = replace(make_parts(journal, clock), site=site, reports=Desk(books, site, lambda: NOW), now=lambda: NOW)
+    async with serving(parts, tmp_path / "plant.sock") as client:
+        answer = await client.get(f"/reports/{kind}", params={"building": building})
+
+    named = [device for device in devices(answer) if device]
+    assert sorted(set(named)) == sorted(set(expected))
+    assert Report.of_json(answer.json()) == await build(
+        kind,
+        books,
+        site,
+        period("last-month", "2026-11-02T06:00"),
+        now=NOW,
+        devices=[one.id for one in site.devices.values() if one.building == building],
+    )
 
 
 async def test_money_comes_as_text(client: httpx.AsyncClient) -> None:

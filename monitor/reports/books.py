@@ -1,0 +1,18 @@
+"""The books that reports are made from."""
+
+from dataclasses import dataclass
+
+from monitor.accessbook import AccessBook
+from monitor.figures import UsageBook
+from monitor.upkeepbook import UpkeepBook
+
+__all__ = ["Books"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Books:
+    """Who answers about meters, about doors, and about equipment and the supply; None: nobody here does."""
+
+    usage: UsageBook
+    access: AccessBook | None = None
+    upkeep: UpkeepBook | None = None
