@@ -33,7 +33,7 @@ _SPANS_KEPT: Final = 4
 
 
 class _Presence:
-    """What is remembered of one device; `word`: the time of the last word of health that was heeded."""
+    """What is remembered of one device; `word`: the time of the last word of health that changed something."""
 
     __slots__ = ("is_dirty", "starts", "state", "word")
 
@@ -94,11 +94,10 @@ class Availability:
         is_up = minute.values.get("up")
         if minute.time < presence.word or not isinstance(is_up, bool):
             return
-        presence.word = minute.time
-        presence.is_dirty = True
         is_known = minute.values.get("state") != "never_answered"
         state = (_UP if is_up else _DOWN) if is_known else _UNKNOWN
         if state != presence.state:
+            presence.word = minute.time
             self._change(minute.device, presence, minute.time, state)
 
     def _itself(self, event: Event) -> None:

@@ -227,6 +227,13 @@ class Batteries:
     def tick(self, now: int) -> None:
         """Time alone says nothing of a battery."""
 
+    def retell(self) -> None:
+        """What was told so far was told to nobody: who is still empty soon is told of with the next value."""
+        for cell in self._cells.values():
+            if cell.is_told:
+                cell.is_told = False
+                cell.is_dirty = True
+
     def _turn_back(self, cell: _Cell, day: int) -> None:
         """What was noted for days to come was said while the clock was wrong."""
         if cell.today > day + 1:

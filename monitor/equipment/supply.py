@@ -92,6 +92,12 @@ class Supplies:
         if now >= self._due:
             self._advance(now)
 
+    def retell(self) -> None:
+        """What was told so far was told to nobody: tell what is lost now."""
+        for watch in self._watches.values():
+            watch.retell()
+            self._hand_over(watch)
+
     def _advance(self, now: int) -> None:
         for watch in self._watches.values():
             watch.advance(now - GRACE)

@@ -218,6 +218,17 @@ def test_minutes_are_believed_again_after_the_clock_was_set_back() -> None:
     assert ("pump", START + 11 * MINUTE, "down") in rows
 
 
+def test_minutes_that_change_nothing_leave_nothing_to_keep() -> None:
+    part = Availability(_site())
+    part.take(_minute(0, "answering", up=True))
+    first = part.dump_changed()
+    for number in range(1, 100):
+        part.take(_minute(number * MINUTE, "answering", up=True))
+
+    assert list(first) == ["availability/pump"]
+    assert part.dump_changed() == {}
+
+
 def test_rows_of_a_clock_that_ran_ahead_say_nothing_until_then() -> None:
     rows = [("pump", START, "up"), ("pump", START + 9 * HOUR, "down")]
     figures = availability(rows, ["pump"], START, START + 24 * HOUR, START + HOUR)[0]

@@ -222,6 +222,16 @@ def test_one_that_only_says_low_is_told_of_again_after_a_week_without() -> None:
     assert low((0, True))[0].attributes == {"low": True}
 
 
+def test_one_that_is_still_low_is_told_again_when_nobody_was_told() -> None:
+    part, told = _run([_said(0, battery_pct=8)])
+    part.retell()
+    part.take(_said(1, battery_pct=8))
+    part.take(_said(2, battery_pct=8))
+
+    assert [each.id for each in told] == ["battery_soon-2026-03-01"]
+    assert [each.id for each in part.news() if isinstance(each, Event)] == ["battery_soon-2026-03-02"]
+
+
 def test_late_values_are_kept_for_their_day_and_tell_nothing() -> None:
     entries = [
         *_percents([50, 49.5, 49]),

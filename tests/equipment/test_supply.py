@@ -364,6 +364,19 @@ def test_one_meter_of_two_buildings_tells_of_both() -> None:
     assert len({(each.key, each.time) for each in news if isinstance(each, Derived)}) == 2
 
 
+def test_a_loss_that_lasts_is_told_again_when_nobody_was_told() -> None:
+    part = _run([_volts(0, 230), _volts(10, 0), _volts(20, 0)])
+    first = _events(part)
+    part.retell()
+
+    assert _events(part) == first
+    part.take(_volts(30, 230))
+    part.take(_volts(40, 230))
+    assert _told(part) == [("supply_back", 35)]
+    part.retell()
+    assert part.news() == []
+
+
 def test_spans_are_cut_to_the_period_and_the_last_one_is_open() -> None:
     rows = [
         ("A", "electricity", 100, "present", "[]"),
