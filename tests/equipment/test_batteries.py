@@ -134,6 +134,13 @@ def test_without_a_real_drop_there_is_no_date(values: Sequence[float], why: str)
     assert told == []
 
 
+def test_days_of_silence_at_the_end_of_a_quick_fall_take_no_date_away() -> None:
+    days = [day for day in range(40) if day not in {33, 34, 36, 37}]
+    found = forecast([(day, 100.0 - 2 * day) for day in days])
+
+    assert found == Forecast(2.0, 45, 36)
+
+
 def test_a_date_that_is_ten_years_away_is_none() -> None:
     days = [(number, 100 - number * 0.02) for number in range(180)]
     slow = forecast(days)
