@@ -220,6 +220,12 @@ def test_a_lithium_cell_that_was_changed_in_its_fall_is_told_of_again() -> None:
     assert [each.attributes["percent"] for each in told] == [5.0, 5.0, 5.0]
 
 
+def test_one_that_was_told_of_and_changed_for_a_used_one_is_told_of_again() -> None:
+    _, told = _run(_percents([*[100.0] * 30, 60, 20, 5, *[85.0] * 10, 5]))
+
+    assert len(told) == 2
+
+
 def test_one_that_only_says_low_is_told_of_again_after_a_week_without() -> None:
     def low(*days: tuple[int, bool]) -> list[Event]:
         return _run(_said(day, "smoke", battery_low=value) for day, value in days)[1]
