@@ -35,12 +35,8 @@ from monitor.notify.outbox import Notifier
 from monitor.notify.reports import make_put
 from monitor.notify.routing import make_router
 from monitor.poller import ByHand, Poller
-<<<<<<< HEAD:monitor/app/parts.py
 from monitor.ports import Batch, DriverContext, PolledDriver, PushedDriver, Sink
-=======
-from monitor.ports import Batch, Budget, DriverContext, PolledDriver, PushedDriver, Sink
 from monitor.reports.books import Books
->>>>>>> reports:monitor/app.py
 from monitor.reports.build import Desk
 from monitor.reports.letter import Letters
 from monitor.reports.mailing import Mailing
