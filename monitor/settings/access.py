@@ -1,6 +1,7 @@
 """Binds the section `access`: how doors are meant to be used, and which zones they lead into."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from monitor.calendars import Schedule
 from monitor.documents.node import Node, join
@@ -37,6 +38,7 @@ def bind_access(binding: Binding, root: Node, devices: Mapping[str, Device]) -> 
     doors, zones = bind.doors(), bind.zones()
     if keys is None or len(binding.findings.errors) > before:
         return None
+    zones = {ident: replace(zone, reset=_reset_of(zone, zones)) for ident, zone in zones.items()}
     if all(one.complete for one in binding.candidates.values()):
         warn_of_zones(binding, node, zones, doors_of(devices))
     return AccessSettings(
@@ -48,6 +50,13 @@ def bind_access(binding: Binding, root: Node, devices: Mapping[str, Device]) -> 
         doors=doors,
         zones=zones,
     )
+
+
+def _reset_of(zone: AccessZone, zones: Mapping[str, AccessZone]) -> int | None:
+    """When everybody has left a zone: who is taken to have left the one around it has left it, too."""
+    while zone.reset is None and zone.within:
+        zone = zones[zone.within]
+    return zone.reset
 
 
 class _Bind:

@@ -145,7 +145,7 @@ def _usual(device: Device, point: str) -> str:
 
 def _counts_hours(device: Device) -> bool:
     """Whether a device counts by itself how long it runs."""
-    return any(point.unit == "h" for point in device.points.values())
+    return any(name == "hours" or point.unit == "h" for name, point in device.points.items())
 
 
 def bind_groups(binding: Binding, root: Node, equipment: Mapping[str, Equipment]) -> dict[str, Group]:

@@ -20,7 +20,7 @@ def warn_of_zones(
         zone = zones[node.text("id")]
         readers = {door: [each for each in doors[door] if _reads(each)] for door in zone.doors}
         _warn_of_doors(binding, zone, readers, node, path)
-        if not any(not each.direction for behind in readers.values() for each in behind):
+        if all(_directions(each) for behind in readers.values() for each in behind):
             _warn_of_counts(binding, zone, zones, doors, node, path)
 
 
@@ -36,7 +36,7 @@ def _warn_of_doors(
             message = f"nobody is seen at `{door}` out of hours: it has no reader"
             binding.findings.warning(place, where, message)
         for reader in behind:
-            if not reader.direction:
+            if not _directions(reader):
                 message = (
                     f"whoever passes `{reader.id}` is not counted: it needs `direction: in` or `direction: out`"
                 )
@@ -67,12 +67,19 @@ def _warn_of_counts(  # noqa: PLR0913, PLR0917 - a zone, what is around it, and 
 
 def _has(zones: Sequence[AccessZone], doors: Mapping[str, Sequence[Device]], direction: str) -> bool:
     found = (each for zone in zones for door in zone.doors for each in doors[door])
-    return any(_reads(each) and each.direction == direction for each in found)
+    return any(_reads(each) and direction in _directions(each) for each in found)
 
 
 def _reads(device: Device) -> bool:
     """Whether a device tells of cards."""
     return any(event.kind == _CARD for event in device.events)
+
+
+def _directions(device: Device) -> frozenset[str]:
+    """Which ways a reader counts: the one that the site file says, or both where each card says it itself."""
+    if any("direction" in getattr(event, "attributes", ()) for event in device.events):
+        return frozenset({"in", "out"})
+    return frozenset({device.direction} - {""})
 
 
 def _around(zone: AccessZone, zones: Mapping[str, AccessZone]) -> Iterator[AccessZone]:

@@ -81,6 +81,35 @@ devices:
 """
 
 
+_PLANT = """\
+site: {id: house, timezone: Europe/Berlin}
+connections: [{id: plant, modbus: {transport: tcp, host: 127.0.0.1}}, {id: b, mqtt: {url: "mqtt://127.0.0.1"}}]
+devices:
+  - {id: main, profile: eastron-sdm630, connection: plant, building: A, role: main}
+  - {id: door, profile: aqara-mccgq11lm, connection: b, topic: d}
+  - {id: in, profile: esp-rfid, connection: b, topic: i, door: door, direction: in}
+  - {id: gate, profile: esp-rfid, connection: b, topic: g}
+  - id: p1
+    profile: digital-input
+    connection: plant
+    points: {running: {register: discrete 0}, called: {register: discrete 1}}
+    equipment:
+      start_within: 3 s
+      starts_per_hour: 9
+      service: [{id: a, running: 9 h}, {id: b, every: 1 year, last: 2026-03-01}]
+  - {id: p2, profile: digital-input, connection: plant, points: {running: {register: discrete 2}}}
+access:
+  names: !env NAMES
+  holidays: {country: DE, region: BE, days: {2026-12-24: Eve}}
+  doors: [{door: door, held_after: 2 min, unlocked: {days: mon-fri, hours: "08:00-18:00"}}]
+  zones:
+    - {id: a, doors: door, most: 9, reset: "03:00", passback: true}
+    - {id: b, within: a, doors: [gate], hours: [{days: [sat, holidays], hours: ["22:00-06:00"]}]}
+equipment: {groups: [{id: g, members: [p1, p2], needed: 1, rest: 14 days}]}
+supply: [{utility: electricity, device: main, points: voltage_l*_v, below: 50 V}]
+"""
+
+
 @dataclass(frozen=True)
 class Target:
     """One thing that reads bytes from outside. `modules` are those whose branches guide the fuzzing."""
@@ -281,7 +310,7 @@ def _refusal(file: Path) -> SettingsError | None:
 def _settings_seeds() -> list[bytes]:
     sample = (_ROOT / "config" / "facility.yaml").read_bytes()
     parts = [b"- &a {id: *a}\n", b"site: !include site.yaml\n", b"site: {id: 0x_1, timezone: ''}\n", b"{" * 500]
-    return [SITE.encode(), sample, *parts]
+    return [SITE.encode(), _PLANT.encode(), sample, *parts]
 
 
 # The journal -------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 import config
+from monitor.schema import ACCESS_EVENTS, UPKEEP_EVENTS
 from tests.rules.build import device, kind, rule
 
 FILES = sorted((Path(config.__file__).parent / "rules").glob("*.yaml"))
@@ -26,6 +27,14 @@ def test_there_are_stock_rules_for_each_domain() -> None:
         "supply",
         "water",
     ]
+
+
+def test_what_the_monitor_sees_at_doors_equipment_and_supply_has_a_stock_rule() -> None:
+    told = {each for one in RULES if one.values[0]["kind"] == "event" for each in [one.values[0]["event"]]}
+    history = {"card", "opened", "closed", "rex", "passage", "unlocked", "locked"}
+    announced = {"idle", "service_soon", "serviced", "supply_back"}
+
+    assert (ACCESS_EVENTS | UPKEEP_EVENTS) - told == history | announced
 
 
 def test_no_two_stock_rules_share_an_id() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from monitor.calendars import Hours, Schedule
 from monitor.settings.difference import difference
+from monitor.settings.loading import SHIPPED
 from monitor.zones import AccessSettings, AccessZone, DoorSettings
 from tests.settings.conftest import Load, Mistakes
 
@@ -99,6 +100,7 @@ unlock_pulse: 7 s
                 name="lab",
                 doors=("garage",),
                 within="house",
+                reset=180,
                 hours=schedule(Hours(days=frozenset({6, 7}), spans=((390, 421), (480, 720)))),
             ),
         },
@@ -133,6 +135,18 @@ def test_a_reset_is_a_time_of_day(load_text: Load, written: str, minute: int) ->
     zones = _settings(load_text, _zones(f"{{id: z, doors: [front], reset: {written}}}")).zones
 
     assert zones["z"].reset == minute
+
+
+def test_a_zone_is_reset_with_the_one_around_it_unless_it_says_when(load_text: Load) -> None:
+    texts = [
+        "{id: a, doors: front, within: b}",
+        "{id: b, doors: cellar, within: c}",
+        "{id: c, doors: garage, reset: '03:00'}",
+        "{id: d, doors: roof, within: b, reset: '12:00'}",
+    ]
+    zones = _settings(load_text, _zones(*texts)).zones
+
+    assert {ident: zone.reset for ident, zone in zones.items()} == {"a": 180, "b": 180, "c": 180, "d": 720}
 
 
 # Secrets -----------------------------------------------------------------------------------------------
@@ -382,6 +396,19 @@ def test_a_reader_without_a_direction_is_not_counted(load_text: Load) -> None:
     assert _warnings(load_text, _zones("{id: a, doors: [front, garage]}")) == [
         (1, "access.zones[0].doors[1]", message)
     ]
+
+
+def test_a_reader_whose_cards_say_the_direction_needs_none(tmp_path: Path, load_text: Load) -> None:
+    shipped = (SHIPPED / "profiles/access/esp-rfid.yaml").read_text("utf-8")
+    own = shipped.replace("credential:", "attributes: {direction: {json: $.way}}\n    credential:", 1)
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles/two-way.yaml").write_text(own, "utf-8")
+    text = _zones("{id: a, doors: garage, passback: true}").replace(
+        "id: garage, profile: esp-rfid", "id: garage, profile: two-way"
+    )
+
+    assert own != shipped
+    assert _warnings(load_text, text) == []
 
 
 # Reload ------------------------------------------------------------------------------------------------

@@ -38,12 +38,13 @@ rules:
 def test_the_sample_passes_and_warns_of_its_absent_secrets() -> None:
     loaded = load(SHIPPED / "facility.yaml", drivers=resolve(DRIVERS), rules=resolve(RULES), environ={})
 
-    wired = {"main-electricity", "front-door-reader", "cistern", "cold-room", "lift"}
+    wired = {"main-electricity", "front-door", "front-door-reader", "cistern", "cold-room", "lift"}
+    wired |= {"booster-1", "booster-2"}
     assert {ident for ident, device in loaded.site.devices.items() if device.has_connection} == wired
     assert loaded.site.tariffs["house-power"].devices == {"main-electricity"}
     assert len(loaded.site.rules["undervoltage"].sources) == 6
     assert loaded.must_refuse
-    assert {finding.line for finding in loaded.refusals} == {7, 54, 55, 63}
+    assert {finding.line for finding in loaded.refusals} == {7, 89, 90, 98}
 
 
 def test_eight_mistakes_give_messages_with_their_lines(mistakes: Mistakes) -> None:

@@ -81,7 +81,7 @@ def test_the_installed_command_checks_the_installed_sample(installed):
 
     assert site.read_text() == (PROJECT / "config/facility.yaml").read_text()
     assert checked.returncode == 0, checked.stderr
-    assert "7 devices" in checked.stdout.splitlines()[-1]
+    assert "10 devices" in checked.stdout.splitlines()[-1]
     assert "Next: `sudo facility-monitor init`" in said
 
 
