@@ -109,9 +109,9 @@ class Answer:
     """What one device said to one poll: each point that was due is in `values` or in `missing`.
 
     `arrived`: UTC ms of the last answer (or of the failure). `time`: the device's own, where it is trusted.
-    `answered`: whether the device gave any answer at all, a refusal included. `events`: what it showed to have
-    happened, kept with the reading or not at all. `kept` is called in the loop once the journal has kept them, and
-    never before: what an acknowledgement would destroy is safe then.
+    `answered`: it gave any answer at all, a refusal included. `events`: what it showed to have happened, kept with
+    the reading or not at all. `kept` is called in the loop once the journal has kept them, and never before: what
+    an acknowledgement would destroy is safe then. `again`: it may have more to show, asked again after that.
     """
 
     values: Mapping[str, Value]
@@ -122,6 +122,7 @@ class Answer:
     error: str = ""
     events: Sequence[Event] = ()
     kept: Callable[[], None] | None = None
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +176,6 @@ Intake = Callable[..., Awaitable[Position]]
 
 Pseudonymise = Callable[[str], str]
 """Turns a clear credential in its canonical form into its keyed pseudonym."""
-
 
 LastEvent = Callable[[str, str], Awaitable[Event | None]]
 """Answers the newest event (device, kind) that the journal has; raises JournalError when it cannot be read."""

@@ -31,6 +31,13 @@ _FORGOTTEN: Final = 30.0
 _POLLS_FORGOTTEN: Final = 3
 """Seconds, and polls, without an answer after which a card has come anew: nobody holds one for so long."""
 
+_POLLS_A_CARD: Final = 2
+"""Polls that a card takes at most before it can be cleared: one that shows it, and one to be sure."""
+
+_NUMBERS: Final = 0x10000
+_MOST_MISSED: Final = 1000
+"""Cards that can have been missed between two polls; a number that jumps further has begun anew."""
+
 
 @dataclass(frozen=True, slots=True)
 class Card:
@@ -122,7 +129,7 @@ class Presence:
 class _Watch:
     """One event of a device: what is there, what is kept, and what is owed to the reader."""
 
-    __slots__ = ("clear", "event", "is_due", "is_steady", "kept", "presence", "showing", "told")
+    __slots__ = ("clear", "event", "is_due", "is_steady", "kept", "missed", "presence", "showing", "times", "told")
 
     def __init__(self, event: ModbusEvent, clear: Write | None, every: float) -> None:
         self.event = event
@@ -137,6 +144,22 @@ class _Watch:
         self.is_due = False
         """Whether the next poll clears what is shown: it is kept, and was there a poll ago."""
         self.told = ""
+        self.times = 0
+        """Polls in a row that showed the same."""
+        self.missed = 0
+        """Cards that the reader has numbered and nobody has seen, since the start."""
+
+    @property
+    def has_more(self) -> bool:
+        """Whether to ask again at once: to be sure of the card, and to clear it; behind it others may wait."""
+        return self.clear is not None and 0 < self.times <= _POLLS_A_CARD
+
+    def show(self, sight: "Card | Sight") -> bool:
+        """Take what a poll showed; answers whether it is the same as the poll before showed."""
+        before, self.showing = self.showing, sight if isinstance(sight, Card) else None
+        is_same = before == sight
+        self.times = 0 if self.showing is None else self.times + 1 if is_same else 1
+        return is_same
 
     def settle(self) -> None:
         """Decide whether what is shown may be cleared."""
@@ -188,28 +211,37 @@ class Cards:
                 watch.told = ""
                 watch.presence.gone(self._monotonic())
 
+    @property
+    def has_more(self) -> bool:
+        """Whether the reader may have more to show once it is asked again."""
+        return any(watch.has_more for watch in self._watches)
+
     async def told(self, hidden: Hidden, arrived: int) -> tuple[Sequence[Event], Callable[[], None] | None]:
         """Answer the events of one poll, and what is to be called once they are kept."""
         events: list[Event] = []
         new: list[tuple[_Watch, Card]] = []
         for watch in self._watches:
+            before = watch.presence.card
             card = await self._new_card(watch, hidden)
             if card is not None:
+                missed = _missed(watch.event, before, card)
+                if missed:
+                    self._tell_missed(watch, missed)
                 new.append((watch, card))
-                events.append(self._event(watch.event, card, arrived))
+                events.append(self._event(watch.event, card, arrived, missed))
             watch.settle()
         return events, (lambda: _note_kept(new)) if new else None
 
     async def _new_card(self, watch: _Watch, hidden: Hidden) -> Card | None:
         sight = shown(watch.event, hidden, self._context.pseudonymise)
         now = self._monotonic()
-        before, watch.showing = watch.showing, sight if isinstance(sight, Card) else None
+        is_same = watch.show(sight)
         if not isinstance(sight, Card):
             if sight is Sight.NO_CARD:
                 watch.presence.gone(now)
             return None
         at_once = len({hidden[span][1] for span in watch.event.spans}) == 1
-        watch.is_steady = at_once or before == sight
+        watch.is_steady = at_once or is_same
         if not watch.presence.is_new(sight, now, at_once=at_once):
             return None
         if watch.presence.is_fresh:
@@ -228,15 +260,35 @@ class Cards:
         last = await self._context.last_event(self._device, event.kind)
         return last is not None and last.attributes.get("credential") == card.pseudonym
 
-    def _event(self, event: ModbusEvent, card: Card, arrived: int) -> Event:
+    def _tell_missed(self, watch: _Watch, missed: int) -> None:
+        """Say aloud, the first time, that the reader is asked too seldom."""
+        if not watch.missed:
+            structlog.get_logger().warning(
+                "cards_missed",
+                device=self._device,
+                missed=missed,
+                hint="the reader shows its newest card only: give it a shorter `every:`",
+            )
+        watch.missed += missed
+
+    def _event(self, event: ModbusEvent, card: Card, arrived: int, missed: int) -> Event:
         return Event(
             device=self._device,
             kind=event.kind,
             time=arrived,
             arrived=arrived,
             id=f"{arrived}-{self._run}-{next(self._numbers)}",
-            attributes={"credential": card.pseudonym},
+            attributes={"credential": card.pseudonym} | ({"missed": missed} if missed else {}),
         )
+
+
+def _missed(event: ModbusEvent, before: Card | None, card: Card) -> int:
+    """How many cards the reader has counted between two; a number that jumps far or back began anew."""
+    counts = event.sequence is not None and event.sequence.counts
+    if not counts or before is None or before.sequence is None or card.sequence is None:
+        return 0
+    between = (card.sequence - before.sequence) % _NUMBERS - 1
+    return between if 0 < between <= _MOST_MISSED else 0
 
 
 def _note_kept(new: Iterable[tuple[_Watch, Card]]) -> None:

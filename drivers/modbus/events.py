@@ -13,7 +13,16 @@ from monitor.fields import Duration, Frozen
 from monitor.profiles.model import EventModel
 from monitor.site import Device, Point
 
-__all__ = ["Acknowledge", "Condition", "Credential", "ModbusEvent", "Numbered", "check_hidden", "hidden_of"]
+__all__ = [
+    "Acknowledge",
+    "Condition",
+    "Credential",
+    "ModbusEvent",
+    "Numbered",
+    "Sequence",
+    "check_hidden",
+    "hidden_of",
+]
 
 _MOST_BYTES: Final = 64
 
@@ -39,6 +48,18 @@ class Numbered(Frozen):
     def span(self) -> Span:
         """Where it is."""
         return Span(self.where.table, self.where.address, 1)
+
+
+class Sequence(Numbered):
+    """The reader's own number of a card. `counts`: it rises by one with each, and with nothing else."""
+
+    counts: bool = False
+
+    @model_validator(mode="after")
+    def _can_count(self) -> Self:
+        if self.counts and self.where.table in BIT_TABLES:
+            raise ValueError("a bit cannot count cards: leave out `counts`")
+        return self
 
 
 class Condition(Numbered):
@@ -114,7 +135,7 @@ class ModbusEvent(EventModel):
 
     credential: Credential
     when: Condition | None = None
-    sequence: Numbered | None = None
+    sequence: Sequence | None = None
     length: Numbered | None = None
     acknowledge: Acknowledge | None = None
     repeat_after: Annotated[Duration, Field(le=3600)] = 0.0

@@ -124,7 +124,7 @@ class DeviceReader:
         this = await self._read(link, scan)
         answer = self._answer(this)
         events, kept = await self._cards.told(this.decoded.hidden, answer.arrived)
-        return replace(answer, events=events, kept=kept)
+        return replace(answer, events=events, kept=kept, again=self._cards.has_more)
 
     async def _read(self, link: Link, scan: str) -> _Round:
         if self._learnt_at and self._monotonic() - self._learnt_at > _HOLES_LAST:

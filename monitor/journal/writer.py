@@ -14,10 +14,11 @@ from typing import NamedTuple
 import structlog
 
 from monitor.errors import JournalError
+from monitor.journal.codec import decode
 from monitor.journal.file import connect, newest
 from monitor.journal.soundness import is_damage
 from monitor.journal.trim import Trimmer
-from monitor.model import Entry, Position, Recorded
+from monitor.model import Entry, Event, Position, Recorded
 
 __all__ = ["Call", "Committed", "Job", "Row", "Writer"]
 
@@ -27,6 +28,7 @@ _AT_ONCE = 1000
 _LIGHTEST = 512
 _PERSIST_EVERY = 5.0
 _LONGEST_WAIT = 1.0
+_ERASED = "erased"
 _INSERT = "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?)"
 _INSERT_ONCE = f"{_INSERT} ON CONFLICT (identity) WHERE identity IS NOT NULL DO NOTHING"
 
@@ -81,6 +83,7 @@ class _Taking:
     deliveries: dict[str, bool] = field(default_factory=dict)
     weight: int = 0
     refused: int = 0
+    reused: set[str] = field(default_factory=set)
     has_written: bool = False
 
 
@@ -121,6 +124,7 @@ class Writer:
         self.commits = 0
         self.kept = 0
         self.refused = 0
+        self.reused: set[str] = set()
         self.failing = False
         self.failure = ""
         self.damaged = False
@@ -244,7 +248,18 @@ class Writer:
         self.commits += 1
         self.kept += len(taking.batch)
         self.refused += taking.refused
+        self._tell_reused(taking.reused)
         self._tell(Committed(calls=calls, batch=tuple(taking.batch), weight=taking.weight, last=self._last))
+
+    def _tell_reused(self, devices: set[str]) -> None:
+        """Say once for each device that its ids do not tell its events apart: what is refused is lost."""
+        for device in sorted(devices - self.reused):
+            self.reused.add(device)
+            _log.error(
+                "event_id_used_twice",
+                device=device,
+                check="the profile's `id:`: a number that begins anew needs the time or a count of restarts too",
+            )
 
     def _give_up(self, calls: list[Call], error: Exception) -> None:
         """Something in these calls cannot be kept: commit each alone, so that only the guilty one fails."""
@@ -343,12 +358,25 @@ def _take_rows(db: sqlite3.Connection, taking: _Taking, rows: Sequence[Row]) -> 
             plain.append((position, stamp, kind, device, time, None, body))
         elif not db.execute(_INSERT_ONCE, (position, stamp, kind, device, time, identity, body)).rowcount:
             taking.refused += 1
+            if type(entry) is Event and _is_another(db, identity, entry):
+                taking.reused.add(device)
             continue
         batch.append(Recorded(Position(position), stamp, entry))
         position += 1
         weight += max(len(body), _LIGHTEST)
     taking.next = position
     taking.weight += weight
+
+
+def _is_another(db: sqlite3.Connection, identity: str, event: Event) -> bool:
+    """Whether what was kept under an identity is certainly another event: of another kind, or another card's."""
+    (body,) = db.execute("SELECT body FROM entries WHERE identity = ?", (identity,)).fetchone()
+    with contextlib.suppress(JournalError):
+        kept = decode("event", body)
+        assert isinstance(kept, Event)
+        cards = {kept.attributes.get("credential"), event.attributes.get("credential")}
+        return kept.kind != event.kind or (len(cards) > 1 and not cards & {None, _ERASED})
+    return False
 
 
 def _keep_deliveries(db: sqlite3.Connection, deliveries: dict[str, bool], stamp: int) -> None:

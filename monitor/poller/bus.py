@@ -24,6 +24,8 @@ _T = TypeVar("_T")
 _LOG = structlog.get_logger()
 _DEADLINE = 120.0
 """Seconds after which a driver that does not come back is given up: far above any time-out of its own."""
+_MOST_AGAIN = 250
+"""Polls out of turn between two slots, for a device that has more to show: a bound for one that never ends."""
 _CHECK_NEW = "wiring, power, address, unit id, baud rate and parity"
 _CHECK_LOST = "power and wiring of the device, then of its bus or gateway"
 
@@ -97,8 +99,11 @@ class Bus:
 
     def ask(self, unit: Unit, scan: str, slot: float) -> None:
         """Queue a poll; a cycle that comes while the last one waits or runs is skipped and counted."""
+        asked_again = unit.again.pop(scan, 0)
         if unit.backoff.suspended:
             unit.owed[scan] = None
+        elif scan in unit.queued and asked_again:
+            pass  # what is queued is as good: it was asked out of turn
         elif scan in unit.queued:
             unit.late += 1
             self.late += 1
@@ -106,6 +111,14 @@ class Bus:
         else:
             unit.queued.add(scan)
             self._add(unit, scan, slot)
+
+    def _ask_again(self, unit: Unit, scan: str) -> None:
+        """Queue a poll out of turn: the device had more to show. It waits for its turn as all do."""
+        count = unit.again.get(scan, 0) + 1
+        if count <= _MOST_AGAIN and scan not in unit.queued and not unit.backoff.suspended:
+            unit.again[scan] = count
+            unit.queued.add(scan)
+            self._add(unit, scan, time.monotonic())
 
     def _add(self, unit: Unit, scan: str, slot: float) -> None:
         self._turns.add(self._flow(unit), Job(unit, scan, slot))
@@ -229,7 +242,7 @@ class Bus:
             self._failed(unit, answer)
             return False
         unit.owed.pop(scan, None)
-        self._answered(unit, answer)
+        self._answered(unit, scan, answer)
         return True
 
     async def _probe(self, unit: Unit) -> None:
@@ -298,7 +311,7 @@ class Bus:
             unit.once_wanted = True
             self._plan_probe()
 
-    def _answered(self, unit: Unit, answer: Answer) -> None:
+    def _answered(self, unit: Unit, scan: str, answer: Answer) -> None:
         unit.polls += 1
         unit.last_answer = arrived = answer.arrived
         stamp = arrived if answer.time is None else answer.time
@@ -312,7 +325,7 @@ class Bus:
                 late=arrived - stamp > LATE,
             ),
             *answer.events,
-            kept=answer.kept,
+            kept=self._then_again(unit, scan, answer) if answer.again else answer.kept,
         )
         lost_at = unit.backoff.lost_at
         edge = unit.backoff.answered()
@@ -323,6 +336,16 @@ class Bus:
                 connection=self.connection,
                 after_s=round(time.monotonic() - lost_at, 1),
             )
+
+    def _then_again(self, unit: Unit, scan: str, answer: Answer) -> Callable[[], None]:
+        """What is done once an answer is kept that may have more behind it."""
+
+        def kept() -> None:
+            if answer.kept is not None:
+                answer.kept()
+            self._ask_again(unit, scan)
+
+        return kept
 
     # Probes -------------------------------------------------------------------------------------------
 

@@ -10,9 +10,13 @@ __all__ = ["Unit"]
 
 
 class Unit:
-    """What a device owes, and what is known of its polls. `is_asked`: a request to it is under way."""
+    """What a device owes, and what is known of its polls. `is_asked`: a request to it is under way.
+
+    `again`: how often a scan class was asked again since its slot, because there was more to show.
+    """
 
     __slots__ = (
+        "again",
         "backoff",
         "begun",
         "device",
@@ -33,6 +37,7 @@ class Unit:
         self.backoff = Backoff()
         self.is_asked = False
         self.queued: set[str] = set()
+        self.again: dict[str, int] = {}
         self.begun: set[str] = set()
         self.owed: dict[str, None] = {}
         self.once_wanted = True

@@ -1,5 +1,6 @@
 """Simulated card readers over Modbus: what stands in their registers while a card is held, and afterwards."""
 
+from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from drivers.modbus.layout import Field, Span
@@ -38,9 +39,12 @@ class Reader:
         )
         """The points that tell of the card: nobody else sets them."""
         self._held = ""
+        self.waiting: deque[str] = deque()
+        """Cards that it shows one after the other, each once the one before is cleared."""
         if self._event.acknowledge is not None:
             at = self._event.acknowledge.where
             unit.may_be_written.add((at.table, at.address))
+            unit.on_write = self._show_next
 
     def hold(self, number: str) -> None:
         """Hold a card to it, by its number in the form of the profile; without a number, take it away.
@@ -52,6 +56,15 @@ class Reader:
         self._held = number
         if self._event.acknowledge is None or (number and not self._flag()):
             self._show(number)
+
+    def queue(self, *numbers: str) -> None:
+        """Have cards wait in its memory, which only a reader with `acknowledge` has."""
+        self.waiting.extend(numbers)
+        self._show_next()
+
+    def _show_next(self) -> None:
+        if self.waiting and not self._flag():
+            self._show(self.waiting.popleft())
 
     def check(self, number: str) -> None:
         """Raise ValueError for a number that the reader cannot show."""
@@ -69,7 +82,7 @@ class Reader:
         self._unit.set(span.table, span.first, words)
         if event.length is not None:
             self._put(event.length.span, length)
-        if event.sequence is not None:
+        if event.sequence is not None and (number or not event.sequence.counts):
             (last,) = self._unit.get(event.sequence.span.table, event.sequence.span.first, 1)
             self._put(event.sequence.span, (last + 1) % _NUMBERS)
         if event.when is not None:

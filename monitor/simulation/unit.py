@@ -1,7 +1,7 @@
 """A simulated Modbus unit: its registers, and what is wrong with it."""
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -89,6 +89,8 @@ class Unit:
         """What a master may write; all else is refused."""
         self.written: deque[tuple[Table, int, int]] = deque(maxlen=_REMEMBERED)
         """What was written lately, and what was tried: table, address, value."""
+        self.on_write: Callable[[], None] = lambda: None
+        """Called after a master has written something."""
         self._tables: dict[Table, dict[int, int]] = {table: {} for table in FUNCTIONS}
         self._once: list[tuple[Table, int, Sequence[int]]] = []
         self._answers = 0
@@ -196,6 +198,7 @@ class Unit:
         if (table, address) not in self.may_be_written:
             return _ILLEGAL_FUNCTION
         self.set(table, address, [value])
+        self.on_write()
         return 0
 
     def next_wrong(self) -> Wrong | None:

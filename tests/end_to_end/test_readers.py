@@ -1,5 +1,7 @@
 """Readers of cards over Modbus with the whole daemon: one event a card, also over a kill; its number nowhere."""
 
+import random
+import time
 from pathlib import Path
 
 import pytest
@@ -81,3 +83,43 @@ def test_a_kill_between_keeping_and_acknowledging_doubles_no_card_and_loses_none
         assert not any(number.encode() in each.lower() for each in said)
         assert not any(bytes.fromhex(number) in each for each in said)
         assert not any(str(int(number, 16)).encode() in each for each in said)
+
+
+_QUEUE = """
+site: {{id: house, timezone: Europe/Berlin}}
+connections:
+  - {{id: bus, modbus: {{transport: tcp, host: 127.0.0.1, port: {port}, timeout: 5 s}}}}
+devices:
+  - {{id: garage, profile: inveo-rfid-ind, connection: bus, unit: 2, every: 200 ms, acknowledge: true}}
+"""
+
+
+@pytest.mark.fault(
+    "SIGKILL",
+    part="Modbus",
+    outcome="Cards that wait in a reader's memory are kept once each and in order, wherever kills fall between"
+    " reading, keeping and acknowledging.",
+)
+def test_a_memory_of_two_hundred_cards_is_kept_once_each_over_kills_at_random(tmp_path: Path) -> None:
+    port = free_port()
+    site = tmp_path / "site.yaml"
+    site.write_text(_QUEUE.format(port=port), "utf-8")
+    device = load_site(site).site.devices["garage"]
+    unit = Unit(device)
+    unit.faults.delay = 0.004  # so that a kill falls between requests, and not only before and after all of them
+    reader = Reader(device, unit)
+    numbers = [f"{number:040x}" for number in range(1, 201)]
+    with Endpoint({2: unit}, port), Daemon(site, tmp_path / "state") as daemon:
+        reader.queue(*numbers)
+        for kill in (1, 2, 3):
+            daemon.start()
+            daemon.until(lambda kill=kill: len(reader.waiting) <= 200 - 40 * kill, "some cards are kept")
+            time.sleep(random.uniform(0, 0.05))
+            daemon.kill()
+        daemon.start()
+        daemon.until(lambda: not reader.waiting and unit.get("coil", 1016, 1) == [0], "no card is left")
+        assert daemon.stop() == 0
+        told = [credential for _, credential in cards(daemon)]
+        name = Pseudonyms.open(daemon.state)
+
+    assert told == [name(number) for number in numbers]

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from monitor.errors import JournalError
 from monitor.journal import file, trim, writer
@@ -351,3 +352,25 @@ async def test_reads_that_fail_leave_no_file_open(journal: SqliteJournal, monkey
 
 def _open_files() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
+
+
+async def test_an_id_that_is_used_for_another_event_is_said_once_for_each_device(journal: SqliteJournal) -> None:
+    def card(number: str, credential: str, device: str = "far", kind: str = "card") -> Event:
+        shown = {"credential": credential} if credential else {}
+        return Event(device=device, kind=kind, time=1, arrived=2, id=number, attributes=shown)
+
+    told = [card("1", "ana"), card("2", "erased"), card("3", ""), card("1", "ben", "near")]
+    again = [card("1", "ana"), card("2", "ana"), card("3", "ana"), card("1", "ben", "near")]
+    await journal.append([Batch(entries=told)])
+    with capture_logs() as repeated:
+        await journal.append([Batch(entries=again)])
+    with capture_logs() as reused:
+        await journal.append([Batch(entries=[card("1", "ben"), card("1", "", kind="opened")])])
+        await journal.append([Batch(entries=[card("1", "ben"), card("1", "", "near", kind="opened")])])
+
+    assert repeated == []
+    assert [(log["event"], log["device"]) for log in reused] == [
+        ("event_id_used_twice", "far"),
+        ("event_id_used_twice", "near"),
+    ]
+    assert journal.stats()["kept"] == 4

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,7 @@ class Place:
         self.pseudonyms = Pseudonyms.open(folder)
 
     @asynccontextmanager
-    async def monitored(self) -> AsyncIterator[Poller]:
+    async def monitored(self, polls: int = 3) -> AsyncIterator[Poller]:
         self.port = self.port or await self.bus.start()
         written = {"transport": "tcp", "host": "127.0.0.1", "port": self.port, "timeout": "5 s", "retries": 0}
         options = MODBUS.connection_model.model_validate(written)
@@ -48,7 +49,7 @@ class Place:
         poller = Poller({"bus": driver}, {"front": self.device}, self.journal, clock=SteppedClock())
         task = asyncio.create_task(poller.run())
         try:
-            await polled(poller)
+            await polled(poller, polls)
             yield poller
             assert not task.done(), task.exception()
         finally:
@@ -63,6 +64,12 @@ class Place:
         found = await self.journal.read(Position(0), 10_000)
         assert isinstance(found, list | tuple)
         return [recorded.entry for recorded in found]
+
+
+def hourly(folder: Path) -> Device:
+    """A reader that waits for acknowledgements, and is asked in its turn once an hour."""
+    device = device_of("inveo-rfid-ind", folder, acknowledge="true")
+    return replace(device, scan=dict.fromkeys(device.scan, 3600.0))
 
 
 def files(folder: Path) -> list[bytes]:
@@ -108,6 +115,44 @@ async def test_cards_are_kept_once_each_over_restarts(
     names = [place.pseudonyms(each) for each in (CARDS[profile], OTHERS[profile])]
     assert [event.attributes for event in await place.events()] == [{"credential": name} for name in names]
     assert place.unit.get("coil", 1016, 1) == [0]
+
+
+@pytest.mark.fault(
+    "card held to a polled reader",
+    part="Modbus",
+    outcome="A reader that keeps cards in its memory and shows one at a time is asked again at once until none is"
+    " left; nobody else on its bus is kept waiting.",
+)
+async def test_a_memory_of_cards_is_emptied_without_waiting_for_the_next_poll(
+    journal: SqliteJournal, tmp_path: Path
+) -> None:
+    place = Place(hourly(tmp_path), journal, tmp_path)
+    numbers = [f"{number:040x}" for number in range(1, 51)]
+    place.reader.queue(*numbers)
+    async with place.monitored(polls=1):
+        await until(lambda: not place.reader.waiting and place.unit.get("coil", 1016, 1) == [0])
+    await place.bus.stop()
+
+    told = [event.attributes["credential"] for event in await place.events()]
+    assert told == [place.pseudonyms(number) for number in numbers]
+
+
+@pytest.mark.fault(
+    "card held to a polled reader",
+    part="Modbus",
+    outcome="A card that stays, or cannot be cleared, is looked at with each poll, not as fast as the bus goes.",
+)
+async def test_a_card_that_cannot_be_cleared_does_not_take_the_bus(journal: SqliteJournal, tmp_path: Path) -> None:
+    place = Place(hourly(tmp_path), journal, tmp_path)
+    place.unit.may_be_written.clear()
+    place.reader.queue(*(f"{number:040x}" for number in range(1, 51)))
+    async with place.monitored(polls=3) as poller:
+        await asyncio.sleep(0.5)
+        polls = poller.status()["front"].polls
+    await place.bus.stop()
+
+    assert polls == 3
+    assert len(await place.events()) == 1
 
 
 async def test_an_event_stands_beside_the_reading_of_its_poll_and_no_number_is_in_the_journal(

@@ -152,6 +152,37 @@ async def test_a_sequence_tells_two_times_between_two_polls(tmp_path):
     assert (first, second) == ([name_of(CARDS[profile])],) * 2
 
 
+@pytest.mark.fault(
+    "card held to a polled reader",
+    part="Modbus",
+    outcome="Cards that a reader has counted between two polls, and no longer shows, are told with the next one.",
+)
+async def test_cards_that_were_counted_and_not_seen_are_told(tmp_path):
+    profile = "rfideas-rdr-80581akd-p"
+    async with house(profile, tmp_path) as at:
+        (card,) = at.device.events
+        counts = card.model_copy(update={"sequence": card.sequence.model_copy(update={"counts": True})})
+        at.device = replace(at.device, events=(counts,))
+        await at.driver.close()
+        at.reader = Reader(at.device, at.unit)
+        await at.start()
+        await at.told(OTHERS[profile])
+        with capture_logs() as logs:
+            seen = []
+            for unseen in (0, 3, 0, 1):
+                for number in (*[OTHERS[profile], ""] * unseen, CARDS[profile]):
+                    at.reader.hold(number)
+                seen += [event.attributes.get("missed") for event in (await at.poll()).events]
+                at.reader.hold("")
+                await at.poll()
+            at.unit.set("input", 0, [0])  # the reader begins anew
+            at.reader.hold(CARDS[profile])
+            seen += [event.attributes.get("missed") for event in (await at.poll()).events]
+
+    assert seen == [None, 3, None, 1, None]
+    assert [(log["event"], log["missed"]) for log in logs] == [("cards_missed", 3)]
+
+
 async def test_with_a_sequence_what_is_there_at_first_is_old(tmp_path):
     profile = "rfideas-rdr-80581akd-p"
     async with house(profile, tmp_path) as at:
