@@ -168,7 +168,8 @@ class Occupancy:
             self._touched_zones.add(zone)
         # Who has left a zone is in the one around it, which may be reset at the same moment.
         for zone in sorted(emptied, key=lambda each: -len(self._layout.around[each])):
-            self._move_unnamed(zone, self._layout.outer(zone), self._zones[zone].anonymous)
+            for part in self._layout.inside[zone]:
+                self._move_unnamed(part, self._layout.outer(zone), self._zones[part].anonymous)
         for credential, person in [*self._people.items()] if emptied else ():
             place = self._settled(person.zone, person.time)
             if place != person.zone:
@@ -176,8 +177,9 @@ class Occupancy:
 
     def _settled(self, place: str, time: int) -> str:
         """Where somebody is by now who was in `place` at a moment, by the resets since."""
-        while place and time < self._zones[place].emptied:
-            place = self._layout.outer(place)
+        for zone in self._layout.around.get(place, ()):
+            if time < self._zones[zone].emptied:
+                place = self._layout.outer(zone)
         return place
 
     # Passages -----------------------------------------------------------------------------------------
@@ -189,15 +191,15 @@ class Occupancy:
         if time < CLOCKS_ARE_RIGHT_FROM:
             return
         source, target = (outer, zone) if passage.direction == "in" else (zone, outer)
-        target = self._settled(target, time)
+        place = self._settled(target, time)
         if not passage.credential:
-            self._take_unnamed(self._settled(source, time), target, is_out=passage.direction == "out")
+            self._take_unnamed(self._settled(source, time), place, is_out=passage.direction == "out")
         else:
             before = self._people.get(passage.credential)
             if before is not None and passage.event.late and time < before.time <= now:
                 return  # where he went since then is known already
             self._judge_passback(passage, before, time)
-            person = Person(zone=target, time=time, reader=passage.event.device)
+            person = Person(zone=place, time=time, reader=passage.event.device, is_reset=place != target)
             self._put(passage.credential, person)
         self._judge_crowds(passage)
 
