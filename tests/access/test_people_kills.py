@@ -11,9 +11,9 @@ import pytest
 
 from monitor.access import people as people_module
 from monitor.periods import local_day
-from tests.access.dying import BEGIN, EVENTS, MOMENTS, SITE, finish, live
+from tests.access.dyingpeople import BEGIN, EVENTS, MOMENTS, SITE, finish, live
 from tests.access.homes import pseudonym
-from tests.access.reference import Reference, Went
+from tests.access.whereabouts import Reference, Went
 from tests.end_to_end.daemon import until
 
 KILLS: Final = 20
@@ -35,7 +35,7 @@ def test_twenty_kills_leave_people_where_they_are(tmp_path: Path, monkeypatch: p
     killed.mkdir()
     undisturbed.mkdir()
     processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload(["tests.access.dying"])
+    processes.set_forkserver_preload(["tests.access.dyingpeople"])
     for number in range(KILLS):
         moment = MOMENTS[number // 2 % len(MOMENTS)] if number % 2 else ""
         (killed / "alive").unlink(missing_ok=True)

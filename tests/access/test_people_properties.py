@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from monitor.access import people as people_module
 from monitor.model import Event
 from tests.access.homes import home, pseudonym, site_of, through, zone
-from tests.access.reference import MINUTE, Reference, Went
+from tests.access.whereabouts import MINUTE, Reference, Went
 from tests.clock import ManualClock
 from tests.metering.ledgers import ms
 
