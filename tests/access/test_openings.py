@@ -1,11 +1,12 @@
 """Which openings are forced: the table of cases, in virtual time."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
-from monitor.access.openings import Openings
+from monitor.access.machine import Machine
 from monitor.model import Entry, Event, Origin, Position, Quality, Recorded
 from monitor.site import Site
 from tests.access.sites import card, device, happened, said, site
@@ -20,9 +21,9 @@ def judge(*entries: Entry | tuple[int, Entry], of: Site | None = None) -> list[t
     After each entry everything is kept and loaded anew: a restart at any place changes nothing.
     """
     kept: dict[str, str] = {}
-    forced: list[Event] = []
+    forced: list[Entry] = []
     stamp = 0
-    openings = Openings(of or site())
+    openings = Machine(of or site())
     for number, given in enumerate(entries):
         offset, entry = given if isinstance(given, tuple) else (given.time - T, given)
         stamp = max(stamp, T + offset)
@@ -32,10 +33,14 @@ def judge(*entries: Entry | tuple[int, Entry], of: Site | None = None) -> list[t
                 kept.pop(key, None)
             else:
                 kept[key] = json.dumps(body)
-        openings = Openings(of or site())
+        openings = Machine(of or site())
         openings.load((key, json.loads(body)) for key, body in kept.items())
     forced += openings.tick(stamp + 2001)
-    return [(event.device, event.time - T) for event in forced]
+    return [(event.device, event.time - T) for event in forced_of(forced)]
+
+
+def forced_of(told: Sequence[Entry]) -> list[Event]:
+    return [entry for entry in told if isinstance(entry, Event) and entry.kind == "forced"]
 
 
 def opens(after: int = 0) -> Entry:
@@ -99,24 +104,22 @@ def test_a_card_may_be_recorded_two_seconds_after_the_opening(wait: int, *, forc
 
 
 def test_a_forced_door_is_told_two_seconds_after_it_was_recorded() -> None:
-    openings = Openings(site())
+    openings = Machine(site())
     openings.handle(Recorded(Position(1), T, CLOSED))
     openings.handle(Recorded(Position(2), T, opens()))
 
-    assert openings.waits_since == T
     assert openings.tick(T + 2000) == []
-    assert [event.id for event in openings.tick(T + 2001)] == [f"forced-{T}"]
+    assert [event.id for event in forced_of(openings.tick(T + 2001))] == [f"forced-{T}"]
     assert openings.tick(T + 9999) == []
-    assert openings.waits_since is None
 
 
 def test_the_event_says_which_door() -> None:
     contacts = site(device("contact-7", door="lobby"))
-    openings = Openings(contacts)
+    openings = Machine(contacts)
     openings.handle(Recorded(Position(1), T, said("contact-7", T - 9, open=False)))
     openings.handle(Recorded(Position(2), T, said("contact-7", T, open=True)))
 
-    assert openings.tick(T + 2001) == [
+    assert forced_of(openings.tick(T + 2001)) == [
         Event(device="contact-7", kind="forced", time=T, arrived=T, id=f"forced-{T}", attributes={"door": "lobby"})
     ]
 
@@ -227,7 +230,7 @@ def test_a_polled_door_that_was_not_watched_is_not_judged() -> None:
 
 
 def test_after_lost_entries_an_open_door_is_not_judged() -> None:
-    openings = Openings(site())
+    openings = Machine(site())
     openings.handle(Recorded(Position(1), T, CLOSED))
     openings.handle(Recorded(Position(2), T, said("back", T, open=False)))
     openings.handle(Recorded(Position(3), T, said("back", T + 1, open=True)))
