@@ -58,10 +58,11 @@ class Erasing:
     """Works off what was asked for, one person after the other; used from one event loop.
 
     `people`: has the consumer of access.db forget somebody, and answers how many rows it changed. `outside`: the
-    databases to which pseudonyms may have gone; while one cannot be reached the erasure stays open.
+    databases to which pseudonyms may have gone; while one cannot be reached the erasure stays open. `memories`:
+    have those forget who keep events in memory, and answer how many.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the places that are not files
         self,
         files: Files,
         *,
@@ -69,6 +70,7 @@ class Erasing:
         people: Callable[[str], Awaitable[int]] | None = None,
         outside: Sequence[Outside] = (),
         forget_name: Callable[[str], bool] | None = None,
+        memories: Sequence[Callable[[str], int]] = (),
     ) -> None:
         self._files = files
         self._access = files.access
@@ -77,6 +79,7 @@ class Erasing:
         self._people = people
         self._outside = outside
         self._forget_name = forget_name
+        self._memories = memories
         self._asked = asyncio.Event()
         self._told = ""
 
@@ -183,6 +186,7 @@ class Erasing:
         """Erase what is on this box; each place is noted when it is done."""
         places = self._places
         await self._note(number, {"journal": await places.erase_in_journal(pseudonym, after)})
+        await self._note(number, {"memory": sum(forget(pseudonym) for forget in self._memories)})
         if self._people is not None:
             await self._note(number, {"people": await self._people(pseudonym)})
         for store in places.stores:

@@ -26,7 +26,7 @@ _ERASURE: Final = frozenset({"erasure"})
 
 _TRIES = 100
 _REST = 0.1
-_LARGEST = 256 * 1024 * 1024
+_LARGEST = 64 * 1024 * 1024
 """Bytes up to which a database is written anew: nothing is kept in it while that lasts."""
 
 
