@@ -241,3 +241,17 @@ def test_a_good_copy_is_not_overwritten_when_there_is_no_room_for_another(
     with pytest.raises(OSError, match="cannot be written anew"):
         cleanse_copy(path, ANA)
     assert path.read_bytes() == before
+
+
+async def test_a_change_does_not_wait_for_readings_that_may_wait(tmp_path: Path, clock: ManualClock) -> None:
+    async with opened(tmp_path, clock, JournalSettings(commit_every=300.0)) as journal:
+        await append(journal, [card(number, ANA) for number in range(10)])
+        waiting = asyncio.create_task(append(journal, [reading(time=1)]))
+        async with asyncio.timeout(60):
+            await asyncio.sleep(0)
+            count = await Rewriting(journal).erase(ANA)
+            is_waiting = not waiting.done()
+            await append(journal, [card(90, BEN)])
+            await waiting
+
+    assert (count, is_waiting) == (10, True)
