@@ -3,9 +3,11 @@
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import AsyncIterator, Mapping, Sequence
+import threading
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 from monitor.access.directory import FILE
 from monitor.journal.copies import Copies, copies_of
@@ -13,10 +15,12 @@ from monitor.journal.files import Files
 from monitor.journal.rewriting import Rewriting
 from monitor.journal.soundness import size_of
 from monitor.journal.state import State
-from monitor.journal.traces import checkpoint, cleanse_copy, cleanse_damaged, erase, find, holds
+from monitor.journal.traces import checkpoint, cleanse_copy, cleanse_damaged, count_in, erase, find
 from monitor.model import Position, Recorded
 
-__all__ = ["Outside", "Places"]
+__all__ = ["Outside", "Places", "aside"]
+
+T = TypeVar("T")
 
 _SEALED: Final = frozenset({FILE, f"{FILE}.new", "pseudonym.key"})
 """Files in which no pseudonym can be read: names are sealed, and the key is a key."""
@@ -65,24 +69,24 @@ class Places:
 
     async def left(self, pseudonym: str) -> Mapping[str, int]:
         """How often a pseudonym stands in the bytes of each file, deleted or not; but for access.db's own."""
-        return await asyncio.to_thread(self._left, pseudonym)
+        own = _of_database(self._files.access_file)
+        return await self._counted([each for each in self._all() if each not in own], pseudonym)
 
     async def left_in_access(self, pseudonym: str) -> Mapping[str, int]:
         """The same of access.db, its log and its copies."""
         file = self._files.access_file
-        return await asyncio.to_thread(
-            _counted, [file, _log_of(file), *copies_of(file)], pseudonym, self._files.folder
-        )
+        return await self._counted([file, _log_of(file), *copies_of(file)], pseudonym)
 
-    def _left(self, pseudonym: str) -> Mapping[str, int]:
-        own = self._files.access_file
-        return _counted(
-            [each for each in self._all() if each not in {own, _log_of(own)}], pseudonym, self._files.folder
-        )
+    async def _counted(self, paths: Sequence[Path], pseudonym: str) -> Mapping[str, int]:
+        found = await count_in(paths, pseudonym)
+        return {str(path.relative_to(self._files.folder)): count for path, count in found.items()}
 
     def _all(self) -> list[Path]:
+        """Every file but those in which nothing can be read, or that only say where pages are."""
         return sorted(
-            path for path in self._files.folder.rglob("*") if path.is_file() and path.name not in _SEALED
+            path
+            for path in self._files.folder.rglob("*")
+            if path.is_file() and path.name not in _SEALED and not path.name.endswith("-shm")
         )
 
     # Erasing -------------------------------------------------------------------------------------------
@@ -103,8 +107,8 @@ class Places:
         """Erase in copies and in what was moved aside; answers how often it stood in which file."""
         found: dict[str, int] = {}
         for copies, file in self._copied():
-            found.update(await asyncio.to_thread(_cleanse_copies, copies, file, pseudonym))
-        return {**found, **await asyncio.to_thread(self._cleanse_others, pseudonym)}
+            found.update(await aside(partial(_cleanse_copies, copies, file, pseudonym)))
+        return {**found, **await aside(partial(self._cleanse_others, pseudonym))}
 
     def _copied(self) -> Sequence[tuple[Copies, Path]]:
         files = self._files
@@ -116,7 +120,8 @@ class Places:
 
     def _cleanse_others(self, pseudonym: str) -> Mapping[str, int]:
         databases = [self._files.folder / "journal.db", *(file for _, file in self._copied())]
-        live = {path for file in databases for path in (file, _log_of(file), file.with_name(f"{file.name}-shm"))}
+        # Where one is a link, the database is where it leads to; and no byte of what is in use is touched.
+        live = {path for file in databases for path in _of_database(file)}
         live |= {copy for _, file in self._copied() for copy in copies_of(file)}
         found = {}
         for path in self._all():
@@ -131,11 +136,12 @@ class Places:
     async def no_copies_of_access(self, pseudonym: str | None) -> AsyncIterator[None]:
         """Cleanse the copies of access.db of a request to erase, and let nobody make one meanwhile."""
         busy = self._files.access_copies.busy
-        await asyncio.to_thread(busy.acquire)
+        while not busy.acquire(blocking=False):  # noqa: ASYNC110 - threads hold it, too
+            await asyncio.sleep(_REST)
         try:
             if pseudonym is not None:
                 for copy in copies_of(self._files.access_file):
-                    await asyncio.to_thread(cleanse_copy, copy, pseudonym)
+                    await aside(partial(cleanse_copy, copy, pseudonym))
             yield
         finally:
             busy.release()
@@ -153,13 +159,44 @@ class Places:
         return size_of(self._files.folder / name) <= _LARGEST
 
 
+def _of_database(file: Path) -> set[Path]:
+    """A database, what lies beside it, and the same where it really is."""
+    return {
+        each.with_name(each.name + ending) for each in (file, file.resolve()) for ending in ("", "-wal", "-shm")
+    }
+
+
 def _log_of(file: Path) -> Path:
     return file.with_name(f"{file.name}-wal")
 
 
-def _counted(paths: Sequence[Path], text: str, folder: Path) -> Mapping[str, int]:
-    counts = {str(path.relative_to(folder)): holds(path, text) for path in paths}
-    return {name: count for name, count in counts.items() if count}
+async def aside(work: Callable[[], T]) -> T:
+    """Do it in a thread that the end of the program does not wait for: a file may be gigabytes.
+
+    An end in the middle of it is what a kill is.
+    """
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[T] = loop.create_future()
+
+    def settle(answer: T | None, error: BaseException | None) -> None:
+        if done.done():
+            return
+        if error is None:
+            done.set_result(answer)  # type: ignore[arg-type]  # without an error it is a T
+        else:
+            done.set_exception(error)
+
+    def run() -> None:
+        answer, error = None, None
+        try:
+            answer = work()
+        except BaseException as failed:  # noqa: BLE001 - whoever waits gets it
+            error = failed
+        with contextlib.suppress(RuntimeError):  # the loop has gone
+            loop.call_soon_threadsafe(settle, answer, error)
+
+    threading.Thread(target=run, name="erasing", daemon=True).start()
+    return await done
 
 
 def _cleanse_copies(copies: Copies, file: Path, text: str) -> Mapping[str, int]:

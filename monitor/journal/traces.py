@@ -4,16 +4,22 @@ Everything that shows, erases or proves what is kept of one person comes here, s
 a place that the others do not. Texts are ASCII.
 """
 
+import asyncio
 import contextlib
+import json
 import os
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping
+import sys
+from asyncio.subprocess import DEVNULL, PIPE
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
+from monitor.journal import counting
+from monitor.journal.counting import holds
 from monitor.journal.soundness import speaks_of_contents, sync
 
-__all__ = ["ERASED", "checkpoint", "cleanse_copy", "cleanse_damaged", "clear_drafts", "erase", "find", "holds"]
+__all__ = ["ERASED", "checkpoint", "cleanse_copy", "cleanse_damaged", "clear_drafts", "count_in", "erase", "find"]
 
 ERASED: Final = "erased"
 """What stands where a person's pseudonym stood."""
@@ -114,18 +120,23 @@ def checkpoint(db: sqlite3.Connection) -> bool:
 # Files as bytes ----------------------------------------------------------------------------------------
 
 
-def holds(path: Path, text: str) -> int:
-    """How often a text stands in the bytes of a file, deleted or not; 0 when it is not there. Raises OSError."""
-    needle, count, kept = text.encode(), 0, b""
+async def count_in(paths: Sequence[Path], text: str) -> Mapping[Path, int]:
+    """How often a text stands in the bytes of each file that has it, also of databases that are in use.
+
+    A process of its own reads them. Raises OSError.
+    """
+    program = [sys.executable, "-I", "-S", counting.__file__]
+    child = await asyncio.create_subprocess_exec(*program, stdin=PIPE, stdout=PIPE, stderr=DEVNULL)
     try:
-        with path.open("rb") as file:
-            while chunk := file.read(_CHUNK):
-                kept += chunk
-                count += kept.count(needle)
-                kept = kept[-(len(needle) - 1) :]
-    except FileNotFoundError:
-        return 0
-    return count
+        asked = json.dumps({"text": text, "paths": [str(path) for path in paths]})
+        answer, _ = await child.communicate(asked.encode())
+    except BaseException:
+        with contextlib.suppress(ProcessLookupError):
+            child.kill()
+        raise
+    if child.returncode:
+        raise OSError("a file of the state folder cannot be read")
+    return {Path(path): count for path, count in json.loads(answer).items() if count}
 
 
 def cleanse_copy(path: Path, text: str) -> int:

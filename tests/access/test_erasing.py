@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import sqlite3
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
@@ -21,10 +22,10 @@ from monitor.access.forgetting import Forgetting
 from monitor.access.person import PersonFile
 from monitor.errors import RequestRefused, SinkUnavailable
 from monitor.journal.codec import encode
+from monitor.journal.counting import holds
 from monitor.journal.files import Files
 from monitor.journal.rewriting import Rewriting
 from monitor.journal.state import State, set_position
-from monitor.journal.traces import holds
 from monitor.model import Event, Position
 from monitor.ports import Batch, Gap
 from tests.clock import ManualClock
@@ -291,6 +292,31 @@ async def test_only_a_pseudonym_is_erased_and_never_repeated(tmp_path: Path, clo
         assert await erasing.state("erasure-1") is None
     noted = audit("access_erase", "house", "moved out", 5, erasure="erasure-1")
     assert (noted.target, dict(noted.arguments)) == ("facility-monitor", {"erasure": "erasure-1"})
+
+
+async def test_who_has_the_databases_open_still_has_them_when_their_bytes_were_read(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    """Had it lost its locks, another program would take itself for the last one, and take the logs away."""
+    await fill(tmp_path, clock)
+    visit = (
+        "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]);"
+        "db.execute('SELECT count(*) FROM positions' if 'journal' not in sys.argv[1] else 'SELECT 1 FROM gaps');"
+        "db.close()"
+    )
+    async with opened(tmp_path / "ledger.db", clock) as files:
+        erasing = Erasing(files, now=clock.now)
+        await worked_off(erasing, await erasing.ask(ANA, "house", ""))
+        await PersonFile(files).export(ANA)
+        for store in (files.state, files.ledger, files.access):
+            await store.transact(lambda db: set_position(db, "x", Position(1)))
+        await files.journal.append([Batch(entries=[reading(time=1)])])
+        for name in STORES:
+            child = await asyncio.create_subprocess_exec(sys.executable, "-c", visit, str(tmp_path / name))
+            assert await child.wait() == 0
+
+        assert [name for name in STORES if not (tmp_path / f"{name}-wal").exists()] == []
+        assert [name for name in STORES if not (tmp_path / f"{name}-shm").stat().st_size] == []
 
 
 # Kills -------------------------------------------------------------------------------------------------

@@ -11,9 +11,10 @@ import pytest
 
 from monitor.journal import rewriting as rewriting_module
 from monitor.journal import trim
+from monitor.journal.counting import holds
 from monitor.journal.rewriting import Rewriting
 from monitor.journal.sqlite import SqliteJournal
-from monitor.journal.traces import cleanse_copy, cleanse_damaged, erase, find, holds
+from monitor.journal.traces import cleanse_copy, cleanse_damaged, erase, find
 from monitor.model import Entry, Event, Position, Recorded
 from monitor.ports import Batch, Gap
 from monitor.site import JournalSettings

@@ -13,8 +13,8 @@ import urllib3
 
 from monitor.access.erasing import Erasing
 from monitor.errors import SinkUnavailable
+from monitor.journal.counting import holds
 from monitor.journal.state import State
-from monitor.journal.traces import holds
 from monitor.model import Event
 from monitor.sinks.influxdb import InfluxSink
 from monitor.sinks.influxdb import erase as erase_module
