@@ -4,17 +4,22 @@ Everything that shows, erases or proves what is kept of one person comes here, s
 a place that the others do not. Texts are ASCII.
 """
 
+import asyncio
 import contextlib
-import mmap
+import json
 import os
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping
+import sys
+from asyncio.subprocess import DEVNULL, PIPE
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
-from monitor.journal.soundness import sync
+from monitor.journal import counting
+from monitor.journal.counting import holds
+from monitor.journal.soundness import speaks_of_contents, sync
 
-__all__ = ["ERASED", "checkpoint", "cleanse_copy", "cleanse_damaged", "erase", "find", "holds"]
+__all__ = ["ERASED", "checkpoint", "cleanse_copy", "cleanse_damaged", "clear_drafts", "count_in", "erase", "find"]
 
 ERASED: Final = "erased"
 """What stands where a person's pseudonym stood."""
@@ -24,6 +29,7 @@ _BRIEFLY_MS = 200
 _USUALLY_MS = 10_000
 _CHUNK = 1024 * 1024
 _MOST_TWINS = 100_000
+_DRAFT = ".cleansed"
 
 
 def find(
@@ -114,18 +120,23 @@ def checkpoint(db: sqlite3.Connection) -> bool:
 # Files as bytes ----------------------------------------------------------------------------------------
 
 
-def holds(path: Path, text: str) -> int:
-    """How often a text stands in the bytes of a file, deleted or not; 0 when it is not there. Raises OSError."""
-    needle, count, kept = text.encode(), 0, b""
+async def count_in(paths: Sequence[Path], text: str) -> Mapping[Path, int]:
+    """How often a text stands in the bytes of each file that has it, also of databases that are in use.
+
+    A process of its own reads them. Raises OSError.
+    """
+    program = [sys.executable, "-I", "-S", counting.__file__]
+    child = await asyncio.create_subprocess_exec(*program, stdin=PIPE, stdout=PIPE, stderr=DEVNULL)
     try:
-        with path.open("rb") as file:
-            while chunk := file.read(_CHUNK):
-                kept += chunk
-                count += kept.count(needle)
-                kept = kept[-(len(needle) - 1) :]
-    except FileNotFoundError:
-        return 0
-    return count
+        asked = json.dumps({"text": text, "paths": [str(path) for path in paths]})
+        answer, _ = await child.communicate(asked.encode())
+    except BaseException:
+        with contextlib.suppress(ProcessLookupError):
+            child.kill()
+        raise
+    if child.returncode:
+        raise OSError("a file of the state folder cannot be read")
+    return {Path(path): count for path, count in json.loads(answer).items() if count}
 
 
 def cleanse_copy(path: Path, text: str) -> int:
@@ -134,24 +145,21 @@ def cleanse_copy(path: Path, text: str) -> int:
     What took its place is whole after a kill at any moment. A copy that is damaged is overwritten where it stands.
     Raises OSError.
     """
+    clear_drafts(path)
     count = holds(path, text)
     if not count:
         return 0
-    made = path.with_name(path.name + ".cleansed")
-    made.unlink(missing_ok=True)
+    made = path.with_name(path.name + _DRAFT)
     facts = path.stat()
     try:
-        with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?immutable=1", uri=True)) as db:
-            db.execute("VACUUM INTO ?", (str(made),))
-        made.chmod(0o600)
-        with contextlib.closing(sqlite3.connect(made, isolation_level=None)) as db:
-            db.execute("PRAGMA journal_mode = DELETE")
-            db.execute("BEGIN IMMEDIATE")
-            erase(db, text)
-            db.execute("COMMIT")
-            db.execute("VACUUM")
-    except (sqlite3.Error, UnicodeDecodeError):
-        made.unlink(missing_ok=True)
+        _write_without(path, made, text)
+        if holds(made, text):  # a piece of a page that was moved
+            made.replace(path)
+            _write_without(path, made, text)
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        clear_drafts(path)
+        if not speaks_of_contents(error):
+            raise OSError(f"{path.name} cannot be written anew: {error}") from error
         return cleanse_damaged(path, text)
     os.utime(made, ns=(facts.st_atime_ns, facts.st_mtime_ns))
     sync(made)
@@ -160,23 +168,47 @@ def cleanse_copy(path: Path, text: str) -> int:
     return count
 
 
+def clear_drafts(path: Path) -> None:
+    """Remove what a kill has left of a copy that was being made or written anew; nobody may be at it now."""
+    for draft in (_DRAFT, ".new"):
+        for ending in ("", "-journal", "-wal", "-shm"):
+            path.with_name(path.name + draft + ending).unlink(missing_ok=True)
+
+
+def _write_without(path: Path, made: Path, text: str) -> None:
+    with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?immutable=1", uri=True)) as db:
+        db.execute("VACUUM INTO ?", (str(made),))
+    made.chmod(0o600)
+    with contextlib.closing(sqlite3.connect(made, isolation_level=None)) as db:
+        db.execute("PRAGMA journal_mode = MEMORY")  # a log of its own would have it, too
+        db.execute("PRAGMA secure_delete = ON")
+        db.execute("BEGIN IMMEDIATE")
+        erase(db, text)
+        db.execute("COMMIT")
+
+
 def cleanse_damaged(path: Path, text: str) -> int:
     """Overwrite a text in the bytes of a file that no database program opens, and sync it. Raises OSError.
 
     The length stays, so that whoever mends the file finds all else where it was.
     """
     needle = text.encode()
-    filler = ERASED.encode().ljust(len(needle), b"-")[: len(needle)]
-    count = 0
     if not holds(path, text):
         return 0
+    filler = ERASED.encode().ljust(len(needle), b"-")[: len(needle)]
+    count, start = 0, 0
     with path.open("r+b") as file:
-        with mmap.mmap(file.fileno(), 0) as content:
-            at = content.find(needle)
-            while at >= 0:
-                content[at : at + len(needle)] = filler
-                count += 1
-                at = content.find(needle, at + len(needle))
-            content.flush()
+        while len(chunk := _at(file, start)) >= len(needle):
+            count += chunk.count(needle)
+            if needle in chunk:
+                file.seek(start)
+                file.write(chunk.replace(needle, filler))
+            start += len(chunk) - len(needle) + 1
+        file.flush()
         os.fsync(file.fileno())
     return count
+
+
+def _at(file: BinaryIO, start: int) -> bytes:
+    file.seek(start)
+    return file.read(_CHUNK)

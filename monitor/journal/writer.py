@@ -201,12 +201,14 @@ class Writer:
             self.beat += 1
             if not self._queue and not self._jobs and not self._closing:
                 self._changed.wait(pause)
-            while not self._closing and self._may_wait():
+            while not self._closing and not self._jobs and self._may_wait():
                 self.beat += 1
                 left = self._queue[0].since + self._patience - monotonic()
                 self._changed.wait(min(left, _LONGEST_WAIT))
             if self._closing and not self._queue:
                 return None
+            if self._jobs and not self._closing and self._may_wait():
+                return []
             return list(self._next_calls())
 
     def _may_wait(self) -> bool:

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 import structlog
 
+from monitor.journal.codec import decode, encode
+from monitor.journal.traces import ERASED
 from monitor.model import Event, Position, Reading
 from monitor.ports import Gap
 from monitor.schema import MONITOR_DEVICE
@@ -33,6 +35,18 @@ class LiveState:
     def events(self, last: int) -> Sequence[Event]:
         """The newest events, newest last."""
         return list(self._events)[-last:]
+
+    def erase(self, text: str) -> int:
+        """Put `erased` in the place of a pseudonym; answers in how many events it stood."""
+        count = 0
+        for index, event in enumerate(self._events):
+            body = encode(event)
+            if text.encode() in body:
+                erased = decode("event", body.replace(text.encode(), ERASED.encode()))
+                assert isinstance(erased, Event)
+                self._events[index] = erased
+                count += 1
+        return count
 
     async def run(self) -> None:
         """Keep up with the journal until cancelled."""

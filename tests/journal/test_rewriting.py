@@ -11,9 +11,10 @@ import pytest
 
 from monitor.journal import rewriting as rewriting_module
 from monitor.journal import trim
+from monitor.journal.counting import holds
 from monitor.journal.rewriting import Rewriting
 from monitor.journal.sqlite import SqliteJournal
-from monitor.journal.traces import cleanse_copy, cleanse_damaged, erase, find, holds
+from monitor.journal.traces import cleanse_copy, cleanse_damaged, erase, find
 from monitor.model import Entry, Event, Position, Recorded
 from monitor.ports import Batch, Gap
 from monitor.site import JournalSettings
@@ -210,3 +211,48 @@ def test_a_damaged_file_is_overwritten_where_it_stands(tmp_path: Path, change: o
 
     assert path.read_bytes() == content.replace(ANA.encode(), b"erased" + b"-" * 18)
     assert holds(path, ANA) == 0
+
+
+def test_what_a_kill_has_left_of_a_copy_goes_as_well(tmp_path: Path) -> None:
+    path = tmp_path / "state.db.copy"
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("CREATE TABLE notes (text TEXT)")
+        db.execute("INSERT INTO notes VALUES (?)", (ANA,))
+    for ending in (".new", ".cleansed", ".cleansed-journal", ".cleansed-wal"):
+        (tmp_path / f"state.db.copy{ending}").write_bytes(ANA.encode() * 100)
+
+    assert cleanse_copy(path, ANA) == 1
+
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("SELECT text FROM notes").fetchall() == [("erased",)]
+    assert [each.name for each in tmp_path.iterdir()] == ["state.db.copy"]
+
+
+def test_a_good_copy_is_not_overwritten_when_there_is_no_room_for_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "state.db.copy"
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("CREATE TABLE notes (text TEXT)")
+        db.execute("INSERT INTO notes VALUES (?)", (ANA,))
+    before = path.read_bytes()
+    monkeypatch.setattr("monitor.journal.traces.clear_drafts", lambda _: None)
+    (tmp_path / "state.db.copy.cleansed").symlink_to("/dev/full")
+
+    with pytest.raises(OSError, match="cannot be written anew"):
+        cleanse_copy(path, ANA)
+    assert path.read_bytes() == before
+
+
+async def test_a_change_does_not_wait_for_readings_that_may_wait(tmp_path: Path, clock: ManualClock) -> None:
+    async with opened(tmp_path, clock, JournalSettings(commit_every=300.0)) as journal:
+        await append(journal, [card(number, ANA) for number in range(10)])
+        waiting = asyncio.create_task(append(journal, [reading(time=1)]))
+        async with asyncio.timeout(60):
+            await asyncio.sleep(0)
+            count = await Rewriting(journal).erase(ANA)
+            is_waiting = not waiting.done()
+            await append(journal, [card(90, BEN)])
+            await waiting
+
+    assert (count, is_waiting) == (10, True)

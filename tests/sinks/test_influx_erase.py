@@ -11,7 +11,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import urllib3
 
+from monitor.access.erasing import Erasing
 from monitor.errors import SinkUnavailable
+from monitor.journal.counting import holds
 from monitor.journal.state import State
 from monitor.model import Event
 from monitor.sinks.influxdb import InfluxSink
@@ -20,10 +22,13 @@ from monitor.sinks.influxdb.erase import InfluxErasing
 from monitor.sinks.rejection import SinkMisconfigured
 from monitor.site import InfluxSettings
 from monitor.zones import AccessSettings
+from tests.clock import ManualClock
+from tests.journal.ledgers import opened
 from tests.servers.http import Answer, Request, WebServer
 from tests.servers.influxdb import InfluxServer, influxdb
 from tests.servers.ports import free_port
 from tests.sinks.site import NOW, a_site, event, recorded
+from tests.sinks.test_runner import a_runner, append, running, until
 
 Make = Callable[..., InfluxSettings]
 ANA, BEN = "0123456789abcdef01234567", "fedcba9876543210fedcba98"
@@ -33,7 +38,7 @@ def card(who: str, number: int, **attributes: Any) -> Event:
     """A card; every third one is said to be at the same instant as the one before."""
     time = NOW + number - (number % 3 == 2)
     shown = event("card", time, credential=who, **{"result": "granted", **attributes})
-    return replace(shown, id=f"{who}-{number}")
+    return replace(shown, id=f"{who}-{number}-{attributes.get('direction', '')}")
 
 
 CARDS = [card(ANA if number % 2 else BEN, number) for number in range(60)] + [
@@ -208,3 +213,45 @@ async def test_a_server_that_only_says_that_it_deletes_is_not_believed(web: WebS
     async with asyncio.timeout(60):
         with pytest.raises(SinkMisconfigured, match="still has points"):
             await erasing.erase(ANA)
+
+
+# With everything that a person is in ------------------------------------------------------------------------
+
+
+async def test_a_person_who_was_sent_leaves_and_what_is_sent_later_knows_nobody(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    """Half of it was written before the server went away; the other half waits in the memory of the sink."""
+    (tmp_path / "influx").mkdir()
+    (tmp_path / "state").mkdir()
+    with influxdb(tmp_path / "influx") as server:
+        server.create("b", "b-access")
+        settings = InfluxSettings(url=server.url, token=server.token, bucket="b", access_bucket="b-access")
+        house = a_site(access=AccessSettings(pseudonyms=True))
+        async with opened(tmp_path / "state" / "ledger.db", clock) as files:
+            runner = a_runner(files.journal, files.state, InfluxSink(settings, house, files.state))
+            outside = InfluxErasing(settings, lambda: int(str(runner.status()["position"])))
+            erasing = Erasing(files, now=clock.now, outside=[outside])
+            async with running(runner):
+                await append(files.journal, *CARDS[:30])
+                await until(lambda: runner.status()["lag"] == 0)
+                server.stop()
+                await append(files.journal, *CARDS[30:])
+                await until(lambda: bool(runner.status()["error_since"]))
+                number = await erasing.ask(ANA, "house", "moved out")
+                working = asyncio.create_task(erasing.run())
+                await until(lambda: holds(tmp_path / "state" / "journal.db", ANA) == 0)
+                server.start()
+                async with asyncio.timeout(60):
+                    while (told := await erasing.state(number) or {})["state"] != "done":  # noqa: ASYNC110
+                        await asyncio.sleep(0.05)
+                await until(lambda: runner.status()["lag"] == 0)
+                working.cancel()
+                await asyncio.gather(working, return_exceptions=True)
+            outside.close()
+
+        assert stored(server, "b", ANA) == []
+        assert len(stored(server, "b", BEN)) == 33
+        assert len(stored(server, "b", "erased")) + told["places"]["influxdb"] >= 33
+        assert told["found_after"] == {}
+        assert told["places"]["influxdb"] >= 15
