@@ -1,6 +1,6 @@
 """What can be asked about equipment, batteries, services and supply. Times are UTC ms; periods [start, end)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol
@@ -8,6 +8,7 @@ from typing import Protocol
 __all__ = [
     "Availability",
     "Battery",
+    "ClassAvailability",
     "EquipmentDay",
     "EquipmentNow",
     "GroupNow",
@@ -16,6 +17,7 @@ __all__ = [
     "SupplyNow",
     "SupplySpan",
     "UpkeepBook",
+    "class_availability",
 ]
 
 
@@ -126,6 +128,51 @@ class Availability:
     unknown_s: float
     outages: int = 0
     longest_s: float = 0.0
+
+    @property
+    def share(self) -> float | None:
+        """How much of the time that is known it answered (0 to 1); None: nothing is known."""
+        return _share(self.up_s, self.down_s)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassAvailability:
+    """How long the devices of a class answered, taken together, in seconds of devices."""
+
+    device_class: str
+    devices: int
+    up_s: float
+    down_s: float
+    unknown_s: float
+    outages: int = 0
+
+    @property
+    def share(self) -> float | None:
+        """How much of the time that is known they answered (0 to 1); None: nothing is known."""
+        return _share(self.up_s, self.down_s)
+
+
+def class_availability(each: Sequence[Availability], classes: Mapping[str, str]) -> Sequence[ClassAvailability]:
+    """Sum up devices by their class (`classes`: device -> class); a device counts for as long as it is known."""
+    members: dict[str, list[Availability]] = {}
+    for one in each:
+        if one.device in classes:
+            members.setdefault(classes[one.device], []).append(one)
+    return [
+        ClassAvailability(
+            device_class=device_class,
+            devices=len(found),
+            up_s=sum(one.up_s for one in found),
+            down_s=sum(one.down_s for one in found),
+            unknown_s=sum(one.unknown_s for one in found),
+            outages=sum(one.outages for one in found),
+        )
+        for device_class, found in sorted(members.items())
+    ]
+
+
+def _share(up: float, down: float) -> float | None:
+    return up / (up + down) if up + down > 0 else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
