@@ -216,7 +216,7 @@ class PlantRoom:
         for ident, machine in self.machines.items():
             if machine.is_changed:
                 machine.is_changed = False
-                memory[f"{_MACHINE}{ident}"] = machine.dump()
+                self._remember(memory, f"{_MACHINE}{ident}", machine.dump)
             if tally := machine.tally.news():
                 days[ident] = tally
             presence += [(f"{ident}/fault", time, state) for time, state in machine.presence]
@@ -224,7 +224,7 @@ class PlantRoom:
         for ident, group in self.groups.items():
             if group.is_changed:
                 group.is_changed = False
-                memory[f"{_GROUP}{ident}"] = group.dump()
+                self._remember(memory, f"{_GROUP}{ident}", group.dump)
         memory |= {f"{_SERVICE}{ident}": body for ident, body in self.services.dump_changed().items()}
         rows: dict[str, list[Sequence[Any]]] = {"presence": list(presence)}
         for name, part in self._parts.items():
@@ -239,6 +239,11 @@ class PlantRoom:
             done=self.services.rows(),
             rows=rows,
         )
+
+    def _remember(self, memory: dict[str, Any], key: str, dump: Callable[[], Any]) -> None:
+        body = self._alone(key, "memory", dump)
+        if body is not None:
+            memory[key] = body
 
     def load(self, kept: Mapping[str, Any]) -> None:
         """Take back what `news` gave to remember."""
