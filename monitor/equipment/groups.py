@@ -56,6 +56,11 @@ class Group:
         if self.plan.rest is not None:
             self._rest(round(self.plan.rest * 1000))
 
+    def skip(self) -> None:
+        """Nothing is told of what its members have done so far."""
+        self._replaced = {each.device.id: each.fell for each in self._members if each.fell is not None}
+        self.is_changed = True
+
     def _take_over(self) -> None:
         for lost in self._members:
             fell = lost.fell

@@ -102,6 +102,9 @@ class PlantRoom:
             for name, part in self._parts.items():
                 self._alone(name, "entry", part.take, item)
         self._collect()
+        if mute:
+            for group in self.groups.values():
+                group.skip()
         self._is_mute = False
 
     def _entry(self, item: Recorded) -> None:
@@ -126,10 +129,13 @@ class PlantRoom:
             if machine is not None and is_away:
                 self._alone(entry.device, "absence", machine.lose, entry.time)
         elif type(entry) is Command and entry.kind == SERVICE:
-            try:
-                self.services.done(entry, self.now)
-            except (KeyError, ValueError) as error:
-                _log.info("command_refused", command=entry.id, reason=str(error))
+            self._alone(entry.target, "command", self._done, entry)
+
+    def _done(self, command: Command) -> None:
+        try:
+            self.services.done(command, self.now)
+        except (KeyError, ValueError) as error:
+            _log.info("command_refused", command=command.id, reason=str(error))
 
     def _started(self, recorded: int, event: Event) -> None:
         self._time.resume(recorded)

@@ -166,6 +166,20 @@ def test_a_pump_that_rests_for_too_long_is_told_once() -> None:
     assert house.events() == [("idle", "two", 4 * HOUR, {"since": NOON + 3 * HOUR})]
 
 
+def test_nothing_is_told_of_what_was_before() -> None:
+    house = House(*PUMPS)
+    house.says(0, one="running", two="off", three="off")
+    house.group.news()
+    kept = house.group.dump()
+    house.says(10 * SECOND, one="fault", two="running")
+    assert [each[0] for each in house.events()] == ["took_over"]
+
+    house.group.load(kept)
+    house.group.skip()
+    house.says(20 * SECOND)
+    assert house.events() == []
+
+
 def test_a_group_goes_on_after_a_restart() -> None:
     house = House("one", "two", rest=3600.0)
     house.says(0, one="running", two="off")
