@@ -17,7 +17,7 @@ import structlog
 
 from monitor.equipment.availability import Availability
 from monitor.equipment.batteries import Batteries
-from monitor.equipment.keeping import Keeper, read_memory
+from monitor.equipment.keeping import Keeper, read_memory, remember
 from monitor.equipment.machine import PRODUCER
 from monitor.equipment.plantroom import PlantRoom
 from monitor.equipment.retention import forget_all
@@ -146,8 +146,10 @@ class Upkeep:
         for key, body in kept.items():
             with contextlib.suppress(ValueError):  # what cannot be read begins anew
                 memory[key] = orjson.loads(body)
-        first = Position(0) if self._position else self._journal.last
-        self._history = Position(memory.get(_HISTORY, first))
+        if _HISTORY not in memory:
+            memory[_HISTORY] = 0 if self._position else self._journal.last
+            remember(db, _HISTORY, memory[_HISTORY])
+        self._history = Position(memory[_HISTORY])
         self._room.load(memory)
 
     async def _insist(self, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -232,8 +234,6 @@ class Upkeep:
 
     async def _keep(self) -> None:
         news = self._room.news(self._number + 1, self._position)
-        if self._history and not self.applied:
-            news = news.with_memory(_HISTORY, self._history)
 
         def write(db: sqlite3.Connection) -> None:
             self._keeper.keep(db, news)

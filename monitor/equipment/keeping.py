@@ -6,7 +6,7 @@ rest goes on. What the disk does not take is tried again as a whole.
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
@@ -18,7 +18,7 @@ from monitor.journal.state import produce, set_position
 from monitor.model import Derived, Event, Position
 from monitor.upkeepbook import ServiceDone
 
-__all__ = ["Keeper", "News", "read_memory"]
+__all__ = ["Keeper", "News", "read_memory", "remember"]
 
 _log = structlog.get_logger()
 
@@ -48,10 +48,6 @@ class News:
     done: Sequence[tuple[str, ServiceDone]]
     rows: Mapping[str, Sequence[Sequence[Any]]]
 
-    def with_memory(self, key: str, body: Any) -> "News":
-        """The same, and one thing more to remember."""
-        return replace(self, memory={**self.memory, key: body})
-
 
 def read_memory(db: sqlite3.Connection) -> tuple[int, dict[str, Any]]:
     """Within `State.transact`: the number of the last commit, and what is remembered by key."""
@@ -77,10 +73,10 @@ class Keeper:
             for values in rows:
                 self._alone(db, table, _add_row, table, values)
         for key, body in news.memory.items():
-            self._alone(db, key, _remember, key, body)
+            self._alone(db, key, remember, key, body)
         for entry in news.told:
             self._alone(db, f"entries of {entry.device}", _produce, entry)
-        _remember(db, _COMMIT, news.number)
+        remember(db, _COMMIT, news.number)
         set_position(db, PRODUCER, news.position)
 
     def _alone(self, db: sqlite3.Connection, what: str, work: Callable[..., None], *arguments: Any) -> None:
@@ -122,7 +118,8 @@ def _add_row(db: sqlite3.Connection, table: str, row: Sequence[Any]) -> None:
     db.execute(_TABLES[table], [_json(value) if isinstance(value, list | tuple) else value for value in row])
 
 
-def _remember(db: sqlite3.Connection, key: str, body: Any) -> None:
+def remember(db: sqlite3.Connection, key: str, body: Any) -> None:
+    """Within `State.transact`: remember something, JSON-ready; None: forget it."""
     if body is None:
         db.execute("DELETE FROM upkeep WHERE key = ?", (key,))
     else:

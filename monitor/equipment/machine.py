@@ -7,7 +7,7 @@ an hour by engine time, which no setting of the clock moves (`rules.timeline`).
 from collections.abc import Mapping
 from typing import Any, Final
 
-from monitor.equipment.curve import Curve
+from monitor.equipment.curve import BRIDGED, Curve
 from monitor.equipment.known import Known, event, every_of, limit_of, own_points, state_of
 from monitor.equipment.tally import Midnights, Tally
 from monitor.model import Derived, Event, Origin, Reading, Value
@@ -177,7 +177,7 @@ class Machine:
         if known is self._running:
             called = self._called.at(now)
             if value and not known.value:
-                if known.heard is not None and not known.is_lost:
+                if known.heard is not None:
                     self.started = now
                 self._has_failed = False
                 self.fell = None
@@ -269,12 +269,16 @@ class Machine:
         if max(self._hours.at, self._faults.at) <= max(since, until):
             self._hours.stop(since, until)
             self._faults.stop(since, until)
-            self.resume()
+            self.resume(until - since)
 
-    def resume(self) -> None:
-        """The monitor has just started: what was known before has to be heard again, and no delay has gone on."""
+    def resume(self, off: int) -> None:
+        """The monitor has just started: what was known before has to be heard again.
+
+        No delay has gone on when it was away (for `off` ms) for longer than a restart takes.
+        """
         self._forget_values()
-        self._wish = None if self._wish is None else self._time.now
+        if self._wish is not None and not 0 <= off <= BRIDGED:
+            self._wish = self._time.now
 
     def follow_clock(self, before: int, after: int) -> None:
         """The monitor's clock was set from `before` to `after` (UTC ms)."""

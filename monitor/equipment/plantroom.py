@@ -158,9 +158,10 @@ class PlantRoom:
 
     def resume(self, started: int) -> None:
         """Everything that was recorded before this start (UTC ms) has been taken."""
+        off = started - self.now
         self._time.resume(started)
         for ident, machine in self.machines.items():
-            self._alone(ident, "start", machine.resume)
+            self._alone(ident, "start", machine.resume, off)
 
     def gap(self) -> None:
         """Entries are gone: what was known last is not known to have stayed so."""

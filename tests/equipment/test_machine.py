@@ -245,6 +245,21 @@ def test_nothing_is_held_against_a_pump_that_is_not_heard() -> None:
     assert (pump.machine.state, pump.events()) == ("running", [])
 
 
+@pytest.mark.parametrize(("off", "told"), [(30 * SECOND, 20 * SECOND), (HOUR, None)])
+def test_a_delay_goes_on_over_a_restart_and_begins_anew_after_a_longer_absence(off: int, told: int | None) -> None:
+    pump = Pump()
+    pump.says(0, called=False, running=False)
+    pump.says(10 * SECOND, called=True, running=False)
+    back = 12 * SECOND + off
+    pump.time.now = NOON + back
+    pump.machine.stop(NOON + 12 * SECOND, NOON + back)
+    pump.says(back + SECOND, called=True, running=False)
+
+    assert pump.events() == ([] if told is None else [("failed_to_start", told, {})])
+    pump.says(back + 12 * SECOND, called=True, running=False)
+    assert pump.events() == ([("failed_to_start", back + 10 * SECOND, {})] if told is None else [])
+
+
 def test_a_fault_goes_before_everything() -> None:
     pump = Pump()
     pump.says(0, running=True, fault=False)
