@@ -73,6 +73,11 @@ class Doors:
         self._heard: tuple[int, float] | None = None
         self._busy = asyncio.Lock()
 
+    @property
+    def applied(self) -> Position:
+        """How far the state has come."""
+        return self._saved
+
     def doors(self) -> Sequence[DoorNow]:
         """Every door as it is now."""
         return self._machine.doors()

@@ -7,8 +7,8 @@ from typing import Any
 
 import orjson
 
-from monitor.access.directory import Name
 from monitor.access.places import Outside, Places
+from monitor.accessbook import Name
 from monitor.errors import SinkError
 from monitor.journal.codec import KIND_OF, KINDS, encode
 from monitor.journal.files import Files

@@ -10,24 +10,26 @@ from typing import Any
 
 from drivers import DRIVERS
 from drivers.mqtt.tls import tls_context
-from monitor.access.doors import Doors
 from monitor.access.pseudonyms import Pseudonyms
 from monitor.alarms import Alarms
 from monitor.alarms.keep import NAME as ALARMS
 from monitor.alarms.store import open_alarms, standing
 from monitor.alarms.unrecorded import Unrecorded
+from monitor.app.people import AccessParts
 from monitor.app.serving import examine, serve
 from monitor.clock import Clock
 from monitor.clocksync import ClockSync
 from monitor.deadman import Deadman
 from monitor.downtime import Downtime, last_downtime
+from monitor.equipment.book import Book as UpkeepBook
+from monitor.equipment.consumer import Upkeep
 from monitor.errors import JournalError
 from monitor.health import Health, SelfReport, Sources, usual_advice
 from monitor.journal.feeder import Feeder
 from monitor.journal.files import Files, open_files
 from monitor.metering.book import Book
 from monitor.metering.consumer import Metering
-from monitor.model import Event, Value
+from monitor.model import Event, Position, Value
 from monitor.notify.channels import Channels
 from monitor.notify.direct import Direct
 from monitor.notify.outage import Outages
@@ -44,6 +46,7 @@ from monitor.schema import MONITOR_DEVICE
 from monitor.settings.tables import resolve
 from monitor.sinks.deadletters import DeadLetters
 from monitor.sinks.influxdb import InfluxSink
+from monitor.sinks.influxdb.erase import InfluxErasing
 from monitor.sinks.influxdb.thread import BlockingThread
 from monitor.sinks.loopback import is_on_loopback
 from monitor.sinks.mqtt import MqttSink
@@ -54,6 +57,7 @@ from monitor.web.desk import AlarmDesk
 from monitor.web.meterdesk import Meters
 from monitor.web.parts import Parts as ApiParts
 from monitor.web.parts import Reload
+from monitor.web.upkeepdesk import Upkeep as UpkeepDesk
 
 __all__ = ["Parts", "open_parts"]
 
@@ -98,12 +102,24 @@ class Parts:
         self._started = clock.now()
         self._recorded_before = journal.last_recorded
         self._feeder = Feeder(state, journal)
-        self._meter_feeder = Feeder(files.ledger, journal)
+        self._ledger_feeder = Feeder(files.ledger, journal)
         journal.tell_also(
-            lambda: {"unfed": self._feeder.unfed + self._meter_feeder.unfed, "outages": self._outages.count}
+            lambda: {
+                "unfed": sum(each.unfed for each in (self._feeder, self._ledger_feeder, self._access.feeder)),
+                "outages": self._outages.count,
+            }
         )
+        self._make_sinks()
         self._make_metering(folder)
-        self._doors = Doors(journal, state, site)
+        self._access = AccessParts(
+            site,
+            files,
+            folder,
+            pseudonyms=pseudonyms,
+            now=clock.now,
+            may_forget=sync.is_synchronised,
+            outside=self._outside,
+        )
         channels = Channels()
         self._make_messages(channels)
         direct = Direct(site, channels)
@@ -115,9 +131,6 @@ class Parts:
             journal, state, site, router=make_router(site), now=clock.now, woken=self._notifier.wake
         )
         self._make_drivers(pseudonyms)
-        self._letters = DeadLetters(state, clock.now)
-        self._sinks: dict[str, SinkRunner] = {}
-        self._make_sinks()
         self._health = Health(journal, state, site, polls=self._poller.status, now=clock.now)
         self._itself = SelfReport(journal, self._sources(folder), now=clock.now, version=_VERSION)
         self._deadman = None
@@ -125,7 +138,7 @@ class Parts:
             stuck = Watchdog(self.movers()).stuck
             every = site.monitor.deadman_every
             self._deadman = Deadman(site.monitor.deadman, every, stuck=stuck, now=clock.now)
-        for consumer in (Doors.name, ALARMS, Health.name, Metering.name, *self._sinks):
+        for consumer in (ALARMS, Health.name, Metering.name, Upkeep.name, *self._sinks):
             journal.register(consumer)
 
     def _make_metering(self, folder: Path) -> None:
@@ -136,6 +149,18 @@ class Parts:
         self._metering = Metering(self._journal, self._files.ledger, site, now=now, may_forget=trusted)
         registers, today = self._metering.registers, self._metering.coverage_today
         self._book = Book(folder / "ledger.db", site, registers=registers, today=today, now=now)
+        self._upkeep = Upkeep(self._journal, self._files.ledger, site, now=now, may_forget=trusted)
+        self._upkeep_book = UpkeepBook(folder / "ledger.db", site, upkeep=self._upkeep, now=now)
+
+    @property
+    def _books(self) -> Books:
+        """What reports are made of."""
+        return Books(usage=self._book, access=self._access.book, upkeep=self._upkeep_book)
+
+    def _has_applied(self, recorded: Position) -> Callable[[], bool]:
+        """Whether all that was recorded before is metered, counted and judged: reports would leave it out."""
+        consumers = (self._metering, self._upkeep, self._access.people, self._access.doors)
+        return lambda: min(each.applied for each in consumers) >= recorded
 
     def _make_messages(self, channels: Channels) -> None:
         """Make what sends alarms and reports to people."""
@@ -143,9 +168,9 @@ class Parts:
         self._report_thread = BlockingThread("reports")
         letters = Letters(
             self._site,
-            Books(usage=self._book),
+            self._books,
             now=self._clock.now,
-            is_current=lambda: self._metering.applied >= recorded,  # all from before this start is metered
+            is_current=self._has_applied(recorded),
             do=self._report_thread.do,
         )
         self._notifier = Notifier(
@@ -182,15 +207,23 @@ class Parts:
     def close(self) -> None:
         """Let go of what the parts hold beside the files."""
         self._book.close()
+        self._upkeep_book.close()
+        self._access.close()
+        for outside in self._outside:
+            outside.close()
         self._report_thread.end(lambda: None)
 
     def _make_sinks(self) -> None:
         """Make what carries the journal out: one runner for each sink of the site."""
         site, now = self._site, self._clock.now
+        self._letters = DeadLetters(self._state, now)
+        self._sinks: dict[str, SinkRunner] = {}
+        self._outside: list[InfluxErasing] = []
         sinks: list[tuple[Sink, ClockSync | None]] = []
         if site.influxdb is not None:
             awaited = None if is_on_loopback(site.influxdb.url) else self._sync
             sinks.append((InfluxSink(site.influxdb, site, self._state), awaited))
+            self._outside.append(InfluxErasing(site.influxdb, lambda: self._sinks[InfluxSink.name].position))
         if site.mqtt_sink is not None:
             sinks.append((self._mqtt_sink(site.mqtt_sink), None))
         for sink, awaited in sinks:
@@ -246,9 +279,11 @@ class Parts:
             "outages": self._outages.run(),
             "feeder": self._feeder.run(),
             "copies of the ledger": self._files.ledger_copies.run(),
-            "feeder of the ledger": self._meter_feeder.run(),
-            "doors": self._doors.run(),
+            "feeder of the ledger": self._ledger_feeder.run(),
+            **self._access.tasks(),
+            "copies of access": self._files.access_copies.run(),
             "metering": self._metering.run(),
+            "upkeep": self._upkeep.run(),
             "alarms": self._alarms.run(),
             "notifier": self._notifier.run(),
             "reports by mail": self._mailing.run(),
@@ -328,6 +363,10 @@ class Parts:
             deadman=lambda: {} if self._deadman is None else self._deadman.status(),
             by_hand=self._by_hand,
             meters=Meters(self._book, self._site, self._clock.now, recompute=self._metering.recompute),
-            reports=Desk(Books(usage=self._book), self._site, self._clock.now),
+            reports=Desk(self._books, self._site, self._clock.now),
+            access=self._access.desk,
+            people=self._access.people.status,
+            equipment=UpkeepDesk(self._upkeep_book, self._site, self._clock.now),
+            upkeep=self._upkeep.status,
             metering=lambda: {**self._metering.status(), "size_bytes": self._files.ledger_size()},
         )

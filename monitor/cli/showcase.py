@@ -243,7 +243,7 @@ class Showcase:
         """Say something with the time, in the zone of the site as in the messages."""
         self.say(f"{datetime.now(self._site.timezone):%H:%M:%S}  {text}")
 
-    async def _ask(self, *path: str, **query: object) -> Any:
+    async def _ask(self, *path: str, **query: Any) -> Any:
         """Ask the daemon over its own socket; None while it does not answer yet."""
         try:
             return await asyncio.to_thread(lambda: Client(None, self.folder).get(*path, **query))

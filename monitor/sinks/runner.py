@@ -93,6 +93,11 @@ class SinkRunner:
         finally:
             await self._sink.close()
 
+    @property
+    def position(self) -> Position:
+        """How far in the journal everything is written."""
+        return self._position
+
     def status(self) -> Mapping[str, Value]:
         """Facts for `status`; described in docs/influxdb.md."""
         own: Mapping[str, Value] = getattr(self._sink, "status", dict)()

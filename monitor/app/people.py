@@ -1,0 +1,82 @@
+"""Doors and people, made and joined: what judges, what counts, what forgets, and what answers for them."""
+
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from monitor.access.book import Book
+from monitor.access.directory import FILE, Directory
+from monitor.access.doors import Doors
+from monitor.access.erasing import Erasing
+from monitor.access.forgetting import Forgetting
+from monitor.access.people import People
+from monitor.access.person import PersonFile
+from monitor.access.places import Outside
+from monitor.access.pseudonyms import Pseudonyms
+from monitor.journal.feeder import Feeder
+from monitor.journal.files import Files
+from monitor.site import Site
+from monitor.web.accessdesk import People as Desk
+
+__all__ = ["AccessParts"]
+
+
+class AccessParts:
+    """Nothing runs before its task does. `may_forget`: whether the clock can be believed enough for that."""
+
+    def __init__(  # noqa: PLR0913 - what it works with
+        self,
+        site: Site,
+        files: Files,
+        folder: Path,
+        *,
+        pseudonyms: Pseudonyms,
+        now: Callable[[], int],
+        may_forget: Callable[[], bool],
+        outside: Sequence[Outside],
+    ) -> None:
+        journal, access = files.journal, files.access
+        self.doors = Doors(journal, files.state, site, now=now, may_forget=may_forget)
+        self.people = People(journal, access, site, now=now, may_forget=may_forget)
+        self.feeder = Feeder(access, journal)
+        self._forgetting = Forgetting(journal, access, keep=site.access.keep, now=now)
+        self.book = Book(
+            folder / "access.db",
+            folder / "state.db",
+            site,
+            doors=self.doors.doors,
+            zones=self.people.zones,
+            now=now,
+        )
+        key = site.access.names_key
+        directory = Directory(folder / FILE, key) if key else None
+        self._erasing = Erasing(
+            files,
+            now=now,
+            people=self.people.forget,
+            outside=outside,
+            forget_name=None if directory is None else directory.remove,
+        )
+        self.desk = Desk(
+            self.book,
+            pseudonymise=pseudonyms,
+            directory=directory,
+            erasing=self._erasing,
+            file=PersonFile(files, outside=outside, names=None if directory is None else directory.names),
+        )
+        for consumer in (Doors.name, People.name):
+            journal.register(consumer)
+
+    def tasks(self) -> Mapping[str, Coroutine[Any, Any, None]]:
+        """What runs for as long as the daemon does, by name."""
+        return {
+            "doors": self.doors.run(),
+            "people": self.people.run(),
+            "feeder of people": self.feeder.run(),
+            "erasing": self._erasing.run(),
+            "forgetting": self._forgetting.run(),
+        }
+
+    def close(self) -> None:
+        """Let go of what is held beside the files."""
+        self.book.close()
