@@ -98,7 +98,7 @@ class Door:
             if what in ("opened", "found", "bounced"):
                 self._begin(opening, said)
             elif what == "again":
-                self._wait_for_held(opening, said.stamp)
+                self._wait_for_held(opening, said.stamp, said.arrived)
             elif what == "stands":
                 self._stands(opening, said)
             if what in ("again", "bounced"):
@@ -113,7 +113,7 @@ class Door:
     def _begin(self, opening: Opening, said: Said) -> None:
         if not opening.is_quiet:
             if not opening.forced:
-                self._arm(opening, opening.opened, said.stamp)
+                self._arm(opening, opening.opened, said.stamp, said.arrived)
             if not opening.is_past:
                 opening.book_due = day_of(opening.booked, self._setup.zone).end + self._setup.tolerance
 
@@ -125,7 +125,7 @@ class Door:
             self._begin(opening, said)
         elif opening.is_unsure:
             opening.is_unsure = False
-            self._wait_for_held(opening, said.stamp)
+            self._wait_for_held(opening, said.stamp, said.arrived)
 
     def card(self, event: Event, stamp: int, *, is_quiet: bool) -> None:
         """A card was shown at a reader of the door."""
@@ -174,7 +174,8 @@ class Door:
         for opening in self._contacts.standing():
             if opening.closed is None and not opening.held:
                 opening.is_unsure = self.is_touched = True
-                self._wait_for_held(opening, stamp + self._setup.held_after)
+                until = stamp + self._setup.held_after
+                self._wait_for_held(opening, until, until)
 
     def postpone(self, until: int) -> None:
         """The stamps have made a leap: nothing is told as held before it is known why."""
@@ -310,19 +311,21 @@ class Door:
     def _release(self, opening: Opening) -> None:
         """The hours allow what was held: it counts anew when they end."""
         opening.held = False
-        self._arm(opening, self._hours.edge, self._hours.edge)
+        self._arm(opening, self._hours.edge, self._hours.edge, self._hours.edge)
         self._show(self._hours.edge)
 
-    def _arm(self, opening: Opening, since: int, stamp: int) -> None:
+    def _arm(self, opening: Opening, since: int, stamp: int, arrived: int) -> None:
         held = self._hours.held(since, self._setup.held_after)
         opening.deadline = opening.held_due = None
         if held is not None:
             opening.counts_from, opening.deadline = held
-            self._wait_for_held(opening, stamp)
+            self._wait_for_held(opening, stamp, arrived)
 
-    def _wait_for_held(self, opening: Opening, stamp: int) -> None:
+    def _wait_for_held(self, opening: Opening, stamp: int, arrived: int) -> None:
         if opening.deadline is not None and not opening.held and not opening.is_past:
-            opening.held_due = max(opening.deadline, stamp) + self._setup.tolerance
+            # Stamps stand still while the clock catches up after it was set back; arrivals do not.
+            due = opening.deadline + max(0, stamp - arrived)
+            opening.held_due = max(due, stamp) + self._setup.tolerance
 
     def _came(self, time: int) -> None:
         """A card or an exit request: does it come too late for a door that was told as forced?"""

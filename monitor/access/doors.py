@@ -119,7 +119,9 @@ class Doors:
                     for recorded in batch:
                         told.extend(self._machine.handle(recorded))
                     self._position = batch[-1].position
-                    self._heard = (batch[-1].recorded, monotonic())
+                    if self._heard is None or self._heard[0] != batch[-1].recorded:
+                        # After the clock was set back stamps stand still, and time goes on all the same.
+                        self._heard = (batch[-1].recorded, monotonic())
                 await self._save_in_time(told)
 
     async def _watch(self) -> None:

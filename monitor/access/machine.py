@@ -47,6 +47,7 @@ class Machine:
         self._devices = site.devices
         self.began = Position(0)
         self.stamp = 0
+        self._ticked = 0
         self.figures = Figures(site.timezone)
         self._door_of = {device.id: door_of(device, site.devices) for device in site.devices.values()}
         self._setups = {door: _setup(door, members, site) for door, members in doors_of(site.devices).items()}
@@ -62,9 +63,9 @@ class Machine:
 
     def handle(self, recorded: Recorded) -> list[Event | Derived]:
         """Take one entry; answers all that is settled by now."""
-        stamp, entry = recorded.recorded, recorded.entry
+        self._set_clock(recorded.recorded)
+        stamp, entry = max(self.stamp, self._ticked), recorded.entry
         is_quiet = recorded.position <= self.began
-        self._set_clock(stamp)
         if not is_quiet and not self._is_begun:
             self._is_begun = True
             self._each(lambda door: door.begin(stamp))
@@ -83,8 +84,12 @@ class Machine:
         return out + self._taken(name)
 
     def tick(self, now: int) -> list[Event | Derived]:
-        """Answer what has waited long enough at `now` (the journal's time)."""
+        """Answer what has waited long enough at `now`, the journal's time.
+
+        Stamps stand still after the clock was set back; time goes on by what `now` has been, and does not return.
+        """
         out: list[Event | Derived] = []
+        self._ticked = max(self._ticked, now)
         for name in [name for name, due in self._due.items() if due < now]:
             if not self._guard(name, self._doors[name].fire, now):
                 self._doors[name] = Door(self._setups[name], self.figures)  # else it fails for ever
@@ -99,6 +104,7 @@ class Machine:
 
     def _set_clock(self, stamp: int) -> None:
         if stamp < self.stamp:
+            self._ticked = stamp
             self._each(lambda door: door.shift(stamp - self.stamp))
         elif self.stamp and stamp - self.stamp > _LEAP:
             self._each(lambda door: door.postpone(stamp + _PATIENCE))

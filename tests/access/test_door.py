@@ -421,6 +421,21 @@ def test_a_clock_that_is_set_back_keeps_nothing_waiting() -> None:
     assert [each.kind for each in story.entries if isinstance(each, Event)] == ["opened", "forced"]
 
 
+def test_while_stamps_stand_still_after_the_clock_was_set_back_time_goes_on() -> None:
+    """The clock is an hour behind the journal's stamps, which do not fall."""
+    story = Story()((3_600_000, CLOSED), (3_600_000, shown(-1000)), (3_600_000, opens(0)))
+    story.entries += story.machine.tick(T + 3_600_000 + 10_000)
+    story((3_600_000, said("back", T, open=False)), (3_600_000, opens(1000, "back")))
+    early = [each.kind for each in story.entries if isinstance(each, Event)]
+    story.entries += story.machine.tick(T + 3_600_000 + 12_001)
+    later = [(each.device, each.kind) for each in story.entries if isinstance(each, Event)]
+    story.entries += story.machine.tick(T + 3_600_000 + 32_001)
+
+    assert early == ["opened", "passage"]
+    assert later[2:] == [("back", "opened"), ("back", "forced")]
+    assert [each.kind for each in story.entries if isinstance(each, Event)][4:] == ["held"]
+
+
 def test_of_the_time_before_the_update_only_forced_doors_are_told() -> None:
     story = Story(began=1_000_000)(CLOSED, shown(0), opens(1000), shuts(6000), opens(15_000))
     story.machine.began = Position(story.position)

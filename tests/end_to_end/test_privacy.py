@@ -127,7 +127,7 @@ class House:
 
     def cards(self) -> int:
         """How many cards the journal has."""
-        return len(self.daemon.journal("SELECT 1 FROM entries WHERE kind = 2 AND instr(body, '\"card\"')"))
+        return len(self.daemon.journal('SELECT 1 FROM entries WHERE kind = 2 AND instr(body, \'"kind":"card"\')'))
 
     def ask(self, *words: str) -> None:
         """Run a command, for what it prints."""
