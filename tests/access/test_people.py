@@ -172,6 +172,25 @@ async def test_nothing_is_said_against_who_may_have_passed_unseen(at: Home, cloc
     assert [ident for _, _, ident, _ in await at.told()] == [f"passback-c{later + 40}"]
 
 
+async def test_after_a_restart_nothing_is_said_against_who_was_reset(tmp_path: Path, clock: ManualClock) -> None:
+    clock.time = NOON
+    async with home(tmp_path, SITE, clock) as made:
+        await made.settle()
+        later = clock.time = NOON + 2 * DAY
+        await made.keep(*through("sluice-in", later, "ann"), *through("front-in", later, "bob"))
+        await made.settle()
+    clock.time = night = later + 17 * HOUR
+    for _ in range(2):  # the first one resets, the second one finds it done
+        async with home(tmp_path, SITE, clock) as made:
+            await made.settle()
+    async with home(tmp_path, SITE, clock) as made:
+        await made.keep(*through("sluice-out", night, "ann"), *through("sluice-out", night - 1, "bob"))
+        await made.settle()
+        told = await made.told()
+
+    assert [ident for _, _, ident, _ in told] == [f"passback-c{night - 1}"]
+
+
 async def test_a_reset_moves_people_to_the_zone_around(at: Home, clock: ManualClock) -> None:
     await at.keep(*through("front-in", NOON, "ann"), *through("sluice-in", NOON + 1, "ann"))
     await at.keep(*through("sluice-in", NOON + 2))

@@ -154,9 +154,9 @@ async def test_what_waits_of_an_erased_person_does_not_come_back_in(tmp_path: Pa
         await made.keep(card("front-in", NOON, "ann"))
         await made.settle()
         async with made.people._busy:  # it is about something else
-            await made.keep(passage(card("front-in", NOON, "ann")), *through("gate-in", NOON + 5, "ann"))
             erasing = asyncio.create_task(made.people.forget(ann))
             await asyncio.sleep(0.05)
+            await made.keep(passage(card("front-in", NOON, "ann")), *through("gate-in", NOON + 5, "ann"))
         await erasing
         await made.settle()
         forgotten, counts = await made.where(), made.counts()
