@@ -77,10 +77,12 @@ def forecast(days: Sequence[Day]) -> Forecast | None:
         return None
     slope, level = theil_sen(days)
     last = days[-1][0]
-    noise = median(abs(value - level + slope * (last - day)) for day, value in days)
+    above = [value + slope * (last - day) - level for day, value in days]
+    noise = median(map(abs, above))
     if -slope * (last - days[0][0]) < max(_LEAST_DROP, _TIMES_NOISE * noise):
         return None
-    if median(value for _, value in days[-_LATELY:]) > level + max(_MORE, _TIMES_NOISE * noise):
+    lately = [each for each, (day, _) in zip(above, days, strict=True) if last - day < _LATELY]
+    if median(lately) > max(_MORE, _TIMES_NOISE * noise):
         return None
     left = math.ceil(max(0.0, level - EMPTY) / -slope)
     return Forecast(-slope, last + left, len(days))

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from zoneinfo import ZoneInfo
 
 import orjson
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.equipment.availability import Availability, availability
@@ -179,6 +180,19 @@ def test_a_change_before_a_stop_that_is_told_after_the_start_leaves_the_time_bet
         ]
 
 
+def test_what_was_told_of_times_without_the_monitor_does_not_count() -> None:
+    rows = _rows(
+        [
+            _health(0, "answering", "never_answered"),
+            _health(6 * MINUTE, "suspended"),
+            _itself(11 * MINUTE, "monitor_started", off_since=5 * MINUTE, off_until=10 * MINUTE),
+        ]
+    )
+    figures = availability(rows, ["pump"], START, START + 20 * MINUTE, START + 20 * MINUTE)[0]
+
+    assert (figures.up_s, figures.unknown_s, figures.down_s) == (300.0, 300.0, 600.0)
+
+
 def test_an_outage_goes_on_over_a_restart_of_the_monitor() -> None:
     entries = [
         _health(0, "answering", "never_answered"),
@@ -206,11 +220,18 @@ def test_after_the_clock_was_set_back_what_was_told_of_times_to_come_says_nothin
     assert (figures.up_s, figures.down_s) == (20 * 60.0, 40 * 60.0)
 
 
-def test_minutes_are_believed_again_after_the_clock_was_set_back() -> None:
+@pytest.mark.parametrize(
+    "step",
+    [
+        _itself(10 * MINUTE, "clock_stepped", from_=56 * MINUTE, to=10 * MINUTE),
+        _itself(10 * MINUTE, "monitor_started", off_since=56 * MINUTE, off_until=10 * MINUTE),
+    ],
+)
+def test_minutes_are_believed_again_after_the_clock_was_set_back(step: Recorded) -> None:
     rows = _rows(
         [
             _health(50 * MINUTE, "answering", "never_answered"),
-            _itself(56 * MINUTE, "clock_stepped", from_=56 * MINUTE, to=10 * MINUTE),
+            step,
             _minute(11 * MINUTE, "flapping", up=False),
         ]
     )
@@ -387,3 +408,31 @@ def test_what_is_up_down_and_unknown_makes_up_the_period(
     assert [each.device for each in found] == ["pump", "leak"]
     for each in found:
         assert round(1000 * (each.up_s + each.down_s + each.unknown_s)) == max(0, min(end, now) - start)
+
+
+@settings(max_examples=50)
+@given(st.lists(st.tuples(st.integers(1, 60), st.booleans()), max_size=12))
+def test_at_the_end_of_each_minute_a_device_is_as_health_found_it(runs: list[tuple[int, bool]]) -> None:
+    """Real judgements, of a device that flaps too: runs of polls that are answered, and of polls that are not."""
+    judge, part = Judge([PUMP]), Availability(_site())
+    judge.resume(START)
+    at, rows, minutes = 0, list[Row](), list[tuple[int, str]]()
+    for answered in [answered for times, answered in runs for _ in range(times)]:
+        at += 10 * SECOND
+        time = START + at
+        values = {"power_w": 1.0} if answered else {}
+        missing = {} if answered else {"power_w": Missing.TIMEOUT}
+        reading = Reading(device="pump", time=time, arrived=time, values=values, missing=missing)
+        judge.judge([Recorded(Position(at), time, reading)])
+        changes, ended = judge.news()
+        for change in changes:
+            part.take(_health(change.time - START, change.state, change.was))
+        for minute in ended:
+            part.take(_minute(minute.time - START, minute.state, up=minute.up))
+            known = "unknown" if minute.state == "never_answered" else "down"
+            minutes.append((minute.time, "up" if minute.up else known))
+    rows += sorted(part.rows())
+
+    for time, state in minutes:
+        before = [each for _, start, each in rows if start <= time]
+        assert (before[-1] if before else "unknown") == state

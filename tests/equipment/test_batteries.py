@@ -134,6 +134,13 @@ def test_without_a_real_drop_there_is_no_date(values: Sequence[float], why: str)
     assert told == []
 
 
+def test_days_of_silence_at_the_end_of_a_quick_fall_take_no_date_away() -> None:
+    days = [day for day in range(40) if day not in {33, 34, 36, 37}]
+    found = forecast([(day, 100.0 - 2 * day) for day in days])
+
+    assert found == Forecast(2.0, 45, 36)
+
+
 def test_a_date_that_is_ten_years_away_is_none() -> None:
     days = [(number, 100 - number * 0.02) for number in range(180)]
     slow = forecast(days)
@@ -211,6 +218,12 @@ def test_a_lithium_cell_that_was_changed_in_its_fall_is_told_of_again() -> None:
     _, told = _run(_percents(life * 3))
 
     assert [each.attributes["percent"] for each in told] == [5.0, 5.0, 5.0]
+
+
+def test_one_that_was_told_of_and_changed_for_a_used_one_is_told_of_again() -> None:
+    _, told = _run(_percents([*[100.0] * 30, 60, 20, 5, *[85.0] * 10, 5]))
+
+    assert len(told) == 2
 
 
 def test_one_that_only_says_low_is_told_of_again_after_a_week_without() -> None:

@@ -172,6 +172,13 @@ def test_when_nothing_more_comes_time_alone_decides() -> None:
     assert _told(part) == [("supply_lost", 15)]
 
 
+def test_a_reading_that_says_otherwise_later_than_the_delay_comes_too_late() -> None:
+    part = _run([_volts(0, 230), _volts(10, 0), _volts(16, 230), _volts(26, 230)])
+
+    assert _history(part) == [(0, "present"), (10, "lost"), (16, "present")]
+    assert _told(part) == [("supply_lost", 15), ("supply_back", 21)]
+
+
 def test_at_the_start_what_is_there_is_believed_at_once_and_what_is_not_has_to_last() -> None:
     assert _run([_volts(0, 230)]).now()[0].state == "present"
     assert _run([_volts(0, 0)]).now()[0].state == "unknown"
@@ -342,6 +349,19 @@ def test_a_measurement_is_given_at_each_change_and_each_quarter_of_an_hour() -> 
     assert first.attributes == {"utility": "electricity", "building": "A"}
 
 
+def test_the_measurement_of_a_quarter_waits_until_it_is_decided_how_it_was_then() -> None:
+    part = _run([_volts(889, 230), _volts(899, 0), 903])
+    before = len(part.news())
+    part.tick(START + 907 * SECOND)
+    told = [each for each in part.news() if isinstance(each, Derived)]
+
+    assert before == 1
+    assert [((each.time - START) / SECOND, each.values["state"]) for each in told] == [
+        (899, "lost"),
+        (900, "lost"),
+    ]
+
+
 def test_of_what_is_unknown_the_measurement_does_not_say_that_it_is_not_there() -> None:
     part = _run([_volts(0, 230), *(_fails(at) for at in (10, 20, 30))])
     told = [each for each in part.news() if isinstance(each, Derived)]
@@ -393,6 +413,7 @@ def test_spans_are_cut_to_the_period_and_the_last_one_is_open() -> None:
     assert spans(150, 280, 500) == [("present", 150, 200), ("lost", 200, 280)]
     assert spans(300, 400, 500) == [("present", 300, 400)]
     assert spans(600, 700, 500) == []
+    assert spans(250, 10_000, 500) == [("lost", 250, 300), ("present", 300, None)]
     assert supply_spans(rows, 210, 220, 500) == [
         SupplySpan(building="A", utility="electricity", state="lost", start=210, end=220, lost=("voltage_v",))
     ]
