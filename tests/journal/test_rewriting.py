@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -132,6 +133,30 @@ async def test_the_credentials_of_old_events_are_forgotten_and_their_rest_stays(
     assert (until, count, again) == (young - 1, 1, (until, 0))
     assert isinstance(found[0], Event)
     assert found[0].attributes == {"result": "granted"}
+
+
+async def test_who_is_erased_between_finding_and_forgetting_does_not_come_back(
+    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(tmp_path, clock) as journal:
+        await append(journal, [card(1, ANA, id=f"of-{ANA}"), reading(time=1)])
+        clock.time += 10 * DAY
+        await append(journal, [reading(time=2)])
+        forgetting, change = Rewriting(journal), rewriting_module.Rewriting._change
+
+        async def erased_first(self: Rewriting, *found: Any) -> int:
+            if self is forgetting:
+                assert await Rewriting(journal).erase(ANA) == 1
+            return await change(self, *found)
+
+        monkeypatch.setattr(rewriting_module.Rewriting, "_change", erased_first)
+        await forgetting.forget(Position(0), clock.time - 5 * DAY)
+        await forgetting.sweep()
+        (first, *_) = await everything(journal)
+
+    assert kept(tmp_path, ANA) == 0
+    assert isinstance(first.entry, Event)
+    assert (first.entry.id, dict(first.entry.attributes)) == ("of-erased", {"result": "granted"})
 
 
 @pytest.mark.parametrize("trimmed", ["cards", "readings"])
