@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from monitor.errors import JournalError
 from monitor.journal import rewriting as rewriting_module
 from monitor.journal import trim
 from monitor.journal.counting import holds
@@ -298,6 +299,22 @@ def test_bytes_are_read_in_the_sandbox_of_the_service(tmp_path: Path) -> None:
     ran = sandboxed(sys.executable, "-c", code)
 
     assert (ran.returncode, ran.stdout.strip()) == (0, "{'a': 2}"), ran.stderr
+
+
+async def test_a_connection_on_which_a_change_failed_is_not_trusted_again(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    used: list[sqlite3.Connection] = []
+    async with opened(tmp_path, clock) as journal:
+        await journal.in_writer(used.append)
+        with pytest.raises(JournalError, match="the journal cannot be changed: no such table"):
+            await journal.in_writer(lambda db: db.execute("DELETE FROM nowhere"))
+        await append(journal, [reading(time=1)])
+        await journal.in_writer(used.append)
+
+        assert used[0] is not used[1]
+        assert not journal.damaged
+        assert len(await everything(journal)) == 1
 
 
 async def test_reading_of_bytes_ends_when_it_is_cancelled(tmp_path: Path) -> None:
