@@ -192,14 +192,15 @@ def _families(parts: Parts, sections: Mapping[str, Facts], notify: Facts) -> Ite
     yield _by_state("notifications", notify)
     for known in _ALONE:
         yield from _family(known, {(): sections[known.section]}, [])
-    zones = [] if parts.access is None else parts.access.book.zones()
+    counted = () if parts.access is None else parts.access.book.zones()
+    zones = _named({each.zone: {"count": each.count} for each in counted})
     connections, devices, sinks = _named(parts.connections()), _devices(parts), _named(parts.sinks())
     where = ["device", "connection"]
     for table, labels, found in (
         (_CONNECTION, ["connection"], connections),
         (_DEVICE, where, devices),
         (_SINK, ["sink"], sinks),
-        (_ZONE, ["zone"], {(each.zone,): {"count": each.count} for each in zones}),
+        (_ZONE, ["zone"], zones),
     ):
         for known in table:
             yield from _family(known, found, labels)
