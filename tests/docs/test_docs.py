@@ -290,6 +290,8 @@ SECTIONS = [
     "poller",
     "journal",
     "metering",
+    "access",
+    "equipment",
     "sinks",
     "notify",
     "itself",
