@@ -105,6 +105,8 @@ def people(db: sqlite3.Connection, outer: Mapping[str, str]) -> dict[str, Person
 
     Whose last passage led somewhere else than he is was taken to have left since.
     """
+    # In a copy that somebody was erased in, his presence is nobody's; it would never leave.
+    db.execute("DELETE FROM presence WHERE credential GLOB ?", (f"{ERASED}*",))
     there = {
         row["credential"]: Person(zone=row["zone"], time=row["since"], reader=row["reader"])
         for row in db.execute("SELECT credential, zone, since, reader FROM presence")
