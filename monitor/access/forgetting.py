@@ -25,8 +25,8 @@ _KEY = "credentials_forgotten"
 class Forgetting:
     """Takes the credentials out of events that were recorded longer ago than `keep` seconds, once an hour.
 
-    How far it has come is kept in access.db, so that nothing is looked at twice. `may_forget`: whether the clock can
-    be believed enough for it: one that runs years ahead would have everybody forgotten.
+    How far it has come is kept in access.db, so that nothing is looked at twice. `may_forget`: whether the clock
+    can be believed enough for it: one that runs years ahead would have everybody forgotten.
     """
 
     def __init__(

@@ -147,7 +147,7 @@ class Places:
             busy.release()
 
     async def write_anew(self, files: Mapping[str, int]) -> None:
-        """Write the databases among these files anew, without what was deleted; of very large ones only the log."""
+        """Write the databases among these files anew, without what was deleted; of large ones only the log."""
         for store in self.stores:
             if {f"{store.name}.db", f"{store.name}.db-wal"} & files.keys():
                 if self._is_small(f"{store.name}.db"):
