@@ -1,6 +1,7 @@
 """What the API answers about people, over the real parts: numbers in a wrong form, names that play tricks."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
@@ -126,3 +127,33 @@ async def test_names_that_are_put_at_once_are_all_kept(tmp_path: Path, clock: Ma
         names = (await made.client.get("access/names")).json()
 
     assert len(names) == 20
+
+
+async def _erase(socket: Path, said: str, *words: str) -> tuple[int, str]:
+    """Run `access erase` with what is typed; its exit code and what it printed."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "monitor", "access", "erase", "--reason", "left", "--socket", str(socket), *words),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    out, _ = await asyncio.wait_for(process.communicate(said.encode()), 60)
+    return process.returncode or 0, out.decode()
+
+
+async def test_whoever_erases_nobody_is_told_so_before_and_after(tmp_path: Path, clock: ManualClock) -> None:
+    async with house(tmp_path, clock) as made:
+        await made.keep(card("04a1ff20", clock.time))
+        doubted = await _erase(tmp_path / "socket", "04:A1:FF:20\nn\n")
+        asked = (await made.client.get("access/erasures")).json()
+        insisted = await _erase(tmp_path / "socket", "04:A1:FF:20\n", "--yes")
+        right = await _erase(tmp_path / "socket", "04:A1:FF:20\ny\n", "--form", "hex")
+        later = (await made.client.get("access/events")).json()
+
+    assert doubted[0] == 1
+    assert "NOTHING IS KNOWN" in doubted[1]
+    assert "--form hex" in doubted[1]
+    assert asked == []
+    assert "nothing is kept of that person" in insisted[1]
+    assert (right[0], "NOTHING" in right[1], "nothing is left" in right[1]) == (0, False, True)
+    assert {event["credential"] for event in later} == {"erased"}
