@@ -284,7 +284,8 @@ class Door:
                 self.out.append(told.closed(self._setup.door, opening, open_s=open_s))
             if opening.is_close_known and not opening.is_quiet:
                 self._figures.stood(opening, opening.closed)
-                if opening.forced and opening.closed - opening.opened <= self._setup.tolerance:
+                is_short = opening.closed - opening.opened <= self._setup.tolerance
+                if opening.forced and opening.is_judged and is_short:
                     self._figures.count("forced_short", opening.opened)
         self._show(opening.closed, is_quiet=opening.is_close_quiet)
 

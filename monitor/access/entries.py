@@ -43,8 +43,8 @@ def to_row(  # noqa: PLR0913 - the columns
     position: Position, event: Event, *, door: str, zone: str, direction: str, credential: str
 ) -> Row:
     """The row of an event. Raises ValueError for times that are none."""
-    if not max(abs(event.time), abs(event.arrived)) < _LARGEST:
-        raise ValueError("a time beyond all bounds")
+    if any(type(time) is not int or abs(time) >= _LARGEST for time in (event.time, event.arrived)):
+        raise ValueError("a time that is none")
     said = event.attributes
     others = {name: value for name, value in said.items() if name not in _COLUMNS}
     return (

@@ -50,12 +50,15 @@ class AccessParts:
         )
         key = site.access.names_key
         directory = Directory(folder / FILE, key) if key else None
+        self.memories: list[Callable[[str], int]] = []
+        """What keeps events in memory, and forgets somebody there."""
         self._erasing = Erasing(
             files,
             now=now,
             people=self.people.forget,
             outside=outside,
             forget_name=None if directory is None else directory.remove,
+            memories=self.memories,
         )
         self.desk = Desk(
             self.book,

@@ -176,11 +176,16 @@ def _until_done(asking: Asking, number: str) -> dict[str, Any]:
 
 
 def _print_erasure(asking: Asking, done: dict[str, Any]) -> None:
-    rows = [(place, count) for place, count in done["places"].items() if place != "found_after"]
-    print_table(("where", "found and erased"), rows)
+    found = {place: count for place, count in done["places"].items() if count}
+    if found:
+        print_table(("where", "found and erased"), list(found.items()))
+    else:
+        print_line("nothing is kept of that person: look whether the number and its --form are right")
     if done["done"] is None:
         print_line(f"not done yet: {clean(done['waits_for']) or 'it goes on by itself'}")
     else:
-        left = done["places"].get("found_after", 0)
-        print_line(f"erased at {asking.clock(done['done'])}; every file was read again: found {left} times")
+        left = ", ".join(f"{count} times in {file}" for file, count in done["found_after"].items())
+        print_line(
+            f"erased at {asking.clock(done['done'])}; every file was read again: {left or 'nothing is left'}"
+        )
     print_line(f"kept as proof, without the person: erasure {done['id']}")

@@ -1,17 +1,15 @@
 """The routes about doors and people: how doors are, who is in, what happened, and forgetting somebody."""
 
-import secrets
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, HTTPException, Query, Request
 
+from monitor.access.erasing import audit
 from monitor.accessbook import AccessEntry, Name, ZoneNow
 from monitor.doorways import doors_of
-from monitor.model import Command
 from monitor.periods import local_day, parse
 from monitor.ports import Batch
-from monitor.schema import MONITOR_DEVICE
 from monitor.web.accessshapes import (
     DoorOut,
     EntryOut,
@@ -77,16 +75,7 @@ class _People:
 
     async def note(self, request: Request, kind: str, arguments: Mapping[str, str], reason: str = "") -> None:
         """Keep in the journal who did what."""
-        now = self._parts.now()
-        command = Command(
-            id=f"{kind}-{now}-{secrets.token_hex(4)}",
-            time=now,
-            by=who_asks(request),
-            kind=kind,
-            target=MONITOR_DEVICE,
-            arguments=dict(arguments),
-            reason=reason,
-        )
+        command = audit(kind, who_asks(request), reason, self._parts.now(), **arguments)
         await self._parts.journal.append([Batch(entries=[command])])
 
     async def person(self, wish: PersonIn) -> str:
@@ -265,7 +254,7 @@ def _add_names(router: APIRouter, people: _People) -> None:
         await people.directory()
         pseudonym = await people.person(wish)
         await people.desk.put_name(pseudonym, wish.put.strip(), wish.note)
-        await people.note(request, "names_changed", {"count": "1"})
+        await people.note(request, "names_written", {"count": "1"})
         return PersonOut(pseudonym=pseudonym, name=wish.put.strip())
 
     @router.post("/names/import")
@@ -273,7 +262,7 @@ def _add_names(router: APIRouter, people: _People) -> None:
         """Add many names: all of them or, with one mistake in the list, none."""
         await people.directory()
         count = await people.desk.import_names(wish.csv)
-        await people.note(request, "names_changed", {"count": str(count)})
+        await people.note(request, "names_written", {"count": str(count)})
         return {"names": count}
 
     @router.post("/names/remove")
@@ -285,7 +274,7 @@ def _add_names(router: APIRouter, people: _People) -> None:
             raise NotKnown(
                 "the directory does not have that person", "list it with `facility-monitor access names`"
             )
-        await people.note(request, "names_changed", {"count": "1"})
+        await people.note(request, "names_written", {"count": "1"})
         return PersonOut(pseudonym=pseudonym, name="")
 
 

@@ -133,8 +133,11 @@ class ErasureOut(BaseModel):
     by: str
     reason: str
     done: int | None
-    places: dict[str, Any]
-    waits_for: str = ""
+    state: str
+    places: dict[str, int]
+    found_after: dict[str, int]
+    waits_for: str
+    replaced_by: str
 
 
 class PersonOut(BaseModel):

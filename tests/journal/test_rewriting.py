@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sqlite3
+import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
@@ -14,12 +15,13 @@ from monitor.journal import trim
 from monitor.journal.counting import holds
 from monitor.journal.rewriting import Rewriting
 from monitor.journal.sqlite import SqliteJournal
-from monitor.journal.traces import cleanse_copy, cleanse_damaged, erase, find
+from monitor.journal.traces import cleanse_copy, cleanse_damaged, count_in, erase, find
 from monitor.model import Entry, Event, Position, Recorded
 from monitor.ports import Batch, Gap
 from monitor.site import JournalSettings
 from tests.clock import ManualClock
 from tests.journal.entries import reading
+from tests.systemd.test_sandbox import sandboxed
 
 ANA, BEN = "0123456789abcdef01234567", "fedcba9876543210fedcba98"
 DAY = 86_400_000
@@ -256,3 +258,29 @@ async def test_a_change_does_not_wait_for_readings_that_may_wait(tmp_path: Path,
             await waiting
 
     assert (count, is_waiting) == (10, True)
+
+
+def test_bytes_are_read_in_the_sandbox_of_the_service(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"x" * 1_048_570 + ANA.encode() + ANA.encode())
+    (tmp_path / "b").write_bytes(BEN.encode())
+    code = (
+        "import asyncio; from pathlib import Path; from monitor.journal.traces import count_in;"
+        f"folder = Path({str(tmp_path)!r});"
+        f"found = asyncio.run(count_in([folder / 'a', folder / 'b', folder / 'absent'], {ANA!r}));"
+        "print({path.name: count for path, count in found.items()})"
+    )
+
+    ran = sandboxed(sys.executable, "-c", code)
+
+    assert (ran.returncode, ran.stdout.strip()) == (0, "{'a': 2}"), ran.stderr
+
+
+async def test_reading_of_bytes_ends_when_it_is_cancelled(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "endless")  # whoever opens it waits for a writer that never comes
+    reading_it = asyncio.create_task(count_in([tmp_path / "endless"], ANA))
+    await asyncio.sleep(0.1)
+    reading_it.cancel()
+
+    async with asyncio.timeout(60):
+        with pytest.raises(asyncio.CancelledError):
+            await reading_it
