@@ -1,6 +1,7 @@
 """The demo as a newcomer runs it: once for as long as everything takes to happen, then again."""
 
 import json
+import re
 import signal
 import subprocess
 import time
@@ -15,6 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.docs.pages import ROOT, section
 from tests.end_to_end.daemon import COMMAND, rows
 from tests.servers.influxdb import ADMIN, PASSWORD, InfluxServer, influxdb
 
@@ -236,6 +238,20 @@ def test_influxdb_has_the_readings_and_the_alarms(demo: Demo, influx: InfluxServ
     assert 0 < round(used["sum"], 9) <= _used(demo, "main-electricity", "energy_import_kwh")["used"]
     assert 0 < round(sum(row["amount"] for row in garden), 9) <= _used(demo, "garden-water", "volume_m3")["used"]
     assert demo.report["sinks"]["influxdb"]["last_error"] == ""
+
+
+def test_the_examples_of_the_page_on_influxdb_answer(demo: Demo, influx: InfluxServer) -> None:
+    text = section(ROOT / "docs" / "influxdb.md", "## What doors, people and equipment did")
+    access, others = re.findall(r"<!-- check: influxql -->\n```sql\n(.*?)```", text, re.DOTALL)
+    answers = {
+        example: influx.query(example, database)
+        for database, block in (("facility-access", access), ("facility", others))
+        for example in block.splitlines()
+    }
+
+    assert demo.status == 0, demo.said
+    assert len(answers) > 14
+    assert [each for each, found in answers.items() if not found and "out_of_hours" not in each] == []
 
 
 def test_a_second_run_goes_on_where_the_first_one_ended(demo: Demo) -> None:
