@@ -148,10 +148,9 @@ class Machine:
         retained = reading.origin is Origin.RETAINED
         afterwards = reading.late or reading.origin is Origin.BACKFILL
         if values.get("rex") and not retained:
-            door.rex(reading.device, reading.time)
+            door.rex(reading.device, reading.time, stamp)
         if "locked" in values:
-            locked = bool(values["locked"])
-            door.lock(reading.device, reading.time, locked=locked, afterwards=afterwards, is_quiet=is_quiet)
+            door.lock(reading, stamp, afterwards=afterwards, is_quiet=is_quiet)
         device = self._devices[reading.device]
         if POINT_OPEN in values and (device.device_class == "door" or device.door):
             since = door.since(reading.device, reading.time, afterwards=afterwards)
@@ -175,7 +174,7 @@ class Machine:
         if event.kind == "card":
             door.card(event, stamp, is_quiet=is_quiet)
         elif event.kind == "rex":
-            door.rex(event.device, event.time)
+            door.rex(event.device, event.time, stamp)
         elif event.kind in OWN:
             door.told_by_device(event, is_quiet=is_quiet)
         if event.kind in _ENDS:

@@ -15,6 +15,8 @@ LATE_REASON: Final = 30_000
 """So long (ms) after a forced opening a card or an exit request shows a button or a reader that is late."""
 
 _REASONS_KEPT: Final = 64
+_MOST_KEPT: Final = 4096
+"""Of a backlog: what has just been recorded may explain openings that are not decided yet, however much it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +57,7 @@ class Reasons:
         self._kept = [Reason(**body) for body in kept]
 
     def allow(self, reason: Reason) -> None:
-        """Remember a reason; an exit button that is pressed on is one."""
+        """Remember a reason that was recorded at its stamp; an exit button that is pressed on is one."""
         last = self._kept[-1] if self._kept else None
         is_the_same = (
             last is not None
@@ -67,18 +69,26 @@ class Reasons:
             last.until = reason.until
         else:
             self._kept.append(reason)
-            del self._kept[:-_REASONS_KEPT]
+            del self._kept[: self._surplus(reason.stamp)]
 
-    def lock(self, device: str, time: int, *, locked: bool, afterwards: bool) -> None:
+    def _surplus(self, now: int) -> int:
+        """How many of the oldest are needed no more: an opening is decided `tolerance` after it was recorded."""
+        most = len(self._kept) - _REASONS_KEPT
+        surplus = max(0, len(self._kept) - _MOST_KEPT)
+        while surplus < most and self._kept[surplus].stamp <= now - 2 * self._tolerance:
+            surplus += 1
+        return surplus
+
+    def lock(self, device: str, time: int, stamp: int, *, locked: bool, afterwards: bool) -> None:
         """A lock says how it is, or how it was."""
         lock = self.locks.setdefault(device, Lock())
         is_past = afterwards and time < lock.time
         since = lock.past_unlocked if is_past else lock.unlocked
         if not locked and since is None:
             since = time
-            self.allow(Reason("unlocked", time, time + self._pulse, device))
+            self.allow(Reason("unlocked", time, time + self._pulse, device, stamp=stamp))
         elif locked and since is not None:
-            self.allow(Reason("unlocked", since, time, device))
+            self.allow(Reason("unlocked", since, time, device, stamp=stamp))
             since = None
         if is_past:
             lock.past_unlocked = since
@@ -133,6 +143,7 @@ class Reasons:
     def shift(self, by: int) -> None:
         """The clock was set: what waits goes on waiting as long as before."""
         for reason in self._kept:
+            reason.stamp += by
             if reason.due is not None:
                 reason.due += by
 
