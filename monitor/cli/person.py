@@ -176,11 +176,15 @@ def _until_done(asking: Asking, number: str) -> dict[str, Any]:
 
 
 def _print_erasure(asking: Asking, done: dict[str, Any]) -> None:
-    rows = [(place, count) for place, count in done["places"].items() if place != "found_after"]
-    print_table(("where", "found and erased"), rows)
+    print_table(("where", "found and erased"), done["places"].items())
     if done["done"] is None:
         print_line(f"not done yet: {clean(done['waits_for']) or 'it goes on by itself'}")
     else:
-        left = done["places"].get("found_after", 0)
-        print_line(f"erased at {asking.clock(done['done'])}; every file was read again: found {left} times")
+        left = done["found_after"]
+        print_line(
+            f"erased at {asking.clock(done['done'])}; every file was read again: found {sum(left.values())} times"
+        )
+        if left:
+            print_table(("where it still stands", "times"), left.items())
+            print_line("it goes with time; why, docs/privacy.md says")
     print_line(f"kept as proof, without the person: erasure {done['id']}")

@@ -135,6 +135,8 @@ class ErasureOut(BaseModel):
     done: int | None
     places: dict[str, Any]
     waits_for: str = ""
+    found_after: dict[str, int] = {}
+    """In the bytes of which files the person was still found at the end, and how often."""
 
 
 class PersonOut(BaseModel):
