@@ -16,7 +16,7 @@ from monitor.access.openings import Button, Contact, Lock, Opening, Reason, pack
 from monitor.access.passages import Passages
 from monitor.access.reasons import Reasons, Setup, is_late_for
 from monitor.accessbook import DoorNow
-from monitor.model import LATE, Derived, Event, Value
+from monitor.model import LATE, Derived, Event, Reading, Value
 from monitor.periods import DAY, day_of
 
 __all__ = ["Door"]
@@ -119,7 +119,9 @@ class Door:
             if not opening.forced:
                 self._arm(opening, opening.opened, said.stamp, said.arrived)
             if not opening.is_past:
-                opening.book_due = day_of(opening.booked, self._setup.zone).end + self._setup.tolerance
+                # Out of a backlog it has fallen shut long ago, as a rule, and says so in a moment.
+                seen = max(opening.booked, said.stamp)
+                opening.book_due = day_of(seen, self._setup.zone).end + self._setup.tolerance
 
     def _stands(self, opening: Opening, said: Said) -> None:
         if opening.is_quiet and not said.is_quiet and opening.due is None:
@@ -140,30 +142,32 @@ class Door:
         self._figures.count(str(result), event.time, is_quiet=is_quiet)
         if result == "granted":
             until = event.time + self._setup.pulse
-            card = Reason("card", event.time, until, event.device, event.id, event.arrived, is_quiet=is_quiet)
+            card = Reason("card", event.time, until, event.device, event.id, event.arrived, stamp=stamp)
+            card.is_quiet = is_quiet
             self._reasons.allow(card)
             self._came(event.time)
             if not self._passages.place(card):
                 card.due = max(stamp, until + self._setup.tolerance) + self._setup.tolerance
 
-    def rex(self, device: str, time: int, arrived: int) -> None:
+    def rex(self, device: str, time: int, stamp: int) -> None:
         """Somebody asks to go out."""
         self._touch()
-        self._reasons.allow(Reason("rex", time, time + self._setup.pulse, device, arrived=arrived))
+        self._reasons.allow(Reason("rex", time, time + self._setup.pulse, device, stamp=stamp))
         self._came(time)
 
-    def button(self, device: str, time: int, *, pressed: bool, arrived: int, afterwards: bool) -> None:
+    def button(self, device: str, time: int, *, pressed: bool, stamp: int, afterwards: bool) -> None:
         """An exit button says how it is."""
         self._touch()
-        self._reasons.button(device, time, pressed=pressed, arrived=arrived, afterwards=afterwards)
+        self._reasons.button(device, time, pressed=pressed, stamp=stamp, afterwards=afterwards)
         if pressed:
             self._came(time)
 
-    def lock(self, device: str, time: int, *, locked: bool, afterwards: bool, is_quiet: bool) -> None:
+    def lock(self, reading: Reading, stamp: int, *, afterwards: bool, is_quiet: bool) -> None:
         """A lock says how it is."""
         self._touch()
-        self._reasons.lock(device, time, locked=locked, afterwards=afterwards)
-        self._show(time, is_quiet=is_quiet)
+        locked = bool(reading.values["locked"])
+        self._reasons.lock(reading.device, reading.time, locked=locked, stamp=stamp, afterwards=afterwards)
+        self._show(reading.time, is_quiet=is_quiet)
 
     def told_by_device(self, event: Event, *, is_quiet: bool) -> None:
         """A device says by itself what the machine need not say again: opened, closed, forced or held."""

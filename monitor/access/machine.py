@@ -156,11 +156,10 @@ class Machine:
         retained = reading.origin is Origin.RETAINED
         afterwards = reading.late or reading.origin is Origin.BACKFILL
         if "rex" in values and not retained:
-            pressed, arrived = bool(values["rex"]), reading.arrived
-            door.button(reading.device, reading.time, pressed=pressed, arrived=arrived, afterwards=afterwards)
+            pressed = bool(values["rex"])
+            door.button(reading.device, reading.time, pressed=pressed, stamp=stamp, afterwards=afterwards)
         if "locked" in values:
-            locked = bool(values["locked"])
-            door.lock(reading.device, reading.time, locked=locked, afterwards=afterwards, is_quiet=is_quiet)
+            door.lock(reading, stamp, afterwards=afterwards, is_quiet=is_quiet)
         device = self._devices[reading.device]
         if POINT_OPEN in values and (device.device_class == "door" or device.door):
             since = door.since(reading.device, reading.time, afterwards=afterwards)
@@ -184,7 +183,7 @@ class Machine:
         if event.kind == "card":
             door.card(event, stamp, is_quiet=is_quiet)
         elif event.kind == "rex":
-            door.rex(event.device, event.time, event.arrived)
+            door.rex(event.device, event.time, stamp)
         elif event.kind in OWN:
             door.told_by_device(event, is_quiet=is_quiet)
         if event.kind in _ENDS:

@@ -192,8 +192,11 @@ def _print_erasure(asking: Asking, done: dict[str, Any]) -> None:
     if done["done"] is None:
         print_line(f"not done yet: {clean(done['waits_for']) or 'it goes on by itself'}")
     else:
-        left = ", ".join(f"{count} times in {file}" for file, count in done["found_after"].items())
+        left = done["found_after"]
         print_line(
-            f"erased at {asking.clock(done['done'])}; every file was read again: {left or 'nothing is left'}"
+            f"erased at {asking.clock(done['done'])}; every file was read again: found {sum(left.values())} times"
         )
+        if left:
+            print_table(("where it still stands", "times"), left.items())
+            print_line("it goes with time; why, docs/privacy.md says")
     print_line(f"kept as proof, without the person: erasure {done['id']}")
