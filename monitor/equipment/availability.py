@@ -77,6 +77,9 @@ class Availability:
         if self._gone:
             self._leave(recorded.recorded)
 
+    def retell(self) -> None:
+        """It tells nothing."""
+
     def tick(self, now: int) -> None:
         """Time alone changes nothing here: health says when a device has been silent for too long."""
 

@@ -191,6 +191,8 @@ class Upkeep:
                 part = [item for item in batch if self._position < item.position <= until]
                 if part:
                     self._room.take(part, mute=until == self._history)
+                    if part[-1].position == self._history:
+                        self._room.end_of_history()
                     self._position = part[-1].position
                 self._resume_when_caught_up()
         self._resume_when_caught_up()

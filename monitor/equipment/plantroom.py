@@ -42,6 +42,9 @@ class Part(Protocol):
     def news(self) -> Sequence[Event | Derived]:
         """What there is to tell; it is not told again."""
 
+    def retell(self) -> None:
+        """What was told so far was told to nobody: tell what still holds."""
+
     def rows(self) -> Sequence[Sequence[Any]]:
         """Rows of its table, in the order of its columns; they are not told again."""
 
@@ -106,6 +109,12 @@ class PlantRoom:
             for group in self.groups.values():
                 group.skip()
         self._is_mute = False
+
+    def end_of_history(self) -> None:
+        """Tell what still holds of what was heard so far, and told to nobody."""
+        for name, part in self._parts.items():
+            self._alone(name, "history", part.retell)
+        self._collect()
 
     def _entry(self, item: Recorded) -> None:
         entry = item.entry

@@ -15,7 +15,7 @@ from monitor.equipment.commands import service
 from monitor.equipment.machine import Machine
 from monitor.errors import JournalError
 from monitor.model import Event, Quality, Reading
-from monitor.plant import Group, Service
+from monitor.plant import Group, Service, Supply
 from monitor.schema import MONITOR_DEVICE
 from monitor.site import MeteringSettings
 from tests.clock import ManualClock
@@ -112,6 +112,30 @@ async def test_nothing_is_told_of_what_was_recorded_before_the_first_start(tmp_p
     async with house(tmp_path, SITE, clock.now) as made:
         await made.settle()
         assert len(await made.events()) == 1
+
+
+async def test_what_still_holds_when_the_history_ends_is_told_once(tmp_path: Path) -> None:
+    clock = ManualClock(NOON)
+    gone = Supply(building="A", utility="water", device="one", points=("pressure_ok",), lost_is=False)
+    site = site_of(device("one", also=("pressure_ok", "battery_pct")), supplies=(gone,))
+    history = runs("one", 0, MINUTE, pressure_ok=True, battery_pct=4.0)
+    history += runs("one", 70 * SECOND, 2 * MINUTE, pressure_ok=False, battery_pct=4.0)
+    async with house(tmp_path, site, clock.now, runs=False) as made:
+        await made.live(clock, *history)
+    async with house(tmp_path, site, clock.now) as made:
+        await made.settle()
+        await made.live(
+            clock, *runs("one", 130 * SECOND, 3 * MINUTE, pressure_ok=False, battery_pct=4.0, running=False)
+        )
+        await made.until("battery_soon")
+        (lost,) = await made.until("supply_lost")
+    async with house(tmp_path, site, clock.now) as made:
+        await made.live(clock, *runs("one", 190 * SECOND, 4 * MINUTE, pressure_ok=False, battery_pct=4.0))
+        await made.settle()
+        kinds = sorted(each.kind for each in await made.events())
+
+    assert lost.time == NOON + 75 * SECOND  # it has to last for five seconds
+    assert kinds == ["battery_soon", "supply_lost"]
 
 
 async def test_history_that_is_counted_in_two_lives_is_told_by_none(

@@ -152,6 +152,18 @@ def test_a_card_with_separators_is_hidden_in_an_id_as_well():
         assert "3F" not in event.id
 
 
+@pytest.mark.parametrize(
+    "made", ["opened-1795392000000", "passage-17", "held-5", "crowded-lab-17", "health-1-lost"]
+)
+def test_no_message_takes_an_id_that_the_monitor_makes(made: str):
+    """The journal keeps one event of an id: the monitor's own would be refused, or the message taken for it."""
+    model = {**CARDS, "id": {"json": "$.id"}, "attributes": {"door": {"json": "$.door"}}}
+
+    [event], [again] = (events({**SHOWN, "id": made, "door": "front"}, model) for _ in range(2))
+
+    assert event.id == again.id == f"own/{made}"
+
+
 def test_a_time_of_the_readers_own_is_never_moved():
     mapper = EventMapper(device("reader"), [MqttEvent.model_validate(CARDS)], pseudonymise, EventStamps())
     body = Body(json.dumps(SHOWN).encode())
