@@ -168,9 +168,7 @@ class Erasing:
             return
         until = self._files.journal.last
         await self._inside(number, pseudonym, Position(0))
-        for each in self._outside:
-            await self._caught_up(each, until)
-            await self._note(number, {each.name: await each.erase(pseudonym)})
+        await self._beyond(number, pseudonym)
         # What came in meanwhile; and what was still on its way from one part to another.
         await self._inside(number, pseudonym, until)
         left = await self._places.left(pseudonym)
@@ -178,6 +176,7 @@ class Erasing:
             await self._inside(number, pseudonym, until)
             await self._places.write_anew(left)
             left = await self._places.left(pseudonym)
+        await self._beyond(number, pseudonym)  # the same may have gone out before
         await self._finish(number, pseudonym, left)
         self._told = ""
         _log.info("erasure_done", id=number, found_after=sum(left.values()))
@@ -195,6 +194,13 @@ class Erasing:
             await self._note(number, {name: count})
         if self._forget_name is not None:
             await self._note(number, {"names": int(await asyncio.to_thread(self._forget_name, pseudonym))})
+
+    async def _beyond(self, number: str, pseudonym: str) -> None:
+        """Erase in the databases outside, once they have all that the journal had until now."""
+        until = self._files.journal.last
+        for each in self._outside:
+            await self._caught_up(each, until)
+            await self._note(number, {each.name: await each.erase(pseudonym)})
 
     async def _caught_up(self, outside: Outside, until: Position) -> None:
         """Wait until nothing from before is on its way to a database any more."""
