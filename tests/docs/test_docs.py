@@ -289,6 +289,8 @@ SECTIONS = [
     "connections",
     "poller",
     "journal",
+    "access",
+    "equipment",
     "metering",
     "access",
     "equipment",
