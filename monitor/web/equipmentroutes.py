@@ -121,7 +121,7 @@ def _add_one(router: APIRouter, parts: Parts, desk: UpkeepDesk) -> None:
         by = who_asks(request)
         _known(parts, desk.book, device)
         try:
-            command = await desk.service(device, wish.service, at=wish.at, by=by, note=wish.note)
+            command = await desk.service(device, wish.service, at=wish.at, by=by, hours=wish.hours, note=wish.note)
         except RequestRefused as refused:
             look = f"look at it with `facility-monitor equipment show {device}`"
             raise NotDone(str(refused), look) from refused

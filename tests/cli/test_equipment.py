@@ -67,7 +67,7 @@ async def test_one_is_shown_with_its_days_and_services(tmp_path: Path) -> None:
 
 
 async def test_work_that_was_done_is_kept_and_due_again(house: House, tmp_path: Path) -> None:
-    words = ("--at", "2026-11-26 10:30", "--note", "new belt")
+    words = ("--at", "2026-11-26 10:30", "--note", "new belt", "--hours", "812")
     told = await command("equipment", "service", "pump-1", "belt", *words, "--state", tmp_path)
     shown = await command("equipment", "show", "pump-1", "--state", tmp_path)
     twice = await command("equipment", "service", "pump-1", "belt", *words, "--json", "--state", tmp_path)
@@ -77,7 +77,7 @@ async def test_work_that_was_done_is_kept_and_due_again(house: House, tmp_path: 
         f"kept in the name of {WHO}: belt of pump-1 done at 2026-11-26 10:30",
         "due again: 2026-12-26",
     ]
-    assert f"2026-11-26 10:30 belt 0 h {WHO} new belt" in rows(shown.out)
+    assert f"2026-11-26 10:30 belt 812 h {WHO} new belt" in rows(shown.out)
     assert twice.json["service"]["service"] == "belt"
     assert (sooner.code, "only the last time matters" in sooner.err) == (1, True)
     assert len(await house.commands("service")) == 2

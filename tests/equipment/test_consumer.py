@@ -14,6 +14,7 @@ from monitor.equipment.batteries import Batteries
 from monitor.equipment.commands import service
 from monitor.equipment.machine import Machine
 from monitor.errors import JournalError
+from monitor.journal.state import State
 from monitor.model import Event, Quality, Reading
 from monitor.plant import Group, Service, Supply
 from monitor.schema import MONITOR_DEVICE
@@ -148,22 +149,24 @@ async def test_history_that_is_counted_in_two_lives_is_told_by_none(
             await made.live(clock, *runs("one", at + 30 * SECOND, at + MINUTE, called=True, running=False))
         last = made.journal.last
     monkeypatch.setattr(consumer, "_AT_ONCE", 10)
-    first = 0
+    transact, kept = State.transact, 0
+
+    async def dies(self: State, work: Callable[..., Any]) -> Any:
+        nonlocal kept
+        kept += work.__qualname__.startswith("Upkeep._keep.")
+        if kept > 1:
+            await asyncio.sleep(60)
+        return await transact(self, work)
+
+    monkeypatch.setattr(State, "transact", dies)
     async with house(tmp_path, SITE, clock.now) as made:
-        transact = made.ledger.transact
-
-        async def dies(work: Callable[..., Any]) -> Any:
-            if made.upkeep.applied:
-                await asyncio.sleep(60)
-            return await transact(work)
-
-        monkeypatch.setattr(made.ledger, "transact", dies)
         async with asyncio.timeout(15):
             while True:
                 await asyncio.sleep(0.01)
                 if made.upkeep.applied:
                     break
         first = made.upkeep.applied
+    monkeypatch.setattr(State, "transact", transact)
     async with house(tmp_path, SITE, clock.now) as made:
         await made.settle()
         assert await made.events() == []

@@ -149,6 +149,9 @@ async def test_what_is_no_equipment_is_not_found(house: House, path: str, words:
         ("pump-1", {"service": "oil", "at": -(10**18)}, 422, "at: Input should be greater"),
         ("pump-1", {"service": "oil", "at": 10**30}, 422, "body.at"),
         ("pump-1", {"service": "oil", "note": "x" * 501}, 422, "body.note"),
+        ("pump-1", {"service": "oil", "hours": -1}, 422, "body.hours"),
+        ("pump-1", {"service": "oil", "hours": "1e400"}, 422, "body.hours"),
+        ("pump-1", {"service": "oil", "hours": "nan"}, 422, "body.hours"),
         ("pump-1", {"note": "oil"}, 422, "body.service"),
     ],
 )
@@ -169,3 +172,13 @@ async def test_work_before_what_was_done_last_is_refused(house: House) -> None:
     assert answer.status_code == 409
     assert "is before `belt` of `lift` was done last, at 2026-11-26 13:00" in answer.json()["error"]
     assert answer.json()["what_to_do"] == "look at it with `facility-monitor equipment show lift`"
+
+
+async def test_what_the_panel_showed_is_kept_and_the_next_cycle_goes_by_what_was_counted(house: House) -> None:
+    answer = await house.client.post("/equipment/pump-1/service", json={"service": "oil", "hours": 8123.5})
+    await house.settle()
+    found = (await house.client.get("/equipment/pump-1")).json()
+
+    assert answer.status_code == 202
+    assert [each["hours"] for each in found["done"]] == [8123.5]
+    assert {each["service"]: each["hours_left"] for each in found["services"]} == {"oil": 2000.0, "belt": None}
