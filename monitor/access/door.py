@@ -12,7 +12,7 @@ from monitor.access import told
 from monitor.access.contacts import Contacts, Said
 from monitor.access.doordays import DoorFigures, Figures
 from monitor.access.hours import DoorHours
-from monitor.access.openings import Button, Contact, Lock, Opening, Reason, packed, unpacked
+from monitor.access.openings import Button, Contact, Lock, Opening, Reason, packed
 from monitor.access.passages import Passages
 from monitor.access.reasons import Reasons, Setup, is_late_for
 from monitor.accessbook import DoorNow
@@ -44,7 +44,7 @@ class Door:
     def dump(self) -> dict[str, Any]:
         """What changes with each word of a contact, as JSON."""
         return {
-            "contacts": {name: packed(contact) for name, contact in self._contacts.all.items()},
+            **self._contacts.dump(),
             "locks": {name: packed(lock) for name, lock in self._reasons.locks.items()},
             "buttons": {name: packed(button) for name, button in self._reasons.buttons.items()},
             "edge": self._hours.edge,
@@ -60,8 +60,7 @@ class Door:
     def load(self, body: dict[str, Any]) -> None:
         """Take up what `dump` gave, but for what the site file does not have at this door any more."""
         there = self._setup.points.keys()
-        contacts = {name: unpacked(kept) for name, kept in body["contacts"].items()}
-        self._contacts.all |= {name: kept for name, kept in contacts.items() if name in self._contacts.all}
+        self._contacts.load(body)
         self._reasons.locks |= {name: Lock(**kept) for name, kept in body["locks"].items() if name in there}
         buttons = body.get("buttons", {})
         self._reasons.buttons |= {name: Button(**kept) for name, kept in buttons.items() if name in there}
@@ -158,6 +157,11 @@ class Door:
         self._reasons.button(device, time, pressed=pressed, arrived=arrived, afterwards=afterwards)
         if pressed:
             self._came(time)
+
+    def health(self, device: str, *, is_lost: bool) -> None:
+        """A device is not heard any more, or is heard again."""
+        self.is_touched = True
+        self._contacts.health(device, is_lost=is_lost)
 
     def lock(self, device: str, time: int, *, locked: bool, afterwards: bool, is_quiet: bool) -> None:
         """A lock says how it is."""

@@ -185,6 +185,8 @@ class Machine:
             door.card(event, stamp, is_quiet=is_quiet)
         elif event.kind == "rex":
             door.rex(event.device, event.time, event.arrived)
+        elif event.kind == "health":
+            door.health(event.device, is_lost=event.attributes.get("state") == "suspended")
         elif event.kind in OWN:
             door.told_by_device(event, is_quiet=is_quiet)
         if event.kind in _ENDS:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from monitor.access.machine import Machine
-from monitor.model import Position, Recorded
+from monitor.model import Event, Position, Recorded
 from monitor.site import Site
 from tests.access.sites import card, device, happened, said, site
 from tests.access.test_door import CLOSED, Story, T, hours, opens, shown, shuts
@@ -145,3 +145,22 @@ def test_a_contact_that_rattles_through_a_backlog_does_not_hold_up_all_others(
     machine.tick(T + 15_010_000)
 
     assert looked < 3000 * 200
+
+
+def _health(after: int, state: str) -> Event:
+    event = happened("health", T + after, "front")
+    return replace(event, attributes={"state": state})
+
+
+def test_a_contact_with_an_empty_battery_hides_nobody_who_goes_in() -> None:
+    story = Story()(CLOSED, _health(-30_000, "suspended"), shown(0))
+    away = story.told("passage")
+    again = _rebuilt(story, site())
+    again(shown(200_000))
+    still_away = again.told("passage")
+    again(shuts(400_000), shown(410_000))
+
+    assert [time for _, time, _ in away] == [0]
+    assert [time for _, time, _ in still_away] == [200_000]
+    assert [time for _, time, _ in again.told("passage")] == [200_000]
+    assert again.figures()["unused"] == 1
