@@ -107,7 +107,7 @@ class EventMapper:
 
     def _hidden(self, own: str, clear: str | None) -> str:
         """The id that a message gave itself; its pseudonym when it is made of the credential."""
-        if _tells(own, clear):
+        if any(_tells(text, clear) for text in (own, own.replace("%2F", "/").replace("%25", "%"))):
             return self._pseudonymise(own)
         return f"own/{own}" if own.startswith(_MADE) else own
 
@@ -173,9 +173,16 @@ def _is_kept(raw: float) -> bool:
 
 
 def _joined(parts: Sequence[object]) -> str:
-    """The id that a message gives: its parts in order; empty where one of them is absent."""
-    texts = [_text(part) for part in parts]
-    return "" if None in texts else "/".join(text for text in texts if text)
+    """The id that a message gives: its parts in order; empty where one of them is absent.
+
+    What stands between parts is spelt otherwise in one of several: no two lists of parts are one id.
+    """
+    texts = [text for text in map(_text, parts) if text]
+    if len(texts) < len(parts):
+        return ""
+    if len(texts) > 1:
+        texts = [text.replace("%", "%25").replace("/", "%2F") for text in texts]
+    return "/".join(texts)
 
 
 def _text(raw: object) -> str | None:

@@ -1,6 +1,7 @@
 """The routes about doors and people: how doors are, who is in, what happened, and forgetting somebody."""
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, HTTPException, Query, Request
@@ -9,6 +10,7 @@ from monitor.access.erasing import audit
 from monitor.accessbook import AccessEntry, Name, ZoneNow
 from monitor.credentials import FORMS
 from monitor.doorways import doors_of
+from monitor.errors import RequestRefused
 from monitor.periods import local_day, parse
 from monitor.ports import Batch
 from monitor.web.accessshapes import (
@@ -269,7 +271,8 @@ def _add_names(router: APIRouter, people: _People) -> None:
         """Add a name, or change it."""
         await people.directory()
         pseudonym = await people.person(wish)
-        await people.desk.put_name(pseudonym, wish.put.strip(), wish.note)
+        with _advised("say whose card it is and the name: `facility-monitor access names add NAME`"):
+            await people.desk.put_name(pseudonym, wish.put.strip(), wish.note)
         await people.note(request, "names_written", {"count": "1"})
         return PersonOut(pseudonym=pseudonym, name=wish.put.strip())
 
@@ -277,7 +280,8 @@ def _add_names(router: APIRouter, people: _People) -> None:
     async def take(wish: NamesIn, request: Request) -> dict[str, int]:
         """Add many names: all of them or, with one mistake in the list, none."""
         await people.directory()
-        count = await people.desk.import_names(wish.csv)
+        with _advised("correct the list and give it to `facility-monitor access names import` again"):
+            count = await people.desk.import_names(wish.csv)
         await people.note(request, "names_written", {"count": str(count)})
         return {"names": count}
 
@@ -292,6 +296,15 @@ def _add_names(router: APIRouter, people: _People) -> None:
             )
         await people.note(request, "names_written", {"count": "1"})
         return PersonOut(pseudonym=pseudonym, name="")
+
+
+@contextlib.contextmanager
+def _advised(what_to_do: str) -> Iterator[None]:
+    """A refusal of what is done within is told with this advice."""
+    try:
+        yield
+    except RequestRefused as refused:
+        raise NotDone(str(refused), what_to_do) from refused
 
 
 def _add_person(router: APIRouter, people: _People) -> None:
@@ -320,7 +333,9 @@ def _add_person(router: APIRouter, people: _People) -> None:
     async def erase(wish: EraseIn, request: Request) -> ErasedOut:
         """Begin to forget a person; `GET /access/erasures` tells how far that is."""
         by = who_asks(request)
-        number = await people.desk.erase(await people.person(wish), by=by, reason=wish.reason)
+        person = await people.person(wish)
+        with _advised("say why with `facility-monitor access erase --reason`, and do not name the person in it"):
+            number = await people.desk.erase(person, by=by, reason=wish.reason)
         await people.note(request, "access_erase", {"erasure": number}, wish.reason)
         return ErasedOut(id=number)
 
