@@ -87,6 +87,18 @@ class Contacts:
         """The openings of now that are not settled."""
         return (opening for contact in self.all.values() for opening in contact.now.openings)
 
+    def open_at(self, name: str) -> Opening | None:
+        """The opening that a device speaks of: its own, else any that is not shut."""
+        standing = [opening for opening in self.standing() if opening.closed is None]
+        return next((opening for opening in standing if opening.contact == name), next(iter(standing), None))
+
+    def begin_anew(self, stamp: int, due: int) -> None:
+        """What stands open is booked from a stamp on, next when it is `due`."""
+        for opening in self.standing():
+            opening.is_judged = False
+            if opening.book_due is not None:
+                opening.booked, opening.book_due = stamp, due
+
     def every(self) -> Iterator[Opening]:
         """All openings that are not settled."""
         for contact in self.all.values():

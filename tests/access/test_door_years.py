@@ -164,3 +164,25 @@ def test_a_contact_with_an_empty_battery_hides_nobody_who_goes_in() -> None:
     assert [time for _, time, _ in still_away] == [200_000]
     assert [time for _, time, _ in again.told("passage")] == [200_000]
     assert again.figures()["unused"] == 1
+
+
+def test_a_clock_that_is_set_from_1970_tells_nothing_of_the_years_between() -> None:
+    """A box without a battery for its clock: the first start, before the network has told it the time."""
+    story = Story(hours((480, 1080)))
+    for stamp, is_open in ((5000, False), (6000, True), (T, True), (T + 5000, False), (T + 20_000, False)):
+        story.leap(stamp - T, said("front", stamp, open=is_open))
+    told = story.told()
+    days = {day for _, day in story.machine.figures.take()}
+
+    assert len(story.entries) < 20
+    assert [(kind, words.get("open_s")) for kind, _, words in told if kind == "closed"] == [("closed", None)]
+    assert days <= {"1970-01-01", "2026-11-23"}
+
+
+def test_hours_that_began_while_the_monitor_was_off_are_told_once_for_a_day_and_hold() -> None:
+    story = Story(hours((480, 1080)))(CLOSED)
+    story.leap(10 * 86_400_000, shuts(10 * 86_400_000))
+    told = [(time - 10 * 86_400_000, kind) for kind, time, _ in story.told("unlocked", "locked")]
+
+    assert told == [(-64_800_000, "locked"), (-14_400_000, "unlocked")]
+    assert story.door().state == "unlocked"
