@@ -9,8 +9,10 @@ import asyncio
 import re
 import secrets
 import sqlite3
+import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final
 
 import orjson
@@ -144,6 +146,9 @@ class Erasing:
                 except (OSError, FacilityMonitorError) as error:
                     is_done = False
                     await self._hold_up(number, error)
+                except Exception as error:  # noqa: BLE001 - an odd answer must not end the monitor, at each start anew
+                    is_done = False
+                    await self._hold_up(number, _mistake(error))
         except JournalError as error:
             self._say(str(error))
             return False
@@ -245,6 +250,13 @@ class Erasing:
             if not body.get("clean"):
                 await self._places.write_anew({"access.db": 1})
                 await self._note(row["id"], {}, clean=True)
+
+
+def _mistake(error: Exception) -> FacilityMonitorError:
+    """A mistake of the program, in words that name nobody: what its own message says is not known."""
+    at = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{type(error).__name__} in {Path(at.filename).name}, line {at.lineno}"
+    return FacilityMonitorError(f"a mistake in the program, please report it: {place}")
 
 
 def _told(row: Any) -> Mapping[str, Any]:

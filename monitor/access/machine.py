@@ -18,6 +18,7 @@ from monitor.access.told import OWN, is_own
 from monitor.accessbook import DoorNow
 from monitor.doorways import door_of, doors_of
 from monitor.model import Derived, Event, Origin, Position, Quality, Reading, Recorded
+from monitor.periods import DAY
 from monitor.schema import MONITOR_DEVICE, POINT_OPEN
 from monitor.site import Device, Site
 
@@ -28,6 +29,8 @@ _log = structlog.get_logger()
 _LONGEST_LOOK_BACK: Final = 60_000
 _LEAP: Final = 60_000
 """The monitor itself says something every ten seconds: when nothing was recorded for so long, it was off."""
+_LONG_LEAP: Final = 31 * DAY
+"""After so long, doors are not what they were; mostly it is a clock that was not set yet."""
 _PATIENCE: Final = 5000
 _TRUSTED: Final = (Quality.GOOD, Quality.MANUAL)
 _OLDER: Final = frozenset({"contact", "door", "pending"})
@@ -117,6 +120,8 @@ class Machine:
             self._each(lambda door: door.shift(stamp - self.stamp))
         elif self.stamp and stamp - self.stamp > _LEAP:
             self._each(lambda door: door.postpone(stamp + _PATIENCE))
+            if stamp - self.stamp > _LONG_LEAP:
+                self._each(lambda door: door.leapt(stamp))
         self.stamp = stamp
 
     def _each(self, work: Callable[[Door], None]) -> None:
@@ -184,6 +189,8 @@ class Machine:
             door.card(event, stamp, is_quiet=is_quiet)
         elif event.kind == "rex":
             door.rex(event.device, event.time, stamp)
+        elif event.kind == "health":
+            door.health(event.device, is_lost=event.attributes.get("state") == "suspended")
         elif event.kind in OWN:
             door.told_by_device(event, is_quiet=is_quiet)
         if event.kind in _ENDS:

@@ -3,6 +3,7 @@
 The number of a card is never an argument: it would stand in the shell's history and in the list of processes.
 """
 
+import json
 import sys
 import time
 from pathlib import Path
@@ -20,6 +21,8 @@ names = typer.Typer(help="The directory of names: who is who.", rich_markup_mode
 
 _PATIENCE: Final = 600.0
 _LARGEST: Final = 60_000
+_LARGEST_BODY: Final = 64_000
+"""Bytes of a table, and of the request that it becomes: the API takes no more than 64 KiB."""
 
 _Form = Annotated[
     Literal["text", "hex", "hex_unpadded", "decimal"],
@@ -101,7 +104,8 @@ def take(
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise typer.BadParameter(f"{file} is not UTF-8: save it as `CSV UTF-8`") from None
-    if len(data) > _LARGEST:
+    text = text.replace("\r\n", "\n")
+    if len(data) > _LARGEST or len(json.dumps(text, ensure_ascii=False).encode()) > _LARGEST_BODY:
         raise typer.BadParameter(f"{file} is larger than {_LARGEST // 1000} kB: split it")
     kept = Asking.of(socket, state).client.post("access", "names", "import", body={"csv": text})
     if as_json:

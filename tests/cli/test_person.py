@@ -45,3 +45,13 @@ async def test_a_table_that_is_not_utf_8_is_refused_before_names_are_spoilt(tmp_
     assert ran.code == 2
     assert "UTF-8" in ran.err
     assert "rg M" not in ran.err
+
+
+async def test_a_table_that_is_too_large_for_one_request_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    table = tmp_path / "names.csv"
+    table.write_text("credential;name\n" + '7;"A"\n' * 9_900)
+
+    ran = await command("access", "names", "import", table, "--socket", tmp_path / "none")
+
+    assert ran.code == 2
+    assert "split it" in ran.err
