@@ -10,7 +10,7 @@ from PIL import Image
 
 from monitor.cli.rollcalls import html_of
 
-WIDTH, HEIGHT = 760, 760
+WIDTH, HEIGHT = 760, 610
 TARGET = Path(__file__).with_name("rollcall.png")
 TIME = 1_795_786_516_000
 _PEOPLE = ("Ana Lindgren", "Ben Bo", "Clara Schröder", "", "Eva Nowak", "Hassan Özdemir", "Li-Wei Wang")

@@ -5,13 +5,14 @@ overtake each other, contacts bounce. What is settled when does not depend on ho
 """
 
 from collections.abc import Iterator
+from heapq import heapify, heappop, heappush
 from typing import Any, Final
 
 from monitor.access import told
 from monitor.access.contacts import Contacts, Said
 from monitor.access.doordays import DoorFigures, Figures
 from monitor.access.hours import DoorHours
-from monitor.access.openings import Contact, Lock, Opening, Reason, packed, unpacked
+from monitor.access.openings import Button, Contact, Lock, Opening, Reason, packed, unpacked
 from monitor.access.passages import Passages
 from monitor.access.reasons import Reasons, Setup, is_late_for
 from monitor.accessbook import DoorNow
@@ -20,6 +21,7 @@ from monitor.periods import DAY, day_of
 
 __all__ = ["Door"]
 
+_LAST: Final = 1 << 62
 _RANKS: Final = ("unknown", "closed", "unlocked", "open", "held", "forced")
 
 
@@ -44,9 +46,8 @@ class Door:
         return {
             "contacts": {name: packed(contact) for name, contact in self._contacts.all.items()},
             "locks": {name: packed(lock) for name, lock in self._reasons.locks.items()},
-            "speaks": sorted(self._speaks),
+            "buttons": {name: packed(button) for name, button in self._reasons.buttons.items()},
             "edge": self._hours.edge,
-            "is_on": self._hours.is_on,
         }
 
     def dump_past(self) -> dict[str, Any]:
@@ -57,11 +58,14 @@ class Door:
         }
 
     def load(self, body: dict[str, Any]) -> None:
-        """Take up what `dump` gave."""
-        self._contacts.all |= {name: unpacked(kept) for name, kept in body["contacts"].items()}
-        self._reasons.locks |= {name: Lock(**kept) for name, kept in body["locks"].items()}
-        self._speaks |= set(body["speaks"])
-        self._hours.load(body["edge"], is_on=body["is_on"])
+        """Take up what `dump` gave, but for what the site file does not have at this door any more."""
+        there = self._setup.points.keys()
+        contacts = {name: unpacked(kept) for name, kept in body["contacts"].items()}
+        self._contacts.all |= {name: kept for name, kept in contacts.items() if name in self._contacts.all}
+        self._reasons.locks |= {name: Lock(**kept) for name, kept in body["locks"].items() if name in there}
+        buttons = body.get("buttons", {})
+        self._reasons.buttons |= {name: Button(**kept) for name, kept in buttons.items() if name in there}
+        self._hours.resume(body["edge"])
 
     def load_past(self, body: dict[str, Any]) -> None:
         """Take up what `dump_past` gave."""
@@ -142,11 +146,18 @@ class Door:
             if not self._passages.place(card):
                 card.due = max(stamp, until + self._setup.tolerance) + self._setup.tolerance
 
-    def rex(self, device: str, time: int) -> None:
+    def rex(self, device: str, time: int, arrived: int) -> None:
         """Somebody asks to go out."""
         self._touch()
-        self._reasons.allow(Reason("rex", time, time + self._setup.pulse, device))
+        self._reasons.allow(Reason("rex", time, time + self._setup.pulse, device, arrived=arrived))
         self._came(time)
+
+    def button(self, device: str, time: int, *, pressed: bool, arrived: int, afterwards: bool) -> None:
+        """An exit button says how it is."""
+        self._touch()
+        self._reasons.button(device, time, pressed=pressed, arrived=arrived, afterwards=afterwards)
+        if pressed:
+            self._came(time)
 
     def lock(self, device: str, time: int, *, locked: bool, afterwards: bool, is_quiet: bool) -> None:
         """A lock says how it is."""
@@ -188,36 +199,36 @@ class Door:
 
     def due(self) -> int | None:
         """The stamp after which there is something to settle."""
-        return min((due for due, _, _ in self._timers()), default=None)
+        return min((timer[0] for timer in self._timers()), default=None)
 
     def fire(self, now: int) -> None:
         """Settle all that was due before a stamp, in order."""
-        while due := [timer for timer in self._timers() if timer[0] < now]:
-            _, what, opening = min(due, key=lambda timer: timer[:2])
-            self._touch()
-            if opening is not None:
+        waiting = [timer for timer in self._timers() if timer[0] < now]
+        heapify(waiting)
+        while waiting:
+            due, what, number, opening = heappop(waiting)
+            if opening is None:
+                self._touch()
+                (self._passages.expire, self._edge_passed)[what](now)
+                waiting = [timer for timer in self._timers() if timer[0] < now]
+                heapify(waiting)
+            elif (due, what) in opening.timers():
+                self._touch()
                 (self._decide, self._hold, self._settle, self._book)[what](opening)
-            elif what:
-                self._edge_passed(now)
-            else:
-                self._passages.expire(now)
+                for timer in opening.timers():
+                    if timer[0] < now:
+                        heappush(waiting, (*timer, number, opening))
 
-    def _timers(self) -> Iterator[tuple[int, int, Opening | None]]:
-        """Each: its stamp, what it is, and of which opening."""
-        for opening in self._contacts.every():
-            if opening.due is not None:
-                yield opening.due, 0, opening
-            elif opening.close_due is not None:
-                yield opening.close_due, 2, opening
-            if opening.held_due is not None:
-                yield opening.held_due, 1, opening
-            if opening.book_due is not None:
-                yield opening.book_due, 3, opening
+    def _timers(self) -> Iterator[tuple[int, int, int, Opening | None]]:
+        """Each: its stamp, what it is, and of which opening; the number makes an order of what is due at once."""
+        for number, opening in enumerate(self._contacts.every()):
+            for due, what in opening.timers():
+                yield due, what, number, opening
         card = self._reasons.due()
         if card is not None:
-            yield card, 0, None
+            yield card, 0, _LAST, None
         if self._hours.next is not None:
-            yield self._hours.next + self._setup.tolerance, 1, None
+            yield self._hours.next + self._setup.tolerance, 1, _LAST, None
 
     def shift(self, by: int) -> None:
         """The clock was set: what waits goes on waiting as long as before."""

@@ -54,6 +54,8 @@ class Machine:
         self._doors = {door: Door(setup, self.figures) for door, setup in self._setups.items()}
         self._is_begun = False
         self._due: dict[str, int] = {}
+        self._changed: set[str] = set()
+        self._looked = 0
         self._told: set[str] = set()
         self._gone: set[str] = set()
 
@@ -81,6 +83,7 @@ class Machine:
             self._guard(name, self._reading, door, entry, stamp, is_quiet=is_quiet)
         elif isinstance(entry, Event):
             self._guard(name, self._event, door, entry, stamp, is_quiet=is_quiet)
+        self._changed.add(name)
         return out + self._taken(name)
 
     def tick(self, now: int) -> list[Event | Derived]:
@@ -90,11 +93,17 @@ class Machine:
         """
         out: list[Event | Derived] = []
         self._ticked = max(self._ticked, now)
+        if now != self._looked:  # within one stamp nothing becomes due: a backlog may come in a single one
+            self._looked = now
+            for name in self._changed:
+                self._look_at(name)
+            self._changed.clear()
         for name in [name for name, due in self._due.items() if due < now]:
             if not self._guard(name, self._doors[name].fire, now):
                 self._doors[name] = Door(self._setups[name], self.figures)  # else it fails for ever
                 self._doors[name].forget()
                 self._is_begun = False
+            self._look_at(name)
             out += self._taken(name)
         return out
 
@@ -126,7 +135,6 @@ class Machine:
         return True
 
     def _taken(self, name: str) -> list[Event | Derived]:
-        self._look_at(name)
         door = self._doors[name]
         out = [*door.out]
         door.out.clear()
@@ -147,8 +155,9 @@ class Machine:
         values = reading.values
         retained = reading.origin is Origin.RETAINED
         afterwards = reading.late or reading.origin is Origin.BACKFILL
-        if values.get("rex") and not retained:
-            door.rex(reading.device, reading.time)
+        if "rex" in values and not retained:
+            pressed, arrived = bool(values["rex"]), reading.arrived
+            door.button(reading.device, reading.time, pressed=pressed, arrived=arrived, afterwards=afterwards)
         if "locked" in values:
             locked = bool(values["locked"])
             door.lock(reading.device, reading.time, locked=locked, afterwards=afterwards, is_quiet=is_quiet)
@@ -175,7 +184,7 @@ class Machine:
         if event.kind == "card":
             door.card(event, stamp, is_quiet=is_quiet)
         elif event.kind == "rex":
-            door.rex(event.device, event.time)
+            door.rex(event.device, event.time, event.arrived)
         elif event.kind in OWN:
             door.told_by_device(event, is_quiet=is_quiet)
         if event.kind in _ENDS:
@@ -238,7 +247,7 @@ class Machine:
     def _take_over(self, door: Door, key: str, body: dict[str, Any]) -> None:
         """What was known of a door that was shut, and why it may be opened; an open one will be found open."""
         kind, _, name = key.partition("/")
-        now: dict[str, Any] = {"contacts": {}, "locks": {}, "speaks": [], "edge": 0, "is_on": False}
+        now: dict[str, Any] = {"contacts": {}, "locks": {}, "edge": 0}
         if kind == "contact" and body["now"]["open"] is False:
             leaf = Leaf(open=False, time=body["now"]["time"], closed_at=body["closed_at"])
             door.load({**now, "contacts": {name: packed(Contact(now=leaf))}})

@@ -6,8 +6,9 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from monitor.access.hours import DoorHours
-from monitor.access.openings import Lock, Opening, Reason, covers, packed
+from monitor.access.openings import Button, Lock, Opening, Reason, covers, packed
 from monitor.calendars import Schedule
+from monitor.model import LATE
 
 __all__ = ["LATE_REASON", "Reasons", "Setup", "is_late_for"]
 
@@ -15,6 +16,12 @@ LATE_REASON: Final = 30_000
 """So long (ms) after a forced opening a card or an exit request shows a button or a reader that is late."""
 
 _REASONS_KEPT: Final = 64
+_LATE_KEPT: Final = 512
+_LATE_FOR: Final = 600_000
+"""How many reasons out of a backlog wait for the openings of their time, and how long (ms) after they arrived."""
+
+_LONGEST_PRESS: Final = 600_000
+"""So long (ms) an exit button is pressed at most: one that says so for longer is stuck."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +52,7 @@ class Reasons:
         self._tolerance = tolerance
         self._kept: list[Reason] = []
         self.locks: dict[str, Lock] = {}
+        self.buttons: dict[str, Button] = {}
 
     def dump(self) -> list[dict[str, Any]]:
         """The reasons, as JSON; locks are kept by the door."""
@@ -67,7 +75,42 @@ class Reasons:
             last.until = reason.until
         else:
             self._kept.append(reason)
-            del self._kept[:-_REASONS_KEPT]
+            self._make_room(reason)
+
+    def _make_room(self, newest: Reason) -> None:
+        """Let go of the oldest: a backlog does not push out what is of now, nor the other way round."""
+        is_late = _is_late(newest)
+        alike = [reason for reason in self._kept if _is_late(reason) is is_late]
+        gone = alike[: -(_LATE_KEPT if is_late else _REASONS_KEPT)]
+        if not is_late and len(alike) < len(self._kept):
+            gone += [each for each in self._kept if _is_late(each) and each.arrived < newest.time - _LATE_FOR]
+        if gone:
+            ids = {id(each) for each in gone}
+            self._kept = [each for each in self._kept if id(each) not in ids]
+
+    def button(self, device: str, time: int, *, pressed: bool, arrived: int, afterwards: bool) -> None:
+        """An exit button says whether it is pressed; one that also says when it is let go may be held."""
+        if pressed:
+            self.allow(Reason("rex", time, time + self._pulse, device, arrived=arrived))
+        if afterwards:
+            return
+        button = self.buttons.setdefault(device, Button())
+        if pressed:
+            button.pressed = time
+            return
+        if button.is_level and button.pressed is not None:
+            until = min(time, button.pressed + _LONGEST_PRESS)
+            self.allow(
+                Reason("rex", button.pressed, max(until, button.pressed + self._pulse), device, arrived=arrived)
+            )
+        button.pressed, button.is_level = None, True
+
+    def _is_pressed(self, opening: Opening) -> bool:
+        held = [each.pressed for each in self.buttons.values() if each.is_level and each.pressed is not None]
+        return any(
+            since - self._tolerance <= opening.opened and opening.earliest <= since + _LONGEST_PRESS
+            for since in held
+        )
 
     def lock(self, device: str, time: int, *, locked: bool, afterwards: bool) -> None:
         """A lock says how it is, or how it was."""
@@ -100,7 +143,7 @@ class Reasons:
         if card is not None:
             return "card", card
         kinds = {reason.kind for reason in found}
-        if "rex" in kinds:
+        if "rex" in kinds or self._is_pressed(opening):
             return "rex", None
         since = [lock.unlocked for lock in self.locks.values() if lock.unlocked is not None]
         if "unlocked" in kinds or any(time - tolerance <= opening.opened for time in since):
@@ -145,6 +188,10 @@ class Reasons:
 def is_late_for(time: int, opening: Opening) -> bool:
     """Whether a reason at a moment came too late for an opening, but shortly after it."""
     return opening.opened < time <= opening.opened + LATE_REASON
+
+
+def _is_late(reason: Reason) -> bool:
+    return reason.arrived - reason.time > LATE
 
 
 def _best(cards: Sequence[Reason], opened: int) -> Reason | None:

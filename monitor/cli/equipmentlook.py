@@ -71,9 +71,12 @@ def print_one(one: Mapping[str, Any], asking: Asking) -> None:
     """One device with everything."""
     place = ", ".join(filter(None, (one["building"], one["zone"])))
     print_line(clean(f"{one['name']} ({one['device']}): {_state(one)}{place and f', in {place}'}"))
-    first = f" since {asking.clock(one['first'])}" if one["first"] and not one["is_own"] else ""
+    if one["is_own"]:
+        since_when = ", as it counts itself"
+    else:
+        since_when = f" since {asking.clock(one['first'])}" if one["first"] else ": it has said nothing yet"
     times = "once" if one["starts"] == 1 else f"{one['starts']} times"
-    print_line(f"ran {_ran(one['hours'])}, started {times}{first or ', as it counts itself'}")
+    print_line(f"ran {_ran(one['hours'])}, started {times}{since_when}")
     if one["days"]:
         print_line()
         headings = ("day", "ran", "starts", "shortest run", "fault", "known", "did not follow", "short cycles")

@@ -97,11 +97,13 @@ def take(
         data = file.read_bytes()
     except OSError as error:
         raise typer.BadParameter(f"{file} cannot be read: {error.strerror}") from None
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise typer.BadParameter(f"{file} is not UTF-8: save it as `CSV UTF-8`") from None
     if len(data) > _LARGEST:
         raise typer.BadParameter(f"{file} is larger than {_LARGEST // 1000} kB: split it")
-    kept = Asking.of(socket, state).client.post(
-        "access", "names", "import", body={"csv": data.decode("utf-8-sig", "replace")}
-    )
+    kept = Asking.of(socket, state).client.post("access", "names", "import", body={"csv": text})
     if as_json:
         print_json(kept)
     else:
@@ -162,6 +164,12 @@ def erase(
     if not yes:
         found = asking.client.post("access", "find", body=person)
         who = f"{found['name']}, {found['pseudonym']}" if found["name"] else found["pseudonym"]
+        if not found["is_known"]:
+            forms = " or ".join(f"--form {form}" for form in found["other_forms"])
+            hint = (
+                f"the same number is known with {forms}" if forms else "look whether number and --form are right"
+            )
+            print_line(f"NOTHING IS KNOWN OF THAT CARD: {hint}")
         typer.confirm(clean(f"Forget {who}? This cannot be undone"), abort=True)
     begun = asking.client.post("access", "erase", body={**person, "reason": reason})
     done = _until_done(asking, begun["id"])

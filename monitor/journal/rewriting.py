@@ -16,6 +16,7 @@ from monitor.errors import JournalError
 from monitor.journal.codec import decode, encode
 from monitor.journal.sqlite import SqliteJournal
 from monitor.journal.traces import ERASED, checkpoint
+from monitor.journal.trim import SECURE
 from monitor.model import Event, Position, Recorded
 
 __all__ = ["CREDENTIAL", "Rewriting"]
@@ -35,6 +36,7 @@ _FIND_CREDENTIALS = (
     "SELECT position, recorded, kind, identity, body FROM entries"
     " WHERE position > ? AND position <= ? AND kind = 2 AND instr(body, ?) ORDER BY position"
 )
+_ENTRY = "SELECT position, recorded, kind, identity, body FROM entries WHERE position = ?"
 _UPDATE = "UPDATE entries SET identity = ?, body = ? WHERE position = ?"
 
 
@@ -124,23 +126,15 @@ class Rewriting:
             await asyncio.sleep(took)  # the disk is for others, too
 
     async def _change(self, rows: Sequence[_Row], change: _Change) -> int:
-        changed = 0
+        count = 0
         for start in range(0, len(rows), _CHANGED_AT_ONCE):
-            some = [(row, *change(row)) for row in rows[start : start + _CHANGED_AT_ONCE]]
-            some = [
-                (row, identity, body)
-                for row, identity, body in some
-                if body != row.body or identity != row.identity
-            ]
-            await self._journal.in_writer(partial(_update, changes=some))
+            positions = [row.position for row in rows[start : start + _CHANGED_AT_ONCE]]
+            changed = await self._journal.in_writer(partial(_update, positions=positions, change=change))
             self._journal.recall(
-                {
-                    row.position: Recorded(row.position, row.recorded, decode(row.kind, body))
-                    for row, _, body in some
-                }
+                {row.position: Recorded(row.position, row.recorded, decode(row.kind, row.body)) for row in changed}
             )
-            changed += len(some)
-        return changed
+            count += len(changed)
+        return count
 
 
 def _select(db: sqlite3.Connection, *, sql: str, parameters: tuple[int | bytes | str, ...]) -> list[_Row]:
@@ -163,18 +157,29 @@ def _without_credential(row: _Row) -> tuple[str | None, bytes]:
     return row.identity, encode(replace(entry, attributes=kept))
 
 
-def _update(db: sqlite3.Connection, *, changes: Iterable[tuple[_Row, str | None, bytes]]) -> None:
+def _update(db: sqlite3.Connection, *, positions: Iterable[Position], change: _Change) -> list[_Row]:
+    """Change entries as they are now: others may have done so since they were found. Answers what they are."""
     usual = db.execute("PRAGMA secure_delete").fetchone()[0]
     db.execute("PRAGMA secure_delete = ON")
+    changed = []
     try:
         db.execute("BEGIN IMMEDIATE")
-        for row, identity, body in changes:
+        for position in positions:
+            found = db.execute(_ENTRY, (position,)).fetchone()
+            if found is None:  # trimmed meanwhile
+                continue
+            row = _Row(*found)
+            identity, body = change(row)
+            if (identity, body) == (row.identity, row.body):
+                continue
             try:
-                db.execute(_UPDATE, (identity, body, row.position))
+                db.execute(_UPDATE, (identity, body, position))
             except sqlite3.IntegrityError:  # two whose ids have become the same: they have come once already
-                db.execute(_UPDATE, (None, body, row.position))
+                db.execute(_UPDATE, (None, body, position))
+            changed.append(row._replace(identity=identity, body=body))
         db.execute("COMMIT")
     finally:
         if db.in_transaction:
             db.execute("ROLLBACK")
-        db.execute(f"PRAGMA secure_delete = {usual}")
+        db.execute(f"PRAGMA secure_delete = {SECURE.get(usual, 'OFF')}")
+    return changed

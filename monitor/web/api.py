@@ -20,8 +20,6 @@ from monitor.web.sinkroutes import make_sink_router
 __all__ = ["make_api"]
 
 _LARGEST = 64 * 1024
-_STILL_SO = "look at it with `facility-monitor alarms` and try again if it still holds"
-_NOTHING_CHANGED = "put it right and try again; nothing was changed"
 _WAY_OUT = "see /api/v1/openapi.json for what can be asked"
 
 
@@ -88,13 +86,12 @@ async def _of_validation(_: Request, error: Exception) -> JSONResponse:
     return _refuse(422, f"{where}: {first['msg']}", _WAY_OUT)
 
 
-async def _of_refusal(request: Request, error: Exception) -> JSONResponse:
+async def _of_refusal(_: Request, error: Exception) -> JSONResponse:
     if isinstance(error, NotKnown):
         return _refuse(404, str(error), error.what_to_do)
     if isinstance(error, NotDone):
         return _refuse(409, str(error), error.what_to_do)
-    is_of_people = "/access/" in request.url.path
-    return _refuse(409, str(error), _NOTHING_CHANGED if is_of_people else _STILL_SO)
+    return _refuse(409, str(error), "look at it with `facility-monitor alarms` and try again if it still holds")
 
 
 async def _of_journal(_: Request, error: Exception) -> JSONResponse:

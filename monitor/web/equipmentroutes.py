@@ -85,7 +85,7 @@ def _add_lists(router: APIRouter, parts: Parts, book: UpkeepBook) -> None:
     async def supply() -> list[SupplyOut]:
         """Answer whether each building has electricity, water and gas, and how that was in the last 30 days."""
         now = parts.now()
-        spans = await book.supply_spans(now - _SPANS_OF, now)
+        spans = await book.supply_spans(now - _SPANS_OF, now + 1)  # what lasts at the end of that has no end
         return [
             SupplyOut(
                 **_plain(each),

@@ -1,6 +1,6 @@
 """The shapes of questions and answers about equipment and the supply; described for people in docs/api.md."""
 
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel, Field
 
@@ -16,6 +16,9 @@ __all__ = [
     "ServicedOut",
     "SupplyOut",
 ]
+
+_LATEST: Final = 253_402_300_799_000
+"""The end of the year 9999: what calendars can say (UTC ms)."""
 
 
 class ServiceDueOut(BaseModel):
@@ -125,7 +128,7 @@ class ServiceIn(BaseModel):
     """Work that was done: which, when (UTC ms; without it now), and what there is to say of it."""
 
     service: str = Field(max_length=100)
-    at: int | None = None
+    at: int | None = Field(None, ge=0, le=_LATEST)
     note: str = Field("", max_length=500)
 
 

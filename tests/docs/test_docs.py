@@ -292,6 +292,8 @@ SECTIONS = [
     "access",
     "equipment",
     "metering",
+    "access",
+    "equipment",
     "sinks",
     "notify",
     "itself",
