@@ -116,6 +116,9 @@ def take(
 
 @names.command("remove")
 def remove(
+    who: Annotated[
+        str, typer.Argument(metavar="NAME", help="The name to remove; without it the card is asked for.")
+    ] = "",
     *,
     form: _Form = "text",
     pseudonym: _Pseudonym = "",
@@ -125,7 +128,9 @@ def remove(
     as_json: Json = False,
 ) -> None:
     """Take a name out of the directory; what happened at doors stays."""
-    person = _person(form, pseudonym, name)
+    if who and name:
+        raise typer.BadParameter("say the name once")
+    person = _person(form, pseudonym, who or name)
     kept = Asking.of(socket, state).client.post("access", "names", "remove", body=person)
     if as_json:
         print_json(kept)
