@@ -169,7 +169,7 @@ class Erasing:
         until = self._files.journal.last
         await self._inside(number, pseudonym, Position(0))
         for each in self._outside:
-            await self._caught_up(each, until)
+            await self._caught_up(each, pseudonym, until)
             await self._note(number, {each.name: await each.erase(pseudonym)})
         # What came in meanwhile; and what was still on its way from one part to another.
         await self._inside(number, pseudonym, until)
@@ -196,8 +196,10 @@ class Erasing:
         if self._forget_name is not None:
             await self._note(number, {"names": int(await asyncio.to_thread(self._forget_name, pseudonym))})
 
-    async def _caught_up(self, outside: Outside, until: Position) -> None:
-        """Wait until nothing from before is on its way to a database any more."""
+    async def _caught_up(self, outside: Outside, pseudonym: str, until: Position) -> None:
+        """Wait until nothing from before is on its way to a database any more; one that is away says so."""
+        if outside.position() < until:
+            await outside.count(pseudonym)
         with suppress(TimeoutError):
             async with asyncio.timeout(_CATCHES_UP):
                 while outside.position() < until:  # noqa: ASYNC110 - it is a number of others
