@@ -204,11 +204,13 @@ class Erasing:
         """Erase in the databases outside, once they have all that the journal had until now."""
         until = self._files.journal.last
         for each in self._outside:
-            await self._caught_up(each, until)
+            await self._caught_up(each, pseudonym, until)
             await self._note(number, {each.name: await each.erase(pseudonym)})
 
-    async def _caught_up(self, outside: Outside, until: Position) -> None:
-        """Wait until nothing from before is on its way to a database any more."""
+    async def _caught_up(self, outside: Outside, pseudonym: str, until: Position) -> None:
+        """Wait until nothing from before is on its way to a database any more; one that is away says so."""
+        if outside.position() < until:
+            await outside.count(pseudonym)
         with suppress(TimeoutError):
             async with asyncio.timeout(_CATCHES_UP):
                 while outside.position() < until:  # noqa: ASYNC110 - it is a number of others

@@ -74,10 +74,9 @@ class Machine:
         if not is_quiet and not self._is_begun:
             self._is_begun = True
             self._each(lambda door: door.begin(stamp))
-        out = self.tick(stamp)
         if isinstance(entry, Event) and entry.kind == "monitor_started" and entry.device == MONITOR_DEVICE:
-            self._each(lambda door: door.resumed(stamp))
-            return out
+            self._each(lambda door: door.resumed(stamp))  # before any time that has passed is counted
+        out = self.tick(stamp)
         name = self._door_of.get(entry.device) if isinstance(entry, Reading | Event) else None
         if name not in self._doors or name is None:
             return out
@@ -90,8 +89,9 @@ class Machine:
         return out + self._taken(name)
 
     def tick(self, now: int) -> list[Event | Derived]:
-        """Answer what has waited long enough at `now`, the journal's time.
+        """Answer what has waited long enough at `now`, the journal's time; in the order in which it happened.
 
+        Out of a backlog hours are settled at once, and whoever came by one door may have left by another.
         Stamps stand still after the clock was set back; time goes on by what `now` has been, and does not return.
         """
         out: list[Event | Derived] = []
@@ -108,7 +108,7 @@ class Machine:
                 self._is_begun = False
             self._look_at(name)
             out += self._taken(name)
-        return out
+        return sorted(out, key=lambda told: told.time)
 
     def forget(self) -> None:
         """Entries were lost: how doors are is unknown, and nothing of before is told any more."""

@@ -487,6 +487,33 @@ def test_a_door_that_opened_and_shut_days_ago_has_not_been_open_since() -> None:
     assert story.figures()["open_s"] == 20.0
 
 
+def test_what_falls_shut_while_the_monitor_is_off_was_not_held() -> None:
+    story = Story()((0, said("front", T - 300_000_000, late=True, open=False)))
+    opened = replace(said("front", T - 290_000_000, late=True, open=True), arrived=T + 1000)
+    story((1000, shown(-290_000_900)), (1000, opened))
+    story.leap(8000, happened("monitor_started", T + 8000, MONITOR_DEVICE))
+    story((9000, said("front", T - 289_996_000, late=True, open=False)))
+
+    assert story.told("held") == []
+    assert story.told("closed") == [("closed", -289_996_000, {"open_s": 4.0})]
+
+
+def test_what_two_doors_did_hours_ago_is_told_in_its_order() -> None:
+    doors = [device("front"), device("fr", "access", "front"), device("back"), device("br", "access", "back")]
+    story = Story(site(*doors))(
+        *((0, said(door, T - 300_000_000, late=True, open=False)) for door in ("front", "back"))
+    )
+    times = [T - 290_000_000 + number * 20_000 for number in range(6)]
+    for number, at in enumerate(times):
+        door = ("front", "back")[number % 2]
+        moved = (said(door, at + late, late=True, open=late < 1000) for late in (900, 4900))
+        story(*((1000, entry) for entry in (card(at, f"{door[0]}r"), *moved)))
+    story.told()
+
+    passages = [each.time for each in story.entries if isinstance(each, Event) and each.kind == "passage"]
+    assert passages == [at + 900 for at in times]
+
+
 def test_reasons_do_not_become_ever_more() -> None:
     story = Story()(CLOSED)
     for at in range(200):

@@ -303,9 +303,11 @@ async def test_what_is_not_written_out_yet_is_waited_for(
             return 0
 
         async def count(self, pseudonym: str) -> int:
-            raise AssertionError(pseudonym)
+            assert pseudonym == ANA
+            return 0
 
-        erase = count
+        async def erase(self, pseudonym: str) -> int:
+            raise AssertionError(pseudonym)
 
     async with opened(tmp_path / "ledger.db", clock) as files:
         await files.journal.append([Batch(entries=[card(ANA, 1)])])
@@ -316,6 +318,32 @@ async def test_what_is_not_written_out_yet_is_waited_for(
 
     assert told is not None
     assert "has not been written yet" in told["waits_for"]
+
+
+async def test_a_database_that_does_not_answer_is_not_waited_for(tmp_path: Path, clock: ManualClock) -> None:
+    class Away:
+        name = "influxdb"
+
+        def position(self) -> int:
+            return 0
+
+        async def count(self, pseudonym: str) -> int:
+            assert pseudonym == ANA
+            raise SinkUnavailable("nobody answers")
+
+        async def erase(self, pseudonym: str) -> int:
+            raise AssertionError(pseudonym)
+
+    async with opened(tmp_path / "ledger.db", clock) as files:
+        await files.journal.append([Batch(entries=[card(ANA, 1)])])
+        erasing = Erasing(files, now=clock.now, outside=[Away()])
+        number = await erasing.ask(ANA, "house", "")
+        async with asyncio.timeout(30):  # less than it would wait for
+            assert not await erasing._work_off()
+        told = await erasing.state(number)
+
+    assert told is not None
+    assert told["waits_for"] == "nobody answers"
 
 
 async def test_only_a_pseudonym_is_erased_and_never_repeated(tmp_path: Path, clock: ManualClock) -> None:
