@@ -77,9 +77,10 @@ class OfflineJudge:
         return self._gone()
 
     def resume(self, stopped: int, started: int) -> None:
-        """Say nothing during the grace of a start."""
+        """Say nothing during the grace of a start; then whoever was gone before, and has not spoken, still is."""
         del stopped
         self._quiet_until = started + self._grace
+        self._waits = self._answered and self._failed >= self._limit
 
     def dump(self) -> Mapping[str, Any]:
         """Answer the memory, JSON-ready."""
