@@ -182,6 +182,7 @@ class Upkeep:
 
     def _take(self, batch: Sequence[Recorded] | Gap) -> None:
         self._is_dirty = True
+        is_past = self._position < self._history
         if isinstance(batch, Gap):
             _log.warning("equipment_missed_entries", after=batch.after, until=batch.until, reason=batch.reason)
             self._room.gap()
@@ -192,7 +193,12 @@ class Upkeep:
                 if part:
                     self._room.take(part, mute=until == self._history)
                     self._position = part[-1].position
+                if is_past and self._position >= self._history:
+                    is_past = False
+                    self._room.begin_telling()
                 self._resume_when_caught_up()
+        if is_past and self._position >= self._history:
+            self._room.begin_telling()
         self._resume_when_caught_up()
 
     def _resume_when_caught_up(self) -> None:
