@@ -25,7 +25,7 @@ __all__ = [
 class EquipmentNow:
     """How a pump, lift or light is.
 
-    `state`: unknown, off, running, starting, stopping, failed_to_start, failed_to_stop or fault, since `since`.
+    `state`: unknown, fine, off, running, starting, stopping, failed_to_start, failed_to_stop or fault, since `since`.
     `hours` and `starts`: since it is watched (`first`), or as it counts itself when `is_own`.
     """
 

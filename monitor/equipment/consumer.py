@@ -124,7 +124,9 @@ class Upkeep:
             "equipment": len(machines),
             "running": sum(each.state in {"running", "stopping", "failed_to_stop"} for each in machines),
             "failed": sum(each.state in {"failed_to_start", "failed_to_stop", "fault"} for each in machines),
-            "unknown": sum(each.state == "unknown" for each in machines),
+            "unknown": sum(
+                each.state == "unknown" and each.says_anything for each in self._room.machines.values()
+            ),
             "services_due": sum(each.state == "due" for each in self.services()),
         }
 

@@ -165,13 +165,13 @@ def all_at_once(*stories: Callable[[], None]) -> None:
 
 @pytest.mark.fault(
     "SIGKILL",
-    part="equipment and supply",
+    part="ledger",
     outcome="Killed at any instant, running hours, starts and the history of the supply are what they would have"
     " been, and each failure, outage and empty battery is told once.",
 )
 @pytest.mark.fault(
     "bus restarted",
-    part="equipment and supply",
+    part="ledger",
     outcome="Hours go on over it; the supply is unknown meanwhile, which is told to nobody.",
 )
 def test_what_is_told_of_equipment_and_supply_is_what_was(tmp_path: Path, influx: InfluxServer) -> None:
