@@ -112,6 +112,11 @@ class Machine:
         return self.state not in {"unknown", "fault", "failed_to_start"} and not self._has_failed
 
     @property
+    def says_anything(self) -> bool:
+        """Whether it has a contact that says how it is; a pressure switch on an input module has none."""
+        return bool(self.plan.running or self.plan.fault)
+
+    @property
     def was_heard(self) -> bool:
         """Whether it has ever said anything."""
         return self.first is not None
@@ -252,10 +257,11 @@ class Machine:
         return self._called.at(now) is True or (self.ran is not None and now - self.ran <= 60_000 + self.reach)
 
     def _word(self, running: bool | None, called: bool | None) -> str:  # noqa: FBT001
-        if self._fault.at(self._time.now):
+        has_fault = self._fault.at(self._time.now)
+        if has_fault:
             return "fault"
         if running is None:
-            return "unknown"
+            return "unknown" if self.plan.running or has_fault is None else "fine"
         is_awaited = self._wish is not None and called is not None and called != running
         if running:
             return ("failed_to_stop" if self._is_told else "stopping") if is_awaited else "running"

@@ -272,6 +272,18 @@ def test_a_fault_goes_before_everything() -> None:
     assert pump.day()["fault_s"] == 60.0
 
 
+def test_a_lift_of_which_only_the_fault_is_known_is_fine_without_one() -> None:
+    lift = Pump(running="", called="")
+    states = []
+    for at, fault in enumerate((False, True, False)):
+        lift.says(at * 10 * SECOND, fault=fault)
+        states.append(lift.machine.state)
+    lift.tick(HOUR)
+
+    assert states == ["fine", "fault", "fine"]
+    assert lift.machine.state == "unknown"
+
+
 def test_short_cycling_is_told_once_until_it_was_quiet_for_an_hour() -> None:
     pump = Pump(scan={}, starts_per_hour=3)
     pump.says(0, running=False)
