@@ -56,10 +56,11 @@ def print_groups(groups: Sequence[Mapping[str, Any]]) -> None:
     for each in groups:
         running = ", ".join(each["running"]) or "none runs"
         spare = each["reserve"]
-        reserve = "no reserve" if spare <= 0 else f"{spare} in reserve"
-        print_line(
-            clean(f"{each['name']}: {running}; {len(each['able'])} of {len(each['members'])} able, {reserve}")
-        )
+        silent = len(each["unknown"])
+        reserve = f"{spare} in reserve" if spare > 0 else ("reserve not known" if silent else "no reserve")
+        able = f"{len(each['able'])} of {len(each['members'])} able"
+        unknown = f", {silent} not known" if silent else ""
+        print_line(clean(f"{each['name']}: {running}; {able}{unknown}, {reserve}"))
 
 
 def _ran(hours: float) -> str:

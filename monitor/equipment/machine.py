@@ -210,9 +210,11 @@ class Machine:
             return
         self._starts = [*(each for each in self._starts if now - each < _HOUR), now][-most - 1 :]
         if len(self._starts) > most:
-            if self._over is None or now - self._over >= _HOUR:
+            is_new = self._over is None or now - self._over >= _HOUR
+            if is_new:
                 self._tell("short_cycling", now, starts=len(self._starts))
-                self.tally.count("short_cycles", self._time.wall(now))
+            if is_new or not self.tally.is_one_day(self._time.wall(self._over or now), self._time.wall(now)):
+                self.tally.count("short_cycles", self._time.wall(now))  # each day that it lasts has one
             self._over = now
 
     def _call(self, value: bool) -> None:  # noqa: FBT001

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from monitor.cli.equipmentlook import print_groups
 from tests.cli.running import command
 from tests.clock import ManualClock
 from tests.web.houses import HOUR, NOON, SITE, House, furnish, living, said
@@ -147,4 +148,16 @@ async def test_a_house_without_anything_says_what_to_write(tmp_path: Path) -> No
         "no services: the site file names none under `equipment: {service: …}` of a device\n",
         "no device has said how full its battery is\n",
         "nothing is known of the supply: see `supply:` in docs/settings.md\n",
+    ]
+
+
+def test_a_group_of_which_nothing_is_known_yet_is_not_said_to_have_no_reserve(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    group = {"name": "Boosters", "members": ["one", "two"], "running": [], "able": [], "unknown": ["one", "two"]}
+    print_groups([{**group, "reserve": 0}, {**group, "able": ["one"], "unknown": [], "reserve": 0}])
+
+    assert capsys.readouterr().out.splitlines() == [
+        "Boosters: none runs; 0 of 2 able, 2 not known, reserve not known",
+        "Boosters: none runs; 1 of 2 able, no reserve",
     ]

@@ -363,3 +363,15 @@ def test_two_messages_of_the_same_millisecond_count_in_the_order_in_which_they_c
     pump.says(2 * SECOND, running=True)
     pump.says(HOUR, running=True)
     assert (pump.machine.now().starts, pump.day()["running_s"]) == (2, 3598.0)
+
+
+def test_short_cycling_that_goes_on_for_days_is_told_once_and_counted_on_each_of_them() -> None:
+    pump = Pump(scan={}, starts_per_hour=10)
+    for number in range(
+        2 * 24 * 20
+    ):  # every three minutes, from 13:00 of one day to 13:00 of the day after the next
+        pump.says(number * 3 * MINUTE, running=False)
+        pump.says(number * 3 * MINUTE + MINUTE, running=True)
+
+    assert [kind for kind, _, _ in pump.events()] == ["short_cycling"]
+    assert [pump.day(f"2026-11-{day}")["short_cycles"] for day in (27, 28, 29)] == [1, 1, 1]
