@@ -16,7 +16,7 @@ from monitor.clock import CLOCKS_ARE_RIGHT_FROM
 from monitor.model import Event, Position, Value
 from monitor.schema import ACCESS_EVENTS
 
-__all__ = ["KEPT", "Row", "add", "erase", "find", "forget", "key", "people", "plain", "save", "to_row"]
+__all__ = ["KEPT", "Row", "add", "erase", "find", "forget", "key", "let_go", "people", "plain", "save", "to_row"]
 
 KEPT: Final = ACCESS_EVENTS | {"tamper", "reader_online", "reader_offline"}
 """Kinds of events that are kept, of any device."""
@@ -77,7 +77,7 @@ def add(db: sqlite3.Connection, rows: Iterable[Row]) -> int:
 
 
 def save(db: sqlite3.Connection, people: Mapping[str, Person | None], memory: Mapping[str, Any]) -> None:
-    """Keep who is where, and what else is to be remembered, by key."""
+    """Keep who is where, and what else is to be remembered, by key; None: no more."""
     gone = [(credential,) for credential, person in people.items() if person is None]
     there = [
         (credential, person.zone, person.time, person.reader)
@@ -86,8 +86,9 @@ def save(db: sqlite3.Connection, people: Mapping[str, Person | None], memory: Ma
     ]
     db.executemany("DELETE FROM presence WHERE credential = ?", gone)
     db.executemany("INSERT OR REPLACE INTO presence VALUES (?, ?, ?, ?)", there)
-    rows = [(name, orjson.dumps(body).decode()) for name, body in memory.items()]
+    rows = [(name, orjson.dumps(body).decode()) for name, body in memory.items() if body is not None]
     db.executemany("INSERT OR REPLACE INTO memory VALUES (?, ?)", rows)
+    db.executemany("DELETE FROM memory WHERE key = ?", [(name,) for name, body in memory.items() if body is None])
 
 
 def find(db: sqlite3.Connection, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], tuple[str, str]]:
@@ -100,11 +101,18 @@ def find(db: sqlite3.Connection, wanted: Sequence[tuple[str, str]]) -> dict[tupl
     return {(row[0], row[1]): (row[2], row[3]) for row in rows}
 
 
+def let_go(db: sqlite3.Connection) -> None:
+    """Take whoever was erased out of all zones: in a copy his place stays, and nobody would ever leave it."""
+    db.execute("DELETE FROM presence WHERE credential = ? OR credential LIKE ?", (ERASED, f"{ERASED}-%"))
+
+
 def people(db: sqlite3.Connection, outer: Mapping[str, str]) -> dict[str, Person]:
     """Everybody who was ever seen: where he is, and since when. `outer`: the zone around each zone.
 
     Whose last passage led somewhere else than he is was taken to have left since.
     """
+    # In a copy that somebody was erased in, his presence is nobody's; it would never leave.
+    db.execute("DELETE FROM presence WHERE credential GLOB ?", (f"{ERASED}*",))
     there = {
         row["credential"]: Person(zone=row["zone"], time=row["since"], reader=row["reader"])
         for row in db.execute("SELECT credential, zone, since, reader FROM presence")

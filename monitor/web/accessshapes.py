@@ -10,6 +10,7 @@ __all__ = [
     "EraseIn",
     "ErasedOut",
     "ErasureOut",
+    "FoundOut",
     "NameIn",
     "NameOut",
     "NamesIn",
@@ -145,6 +146,16 @@ class PersonOut(BaseModel):
 
     pseudonym: str
     name: str
+
+
+class FoundOut(PersonOut):
+    """A person who was looked for.
+
+    `is_known`: whether anything is kept of him; `other_forms`: where not, the forms in which the number is known.
+    """
+
+    is_known: bool
+    other_forms: list[str]
 
 
 class NameIn(PersonIn):

@@ -1,7 +1,6 @@
 """Upkeep follows the journal, keeps the ledger, tells what happens, and goes on after whatever is wrong."""
 
 import asyncio
-import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
@@ -15,6 +14,7 @@ from monitor.equipment.batteries import Batteries
 from monitor.equipment.commands import service
 from monitor.equipment.machine import Machine
 from monitor.errors import JournalError
+from monitor.journal.state import State
 from monitor.model import Event, Quality, Reading
 from monitor.plant import Group, Service
 from monitor.schema import MONITOR_DEVICE
@@ -125,21 +125,24 @@ async def test_history_that_is_counted_in_two_lives_is_told_by_none(
             await made.live(clock, *runs("one", at + 30 * SECOND, at + MINUTE, called=True, running=False))
         last = made.journal.last
     monkeypatch.setattr(consumer, "_AT_ONCE", 10)
-    keep = keeping.Keeper.keep
+    transact, kept = State.transact, 0
 
-    def keeps_once(keeper: keeping.Keeper, db: sqlite3.Connection, news: keeping.News) -> None:
-        if news.number > 1:
-            raise sqlite3.OperationalError("the power is gone")
-        keep(keeper, db, news)
+    async def dies(self: State, work: Callable[..., Any]) -> Any:
+        nonlocal kept
+        kept += work.__qualname__.startswith("Upkeep._keep.")
+        if kept > 1:
+            await asyncio.sleep(60)
+        return await transact(self, work)
 
-    with monkeypatch.context() as patched:
-        patched.setattr(keeping.Keeper, "keep", keeps_once)
-        async with house(tmp_path, SITE, clock.now) as made, asyncio.timeout(60):
+    monkeypatch.setattr(State, "transact", dies)
+    async with house(tmp_path, SITE, clock.now) as made:
+        async with asyncio.timeout(15):
             while True:
                 await asyncio.sleep(0.01)
                 if made.upkeep.applied:
                     break
-            first = made.upkeep.applied
+        first = made.upkeep.applied
+    monkeypatch.setattr(State, "transact", transact)
     async with house(tmp_path, SITE, clock.now) as made:
         await made.settle()
         assert await made.events() == []

@@ -351,3 +351,15 @@ def test_what_it_remembers_survives_a_restart() -> None:
 
     assert other.machine.dump() == pump.machine.dump()
     assert other.events() == pump.events() == [("failed_to_start", 20 * SECOND, {})]
+
+
+def test_two_messages_of_the_same_millisecond_count_in_the_order_in_which_they_came() -> None:
+    pump = Pump(scan={})
+    pump.says(0, running=False, fault=False)
+    pump.says(SECOND, running=True, fault=True)
+    pump.says(SECOND, running=False, fault=False)
+
+    assert (pump.machine.state, pump.machine.now().starts, pump.machine.now().hours) == ("off", 1, 0.0)
+    pump.says(2 * SECOND, running=True)
+    pump.says(HOUR, running=True)
+    assert (pump.machine.now().starts, pump.day()["running_s"]) == (2, 3598.0)
