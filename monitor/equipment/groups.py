@@ -102,7 +102,7 @@ class Group:
         now = self._time.now
         for member in self._members:
             ident = member.device.id
-            if not (member.was_heard and member.plan.running):
+            if not member.was_heard:
                 continue
             if ident not in self._seen:
                 self._seen[ident] = now

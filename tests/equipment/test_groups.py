@@ -18,11 +18,11 @@ PUMPS = ("one", "two", "three")
 class House:
     """Some pumps and their group; `at` are ms since noon."""
 
-    def __init__(self, *members: str, needed: int = 1, rest: float | None = None, **keys: str) -> None:
+    def __init__(self, *members: str, needed: int = 1, rest: float | None = None) -> None:
         self.time = Timeline()
         self.time.now = NOON
         midnights = Midnights(ZoneInfo("UTC"))
-        self.machines = {each: Machine(device(each), plan(**keys), self.time, midnights) for each in members}
+        self.machines = {each: Machine(device(each), plan(), self.time, midnights) for each in members}
         named = Plan(id="feed", name="Feed", members=members, needed=needed, rest=rest)
         self.group = Group(named, self.machines, self.time)
         self.said: dict[str, dict[str, Any]] = {}
@@ -134,18 +134,6 @@ def test_a_pump_that_failed_is_no_reserve_until_it_has_run() -> None:
     assert house.group.now().able == ("two",)
     house.says(70 * SECOND, one="running")
     assert house.group.now().able == ("one", "two")
-
-
-def test_lifts_of_which_only_the_fault_is_known_are_a_reserve_without_one() -> None:
-    house = House("one", "two", rest=60.0, running="", called="")
-    house.says(0, one="off", two="off")
-    assert (house.group.now().able, house.group.now().reserve) == (("one", "two"), 1)
-    house.says(10 * SECOND, one="fault")
-    house.says(20 * SECOND, one="off")
-    house.goes_on(30 * SECOND, HOUR)
-
-    assert [each[:3] for each in house.events()] == [("no_reserve", "one", 10 * SECOND)]
-    assert house.group.now().reserve == 1
 
 
 def test_silence_is_no_reserve_only_after_two_minutes_and_never_before_the_first_word() -> None:
