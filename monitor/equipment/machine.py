@@ -201,6 +201,8 @@ class Machine:
                 self._wish = None
             elif called and (known.value or known.heard is None):
                 self._wish = now
+        elif known.value and not value and self._called.at(now) and self._running.at(now) is False:
+            self._wish = now  # it was out of order, and may follow from now on
         known.take(value, now)
 
     def _start(self, now: int, *, is_first: bool) -> None:
@@ -235,7 +237,9 @@ class Machine:
     def _judge(self) -> None:
         now = self._time.now
         running, called = self._running.at(now), self._called.at(now)
-        if self._wish is not None and not self._is_told and None not in {running, called} and running != called:
+        is_due = self._wish is not None and not self._is_told and None not in {running, called}
+        is_out_of_order = bool(called) and bool(self._fault.at(now))  # which is told by itself
+        if self._wish is not None and is_due and running != called and not is_out_of_order:
             within = self.plan.start_within if called else self.plan.stop_within
             deadline = self._wish + round(within * 1000)
             heard = self._running.heard or 0
