@@ -14,6 +14,7 @@ from drivers.mqtt.times import Instant
 from monitor.credentials import SEPARATORS, canonical
 from monitor.model import Event, Value
 from monitor.ports import Pseudonymise
+from monitor.schema import EVENT_KINDS
 from monitor.site import Device
 
 __all__ = ["EventMapper", "EventStamps"]
@@ -22,6 +23,8 @@ _SHORTEST_TOLD: Final = 4
 """Characters from which on a credential is looked for in what else is kept: `1` stands in many a text."""
 _UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _BUMP_MS: Final = 1000
+_MADE: Final = tuple(f"{kind}-" for kind in sorted(EVENT_KINDS - {"card", "rex"}))
+"""How ids begin that the monitor makes for events of a device: no message can take one, or pass for one."""
 
 
 class EventStamps:
@@ -104,7 +107,9 @@ class EventMapper:
 
     def _hidden(self, own: str, clear: str | None) -> str:
         """The id that a message gave itself; its pseudonym when it is made of the credential."""
-        return self._pseudonymise(own) if _tells(own, clear) else own
+        if any(_tells(text, clear) for text in (own, own.replace("%2F", "/").replace("%25", "%"))):
+            return self._pseudonymise(own)
+        return f"own/{own}" if own.startswith(_MADE) else own
 
 
 _Find = Callable[[Body], Value | None]
@@ -168,9 +173,16 @@ def _is_kept(raw: float) -> bool:
 
 
 def _joined(parts: Sequence[object]) -> str:
-    """The id that a message gives: its parts in order; empty where one of them is absent."""
-    texts = [_text(part) for part in parts]
-    return "" if None in texts else "/".join(text for text in texts if text)
+    """The id that a message gives: its parts in order; empty where one of them is absent.
+
+    What stands between parts is spelt otherwise in one of several: no two lists of parts are one id.
+    """
+    texts = [text for text in map(_text, parts) if text]
+    if len(texts) < len(parts):
+        return ""
+    if len(texts) > 1:
+        texts = [text.replace("%", "%25").replace("/", "%2F") for text in texts]
+    return "/".join(texts)
 
 
 def _text(raw: object) -> str | None:

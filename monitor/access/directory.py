@@ -7,6 +7,7 @@ is slow), as `cryptography` has it. Without the secret the file says nothing but
 import csv
 import io
 import os
+import re
 import threading
 import unicodedata
 from collections.abc import Iterator, Mapping
@@ -30,6 +31,7 @@ _MOST = 100_000
 _LONGEST = 200
 _LARGEST = 64 * 1024 * 1024
 _TOLD = 20
+_UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class Directory:
@@ -210,5 +212,5 @@ def _is_hex(text: str) -> bool:
 
 
 def _text(text: str) -> str:
-    """A text as people write it: one line, composed."""
-    return " ".join(unicodedata.normalize("NFC", text).split())
+    """A text as people write it: one line, composed, without what steers terminals or turns lines round."""
+    return " ".join(_UNFIT.sub(" ", unicodedata.normalize("NFC", text)).split())

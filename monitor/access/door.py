@@ -5,13 +5,14 @@ overtake each other, contacts bounce. What is settled when does not depend on ho
 """
 
 from collections.abc import Iterator
+from heapq import heappop, heappush
 from typing import Any, Final
 
 from monitor.access import told
 from monitor.access.contacts import Contacts, Said
 from monitor.access.doordays import DoorFigures, Figures
 from monitor.access.hours import DoorHours
-from monitor.access.openings import Contact, Lock, Opening, Reason, packed, unpacked
+from monitor.access.openings import Button, Contact, Lock, Opening, Reason, packed
 from monitor.access.passages import Passages
 from monitor.access.reasons import Reasons, Setup, is_late_for
 from monitor.accessbook import DoorNow
@@ -20,6 +21,7 @@ from monitor.periods import DAY, day_of
 
 __all__ = ["Door"]
 
+_LAST: Final = 1 << 62
 _RANKS: Final = ("unknown", "closed", "unlocked", "open", "held", "forced")
 
 
@@ -42,11 +44,10 @@ class Door:
     def dump(self) -> dict[str, Any]:
         """What changes with each word of a contact, as JSON."""
         return {
-            "contacts": {name: packed(contact) for name, contact in self._contacts.all.items()},
+            **self._contacts.dump(),
             "locks": {name: packed(lock) for name, lock in self._reasons.locks.items()},
-            "speaks": sorted(self._speaks),
+            "buttons": {name: packed(button) for name, button in self._reasons.buttons.items()},
             "edge": self._hours.edge,
-            "is_on": self._hours.is_on,
         }
 
     def dump_past(self) -> dict[str, Any]:
@@ -57,11 +58,13 @@ class Door:
         }
 
     def load(self, body: dict[str, Any]) -> None:
-        """Take up what `dump` gave."""
-        self._contacts.all |= {name: unpacked(kept) for name, kept in body["contacts"].items()}
-        self._reasons.locks |= {name: Lock(**kept) for name, kept in body["locks"].items()}
-        self._speaks |= set(body["speaks"])
-        self._hours.load(body["edge"], is_on=body["is_on"])
+        """Take up what `dump` gave, but for what the site file does not have at this door any more."""
+        there = self._setup.points.keys()
+        self._contacts.load(body)
+        self._reasons.locks |= {name: Lock(**kept) for name, kept in body["locks"].items() if name in there}
+        buttons = body.get("buttons", {})
+        self._reasons.buttons |= {name: Button(**kept) for name, kept in buttons.items() if name in there}
+        self._hours.resume(body["edge"])
 
     def load_past(self, body: dict[str, Any]) -> None:
         """Take up what `dump_past` gave."""
@@ -151,11 +154,23 @@ class Door:
         self._reasons.allow(Reason("rex", time, time + self._setup.pulse, device, stamp=stamp))
         self._came(time)
 
+    def button(self, device: str, time: int, *, pressed: bool, stamp: int, afterwards: bool) -> None:
+        """An exit button says how it is."""
+        self._touch()
+        self._reasons.button(device, time, pressed=pressed, stamp=stamp, afterwards=afterwards)
+        if pressed:
+            self._came(time)
+
+    def health(self, device: str, *, is_lost: bool) -> None:
+        """A device is not heard any more, or is heard again."""
+        self.is_touched = True
+        self._contacts.health(device, is_lost=is_lost)
+
     def lock(self, reading: Reading, stamp: int, *, afterwards: bool, is_quiet: bool) -> None:
         """A lock says how it is."""
         self._touch()
         locked = bool(reading.values["locked"])
-        self._reasons.lock(reading.device, reading.time, stamp, locked=locked, afterwards=afterwards)
+        self._reasons.lock(reading.device, reading.time, locked=locked, stamp=stamp, afterwards=afterwards)
         self._show(reading.time, is_quiet=is_quiet)
 
     def told_by_device(self, event: Event, *, is_quiet: bool) -> None:
@@ -165,12 +180,11 @@ class Door:
         if event.kind not in ("forced", "held"):
             return
         self._figures.count(event.kind, event.time, is_quiet=is_quiet)
-        standing = [opening for opening in self._contacts.standing() if opening.closed is None]
-        own = [opening for opening in standing if opening.contact == event.device] or standing
-        if own and not event.late:
-            own[0].forced |= event.kind == "forced"
-            own[0].held |= event.kind == "held"
-            own[0].deadline = own[0].held_due = None
+        opening = self._contacts.open_at(event.device)
+        if opening is not None and not event.late:
+            opening.forced |= event.kind == "forced"
+            opening.held |= event.kind == "held"
+            opening.deadline = opening.held_due = None
             self._show(event.time, is_quiet=is_quiet)
 
     def resumed(self, stamp: int) -> None:
@@ -188,40 +202,43 @@ class Door:
                 opening.held_due = until
                 self.is_touched = True
 
+    def leapt(self, stamp: int) -> None:
+        """The stamps have made a leap of months: how long it has stood open nobody knows."""
+        self._contacts.begin_anew(stamp, day_of(stamp, self._setup.zone).end + self._setup.tolerance)
+        self.is_touched = True
+
     # What is due -----------------------------------------------------------------------------------------
 
     def due(self) -> int | None:
         """The stamp after which there is something to settle."""
-        return min((due for due, _, _ in self._timers()), default=None)
+        return min((timer[0] for timer in self._timers()), default=None)
 
     def fire(self, now: int) -> None:
         """Settle all that was due before a stamp, in order."""
-        while due := [timer for timer in self._timers() if timer[0] < now]:
-            _, what, opening = min(due, key=lambda timer: timer[:2])
-            self._touch()
-            if opening is not None:
+        waiting = sorted(timer for timer in self._timers() if timer[0] < now)  # which is a heap
+        while waiting:
+            due, what, number, opening = heappop(waiting)
+            if opening is None:
+                self._touch()
+                (self._passages.expire, self._edge_passed)[what](now)
+                waiting = sorted(timer for timer in self._timers() if timer[0] < now)
+            elif (due, what) in opening.timers():
+                self._touch()
                 (self._decide, self._hold, self._settle, self._book)[what](opening)
-            elif what:
-                self._edge_passed(now)
-            else:
-                self._passages.expire(now)
+                for timer in opening.timers():
+                    if timer[0] < now:
+                        heappush(waiting, (*timer, number, opening))
 
-    def _timers(self) -> Iterator[tuple[int, int, Opening | None]]:
-        """Each: its stamp, what it is, and of which opening."""
-        for opening in self._contacts.every():
-            if opening.due is not None:
-                yield opening.due, 0, opening
-            elif opening.close_due is not None:
-                yield opening.close_due, 2, opening
-            if opening.held_due is not None:
-                yield opening.held_due, 1, opening
-            if opening.book_due is not None:
-                yield opening.book_due, 3, opening
+    def _timers(self) -> Iterator[tuple[int, int, int, Opening | None]]:
+        """Each: its stamp, what it is, and of which opening; the number makes an order of what is due at once."""
+        for number, opening in enumerate(self._contacts.every()):
+            for due, what in opening.timers():
+                yield due, what, number, opening
         card = self._reasons.due()
         if card is not None:
-            yield card, 0, None
+            yield card, 0, _LAST, None
         if self._hours.next is not None:
-            yield self._hours.next + self._setup.tolerance, 1, None
+            yield self._hours.next + self._setup.tolerance, 1, _LAST, None
 
     def shift(self, by: int) -> None:
         """The clock was set: what waits goes on waiting as long as before."""
@@ -288,7 +305,8 @@ class Door:
                 self.out.append(told.closed(self._setup.door, opening, open_s=open_s))
             if opening.is_close_known and not opening.is_quiet:
                 self._figures.stood(opening, opening.closed)
-                if opening.forced and opening.closed - opening.opened <= self._setup.tolerance:
+                is_short = opening.closed - opening.opened <= self._setup.tolerance
+                if opening.forced and opening.is_judged and is_short:
                     self._figures.count("forced_short", opening.opened)
         self._show(opening.closed, is_quiet=opening.is_close_quiet)
 
@@ -302,15 +320,14 @@ class Door:
 
     def _edge_passed(self, now: int) -> None:
         """The hours of the door begin or end; what they were days ago nobody wants to be told."""
-        edge = self._hours.step()
-        if now - edge < DAY:
-            setup = self._setup
+        if not self._hours.skip(now - DAY):
+            edge, setup = self._hours.step(), self._setup
             self.out.append(told.scheduled(setup.door, setup.teller, edge, is_on=self._hours.is_on))
         if self._hours.is_on:
             for opening in self._contacts.standing():
                 if opening.held:
                     self._release(opening)
-        self._show(edge)
+        self._show(self._hours.edge)
 
     def _release(self, opening: Opening) -> None:
         """The hours allow what was held: it counts anew when they end."""

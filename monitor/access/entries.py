@@ -43,8 +43,8 @@ def to_row(  # noqa: PLR0913 - the columns
     position: Position, event: Event, *, door: str, zone: str, direction: str, credential: str
 ) -> Row:
     """The row of an event. Raises ValueError for times that are none."""
-    if not max(abs(event.time), abs(event.arrived)) < _LARGEST:
-        raise ValueError("a time beyond all bounds")
+    if any(type(time) is not int or abs(time) >= _LARGEST for time in (event.time, event.arrived)):
+        raise ValueError("a time that is none")
     said = event.attributes
     others = {name: value for name, value in said.items() if name not in _COLUMNS}
     return (
@@ -77,7 +77,7 @@ def add(db: sqlite3.Connection, rows: Iterable[Row]) -> int:
 
 
 def save(db: sqlite3.Connection, people: Mapping[str, Person | None], memory: Mapping[str, Any]) -> None:
-    """Keep who is where, and what else is to be remembered, by key."""
+    """Keep who is where, and what else is to be remembered, by key; None: no more."""
     gone = [(credential,) for credential, person in people.items() if person is None]
     there = [
         (credential, person.zone, person.time, person.reader)
@@ -86,8 +86,9 @@ def save(db: sqlite3.Connection, people: Mapping[str, Person | None], memory: Ma
     ]
     db.executemany("DELETE FROM presence WHERE credential = ?", gone)
     db.executemany("INSERT OR REPLACE INTO presence VALUES (?, ?, ?, ?)", there)
-    rows = [(name, orjson.dumps(body).decode()) for name, body in memory.items()]
+    rows = [(name, orjson.dumps(body).decode()) for name, body in memory.items() if body is not None]
     db.executemany("INSERT OR REPLACE INTO memory VALUES (?, ?)", rows)
+    db.executemany("DELETE FROM memory WHERE key = ?", [(name,) for name, body in memory.items() if body is None])
 
 
 def find(db: sqlite3.Connection, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], tuple[str, str]]:
@@ -110,6 +111,8 @@ def people(db: sqlite3.Connection, outer: Mapping[str, str]) -> dict[str, Person
 
     Whose last passage led somewhere else than he is was taken to have left since.
     """
+    # In a copy that somebody was erased in, his presence is nobody's; it would never leave.
+    db.execute("DELETE FROM presence WHERE credential GLOB ?", (f"{ERASED}*",))
     there = {
         row["credential"]: Person(zone=row["zone"], time=row["since"], reader=row["reader"])
         for row in db.execute("SELECT credential, zone, since, reader FROM presence")

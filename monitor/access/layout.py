@@ -13,6 +13,7 @@ class Layout:
     def __init__(self, site: Site) -> None:
         self.zones = site.access.zones
         self._doors = {device.id: door_of(device, site.devices) for device in site.devices.values()}
+        self._named = frozenset(self._doors.values())
         self._directions = {device.id: device.direction for device in site.devices.values()}
         self._zones = {door: zone.id for zone in self.zones.values() for door in zone.doors}
         self.around = {zone: self._chain(zone) for zone in self.zones}
@@ -43,10 +44,18 @@ class Layout:
         """Whether who is in `place` is in `zone`, too."""
         return zone in self.around.get(place, ())
 
+    def leads_into(self, reader: str) -> str:
+        """Where who has used a reader is; empty: outside, or nobody knows."""
+        zone, direction = self.watched.get(reader, ""), self._directions.get(reader, "")
+        if direction == "out" and zone:
+            return self.outer(zone)
+        return zone if direction == "in" else ""
+
     def door(self, event: Event) -> str:
-        """The door that an event is of: what it says itself, else its device's."""
+        """The door that an event is of: what it says itself, if it names one of the site's, else its device's."""
         said = event.attributes.get("door")
-        return said if isinstance(said, str) and said else self._doors.get(event.device, "")
+        own = self._doors.get(event.device, "")
+        return said if isinstance(said, str) and (said in self._named or not own) else own
 
     def zone(self, door: str) -> str:
         """The zone that a door leads into; empty: none."""

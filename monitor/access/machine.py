@@ -18,6 +18,7 @@ from monitor.access.told import OWN, is_own
 from monitor.accessbook import DoorNow
 from monitor.doorways import door_of, doors_of
 from monitor.model import Derived, Event, Origin, Position, Quality, Reading, Recorded
+from monitor.periods import DAY
 from monitor.schema import MONITOR_DEVICE, POINT_OPEN
 from monitor.site import Device, Site
 
@@ -28,6 +29,8 @@ _log = structlog.get_logger()
 _LONGEST_LOOK_BACK: Final = 60_000
 _LEAP: Final = 60_000
 """The monitor itself says something every ten seconds: when nothing was recorded for so long, it was off."""
+_LONG_LEAP: Final = 31 * DAY
+"""After so long, doors are not what they were; mostly it is a clock that was not set yet."""
 _PATIENCE: Final = 5000
 _TRUSTED: Final = (Quality.GOOD, Quality.MANUAL)
 _OLDER: Final = frozenset({"contact", "door", "pending"})
@@ -54,6 +57,8 @@ class Machine:
         self._doors = {door: Door(setup, self.figures) for door, setup in self._setups.items()}
         self._is_begun = False
         self._due: dict[str, int] = {}
+        self._changed: set[str] = set()
+        self._looked = 0
         self._told: set[str] = set()
         self._gone: set[str] = set()
 
@@ -80,6 +85,7 @@ class Machine:
             self._guard(name, self._reading, door, entry, stamp, is_quiet=is_quiet)
         elif isinstance(entry, Event):
             self._guard(name, self._event, door, entry, stamp, is_quiet=is_quiet)
+        self._changed.add(name)
         return out + self._taken(name)
 
     def tick(self, now: int) -> list[Event | Derived]:
@@ -90,11 +96,17 @@ class Machine:
         """
         out: list[Event | Derived] = []
         self._ticked = max(self._ticked, now)
+        if now != self._looked:  # within one stamp nothing becomes due: a backlog may come in a single one
+            self._looked = now
+            for name in self._changed:
+                self._look_at(name)
+            self._changed.clear()
         for name in [name for name, due in self._due.items() if due < now]:
             if not self._guard(name, self._doors[name].fire, now):
                 self._doors[name] = Door(self._setups[name], self.figures)  # else it fails for ever
                 self._doors[name].forget()
                 self._is_begun = False
+            self._look_at(name)
             out += self._taken(name)
         return sorted(out, key=lambda told: told.time)
 
@@ -108,6 +120,8 @@ class Machine:
             self._each(lambda door: door.shift(stamp - self.stamp))
         elif self.stamp and stamp - self.stamp > _LEAP:
             self._each(lambda door: door.postpone(stamp + _PATIENCE))
+            if stamp - self.stamp > _LONG_LEAP:
+                self._each(lambda door: door.leapt(stamp))
         self.stamp = stamp
 
     def _each(self, work: Callable[[Door], None]) -> None:
@@ -126,7 +140,6 @@ class Machine:
         return True
 
     def _taken(self, name: str) -> list[Event | Derived]:
-        self._look_at(name)
         door = self._doors[name]
         out = [*door.out]
         door.out.clear()
@@ -147,8 +160,9 @@ class Machine:
         values = reading.values
         retained = reading.origin is Origin.RETAINED
         afterwards = reading.late or reading.origin is Origin.BACKFILL
-        if values.get("rex") and not retained:
-            door.rex(reading.device, reading.time, stamp)
+        if "rex" in values and not retained:
+            pressed = bool(values["rex"])
+            door.button(reading.device, reading.time, pressed=pressed, stamp=stamp, afterwards=afterwards)
         if "locked" in values:
             door.lock(reading, stamp, afterwards=afterwards, is_quiet=is_quiet)
         device = self._devices[reading.device]
@@ -175,6 +189,8 @@ class Machine:
             door.card(event, stamp, is_quiet=is_quiet)
         elif event.kind == "rex":
             door.rex(event.device, event.time, stamp)
+        elif event.kind == "health":
+            door.health(event.device, is_lost=event.attributes.get("state") == "suspended")
         elif event.kind in OWN:
             door.told_by_device(event, is_quiet=is_quiet)
         if event.kind in _ENDS:
@@ -237,7 +253,7 @@ class Machine:
     def _take_over(self, door: Door, key: str, body: dict[str, Any]) -> None:
         """What was known of a door that was shut, and why it may be opened; an open one will be found open."""
         kind, _, name = key.partition("/")
-        now: dict[str, Any] = {"contacts": {}, "locks": {}, "speaks": [], "edge": 0, "is_on": False}
+        now: dict[str, Any] = {"contacts": {}, "locks": {}, "edge": 0}
         if kind == "contact" and body["now"]["open"] is False:
             leaf = Leaf(open=False, time=body["now"]["time"], closed_at=body["closed_at"])
             door.load({**now, "contacts": {name: packed(Contact(now=leaf))}})

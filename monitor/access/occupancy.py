@@ -57,7 +57,8 @@ class _Zone:
     """What is remembered of a zone.
 
     `since`: from when on has been counted. `minute`, `reset`: the minute of the day at which it is reset, and the
-    last such moment. `emptied`: when everybody was taken to have left.
+    last such moment. `emptied`: when everybody was taken to have left. `within`: the zone around it, for the day
+    on which the site file does not have it any more.
     """
 
     since: int
@@ -66,6 +67,7 @@ class _Zone:
     minute: int | None = None
     reset: int = 0
     emptied: int = 0
+    within: str = ""
 
 
 class Occupancy:
@@ -84,6 +86,7 @@ class Occupancy:
         self._pending: dict[str, int] = {}
         self._told_at: dict[str, int] = {}
         self._touched_zones: set[str] = set()
+        self._gone: set[str] = set()
         self._touched_people: set[str] = set()
         self.told: list[Event | Derived] = []
         """What there is to tell; whoever takes it empties the list."""
@@ -120,7 +123,7 @@ class Occupancy:
         self._time = now
         if len(self._zones) < len(self._layout.zones):
             for zone in self._layout.zones.keys() - self._zones.keys():
-                self._zones[zone] = _Zone(since=now)
+                self._zones[zone] = _Zone(since=now, within=self._layout.outer(zone))
                 self._touched_zones.add(zone)
         resets = self._resets.last(now)
         if resets is not self._last_resets:
@@ -283,29 +286,57 @@ class Occupancy:
             self.forget(credential)
 
     def changes(self) -> tuple[Mapping[str, Person | None], Mapping[str, Any]]:
-        """What has changed since the last call: people (None: in no zone), and what else to remember, by key."""
+        """What has changed since the last call: people (None: in no zone), and what else to remember, by key.
+
+        Of a zone that the site has no more nothing is remembered: None.
+        """
         people = {
             credential: person if (person := self._people.get(credential)) and person.zone else None
             for credential in self._touched_people
         }
-        zones = {f"{_KEY}{zone}": asdict(self._zones[zone]) for zone in self._touched_zones}
+        zones: dict[str, Any] = {f"{_KEY}{zone}": asdict(self._zones[zone]) for zone in self._touched_zones}
+        zones |= {f"{_KEY}{zone}": None for zone in self._gone}
+        self._gone.clear()
         self._touched_people.clear()
         self._touched_zones.clear()
         return people, zones
 
     def load(self, people: Iterable[tuple[str, Person]], kept: Iterable[tuple[str, Any]]) -> None:
-        """Take up what `changes` has given before; of people outside, when they were seen last."""
-        for key, body in kept:
-            zone = key.removeprefix(_KEY)
-            if key.startswith(_KEY) and zone in self._layout.zones:
-                self._zones[zone] = _Zone(**body)
+        """Take up what `changes` has given before; of people outside, when they were seen last.
+
+        Who was in a zone that the site has no more is where his reader leads now, else in what was around it.
+        """
+        zones = {key.removeprefix(_KEY): _Zone(**body) for key, body in kept if key.startswith(_KEY)}
+        self._zones = {zone: held for zone, held in zones.items() if zone in self._layout.zones}
+        for zone, held in self._zones.items():
+            if held.within != self._layout.outer(zone):
+                held.within = self._layout.outer(zone)
+                self._touched_zones.add(zone)
+        self._gone = zones.keys() - self._zones.keys()
+        for zone in self._gone:
+            around = self._still_around(zone, zones)
+            if around in self._zones:
+                self._zones[around].anonymous += zones[zone].anonymous
+                self._touched_zones.add(around)
         for credential, person in people:
             is_gone = bool(person.zone) and person.zone not in self._layout.zones
-            self._people[credential] = replace(person, zone="", is_reset=True) if is_gone else person
             if is_gone:
+                place = self._layout.leads_into(person.reader) or self._still_around(person.zone, zones)
+                self._people[credential] = replace(person, zone=place, is_reset=True)
                 self._touched_people.add(credential)
-            elif person.zone:
-                self._known[person.zone] += 1
+            else:
+                self._people[credential] = person
+            zone = self._people[credential].zone
+            if zone:
+                self._known[zone] += 1
+
+    def _still_around(self, zone: str, kept: Mapping[str, _Zone]) -> str:
+        """The innermost zone around a zone of before that the site still has; empty: none."""
+        seen = set[str]()
+        while zone in kept and zone not in self._layout.zones and zone not in seen:
+            seen.add(zone)
+            zone = kept[zone].within
+        return zone if zone in self._layout.zones else ""
 
 
 def _event(passage: Passage, kind: str, key: str, **more: Value) -> Event:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any
 
-__all__ = ["TOLERANCE", "Contact", "Leaf", "Lock", "Opening", "Reason", "covers", "packed", "unpacked"]
+__all__ = ["TOLERANCE", "Button", "Contact", "Leaf", "Lock", "Opening", "Reason", "covers", "packed", "unpacked"]
 
 TOLERANCE = 2000
 """How far clocks may differ, how long what happened waits for its reason, and what counts as a bounce (ms)."""
@@ -57,6 +57,12 @@ class Opening:
         if self.closed is None:
             return not self.is_past and self.opened <= time
         return self.opened <= time <= self.closed
+
+    def timers(self) -> list[tuple[int, int]]:
+        """When what of it is due: its cause (0), that it is held (1), that it is shut (2), a day's end (3)."""
+        settled = (self.close_due, 2) if self.due is None else (self.due, 0)
+        every = (settled, (self.held_due, 1), (self.book_due, 3))
+        return [(due, what) for due, what in every if due is not None]
 
     def shift(self, by: int) -> None:
         """The clock was set: what is due is due as much later."""
@@ -130,7 +136,18 @@ class Lock:
     past_unlocked: int | None = None
 
 
-def packed(thing: Opening | Reason | Leaf | Contact | Lock) -> dict[str, Any]:
+@dataclass(slots=True)
+class Button:
+    """An exit button: when it said last that it is pressed (None: it was let go since).
+
+    `is_level`: whether it has ever said that it was let go: others only say when they are pressed.
+    """
+
+    pressed: int | None = None
+    is_level: bool = False
+
+
+def packed(thing: Opening | Reason | Leaf | Contact | Lock | Button) -> dict[str, Any]:
     """A thing as JSON: what is as usual is left out."""
     body: dict[str, Any] = {}
     for each in fields(thing):

@@ -244,11 +244,18 @@ class People:
         if event.kind == "card" and self._is_telling:
             told = out_of_hours(event, self._site, self._layout)
             self._told += [] if told is None else [told]
-        elif event.kind == "passage" and zone and direction and credential != ERASED:
+        elif event.kind == "passage" and zone and direction and credential != ERASED and self._is_young(recorded):
             passage = Passage(
                 event=event, card=card[1], door=door, zone=zone, direction=direction, credential=credential
             )
             self._occupancy.take(passage, recorded.recorded)
+
+    def _is_young(self, recorded: Recorded) -> bool:
+        """Whether it may still be known who it was: of history that is older, nobody has a name any more."""
+        return self._is_telling or recorded.recorded >= self._oldest()
+
+    def _oldest(self) -> int:
+        return self._now() - round(self._site.access.keep * 1000)
 
     # Forgetting ---------------------------------------------------------------------------------------
 
@@ -286,7 +293,7 @@ class People:
         if self._position < self._began or not self._may_forget():
             return
         self._forgot_at = self._steady()
-        before = self._now() - round(self._site.access.keep * 1000)
+        before = self._oldest()
         async with self._busy:
             self._cards.forget_before(before)
             self._occupancy.forget_before(before)

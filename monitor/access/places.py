@@ -147,10 +147,11 @@ class Places:
             busy.release()
 
     async def write_anew(self, files: Mapping[str, int]) -> None:
-        """Write the databases among these files anew, without what was deleted; not those that are very large."""
+        """Write the databases among these files anew, without what was deleted; of large ones only the log."""
         for store in self.stores:
-            if {f"{store.name}.db", f"{store.name}.db-wal"} & files.keys() and self._is_small(f"{store.name}.db"):
-                await store.alone(_vacuum)
+            if {f"{store.name}.db", f"{store.name}.db-wal"} & files.keys():
+                if self._is_small(f"{store.name}.db"):
+                    await store.alone(_vacuum)
                 await _sweep(store)
         if {"journal.db", "journal.db-wal"} & files.keys() and self._is_small("journal.db"):
             await self._rewriting.vacuum()

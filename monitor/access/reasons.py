@@ -6,8 +6,9 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from monitor.access.hours import DoorHours
-from monitor.access.openings import Lock, Opening, Reason, covers, packed
+from monitor.access.openings import Button, Lock, Opening, Reason, covers, packed
 from monitor.calendars import Schedule
+from monitor.model import LATE
 
 __all__ = ["LATE_REASON", "Reasons", "Setup", "is_late_for"]
 
@@ -15,8 +16,14 @@ LATE_REASON: Final = 30_000
 """So long (ms) after a forced opening a card or an exit request shows a button or a reader that is late."""
 
 _REASONS_KEPT: Final = 64
+_LATE_FOR: Final = 600_000
+"""So long (ms) after they were recorded, reasons out of a backlog wait for the openings of their time."""
+
 _MOST_KEPT: Final = 4096
-"""Of a backlog: what has just been recorded may explain openings that are not decided yet, however much it is."""
+"""Of what has just been recorded, all may explain openings that are not decided yet: so many at most."""
+
+_LONGEST_PRESS: Final = 600_000
+"""So long (ms) an exit button is pressed at most: one that says so for longer is stuck."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +54,7 @@ class Reasons:
         self._tolerance = tolerance
         self._kept: list[Reason] = []
         self.locks: dict[str, Lock] = {}
+        self.buttons: dict[str, Button] = {}
 
     def dump(self) -> list[dict[str, Any]]:
         """The reasons, as JSON; locks are kept by the door."""
@@ -57,7 +65,7 @@ class Reasons:
         self._kept = [Reason(**body) for body in kept]
 
     def allow(self, reason: Reason) -> None:
-        """Remember a reason that was recorded at its stamp; an exit button that is pressed on is one."""
+        """Remember a reason; an exit button that is pressed on is one."""
         last = self._kept[-1] if self._kept else None
         is_the_same = (
             last is not None
@@ -69,17 +77,45 @@ class Reasons:
             last.until = reason.until
         else:
             self._kept.append(reason)
-            del self._kept[: self._surplus(reason.stamp)]
+            self._make_room(reason.stamp)
 
-    def _surplus(self, now: int) -> int:
-        """How many of the oldest are needed no more: an opening is decided `tolerance` after it was recorded."""
-        most = len(self._kept) - _REASONS_KEPT
-        surplus = max(0, len(self._kept) - _MOST_KEPT)
-        while surplus < most and self._kept[surplus].stamp <= now - 2 * self._tolerance:
-            surplus += 1
-        return surplus
+    def _make_room(self, now: int) -> None:
+        """Let go of the oldest that are needed no more; of too many, of late ones before the others."""
+        kept = self._kept
+        while len(kept) > _REASONS_KEPT and kept[0].stamp <= now - self._needed(kept[0]):
+            del kept[0]
+        if len(kept) > _MOST_KEPT:
+            del kept[next((place for place, each in enumerate(kept) if _is_late(each)), 0)]
 
-    def lock(self, device: str, time: int, stamp: int, *, locked: bool, afterwards: bool) -> None:
+    def _needed(self, reason: Reason) -> int:
+        """How long a reason may explain an opening: one is decided `tolerance` after it was recorded."""
+        return _LATE_FOR if _is_late(reason) else 2 * self._tolerance
+
+    def button(self, device: str, time: int, *, pressed: bool, stamp: int, afterwards: bool) -> None:
+        """An exit button says whether it is pressed; one that also says when it is let go may be held."""
+        if pressed:
+            self.allow(Reason("rex", time, time + self._pulse, device, stamp=stamp))
+        if afterwards:
+            return
+        button = self.buttons.setdefault(device, Button())
+        if pressed:
+            button.pressed = time
+            return
+        if button.is_level and button.pressed is not None:
+            until = min(time, button.pressed + _LONGEST_PRESS)
+            self.allow(
+                Reason("rex", button.pressed, max(until, button.pressed + self._pulse), device, stamp=stamp)
+            )
+        button.pressed, button.is_level = None, True
+
+    def _is_pressed(self, opening: Opening) -> bool:
+        held = [each.pressed for each in self.buttons.values() if each.is_level and each.pressed is not None]
+        return any(
+            since - self._tolerance <= opening.opened and opening.earliest <= since + _LONGEST_PRESS
+            for since in held
+        )
+
+    def lock(self, device: str, time: int, *, locked: bool, stamp: int, afterwards: bool) -> None:
         """A lock says how it is, or how it was."""
         lock = self.locks.setdefault(device, Lock())
         is_past = afterwards and time < lock.time
@@ -110,7 +146,7 @@ class Reasons:
         if card is not None:
             return "card", card
         kinds = {reason.kind for reason in found}
-        if "rex" in kinds:
+        if "rex" in kinds or self._is_pressed(opening):
             return "rex", None
         since = [lock.unlocked for lock in self.locks.values() if lock.unlocked is not None]
         if "unlocked" in kinds or any(time - tolerance <= opening.opened for time in since):
@@ -143,7 +179,6 @@ class Reasons:
     def shift(self, by: int) -> None:
         """The clock was set: what waits goes on waiting as long as before."""
         for reason in self._kept:
-            reason.stamp += by
             if reason.due is not None:
                 reason.due += by
 
@@ -156,6 +191,10 @@ class Reasons:
 def is_late_for(time: int, opening: Opening) -> bool:
     """Whether a reason at a moment came too late for an opening, but shortly after it."""
     return opening.opened < time <= opening.opened + LATE_REASON
+
+
+def _is_late(reason: Reason) -> bool:
+    return reason.stamp - reason.time > LATE
 
 
 def _best(cards: Sequence[Reason], opened: int) -> Reason | None:

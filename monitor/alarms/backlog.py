@@ -1,7 +1,8 @@
 """Event alarms out of a backlog: people hear of many in one message.
 
 A reader that was cut off tells in seconds what happened in hours. Each of its late alarms is kept by itself; those
-of one rule that come within half a minute are one message for each person and channel. It speaks for the newest.
+of one rule that come within half a minute are one message for each person and channel. It speaks for the newest;
+its later steps go on until all of them are acknowledged.
 """
 
 import json
@@ -18,6 +19,8 @@ GATHERED: Final = 30_000
 """Milliseconds for which a message about late alarms waits for more of them."""
 
 _MOST_NAMED: Final = 10
+_MOST_ALARMS: Final = 500
+"""The newest alarms of one message whose acknowledgements are waited for."""
 
 _WAITING = """
     SELECT id, occurrence, body FROM outbox
@@ -42,8 +45,9 @@ class _Message:
     row: OutboxRow
     first: int
     last: int
-    count: int = 0
     devices: set[str] = field(default_factory=set)
+    occurrences: list[str] = field(default_factory=list)
+    """All that this transaction adds, as they came."""
 
 
 class Backlog:
@@ -61,8 +65,8 @@ class Backlog:
             if at >= message.last:
                 message.row, message.last = row, at
             message.first = min(message.first, at)
-            message.count += 1
             message.devices.add(notice.transition.device)
+            message.occurrences.append(row.occurrence)
 
     def write(self, db: sqlite3.Connection, now: int) -> None:
         """Add each to a message of its rule that still waits, or make a new one."""
@@ -101,7 +105,7 @@ def _new(message: _Message, now: int) -> dict[str, object]:
         "created": now,
         "not_before": now + wait,
         "expires": now + wait + row.expires - row.not_before,
-        "body": json.dumps(_body(row, wait, message, message.count - 1)),
+        "body": json.dumps(_body(row, wait, message, len(message.occurrences) - 1)),
     }
 
 
@@ -109,7 +113,8 @@ def _joined(message: _Message, waiting: sqlite3.Row) -> dict[str, object]:
     """What becomes of a row that waits: it goes on to speak for the newest alarm."""
     body: dict[str, Any] = json.loads(waiting["body"])
     before = body["backlog"]
-    more = before["more"] + message.count
+    more = before["more"] + len(message.occurrences)
+    message.occurrences = [*before.get("occurrences", ()), *message.occurrences]
     message.first = min(message.first, before["first"])
     message.devices.update(before["devices"])
     if message.last >= before["last"]:
@@ -133,4 +138,5 @@ def _backlog(message: _Message, more: int) -> dict[str, Any]:
         "first": message.first,
         "last": message.last,
         "devices": sorted(message.devices)[:_MOST_NAMED],
+        "occurrences": message.occurrences[-_MOST_ALARMS:],
     }

@@ -332,7 +332,7 @@ class Parts:
         `started` is when the process began to run (UTC ms), `downtime` what ended then, `reload` what
         `POST /reload` does.
         """
-        await serve(self._api_parts(started, downtime, reload), self._journal, socket)
+        await serve(self._api_parts(started, downtime, reload), self._journal, socket, self._access.memories)
 
     def _api_parts(self, started: int, downtime: Downtime | None, reload: Reload) -> ApiParts:
         def connections() -> Mapping[str, Mapping[str, Any]]:

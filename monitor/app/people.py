@@ -1,6 +1,7 @@
 """Doors and people, made and joined: what judges, what counts, what forgets, and what answers for them."""
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from monitor.access.people import People
 from monitor.access.person import PersonFile
 from monitor.access.places import Outside
 from monitor.access.pseudonyms import Pseudonyms
+from monitor.errors import SettingsError
 from monitor.journal.feeder import Feeder
 from monitor.journal.files import Files
 from monitor.site import Site
@@ -39,7 +41,8 @@ class AccessParts:
         self.doors = Doors(journal, files.state, site, now=now, may_forget=may_forget)
         self.people = People(journal, access, site, now=now, may_forget=may_forget)
         self.feeder = Feeder(access, journal)
-        self._forgetting = Forgetting(journal, access, keep=site.access.keep, now=now)
+        keep = site.access.keep
+        self._forgetting = Forgetting(journal, access, keep=keep, now=now, may_forget=may_forget)
         self.book = Book(
             folder / "access.db",
             folder / "state.db",
@@ -50,12 +53,15 @@ class AccessParts:
         )
         key = site.access.names_key
         directory = Directory(folder / FILE, key) if key else None
+        self.memories: list[Callable[[str], int]] = []
+        """What keeps events in memory, and forgets somebody there."""
         self._erasing = Erasing(
             files,
             now=now,
             people=self.people.forget,
             outside=outside,
-            forget_name=None if directory is None else directory.remove,
+            forget_name=partial(_no_name, folder / FILE) if directory is None else directory.remove,
+            memories=self.memories,
         )
         self.desk = Desk(
             self.book,
@@ -80,3 +86,13 @@ class AccessParts:
     def close(self) -> None:
         """Let go of what is held beside the files."""
         self.book.close()
+
+
+def _no_name(path: Path, _: str) -> bool:
+    """Answer that nobody has a name, where that is certain: a directory may be left from before."""
+    if path.exists():
+        raise SettingsError(
+            f"there is a directory of names, {path}, and no secret to look into it: put `access.names` back into"
+            " the site file, or delete the directory"
+        )
+    return False

@@ -1,7 +1,7 @@
 """Serving the API: its libraries are loaded in a thread, so that the first polls need not wait for them."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,16 @@ from monitor.web.parts import Parts as ApiParts
 __all__ = ["examine", "serve"]
 
 
-async def serve(parts: ApiParts, journal: SqliteJournal, socket: Path) -> None:
-    """Serve the API on its socket, and the metrics where the site wants them, until cancelled."""
+async def serve(
+    parts: ApiParts, journal: SqliteJournal, socket: Path, memories: list[Callable[[str], int]]
+) -> None:
+    """Serve the API on its socket, and the metrics where the site wants them, until cancelled.
+
+    `memories`: gets what forgets somebody in the newest events, which are in memory.
+    """
     make_api, live_state, serve_socket = await asyncio.to_thread(_web)
     live = live_state(parts.site, journal)
+    memories.append(live.erase)
     api = make_api(parts, live)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(live.run(), name="live state")

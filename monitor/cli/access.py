@@ -79,7 +79,11 @@ def rollcall(
     ] = "table",
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write it to this file, over the one there.", show_default=False),
+        typer.Option(
+            metavar="FILE",
+            help="Write it to this file, over the one there; without --format a page, or csv as .csv.",
+            show_default=False,
+        ),
     ] = None,
     socket: SocketPath = None,
     state: StateFolder = None,
@@ -96,7 +100,8 @@ def rollcall(
     elif form == "table" and out is None:
         rollcalls.print_table_of(found)
     else:
-        text = rollcalls.csv_of(found) if form == "csv" else rollcalls.html_of(found)
+        is_list = form == "csv" or (form == "table" and out is not None and out.suffix.lower() == ".csv")
+        text = rollcalls.csv_of(found) if is_list else rollcalls.html_of(found)
         if out is None:
             print_line(text)
         else:

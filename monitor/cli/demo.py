@@ -68,12 +68,27 @@ def simulate(
         ),
     ] = None,
     incidents: Annotated[bool, typer.Option(help="Let the demo's incidents happen.")] = False,
+    residents: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Where it is noted which simulated residents are inside, for the next time.",
+            show_default=False,
+        ),
+    ] = None,
     duration: _Seconds = None,
 ) -> None:
     """Serve the devices of a site file on this machine, for whoever has no meter at hand."""
     from monitor.cli.showcase import serve
 
-    serve(file, faults=faults, incidents=incidents, seconds=_parse(duration), say=print_line)
+    serve(
+        file,
+        faults=faults,
+        incidents=incidents,
+        residents=residents,
+        seconds=_parse(duration),
+        say=print_line,
+    )
 
 
 def _parse(duration: str | None) -> float | None:

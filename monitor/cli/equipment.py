@@ -67,6 +67,10 @@ def service(
     at: Annotated[
         str, typer.Option("--at", metavar="TIME", help='Local time: "2026-11-27 10:30"; without it: now.')
     ] = "",
+    hours: Annotated[
+        float | None,
+        typer.Option(min=0, help="Running hours that its own panel showed then.", show_default=False),
+    ] = None,
     note: Annotated[str, typer.Option(help="What there is to say of it.")] = "",
     socket: SocketPath = None,
     state: StateFolder = None,
@@ -74,7 +78,7 @@ def service(
 ) -> None:
     """Say that work on a device was done: it is due again after its hours or its time."""
     asking = Asking.of(socket, state)
-    body = {"service": work, "at": asking.moment("--at", at) if at else None, "note": note}
+    body = {"service": work, "at": asking.moment("--at", at) if at else None, "hours": hours, "note": note}
     kept = asking.client.post("equipment", device, "service", body=body)
 
     def look() -> dict[str, object] | None:

@@ -3,6 +3,7 @@
 The number of a card is never an argument: it would stand in the shell's history and in the list of processes.
 """
 
+import json
 import sys
 import time
 from pathlib import Path
@@ -20,6 +21,8 @@ names = typer.Typer(help="The directory of names: who is who.", rich_markup_mode
 
 _PATIENCE: Final = 600.0
 _LARGEST: Final = 60_000
+_LARGEST_BODY: Final = 64_000
+"""Bytes of a table, and of the request that it becomes: the API takes no more than 64 KiB."""
 
 _Form = Annotated[
     Literal["text", "hex", "hex_unpadded", "decimal"],
@@ -97,11 +100,14 @@ def take(
         data = file.read_bytes()
     except OSError as error:
         raise typer.BadParameter(f"{file} cannot be read: {error.strerror}") from None
-    if len(data) > _LARGEST:
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise typer.BadParameter(f"{file} is not UTF-8: save it as `CSV UTF-8`") from None
+    text = text.replace("\r\n", "\n")
+    if len(data) > _LARGEST or len(json.dumps(text, ensure_ascii=False).encode()) > _LARGEST_BODY:
         raise typer.BadParameter(f"{file} is larger than {_LARGEST // 1000} kB: split it")
-    kept = Asking.of(socket, state).client.post(
-        "access", "names", "import", body={"csv": data.decode("utf-8-sig", "replace")}
-    )
+    kept = Asking.of(socket, state).client.post("access", "names", "import", body={"csv": text})
     if as_json:
         print_json(kept)
     else:
@@ -110,6 +116,9 @@ def take(
 
 @names.command("remove")
 def remove(
+    who: Annotated[
+        str, typer.Argument(metavar="NAME", help="The name to remove; without it the card is asked for.")
+    ] = "",
     *,
     form: _Form = "text",
     pseudonym: _Pseudonym = "",
@@ -119,7 +128,9 @@ def remove(
     as_json: Json = False,
 ) -> None:
     """Take a name out of the directory; what happened at doors stays."""
-    person = _person(form, pseudonym, name)
+    if who and name:
+        raise typer.BadParameter("say the name once")
+    person = _person(form, pseudonym, who or name)
     kept = Asking.of(socket, state).client.post("access", "names", "remove", body=person)
     if as_json:
         print_json(kept)
@@ -157,6 +168,12 @@ def erase(
     if not yes:
         found = asking.client.post("access", "find", body=person)
         who = f"{found['name']}, {found['pseudonym']}" if found["name"] else found["pseudonym"]
+        if not found["is_known"]:
+            forms = " or ".join(f"--form {form}" for form in found["other_forms"])
+            hint = (
+                f"the same number is known with {forms}" if forms else "look whether number and --form are right"
+            )
+            print_line(f"NOTHING IS KNOWN OF THAT CARD: {hint}")
         typer.confirm(clean(f"Forget {who}? This cannot be undone"), abort=True)
     begun = asking.client.post("access", "erase", body={**person, "reason": reason})
     done = _until_done(asking, begun["id"])
@@ -176,7 +193,11 @@ def _until_done(asking: Asking, number: str) -> dict[str, Any]:
 
 
 def _print_erasure(asking: Asking, done: dict[str, Any]) -> None:
-    print_table(("where", "found and erased"), done["places"].items())
+    found = {place: count for place, count in done["places"].items() if count}
+    if found:
+        print_table(("where", "found and erased"), list(found.items()))
+    else:
+        print_line("nothing is kept of that person: look whether the number and its --form are right")
     if done["done"] is None:
         print_line(f"not done yet: {clean(done['waits_for']) or 'it goes on by itself'}")
     else:

@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import config
 from monitor.app import load_site
 from monitor.cli.client import Client, NoDaemon
+from monitor.cli.compared import Before, Compared, compare, lines
 from monitor.cli.output import with_unit
 from monitor.cli.portchoice import with_free_ports
 from monitor.daemon import Daemon, holding, run_daemon
@@ -27,13 +28,17 @@ from monitor.errors import FacilityMonitorError, SettingsError
 from monitor.meters import billed_counter
 from monitor.site import Site
 
+if TYPE_CHECKING:
+    from monitor.simulation.serve import SimulatedSite
+
 __all__ = ["Showcase", "serve"]
 
 _READY = "ready"
 _SHIPPED = Path(config.__path__[0]) / "demo.yaml"
 _TRUTH = "truth: "
 _TRUTH_EVERY = 0.2
-_SETTLES = 10.0
+_REST = signal.SIGUSR1
+_SETTLES = 15.0
 _GRACE = 3.0
 _HESITATION_MS = 6_000
 """How long the simulated caretaker takes before he acknowledges."""
@@ -61,9 +66,9 @@ class Showcase:
     caretaker: bool
     say: Callable[[str], None]
     _site: Site = field(init=False)
-    _began: float = field(default_factory=lambda: time.time() * 1000, init=False)
-    _people: dict[str, int] = field(default_factory=dict, init=False)
-    """What the simulated residents know themselves."""
+    _before: Before = field(init=False)
+    _truth: dict[str, Any] = field(default_factory=dict, init=False)
+    """What really happened in the simulated house."""
 
     def run(self) -> None:
         """Run it until told to end, or for `seconds`."""
@@ -78,6 +83,7 @@ class Showcase:
             mail = re.search(r"mailto://127\.0\.0\.1:(\d+)", site_file.read_text(encoding="utf-8"))
             mailbox = Mailbox(self.folder / "mailbox", int(mail[1]) if mail else 0)
             mailbox.start()
+            self._before = Before.now(self.folder)
             simulation = self._simulation(site_file)
             try:
                 self._greet(len(site.devices))
@@ -113,6 +119,7 @@ class Showcase:
             "access doors",
             "access rollcall",
             "equipment",
+            "report access --period today",
         ):
             self.say(f"  .venv/bin/facility-monitor {command} {option}")
         self.say(f"Mails arrive in {self.folder / 'mailbox'}, the program's log is {self.folder / 'demo.log'}")
@@ -131,7 +138,8 @@ class Showcase:
     @staticmethod
     def _simulation(site_file: Path) -> "subprocess.Popen[bytes]":
         """Start the simulated servers; returns once all of them listen."""
-        command = [sys.executable, "-m", "monitor", "simulate", str(site_file), "--incidents"]
+        options = ("--incidents", "--residents", str(site_file.with_name("residents.json")))
+        command = [sys.executable, "-m", "monitor", "simulate", str(site_file), *options]
         simulation = subprocess.Popen(command, stdout=subprocess.PIPE)  # noqa: S603 - this program itself
         assert simulation.stdout is not None
         if simulation.stdout.readline().decode().rstrip() != _READY:
@@ -151,7 +159,7 @@ class Showcase:
             ]
             if self.seconds is not None:
                 await asyncio.sleep(self.seconds)
-                await self._write_report()
+                await self._write_report(simulation)
                 for task in (relay, shown, counters, *caring):
                     task.cancel()
 
@@ -164,7 +172,7 @@ class Showcase:
         async for line in reader:
             text = line.decode(errors="replace").rstrip()
             if text.startswith(_TRUTH):
-                self._people = json.loads(text.removeprefix(_TRUTH))
+                self._truth = json.loads(text.removeprefix(_TRUTH))
             else:
                 self._tell(text)
         await asyncio.sleep(_GRACE)  # Ctrl-C ends both processes; then this is cancelled
@@ -250,30 +258,26 @@ class Showcase:
         except NoDaemon:
             return None
 
-    async def _count_people(self) -> dict[str, list[int]]:
-        """Cards of this run and people inside: by the monitor, and by the simulated residents themselves."""
-        self._tell("people inside and their cards, by the monitor and by the simulated residents themselves:")
+    async def _compare(self, simulation: "subprocess.Popen[bytes]") -> Compared:
+        """What happened in this run: by the monitor, and by the simulated house itself."""
+        simulation.send_signal(_REST)  # somebody may be on his way
         deadline = time.monotonic() + _SETTLES
         while True:
-            zones = await self._ask("access", "zones") or ()
-            entries = await self._ask("access", "events", kind="card", last=10_000) or ()
-            results = [each["result"] for each in entries if each["time"] >= self._began]
-            counted = {"inside": sum(each["count"] for each in zones if not each["within"])}
-            counted |= {name: results.count(name) for name in ("granted", "denied")}
-            both = {name: [count, self._people.get(name, 0)] for name, count in counted.items()}
-            if all(ours == theirs for ours, theirs in both.values()) or time.monotonic() > deadline:
-                return both  # somebody may be on his way when it is looked at first
-            await asyncio.sleep(_TRUTH_EVERY)
+            await asyncio.sleep(2 * _TRUTH_EVERY)
+            both, agree = await compare(self._ask, self._before, self._truth)
+            if (agree and not self._truth.get("passing")) or time.monotonic() > deadline:
+                return both
 
-    async def _write_report(self) -> None:
+    async def _write_report(self, simulation: "subprocess.Popen[bytes]") -> None:
         from monitor.cli.report import summary
 
         status = await self._ask("status")
         told = await summary(self.folder, self._site, status or {})
         self._tell(f"{told['readings']} readings, {told['events']} events, {len(told['alarms'])} alarms")
-        told["people"] = await self._count_people()
-        for name, (by_monitor, truly) in told["people"].items():
-            self.say(f"          {name:<18} {by_monitor:>17} {truly:>17}")
+        self._tell("people, doors, pumps and the supply, by the monitor and by the simulated house itself:")
+        told["compared"] = await self._compare(simulation)
+        for what, by_monitor, truly in lines(told["compared"]):
+            self.say(f"          {what:<23} {by_monitor:>12} {truly:>17}")
         self._tell("used since the meters were first read, by the ledger and by the simulated meters themselves:")
         for each in told["used"]:
             if each["point"] == billed_counter(self._site.devices[each["device"]]) and each["true"] is not None:
@@ -284,9 +288,19 @@ class Showcase:
 
 
 def serve(
-    file: Path, *, faults: Path | None, incidents: bool, seconds: float | None, say: Callable[[str], None]
+    file: Path,
+    *,
+    faults: Path | None,
+    incidents: bool,
+    residents: Path | None,
+    seconds: float | None,
+    say: Callable[[str], None],
 ) -> None:
-    """Serve a site file's devices on this machine until told to end, or for `seconds`."""
+    """Serve a site file's devices on this machine until told to end, or for `seconds`.
+
+    `residents`: where it is noted who is inside. With `incidents`, nobody sets out any more after SIGUSR1.
+    """
+    from monitor.simulation.happened import come_back
     from monitor.simulation.incidents import DEMO, play
     from monitor.simulation.serve import SimulatedSite
     from monitor.simulation.world import World
@@ -306,19 +320,26 @@ def serve(
             say(_READY)
             if incidents:
                 tasks.create_task(play(simulated.stage, DEMO, say), name="incidents")
-                tasks.create_task(_tell_truth(simulated.people, say), name="what is true")
+                tasks.create_task(_tell_truth(simulated, residents, say), name="what is true")
+                asyncio.get_running_loop().add_signal_handler(_REST, simulated.rest)
 
+    if residents is not None:
+        come_back(residents, simulated.residents)
     asyncio.run(_until_told(run, seconds))
 
 
-async def _tell_truth(people: Callable[[], dict[str, int]], say: Callable[[str], None]) -> None:
-    """Say what the residents know themselves whenever it changes: the demo holds the monitor against it."""
-    told: dict[str, int] = {}
+async def _tell_truth(simulated: "SimulatedSite", residents: Path | None, say: Callable[[str], None]) -> None:
+    """Say what really happened whenever that changes: the demo holds the monitor against it."""
+    from monitor.simulation.happened import go_home
+
+    told: dict[str, Any] = {}
     while True:
-        found = people()
+        found = simulated.truth()
         if found != told:
             told = found
             say(_TRUTH + json.dumps(told))
+            if residents is not None:
+                go_home(residents, simulated.residents)
         await asyncio.sleep(_TRUTH_EVERY)
 
 

@@ -80,6 +80,9 @@ class Availability:
     def tick(self, now: int) -> None:
         """Time alone changes nothing here: health says when a device has been silent for too long."""
 
+    def retell(self) -> None:
+        """Nothing is told here but figures."""
+
     def _word(self, event: Event) -> None:
         presence = self._devices[event.device]
         state = _meaning(event.attributes, presence.state)

@@ -27,6 +27,8 @@ from monitor.upkeepbook import Battery
 __all__ = ["EMPTY", "Batteries", "Forecast", "forecast", "is_renewed", "theil_sen"]
 
 _PREFIX: Final = "battery/"
+_DAYS: Final = "battery_days/"
+"""Days are kept by themselves: they change a few times a day, and what a device said last with all it says."""
 _TRUSTED: Final = frozenset({Quality.GOOD, Quality.MANUAL})
 EMPTY: Final = 10.0
 """Percent at which a battery counts as empty: what is left is not to be relied on."""
@@ -116,11 +118,12 @@ class _Cell:
     is_told: bool = False
     forecast: Forecast | None = None
     is_dirty: bool = False
+    has_days: bool = False
+    """Whether `days` are others than were kept."""
 
     def dump(self) -> dict[str, Any]:
         told = self.forecast
         return {
-            "days": [list(day) for day in self.days],
             "today": self.today,
             "said": [self.percent, self.time],
             "low": [self.low, self.low_on],
@@ -129,7 +132,6 @@ class _Cell:
         }
 
     def load(self, kept: dict[str, Any]) -> None:
-        self.days = [(int(day), float(value)) for day, value in kept["days"]]
         self.today = kept["today"]
         self.percent, self.time = kept["said"]
         self.low, self.low_on = kept["low"]
@@ -146,6 +148,7 @@ class _Cell:
         else:
             self.days.insert(place, (day, percent))
             del self.days[:-_DAYS_KEPT]
+        self.has_days = True
         return True
 
     def begin(self, day: int) -> None:
@@ -153,6 +156,7 @@ class _Cell:
         self.today = day
         if is_renewed(self.days, was_told=self.is_told):
             self.days = self.days[-2:]
+            self.has_days = True
             self.is_told = False
         if not self.days and self.is_told and day - self.low_on >= _NOT_LOW:
             self.is_told = False
@@ -242,6 +246,7 @@ class Batteries:
             cell.today = day
             cell.low_on = min(cell.low_on, day)
             cell.days = [each for each in cell.days if each[0] <= day]
+            cell.has_days = True
             cell.look_ahead(day)
 
     # What is known ------------------------------------------------------------------------------------
@@ -271,14 +276,20 @@ class Batteries:
             if cell.is_dirty:
                 cell.is_dirty = False
                 kept[_PREFIX + device] = cell.dump()
+            if cell.has_days:
+                cell.has_days = False
+                kept[_DAYS + device] = [list(day) for day in cell.days]
         return kept
 
     def load(self, items: Iterable[tuple[str, Any]]) -> None:
         """Take back what `dump_changed` gave; keys of others, and of devices that are gone, are left alone."""
         for key, body in items:
-            cell = self._cells.get(key.removeprefix(_PREFIX)) if key.startswith(_PREFIX) else None
-            if cell is not None:
+            prefix, _, device = key.partition("/")
+            cell = self._cells.get(device)
+            if cell is not None and f"{prefix}/" == _PREFIX:
                 cell.load(body)
+            elif cell is not None and f"{prefix}/" == _DAYS:
+                cell.days = [(int(day), float(value)) for day, value in body]
 
 
 def _counts(reading: Reading) -> bool:

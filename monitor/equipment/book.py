@@ -106,17 +106,18 @@ class Book:
     async def availability(self, devices: Sequence[str], start: int, end: int) -> Sequence[Availability]:
         """How long each device answered; equipment that has a fault is as if it did not."""
         known = [device for device in devices if device in self._site.devices]
+        now = self._now()
 
-        def read(db: sqlite3.Connection) -> list[tuple[str, int, str]]:
-            found = []
+        def read(db: sqlite3.Connection) -> Sequence[Availability]:
+            found = list[tuple[str, int, str]]()
             for device in known:
                 rows = _changes(db, device, start, end)
                 if device in self._site.equipment:
                     rows = list(_without_faults(rows, _changes(db, f"{device}{_FAULT}", start, end)))
                 found += [(device, *row) for row in rows]
-            return found
+            return availability(found, known, start, end, now)
 
-        return availability(await self._in_thread(read), known, start, end, self._now())
+        return await self._in_thread(read)
 
     async def supply_spans(self, start: int, end: int) -> Sequence[SupplySpan]:
         """How the supply was, by building, utility and time."""
@@ -126,10 +127,12 @@ class Book:
             " AND start <= ?), 0)"
         )
 
-        def read(db: sqlite3.Connection) -> list[tuple[str, str, int, str, str]]:
-            return [tuple(row) for row in db.execute(sql, (end, start))]
+        now = self._now()
 
-        return supply_spans(await self._in_thread(read), start, end, self._now())
+        def read(db: sqlite3.Connection) -> Sequence[SupplySpan]:
+            return supply_spans([tuple(row) for row in db.execute(sql, (end, start))], start, end, now)
+
+        return await self._in_thread(read)
 
     async def _in_thread(self, work: Callable[[sqlite3.Connection], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._reader, self._work, work)

@@ -91,11 +91,14 @@ class Curve:
     # Values -------------------------------------------------------------------------------------------
 
     def take(self, time: int, value: bool, *, is_ours: bool) -> bool:  # noqa: FBT001 - it is the value
-        """Take a value; answers whether it is the newest. `is_ours`: its time is by the monitor's clock."""
+        """Take a value; answers whether it is the newest. `is_ours`: its time is by the monitor's clock.
+
+        What is sent comes in order: of two values of one moment the one that came later holds.
+        """
         time = self._by_this_clock(time) if is_ours and self._stepped else time
         if self.first is None:
             self.first = time
-        elif time <= self.at:
+        elif time < self.at or (time == self.at and (value == self.value or self._is_polled)):
             self._fill(time, value)
             return False
         else:

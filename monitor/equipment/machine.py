@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from monitor.equipment.curve import BRIDGED, Curve
 from monitor.equipment.known import Known, event, every_of, limit_of, own_points, state_of
+from monitor.equipment.past import Starts
 from monitor.equipment.tally import Midnights, Tally
 from monitor.model import Derived, Event, Origin, Reading, Value
 from monitor.plant import Equipment
@@ -53,6 +54,7 @@ class Machine:
         self._told_quarter = 0
         self.presence: list[tuple[int, str]] = []
         """Since when (UTC ms) it has a fault (down) or none (up), as far as that has not been written down."""
+        self._edges = Starts()
         self.state = "unknown"
         self.since: int | None = None
         self.started: int | None = None
@@ -110,6 +112,11 @@ class Machine:
         return self.state not in {"unknown", "fault", "failed_to_start"} and not self._has_failed
 
     @property
+    def says_anything(self) -> bool:
+        """Whether it has a contact that says how it is; a pressure switch on an input module has none."""
+        return bool(self.plan.running or self.plan.fault)
+
+    @property
     def was_heard(self) -> bool:
         """Whether it has ever said anything."""
         return self.first is not None
@@ -155,7 +162,7 @@ class Machine:
             if curve.take(reading.time, value, is_ours=is_ours):
                 has_turned = has_turned or was is not value
                 if known is self._fault and was is not value:
-                    self.presence.append((reading.time, "down" if value else "up"))
+                    self._mark(reading.time, value)
                 if is_live:
                     self._see(known, value)
         called = state_of(values.get(self._called.point))
@@ -164,6 +171,12 @@ class Machine:
         self._judge()
         if is_live and (has_turned or (self.is_running and reading.time // _QUARTER != self._told_quarter)):
             self._tell_counts(reading.time)
+
+    def _mark(self, time: int, has_fault: bool) -> None:  # noqa: FBT001 - it is the value
+        """Since a time it has a fault or none; what a clock that was wrong has said of later is said anew."""
+        for start in (time, *self._edges.after(time)):
+            self.presence.append((start, "down" if has_fault else "up"))
+        self._edges.add(time)
 
     def _count_itself(self, values: Mapping[str, Value]) -> None:
         for place, point in enumerate(self._own):
@@ -197,9 +210,11 @@ class Machine:
             return
         self._starts = [*(each for each in self._starts if now - each < _HOUR), now][-most - 1 :]
         if len(self._starts) > most:
-            if self._over is None or now - self._over >= _HOUR:
+            is_new = self._over is None or now - self._over >= _HOUR
+            if is_new:
                 self._tell("short_cycling", now, starts=len(self._starts))
-                self.tally.count("short_cycles", self._time.wall(now))
+            if is_new or not self.tally.is_one_day(self._time.wall(self._over or now), self._time.wall(now)):
+                self.tally.count("short_cycles", self._time.wall(now))  # each day that it lasts has one
             self._over = now
 
     def _call(self, value: bool) -> None:  # noqa: FBT001
@@ -244,10 +259,11 @@ class Machine:
         return self._called.at(now) is True or (self.ran is not None and now - self.ran <= 60_000 + self.reach)
 
     def _word(self, running: bool | None, called: bool | None) -> str:  # noqa: FBT001
-        if self._fault.at(self._time.now):
+        has_fault = self._fault.at(self._time.now)
+        if has_fault:
             return "fault"
         if running is None:
-            return "unknown"
+            return "unknown" if self.plan.running or has_fault is None else "fine"
         is_awaited = self._wish is not None and called is not None and called != running
         if running:
             return ("failed_to_stop" if self._is_told else "stopping") if is_awaited else "running"
@@ -277,6 +293,9 @@ class Machine:
         No delay has gone on when it was away (for `off` ms) for longer than a restart takes.
         """
         self._forget_values()
+        if self._faults.value and not self.plan.fault:  # it is not watched any more
+            self._faults.value = False
+            self._mark(self._time.wall(self._time.now), has_fault=False)
         if self._wish is not None and not 0 <= off <= BRIDGED:
             self._wish = self._time.now
 
@@ -329,6 +348,7 @@ class Machine:
             "own": self._own_values,
             "delay": [self._wish, self._has_failed, self._is_told],
             "starts": [self._starts, self._over],
+            "edges": self._edges.dump(),
             "state": [self.state, self.since, self.started, self.ran, self.fell, self._told_quarter],
         }
 
@@ -339,6 +359,7 @@ class Machine:
         for each, (value, heard, is_lost) in zip(self._points(), kept["known"], strict=True):
             each.value, each.heard, each.is_lost = value, heard, is_lost
         self._own_values = list(kept["own"])
+        self._edges = Starts(kept.get("edges", ()))
         self._wish, self._has_failed, self._is_told = kept["delay"]
         self._starts, self._over = kept["starts"]
         self.state, self.since, self.started, self.ran, self.fell, self._told_quarter = kept["state"]

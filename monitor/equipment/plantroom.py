@@ -39,6 +39,9 @@ class Part(Protocol):
     def tick(self, now: int) -> None:
         """Heed what time has made of it (UTC ms)."""
 
+    def retell(self) -> None:
+        """What was told so far was told to nobody: what still is so has to be told."""
+
     def news(self) -> Sequence[Event | Derived]:
         """What there is to tell; it is not told again."""
 
@@ -162,6 +165,11 @@ class PlantRoom:
         self._time.resume(started)
         for ident, machine in self.machines.items():
             self._alone(ident, "start", machine.resume, off)
+
+    def begin_telling(self) -> None:
+        """All that was to be counted without a word has been."""
+        for name, part in self._parts.items():
+            self._alone(name, "past", part.retell)
 
     def gap(self) -> None:
         """Entries are gone: what was known last is not known to have stayed so."""

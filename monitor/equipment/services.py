@@ -70,10 +70,12 @@ class _Job:
         self.came_due: int | None = None
 
     def dump(self) -> list[Any]:
-        return [self.last, self.base, self.was_done, self.told, self.came_due]
+        return [self.last, self.base, self.was_done, self.told, self.came_due, self.plan.hours, self.plan.every]
 
     def load(self, kept: Sequence[Any]) -> None:
-        self.last, self.base, self.was_done, self.told, self.came_due = kept
+        self.last, self.base, self.was_done, self.told, self.came_due, *intervals = kept
+        if intervals and intervals != [self.plan.hours, self.plan.every]:  # it is judged by the new ones
+            self.told, self.came_due = "", None
 
     def done(self, at: int, base: float | None) -> None:
         self.last, self.base, self.was_done = at, base, True

@@ -48,6 +48,11 @@ class Supplies:
         shared = Counter((watch.supply.device, watch.supply.utility) for watch in self._watches.values())
         self._shared = {pair for pair, number in shared.items() if number > 1}
         self._due = _NEVER
+        self._moved: list[Watch] = []
+        """Supplies that another device tells since this start."""
+        self._gone: list[Key] = []
+        """Supplies that nobody tells since this start."""
+        self._forgotten: list[Key] = []
         self._news: list[Event | Derived] = []
         self._rows: dict[tuple[str, str, int], tuple[str, str]] = {}
 
@@ -56,6 +61,8 @@ class Supplies:
     def take(self, recorded: Recorded) -> None:
         """Heed what a device says of a supply, and that the monitor did not run or its clock was set."""
         entry = recorded.entry
+        if self._gone or self._moved:
+            self._let_go(recorded.recorded)
         if type(entry) is Reading:
             if entry.arrived >= self._due:
                 self._advance(entry.arrived)
@@ -69,6 +76,16 @@ class Supplies:
                 for watch in self._by_device.get(entry.device, ()):
                     watch.gone(entry.time)
                     self._hand_over(watch)
+
+    def _let_go(self, now: int) -> None:
+        """What is told by nobody any more, or by somebody who has not spoken yet, is unknown from now on."""
+        for building, utility in self._gone:
+            self._rows[building, utility, now] = ("unknown", "[]")
+        for watch in self._moved:
+            watch.gone(now)
+            self._hand_over(watch)
+        self._forgotten += self._gone
+        self._gone, self._moved = [], []
 
     def _itself(self, event: Event) -> None:
         """Leave out the time in which the monitor did not run, and go along with a clock that was set."""
@@ -93,10 +110,9 @@ class Supplies:
             self._advance(now)
 
     def retell(self) -> None:
-        """What was told so far was told to nobody: tell what is lost now."""
+        """What was told so far was told to nobody: what is still lost is told with the next reading."""
         for watch in self._watches.values():
             watch.retell()
-            self._hand_over(watch)
 
     def _advance(self, now: int) -> None:
         for watch in self._watches.values():
@@ -185,8 +201,9 @@ class Supplies:
         return found
 
     def dump_changed(self) -> dict[str, Any]:
-        """What has to be kept to go on from here, by key, JSON-ready."""
-        kept: dict[str, Any] = {}
+        """What has to be kept to go on from here, by key, JSON-ready; None: nothing any more."""
+        kept: dict[str, Any] = {f"{_PREFIX}{building}/{utility}": None for building, utility in self._forgotten}
+        self._forgotten = []
         for (building, utility), watch in self._watches.items():
             if watch.is_dirty:
                 watch.is_dirty = False
@@ -194,11 +211,15 @@ class Supplies:
         return kept
 
     def load(self, items: Iterable[tuple[str, Any]]) -> None:
-        """Take back what `dump_changed` gave; keys of others, and of supplies that are gone, are left alone."""
+        """Take back what `dump_changed` gave; keys of others are left alone."""
         keys = {f"{_PREFIX}{building}/{utility}": watch for (building, utility), watch in self._watches.items()}
         for key, body in items:
             if key in keys:
-                keys[key].load(body)
+                if keys[key].load(body):
+                    self._moved.append(keys[key])
+            elif key.startswith(_PREFIX):
+                building, _, utility = key.removeprefix(_PREFIX).rpartition("/")
+                self._gone.append((building, utility))
         self._due = min((each.due() for each in self._watches.values()), default=_NEVER) + GRACE
 
 

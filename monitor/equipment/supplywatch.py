@@ -142,12 +142,10 @@ class Watch:
             point.is_lost = None
 
     def retell(self) -> None:
-        """Tell of a loss that lasts once more."""
-        if self.since is not None and self.state in _TOLD:
-            event, told_at = _TOLD[self.state], self.since + self._delay
-            self.found.append(
-                Change(state=self.state, lost=self.lost, time=self.since, event=event, told_at=told_at)
-            )
+        """What was told so far was told to nobody: a loss that a start finds is told."""
+        if self._told:
+            self._told = ""
+            self.is_dirty = True
 
     def stepped(self, before: int, after: int) -> None:
         """The clock was set from one time to another: what has lasted since has lasted as long as before."""
@@ -265,6 +263,7 @@ class Watch:
     def dump(self) -> dict[str, Any]:
         """What has to be kept to go on from here, JSON-ready."""
         return {
+            "device": self.supply.device,
             "state": [self.state, list(self.lost), self.since],
             "pending": self._pending,
             "known": self._known,
@@ -274,8 +273,11 @@ class Watch:
             "starts": self._starts.dump(),
         }
 
-    def load(self, kept: Mapping[str, Any]) -> None:
-        """Take back what `dump` gave; of points that are not judged by any more nothing."""
+    def load(self, kept: Mapping[str, Any]) -> bool:
+        """Take back what `dump` gave; of points that are not judged by any more nothing.
+
+        Answers whether another device has told it so far: then its points say nothing yet.
+        """
         self.state, lost, self.since = kept["state"]
         self.lost = tuple(lost)
         self._pending = _pending(kept["pending"])
@@ -283,10 +285,14 @@ class Watch:
         self._told, self._told_since = kept["told"]
         self._last, self._arrived, self._quarter = kept["last"]
         self._starts = Starts(kept["starts"])
+        if kept.get("device", self.supply.device) != self.supply.device:
+            self._last = self._arrived = 0
+            return True
         for name, (is_lost, heard, missed) in kept["points"].items():
             if name in self._points:
                 point = self._points[name]
                 point.is_lost, point.heard, point.missed = is_lost, heard, missed
+        return False
 
 
 def _pending(kept: Sequence[Any] | None) -> tuple[str, tuple[str, ...], int] | None:

@@ -51,6 +51,10 @@ class Tally:
         for day, lasted in self._midnights.cut(start, end):
             self._add(day, name, lasted / 1000)
 
+    def is_one_day(self, time: int, other: int) -> bool:
+        """Whether two moments lie on the same local day."""
+        return self._midnights.day(time) == self._midnights.day(other)
+
     def count(self, name: str, time: int, number: int = 1) -> None:
         """Add to a number of the day of a moment."""
         self._add(self._midnights.day(time), name, number)

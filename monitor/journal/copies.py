@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from time import monotonic
+from weakref import WeakValueDictionary
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -170,6 +171,14 @@ WEEKLY = Rhythm(every=7 * DAY, at_day=False, settle=600.0, again=3600.0)
 """For what takes minutes: not before the clock can be relied on, and the disk is left alone at the start."""
 
 
+_locks: WeakValueDictionary[Path, threading.Lock] = WeakValueDictionary()
+
+
+def _lock_of(path: Path) -> threading.Lock:
+    """The one lock of a file's copies in this process, also for parts that were made with other settings."""
+    return _locks.setdefault(path.absolute(), threading.Lock())
+
+
 class Copies:
     """Copies a store whenever the last copy is old enough.
 
@@ -194,8 +203,8 @@ class Copies:
         self._timezone = timezone
         self._failing = ""
         self._stopping = threading.Event()
-        self.busy = threading.Lock()
-        """Held while copies are made or changed: by whoever does it, in a thread."""
+        self.busy = _lock_of(path)
+        """Held while copies are made or changed: by whoever does it, in a thread that may outlive a reload."""
         self.found_damage = False
         """Whether the store was found to be damaged when it was read for a copy, and there is an older one."""
 

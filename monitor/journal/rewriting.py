@@ -16,9 +16,10 @@ from monitor.errors import JournalError
 from monitor.journal.codec import decode, encode
 from monitor.journal.sqlite import SqliteJournal
 from monitor.journal.traces import ERASED, checkpoint
+from monitor.journal.trim import SECURE
 from monitor.model import Event, Position, Recorded
 
-__all__ = ["CREDENTIAL", "Rewriting"]
+__all__ = ["CREDENTIAL", "Rewriting", "recorded_before"]
 
 CREDENTIAL: Final = "credential"
 """The attribute of an event that says who it was, by a pseudonym."""
@@ -35,6 +36,10 @@ _FIND_CREDENTIALS = (
     "SELECT position, recorded, kind, identity, body FROM entries"
     " WHERE position > ? AND position <= ? AND kind = 2 AND instr(body, ?) ORDER BY position"
 )
+_NEWEST_UNTIL = (
+    "SELECT position, recorded FROM entries WHERE position <= ? AND position > ? ORDER BY position DESC LIMIT 1"
+)
+_ENTRY = "SELECT position, recorded, kind, identity, body FROM entries WHERE position = ?"
 _UPDATE = "UPDATE entries SET identity = ?, body = ? WHERE position = ?"
 
 
@@ -81,15 +86,7 @@ class Rewriting:
 
         Answers how far it has come, to go on from there, and how many events it was taken from.
         """
-
-        def until(db: sqlite3.Connection) -> int:
-            found = db.execute(
-                "SELECT position FROM entries WHERE recorded < ? AND position > ? ORDER BY position DESC LIMIT 1",
-                (before, after),
-            ).fetchone()
-            return after if found is None else int(found[0])
-
-        end = Position(await self._journal.look(until))
+        end = await self._journal.look(lambda db: recorded_before(db, after, before))
         needle, count = f'"{CREDENTIAL}"'.encode(), 0
         async for rows in self._steps(_FIND_CREDENTIALS, (needle,), after, end):
             count += await self._change(rows, _without_credential)
@@ -124,23 +121,32 @@ class Rewriting:
             await asyncio.sleep(took)  # the disk is for others, too
 
     async def _change(self, rows: Sequence[_Row], change: _Change) -> int:
-        changed = 0
+        count = 0
         for start in range(0, len(rows), _CHANGED_AT_ONCE):
-            some = [(row, *change(row)) for row in rows[start : start + _CHANGED_AT_ONCE]]
-            some = [
-                (row, identity, body)
-                for row, identity, body in some
-                if body != row.body or identity != row.identity
-            ]
-            await self._journal.in_writer(partial(_update, changes=some))
+            positions = [row.position for row in rows[start : start + _CHANGED_AT_ONCE]]
+            changed = await self._journal.in_writer(partial(_update, positions=positions, change=change))
             self._journal.recall(
-                {
-                    row.position: Recorded(row.position, row.recorded, decode(row.kind, body))
-                    for row, _, body in some
-                }
+                {row.position: Recorded(row.position, row.recorded, decode(row.kind, row.body)) for row in changed}
             )
-            changed += len(some)
-        return changed
+            count += len(changed)
+        return count
+
+
+def recorded_before(db: sqlite3.Connection, after: Position, before: int) -> Position:
+    """The last position behind `after` that was recorded before an instant (UTC ms); `after` when there is none.
+
+    Stamps never decrease, so it is found by halves: a journal of gigabytes is not read for it.
+    """
+    low, high = int(after), int(db.execute("SELECT max(position) FROM entries").fetchone()[0] or 0)
+    while low < high:
+        middle = (low + high + 1) // 2
+        found = db.execute(_NEWEST_UNTIL, (middle, low)).fetchone()
+        if found is None or found[1] < before:  # nothing but a gap up to there
+            low = middle
+        else:
+            high = found[0] - 1
+    found = db.execute(_NEWEST_UNTIL, (low, after)).fetchone()
+    return after if found is None else Position(found[0])
 
 
 def _select(db: sqlite3.Connection, *, sql: str, parameters: tuple[int | bytes | str, ...]) -> list[_Row]:
@@ -163,18 +169,29 @@ def _without_credential(row: _Row) -> tuple[str | None, bytes]:
     return row.identity, encode(replace(entry, attributes=kept))
 
 
-def _update(db: sqlite3.Connection, *, changes: Iterable[tuple[_Row, str | None, bytes]]) -> None:
+def _update(db: sqlite3.Connection, *, positions: Iterable[Position], change: _Change) -> list[_Row]:
+    """Change entries as they are now: others may have done so since they were found. Answers what they are."""
     usual = db.execute("PRAGMA secure_delete").fetchone()[0]
     db.execute("PRAGMA secure_delete = ON")
+    changed = []
     try:
         db.execute("BEGIN IMMEDIATE")
-        for row, identity, body in changes:
+        for position in positions:
+            found = db.execute(_ENTRY, (position,)).fetchone()
+            if found is None:  # trimmed meanwhile
+                continue
+            row = _Row(*found)
+            identity, body = change(row)
+            if (identity, body) == (row.identity, row.body):
+                continue
             try:
-                db.execute(_UPDATE, (identity, body, row.position))
+                db.execute(_UPDATE, (identity, body, position))
             except sqlite3.IntegrityError:  # two whose ids have become the same: they have come once already
-                db.execute(_UPDATE, (None, body, row.position))
+                db.execute(_UPDATE, (None, body, position))
+            changed.append(row._replace(identity=identity, body=body))
         db.execute("COMMIT")
     finally:
         if db.in_transaction:
             db.execute("ROLLBACK")
-        db.execute(f"PRAGMA secure_delete = {usual}")
+        db.execute(f"PRAGMA secure_delete = {SECURE.get(usual, 'OFF')}")
+    return changed

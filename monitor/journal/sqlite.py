@@ -293,6 +293,7 @@ class SqliteJournal:
             try:
                 answer = work(connected())
             except (sqlite3.Error, OSError, UnicodeDecodeError) as failed:
+                self._writer.doubt(failed)
                 error = JournalError(f"the journal cannot be changed: {failed}")
                 error.__cause__ = failed
             except Exception as failed:  # noqa: BLE001 - whoever waits gets it

@@ -133,6 +133,7 @@ async def count_in(paths: Sequence[Path], text: str) -> Mapping[Path, int]:
     except BaseException:
         with contextlib.suppress(ProcessLookupError):
             child.kill()
+        await child.wait()
         raise
     if child.returncode:
         raise OSError("a file of the state folder cannot be read")

@@ -11,7 +11,7 @@ from typing import Final
 from monitor.model import Position
 from monitor.site import JournalSettings
 
-__all__ = ["Trimmer"]
+__all__ = ["SECURE", "Trimmer"]
 
 _AT_ONCE = 1000
 _LOOK_EVERY = 1.0
@@ -26,7 +26,9 @@ _RESERVE = 64 * 1024 * 1024
 _RESERVE_SHARE = 20
 _NAMES_SOMEBODY = "SELECT 1 FROM entries WHERE position <= ? AND kind = 2 AND instr(body, ?) LIMIT 1"
 _CREDENTIAL = b'"credential"'
-_SECURE = {1: "ON", 2: "FAST"}
+
+SECURE: Final = {1: "ON", 2: "FAST"}
+"""What SQLite answers for `secure_delete`, and how that is set: 2 would be taken for ON. All else: OFF."""
 
 PLENTY: Final = 8760.0
 """`hours_left` when no part of the monitor is behind, and the most that is ever said."""
@@ -152,7 +154,7 @@ class Trimmer:
             self._delete_until(db, until)
         finally:
             if secure:
-                db.execute(f"PRAGMA secure_delete = {_SECURE.get(usual, 'OFF')}")
+                db.execute(f"PRAGMA secure_delete = {SECURE.get(usual, 'OFF')}")
 
     def _delete_until(self, db: sqlite3.Connection, until: int) -> None:
         db.execute("BEGIN IMMEDIATE")

@@ -280,6 +280,10 @@ class Writer:
             self.failing = True
             _log.error("journal_failed", error=str(error))
         self.failure = str(error)
+        self.doubt(error)
+
+    def doubt(self, error: Exception) -> None:
+        """Have a fresh connection follow the one on which something failed; for the thread, and its jobs."""
         self.damaged = self.damaged or is_damage(error)
         if self._db is not None:
             with contextlib.suppress(sqlite3.Error):

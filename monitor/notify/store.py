@@ -217,7 +217,7 @@ def _decide(
         "SELECT * FROM outbox WHERE occurrence = ? AND person = ? AND channel = ? AND id <> ?",
         (row["occurrence"], row["person"], row["channel"], row["id"]),
     ).fetchall()
-    about = _past(row, body), [_past(o) for o in others], Standing(*standing(db, row["occurrence"]))
+    about = _past(row, body), [_past(o) for o in others], _standing_of(db, row, body, standing)
     decision = decide_restored(about[0], body["time"], *about[1:], restore) or decide(*about, now)
     if decision.action in {Action.SEND, Action.COMBINE}:
         db.execute(_SENDING, (row["id"],))
@@ -225,6 +225,17 @@ def _decide(
         return _attempt(row, body, cleared=max(ends) if decision.action is Action.COMBINE else None)
     _leave(db, row, decision, now)
     return None
+
+
+def _standing_of(
+    db: sqlite3.Connection, row: sqlite3.Row, body: Mapping[str, Any], standing: GetStanding
+) -> Standing:
+    """How that stands which a message is about: one about many alarms waits until all are acknowledged."""
+    about = body.get("backlog", {}).get("occurrences") or [row["occurrence"]]
+    found = [Standing(*standing(db, occurrence)) for occurrence in about]
+    return Standing(
+        acknowledged=all(each.acknowledged for each in found), cleared=all(each.cleared for each in found)
+    )
 
 
 def _decide_report(

@@ -24,8 +24,6 @@ _T = TypeVar("_T")
 _LOG = structlog.get_logger()
 _DEADLINE = 120.0
 """Seconds after which a driver that does not come back is given up: far above any time-out of its own."""
-_MOST_AGAIN = 250
-"""Polls out of turn between two slots, for a device that has more to show: a bound for one that never ends."""
 _CHECK_NEW = "wiring, power, address, unit id, baud rate and parity"
 _CHECK_LOST = "power and wiring of the device, then of its bus or gateway"
 
@@ -69,6 +67,8 @@ class Bus:
         self._turns = Turns()
         self._flows = {device.id: Flow(is_urgent=device.urgent) for device in devices}
         self._doubtful = Flow(at_once=self._workers)
+        self._more = {device.id: Flow() for device in devices}
+        self._again: dict[tuple[str, str], Job] = {}
         self._something = asyncio.Event()
         self._guests = Guests(driver, self._turns, self._workers, self._something.set)
         self._under_way: list[_UnderWay] = []
@@ -99,11 +99,12 @@ class Bus:
 
     def ask(self, unit: Unit, scan: str, slot: float) -> None:
         """Queue a poll; a cycle that comes while the last one waits or runs is skipped and counted."""
-        asked_again = unit.again.pop(scan, 0)
+        again = self._again.pop((unit.device.id, scan), None)
         if unit.backoff.suspended:
             unit.owed[scan] = None
-        elif scan in unit.queued and asked_again:
-            pass  # what is queued is as good: it was asked out of turn
+        elif scan in unit.queued and again is not None:  # what is queued is as good, but it is its turn now
+            if self._turns.remove(self._more[unit.device.id], again):
+                self._add(unit, scan, slot)
         elif scan in unit.queued:
             unit.late += 1
             self.late += 1
@@ -113,12 +114,13 @@ class Bus:
             self._add(unit, scan, slot)
 
     def _ask_again(self, unit: Unit, scan: str) -> None:
-        """Queue a poll out of turn: the device had more to show. It waits for its turn as all do."""
-        count = unit.again.get(scan, 0) + 1
-        if count <= _MOST_AGAIN and scan not in unit.queued and not unit.backoff.suspended:
-            unit.again[scan] = count
+        """Queue a poll out of turn: the device had more to show. Urgent or not, it passes nobody."""
+        now = time.monotonic()
+        if scan not in unit.queued and not unit.backoff.suspended and unit.allowance.take(now):
             unit.queued.add(scan)
-            self._add(unit, scan, time.monotonic())
+            job = self._again[unit.device.id, scan] = Job(unit, scan, now)
+            self._turns.add(self._more[unit.device.id], job)
+            self._something.set()
 
     def _add(self, unit: Unit, scan: str, slot: float) -> None:
         self._turns.add(self._flow(unit), Job(unit, scan, slot))

@@ -1,22 +1,43 @@
 """One device on one connection, as the poller sees it."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from monitor.model import Missing
 from monitor.poller.backoff import Backoff
 from monitor.site import Device
 
-__all__ = ["Unit"]
+__all__ = ["Allowance", "Unit"]
+
+_MOST_AGAIN: Final = 1000
+_AGAIN_EVERY: Final = 1.0
+
+
+class Allowance:
+    """How often a device that has more to show is asked out of turn: 1,000 times at once, then once a second.
+
+    Cards that waited in a reader are few; one that always shows another is broken, and would fill the journal.
+    """
+
+    __slots__ = ("_full_at",)
+
+    def __init__(self) -> None:
+        self._full_at = 0.0
+
+    def take(self, now: float) -> bool:
+        """Whether to ask once more at `now` (monotonic s)."""
+        full_at = max(self._full_at, now) + _AGAIN_EVERY
+        if full_at - now > _MOST_AGAIN * _AGAIN_EVERY:
+            return False
+        self._full_at = full_at
+        return True
 
 
 class Unit:
-    """What a device owes, and what is known of its polls. `is_asked`: a request to it is under way.
-
-    `again`: how often a scan class was asked again since its slot, because there was more to show.
-    """
+    """What a device owes, and what is known of its polls. `is_asked`: a request to it is under way."""
 
     __slots__ = (
-        "again",
+        "allowance",
         "backoff",
         "begun",
         "device",
@@ -37,7 +58,7 @@ class Unit:
         self.backoff = Backoff()
         self.is_asked = False
         self.queued: set[str] = set()
-        self.again: dict[str, int] = {}
+        self.allowance = Allowance()
         self.begun: set[str] = set()
         self.owed: dict[str, None] = {}
         self.once_wanted = True

@@ -133,12 +133,17 @@ def _runs(  # noqa: PLR0913, PLR0917 - what a row is made of
 
 
 def _sums(days: Sequence[EquipmentDay]) -> tuple[Cell, ...]:
-    """Running hours, starts, mean and shortest run, hours of faults, failures, short cycling."""
+    """Running hours, starts, mean and shortest run, hours of faults, failures, short cycling.
+
+    What never started in that time runs through it, and would make the mean run of all the others long.
+    """
     running, starts = fsum(each.running_s for each in days), sum(each.starts for each in days)
+    started = {each.device for each in days if each.starts}
+    ran = fsum(each.running_s for each in days if each.device in started)
     return (
         running / _HOUR,
         starts,
-        running / 60 / starts if starts else None,
+        ran / 60 / starts if starts else None,
         min((each.shortest_s / 60 for each in days if each.shortest_s is not None), default=None),
         fsum(each.fault_s for each in days) / _HOUR,
         sum(each.failed for each in days),

@@ -2,14 +2,20 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypedDict
 
 from monitor.simulation.fault import FaultModel
 from monitor.simulation.meterfaults import Glitch
 from monitor.simulation.stage import Stage
 
 __all__ = ["DEMO", "Incident", "play"]
+
+
+class _Acts(TypedDict):
+    begin: Callable[[Stage], None]
+    end: Callable[[Stage], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,9 +27,11 @@ class Incident:
     lasts: float
     begin: Callable[[Stage], None]
     end: Callable[[Stage], None]
+    counts: str = ""
+    """What it is, where the demo counts how often that was: forced or interruptions."""
 
 
-def _override(device: str, point: str, value: float | bool) -> dict[str, Callable[[Stage], None]]:  # noqa: FBT001 - a value
+def _override(device: str, point: str, value: float | bool) -> _Acts:  # noqa: FBT001 - a value
     return {
         "begin": lambda stage: stage.world.overrides.__setitem__((device, point), value),
         "end": lambda stage: _forget(stage, device, point),
@@ -34,15 +42,17 @@ def _forget(stage: Stage, device: str, point: str) -> None:
     stage.world.overrides.pop((device, point), None)
 
 
-def _overrides(values: Mapping[tuple[str, str], float | bool]) -> dict[str, Callable[[Stage], None]]:
+def _states(*states: tuple[str, str]) -> _Acts:
+    """States (device, point) that are true meanwhile."""
+
     def end(stage: Stage) -> None:
-        for device, point in values:
+        for device, point in states:
             _forget(stage, device, point)
 
-    return {"begin": lambda stage: stage.world.overrides.update(values), "end": end}
+    return {"begin": lambda stage: stage.world.overrides.update(dict.fromkeys(states, True)), "end": end}
 
 
-def _once(fault: FaultModel) -> dict[str, Callable[[Stage], None]]:
+def _once(fault: FaultModel) -> _Acts:
     """Something that is over with the next poll."""
     return {"begin": lambda stage: _begin(fault, stage), "end": lambda _: None}
 
@@ -59,7 +69,13 @@ DEMO: Sequence[Incident] = (
         lasts=20,
         **_override("laundry-leak", "alarm", value=True),
     ),
-    Incident(name="the cellar door is forced", at=16, lasts=9, **_override("cellar-door", "open", value=True)),
+    Incident(
+        name="the cellar door is forced",
+        at=16,
+        lasts=9,
+        counts="forced",
+        **_override("cellar-door", "open", value=True),
+    ),
     Incident(
         name="the shop's meter dies",
         at=20,
@@ -69,22 +85,15 @@ DEMO: Sequence[Incident] = (
     ),
     Incident(
         name="water is drawn, and the booster pump runs",
-        at=2,
-        lasts=26,
-        **_overrides({("booster-pump", "called"): True, ("booster-pump", "running"): True}),
+        at=4,
+        lasts=46,
+        **_states(("booster-pump", "called")),
     ),
     Incident(
         name="the booster pump trips, and the standby pump runs",
         at=28,
         lasts=14,
-        **_overrides(
-            {
-                ("booster-pump", "running"): False,
-                ("booster-pump", "fault"): True,
-                ("booster-pump-2", "called"): True,
-                ("booster-pump-2", "running"): True,
-            }
-        ),
+        **_states(("booster-pump", "fault"), ("booster-pump-2", "called")),
     ),
     Incident(
         name="somebody holds the front door open",
@@ -97,6 +106,7 @@ DEMO: Sequence[Incident] = (
         name="the house has no water",
         at=36,
         lasts=8,
+        counts="interruptions",
         **_override("water-pressure", "pressure_ok", value=False),
     ),
     Incident(
@@ -124,6 +134,8 @@ async def play(stage: Stage, incidents: Sequence[Incident], tell: Callable[[str]
 async def _happen(stage: Stage, incident: Incident, tell: Callable[[str], None]) -> None:
     await asyncio.sleep(incident.at)
     tell(f"now: {incident.name}")
+    if incident.counts:
+        stage.happened[incident.counts] += 1
     incident.begin(stage)
     await asyncio.sleep(incident.lasts)
     incident.end(stage)

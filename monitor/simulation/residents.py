@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import count
 from typing import Final
 
@@ -29,7 +29,7 @@ class Residents:
     """People at the readers of one broker. `publish`: (device, topic, payload, what is wrong with its speech).
 
     `inside`: the cards of those who are in, as they know it themselves: who went in by a reader of direction `in`
-    and has not come out by one of direction `out`.
+    and has not come out by one of direction `out`. `held`: how often they held a door open for too long.
     """
 
     def __init__(
@@ -45,12 +45,28 @@ class Residents:
         self._speeches = speeches
         self._publish = publish
         self.inside: set[str] = set()
-        self.granted = self.denied = 0
+        self.granted = self.denied = self.held = 0
+        self.is_passing = False
+        self._rests = False
+
+    def come_back(self, numbers: Iterable[int]) -> None:
+        """Be inside from the start: the residents of these numbers."""
+        self.inside = {_CARDS[number % len(_CARDS)] for number in numbers}
+
+    def numbers(self) -> list[int]:
+        """Who is inside, by number: a card is nobody's business."""
+        return [number for number, card in enumerate(_CARDS) if card in self.inside]
+
+    def rest(self) -> None:
+        """Let nobody set out any more; who is on his way goes through."""
+        self._rests = True
 
     async def live(self, is_up: Callable[[], bool]) -> None:
         """Come and go until cancelled; `is_up`: whether the broker can be reached."""
         for turn in count() if self._into or self._out else ():
             await asyncio.sleep(_PASSAGE * (0.7 + 0.6 * noise(str(turn))))
+            if self._rests:
+                return
             if turn % _ROUND == _DENIED:
                 await self._pass(self._into or self._out, turn, _STRANGER, is_up, granted=False)
                 continue
@@ -76,10 +92,21 @@ class Residents:
             self.denied += 1
             return
         self.granted += 1
+        self.is_passing = True
+        try:
+            await self._go_through(reader, card)
+        finally:
+            self._world.overrides.pop(door, None)
+            self.is_passing = False
+
+    async def _go_through(self, reader: Device, card: str) -> None:
         await asyncio.sleep(_REACHES_FOR_THE_DOOR)
-        self._world.overrides[door] = True
+        self._world.overrides[reader.door, "open"] = True
         (self.inside.discard if reader.direction == "out" else self.inside.add)(card)
+        may_be_open = self._world.site.access.door(reader.door).held_after
         await asyncio.sleep(_DOOR_STAYS_OPEN)
-        while reader.door in self._world.held:  # noqa: ASYNC110 - incidents speak in sets, not in events
+        stands_open = _DOOR_STAYS_OPEN
+        while reader.door in self._world.held:
             await asyncio.sleep(_LOOK_EVERY)
-        self._world.overrides.pop(door, None)
+            self.held += stands_open <= may_be_open < stands_open + _LOOK_EVERY
+            stands_open += _LOOK_EVERY

@@ -5,9 +5,12 @@ import contextlib
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
+from monitor.simulation.happened import Runs, truth
 from monitor.simulation.places import ModbusPlace, must_be_local
 from monitor.simulation.readers import Reader, is_polled_reader
+from monitor.simulation.residents import Residents
 from monitor.simulation.script import Script, read_faults
 from monitor.simulation.speakers import SimulatedBroker
 from monitor.simulation.stage import Place, Speech, Stage
@@ -32,6 +35,7 @@ class SimulatedSite:
         self._faults = faults
         self._tell = tell
         self._unfit: set[tuple[str, str]] = set()
+        self._runs = Runs(world)
         connections = world.site.connections.values()
         for connection in connections:
             must_be_local(connection)
@@ -65,14 +69,19 @@ class SimulatedSite:
     def _devices(self, connection: Connection) -> list[Device]:
         return [device for device in self._world.site.devices.values() if device.connection == connection.id]
 
-    def people(self) -> dict[str, int]:
-        """What the residents know themselves: how many are inside, and how many cards were granted and denied."""
-        residents = [broker.residents for broker in self._brokers.values()]
-        return {
-            "inside": sum(len(each.inside) for each in residents),
-            "granted": sum(each.granted for each in residents),
-            "denied": sum(each.denied for each in residents),
-        }
+    @property
+    def residents(self) -> dict[str, Residents]:
+        """Who comes and goes, by the connection of their readers."""
+        return {ident: broker.residents for ident, broker in self._brokers.items()}
+
+    def rest(self) -> None:
+        """Let nobody set out any more."""
+        for each in self.residents.values():
+            each.rest()
+
+    def truth(self) -> dict[str, Any]:
+        """What really happened since the start (`monitor.simulation.happened.truth`)."""
+        return truth(self.residents.values(), self._runs, self.stage.happened)
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Serve until cancelled; `ready` is called once everything can be reached.
@@ -101,6 +110,7 @@ class SimulatedSite:
 
     def _refresh(self) -> None:
         now = time.time()
+        self._runs.look(now)
         for device_id, unit in self.stage.units.items():
             unit.faults.silent = self._world.is_silent(device_id)
             for point, value in self._world.values(self._world.site.devices[device_id], now).items():

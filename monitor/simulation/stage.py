@@ -1,5 +1,6 @@
 """What faults act on: the parts of a simulated site that can be told to misbehave."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -62,6 +63,8 @@ class Stage:
     """The polled readers of cards by device."""
     held: dict[str, str] = field(default_factory=dict)
     """The number of the card that is held to a reader now."""
+    happened: Counter[str] = field(default_factory=Counter)
+    """How often each thing happened that incidents count."""
 
     def speech(self, device: str) -> Speech:
         """How an MQTT device speaks."""

@@ -142,9 +142,14 @@ class World:
         swing = 1.6 * math.sin(now / 173.0 + 6.0 * noise(device.id + (phase or ""))) + 0.5 * math.sin(now / 7.0)
         return float(self.overrides.get((device.id, f"voltage_{phase}_v"), _NOMINAL + swing))
 
-    @staticmethod
-    def _state(device: Device, name: str, now: float) -> Value:
-        """A pump runs two minutes of five; every other state is quiet."""
+    def _is(self, device: Device, name: str) -> bool:
+        """Whether a state is overridden to be so."""
+        return bool(self.overrides.get((device.id, name)))
+
+    def _state(self, device: Device, name: str, now: float) -> Value:
+        """What is called runs; a pump that nobody calls runs two minutes of five; every other state is quiet."""
+        if name == "running" and "called" in device.points:
+            return self._is(device, "called") and not self._is(device, "fault")
         if name == "running":
             return (now + 300 * noise(device.id)) % 300 < 120  # noqa: PLR2004 - seconds of five minutes
         return name in {"locked", "online", "pressure_ok"}

@@ -1,23 +1,25 @@
 """The routes about doors and people: how doors are, who is in, what happened, and forgetting somebody."""
 
-import secrets
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, HTTPException, Query, Request
 
+from monitor.access.erasing import audit
 from monitor.accessbook import AccessEntry, Name, ZoneNow
+from monitor.credentials import FORMS
 from monitor.doorways import doors_of
-from monitor.model import Command
+from monitor.errors import RequestRefused
 from monitor.periods import local_day, parse
 from monitor.ports import Batch
-from monitor.schema import MONITOR_DEVICE
 from monitor.web.accessshapes import (
     DoorOut,
     EntryOut,
     ErasedOut,
     EraseIn,
     ErasureOut,
+    FoundOut,
     NameIn,
     NameOut,
     NamesIn,
@@ -36,6 +38,7 @@ __all__ = ["make_access_router"]
 
 _MANY: Final = 1000
 _MOST: Final = 10_000
+_EVER: Final = 1 << 62
 _SETTING: Final = "set `access: {names: !secret NAME}` in the site file; see docs/privacy.md"
 _WITH_NAMES = Annotated[bool, Query(description="who it was, by the directory; noted in the journal")]
 _Words = Annotated[list[str], Query(max_length=100)]
@@ -77,16 +80,7 @@ class _People:
 
     async def note(self, request: Request, kind: str, arguments: Mapping[str, str], reason: str = "") -> None:
         """Keep in the journal who did what."""
-        now = self._parts.now()
-        command = Command(
-            id=f"{kind}-{now}-{secrets.token_hex(4)}",
-            time=now,
-            by=who_asks(request),
-            kind=kind,
-            target=MONITOR_DEVICE,
-            arguments=dict(arguments),
-            reason=reason,
-        )
+        command = audit(kind, who_asks(request), reason, self._parts.now(), **arguments)
         await self._parts.journal.append([Batch(entries=[command])])
 
     async def person(self, wish: PersonIn) -> str:
@@ -101,6 +95,19 @@ class _People:
                 f"{len(found) or 'nobody'} in the directory with that name", "say the card or the pseudonym"
             )
         return found[0]
+
+    async def is_kept(self, pseudonym: str) -> bool:
+        """Whether anything happened with a card that is still known."""
+        return bool(await self.desk.book.entries(0, _EVER, credential=pseudonym, limit=1))
+
+    async def other_forms(self, wish: PersonIn, names: Mapping[str, Name]) -> list[str]:
+        """The forms in which the number that was asked for is known, where it is not in the one that was said."""
+        found = []
+        for form in FORMS if wish.credential.strip() else ():
+            pseudonym = self.desk.pseudonym(wish.credential, form)
+            if form != wish.form and (pseudonym in names or await self.is_kept(pseudonym)):
+                found.append(form)
+        return found
 
 
 def _add_places(router: APIRouter, parts: Parts, people: _People) -> None:
@@ -264,16 +271,18 @@ def _add_names(router: APIRouter, people: _People) -> None:
         """Add a name, or change it."""
         await people.directory()
         pseudonym = await people.person(wish)
-        await people.desk.put_name(pseudonym, wish.put.strip(), wish.note)
-        await people.note(request, "names_changed", {"count": "1"})
+        with _advised("say whose card it is and the name: `facility-monitor access names add NAME`"):
+            await people.desk.put_name(pseudonym, wish.put.strip(), wish.note)
+        await people.note(request, "names_written", {"count": "1"})
         return PersonOut(pseudonym=pseudonym, name=wish.put.strip())
 
     @router.post("/names/import")
     async def take(wish: NamesIn, request: Request) -> dict[str, int]:
         """Add many names: all of them or, with one mistake in the list, none."""
         await people.directory()
-        count = await people.desk.import_names(wish.csv)
-        await people.note(request, "names_changed", {"count": str(count)})
+        with _advised("correct the list and give it to `facility-monitor access names import` again"):
+            count = await people.desk.import_names(wish.csv)
+        await people.note(request, "names_written", {"count": str(count)})
         return {"names": count}
 
     @router.post("/names/remove")
@@ -285,17 +294,33 @@ def _add_names(router: APIRouter, people: _People) -> None:
             raise NotKnown(
                 "the directory does not have that person", "list it with `facility-monitor access names`"
             )
-        await people.note(request, "names_changed", {"count": "1"})
+        await people.note(request, "names_written", {"count": "1"})
         return PersonOut(pseudonym=pseudonym, name="")
+
+
+@contextlib.contextmanager
+def _advised(what_to_do: str) -> Iterator[None]:
+    """A refusal of what is done within is told with this advice."""
+    try:
+        yield
+    except RequestRefused as refused:
+        raise NotDone(str(refused), what_to_do) from refused
 
 
 def _add_person(router: APIRouter, people: _People) -> None:
     @router.post("/find")
-    async def find(wish: PersonIn, request: Request) -> PersonOut:
-        """Answer the pseudonym of a card; and whose it is, where there is a directory."""
+    async def find(wish: PersonIn, request: Request) -> FoundOut:
+        """Answer the pseudonym of a card, whether anything is known of it, and whose it is by the directory."""
         pseudonym = await people.person(wish)
         await people.note(request, "names_read", {"what": "find"})
-        return PersonOut(pseudonym=pseudonym, name=_name(await people.desk.names() or {}, pseudonym))
+        names = await people.desk.names() or {}
+        is_known = pseudonym in names or await people.is_kept(pseudonym)
+        return FoundOut(
+            pseudonym=pseudonym,
+            name=_name(names, pseudonym),
+            is_known=is_known,
+            other_forms=[] if is_known else await people.other_forms(wish, names),
+        )
 
     @router.post("/export")
     async def export(wish: PersonIn, request: Request) -> dict[str, Any]:
@@ -308,7 +333,9 @@ def _add_person(router: APIRouter, people: _People) -> None:
     async def erase(wish: EraseIn, request: Request) -> ErasedOut:
         """Begin to forget a person; `GET /access/erasures` tells how far that is."""
         by = who_asks(request)
-        number = await people.desk.erase(await people.person(wish), by=by, reason=wish.reason)
+        person = await people.person(wish)
+        with _advised("say why with `facility-monitor access erase --reason`, and do not name the person in it"):
+            number = await people.desk.erase(person, by=by, reason=wish.reason)
         await people.note(request, "access_erase", {"erasure": number}, wish.reason)
         return ErasedOut(id=number)
 

@@ -10,6 +10,7 @@ __all__ = [
     "EraseIn",
     "ErasedOut",
     "ErasureOut",
+    "FoundOut",
     "NameIn",
     "NameOut",
     "NamesIn",
@@ -133,10 +134,11 @@ class ErasureOut(BaseModel):
     by: str
     reason: str
     done: int | None
-    places: dict[str, Any]
-    waits_for: str = ""
-    found_after: dict[str, int] = {}
-    """In the bytes of which files the person was still found at the end, and how often."""
+    state: str
+    places: dict[str, int]
+    found_after: dict[str, int]
+    waits_for: str
+    replaced_by: str
 
 
 class PersonOut(BaseModel):
@@ -144,6 +146,16 @@ class PersonOut(BaseModel):
 
     pseudonym: str
     name: str
+
+
+class FoundOut(PersonOut):
+    """A person who was looked for.
+
+    `is_known`: whether anything is kept of him; `other_forms`: where not, the forms in which the number is known.
+    """
+
+    is_known: bool
+    other_forms: list[str]
 
 
 class NameIn(PersonIn):

@@ -85,7 +85,7 @@ def _add_lists(router: APIRouter, parts: Parts, book: UpkeepBook) -> None:
     async def supply() -> list[SupplyOut]:
         """Answer whether each building has electricity, water and gas, and how that was in the last 30 days."""
         now = parts.now()
-        spans = await book.supply_spans(now - _SPANS_OF, now)
+        spans = await book.supply_spans(now - _SPANS_OF, now + 1)  # what lasts at the end of that has no end
         return [
             SupplyOut(
                 **_plain(each),
@@ -121,7 +121,7 @@ def _add_one(router: APIRouter, parts: Parts, desk: UpkeepDesk) -> None:
         by = who_asks(request)
         _known(parts, desk.book, device)
         try:
-            command = await desk.service(device, wish.service, at=wish.at, by=by, note=wish.note)
+            command = await desk.service(device, wish.service, at=wish.at, by=by, hours=wish.hours, note=wish.note)
         except RequestRefused as refused:
             look = f"look at it with `facility-monitor equipment show {device}`"
             raise NotDone(str(refused), look) from refused

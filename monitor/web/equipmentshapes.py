@@ -1,6 +1,6 @@
 """The shapes of questions and answers about equipment and the supply; described for people in docs/api.md."""
 
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel, Field
 
@@ -16,6 +16,12 @@ __all__ = [
     "ServicedOut",
     "SupplyOut",
 ]
+
+_LATEST: Final = 253_402_300_799_000
+"""The end of the year 9999: what calendars can say (UTC ms)."""
+
+_MOST_HOURS: Final = 1e6
+"""More than a century."""
 
 
 class ServiceDueOut(BaseModel):
@@ -122,10 +128,14 @@ class SupplyOut(BaseModel):
 
 
 class ServiceIn(BaseModel):
-    """Work that was done: which, when (UTC ms; without it now), and what there is to say of it."""
+    """Work that was done: which, when (UTC ms; without it now), and what there is to say of it.
+
+    `hours`: what the device's own panel showed that it had run by then.
+    """
 
     service: str = Field(max_length=100)
-    at: int | None = None
+    at: int | None = Field(None, ge=0, le=_LATEST)
+    hours: float | None = Field(None, ge=0, le=_MOST_HOURS)
     note: str = Field("", max_length=500)
 
 

@@ -66,6 +66,14 @@ _ALONE = (
     _Known("metering_counters", "metering", "counters", "Counters that are metered"),
     _Known("metering_held", "metering", "held", "Counters whose newest values do not fit and are held"),
     _Known("metering_ledger_size_bytes", "metering", "size_bytes", "What the ledger takes on the disk"),
+    _Known("access_lag", "people", "lag", "Entries of the journal that access.db has not come to yet"),
+    _Known("access_last_commit_seconds", "people", "last_commit", "When access.db last took something", 0.001),
+    _Known("equipment_lag", "upkeep", "lag", "Entries of the journal that upkeep has not come to yet"),
+    _Known("equipment_last_commit_seconds", "upkeep", "last_commit", "When upkeep last kept something", 0.001),
+    _Known("equipment_running", "upkeep", "running", "Pieces of equipment that run"),
+    _Known("equipment_failed", "upkeep", "failed", "Pieces of equipment that failed or have a fault"),
+    _Known("equipment_unknown", "upkeep", "unknown", "Pieces of equipment of which nothing is known now"),
+    _Known("services_due", "upkeep", "services_due", "Services that are due"),
     _Known("alarms_active", "alarms", "active", "Alarms that are active"),
     _Known("alarms_unacknowledged", "alarms", "unacknowledged", "Alarms nobody has acknowledged"),
     _Known("journal_lost_total", "journal", "lost", "Entries that went before a sink had written them"),
@@ -116,6 +124,7 @@ _SINK = (
     ),
     _Known("sink_write_p95_seconds", "sink", "write_ms_p95", "19 of 20 writes took at most this", 0.001),
 )
+_ZONE = (_Known("zone_people", "zone", "count", "People in a zone, as far as doors can tell"),)
 _BY_STATE = {
     "devices": "Devices in each state",
     "notifications": "Messages to people in each state",
@@ -127,7 +136,7 @@ NAMES = tuple(
         "info",
         *_BY_STATE,
         *(f"{name}_total" for name in _ERRORS),
-        *(known.name for known in (*_ALONE, *_CONNECTION, *_DEVICE, *_SINK)),
+        *(known.name for known in (*_ALONE, *_CONNECTION, *_DEVICE, *_SINK, *_ZONE)),
     )
 )
 """Every metric there is; which of them a site has depends on its connections and sinks."""
@@ -149,6 +158,8 @@ async def _sections(parts: Parts) -> Mapping[str, Facts]:
         "poller": parts.poller(),
         "journal": parts.journal.stats(),
         "metering": parts.metering(),
+        "people": parts.people(),
+        "upkeep": parts.upkeep(),
         "deadman": parts.deadman(),
         "alarms": {
             "active": sum(bool(alarm.get("active")) for alarm in alarms),
@@ -181,12 +192,15 @@ def _families(parts: Parts, sections: Mapping[str, Facts], notify: Facts) -> Ite
     yield _by_state("notifications", notify)
     for known in _ALONE:
         yield from _family(known, {(): sections[known.section]}, [])
+    counted = () if parts.access is None else parts.access.book.zones()
+    zones = _named({each.zone: {"count": each.count} for each in counted})
     connections, devices, sinks = _named(parts.connections()), _devices(parts), _named(parts.sinks())
     where = ["device", "connection"]
     for table, labels, found in (
         (_CONNECTION, ["connection"], connections),
         (_DEVICE, where, devices),
         (_SINK, ["sink"], sinks),
+        (_ZONE, ["zone"], zones),
     ):
         for known in table:
             yield from _family(known, found, labels)

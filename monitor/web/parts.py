@@ -193,8 +193,13 @@ class UpkeepDesk(Protocol):
     def book(self) -> UpkeepBook:
         """What equipment did."""
 
-    async def service(self, device: str, service: str, *, at: int | None, by: str, note: str) -> Command:
-        """The command that work was done (`at` None: now). RequestRefused says why it cannot be."""
+    async def service(  # noqa: PLR0913 - what a person says of work
+        self, device: str, service: str, *, at: int | None, by: str, hours: float | None, note: str
+    ) -> Command:
+        """The command that work was done (`at` None: now). RequestRefused says why it cannot be.
+
+        `hours`: what the device showed that it had run by then.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

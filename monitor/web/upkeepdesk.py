@@ -23,7 +23,9 @@ class Upkeep:
         """What equipment did."""
         return self._book
 
-    async def service(self, device: str, service: str, *, at: int | None, by: str, note: str) -> Command:
+    async def service(  # noqa: PLR0913 - what a person says of work
+        self, device: str, service: str, *, at: int | None, by: str, hours: float | None, note: str
+    ) -> Command:
         """The command that work was done (`at` None: now). RequestRefused says why it cannot be."""
         return commands.service(
             self._site,
@@ -33,5 +35,6 @@ class Upkeep:
             by=by,
             now=self._now(),
             at=at,
+            hours=hours,
             note=note,
         )

@@ -219,6 +219,7 @@ async def test_who_cannot_be_reached_keeps_it_open_and_is_asked_again(
     class Database:
         name = "influxdb"
         is_there = False
+        points = 7
 
         def position(self) -> int:
             return 10_000
@@ -230,7 +231,8 @@ async def test_who_cannot_be_reached_keeps_it_open_and_is_asked_again(
             if not self.is_there:
                 raise SinkUnavailable("nobody answers")
             assert pseudonym == ANA
-            return 7
+            gone, self.points = self.points, 0
+            return gone
 
     database = Database()
     async with opened(tmp_path / "ledger.db", clock) as files:
@@ -250,6 +252,42 @@ async def test_who_cannot_be_reached_keeps_it_open_and_is_asked_again(
     assert (waiting["state"], waiting["waits_for"]) == ("open", "nobody answers")
     assert inside.keys() <= {"access.db", "access.db-wal"}, "only whom to erase is remembered"
     assert (told["places"]["influxdb"], told["waits_for"], told["found_after"]) == (7, "", {})
+    assert left(tmp_path, ANA) == {}
+
+
+async def test_what_has_gone_out_while_a_person_was_erased_is_deleted_as_well(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    async with opened(tmp_path / "ledger.db", clock) as files:
+
+        class Following:
+            """A database that gets each card at once; one comes right after it was first asked to delete."""
+
+            name = "influxdb"
+            points = 1
+            asked = 0
+
+            def position(self) -> int:
+                return files.journal.last
+
+            async def count(self, pseudonym: str) -> int:
+                raise AssertionError(pseudonym)
+
+            async def erase(self, pseudonym: str) -> int:
+                gone, self.points = self.points, 0
+                self.asked += 1
+                if self.asked == 1:
+                    await files.journal.append([Batch(entries=[card(pseudonym, 100)])])
+                    self.points = 1
+                return gone
+
+        database = Following()
+        await files.journal.append([Batch(entries=[card(ANA, 1)])])
+        erasing = Erasing(files, now=clock.now, outside=[database])
+        told = await worked_off(erasing, await erasing.ask(ANA, "house", ""))
+
+    assert (told["places"]["journal"], told["places"]["influxdb"], told["found_after"]) == (2, 2, {})
+    assert database.points == 0
     assert left(tmp_path, ANA) == {}
 
 

@@ -1,13 +1,19 @@
 """A reader's backlog makes an alarm of each event, and few messages: into a real journal and a real state."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
+from monitor.alarms.commands import acknowledge
+from monitor.alarms.store import standing
 from monitor.journal.sqlite import SqliteJournal
 from monitor.journal.state import State
 from monitor.model import Event
-from tests.alarms.test_shell import FORCED, House, site
+from monitor.notify import store
+from monitor.ports import Notice, NoticeKind, OutboxRow
+from tests.alarms import test_shell
+from tests.alarms.test_shell import FORCED, House, site, to_ana
 from tests.clock import ManualClock
 from tests.rules.build import event
 
@@ -70,3 +76,47 @@ async def test_an_older_alarm_joins_without_taking_the_message_over(house: House
     by_time = dict(map(tuple, await house.state.query("SELECT raised_at, occurrence FROM alarm")))
     newest = by_time[event(1000 - HOUR, "forced").time]
     assert await rows(house.state) == [("critical", newest, "ana", 1, 30_000)]
+
+
+def to_ana_then_ben(notice: Notice) -> Sequence[OutboxRow]:
+    """Ana at once, and Ben ten minutes later when nobody has acknowledged."""
+    if notice.kind is not NoticeKind.RAISE:
+        return ()
+    (row,) = to_ana(notice)
+    body = {"rule": {"kind": "event"}, "time": notice.transition.time}
+    later = row.not_before + 600_000
+    return [
+        replace(row, expires=later + HOUR, body=body),
+        replace(
+            row, person="ben", step=1, not_before=later, expires=later + HOUR, body={**body, "after": 600_000}
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("acknowledged", "then"), [((), ["ben"]), ((1000,), ["ben"]), ((5,), ["ben"]), ((1000, 5), [])]
+)
+async def test_the_next_person_hears_of_a_backlog_until_all_of_it_is_acknowledged(
+    house: House, monkeypatch: pytest.MonkeyPatch, acknowledged: tuple[int, ...], then: list[str]
+) -> None:
+    monkeypatch.setattr(test_shell, "to_ana", to_ana_then_ben)
+
+    async def told(at: int) -> list[str]:
+        house.clock.time = event(at, "forced").time
+        now = house.clock.now()
+        taken = await house.state.transact(lambda db: store.take(db, now=now, busy=(), most=9, standing=standing))
+        return [attempt.lane[0] for attempt in taken]
+
+    async with house.running(site({**FORCED, "severity": "high"})):
+        await house.say(late(1000), at=0)
+        await house.say(late(5), at=1000)
+        by_time = dict(map(tuple, await house.state.query("SELECT raised_at, occurrence FROM alarm")))
+        for at in acknowledged:
+            occurrence = by_time[late(at).time]
+            ask = await acknowledge(house.state, occurrence, by="eve", reason="", now=house.clock.now())
+            await house.say(ask, at=2000)
+        await house.applied()
+        first = await told(40_000)
+        later = await told(640_000)
+
+    assert (first, later) == (["ana"], then)

@@ -25,8 +25,8 @@ class Ran:
         return json.loads(self.out)
 
 
-async def command(*words: str | Path, home: Path | None = None) -> Ran:
-    """Run `facility-monitor WORDS` to its end."""
+async def command(*words: str | Path, home: Path | None = None, text: str | None = None) -> Ran:
+    """Run `facility-monitor WORDS` to its end; `text` comes on its standard input."""
     environ = {
         name: value for name, value in os.environ.items() if name not in {"XDG_STATE_HOME", "STATE_DIRECTORY"}
     }
@@ -37,10 +37,11 @@ async def command(*words: str | Path, home: Path | None = None) -> Ran:
         "-m",
         "monitor",
         *map(str, words),
+        stdin=None if text is None else asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         env=environ,
     )
-    out, err = await asyncio.wait_for(process.communicate(), 90)
+    out, err = await asyncio.wait_for(process.communicate(None if text is None else text.encode()), 90)
     assert process.returncode is not None
     return Ran(process.returncode, out.decode(), err.decode())

@@ -167,7 +167,7 @@ def kept(daemon: Daemon, device: str) -> list[dict[str, Any]]:
 
 def written(influx: InfluxServer, device: str) -> list[int]:
     """The positions of a reader's cards in InfluxDB."""
-    found = influx.query(f"SELECT seq FROM access WHERE device = '{device}'", "facility-access")
+    found = influx.query(f"SELECT seq FROM access WHERE device = '{device}' AND event = 'card'", "facility-access")
     return [int(row["seq"]) for row in found]
 
 

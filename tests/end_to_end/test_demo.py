@@ -1,6 +1,7 @@
 """The demo as a newcomer runs it: once for as long as everything takes to happen, then again."""
 
 import json
+import re
 import signal
 import subprocess
 import time
@@ -15,6 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.docs.pages import ROOT, section
 from tests.end_to_end.daemon import COMMAND, rows
 from tests.servers.influxdb import ADMIN, PASSWORD, InfluxServer, influxdb
 
@@ -23,6 +25,10 @@ ALARMS = {
     ("leak", "laundry-leak", "critical"),
     ("door-forced", "cellar-door", "high"),
     ("meter-dead", "shop-electricity", "medium"),
+    ("door-held", "front-door", "medium"),
+    ("pump-fault", "booster-pump", "high"),
+    ("pump-took-over", "booster-pump-2", "medium"),
+    ("water-lost", "water-pressure", "high"),
 }
 
 
@@ -107,14 +113,14 @@ def demo(tmp_path_factory: pytest.TempPathFactory, influx: InfluxServer) -> Demo
 def test_it_ends_by_itself_and_reports_what_was_promised(demo: Demo) -> None:
     assert demo.status == 0, demo.said
     assert set(demo.report) == {
-        *("devices", "readings", "events", "alarms", "notifications", "journal", "sinks", "used"),
+        *("devices", "readings", "events", "alarms", "notifications", "journal", "sinks", "used", "compared"),
     }
     assert demo.report["devices"] >= 12
     assert demo.report["readings"] > 300
     assert demo.report["events"] > 5
 
 
-def test_the_four_alarms_are_raised_acknowledged_and_cleared(demo: Demo) -> None:
+def test_every_incident_is_an_alarm_that_is_acknowledged_and_cleared(demo: Demo) -> None:
     alarms = demo.report["alarms"]
 
     assert _fields(alarms) == ALARMS
@@ -132,7 +138,10 @@ def test_everybody_is_told_and_nothing_fails(demo: Demo) -> None:
     assert sent["failed"] == 0
     assert sent["sent"] >= 2 * len(ALARMS), "raised, by mail and on the terminal"
     assert len(mails) * 2 == sent["sent"], "every message goes to both"
-    for word in ("Undervoltage", "Water leak", "Door forced", "Meter does not answer"):
+    for word in (
+        *("Undervoltage", "Water leak", "Door forced", "Meter does not answer", "Door held open"),
+        *("Booster pump fault", "The standby pump runs", "The house has no water"),
+    ):
         assert any(word in mail for mail in mails), word
         assert word in demo.said, word
 
@@ -148,6 +157,35 @@ def test_what_was_used_is_what_the_simulated_meters_counted_to_the_last_digit(de
         *("main-water", "flats-water", "laundry-water", "garden-water", "main-gas"),
     }
     assert "garden-water" in demo.said, "the caretaker types what he has read"
+
+
+def _agree(report: dict[str, Any], of: str) -> dict[str, int]:
+    """What the monitor and the simulated house both say."""
+    figures: dict[str, list[int]] = report["compared"][of]
+    assert [name for name, (by_monitor, truly) in figures.items() if by_monitor != truly] == [], figures
+    return {name: truly for name, (_, truly) in figures.items()}
+
+
+def test_people_doors_and_the_supply_are_as_the_simulated_house_knows_them(demo: Demo) -> None:
+    people = _agree(demo.report, "people")
+
+    assert 1 <= people["inside"] <= 4
+    assert people["granted"] >= 4
+    assert people["denied"] >= 1
+    assert _agree(demo.report, "doors") == {"forced": 1, "held": 1}
+    assert _agree(demo.report, "supply") == {"interruptions": 1}
+    for words in ("people inside", "cards granted", "doors held open", "supplies lost", "booster-pump-2 starts"):
+        assert words in demo.said, words
+
+
+@pytest.mark.parametrize(("pump", "starts", "least"), [("booster-pump", 2, 30), ("booster-pump-2", 1, 13)])
+def test_a_pump_ran_as_often_and_as_long_as_it_truly_did(demo: Demo, pump: str, starts: int, least: float) -> None:
+    figures = demo.report["compared"][pump]
+    counted, truly = figures["running_s"]
+
+    assert figures["starts"] == [starts, starts]
+    assert truly >= least
+    assert abs(counted - truly) <= 2 * starts * 1.5, "each edge is off by a poll at most"
 
 
 def _used(demo: Demo, device: str, point: str) -> dict[str, Any]:
@@ -194,12 +232,26 @@ def test_influxdb_has_the_readings_and_the_alarms(demo: Demo, influx: InfluxServ
     sent = [position for position in kept if position <= sink["position"]]
     assert 100 < len(sent) <= counted["n"] <= len(kept)
     assert Counter(row["rule"] for row in alarms) == dict.fromkeys((rule for rule, _, _ in ALARMS), 1)
-    assert {row["event"] for row in access} == {"card", "forced"}
+    assert {row["event"] for row in access} == {"card", "passage", "opened", "closed", "forced", "held"}
     (used,) = influx.query("SELECT sum(energy_import_delta_kwh) FROM electricity WHERE role = 'main'", "facility")
     garden = influx.query("SELECT amount, estimated FROM usage_daily WHERE device = 'garden-water'", "facility")
     assert 0 < round(used["sum"], 9) <= _used(demo, "main-electricity", "energy_import_kwh")["used"]
     assert 0 < round(sum(row["amount"] for row in garden), 9) <= _used(demo, "garden-water", "volume_m3")["used"]
     assert demo.report["sinks"]["influxdb"]["last_error"] == ""
+
+
+def test_the_examples_of_the_page_on_influxdb_answer(demo: Demo, influx: InfluxServer) -> None:
+    text = section(ROOT / "docs" / "influxdb.md", "## What doors, people and equipment did")
+    access, others = re.findall(r"<!-- check: influxql -->\n```sql\n(.*?)```", text, re.DOTALL)
+    answers = {
+        example: influx.query(example, database)
+        for database, block in (("facility-access", access), ("facility", others))
+        for example in block.splitlines()
+    }
+
+    assert demo.status == 0, demo.said
+    assert len(answers) > 14
+    assert [each for each, found in answers.items() if not found and "out_of_hours" not in each] == []
 
 
 def test_a_second_run_goes_on_where_the_first_one_ended(demo: Demo) -> None:
@@ -226,6 +278,9 @@ def test_a_second_run_goes_on_where_the_first_one_ended(demo: Demo) -> None:
         demo.state / "state.db", "SELECT * FROM outbox WHERE last_error <> '' AND state <> 'superseded'"
     )
     assert [each for each in again.report["used"] if each["difference"] != 0.0] == []
+    people = _agree(again.report, "people")
+    assert people["inside"] <= 4, "who was inside still is: nobody is counted twice"
+    assert _agree(again.report, "doors")["held"] == 0, "what happened in the first run is not counted again"
     assert again.report["notifications"]["failed"] == 0, [dict(row) for row in troubles]
 
 

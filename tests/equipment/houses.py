@@ -40,6 +40,15 @@ class House:
         """Put entries into the journal."""
         await self.journal.append([Batch(entries=list(entries))])
 
+    async def begun(self) -> None:
+        """Return once the first start is known: what is put in before that is history."""
+        async with asyncio.timeout(60):
+            while True:
+                rows = await self.ledger.query("SELECT count(*) FROM upkeep WHERE key = 'history'")
+                if rows[0][0]:
+                    return
+                await asyncio.sleep(0.01)
+
     async def live(self, clock: ManualClock, *entries: Reading) -> None:
         """Put readings into the journal, each at its time."""
         for entry in entries:
@@ -48,7 +57,7 @@ class House:
 
     async def settle(self) -> None:
         """Return once upkeep has applied all there is, and what it told is in the journal."""
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while True:
                 last = self.journal.last
                 waiting = await self.ledger.query("SELECT count(*) FROM produced")
@@ -58,7 +67,7 @@ class House:
 
     async def until(self, kind: str, number: int = 1) -> list[Event]:
         """Return once so many events of a kind are in the journal."""
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while True:
                 found = [each for each in await self.events() if each.kind == kind]
                 if len(found) >= number:
@@ -97,6 +106,8 @@ async def house(folder: Path, site: Site, now: Callable[[], int], *, runs: bool 
     made = House(folder, site, journal, ledger, now)
     tasks = [asyncio.create_task(part.run()) for part in (made.upkeep, made.feeder)] if runs else []
     try:
+        if runs:
+            await made.begun()
         yield made
     finally:
         for task in tasks:

@@ -289,7 +289,7 @@ def test_the_emptiest_comes_first() -> None:
 def test_memory_is_bounded() -> None:
     part, _ = _run(_percents(100 - 0.01 * day for day in range(1000)))
 
-    assert len(part.dump_changed()["battery/leak"]["days"]) == 180
+    assert len(part.dump_changed()["battery_days/leak"]) == 180
     assert part.dump_changed() == {}
 
 
@@ -390,7 +390,21 @@ def test_memory_that_is_kept_and_taken_back_gives_the_same(story: list[tuple[int
     assert told + parts.news() == whole.news()
     assert parts.all(FIRST) == whole.all(FIRST)
     assert parts._cells["leak"].dump() == whole._cells["leak"].dump()
+    assert parts._cells["leak"].days == whole._cells["leak"].days
 
 
 def test_a_forecast_says_of_how_many_days_it_was_made() -> None:
     assert forecast([(day, 100.0 - day) for day in range(20)]) == Forecast(1.0, 90, 20)
+
+
+def test_what_is_said_all_day_long_does_not_write_the_days_again() -> None:
+    """A sensor that speaks each minute would have the card of a small box written full by half a year of days."""
+    part, _ = _run(_percents(80.0 for _ in range(180)))
+    part.dump_changed()
+    written = []
+    for minute in range(60):
+        part.take(_said(179 + minute / 1440, battery_pct=80.0))
+        written.append(part.dump_changed())
+
+    assert all(list(each) == ["battery/leak"] for each in written)
+    assert max(len(orjson.dumps(each)) for each in written) < 200

@@ -1,11 +1,15 @@
 """The book answers from the ledger what was, and from the consumer what is."""
 
 import asyncio
+import threading
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from monitor.equipment import book as book_module
 from monitor.equipment.book import Book
 from monitor.equipment.retention import forget
 from monitor.errors import JournalError
@@ -147,3 +151,23 @@ async def test_what_is_forgotten_leaves_how_it_was_at_the_begin(tmp_path: Path) 
     assert kept["equipment_day"] == kept["battery"] == days[15:]
     assert kept["supply"] == sorted(times[:11])
     assert kept["presence"] == kept["serviced"] == [NOON - 300 * DAY, *sorted(times[:11])]
+
+
+async def test_figures_are_made_beside_the_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, threads = ManualClock(NOON), []
+
+    def noted(work: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*arguments: Any) -> Any:
+            threads.append(threading.current_thread())
+            return work(*arguments)
+
+        return run
+
+    monkeypatch.setattr(book_module, "availability", noted(book_module.availability))
+    monkeypatch.setattr(book_module, "supply_spans", noted(book_module.supply_spans))
+    async with house(tmp_path, site_of(device("one")), clock.now) as made:
+        await made.book.availability(["one"], NOON - HOUR, NOON)
+        await made.book.supply_spans(NOON - HOUR, NOON)
+
+    assert len(threads) == 2
+    assert threading.main_thread() not in threads

@@ -14,10 +14,11 @@ from monitor.equipment.batteries import Batteries
 from monitor.equipment.commands import service
 from monitor.equipment.machine import Machine
 from monitor.errors import JournalError
+from monitor.journal.state import State
 from monitor.model import Event, Quality, Reading
 from monitor.plant import Group, Service
 from monitor.schema import MONITOR_DEVICE
-from monitor.site import MeteringSettings
+from monitor.site import MeteringSettings, Point
 from tests.clock import ManualClock
 from tests.equipment.houses import house
 from tests.equipment.machines import HOUR, MINUTE, NOON, SECOND, device, plan, said, site_of
@@ -124,27 +125,50 @@ async def test_history_that_is_counted_in_two_lives_is_told_by_none(
             await made.live(clock, *runs("one", at + 30 * SECOND, at + MINUTE, called=True, running=False))
         last = made.journal.last
     monkeypatch.setattr(consumer, "_AT_ONCE", 10)
-    first = 0
+    transact, kept = State.transact, 0
+
+    async def dies(self: State, work: Callable[..., Any]) -> Any:
+        nonlocal kept
+        kept += work.__qualname__.startswith("Upkeep._keep.")
+        if kept > 1:
+            await asyncio.sleep(60)
+        return await transact(self, work)
+
+    monkeypatch.setattr(State, "transact", dies)
     async with house(tmp_path, SITE, clock.now) as made:
-        transact = made.ledger.transact
-
-        async def dies(work: Callable[..., Any]) -> Any:
-            if made.upkeep.applied:
-                await asyncio.sleep(60)
-            return await transact(work)
-
-        monkeypatch.setattr(made.ledger, "transact", dies)
         async with asyncio.timeout(15):
             while True:
                 await asyncio.sleep(0.01)
                 if made.upkeep.applied:
                     break
         first = made.upkeep.applied
+    monkeypatch.setattr(State, "transact", transact)
     async with house(tmp_path, SITE, clock.now) as made:
         await made.settle()
         assert await made.events() == []
         assert (await made.book.days(["one"], TODAY, TODAY))[0].failed == 20
     assert 0 < first < last
+
+
+@pytest.mark.parametrize(("percent", "expected"), [(8, 1), (90, 0)])
+async def test_a_battery_that_was_low_before_the_first_start_and_still_is_is_told_of_once(
+    tmp_path: Path, percent: int, expected: int
+) -> None:
+    clock, points = ManualClock(NOON), {"battery_pct": Point(name="battery_pct", unit="%")}
+    site = site_of(device("door", scan={}, points=points))
+    async with house(tmp_path, site, clock.now, runs=False) as made:
+        await made.live(clock, *(said("door", NOON + at * MINUTE, battery_pct=8) for at in range(3)))
+    for at in (10, 20):
+        async with house(tmp_path, site, clock.now) as made:
+            await made.settle()
+            assert len(await made.events()) == (expected if at > 10 else 0)
+            await made.live(
+                clock, *(said("door", NOON + at * MINUTE + more, battery_pct=percent) for more in (0, 1))
+            )
+            await made.settle()
+
+    async with house(tmp_path, site, clock.now) as made:
+        assert [each.kind for each in await made.events()] == ["battery_soon"] * expected
 
 
 async def test_time_alone_tells_what_did_not_happen(tmp_path: Path) -> None:

@@ -272,6 +272,18 @@ def test_a_fault_goes_before_everything() -> None:
     assert pump.day()["fault_s"] == 60.0
 
 
+def test_a_lift_of_which_only_the_fault_is_known_is_fine_without_one() -> None:
+    lift = Pump(running="", called="")
+    states = []
+    for at, fault in enumerate((False, True, False)):
+        lift.says(at * 10 * SECOND, fault=fault)
+        states.append(lift.machine.state)
+    lift.tick(HOUR)
+
+    assert states == ["fine", "fault", "fine"]
+    assert lift.machine.state == "unknown"
+
+
 def test_short_cycling_is_told_once_until_it_was_quiet_for_an_hour() -> None:
     pump = Pump(scan={}, starts_per_hour=3)
     pump.says(0, running=False)
@@ -339,3 +351,27 @@ def test_what_it_remembers_survives_a_restart() -> None:
 
     assert other.machine.dump() == pump.machine.dump()
     assert other.events() == pump.events() == [("failed_to_start", 20 * SECOND, {})]
+
+
+def test_two_messages_of_the_same_millisecond_count_in_the_order_in_which_they_came() -> None:
+    pump = Pump(scan={})
+    pump.says(0, running=False, fault=False)
+    pump.says(SECOND, running=True, fault=True)
+    pump.says(SECOND, running=False, fault=False)
+
+    assert (pump.machine.state, pump.machine.now().starts, pump.machine.now().hours) == ("off", 1, 0.0)
+    pump.says(2 * SECOND, running=True)
+    pump.says(HOUR, running=True)
+    assert (pump.machine.now().starts, pump.day()["running_s"]) == (2, 3598.0)
+
+
+def test_short_cycling_that_goes_on_for_days_is_told_once_and_counted_on_each_of_them() -> None:
+    pump = Pump(scan={}, starts_per_hour=10)
+    for number in range(
+        2 * 24 * 20
+    ):  # every three minutes, from 13:00 of one day to 13:00 of the day after the next
+        pump.says(number * 3 * MINUTE, running=False)
+        pump.says(number * 3 * MINUTE + MINUTE, running=True)
+
+    assert [kind for kind, _, _ in pump.events()] == ["short_cycling"]
+    assert [pump.day(f"2026-11-{day}")["short_cycles"] for day in (27, 28, 29)] == [1, 1, 1]

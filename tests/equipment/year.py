@@ -148,7 +148,8 @@ class Dying:
 
 def doom(made: House, dice: random.Random, die: Callable[[], Awaitable[None]]) -> None:
     """Let it die at one of the moments that matter: around a commit of the ledger, or what is fed from it."""
-    uses, after = dice.randint(1, 6), dice.random() < 0.5
+    # The first use of the ledger is where a life begins; whoever dies before that has never been.
+    uses, after = dice.randint(2, 6), dice.random() < 0.5
     if dice.random() < 0.6:
         made.upkeep._store = Dying(made.ledger, "transact", uses, after=after, die=die)  # type: ignore[assignment]
     else:

@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import stat
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime
@@ -73,6 +74,20 @@ def test_two_generations_are_kept_for_their_owner_alone(path: Path, copies: Copi
     assert position(path.with_name("state.db.copy.1")) == 2
     modes = {found.name: stat.S_IMODE(found.stat().st_mode) for found in os.scandir(path.parent)}
     assert modes == {"state.db": 0o600, "state.db.copy": 0o600, "state.db.copy.1": 0o600}
+
+
+def test_a_reload_leaves_whoever_is_at_a_copy_alone(path: Path, copies: Copies, clock: ManualClock) -> None:
+    put(path, 1)
+    later = Copies(path, now=clock.now, timezone=BERLIN)  # as the settings that came after have it
+    copying = threading.Thread(target=later.copy)
+    with copies.busy:
+        copying.start()
+        copying.join(0.3)
+        meanwhile = [file.name for file in path.parent.glob("state.db.copy*")]
+    copying.join(60)
+
+    assert meanwhile == []
+    assert position(path.with_name("state.db.copy")) == 1
 
 
 def test_a_damaged_state_makes_no_copy_and_the_good_ones_stay(path: Path, copies: Copies) -> None:

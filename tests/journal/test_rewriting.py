@@ -3,23 +3,27 @@
 import asyncio
 import os
 import sqlite3
+import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from monitor.errors import JournalError
 from monitor.journal import rewriting as rewriting_module
 from monitor.journal import trim
 from monitor.journal.counting import holds
 from monitor.journal.rewriting import Rewriting
 from monitor.journal.sqlite import SqliteJournal
-from monitor.journal.traces import cleanse_copy, cleanse_damaged, erase, find
+from monitor.journal.traces import cleanse_copy, cleanse_damaged, count_in, erase, find
 from monitor.model import Entry, Event, Position, Recorded
 from monitor.ports import Batch, Gap
 from monitor.site import JournalSettings
 from tests.clock import ManualClock
 from tests.journal.entries import reading
+from tests.systemd.test_sandbox import sandboxed
 
 ANA, BEN = "0123456789abcdef01234567", "fedcba9876543210fedcba98"
 DAY = 86_400_000
@@ -130,6 +134,56 @@ async def test_the_credentials_of_old_events_are_forgotten_and_their_rest_stays(
     assert (until, count, again) == (young - 1, 1, (until, 0))
     assert isinstance(found[0], Event)
     assert found[0].attributes == {"result": "granted"}
+
+
+@pytest.mark.parametrize(("age", "count"), [(20, 0), (5, 3000), (0, 4000)])
+async def test_what_is_old_enough_is_found_without_reading_the_journal(
+    tmp_path: Path, clock: ManualClock, age: int, count: int
+) -> None:
+    """What is young is by far the most: looking through it each hour would keep the disk busy for nothing."""
+    async with opened(tmp_path, clock) as journal:
+        for day in range(4):
+            await append(journal, [reading(time=number) for number in range(1000)])
+            clock.time += (10 if day == 2 else 1) * DAY
+        clock.time += DAY
+        await append(journal, [reading(time=1)])
+        steps: list[int] = []
+
+        def work(db: sqlite3.Connection) -> int:
+            db.set_progress_handler(lambda: steps.append(1), 1)
+            try:
+                return rewriting_module.recorded_before(db, Position(0), clock.time - age * DAY)
+            finally:
+                db.set_progress_handler(None, 1)
+
+        found = await journal.look(work)
+
+    assert found == count
+    assert len(steps) < 1000
+
+
+async def test_who_is_erased_between_finding_and_forgetting_does_not_come_back(
+    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(tmp_path, clock) as journal:
+        await append(journal, [card(1, ANA, id=f"of-{ANA}"), reading(time=1)])
+        clock.time += 10 * DAY
+        await append(journal, [reading(time=2)])
+        forgetting, change = Rewriting(journal), rewriting_module.Rewriting._change
+
+        async def erased_first(self: Rewriting, *found: Any) -> int:
+            if self is forgetting:
+                assert await Rewriting(journal).erase(ANA) == 1
+            return await change(self, *found)
+
+        monkeypatch.setattr(rewriting_module.Rewriting, "_change", erased_first)
+        await forgetting.forget(Position(0), clock.time - 5 * DAY)
+        await forgetting.sweep()
+        (first, *_) = await everything(journal)
+
+    assert kept(tmp_path, ANA) == 0
+    assert isinstance(first.entry, Event)
+    assert (first.entry.id, dict(first.entry.attributes)) == ("of-erased", {"result": "granted"})
 
 
 @pytest.mark.parametrize("trimmed", ["cards", "readings"])
@@ -256,3 +310,45 @@ async def test_a_change_does_not_wait_for_readings_that_may_wait(tmp_path: Path,
             await waiting
 
     assert (count, is_waiting) == (10, True)
+
+
+def test_bytes_are_read_in_the_sandbox_of_the_service(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"x" * 1_048_570 + ANA.encode() + ANA.encode())
+    (tmp_path / "b").write_bytes(BEN.encode())
+    code = (
+        "import asyncio; from pathlib import Path; from monitor.journal.traces import count_in;"
+        f"folder = Path({str(tmp_path)!r});"
+        f"found = asyncio.run(count_in([folder / 'a', folder / 'b', folder / 'absent'], {ANA!r}));"
+        "print({path.name: count for path, count in found.items()})"
+    )
+
+    ran = sandboxed(sys.executable, "-c", code)
+
+    assert (ran.returncode, ran.stdout.strip()) == (0, "{'a': 2}"), ran.stderr
+
+
+async def test_a_connection_on_which_a_change_failed_is_not_trusted_again(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    used: list[sqlite3.Connection] = []
+    async with opened(tmp_path, clock) as journal:
+        await journal.in_writer(used.append)
+        with pytest.raises(JournalError, match="the journal cannot be changed: no such table"):
+            await journal.in_writer(lambda db: db.execute("DELETE FROM nowhere"))
+        await append(journal, [reading(time=1)])
+        await journal.in_writer(used.append)
+
+        assert used[0] is not used[1]
+        assert not journal.damaged
+        assert len(await everything(journal)) == 1
+
+
+async def test_reading_of_bytes_ends_when_it_is_cancelled(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "endless")  # whoever opens it waits for a writer that never comes
+    reading_it = asyncio.create_task(count_in([tmp_path / "endless"], ANA))
+    await asyncio.sleep(0.1)
+    reading_it.cancel()
+
+    async with asyncio.timeout(60):
+        with pytest.raises(asyncio.CancelledError):
+            await reading_it

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from monitor import daemon
-from monitor.access.openings import Openings
+from monitor.access.machine import Machine
 from monitor.alarms import keep
 from monitor.alarms.store import standing
 from monitor.health.itself import _COUNTS
@@ -142,12 +142,12 @@ def encoded(devices: dict[str, Device]) -> Work:
 
 
 def at_the_doors(devices: dict[str, Device]) -> Work:
-    openings = Openings(site_of(devices))
+    doors = Machine(site_of(devices))
 
     def work() -> None:
         for item in spoken(0):
-            openings.handle(item)
-        openings.changes()
+            doors.handle(item)
+        doors.changes()
 
     return work
 

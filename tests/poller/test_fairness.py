@@ -4,11 +4,14 @@ What is compared are counts of one run; how fast the machine is cancels out.
 """
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from monitor.journal.sqlite import SqliteJournal
 from monitor.poller import Poller
+from monitor.poller.unit import Allowance
+from monitor.ports import Answer
 from tests.poller.scripted import ScriptedDriver, lateness, meter, polling, until
 
 
@@ -144,3 +147,34 @@ async def test_one_dead_device_costs_the_others_nothing_later(journal: SqliteJou
         state = poller.status()["m2"].state
 
     assert state == "suspended"
+
+
+class Endless(ScriptedDriver):
+    """The device `reader` says each time that it has more to show."""
+
+    async def read(self, device: str, scan: str) -> Answer:
+        return replace(await super().read(device, scan), again=device == "reader")
+
+
+@pytest.mark.fault(
+    "card held to a polled reader",
+    part="Modbus",
+    outcome="A reader that always shows another card costs nobody else a cycle, even on a bus that is nearly full;"
+    " it is asked out of turn 1,000 times, then once a second.",
+)
+async def test_a_reader_that_always_has_more_costs_nobody_a_cycle(journal: SqliteJournal) -> None:
+    meters = [meter(f"m{number}", fast=0.3) for number in range(6)]
+    driver = Endless(*meters, meter("reader", urgent=True, fast=0.3), delay=0.03)
+    async with polling({"bus": driver}, journal) as poller:
+        await until(lambda: min(polls(poller, "m0", "m5")) >= 8 and lateness(poller, "reader") < 0.05)
+        reader, other = polls(poller, "reader", "m0")
+
+    assert reader > other
+
+
+def test_what_is_asked_out_of_turn_is_bounded_over_time() -> None:
+    allowance = Allowance()
+
+    assert sum(allowance.take(100.0) for _ in range(5000)) == 1000
+    assert [allowance.take(100.0 + second / 4) for second in range(1, 9)] == [False, False, False, True] * 2
+    assert sum(allowance.take(1e6) for _ in range(5000)) == 1000

@@ -258,3 +258,16 @@ async def test_hours_agree_in_the_rows_the_sum_the_picture_and_the_file(runs):
     assert sum(row.cells[3] for row in report.details[0].rows) == pytest.approx(whole)
     if runs:
         assert report.sections[0].totals[0].cells[2] == pytest.approx(whole)
+
+
+async def test_what_runs_all_the_time_does_not_lengthen_the_mean_run_of_all() -> None:
+    day = FIRST_TWO.first
+    runs = [
+        EquipmentDay(device="pump-1", day=day, known_s=86400.0, running_s=86400.0),
+        EquipmentDay(device="lift", day=day, known_s=86400.0, running_s=600.0, starts=10),
+    ]
+    report = await make(Plantbook(runs=runs))
+    section = report.sections[0]
+    place = [column.name for column in section.columns].index("mean_run")
+
+    assert section.totals[0].cells[place] == 1.0

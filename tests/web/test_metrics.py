@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -15,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from structlog.testing import capture_logs
 
 import config
+from monitor.accessbook import ZoneNow
 from monitor.journal.sqlite import SqliteJournal
 from monitor.schema import MONITOR_POINTS
 from monitor.site import Device
@@ -25,6 +27,14 @@ from tests.servers.ports import free_port
 from tests.web.serving import make_parts, serving
 
 PAGE = (Path(config.__path__[0]).parent / "docs" / "metrics.md").read_text("utf-8")
+
+
+class _Desk:
+    """A desk of doors with a zone in which there are three people."""
+
+    @property
+    def book(self) -> Any:
+        return SimpleNamespace(zones=lambda: [ZoneNow(zone="house", count=3, known=2)])
 
 
 def _everything(parts: Parts) -> Parts:
@@ -46,6 +56,16 @@ def _everything(parts: Parts) -> Parts:
         poller=lambda: {"start_p99_ms": 3.0, "waiting": 0, "dropped": 0},
         itself=lambda: itself,
         metering=lambda: {"lag": 7, "last_commit": 4000, "counters": 3, "held": 1, "size_bytes": 40960},
+        people=lambda: {"lag": 2, "last_commit": 5000, "inside": 3},
+        access=_Desk(),
+        upkeep=lambda: {
+            "lag": 3,
+            "last_commit": 6000,
+            "running": 2,
+            "failed": 1,
+            "unknown": 4,
+            "services_due": 5,
+        },
         deadman=lambda: {"pings": 1, "failed": 0, "last_success": 3000, "last_error": ""},
     )
 
@@ -87,6 +107,9 @@ async def test_metrics_are_in_seconds_bytes_and_ratios(parts: Parts) -> None:
     assert samples["facility_monitor_devices[answering]"] == 1
     assert samples["facility_monitor_metering_last_commit_seconds"] == 4
     assert samples["facility_monitor_metering_held"] == 1
+    assert samples["facility_monitor_access_lag"] == 2
+    assert samples["facility_monitor_equipment_last_commit_seconds"] == 6
+    assert samples["facility_monitor_zone_people[house]"] == 3
     assert samples["facility_monitor_connection_up[broker]"] == 1
     assert samples["facility_monitor_connection_busy_ratio[bus]"] == 0.125
 

@@ -110,6 +110,16 @@ def test_an_id_may_take_several_places_and_needs_all_of_them():
     assert not {"1", "/1"} & set(ids)
 
 
+def test_the_parts_of_an_id_cannot_be_taken_for_one_another():
+    model = {"kind": "card", "id": [{"json": "$.boot"}, {"json": "$.seq"}]}
+    parts = [("a/b", "c"), ("a", "b/c"), ("a%2Fb", "c"), ("a%252Fb", "c")]
+
+    ids = [events({"boot": boot, "seq": seq}, model)[0].id for boot, seq in parts]
+
+    assert len(set(ids)) == len(parts)
+    assert events({"id": "a/b"}, {"kind": "card", "id": {"json": "$.id"}})[0].id == "a/b"
+
+
 def test_one_number_for_all_that_a_message_says_loses_none_of_it():
     card = {"kind": "card", "id": {"json": "$.seq"}}
     opened = {"kind": "opened", "when": {"json": "$.door", "is": "open"}, "id": {"json": "$.seq"}}
@@ -127,6 +137,31 @@ def test_an_id_made_of_the_card_is_hidden_in_all_its_parts():
 
     assert str(SHOWN["uid"]) not in event.id
     assert event.id == pseudonymise(f"1795378523/{SHOWN['uid']}")
+
+
+def test_a_card_with_separators_is_hidden_in_an_id_as_well():
+    model = {
+        **CARDS,
+        "id": [{"json": "$.time"}, {"json": "$.what"}],
+        "credential": {"json": "$.uid", "form": "text"},
+    }
+
+    for uid in ("5A/3F%B1C2", "5A/3FB1C2"):
+        (event,) = events({**SHOWN, "time": 1795378523, "uid": uid, "what": uid}, model)
+
+        assert "3F" not in event.id
+
+
+@pytest.mark.parametrize(
+    "made", ["opened-1795392000000", "passage-17", "held-5", "crowded-lab-17", "health-1-lost"]
+)
+def test_no_message_takes_an_id_that_the_monitor_makes(made: str):
+    """The journal keeps one event of an id: the monitor's own would be refused, or the message taken for it."""
+    model = {**CARDS, "id": {"json": "$.id"}, "attributes": {"door": {"json": "$.door"}}}
+
+    [event], [again] = (events({**SHOWN, "id": made, "door": "front"}, model) for _ in range(2))
+
+    assert event.id == again.id == f"own/{made}"
 
 
 def test_a_time_of_the_readers_own_is_never_moved():
