@@ -59,7 +59,7 @@ class Lived:
 
     def inside(self) -> dict[str, str]:
         """The roll call with names: name -> zone."""
-        found = self.site.ask("access", "rollcall", "--names", "--json", of_names=True)
+        found = self.site.daemon.get("access", "rollcall", names=True)
         return {each["name"]: each["zone"] for each in found["present"] if each["zone"] in DOORS}
 
     def say(self, **facts: Any) -> None:

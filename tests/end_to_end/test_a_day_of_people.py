@@ -51,7 +51,9 @@ def test_at_each_hour_as_many_are_in_as_are(lived: Lived) -> None:
     assert lived.rooms == truth
     assert lived.written == truth
     assert lived.noon == lived.day.inside(12)
-    assert lived.inside() == lived.day.inside(24)
+    call = lived.site.ask("access", "rollcall", "--names", "--zone", "house", "--json", of_names=True)
+    assert {each["name"]: each["zone"] for each in call["present"]} == lived.day.inside(24)
+    assert sum(call["others"].values()) == truth[24]["house"][0] - truth[24]["house"][1]
     lived.say(occupancy={hour: tuple(count for count, _ in rooms.values()) for hour, rooms in truth.items()})
 
 
@@ -260,7 +262,7 @@ def _others(lived: Lived, gone: list[str]) -> dict[str, str]:
 def _never_there(lived: Lived, gone: list[str]) -> None:
     """Neither on the box nor in InfluxDB is anything of these people."""
     site = lived.site
-    listed = site.ask("access", "names", "--json", of_names=True)
+    listed = site.daemon.get("access", "names")
     for who in gone:
         alias = lived.alias(who)
         assert [name for name, data in site.files().items() if alias.encode() in data] == []
