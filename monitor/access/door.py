@@ -12,7 +12,7 @@ from monitor.access import told
 from monitor.access.contacts import Contacts, Said
 from monitor.access.doordays import DoorFigures, Figures
 from monitor.access.hours import DoorHours
-from monitor.access.openings import Button, Contact, Lock, Opening, Reason, packed
+from monitor.access.openings import Contact, Opening, Reason, packed
 from monitor.access.passages import Passages
 from monitor.access.reasons import Reasons, Setup, is_late_for
 from monitor.accessbook import DoorNow
@@ -45,8 +45,7 @@ class Door:
         """What changes with each word of a contact, as JSON."""
         return {
             **self._contacts.dump(),
-            "locks": {name: packed(lock) for name, lock in self._reasons.locks.items()},
-            "buttons": {name: packed(button) for name, button in self._reasons.buttons.items()},
+            **self._reasons.dump_said(),
             "edge": self._hours.edge,
         }
 
@@ -59,11 +58,8 @@ class Door:
 
     def load(self, body: dict[str, Any]) -> None:
         """Take up what `dump` gave, but for what the site file does not have at this door any more."""
-        there = self._setup.points.keys()
         self._contacts.load(body)
-        self._reasons.locks |= {name: Lock(**kept) for name, kept in body["locks"].items() if name in there}
-        buttons = body.get("buttons", {})
-        self._reasons.buttons |= {name: Button(**kept) for name, kept in buttons.items() if name in there}
+        self._reasons.load_said(body, self._setup.points)
         self._hours.resume(body["edge"])
 
     def load_past(self, body: dict[str, Any]) -> None:

@@ -1,6 +1,6 @@
 """Why a door may be opened: cards, exit requests, locks, hours; and which opening a card has been used for."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -56,8 +56,21 @@ class Reasons:
         self.locks: dict[str, Lock] = {}
         self.buttons: dict[str, Button] = {}
 
+    def dump_said(self) -> dict[str, Any]:
+        """What locks and buttons said, as JSON."""
+        return {
+            "locks": {name: packed(lock) for name, lock in self.locks.items()},
+            "buttons": {name: packed(button) for name, button in self.buttons.items()},
+        }
+
+    def load_said(self, body: Mapping[str, Any], there: Container[str]) -> None:
+        """Take up what `dump_said` gave, of the devices that are there."""
+        self.locks |= {name: Lock(**kept) for name, kept in body["locks"].items() if name in there}
+        buttons = body.get("buttons", {})
+        self.buttons |= {name: Button(**kept) for name, kept in buttons.items() if name in there}
+
     def dump(self) -> list[dict[str, Any]]:
-        """The reasons, as JSON; locks are kept by the door."""
+        """The reasons, as JSON."""
         return [packed(reason) for reason in self._kept]
 
     def load(self, kept: Iterable[dict[str, Any]]) -> None:
