@@ -54,8 +54,9 @@ fuzz: setup ## Coverage-guided fuzzing of whatever reads bytes from outside
 picture: setup ## Draw docs/demo.svg from a run of the demo
 	$(BIN)/python docs/picture.py
 
-report-picture: setup ## Draw docs/report.png, a report about a house that does not exist (needs Debian's chromium)
+report-picture: setup ## Draw docs/report.png and docs/rollcall.png, of houses that do not exist (needs Debian's chromium)
 	$(BIN)/python -m docs.reportpicture
+	$(BIN)/python -m docs.rollcallpicture
 
 install: ## Install or update the service: sudo make install (docs/install.md)
 	@DESTDIR="$(DESTDIR)" PYTHON="$(PYTHON)" systemd/install

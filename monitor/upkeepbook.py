@@ -25,8 +25,8 @@ __all__ = [
 class EquipmentNow:
     """How a pump, lift or light is.
 
-    `state`: unknown, off, running, starting, stopping, failed_to_start, failed_to_stop or fault, since `since`.
-    `hours` and `starts`: since it is watched (`first`), or as it counts itself when `is_own`.
+    `state`: unknown, fine, off, running, starting, stopping, failed_to_start, failed_to_stop or fault, since
+    `since`. `hours` and `starts`: since it is watched (`first`), or as it counts itself when `is_own`.
     """
 
     device: str

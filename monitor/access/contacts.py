@@ -1,10 +1,10 @@
 """What contacts say, as openings and closings: bounces are merged, what comes late is kept apart. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from monitor.access.openings import Contact, Leaf, Opening
+from monitor.access.openings import Contact, Leaf, Opening, packed, unpacked
 
 __all__ = ["Contacts", "Said"]
 
@@ -38,6 +38,27 @@ class Contacts:
         self._tolerance = tolerance
         self.all = {name: Contact() for name in names}
         self.history: list[Opening] = []
+        self._lost: set[str] = set()
+
+    def dump(self) -> dict[str, Any]:
+        """What the contacts say, as JSON; the history is kept by the door."""
+        return {
+            "contacts": {name: packed(contact) for name, contact in self.all.items()},
+            "lost": sorted(self._lost),
+        }
+
+    def load(self, body: Mapping[str, Any]) -> None:
+        """Take up what `dump` gave of those that are contacts of the door still."""
+        contacts = {name: unpacked(kept) for name, kept in body["contacts"].items()}
+        self.all |= {name: kept for name, kept in contacts.items() if name in self.all}
+        self._lost = self.all.keys() & body.get("lost", ())
+
+    def health(self, name: str, *, is_lost: bool) -> None:
+        """A device is off-line, or is not any more; others than contacts do not matter."""
+        if is_lost and name in self.all:
+            self._lost.add(name)
+        else:
+            self._lost.discard(name)
 
     def forget(self) -> None:
         """Entries were lost: what is open or closed is unknown; what was shown last is not forgotten."""
@@ -49,8 +70,13 @@ class Contacts:
 
     @property
     def is_known(self) -> bool:
-        """Whether any contact has said how it is."""
-        return any(contact.now.open is not None for contact in self.all.values())
+        """Whether any contact has said how it is, and can say more."""
+        return any(contact.now.open is not None for name, contact in self.all.items() if name not in self._lost)
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether there is a contact that is not off-line."""
+        return bool(self.all.keys() - self._lost)
 
     def leaf(self, opening: Opening) -> Leaf:
         """The stream that an opening belongs to."""
@@ -60,6 +86,18 @@ class Contacts:
     def standing(self) -> Iterator[Opening]:
         """The openings of now that are not settled."""
         return (opening for contact in self.all.values() for opening in contact.now.openings)
+
+    def open_at(self, name: str) -> Opening | None:
+        """The opening that a device speaks of: its own, else any that is not shut."""
+        standing = [opening for opening in self.standing() if opening.closed is None]
+        return next((opening for opening in standing if opening.contact == name), next(iter(standing), None))
+
+    def begin_anew(self, stamp: int, due: int) -> None:
+        """What stands open is booked from a stamp on, next when it is `due`."""
+        for opening in self.standing():
+            opening.is_judged = False
+            if opening.book_due is not None:
+                opening.booked, opening.book_due = stamp, due
 
     def every(self) -> Iterator[Opening]:
         """All openings that are not settled."""
@@ -91,6 +129,7 @@ class Contacts:
         is open still; `closed`. None: nothing new.
         """
         leaf = self.stream(said.contact, said.time, afterwards=said.afterwards)
+        self._lost.discard(said.contact)
         is_past = leaf is self.all[said.contact].past
         before, since = leaf.open, leaf.time
         leaf.open = said.is_open

@@ -5,18 +5,18 @@ overtake each other, contacts bounce. What is settled when does not depend on ho
 """
 
 from collections.abc import Iterator
-from heapq import heapify, heappop, heappush
+from heapq import heappop, heappush
 from typing import Any, Final
 
 from monitor.access import told
 from monitor.access.contacts import Contacts, Said
 from monitor.access.doordays import DoorFigures, Figures
 from monitor.access.hours import DoorHours
-from monitor.access.openings import Button, Contact, Lock, Opening, Reason, packed, unpacked
+from monitor.access.openings import Button, Contact, Lock, Opening, Reason, packed
 from monitor.access.passages import Passages
 from monitor.access.reasons import Reasons, Setup, is_late_for
 from monitor.accessbook import DoorNow
-from monitor.model import LATE, Derived, Event, Value
+from monitor.model import LATE, Derived, Event, Reading, Value
 from monitor.periods import DAY, day_of
 
 __all__ = ["Door"]
@@ -44,7 +44,7 @@ class Door:
     def dump(self) -> dict[str, Any]:
         """What changes with each word of a contact, as JSON."""
         return {
-            "contacts": {name: packed(contact) for name, contact in self._contacts.all.items()},
+            **self._contacts.dump(),
             "locks": {name: packed(lock) for name, lock in self._reasons.locks.items()},
             "buttons": {name: packed(button) for name, button in self._reasons.buttons.items()},
             "edge": self._hours.edge,
@@ -60,8 +60,7 @@ class Door:
     def load(self, body: dict[str, Any]) -> None:
         """Take up what `dump` gave, but for what the site file does not have at this door any more."""
         there = self._setup.points.keys()
-        contacts = {name: unpacked(kept) for name, kept in body["contacts"].items()}
-        self._contacts.all |= {name: kept for name, kept in contacts.items() if name in self._contacts.all}
+        self._contacts.load(body)
         self._reasons.locks |= {name: Lock(**kept) for name, kept in body["locks"].items() if name in there}
         buttons = body.get("buttons", {})
         self._reasons.buttons |= {name: Button(**kept) for name, kept in buttons.items() if name in there}
@@ -119,7 +118,9 @@ class Door:
             if not opening.forced:
                 self._arm(opening, opening.opened, said.stamp, said.arrived)
             if not opening.is_past:
-                opening.book_due = day_of(opening.booked, self._setup.zone).end + self._setup.tolerance
+                # Out of a backlog it has fallen shut long ago, as a rule, and says so in a moment.
+                seen = max(opening.booked, said.stamp)
+                opening.book_due = day_of(seen, self._setup.zone).end + self._setup.tolerance
 
     def _stands(self, opening: Opening, said: Said) -> None:
         if opening.is_quiet and not said.is_quiet and opening.due is None:
@@ -140,30 +141,37 @@ class Door:
         self._figures.count(str(result), event.time, is_quiet=is_quiet)
         if result == "granted":
             until = event.time + self._setup.pulse
-            card = Reason("card", event.time, until, event.device, event.id, event.arrived, is_quiet=is_quiet)
+            card = Reason("card", event.time, until, event.device, event.id, event.arrived, stamp=stamp)
+            card.is_quiet = is_quiet
             self._reasons.allow(card)
             self._came(event.time)
             if not self._passages.place(card):
                 card.due = max(stamp, until + self._setup.tolerance) + self._setup.tolerance
 
-    def rex(self, device: str, time: int, arrived: int) -> None:
+    def rex(self, device: str, time: int, stamp: int) -> None:
         """Somebody asks to go out."""
         self._touch()
-        self._reasons.allow(Reason("rex", time, time + self._setup.pulse, device, arrived=arrived))
+        self._reasons.allow(Reason("rex", time, time + self._setup.pulse, device, stamp=stamp))
         self._came(time)
 
-    def button(self, device: str, time: int, *, pressed: bool, arrived: int, afterwards: bool) -> None:
+    def button(self, device: str, time: int, *, pressed: bool, stamp: int, afterwards: bool) -> None:
         """An exit button says how it is."""
         self._touch()
-        self._reasons.button(device, time, pressed=pressed, arrived=arrived, afterwards=afterwards)
+        self._reasons.button(device, time, pressed=pressed, stamp=stamp, afterwards=afterwards)
         if pressed:
             self._came(time)
 
-    def lock(self, device: str, time: int, *, locked: bool, afterwards: bool, is_quiet: bool) -> None:
+    def health(self, device: str, *, is_lost: bool) -> None:
+        """A device is not heard any more, or is heard again."""
+        self.is_touched = True
+        self._contacts.health(device, is_lost=is_lost)
+
+    def lock(self, reading: Reading, stamp: int, *, afterwards: bool, is_quiet: bool) -> None:
         """A lock says how it is."""
         self._touch()
-        self._reasons.lock(device, time, locked=locked, afterwards=afterwards)
-        self._show(time, is_quiet=is_quiet)
+        locked = bool(reading.values["locked"])
+        self._reasons.lock(reading.device, reading.time, locked=locked, stamp=stamp, afterwards=afterwards)
+        self._show(reading.time, is_quiet=is_quiet)
 
     def told_by_device(self, event: Event, *, is_quiet: bool) -> None:
         """A device says by itself what the machine need not say again: opened, closed, forced or held."""
@@ -172,12 +180,11 @@ class Door:
         if event.kind not in ("forced", "held"):
             return
         self._figures.count(event.kind, event.time, is_quiet=is_quiet)
-        standing = [opening for opening in self._contacts.standing() if opening.closed is None]
-        own = [opening for opening in standing if opening.contact == event.device] or standing
-        if own and not event.late:
-            own[0].forced |= event.kind == "forced"
-            own[0].held |= event.kind == "held"
-            own[0].deadline = own[0].held_due = None
+        opening = self._contacts.open_at(event.device)
+        if opening is not None and not event.late:
+            opening.forced |= event.kind == "forced"
+            opening.held |= event.kind == "held"
+            opening.deadline = opening.held_due = None
             self._show(event.time, is_quiet=is_quiet)
 
     def resumed(self, stamp: int) -> None:
@@ -195,6 +202,11 @@ class Door:
                 opening.held_due = until
                 self.is_touched = True
 
+    def leapt(self, stamp: int) -> None:
+        """The stamps have made a leap of months: how long it has stood open nobody knows."""
+        self._contacts.begin_anew(stamp, day_of(stamp, self._setup.zone).end + self._setup.tolerance)
+        self.is_touched = True
+
     # What is due -----------------------------------------------------------------------------------------
 
     def due(self) -> int | None:
@@ -203,15 +215,13 @@ class Door:
 
     def fire(self, now: int) -> None:
         """Settle all that was due before a stamp, in order."""
-        waiting = [timer for timer in self._timers() if timer[0] < now]
-        heapify(waiting)
+        waiting = sorted(timer for timer in self._timers() if timer[0] < now)  # which is a heap
         while waiting:
             due, what, number, opening = heappop(waiting)
             if opening is None:
                 self._touch()
                 (self._passages.expire, self._edge_passed)[what](now)
-                waiting = [timer for timer in self._timers() if timer[0] < now]
-                heapify(waiting)
+                waiting = sorted(timer for timer in self._timers() if timer[0] < now)
             elif (due, what) in opening.timers():
                 self._touch()
                 (self._decide, self._hold, self._settle, self._book)[what](opening)
@@ -310,15 +320,14 @@ class Door:
 
     def _edge_passed(self, now: int) -> None:
         """The hours of the door begin or end; what they were days ago nobody wants to be told."""
-        edge = self._hours.step()
-        if now - edge < DAY:
-            setup = self._setup
+        if not self._hours.skip(now - DAY):
+            edge, setup = self._hours.step(), self._setup
             self.out.append(told.scheduled(setup.door, setup.teller, edge, is_on=self._hours.is_on))
         if self._hours.is_on:
             for opening in self._contacts.standing():
                 if opening.held:
                     self._release(opening)
-        self._show(edge)
+        self._show(self._hours.edge)
 
     def _release(self, opening: Opening) -> None:
         """The hours allow what was held: it counts anew when they end."""

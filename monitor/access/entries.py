@@ -16,7 +16,7 @@ from monitor.clock import CLOCKS_ARE_RIGHT_FROM
 from monitor.model import Event, Position, Value
 from monitor.schema import ACCESS_EVENTS
 
-__all__ = ["KEPT", "Row", "add", "erase", "find", "forget", "key", "people", "plain", "save", "to_row"]
+__all__ = ["KEPT", "Row", "add", "erase", "find", "forget", "key", "let_go", "people", "plain", "save", "to_row"]
 
 KEPT: Final = ACCESS_EVENTS | {"tamper", "reader_online", "reader_offline"}
 """Kinds of events that are kept, of any device."""
@@ -99,6 +99,11 @@ def find(db: sqlite3.Connection, wanted: Sequence[tuple[str, str]]) -> dict[tupl
         (orjson.dumps(wanted).decode(),),
     )
     return {(row[0], row[1]): (row[2], row[3]) for row in rows}
+
+
+def let_go(db: sqlite3.Connection) -> None:
+    """Take whoever was erased out of all zones: in a copy his place stays, and nobody would ever leave it."""
+    db.execute("DELETE FROM presence WHERE credential = ? OR credential LIKE ?", (ERASED, f"{ERASED}-%"))
 
 
 def people(db: sqlite3.Connection, outer: Mapping[str, str]) -> dict[str, Person]:

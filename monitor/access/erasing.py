@@ -9,8 +9,10 @@ import asyncio
 import re
 import secrets
 import sqlite3
+import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final
 
 import orjson
@@ -144,6 +146,9 @@ class Erasing:
                 except (OSError, FacilityMonitorError) as error:
                     is_done = False
                     await self._hold_up(number, error)
+                except Exception as error:  # noqa: BLE001 - an odd answer must not end the monitor, at each start anew
+                    is_done = False
+                    await self._hold_up(number, _mistake(error))
         except JournalError as error:
             self._say(str(error))
             return False
@@ -168,9 +173,7 @@ class Erasing:
             return
         until = self._files.journal.last
         await self._inside(number, pseudonym, Position(0))
-        for each in self._outside:
-            await self._caught_up(each, until)
-            await self._note(number, {each.name: await each.erase(pseudonym)})
+        await self._beyond(number, pseudonym)
         # What came in meanwhile; and what was still on its way from one part to another.
         await self._inside(number, pseudonym, until)
         left = await self._places.left(pseudonym)
@@ -178,6 +181,7 @@ class Erasing:
             await self._inside(number, pseudonym, until)
             await self._places.write_anew(left)
             left = await self._places.left(pseudonym)
+        await self._beyond(number, pseudonym)  # the same may have gone out before
         await self._finish(number, pseudonym, left)
         self._told = ""
         _log.info("erasure_done", id=number, found_after=sum(left.values()))
@@ -196,8 +200,17 @@ class Erasing:
         if self._forget_name is not None:
             await self._note(number, {"names": int(await asyncio.to_thread(self._forget_name, pseudonym))})
 
-    async def _caught_up(self, outside: Outside, until: Position) -> None:
-        """Wait until nothing from before is on its way to a database any more."""
+    async def _beyond(self, number: str, pseudonym: str) -> None:
+        """Erase in the databases outside, once they have all that the journal had until now."""
+        until = self._files.journal.last
+        for each in self._outside:
+            await self._caught_up(each, pseudonym, until)
+            await self._note(number, {each.name: await each.erase(pseudonym)})
+
+    async def _caught_up(self, outside: Outside, pseudonym: str, until: Position) -> None:
+        """Wait until nothing from before is on its way to a database any more; one that is away says so."""
+        if outside.position() < until:
+            await outside.count(pseudonym)
         with suppress(TimeoutError):
             async with asyncio.timeout(_CATCHES_UP):
                 while outside.position() < until:  # noqa: ASYNC110 - it is a number of others
@@ -239,6 +252,13 @@ class Erasing:
             if not body.get("clean"):
                 await self._places.write_anew({"access.db": 1})
                 await self._note(row["id"], {}, clean=True)
+
+
+def _mistake(error: Exception) -> FacilityMonitorError:
+    """A mistake of the program, in words that name nobody: what its own message says is not known."""
+    at = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{type(error).__name__} in {Path(at.filename).name}, line {at.lineno}"
+    return FacilityMonitorError(f"a mistake in the program, please report it: {place}")
 
 
 def _told(row: Any) -> Mapping[str, Any]:

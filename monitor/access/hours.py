@@ -38,6 +38,13 @@ class DoorHours:
         if self._schedule is not None and edge:
             self.load(edge, is_on=self._schedule.is_on(edge, self._zone))
 
+    def skip(self, before: int) -> bool:
+        """Leave out all edges up to a moment; answers whether there was one."""
+        if self._schedule is None or self.next is None or self.next > before:
+            return False
+        self.load(before, is_on=self._schedule.is_on(before, self._zone))
+        return True
+
     def step(self) -> int:
         """Go on to the next edge; answers it."""
         assert self.next is not None

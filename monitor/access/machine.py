@@ -18,6 +18,7 @@ from monitor.access.told import OWN, is_own
 from monitor.accessbook import DoorNow
 from monitor.doorways import door_of, doors_of
 from monitor.model import Derived, Event, Origin, Position, Quality, Reading, Recorded
+from monitor.periods import DAY
 from monitor.schema import MONITOR_DEVICE, POINT_OPEN
 from monitor.site import Device, Site
 
@@ -28,6 +29,8 @@ _log = structlog.get_logger()
 _LONGEST_LOOK_BACK: Final = 60_000
 _LEAP: Final = 60_000
 """The monitor itself says something every ten seconds: when nothing was recorded for so long, it was off."""
+_LONG_LEAP: Final = 31 * DAY
+"""After so long, doors are not what they were; mostly it is a clock that was not set yet."""
 _PATIENCE: Final = 5000
 _TRUSTED: Final = (Quality.GOOD, Quality.MANUAL)
 _OLDER: Final = frozenset({"contact", "door", "pending"})
@@ -71,10 +74,9 @@ class Machine:
         if not is_quiet and not self._is_begun:
             self._is_begun = True
             self._each(lambda door: door.begin(stamp))
-        out = self.tick(stamp)
         if isinstance(entry, Event) and entry.kind == "monitor_started" and entry.device == MONITOR_DEVICE:
-            self._each(lambda door: door.resumed(stamp))
-            return out
+            self._each(lambda door: door.resumed(stamp))  # before any time that has passed is counted
+        out = self.tick(stamp)
         name = self._door_of.get(entry.device) if isinstance(entry, Reading | Event) else None
         if name not in self._doors or name is None:
             return out
@@ -87,8 +89,9 @@ class Machine:
         return out + self._taken(name)
 
     def tick(self, now: int) -> list[Event | Derived]:
-        """Answer what has waited long enough at `now`, the journal's time.
+        """Answer what has waited long enough at `now`, the journal's time; in the order in which it happened.
 
+        Out of a backlog hours are settled at once, and whoever came by one door may have left by another.
         Stamps stand still after the clock was set back; time goes on by what `now` has been, and does not return.
         """
         out: list[Event | Derived] = []
@@ -105,7 +108,7 @@ class Machine:
                 self._is_begun = False
             self._look_at(name)
             out += self._taken(name)
-        return out
+        return sorted(out, key=lambda told: told.time)
 
     def forget(self) -> None:
         """Entries were lost: how doors are is unknown, and nothing of before is told any more."""
@@ -117,6 +120,8 @@ class Machine:
             self._each(lambda door: door.shift(stamp - self.stamp))
         elif self.stamp and stamp - self.stamp > _LEAP:
             self._each(lambda door: door.postpone(stamp + _PATIENCE))
+            if stamp - self.stamp > _LONG_LEAP:
+                self._each(lambda door: door.leapt(stamp))
         self.stamp = stamp
 
     def _each(self, work: Callable[[Door], None]) -> None:
@@ -156,11 +161,10 @@ class Machine:
         retained = reading.origin is Origin.RETAINED
         afterwards = reading.late or reading.origin is Origin.BACKFILL
         if "rex" in values and not retained:
-            pressed, arrived = bool(values["rex"]), reading.arrived
-            door.button(reading.device, reading.time, pressed=pressed, arrived=arrived, afterwards=afterwards)
+            pressed = bool(values["rex"])
+            door.button(reading.device, reading.time, pressed=pressed, stamp=stamp, afterwards=afterwards)
         if "locked" in values:
-            locked = bool(values["locked"])
-            door.lock(reading.device, reading.time, locked=locked, afterwards=afterwards, is_quiet=is_quiet)
+            door.lock(reading, stamp, afterwards=afterwards, is_quiet=is_quiet)
         device = self._devices[reading.device]
         if POINT_OPEN in values and (device.device_class == "door" or device.door):
             since = door.since(reading.device, reading.time, afterwards=afterwards)
@@ -184,7 +188,9 @@ class Machine:
         if event.kind == "card":
             door.card(event, stamp, is_quiet=is_quiet)
         elif event.kind == "rex":
-            door.rex(event.device, event.time, event.arrived)
+            door.rex(event.device, event.time, stamp)
+        elif event.kind == "health":
+            door.health(event.device, is_lost=event.attributes.get("state") == "suspended")
         elif event.kind in OWN:
             door.told_by_device(event, is_quiet=is_quiet)
         if event.kind in _ENDS:

@@ -75,7 +75,8 @@ class Opening:
 class Reason:
     """Why a door could be opened from `time` until `until`: card, rex or unlocked.
 
-    Of a card: its `id` and `reader`, whether it was used, and `due`: when it is unused.
+    `stamp`: when it was recorded. Of a card: its `id` and `reader`, whether it was used, and `due`: when it is
+    unused.
     """
 
     kind: str
@@ -88,6 +89,7 @@ class Reason:
     is_used: bool = False
     is_counted: bool = False
     is_quiet: bool = False
+    stamp: int = 0
 
 
 def covers(reason: Reason, opening: Opening, tolerance: int) -> bool:

@@ -29,7 +29,7 @@ class Passages:
 
     def place(self, card: Reason) -> bool:
         """Find what a new card was used for, of what is decided: an open door first, then a late explanation."""
-        if not self._contacts.all:
+        if not self._contacts.is_watched:
             self.use(card, card.time)
             return True
         decided = self._contacts.decided()

@@ -139,6 +139,7 @@ class People:
             entries.save(db, {}, {_BEGAN: memory[_BEGAN]})
         self._began = Position(memory[_BEGAN])
         self._number = db.execute("SELECT count(*) FROM entry").fetchone()[0]
+        entries.let_go(db)
         outer = {zone: self._layout.outer(zone) for zone in self._layout.zones}
         self._occupancy.load(entries.people(db, outer).items(), memory.items())
         return memory

@@ -16,9 +16,11 @@ LATE_REASON: Final = 30_000
 """So long (ms) after a forced opening a card or an exit request shows a button or a reader that is late."""
 
 _REASONS_KEPT: Final = 64
-_LATE_KEPT: Final = 512
 _LATE_FOR: Final = 600_000
-"""How many reasons out of a backlog wait for the openings of their time, and how long (ms) after they arrived."""
+"""So long (ms) after they were recorded, reasons out of a backlog wait for the openings of their time."""
+
+_MOST_KEPT: Final = 4096
+"""Of what has just been recorded, all may explain openings that are not decided yet: so many at most."""
 
 _LONGEST_PRESS: Final = 600_000
 """So long (ms) an exit button is pressed at most: one that says so for longer is stuck."""
@@ -75,23 +77,24 @@ class Reasons:
             last.until = reason.until
         else:
             self._kept.append(reason)
-            self._make_room(reason)
+            self._make_room(reason.stamp)
 
-    def _make_room(self, newest: Reason) -> None:
-        """Let go of the oldest: a backlog does not push out what is of now, nor the other way round."""
-        is_late = _is_late(newest)
-        alike = [reason for reason in self._kept if _is_late(reason) is is_late]
-        gone = alike[: -(_LATE_KEPT if is_late else _REASONS_KEPT)]
-        if not is_late and len(alike) < len(self._kept):
-            gone += [each for each in self._kept if _is_late(each) and each.arrived < newest.time - _LATE_FOR]
-        if gone:
-            ids = {id(each) for each in gone}
-            self._kept = [each for each in self._kept if id(each) not in ids]
+    def _make_room(self, now: int) -> None:
+        """Let go of the oldest that are needed no more; of too many, of late ones before the others."""
+        kept = self._kept
+        while len(kept) > _REASONS_KEPT and kept[0].stamp <= now - self._needed(kept[0]):
+            del kept[0]
+        if len(kept) > _MOST_KEPT:
+            del kept[next((place for place, each in enumerate(kept) if _is_late(each)), 0)]
 
-    def button(self, device: str, time: int, *, pressed: bool, arrived: int, afterwards: bool) -> None:
+    def _needed(self, reason: Reason) -> int:
+        """How long a reason may explain an opening: one is decided `tolerance` after it was recorded."""
+        return _LATE_FOR if _is_late(reason) else 2 * self._tolerance
+
+    def button(self, device: str, time: int, *, pressed: bool, stamp: int, afterwards: bool) -> None:
         """An exit button says whether it is pressed; one that also says when it is let go may be held."""
         if pressed:
-            self.allow(Reason("rex", time, time + self._pulse, device, arrived=arrived))
+            self.allow(Reason("rex", time, time + self._pulse, device, stamp=stamp))
         if afterwards:
             return
         button = self.buttons.setdefault(device, Button())
@@ -101,7 +104,7 @@ class Reasons:
         if button.is_level and button.pressed is not None:
             until = min(time, button.pressed + _LONGEST_PRESS)
             self.allow(
-                Reason("rex", button.pressed, max(until, button.pressed + self._pulse), device, arrived=arrived)
+                Reason("rex", button.pressed, max(until, button.pressed + self._pulse), device, stamp=stamp)
             )
         button.pressed, button.is_level = None, True
 
@@ -112,16 +115,16 @@ class Reasons:
             for since in held
         )
 
-    def lock(self, device: str, time: int, *, locked: bool, afterwards: bool) -> None:
+    def lock(self, device: str, time: int, *, locked: bool, stamp: int, afterwards: bool) -> None:
         """A lock says how it is, or how it was."""
         lock = self.locks.setdefault(device, Lock())
         is_past = afterwards and time < lock.time
         since = lock.past_unlocked if is_past else lock.unlocked
         if not locked and since is None:
             since = time
-            self.allow(Reason("unlocked", time, time + self._pulse, device))
+            self.allow(Reason("unlocked", time, time + self._pulse, device, stamp=stamp))
         elif locked and since is not None:
-            self.allow(Reason("unlocked", since, time, device))
+            self.allow(Reason("unlocked", since, time, device, stamp=stamp))
             since = None
         if is_past:
             lock.past_unlocked = since
@@ -191,7 +194,7 @@ def is_late_for(time: int, opening: Opening) -> bool:
 
 
 def _is_late(reason: Reason) -> bool:
-    return reason.arrived - reason.time > LATE
+    return reason.stamp - reason.time > LATE
 
 
 def _best(cards: Sequence[Reason], opened: int) -> Reason | None:

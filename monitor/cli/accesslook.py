@@ -67,7 +67,7 @@ def print_events(entries: Sequence[Mapping[str, Any]], asking: Asking, *, with_n
     zone = asking.zone.key
     rows = []
     for each in entries:
-        what = " ".join(filter(None, (each["result"], each["direction"], each["reason"])))
+        what = ", ".join(filter(None, (each["result"], each["direction"], each["reason"])))
         more = each["attributes"]
         if more.get("cause"):
             what = _CAUSES.get(str(more["cause"]), str(more["cause"]))

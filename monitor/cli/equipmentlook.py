@@ -17,6 +17,7 @@ __all__ = [
 ]
 
 _HOUR = 3600.0
+_FEW_HOURS = 10.0
 _STATES = {
     "failed_to_start": "does not start",
     "failed_to_stop": "does not stop",
@@ -40,7 +41,7 @@ def print_equipment(found: Sequence[Mapping[str, Any]], now: int) -> None:
             each["type"],
             _state(each),
             since(each["since"], now) if each["since"] else "-",
-            f"{each['hours']:.1f} h",
+            _ran(each["hours"]),
             each["starts"],
             each["group"],
             {"soon": "service soon", "due": "service due"}.get(each["service"], ""),
@@ -62,6 +63,11 @@ def print_groups(groups: Sequence[Mapping[str, Any]]) -> None:
         print_line(clean(f"{each['name']}: {running}; {able}{unknown}, {reserve}"))
 
 
+def _ran(hours: float) -> str:
+    """Hundredths of an hour matter while there are few."""
+    return f"{hours:.2f} h" if hours < _FEW_HOURS else f"{hours:.1f} h"
+
+
 def print_one(one: Mapping[str, Any], asking: Asking) -> None:
     """One device with everything."""
     place = ", ".join(filter(None, (one["building"], one["zone"])))
@@ -70,7 +76,8 @@ def print_one(one: Mapping[str, Any], asking: Asking) -> None:
         since_when = ", as it counts itself"
     else:
         since_when = f" since {asking.clock(one['first'])}" if one["first"] else ": it has said nothing yet"
-    print_line(f"ran {one['hours']:.1f} h, started {one['starts']} times{since_when}")
+    times = "once" if one["starts"] == 1 else f"{one['starts']} times"
+    print_line(f"ran {_ran(one['hours'])}, started {times}{since_when}")
     if one["days"]:
         print_line()
         headings = ("day", "ran", "starts", "shortest run", "fault", "known", "did not follow", "short cycles")

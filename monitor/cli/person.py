@@ -3,6 +3,7 @@
 The number of a card is never an argument: it would stand in the shell's history and in the list of processes.
 """
 
+import json
 import sys
 import time
 from pathlib import Path
@@ -20,6 +21,8 @@ names = typer.Typer(help="The directory of names: who is who.", rich_markup_mode
 
 _PATIENCE: Final = 600.0
 _LARGEST: Final = 60_000
+_LARGEST_BODY: Final = 64_000
+"""Bytes of a table, and of the request that it becomes: the API takes no more than 64 KiB."""
 
 _Form = Annotated[
     Literal["text", "hex", "hex_unpadded", "decimal"],
@@ -101,7 +104,8 @@ def take(
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise typer.BadParameter(f"{file} is not UTF-8: save it as `CSV UTF-8`") from None
-    if len(data) > _LARGEST:
+    text = text.replace("\r\n", "\n")
+    if len(data) > _LARGEST or len(json.dumps(text, ensure_ascii=False).encode()) > _LARGEST_BODY:
         raise typer.BadParameter(f"{file} is larger than {_LARGEST // 1000} kB: split it")
     kept = Asking.of(socket, state).client.post("access", "names", "import", body={"csv": text})
     if as_json:
@@ -112,6 +116,9 @@ def take(
 
 @names.command("remove")
 def remove(
+    who: Annotated[
+        str, typer.Argument(metavar="NAME", help="The name to remove; without it the card is asked for.")
+    ] = "",
     *,
     form: _Form = "text",
     pseudonym: _Pseudonym = "",
@@ -121,7 +128,9 @@ def remove(
     as_json: Json = False,
 ) -> None:
     """Take a name out of the directory; what happened at doors stays."""
-    person = _person(form, pseudonym, name)
+    if who and name:
+        raise typer.BadParameter("say the name once")
+    person = _person(form, pseudonym, who or name)
     kept = Asking.of(socket, state).client.post("access", "names", "remove", body=person)
     if as_json:
         print_json(kept)
@@ -192,8 +201,11 @@ def _print_erasure(asking: Asking, done: dict[str, Any]) -> None:
     if done["done"] is None:
         print_line(f"not done yet: {clean(done['waits_for']) or 'it goes on by itself'}")
     else:
-        left = ", ".join(f"{count} times in {file}" for file, count in done["found_after"].items())
+        left = done["found_after"]
         print_line(
-            f"erased at {asking.clock(done['done'])}; every file was read again: {left or 'nothing is left'}"
+            f"erased at {asking.clock(done['done'])}; every file was read again: found {sum(left.values())} times"
         )
+        if left:
+            print_table(("where it still stands", "times"), left.items())
+            print_line("it goes with time; why, docs/privacy.md says")
     print_line(f"kept as proof, without the person: erasure {done['id']}")

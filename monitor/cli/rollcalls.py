@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from monitor.cli.output import local_time, print_line, print_table
+from monitor.cli.output import clean, local_time, print_line, print_table
 
 __all__ = ["csv_of", "html_of", "print_table_of"]
 
@@ -18,6 +18,7 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "lang": "en",
         "title": "Roll call",
         "people": "{} people",
+        "person": "1 person",
         "who": "who",
         "since": "since",
         "by": "came by",
@@ -28,6 +29,7 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "lang": "zh-Hans",
         "title": "点名表",
         "people": "共 {} 人",
+        "person": "共 1 人",
         "who": "人员",
         "since": "进入时间",
         "by": "经由",
@@ -37,9 +39,13 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
 }
 
 
+def _names(found: Mapping[str, Any]) -> Mapping[str, str]:
+    return {each["zone"]: each["name"] for each in found["zones"]}
+
+
 def _rows(found: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]]:
     zone = found["timezone"]
-    names = {each["zone"]: each["name"] for each in found["zones"]}
+    names = _names(found)
     for each in found["present"]:
         since = local_time(each["since"], zone)
         yield names.get(each["zone"], each["zone"]), each["name"] or each["credential"], since, each["reader"]
@@ -52,11 +58,14 @@ def _total(found: Mapping[str, Any]) -> int:
 
 def print_table_of(found: Mapping[str, Any]) -> None:
     """Who is in, for the terminal."""
-    print_line(f"{found['site_name']}, {local_time(found['time'], found['timezone'])}: {_total(found)} people")
-    print_table(_HEADINGS, _rows(found))
+    total, names = _total(found), _names(found)
+    people = "1 person" if total == 1 else f"{total} people"
+    print_line(f"{found['site_name']}, {local_time(found['time'], found['timezone'])}: {people}")
+    if found["present"]:
+        print_table(_HEADINGS, _rows(found))
     for zone, count in found["others"].items():
         if count:
-            print_line(f"and {count} in {zone} without a card of their own")
+            print_line(clean(f"and {count} in {names.get(zone, zone)} without a card of their own"))
 
 
 def csv_of(found: Mapping[str, Any]) -> str:
@@ -69,7 +78,7 @@ def csv_of(found: Mapping[str, Any]) -> str:
         writer.writerow([f"'{cell}" if cell[:1] in "=+-@\t\r" else cell for cell in row])
     for zone, count in found["others"].items():
         if count:
-            writer.writerow((zone, f"{count} without a card", "", ""))
+            writer.writerow((_names(found).get(zone, zone), f"{count} without a card", "", ""))
     return text.getvalue()
 
 

@@ -77,11 +77,11 @@ class Availability:
         if self._gone:
             self._leave(recorded.recorded)
 
-    def retell(self) -> None:
-        """It tells nothing."""
-
     def tick(self, now: int) -> None:
         """Time alone changes nothing here: health says when a device has been silent for too long."""
+
+    def retell(self) -> None:
+        """Nothing is told here but figures."""
 
     def _word(self, event: Event) -> None:
         presence = self._devices[event.device]

@@ -124,7 +124,9 @@ class Upkeep:
             "equipment": len(machines),
             "running": sum(each.state in {"running", "stopping", "failed_to_stop"} for each in machines),
             "failed": sum(each.state in {"failed_to_start", "failed_to_stop", "fault"} for each in machines),
-            "unknown": sum(each.state == "unknown" for each in machines),
+            "unknown": sum(
+                each.state == "unknown" and each.says_anything for each in self._room.machines.values()
+            ),
             "services_due": sum(each.state == "due" for each in self.services()),
         }
 
@@ -182,6 +184,7 @@ class Upkeep:
 
     def _take(self, batch: Sequence[Recorded] | Gap) -> None:
         self._is_dirty = True
+        is_past = self._position < self._history
         if isinstance(batch, Gap):
             _log.warning("equipment_missed_entries", after=batch.after, until=batch.until, reason=batch.reason)
             self._room.gap()
@@ -191,10 +194,13 @@ class Upkeep:
                 part = [item for item in batch if self._position < item.position <= until]
                 if part:
                     self._room.take(part, mute=until == self._history)
-                    if part[-1].position == self._history:
-                        self._room.end_of_history()
                     self._position = part[-1].position
+                if is_past and self._position >= self._history:
+                    is_past = False
+                    self._room.begin_telling()
                 self._resume_when_caught_up()
+        if is_past and self._position >= self._history:
+            self._room.begin_telling()
         self._resume_when_caught_up()
 
     def _resume_when_caught_up(self) -> None:

@@ -112,6 +112,11 @@ class Machine:
         return self.state not in {"unknown", "fault", "failed_to_start"} and not self._has_failed
 
     @property
+    def says_anything(self) -> bool:
+        """Whether it has a contact that says how it is; a pressure switch on an input module has none."""
+        return bool(self.plan.running or self.plan.fault)
+
+    @property
     def was_heard(self) -> bool:
         """Whether it has ever said anything."""
         return self.first is not None
@@ -196,6 +201,8 @@ class Machine:
                 self._wish = None
             elif called and (known.value or known.heard is None):
                 self._wish = now
+        elif known.value and not value and self._called.at(now) and self._running.at(now) is False:
+            self._wish = now  # it was out of order, and may follow from now on
         known.take(value, now)
 
     def _start(self, now: int, *, is_first: bool) -> None:
@@ -230,7 +237,9 @@ class Machine:
     def _judge(self) -> None:
         now = self._time.now
         running, called = self._running.at(now), self._called.at(now)
-        if self._wish is not None and not self._is_told and None not in {running, called} and running != called:
+        is_due = self._wish is not None and not self._is_told and None not in {running, called}
+        is_out_of_order = bool(called) and bool(self._fault.at(now))  # which is told by itself
+        if self._wish is not None and is_due and running != called and not is_out_of_order:
             within = self.plan.start_within if called else self.plan.stop_within
             deadline = self._wish + round(within * 1000)
             heard = self._running.heard or 0
@@ -254,10 +263,11 @@ class Machine:
         return self._called.at(now) is True or (self.ran is not None and now - self.ran <= 60_000 + self.reach)
 
     def _word(self, running: bool | None, called: bool | None) -> str:  # noqa: FBT001
-        if self._fault.at(self._time.now):
+        has_fault = self._fault.at(self._time.now)
+        if has_fault:
             return "fault"
         if running is None:
-            return "unknown"
+            return "unknown" if self.plan.running or has_fault is None else "fine"
         is_awaited = self._wish is not None and called is not None and called != running
         if running:
             return ("failed_to_stop" if self._is_told else "stopping") if is_awaited else "running"

@@ -39,11 +39,11 @@ class Part(Protocol):
     def tick(self, now: int) -> None:
         """Heed what time has made of it (UTC ms)."""
 
+    def retell(self) -> None:
+        """What was told so far was told to nobody: what still is so has to be told."""
+
     def news(self) -> Sequence[Event | Derived]:
         """What there is to tell; it is not told again."""
-
-    def retell(self) -> None:
-        """What was told so far was told to nobody: tell what still holds."""
 
     def rows(self) -> Sequence[Sequence[Any]]:
         """Rows of its table, in the order of its columns; they are not told again."""
@@ -110,12 +110,6 @@ class PlantRoom:
                 group.skip()
         self._is_mute = False
 
-    def end_of_history(self) -> None:
-        """Tell what still holds of what was heard so far, and told to nobody."""
-        for name, part in self._parts.items():
-            self._alone(name, "history", part.retell)
-        self._collect()
-
     def _entry(self, item: Recorded) -> None:
         entry = item.entry
         if type(entry) is Event and entry.kind == "monitor_started" and entry.device == MONITOR_DEVICE:
@@ -171,6 +165,11 @@ class PlantRoom:
         self._time.resume(started)
         for ident, machine in self.machines.items():
             self._alone(ident, "start", machine.resume, off)
+
+    def begin_telling(self) -> None:
+        """All that was to be counted without a word has been."""
+        for name, part in self._parts.items():
+            self._alone(name, "past", part.retell)
 
     def gap(self) -> None:
         """Entries are gone: what was known last is not known to have stayed so."""

@@ -110,10 +110,9 @@ class Supplies:
             self._advance(now)
 
     def retell(self) -> None:
-        """What was told so far was told to nobody: tell what is lost now."""
+        """What was told so far was told to nobody: what is still lost is told with the next reading."""
         for watch in self._watches.values():
             watch.retell()
-            self._hand_over(watch)
 
     def _advance(self, now: int) -> None:
         for watch in self._watches.values():

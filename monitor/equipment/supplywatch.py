@@ -142,12 +142,10 @@ class Watch:
             point.is_lost = None
 
     def retell(self) -> None:
-        """Tell of a loss that lasts once more."""
-        if self.since is not None and self.state in _TOLD:
-            event, told_at = _TOLD[self.state], self.since + self._delay
-            self.found.append(
-                Change(state=self.state, lost=self.lost, time=self.since, event=event, told_at=told_at)
-            )
+        """What was told so far was told to nobody: a loss that a start finds is told."""
+        if self._told:
+            self._told = ""
+            self.is_dirty = True
 
     def stepped(self, before: int, after: int) -> None:
         """The clock was set from one time to another: what has lasted since has lasted as long as before."""

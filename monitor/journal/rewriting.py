@@ -19,7 +19,7 @@ from monitor.journal.traces import ERASED, checkpoint
 from monitor.journal.trim import SECURE
 from monitor.model import Event, Position, Recorded
 
-__all__ = ["CREDENTIAL", "Rewriting"]
+__all__ = ["CREDENTIAL", "Rewriting", "recorded_before"]
 
 CREDENTIAL: Final = "credential"
 """The attribute of an event that says who it was, by a pseudonym."""
@@ -35,6 +35,9 @@ _FIND = (
 _FIND_CREDENTIALS = (
     "SELECT position, recorded, kind, identity, body FROM entries"
     " WHERE position > ? AND position <= ? AND kind = 2 AND instr(body, ?) ORDER BY position"
+)
+_NEWEST_UNTIL = (
+    "SELECT position, recorded FROM entries WHERE position <= ? AND position > ? ORDER BY position DESC LIMIT 1"
 )
 _ENTRY = "SELECT position, recorded, kind, identity, body FROM entries WHERE position = ?"
 _UPDATE = "UPDATE entries SET identity = ?, body = ? WHERE position = ?"
@@ -83,15 +86,7 @@ class Rewriting:
 
         Answers how far it has come, to go on from there, and how many events it was taken from.
         """
-
-        def until(db: sqlite3.Connection) -> int:
-            found = db.execute(
-                "SELECT position FROM entries WHERE recorded < ? AND position > ? ORDER BY position DESC LIMIT 1",
-                (before, after),
-            ).fetchone()
-            return after if found is None else int(found[0])
-
-        end = Position(await self._journal.look(until))
+        end = await self._journal.look(lambda db: recorded_before(db, after, before))
         needle, count = f'"{CREDENTIAL}"'.encode(), 0
         async for rows in self._steps(_FIND_CREDENTIALS, (needle,), after, end):
             count += await self._change(rows, _without_credential)
@@ -135,6 +130,23 @@ class Rewriting:
             )
             count += len(changed)
         return count
+
+
+def recorded_before(db: sqlite3.Connection, after: Position, before: int) -> Position:
+    """The last position behind `after` that was recorded before an instant (UTC ms); `after` when there is none.
+
+    Stamps never decrease, so it is found by halves: a journal of gigabytes is not read for it.
+    """
+    low, high = int(after), int(db.execute("SELECT max(position) FROM entries").fetchone()[0] or 0)
+    while low < high:
+        middle = (low + high + 1) // 2
+        found = db.execute(_NEWEST_UNTIL, (middle, low)).fetchone()
+        if found is None or found[1] < before:  # nothing but a gap up to there
+            low = middle
+        else:
+            high = found[0] - 1
+    found = db.execute(_NEWEST_UNTIL, (low, after)).fetchone()
+    return after if found is None else Position(found[0])
 
 
 def _select(db: sqlite3.Connection, *, sql: str, parameters: tuple[int | bytes | str, ...]) -> list[_Row]:

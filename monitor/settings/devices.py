@@ -84,10 +84,15 @@ def bind_devices(binding: Binding, root: Node) -> dict[str, Device]:
             devices[device.id] = device
         if not how and node.text("door"):
             doors.append((node, path, node.text("door")))
-    known = [ident for ident, one in binding.candidates.items() if one.attributes["class"] == "door"]
+    behind = {reader.text("id") for reader, _, _ in doors}
+    known = [
+        ident
+        for ident, one in binding.candidates.items()
+        if one.attributes["class"] == "door" or (one.attributes["class"] == "access" and ident not in behind)
+    ]
     for node, path, door in doors:
         if door not in known:
-            binding.unknown(node.get("door") or node, join(path, "door"), door, known, "device of class door")
+            binding.unknown(node.get("door") or node, join(path, "door"), door, known, "door")
     made = reckoned(binding, made_of, devices)
     for ident, device in made.items():
         _candidate(binding, made_of[ident][0], device, device.device_class, device.points)

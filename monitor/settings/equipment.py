@@ -74,8 +74,8 @@ class _Bind:
     def equipment(self, zone: ZoneInfo | None) -> Equipment:
         """How it is watched; what is wrong is told."""
         keys = self._binding.check(EquipmentKeys, self._node, self._path)
-        if keys is None:
-            return Equipment()
+        if keys is None:  # a group that it is in does not say on top of that that nobody knows whether it runs
+            return Equipment(running=self._node.text("running") or _usual(self._device, POINT_RUNNING))
         points = {key: self._point(key, getattr(keys, key)) for key in _POINTS}
         for user, needed in _NEEDS.items():
             missing = [key for key in needed if not points[key] and getattr(keys, key) is None]

@@ -24,7 +24,8 @@ class OfflineRule(RuleModel):
 class OfflineJudge:
     """Counts readings without values; probes count like polls. It says nothing of a device that never answered.
 
-    A broker's word that the device has gone (its last will) is enough at once.
+    A broker's word that the device has gone (its last will) is enough at once. It comes but once: what was missed
+    during the grace of a start counts when that is over, unless the device has spoken.
     """
 
     event_kinds = ("reader_offline", "reader_online")
@@ -36,6 +37,8 @@ class OfflineJudge:
         self._quiet_until = 0
         self._failed = 0
         self._answered = False
+        self._waits = False
+        """Whether it was missed often enough, and only the grace of a start lies before it."""
 
     def reading(self, reading: Reading, at: int, now: int) -> Verdict | None:
         """Count a failed poll, or begin anew after an answer; a late answer is an answer."""
@@ -49,35 +52,50 @@ class OfflineJudge:
         return self._spoke() if event.kind == "reader_online" else self._missed(self._limit, now)
 
     def _spoke(self) -> Verdict | None:
-        was, self._failed, self._answered = self._failed, 0, True
+        was, self._failed, self._answered, self._waits = self._failed, 0, True, False
         return Verdict(Truth.FALSE, value=0.0, limit=float(self._limit)) if was else None
 
     def _missed(self, times: int, now: int) -> Verdict | None:
         self._failed += times
-        if not self._answered or self._failed < self._limit or now < self._quiet_until:
+        if not self._answered or self._failed < self._limit:
             return None
+        self._waits = now < self._quiet_until
+        return None if self._waits else self._gone()
+
+    def _gone(self) -> Verdict:
         return Verdict(Truth.TRUE, value=float(self._failed), limit=float(self._limit))
 
-    def due(self) -> None:
-        """Time alone changes nothing."""
+    def due(self) -> int | None:
+        """Say when the grace is over, if that is what it waits for."""
+        return self._quiet_until if self._waits else None
 
-    def tick(self, now: int) -> None:
-        """Time alone changes nothing."""
-        del now
+    def tick(self, now: int) -> Verdict | None:
+        """Say so when it is."""
+        if not self._waits or now < self._quiet_until:
+            return None
+        self._waits = False
+        return self._gone()
 
     def resume(self, stopped: int, started: int) -> None:
-        """Say nothing during the grace of a start."""
+        """Say nothing during the grace of a start; then whoever was gone before, and has not spoken, still is."""
         del stopped
         self._quiet_until = started + self._grace
+        self._waits = self._answered and self._failed >= self._limit
 
     def dump(self) -> Mapping[str, Any]:
         """Answer the memory, JSON-ready."""
-        return {"failed": self._failed, "answered": self._answered, "quiet_until": self._quiet_until}
+        return {
+            "failed": self._failed,
+            "answered": self._answered,
+            "quiet_until": self._quiet_until,
+            "waits": self._waits,
+        }
 
     def load(self, memory: Mapping[str, Any]) -> None:
         """Take back what `dump` gave."""
         self._failed, self._answered = memory["failed"], memory["answered"]
         self._quiet_until = memory["quiet_until"]
+        self._waits = memory.get("waits", False)  # what older versions kept has none
 
 
 def _is_last_will(reading: Reading) -> bool:

@@ -457,6 +457,71 @@ def test_a_door_that_was_open_at_the_update_is_held_from_then_on() -> None:
     assert story(opens(200_000)).told("held") == [("held", 230_000, {"since": T + 200_000, "open_s": 30.0})]
 
 
+def test_a_backlog_of_many_cards_within_a_second_explains_all_its_openings() -> None:
+    begin, times = -8_000_000, [each * 20_000 for each in range(300)]
+
+    def contact(at: int, *, is_open: bool) -> Entry:
+        return said("front", T + begin + at, late=True, open=is_open)
+
+    story = Story()((0, contact(-60_000, is_open=False)))
+    for at in times:
+        moved = contact(at + 900, is_open=True), contact(at + 4900, is_open=False)
+        story(*((1000, entry) for entry in (shown(begin + at), *moved)))
+    told = story.told()
+
+    assert [time - begin for kind, time, _ in told if kind == "passage"] == [at + 900 for at in times]
+    assert {words["cause"] for kind, _, words in told if kind == "opened"} == {"card"}
+    figures = story.figures()
+    assert figures["granted"] == 300
+    assert not figures.get("unused")
+
+
+def test_a_door_that_opened_and_shut_days_ago_has_not_been_open_since() -> None:
+    story = Story()((0, said("front", T - 300_000_000, late=True, open=False)))
+    for number, is_open in enumerate((True, False, True)):
+        entry = said("front", T - 290_000_000 + number * 10_000, late=True, open=is_open)
+        story((1000 + number * 4000, entry))
+    story((60_000, said("front", T - 289_970_000, late=True, open=False)))
+    story.told(until=90_000_000)
+
+    assert story.figures()["open_s"] == 20.0
+
+
+def test_what_falls_shut_while_the_monitor_is_off_was_not_held() -> None:
+    story = Story()((0, said("front", T - 300_000_000, late=True, open=False)))
+    opened = replace(said("front", T - 290_000_000, late=True, open=True), arrived=T + 1000)
+    story((1000, shown(-290_000_900)), (1000, opened))
+    story.leap(8000, happened("monitor_started", T + 8000, MONITOR_DEVICE))
+    story((9000, said("front", T - 289_996_000, late=True, open=False)))
+
+    assert story.told("held") == []
+    assert story.told("closed") == [("closed", -289_996_000, {"open_s": 4.0})]
+
+
+def test_what_two_doors_did_hours_ago_is_told_in_its_order() -> None:
+    doors = [device("front"), device("fr", "access", "front"), device("back"), device("br", "access", "back")]
+    story = Story(site(*doors))(
+        *((0, said(door, T - 300_000_000, late=True, open=False)) for door in ("front", "back"))
+    )
+    times = [T - 290_000_000 + number * 20_000 for number in range(6)]
+    for number, at in enumerate(times):
+        door = ("front", "back")[number % 2]
+        moved = (said(door, at + late, late=True, open=late < 1000) for late in (900, 4900))
+        story(*((1000, entry) for entry in (card(at, f"{door[0]}r"), *moved)))
+    story.told()
+
+    passages = [each.time for each in story.entries if isinstance(each, Event) and each.kind == "passage"]
+    assert passages == [at + 900 for at in times]
+
+
+def test_reasons_do_not_become_ever_more() -> None:
+    story = Story()(CLOSED)
+    for at in range(200):
+        story(shown(at * 20_000), opens(at * 20_000 + 900), shuts(at * 20_000 + 4900))
+
+    assert len(story.machine.changes()["then/front"]["reasons"]) == 64
+
+
 def test_what_the_version_before_has_kept_is_taken_over() -> None:
     lock = {"passes": [[T - 2000, T + 7000]], "unlocked": {"front-lock": T - 60_000}}
     track = {"open": False, "time": T - 60_000}

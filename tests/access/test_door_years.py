@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from monitor.access.machine import Machine
-from monitor.model import Position, Recorded
+from monitor.model import Event, Position, Recorded
 from monitor.site import Site
 from tests.access.sites import card, device, happened, said, site
 from tests.access.test_door import CLOSED, Story, T, hours, opens, shown, shuts
@@ -145,3 +145,44 @@ def test_a_contact_that_rattles_through_a_backlog_does_not_hold_up_all_others(
     machine.tick(T + 15_010_000)
 
     assert looked < 3000 * 200
+
+
+def _health(after: int, state: str) -> Event:
+    event = happened("health", T + after, "front")
+    return replace(event, attributes={"state": state})
+
+
+def test_a_contact_with_an_empty_battery_hides_nobody_who_goes_in() -> None:
+    story = Story()(CLOSED, _health(-30_000, "suspended"), shown(0))
+    away = story.told("passage")
+    again = _rebuilt(story, site())
+    again(shown(200_000))
+    still_away = again.told("passage")
+    again(shuts(400_000), shown(410_000))
+
+    assert [time for _, time, _ in away] == [0]
+    assert [time for _, time, _ in still_away] == [200_000]
+    assert [time for _, time, _ in again.told("passage")] == [200_000]
+    assert again.figures()["unused"] == 1
+
+
+def test_a_clock_that_is_set_from_1970_tells_nothing_of_the_years_between() -> None:
+    """A box without a battery for its clock: the first start, before the network has told it the time."""
+    story = Story(hours((480, 1080)))
+    for stamp, is_open in ((5000, False), (6000, True), (T, True), (T + 5000, False), (T + 20_000, False)):
+        story.leap(stamp - T, said("front", stamp, open=is_open))
+    told = story.told()
+    days = {day for _, day in story.machine.figures.take()}
+
+    assert len(story.entries) < 20
+    assert [(kind, words.get("open_s")) for kind, _, words in told if kind == "closed"] == [("closed", None)]
+    assert days <= {"1970-01-01", "2026-11-23"}
+
+
+def test_hours_that_began_while_the_monitor_was_off_are_told_once_for_a_day_and_hold() -> None:
+    story = Story(hours((480, 1080)))(CLOSED)
+    story.leap(10 * 86_400_000, shuts(10 * 86_400_000))
+    told = [(time - 10 * 86_400_000, kind) for kind, time, _ in story.told("unlocked", "locked")]
+
+    assert told == [(-64_800_000, "locked"), (-14_400_000, "unlocked")]
+    assert story.door().state == "unlocked"

@@ -219,6 +219,7 @@ async def test_who_cannot_be_reached_keeps_it_open_and_is_asked_again(
     class Database:
         name = "influxdb"
         is_there = False
+        points = 7
 
         def position(self) -> int:
             return 10_000
@@ -230,7 +231,8 @@ async def test_who_cannot_be_reached_keeps_it_open_and_is_asked_again(
             if not self.is_there:
                 raise SinkUnavailable("nobody answers")
             assert pseudonym == ANA
-            return 7
+            gone, self.points = self.points, 0
+            return gone
 
     database = Database()
     async with opened(tmp_path / "ledger.db", clock) as files:
@@ -253,6 +255,42 @@ async def test_who_cannot_be_reached_keeps_it_open_and_is_asked_again(
     assert left(tmp_path, ANA) == {}
 
 
+async def test_what_has_gone_out_while_a_person_was_erased_is_deleted_as_well(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    async with opened(tmp_path / "ledger.db", clock) as files:
+
+        class Following:
+            """A database that gets each card at once; one comes right after it was first asked to delete."""
+
+            name = "influxdb"
+            points = 1
+            asked = 0
+
+            def position(self) -> int:
+                return files.journal.last
+
+            async def count(self, pseudonym: str) -> int:
+                raise AssertionError(pseudonym)
+
+            async def erase(self, pseudonym: str) -> int:
+                gone, self.points = self.points, 0
+                self.asked += 1
+                if self.asked == 1:
+                    await files.journal.append([Batch(entries=[card(pseudonym, 100)])])
+                    self.points = 1
+                return gone
+
+        database = Following()
+        await files.journal.append([Batch(entries=[card(ANA, 1)])])
+        erasing = Erasing(files, now=clock.now, outside=[database])
+        told = await worked_off(erasing, await erasing.ask(ANA, "house", ""))
+
+    assert (told["places"]["journal"], told["places"]["influxdb"], told["found_after"]) == (2, 2, {})
+    assert database.points == 0
+    assert left(tmp_path, ANA) == {}
+
+
 async def test_what_is_not_written_out_yet_is_waited_for(
     tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -265,9 +303,11 @@ async def test_what_is_not_written_out_yet_is_waited_for(
             return 0
 
         async def count(self, pseudonym: str) -> int:
-            raise AssertionError(pseudonym)
+            assert pseudonym == ANA
+            return 0
 
-        erase = count
+        async def erase(self, pseudonym: str) -> int:
+            raise AssertionError(pseudonym)
 
     async with opened(tmp_path / "ledger.db", clock) as files:
         await files.journal.append([Batch(entries=[card(ANA, 1)])])
@@ -278,6 +318,32 @@ async def test_what_is_not_written_out_yet_is_waited_for(
 
     assert told is not None
     assert "has not been written yet" in told["waits_for"]
+
+
+async def test_a_database_that_does_not_answer_is_not_waited_for(tmp_path: Path, clock: ManualClock) -> None:
+    class Away:
+        name = "influxdb"
+
+        def position(self) -> int:
+            return 0
+
+        async def count(self, pseudonym: str) -> int:
+            assert pseudonym == ANA
+            raise SinkUnavailable("nobody answers")
+
+        async def erase(self, pseudonym: str) -> int:
+            raise AssertionError(pseudonym)
+
+    async with opened(tmp_path / "ledger.db", clock) as files:
+        await files.journal.append([Batch(entries=[card(ANA, 1)])])
+        erasing = Erasing(files, now=clock.now, outside=[Away()])
+        number = await erasing.ask(ANA, "house", "")
+        async with asyncio.timeout(30):  # less than it would wait for
+            assert not await erasing._work_off()
+        told = await erasing.state(number)
+
+    assert told is not None
+    assert told["waits_for"] == "nobody answers"
 
 
 async def test_only_a_pseudonym_is_erased_and_never_repeated(tmp_path: Path, clock: ManualClock) -> None:

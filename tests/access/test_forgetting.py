@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from monitor.access import erasing as erasing_module
 from monitor.access import places as places_module
 from monitor.access.directory import FILE, Directory
 from monitor.access.erasing import Erasing
@@ -19,7 +20,7 @@ from monitor.ports import Batch
 from monitor.site import Site
 from monitor.zones import AccessSettings
 from tests.access.homes import home, site_of, through, zone
-from tests.access.test_erasing import ANA, DAY, card, left, worked_off
+from tests.access.test_erasing import ANA, DAY, card, done, left, worked_off
 from tests.clock import ManualClock
 from tests.journal.entries import reading
 from tests.journal.ledgers import opened
@@ -97,3 +98,44 @@ async def test_a_copy_that_was_cleansed_brings_back_no_ghost(tmp_path: Path, clo
         again, present = made.people.zones()[0].count, await made.book.present()
 
     assert (count, again, list(present)) == (1, 0, [])
+
+
+async def test_an_odd_answer_of_a_database_holds_one_erasure_up_and_not_the_monitor(
+    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erasing_module, "_SHORTEST_WAIT", 0.05)
+
+    class Database:
+        name = "influxdb"
+        is_odd = True
+
+        def position(self) -> int:
+            return 10_000
+
+        async def count(self, pseudonym: str) -> int:
+            return len(pseudonym)
+
+        async def erase(self, pseudonym: str) -> int:
+            if self.is_odd:
+                raise KeyError(pseudonym)
+            return 1
+
+    database = Database()
+    async with opened(tmp_path / "ledger.db", clock) as files:
+        erasing = Erasing(files, now=clock.now, outside=[database])
+        number = await erasing.ask(ANA, "house", "")
+        running = asyncio.create_task(erasing.run())
+        async with asyncio.timeout(60):
+            while not (waiting := await erasing.state(number) or {})["waits_for"] and not running.done():  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        database.is_odd = False
+        told = await done(erasing, number)
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+
+    assert waiting["waits_for"].startswith(
+        "a mistake in the program, please report it: KeyError in test_forgetting.py"
+    )
+    assert ANA not in waiting["waits_for"]
+    assert told["state"] == "done"

@@ -16,6 +16,7 @@ from monitor.access.occupancy import Occupancy, Passage
 from monitor.calendars import Hours, Schedule
 from monitor.errors import JournalError
 from monitor.journal.state import State
+from monitor.journal.traces import cleanse_copy
 from monitor.model import Event
 from monitor.periods import DAY
 from monitor.ports import Batch
@@ -145,6 +146,25 @@ async def test_a_person_who_is_erased_is_nowhere_any_more(at: Home) -> None:
     assert await at.where() == {pseudonym("bob"): "house"}
     assert len(await at.book.entries(0, NOON + DAY, credential="erased")) == 11
     assert ann not in repr(vars(at.people))
+
+
+async def test_whoever_was_erased_in_a_copy_is_not_in_when_it_takes_the_place_of_the_file(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    clock.time = NOON
+    async with home(tmp_path, SITE, clock) as made:
+        for number, who in enumerate(("ann", "bob", "cid")):
+            await made.keep(*through("front-in", NOON + number, who))
+        await made.settle()
+    for who in ("ann", "bob"):
+        assert cleanse_copy(tmp_path / "access.db", pseudonym(who))
+    async with home(tmp_path, SITE, clock) as made:
+        await made.settle()
+        present, counts = await made.where(), made.counts()
+
+    assert present == {pseudonym("cid"): "house"}
+    assert counts["house"] == (1, 1)
+    assert shown(tmp_path, "SELECT credential FROM presence") == [(pseudonym("cid"),)]
 
 
 async def test_what_waits_of_an_erased_person_does_not_come_back_in(tmp_path: Path, clock: ManualClock) -> None:

@@ -56,7 +56,7 @@ async def test_events_are_shown_and_chosen(tmp_path: Path) -> None:
         command("access", "events", "--door", "attic", "--state", tmp_path),
     )
 
-    assert f"2026-11-27 12:10:00 front-in card granted in {ANA}" in rows(every.out)
+    assert f"2026-11-27 12:10:00 front-in card granted, in {ANA}" in rows(every.out)
     assert [each["result"] for each in chosen.json] == ["granted", "denied"]
     assert none.out == "nothing happened in that time, as far as is known\n"
     assert (wrong.code, "no door attic" in wrong.err) == (1, True)
@@ -74,13 +74,13 @@ async def test_the_roll_call_is_a_table_a_list_and_a_page(tmp_path: Path) -> Non
     )
 
     assert rows(table.out)[0] == "HQ, 2026-11-27 13:00:00: 3 people"
-    assert rows(table.out)[-1] == "and 1 in house without a card of their own"
+    assert rows(table.out)[-1] == "and 1 in House without a card of their own"
     lines = list(csv.reader(io.StringIO(listed.out)))
     assert lines[0] == ["zone", "who", "since", "came by"]
     assert {(line[0], line[1]) for line in lines[1:] if line} == {
         ("House", ANA),
         ("Server room", BEN),
-        ("house", "1 without a card"),
+        ("House", "1 without a card"),
     }
     assert html.out.startswith("<!")
     assert ANA in html.out

@@ -37,9 +37,9 @@ async def test_equipment_is_listed_with_its_groups(tmp_path: Path) -> None:
     )
 
     assert rows(people.out)[2:5] == [
-        "pump-1 Pump 1 pump running 59 min ago 1.0 h 1 boost",
-        "pump-2 Pump 2 pump fault 60 min ago 0.0 h 0 boost",
-        "lift Lift not known (silent) - 0.0 h 0",
+        "pump-1 Pump 1 pump running 59 min ago 1.00 h 1 boost",
+        "pump-2 Pump 2 pump fault 60 min ago 0.00 h 0 boost",
+        "lift Lift not known (silent) - 0.00 h 0",
     ]
     assert rows(people.out)[-1] == "Pressure: pump-1; 1 of 2 able, no reserve"
     assert short.out == people.out
@@ -58,11 +58,11 @@ async def test_one_is_shown_with_its_days_and_services(tmp_path: Path) -> None:
 
     assert rows(pump.out)[:2] == [
         "Pump 1 (pump-1): running, in A, Cellar",
-        "ran 1.0 h, started 1 times since 2026-11-27 12:00",
+        "ran 1.00 h, started once since 2026-11-27 12:00",
     ]
     assert "2026-11-27 1.00 h 1 - - 1.0 h - -" in rows(pump.out)
     assert "pump-1 belt Look at the belt fine 2026-12-27 never" in rows(pump.out)
-    assert rows(lift.out)[1] == "ran 0.0 h, started 0 times: it has said nothing yet"
+    assert rows(lift.out)[1] == "ran 0.00 h, started 0 times: it has said nothing yet"
     assert programs.json["days"][0]["starts"] == 1
     assert (nobody.code, "no device nobody" in nobody.err) == (1, True)
 

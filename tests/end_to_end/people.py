@@ -4,11 +4,12 @@ import base64
 import json
 import random
 import re
+import struct
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-__all__ = ["Resident", "found", "residents"]
+__all__ = ["Resident", "Search", "found", "residents"]
 
 _FIRST = (
     "Aurelia",
@@ -25,6 +26,9 @@ _FIRST = (
 _LAST = ("Quistgaard", "Überwasser", "Okonkwo-Brandt", "Fitzwhittle", "Jabłoński", "Vandermolen", "欧阳修远")
 _SHORTEST = 6
 """Bytes from which on a trace is looked for: anything shorter stands in any file by chance."""
+
+_AT_ONCE = 1 << 18
+"""Bytes of a place that are looked at together."""
 
 _NOTHING = re.compile(rb"\0{64,}")
 """What databases reserve and have not written yet: most of their files."""
@@ -79,21 +83,46 @@ def residents(count: int) -> Sequence[Resident]:
 
 def found(people: Sequence[Resident], *places: bytes) -> set[str]:
     """Answer the traces of people in some bytes, whatever their case, and as base64 too."""
-    texts = {trace for person in people for trace in person.traces()}
-    plain = {text.lower().encode() for text in texts}
-    coded = {code for text in texts for code in _base64(text.encode())}
-    coded |= {code for person in people for code in _base64(person.card)}
-    raw = {person.card for person in people}
-    return {
-        trace.decode(errors="backslashreplace")
-        for place in (_NOTHING.sub(b"", each) for each in places)
-        for lowered in [_lower(place)]
-        for trace, where in (
-            *((trace, lowered) for trace in plain),
-            *((trace, place) for trace in coded | raw),
-        )
-        if len(trace) >= _SHORTEST and trace in where
-    }
+    return Search(people).found(*places)
+
+
+class Search:
+    """Looks for all traces of some people at once: what it takes depends on the bytes, and not on the people."""
+
+    def __init__(self, people: Sequence[Resident]) -> None:
+        texts = {trace for person in people for trace in person.traces()}
+        coded = {code for text in texts for code in _base64(text.encode())}
+        coded |= {code for person in people for code in _base64(person.card)}
+        raw = {person.card for person in people if len(person.card) >= _SHORTEST}
+        self._plain = _by_head({text.lower().encode() for text in texts})
+        self._exact = _by_head(coded | raw)
+
+    def found(self, *places: bytes) -> set[str]:
+        """Answer the traces in some bytes."""
+        dense = [_NOTHING.sub(b"", place) for place in places]
+        hits = [hit for place in dense for hit in _hits(_lower(place), self._plain)]
+        hits += [hit for place in dense for hit in _hits(place, self._exact)]
+        return {trace.decode(errors="backslashreplace") for trace in hits}
+
+
+def _by_head(traces: set[bytes]) -> dict[bytes, list[bytes]]:
+    """Traces by their first bytes; those that are too short are left out."""
+    found: dict[bytes, list[bytes]] = {}
+    for trace in traces:
+        if len(trace) >= _SHORTEST:
+            found.setdefault(trace[:_SHORTEST], []).append(trace)
+    return found
+
+
+def _hits(place: bytes, by_head: dict[bytes, list[bytes]]) -> Iterator[bytes]:
+    for start in range(0, len(place), _AT_ONCE):
+        piece = place[start : start + _AT_ONCE + _SHORTEST - 1]
+        heads: set[tuple[bytes]] = set()
+        for shift in range(min(_SHORTEST, len(piece))):
+            whole = len(piece) - (len(piece) - shift) % _SHORTEST
+            heads.update(struct.iter_unpack(f"{_SHORTEST}s", memoryview(piece)[shift:whole]))
+        for (head,) in heads & {(head,) for head in by_head}:
+            yield from (trace for trace in by_head[head] if trace in place)
 
 
 def _lower(place: bytes) -> bytes:

@@ -16,9 +16,9 @@ from monitor.equipment.machine import Machine
 from monitor.errors import JournalError
 from monitor.journal.state import State
 from monitor.model import Event, Quality, Reading
-from monitor.plant import Group, Service, Supply
+from monitor.plant import Group, Service
 from monitor.schema import MONITOR_DEVICE
-from monitor.site import MeteringSettings
+from monitor.site import MeteringSettings, Point
 from tests.clock import ManualClock
 from tests.equipment.houses import house
 from tests.equipment.machines import HOUR, MINUTE, NOON, SECOND, device, plan, said, site_of
@@ -115,30 +115,6 @@ async def test_nothing_is_told_of_what_was_recorded_before_the_first_start(tmp_p
         assert len(await made.events()) == 1
 
 
-async def test_what_still_holds_when_the_history_ends_is_told_once(tmp_path: Path) -> None:
-    clock = ManualClock(NOON)
-    gone = Supply(building="A", utility="water", device="one", points=("pressure_ok",), lost_is=False)
-    site = site_of(device("one", also=("pressure_ok", "battery_pct")), supplies=(gone,))
-    history = runs("one", 0, MINUTE, pressure_ok=True, battery_pct=4.0)
-    history += runs("one", 70 * SECOND, 2 * MINUTE, pressure_ok=False, battery_pct=4.0)
-    async with house(tmp_path, site, clock.now, runs=False) as made:
-        await made.live(clock, *history)
-    async with house(tmp_path, site, clock.now) as made:
-        await made.settle()
-        await made.live(
-            clock, *runs("one", 130 * SECOND, 3 * MINUTE, pressure_ok=False, battery_pct=4.0, running=False)
-        )
-        await made.until("battery_soon")
-        (lost,) = await made.until("supply_lost")
-    async with house(tmp_path, site, clock.now) as made:
-        await made.live(clock, *runs("one", 190 * SECOND, 4 * MINUTE, pressure_ok=False, battery_pct=4.0))
-        await made.settle()
-        kinds = sorted(each.kind for each in await made.events())
-
-    assert lost.time == NOON + 75 * SECOND  # it has to last for five seconds
-    assert kinds == ["battery_soon", "supply_lost"]
-
-
 async def test_history_that_is_counted_in_two_lives_is_told_by_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -172,6 +148,27 @@ async def test_history_that_is_counted_in_two_lives_is_told_by_none(
         assert await made.events() == []
         assert (await made.book.days(["one"], TODAY, TODAY))[0].failed == 20
     assert 0 < first < last
+
+
+@pytest.mark.parametrize(("percent", "expected"), [(8, 1), (90, 0)])
+async def test_a_battery_that_was_low_before_the_first_start_and_still_is_is_told_of_once(
+    tmp_path: Path, percent: int, expected: int
+) -> None:
+    clock, points = ManualClock(NOON), {"battery_pct": Point(name="battery_pct", unit="%")}
+    site = site_of(device("door", scan={}, points=points))
+    async with house(tmp_path, site, clock.now, runs=False) as made:
+        await made.live(clock, *(said("door", NOON + at * MINUTE, battery_pct=8) for at in range(3)))
+    for at in (10, 20):
+        async with house(tmp_path, site, clock.now) as made:
+            await made.settle()
+            assert len(await made.events()) == (expected if at > 10 else 0)
+            await made.live(
+                clock, *(said("door", NOON + at * MINUTE + more, battery_pct=percent) for more in (0, 1))
+            )
+            await made.settle()
+
+    async with house(tmp_path, site, clock.now) as made:
+        assert [each.kind for each in await made.events()] == ["battery_soon"] * expected
 
 
 async def test_time_alone_tells_what_did_not_happen(tmp_path: Path) -> None:

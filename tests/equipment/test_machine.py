@@ -189,6 +189,21 @@ def test_a_pump_that_does_not_start_is_told_once_per_call() -> None:
     assert pump.day()["failed"] == 2
 
 
+def test_a_pump_that_trips_with_a_fault_has_that_and_nothing_else_until_the_fault_is_gone() -> None:
+    """A trip is one alarm, that of the fault; who does not start when it is reset has another."""
+    pump = Pump()
+    pump.says(0, called=False, running=False, fault=False)
+    pump.polls(10 * SECOND, MINUTE, called=True, running=True, fault=False)
+    pump.polls(70 * SECOND, 3 * MINUTE, called=True, running=False, fault=True)
+    pump.tick(4 * MINUTE)
+    assert (pump.machine.state, pump.events()) == ("fault", [])
+    pump.says(5 * MINUTE, called=True, running=False, fault=False)
+    assert pump.machine.state == "starting"
+    pump.polls(5 * MINUTE + 10 * SECOND, 6 * MINUTE, called=True, running=False, fault=False)
+
+    assert pump.events() == [("failed_to_start", 5 * MINUTE + 10 * SECOND, {})]
+
+
 def test_a_pump_that_trips_while_it_is_called_has_failed() -> None:
     pump = Pump()
     pump.says(0, called=False, running=False)
@@ -270,6 +285,18 @@ def test_a_fault_goes_before_everything() -> None:
 
     assert pump.machine.state == "off"
     assert pump.day()["fault_s"] == 60.0
+
+
+def test_a_lift_of_which_only_the_fault_is_known_is_fine_without_one() -> None:
+    lift = Pump(running="", called="")
+    states = []
+    for at, fault in enumerate((False, True, False)):
+        lift.says(at * 10 * SECOND, fault=fault)
+        states.append(lift.machine.state)
+    lift.tick(HOUR)
+
+    assert states == ["fine", "fault", "fine"]
+    assert lift.machine.state == "unknown"
 
 
 def test_short_cycling_is_told_once_until_it_was_quiet_for_an_hour() -> None:

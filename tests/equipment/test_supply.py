@@ -384,17 +384,18 @@ def test_one_meter_of_two_buildings_tells_of_both() -> None:
     assert len({(each.key, each.time) for each in news if isinstance(each, Derived)}) == 2
 
 
-def test_a_loss_that_lasts_is_told_again_when_nobody_was_told() -> None:
+@pytest.mark.parametrize(("volts", "expected"), [(0, [("supply_lost", 40), ("supply_back", 55)]), (230, [])])
+def test_a_loss_that_nobody_was_told_of_is_told_when_a_start_finds_it(
+    volts: int, expected: list[tuple[str, int]]
+) -> None:
     part = _run([_volts(0, 230), _volts(10, 0), _volts(20, 0)])
-    first = _events(part)
+    part.news()
     part.retell()
+    part.take(_itself(40, "monitor_started", off_since=21, off_until=39))
+    for at, each in ((40, volts), (50, 230), (60, 230)):
+        part.take(_volts(at, each))
 
-    assert _events(part) == first
-    part.take(_volts(30, 230))
-    part.take(_volts(40, 230))
-    assert _told(part) == [("supply_back", 35)]
-    part.retell()
-    assert part.news() == []
+    assert _told(part) == expected
 
 
 def test_spans_are_cut_to_the_period_and_the_last_one_is_open() -> None:

@@ -136,6 +136,32 @@ async def test_the_credentials_of_old_events_are_forgotten_and_their_rest_stays(
     assert found[0].attributes == {"result": "granted"}
 
 
+@pytest.mark.parametrize(("age", "count"), [(20, 0), (5, 3000), (0, 4000)])
+async def test_what_is_old_enough_is_found_without_reading_the_journal(
+    tmp_path: Path, clock: ManualClock, age: int, count: int
+) -> None:
+    """What is young is by far the most: looking through it each hour would keep the disk busy for nothing."""
+    async with opened(tmp_path, clock) as journal:
+        for day in range(4):
+            await append(journal, [reading(time=number) for number in range(1000)])
+            clock.time += (10 if day == 2 else 1) * DAY
+        clock.time += DAY
+        await append(journal, [reading(time=1)])
+        steps: list[int] = []
+
+        def work(db: sqlite3.Connection) -> int:
+            db.set_progress_handler(lambda: steps.append(1), 1)
+            try:
+                return rewriting_module.recorded_before(db, Position(0), clock.time - age * DAY)
+            finally:
+                db.set_progress_handler(None, 1)
+
+        found = await journal.look(work)
+
+    assert found == count
+    assert len(steps) < 1000
+
+
 async def test_who_is_erased_between_finding_and_forgetting_does_not_come_back(
     tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -57,6 +57,21 @@ def test_a_site_that_says_nothing_has_what_is_usual(load_text: Load) -> None:
     assert _settings(load_text, _access("{}")) == usual
 
 
+def test_a_door_without_a_contact_may_have_two_readers(load_text: Load) -> None:
+    out = "  - {id: garage-out, profile: esp-rfid, connection: broker, topic: go, door: garage, direction: out}\n"
+    settings = load_text(f"{DEVICES}{out}access:\n  zones: [{{id: a, doors: garage}}]\n")
+
+    assert settings.site.devices["garage-out"].door == "garage"
+    assert settings.site.access.zones["a"].doors == ("garage",)
+
+
+def test_a_reader_does_not_belong_to_a_reader_of_another_door(mistakes: Mistakes) -> None:
+    lost = "  - {id: lost, profile: esp-rfid, connection: broker, topic: go, door: front-in}\n"
+    (found,) = mistakes(f"{DEVICES}{lost}")
+
+    assert "there is no door `front-in`" in found.message
+
+
 def test_all_of_it_is_bound(tmp_path: Path, load_text: Load) -> None:
     (tmp_path / "secrets").mkdir()
     (tmp_path / "secrets/names").write_text(KEY)

@@ -321,6 +321,16 @@ def test_a_member_with_a_mistake_is_told_once(mistakes: Mistakes) -> None:
     assert paths == {"devices[4].unti"}
 
 
+@pytest.mark.parametrize("equipment", ["{start_within: 5}", "{running: called, start_within: 5}"])
+def test_a_mistake_in_how_a_member_is_watched_does_not_make_it_one_that_nobody_knows_of(
+    mistakes: Mistakes, equipment: str
+) -> None:
+    plain = _groups("{id: g, members: [pump-1, pump-2]}")
+    text = plain.replace("equipment:\n", f"    equipment: {equipment}\nequipment:\n")
+
+    assert {found.path for found in mistakes(text)} == {"devices[4].equipment.start_within"}
+
+
 # Warnings and reload -----------------------------------------------------------------------------------
 
 

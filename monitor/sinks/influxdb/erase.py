@@ -137,8 +137,8 @@ class InfluxErasing:
     def _delete_v2(self, points: Iterable[_Point]) -> None:
         """Delete each in an interval of its own nanosecond; a predicate cannot say that a tag is absent.
 
-        Two events of one device in one millisecond, of which one has a tag more, would go together. Drivers keep
-        the events of a device a millisecond apart.
+        Two events of one device in one millisecond, of which one has a tag more, would go together: cards
+        of one reader whose clock counts seconds, of which one was told without a result.
         """
         for point in points:
             tags = {"_measurement": point.measurement, **{key: value for key, value in point.tags if value}}
