@@ -183,7 +183,7 @@ async def test_a_card_is_found_by_its_number_its_pseudonym_and_its_name(house: H
     ]
 
     assert [(await house.client.post("/access/find", json=way)).json() for way in ways] == [
-        {"pseudonym": ANA, "name": "Ana"}
+        {"pseudonym": ANA, "name": "Ana", "is_known": True, "other_forms": []}
     ] * len(ways)
 
 
