@@ -78,6 +78,8 @@ def connect(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
     try:
         db.execute("PRAGMA synchronous = FULL")
+        # However SQLite was built: what is moved on pages that are written anyway leaves no copy of itself there.
+        db.execute("PRAGMA secure_delete = FAST")
     except (sqlite3.Error, UnicodeDecodeError):
         db.close()
         raise

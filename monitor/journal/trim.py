@@ -20,6 +20,8 @@ _DELIVERIES_EVERY = 3600.0
 _DELIVERIES_KEPT = 8 * 86_400_000
 _HOUR = 3_600_000
 _RATE_OVER = 100_000
+_BESIDE = 1000
+"""Entries behind those that are deleted which may stand on the same pages, and are then moved."""
 _SHORTEST_RATE = 60_000
 _BEHIND = 10 * 60_000
 _RESERVE = 64 * 1024 * 1024
@@ -146,8 +148,8 @@ class Trimmer:
             db.execute("DELETE FROM deliveries WHERE recorded < ?", (now - _DELIVERIES_KEPT,))
 
     def _delete(self, db: sqlite3.Connection, until: int) -> None:
-        secure = db.execute(_NAMES_SOMEBODY, (until, _CREDENTIAL)).fetchone() is not None
-        if secure:  # what was deleted is not to be read from the file's free pages
+        secure = db.execute(_NAMES_SOMEBODY, (until + _BESIDE, _CREDENTIAL)).fetchone() is not None
+        if secure:  # what was deleted, or moved from page to page, is not to be read from the file's free pages
             usual = db.execute("PRAGMA secure_delete").fetchone()[0]
             db.execute("PRAGMA secure_delete = ON")
         try:

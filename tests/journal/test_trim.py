@@ -5,11 +5,13 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from random import Random
 
 import pytest
 
-from monitor.journal import trim
+from monitor.journal import file, trim
 from monitor.journal.sqlite import SqliteJournal
+from monitor.journal.traces import checkpoint
 from monitor.model import Position
 from monitor.ports import Batch, Gap
 from monitor.site import JournalSettings
@@ -272,3 +274,41 @@ async def test_a_trimmed_journal_is_sound(tmp_path: Path, clock: ManualClock) ->
     with closing(sqlite3.connect(tmp_path / "j.db")) as db:
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert db.execute("SELECT count(*) FROM gaps").fetchone() == (1,)
+
+
+def test_no_credential_is_left_by_trims_of_mixed_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Large and small entries side by side: SQLite moves those that stay from page to page."""
+    monkeypatch.setattr(trim, "_AT_ONCE", 37)
+    monkeypatch.setattr(trim, "_LOOK_EVERY", 0.0)
+    path, random, names = tmp_path / "journal.db", Random(1), dict[int, bytes]()
+    file.open_file(path, Position(0))
+    with closing(file.connect(path)) as db:
+        assert db.execute("PRAGMA secure_delete").fetchone() == (2,)
+        trimmer = trim.Trimmer(JournalSettings(keep=10), tmp_path)
+        trimmer.load(db)
+        trimmer._look_at = 0.0
+        position = Position(0)
+        for _ in range(60):
+            rows = []
+            for _ in range(random.randint(1, 120)):
+                position = Position(position + 1)
+                body = b"x" * random.choice([40, 100, 300, 1000, 6000])
+                is_card = random.random() < 0.2
+                if is_card:
+                    names[position] = b"%024x" % random.getrandbits(96)
+                    body = b'"credential":"%b"' % names[position] + body
+                at = position * 100
+                rows.append((position, at, 1 + is_card, "d", random.randrange(10**6), str(position), body))
+            db.execute("BEGIN")
+            db.executemany("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+            db.execute("COMMIT")
+            for _ in range(random.randint(0, 4)):
+                trimmer.step(db, position * 100, position)
+        while trimmer.step(db, position * 100, position):
+            pass
+        (first,) = db.execute("SELECT min(position) FROM entries").fetchone()
+        assert checkpoint(db)
+
+    content = path.read_bytes()
+    assert sum(at < first for at in names) > 400
+    assert [at for at, name in names.items() if at < first and name in content] == []
