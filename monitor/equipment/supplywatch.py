@@ -22,6 +22,8 @@ _UNKNOWN: Final = "unknown"
 _TOLD: Final[Mapping[str, str]] = {_LOST: "supply_lost", _PARTIAL: "supply_partial"}
 _TRUSTED: Final = frozenset({Quality.GOOD, Quality.MANUAL})
 _OTHERS: Final = frozenset({Origin.RETAINED, Origin.BACKFILL})
+_SPOILT: Final = frozenset({Missing.TIMEOUT, Missing.UNDECODABLE, Missing.BUSY})
+"""An answer that is lost or spoilt says as little as none; all else is an answer: it does not know."""
 _FAILURES: Final = 3
 _SET_BACK: Final = 1000
 _NEVER: Final = 1 << 62
@@ -119,7 +121,7 @@ class Watch:
             if name in reading.values:
                 point.is_lost = self._is_lost(reading.values[name])
                 point.heard, point.missed = reading.time, 0
-            elif (why := reading.missing.get(name)) is Missing.TIMEOUT:
+            elif (why := reading.missing.get(name)) in _SPOILT:
                 point.miss()
             elif why is not None:
                 point.is_lost = None

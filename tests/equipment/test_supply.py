@@ -384,6 +384,18 @@ def test_one_meter_of_two_buildings_tells_of_both() -> None:
     assert len({(each.key, each.time) for each in news if isinstance(each, Derived)}) == 2
 
 
+@pytest.mark.parametrize("why", [Missing.UNDECODABLE, Missing.BUSY, Missing.TIMEOUT])
+def test_a_loss_is_told_though_every_other_answer_is_spoilt(why: Missing) -> None:
+    spoilt = dict.fromkeys(PHASES, why)
+    course = [_volts(0, 230)]
+    for at in range(10, 50, 2):
+        course += [_volts(at, 0), _reading(at + 1, {}, missing=spoilt)]
+    part = _run(course)
+
+    assert _told(part) == [("supply_lost", 15)]
+    assert _history(part) == [(0, "present"), (10, "lost")]
+
+
 @pytest.mark.parametrize(("volts", "expected"), [(0, [("supply_lost", 40), ("supply_back", 55)]), (230, [])])
 def test_a_loss_that_nobody_was_told_of_is_told_when_a_start_finds_it(
     volts: int, expected: list[tuple[str, int]]
