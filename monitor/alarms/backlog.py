@@ -1,8 +1,8 @@
 """Event alarms out of a backlog: people hear of many in one message.
 
 A reader that was cut off tells in seconds what happened in hours. Each of its late alarms is kept by itself; those
-of one rule that come within half a minute are one message for each person and channel. It speaks for the newest;
-its later steps go on until all of them are acknowledged.
+of one rule that come within half a minute, or two seconds when they are critical, are one message for each person
+and channel. It speaks for the newest; its later steps go on until all of them are acknowledged.
 """
 
 import json
@@ -11,12 +11,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from monitor.model import Severity
 from monitor.ports import Notice, OutboxRow
 
 __all__ = ["GATHERED", "Backlog"]
 
 GATHERED: Final = 30_000
 """Milliseconds for which a message about late alarms waits for more of them."""
+
+_GATHERED_CRITICAL: Final = 2_000
+"""The same of critical ones: duress from a reader whose clock is slow must not wait for long."""
 
 _MOST_NAMED: Final = 10
 _MOST_ALARMS: Final = 500
@@ -80,7 +84,7 @@ class Backlog:
                     "channel": row.channel,
                     "step": row.step,
                     "severity": row.severity,
-                    "since": now - GATHERED,
+                    "since": now - _gathered(row.severity),
                     "rule": message.rule,
                 },
             ).fetchone()
@@ -90,10 +94,14 @@ class Backlog:
                 db.execute(_UPDATE, {"id": found["id"], **_joined(message, found)})
 
 
+def _gathered(severity: str) -> int:
+    return _GATHERED_CRITICAL if severity == Severity.CRITICAL else GATHERED
+
+
 def _new(message: _Message, now: int) -> dict[str, object]:
     row = message.row
     after = row.body.get("after")
-    wait = GATHERED + (after if isinstance(after, int) else 0)
+    wait = _gathered(row.severity) + (after if isinstance(after, int) else 0)
     return {
         "notification_id": row.notification_id,
         "occurrence": row.occurrence,

@@ -75,7 +75,7 @@ async def test_an_older_alarm_joins_without_taking_the_message_over(house: House
 
     by_time = dict(map(tuple, await house.state.query("SELECT raised_at, occurrence FROM alarm")))
     newest = by_time[event(1000 - HOUR, "forced").time]
-    assert await rows(house.state) == [("critical", newest, "ana", 1, 30_000)]
+    assert await rows(house.state) == [("critical", newest, "ana", 1, 2_000)]
 
 
 def to_ana_then_ben(notice: Notice) -> Sequence[OutboxRow]:
