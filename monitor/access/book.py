@@ -3,11 +3,8 @@
 Questions never wait for whoever writes, nor they for them.
 """
 
-import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import fields
 from datetime import date
 from pathlib import Path
@@ -16,7 +13,7 @@ from typing import Any, Final, TypeVar
 import orjson
 
 from monitor.accessbook import AccessEntry, DoorDay, DoorNow, Present, ZoneNow
-from monitor.errors import JournalError
+from monitor.journal.reader import Reader
 from monitor.model import LATE
 from monitor.site import Site
 
@@ -24,7 +21,6 @@ __all__ = ["Book"]
 
 T = TypeVar("T")
 
-_AT_ONCE: Final = 2
 _OF_DEVICES: Final = "device IN (SELECT value FROM json_each(?))"
 _OF_KINDS: Final = "kind IN (SELECT value FROM json_each(?))"
 _FIGURES: Final = frozenset(field.name for field in fields(DoorDay)) - {"door", "day"}
@@ -46,17 +42,17 @@ class Book:
         zones: Callable[[], Sequence[ZoneNow]],
         now: Callable[[], int],
     ) -> None:
-        self._access = access.absolute()
-        self._state = state.absolute()
+        self._access = Reader(access, access.name)
+        self._state = Reader(state, state.name)
         self._site = site
         self._doors = doors
         self._zones = zones
         self._now = now
-        self._reader = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="access-reader")
 
     def close(self) -> None:
         """Let go of the readers' threads; safe to call twice."""
-        self._reader.shutdown(wait=False, cancel_futures=True)
+        self._access.close()
+        self._state.close()
 
     def doors(self) -> Sequence[DoorNow]:
         """Every door as it is now."""
@@ -73,7 +69,7 @@ class Book:
             sql = "SELECT door, day, body FROM door_day WHERE day >= ? AND day <= ? ORDER BY door, day"
             return [_day(row) for row in db.execute(sql, (first.isoformat(), last.isoformat()))]
 
-        return await self._ask(self._state, read)
+        return await self._state.ask(read)
 
     async def present(self) -> Sequence[Present]:
         """Everybody who is in a zone now and whose card is known; by zone and time."""
@@ -83,7 +79,7 @@ class Book:
             known = self._site.access.zones
             return [Present(**row) for row in map(dict, db.execute(sql)) if row["zone"] in known]
 
-        return await self._ask(self._access, read)
+        return await self._access.ask(read)
 
     async def entries(  # noqa: PLR0913 - what can be asked for
         self,
@@ -110,20 +106,7 @@ class Book:
         def read(db: sqlite3.Connection) -> list[AccessEntry]:
             return [_entry(row) for row in db.execute(sql, (*parameters, max(0, limit)))][::-1]
 
-        return await self._ask(self._access, read)
-
-    async def _ask(self, path: Path, work: Callable[[sqlite3.Connection], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._reader, _work, path, work)
-
-
-def _work(path: Path, work: Callable[[sqlite3.Connection], T]) -> T:
-    try:
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=10)) as db:
-            db.row_factory = sqlite3.Row
-            db.execute("BEGIN")  # one consistent look
-            return work(db)
-    except (sqlite3.Error, UnicodeDecodeError) as error:
-        raise JournalError(f"{path.name} cannot be read: {error}") from error
+        return await self._access.ask(read)
 
 
 def _day(row: Any) -> DoorDay:

@@ -16,6 +16,7 @@ from monitor.access.machine import Machine
 from monitor.access.told import PRODUCER
 from monitor.accessbook import DoorNow
 from monitor.errors import JournalError
+from monitor.journal.insisting import insist
 from monitor.journal.state import State, produce, set_position
 from monitor.model import Derived, Event, Position
 from monitor.periods import local_day
@@ -151,17 +152,7 @@ class Doors:
             for key, body in {**self._machine.changes(), _SAVES: self._saves}.items()
         }
         work = self._work(changes, self._machine.figures.take(), told, self._saves, self._position)
-        failing = False
-        while True:
-            try:
-                await self._state.transact(work)
-            except JournalError as error:
-                if not failing:
-                    failing = True
-                    _log.error("doors_cannot_save", error=str(error))
-                await asyncio.sleep(_AFTER_FAILURE)
-            else:
-                break
+        await insist(self._state, work, failed=lambda why: _log.error("doors_cannot_save", error=why))
         self._saved, self._saved_at = self._position, monotonic()
         self._journal.acknowledge(self.name, self._position)
 

@@ -23,6 +23,7 @@ from monitor.access.occupancy import PRODUCER, Occupancy, Passage
 from monitor.access.sight import Sight
 from monitor.accessbook import ZoneNow
 from monitor.errors import JournalError
+from monitor.journal.insisting import insist
 from monitor.journal.state import State, position_of, produce, set_position
 from monitor.model import Derived, Event, Position, Recorded
 from monitor.ports import Gap, Journal
@@ -346,20 +347,12 @@ class People:
         self._journal.acknowledge(self.name, position)
 
     async def _insist(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Do it in one transaction, again and again until the disk takes it."""
-        is_failing = False
-        while True:
-            try:
-                answer = await self._store.transact(work)
-                break
-            except JournalError as error:
-                if not is_failing:
-                    _log.error("access_cannot_be_kept", error=str(error))
-                is_failing = True
-                await asyncio.sleep(_AFTER_FAILURE)
-        if is_failing:
-            _log.info("access_is_kept_again")
-        return answer
+        return await insist(
+            self._store,
+            work,
+            failed=lambda why: _log.error("access_cannot_be_kept", error=why),
+            again=lambda: _log.info("access_is_kept_again"),
+        )
 
 
 def _card_of(event: Event) -> tuple[str, str]:

@@ -3,11 +3,8 @@
 Questions never wait for the ledger's writer, nor it for them.
 """
 
-import asyncio
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from datetime import date
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
@@ -16,7 +13,7 @@ import orjson
 
 from monitor.equipment.availability import availability
 from monitor.equipment.supply import supply_spans
-from monitor.errors import JournalError
+from monitor.journal.reader import Reader
 from monitor.site import Site
 from monitor.upkeepbook import (
     Availability,
@@ -34,7 +31,6 @@ __all__ = ["Book"]
 
 T = TypeVar("T")
 
-_AT_ONCE: Final = 2
 _FAULT: Final = "/fault"
 """Behind the id of equipment in the table presence: whether it has a fault. No id of a device has a slash."""
 
@@ -53,15 +49,14 @@ class Book:
     """A `monitor.upkeepbook.UpkeepBook` of the ledger at `path`; `upkeep` answers how things are now."""
 
     def __init__(self, path: Path, site: Site, *, upkeep: _Now, now: Callable[[], int]) -> None:
-        self._path = path.absolute()
+        self._file = Reader(path, "the ledger")
         self._site = site
         self._upkeep = upkeep
         self._now = now
-        self._reader = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="upkeep-reader")
 
     def close(self) -> None:
         """Let go of the reader's threads; safe to call twice."""
-        self._reader.shutdown(wait=False, cancel_futures=True)
+        self._file.close()
 
     def equipment(self) -> Sequence[EquipmentNow]:
         """Every piece of equipment as it is now."""
@@ -91,7 +86,7 @@ class Book:
             span = (first.isoformat(), last.isoformat())
             return [_day(row) for device in sorted(set(devices)) for row in db.execute(sql, (device, *span))]
 
-        return await self._in_thread(read)
+        return await self._file.ask(read)
 
     async def done(self, start: int, end: int) -> Sequence[ServiceDone]:
         """Work that was done, oldest first."""
@@ -101,7 +96,7 @@ class Book:
             rows = db.execute(f"{sql} ORDER BY time, device, service", (start, end))
             return [ServiceDone(**dict(row)) for row in rows]
 
-        return await self._in_thread(read)
+        return await self._file.ask(read)
 
     async def availability(self, devices: Sequence[str], start: int, end: int) -> Sequence[Availability]:
         """How long each device answered; equipment that has a fault is as if it did not."""
@@ -117,7 +112,7 @@ class Book:
                 found += [(device, *row) for row in rows]
             return availability(found, known, start, end, now)
 
-        return await self._in_thread(read)
+        return await self._file.ask(read)
 
     async def supply_spans(self, start: int, end: int) -> Sequence[SupplySpan]:
         """How the supply was, by building, utility and time."""
@@ -132,19 +127,7 @@ class Book:
         def read(db: sqlite3.Connection) -> Sequence[SupplySpan]:
             return supply_spans([tuple(row) for row in db.execute(sql, (end, start))], start, end, now)
 
-        return await self._in_thread(read)
-
-    async def _in_thread(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._reader, self._work, work)
-
-    def _work(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        try:
-            with closing(sqlite3.connect(f"{self._path.as_uri()}?mode=ro", uri=True, timeout=10)) as db:
-                db.row_factory = sqlite3.Row
-                db.execute("BEGIN")  # one consistent look
-                return work(db)
-        except (sqlite3.Error, UnicodeDecodeError) as error:
-            raise JournalError(f"the ledger cannot be read: {error}") from error
+        return await self._file.ask(read)
 
 
 def _day(row: Any) -> EquipmentDay:

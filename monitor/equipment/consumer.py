@@ -23,6 +23,7 @@ from monitor.equipment.plantroom import PlantRoom
 from monitor.equipment.retention import forget_all
 from monitor.equipment.supply import Supplies
 from monitor.errors import JournalError
+from monitor.journal.insisting import insist
 from monitor.journal.state import State, position_of
 from monitor.model import Position, Recorded
 from monitor.periods import local_day
@@ -155,20 +156,12 @@ class Upkeep:
         self._room.load(memory)
 
     async def _insist(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Do it in one transaction, again and again until the disk takes it."""
-        is_failing = False
-        while True:
-            try:
-                answer = await self._store.transact(work)
-                break
-            except JournalError as error:
-                if not is_failing:
-                    _log.error("equipment_cannot_be_kept", error=str(error))
-                is_failing = True
-                await asyncio.sleep(_AFTER_FAILURE)
-        if is_failing:
-            _log.info("equipment_is_kept_again")
-        return answer
+        return await insist(
+            self._store,
+            work,
+            failed=lambda why: _log.error("equipment_cannot_be_kept", error=why),
+            again=lambda: _log.info("equipment_is_kept_again"),
+        )
 
     async def _follow(self) -> None:
         while True:

@@ -15,6 +15,7 @@ import structlog
 
 from monitor.errors import JournalError
 from monitor.health.judge import Change, Judge, Minute
+from monitor.journal.insisting import insist
 from monitor.journal.state import State, produce, set_position
 from monitor.model import Derived, Event, Position, Recorded, Value
 from monitor.ports import Gap, Journal
@@ -199,18 +200,12 @@ class Health:
             produce(db, self.name, told)
             set_position(db, self.name, position)
 
-        is_failing = False
-        while True:
-            try:
-                await self._state.transact(work)
-                break
-            except JournalError as error:
-                if not is_failing:
-                    _log.error("health_cannot_be_kept", error=str(error))
-                is_failing = True
-                await asyncio.sleep(_AFTER_FAILURE)
-        if is_failing:
-            _log.info("health_is_kept_again")
+        await insist(
+            self._state,
+            work,
+            failed=lambda why: _log.error("health_cannot_be_kept", error=why),
+            again=lambda: _log.info("health_is_kept_again"),
+        )
         self._changed_at = self._steady()
         self._journal.acknowledge(self.name, position)
 

@@ -3,11 +3,8 @@
 Questions never wait for the ledger's writer, nor it for them.
 """
 
-import asyncio
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -15,8 +12,8 @@ from typing import Any, Final, TypeVar
 
 import orjson
 
-from monitor.errors import JournalError
 from monitor.figures import Consumption, Cost, DayCoverage, Register
+from monitor.journal.reader import Reader
 from monitor.metering.prices import cost
 from monitor.metering.view import View
 from monitor.meters import billed_counter, counters_of
@@ -27,9 +24,6 @@ from monitor.tariff import Tariff
 __all__ = ["Book"]
 
 T = TypeVar("T")
-
-_AT_ONCE: Final = 2
-"""A report of a year takes seconds; who looks at one meter meanwhile need not wait."""
 
 _CREDITED: Final = "energy_export_kwh"
 
@@ -57,16 +51,15 @@ class Book:
         today: Callable[[str], DayCoverage | None] = _nothing_today,
         now: Callable[[], int],
     ) -> None:
-        self._path = path.absolute()
+        self._file = Reader(path, "the ledger")
         self._site = site
         self._registers = registers
         self._today = today
         self._now = now
-        self._reader = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="ledger-reader")
 
     def close(self) -> None:
         """Let go of the reader's thread; safe to call twice."""
-        self._reader.shutdown(wait=False, cancel_futures=True)
+        self._file.close()
 
     def registers(self, device: str | None = None) -> Sequence[Register]:
         """Every counter of a device, or of all meters, as it stands now."""
@@ -133,7 +126,7 @@ class Book:
             span = (first.isoformat(), last.isoformat())
             return [_covered(row) for device in devices for row in db.execute(sql, (device, *span))]
 
-        found = {(each.device, each.day): each for each in await self._in_thread(read)}
+        found = {(each.device, each.day): each for each in await self._file.ask(read)}
         for device in devices:
             running = self._today(device)
             if running is not None and first <= running.day <= last:
@@ -144,19 +137,7 @@ class Book:
         return (self._site.devices[ident] for ident in devices if ident in self._site.devices)
 
     async def _read(self, work: Callable[[View], T]) -> T:
-        return await self._in_thread(lambda db: work(View(db, self._site, now=self._now())))
-
-    async def _in_thread(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._reader, self._work, work)
-
-    def _work(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        try:
-            with closing(sqlite3.connect(f"{self._path.as_uri()}?mode=ro", uri=True, timeout=10)) as db:
-                db.row_factory = sqlite3.Row
-                db.execute("BEGIN")  # one consistent look
-                return work(db)
-        except (sqlite3.Error, UnicodeDecodeError) as error:
-            raise JournalError(f"the ledger cannot be read: {error}") from error
+        return await self._file.ask(lambda db: work(View(db, self._site, now=self._now())))
 
 
 def _covered(row: Any) -> DayCoverage:

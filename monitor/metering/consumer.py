@@ -17,6 +17,7 @@ import structlog
 from monitor.clock import CLOCKS_ARE_RIGHT_FROM
 from monitor.errors import JournalError
 from monitor.figures import DayCoverage, Register
+from monitor.journal.insisting import insist
 from monitor.journal.state import State, position_of
 from monitor.metering import beside, commands, ledger
 from monitor.metering.account import Account
@@ -168,20 +169,12 @@ class Metering:
             return None
 
     async def _insist(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Do it in one transaction, again and again until the disk takes it."""
-        is_failing = False
-        while True:
-            try:
-                answer = await self._store.transact(work)
-                break
-            except JournalError as error:
-                if not is_failing:
-                    _log.error("metering_cannot_be_kept", error=str(error))
-                is_failing = True
-                await asyncio.sleep(_AFTER_FAILURE)
-        if is_failing:
-            _log.info("metering_is_kept_again")
-        return answer
+        return await insist(
+            self._store,
+            work,
+            failed=lambda why: _log.error("metering_cannot_be_kept", error=why),
+            again=lambda: _log.info("metering_is_kept_again"),
+        )
 
     async def _follow(self) -> None:
         while True:

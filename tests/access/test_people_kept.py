@@ -15,6 +15,7 @@ from monitor.access import people as people_module
 from monitor.access.occupancy import Occupancy, Passage
 from monitor.calendars import Hours, Schedule
 from monitor.errors import JournalError
+from monitor.journal import insisting
 from monitor.journal.state import State
 from monitor.journal.traces import cleanse_copy
 from monitor.model import Event
@@ -253,7 +254,7 @@ async def test_days_of_doors_are_read_from_the_state(tmp_path: Path, clock: Manu
 async def test_a_disk_that_takes_nothing_is_told_once_and_made_up_for(
     at: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(people_module, "_AFTER_FAILURE", 0.02)
+    monkeypatch.setattr(insisting, "_AFTER_FAILURE", 0.02)
     with capture_logs() as logs:
         await at.store.query("PRAGMA query_only = ON")
         await at.keep(*through("front-in", NOON, "ann"))
