@@ -250,8 +250,6 @@ def test_whoever_is_erased_was_never_there(lived: Lived, gone: tuple[str, str, s
     _never_there(lived, [who])
     assert report(lived) == before, "nor does a copy bring him back"
     lived.say(times_in_files_of_influxdb={"before": on_disk, "after": times_on_disk(site, alias)})
-    if IS_WHOLE:
-        lived.say(after_compaction=_compacted(site, alias))
 
 
 def _others(lived: Lived, gone: list[str]) -> dict[str, str]:
@@ -274,18 +272,6 @@ def _never_there(lived: Lived, gone: list[str]) -> None:
         assert (told["entries"], told["presence"], told["journal"], told["elsewhere"]) == ([], [], [], {})
         assert (told["name"], told["files"], told["sent"]) == (None, {}, {"influxdb": 0})
     assert lived.inside() == _others(lived, gone)
-
-
-def _compacted(site: Estate, alias: str) -> dict[str, int]:
-    """How often somebody stands in InfluxDB's files once it compacts, and after how many seconds."""
-    site.influx.stop()
-    with pytest.MonkeyPatch.context() as patch:
-        for what in ("CACHE_SNAPSHOT", "COMPACT_FULL"):
-            patch.setenv(f"INFLUXDB_DATA_{what}_WRITE_COLD_DURATION", "1s")
-        site.influx.start()
-    began = time.monotonic()
-    settle(lambda: not times_on_disk(site, alias), 45)
-    return {"times": times_on_disk(site, alias), "seconds": round(time.monotonic() - began)}
 
 
 def test_erasing_waits_for_influxdb_and_goes_on_after_a_kill(lived: Lived, gone: tuple[str, str, str]) -> None:
