@@ -202,9 +202,8 @@ def _print_erasure(asking: Asking, done: dict[str, Any]) -> None:
         print_line(f"not done yet: {clean(done['waits_for']) or 'it goes on by itself'}")
     else:
         left = done["found_after"]
-        print_line(
-            f"erased at {asking.clock(done['done'])}; every file was read again: found {sum(left.values())} times"
-        )
+        proof = f"found {sum(left.values())} times" if left else "nothing is left"
+        print_line(f"erased at {asking.clock(done['done'])}; every file was read again: {proof}")
         if left:
             print_table(("where it still stands", "times"), left.items())
             print_line("it goes with time; why, docs/privacy.md says")

@@ -22,7 +22,7 @@ TOLD = {
 }
 
 
-@pytest.mark.parametrize(("left", "said"), [({}, "found 0 times"), ({"journal.db": 2}, "found 2 times")])
+@pytest.mark.parametrize(("left", "said"), [({}, "nothing is left"), ({"journal.db": 2}, "found 2 times")])
 def test_what_was_found_at_the_end_is_said(
     left: dict[str, int], said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
