@@ -26,13 +26,16 @@ _OFF_BY_A_POLL = 1.5
 """Seconds by which a start or a stop may be off, on a loaded machine: devices are polled each second."""
 
 
-def _has_run(folder: Path) -> dict[str, tuple[float, int]]:
-    """How many seconds equipment has run and how often it started, by the ledger, since ever."""
+def _has_run(folder: Path) -> dict[str, tuple[float, int]] | None:
+    """How many seconds equipment has run and how often it started, by the ledger, since ever.
+
+    None: the ledger is of a version that did not follow equipment; what is in the journal will be counted.
+    """
     if not (folder / "ledger.db").exists():
         return {}
     with closing(sqlite3.connect(f"file:{folder / 'ledger.db'}?mode=ro", uri=True, timeout=10)) as ledger:
         if not ledger.execute("SELECT 1 FROM sqlite_schema WHERE name = 'equipment_day'").fetchone():
-            return {}  # of a version that did not follow equipment; the daemon brings it up to date
+            return None
         found = ledger.execute(
             "SELECT device, total(body ->> 'running_s'), total(body ->> 'starts') FROM equipment_day GROUP BY 1"
         ).fetchall()
@@ -41,11 +44,11 @@ def _has_run(folder: Path) -> dict[str, tuple[float, int]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Before:
-    """What the monitor knew when this run began (UTC ms)."""
+    """What the monitor knew when this run began (UTC ms); `ran` is None where that cannot be told."""
 
     folder: Path
     began: float
-    ran: Mapping[str, tuple[float, int]]
+    ran: Mapping[str, tuple[float, int]] | None
 
     @classmethod
     def now(cls, folder: Path) -> "Before":
@@ -82,9 +85,10 @@ async def compare(
         for of, figures in by_monitor.items()
     }
     agree = all(ours == theirs for figures in both.values() for ours, theirs in figures.values())
-    ran = _has_run(before.folder)
-    for device, truly in true.get("running_s", {}).items():
-        (seconds, starts), (had, started) = (known.get(device, (0.0, 0)) for known in (ran, before.ran))
+    ran = _has_run(before.folder) or {}
+    truths = {} if before.ran is None else true.get("running_s", {})
+    for device, truly in truths.items():
+        (seconds, starts), (had, started) = (known.get(device, (0.0, 0)) for known in (ran, before.ran or {}))
         both[device] = {
             "running_s": [round(seconds - had, 1), truly],
             "starts": [starts - started, true["starts"][device]],
