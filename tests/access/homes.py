@@ -1,7 +1,6 @@
 """A site of nested zones, and a real journal, access.db, people and book in a folder, for tests."""
 
 import asyncio
-import contextlib
 import itertools
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -23,6 +22,7 @@ from monitor.site import Device, JournalSettings, Site
 from monitor.zones import AccessSettings, AccessZone
 from tests.clock import ManualClock
 from tests.journal.conformance import everything
+from tests.running import running
 
 __all__ = ["Home", "again", "card", "home", "passage", "pseudonym", "shown", "site_of", "through", "zone"]
 
@@ -164,14 +164,10 @@ async def home(
         folder / "journal.db", JournalSettings(), now=clock.now, begin_above=Position(begin_above)
     )
     made = Home(folder, site, journal, store, clock.now)
-    tasks = [asyncio.create_task(made.people.run()), asyncio.create_task(made.feeder.run())] if is_running else []
     try:
-        yield made
+        async with running(*((made.people, made.feeder) if is_running else ())):
+            yield made
     finally:
-        for task in tasks:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
         made.book.close()
         await journal.close()
         await store.close()
