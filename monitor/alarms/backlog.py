@@ -14,7 +14,7 @@ from typing import Any, Final
 from monitor.model import Severity
 from monitor.ports import Notice, OutboxRow
 
-__all__ = ["GATHERED", "Backlog"]
+__all__ = ["GATHERED", "Backlog", "columns_of"]
 
 GATHERED: Final = 30_000
 """Milliseconds for which a message about late alarms waits for more of them."""
@@ -94,6 +94,19 @@ class Backlog:
                 db.execute(_UPDATE, {"id": found["id"], **_joined(message, found)})
 
 
+def columns_of(row: OutboxRow) -> dict[str, object]:
+    """What the outbox keeps of a row as it is: all but its times and its body."""
+    return {
+        "notification_id": row.notification_id,
+        "occurrence": row.occurrence,
+        "kind": row.kind.value,
+        "person": row.person,
+        "channel": row.channel,
+        "step": row.step,
+        "severity": row.severity,
+    }
+
+
 def _gathered(severity: str) -> int:
     return _GATHERED_CRITICAL if severity == Severity.CRITICAL else GATHERED
 
@@ -103,13 +116,7 @@ def _new(message: _Message, now: int) -> dict[str, object]:
     after = row.body.get("after")
     wait = _gathered(row.severity) + (after if isinstance(after, int) else 0)
     return {
-        "notification_id": row.notification_id,
-        "occurrence": row.occurrence,
-        "kind": row.kind.value,
-        "person": row.person,
-        "channel": row.channel,
-        "step": row.step,
-        "severity": row.severity,
+        **columns_of(row),
         "created": now,
         "not_before": now + wait,
         "expires": now + wait + row.expires - row.not_before,
