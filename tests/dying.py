@@ -6,17 +6,18 @@ import os
 import random
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from tests.end_to_end.daemon import until
 
-__all__ = ["MOMENTS", "Death", "Die", "be_killed", "doom", "kill_again_and_again"]
+__all__ = ["MOMENTS", "Death", "Die", "be_killed", "doom", "killed_and_undisturbed"]
 
 MOMENTS: Final = ("before it is kept", "when it is kept", "before it is told", "when it is told")
 """What a consumer can be about when it dies: its transaction in the store, or the feeder's append and delete."""
 
+T = TypeVar("T")
 Die = Callable[[], Awaitable[None]]
 
 
@@ -84,14 +85,30 @@ def doom(
     setattr(owner, attribute, _Dying(getattr(owner, attribute), does, uses, after=after, die=die))
 
 
-def kill_again_and_again(
-    live: Callable[[Path, int, str], None], folder: Path, dice: random.Random, *, kills: int, longest: float
-) -> None:
-    """Let `live` go on in processes of its own, of which every second one dies of its own at a moment.
+def killed_and_undisturbed(
+    live: Callable[[Path, int, str], None],
+    finish: Callable[[Path], Coroutine[Any, Any, T]],
+    folder: Path,
+    *,
+    kills: int,
+    longest: float,
+) -> tuple[T, T, int]:
+    """Answer what `finish` finds after many kills, what it finds after none, and the seed of the kills.
 
-    It is given the folder, a seed and the moment, touches `alive` in the folder once it lives, and must not end by
-    itself; whatever lives longer than `longest` (s) is killed from outside.
+    `live` is run in processes of its own, of which every second one dies of its own at a moment. It is given a
+    folder, a seed and the moment, touches `alive` in the folder once it lives, and must not end by itself;
+    whatever lives longer than `longest` (s) is killed from outside.
     """
+    seed = random.randrange(10_000)
+    killed, undisturbed = folder / "killed", folder / "undisturbed"
+    killed.mkdir()
+    undisturbed.mkdir()
+    _kill(live, killed, seed, kills=kills, longest=longest)
+    return asyncio.run(finish(killed)), asyncio.run(finish(undisturbed)), seed
+
+
+def _kill(live: Callable[[Path, int, str], None], folder: Path, seed: int, *, kills: int, longest: float) -> None:
+    dice = random.Random(seed)
     processes = multiprocessing.get_context("forkserver")
     processes.set_forkserver_preload([live.__module__])
     for number in range(kills):
@@ -106,4 +123,4 @@ def kill_again_and_again(
             time.sleep(dice.uniform(0.0, longest))
         child.kill()
         child.join(60)
-        assert child.exitcode == -signal.SIGKILL, (number, moment)
+        assert child.exitcode == -signal.SIGKILL, (seed, number, moment)

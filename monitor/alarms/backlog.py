@@ -14,9 +14,9 @@ from typing import Any, Final
 from monitor.model import Severity
 from monitor.ports import Notice, OutboxRow
 
-__all__ = ["GATHERED", "Backlog", "columns_of"]
+__all__ = ["Backlog", "columns_of"]
 
-GATHERED: Final = 30_000
+_GATHERED: Final = 30_000
 """Milliseconds for which a message about late alarms waits for more of them."""
 
 _GATHERED_CRITICAL: Final = 2_000
@@ -108,7 +108,7 @@ def columns_of(row: OutboxRow) -> dict[str, object]:
 
 
 def _gathered(severity: str) -> int:
-    return _GATHERED_CRITICAL if severity == Severity.CRITICAL else GATHERED
+    return _GATHERED_CRITICAL if severity == Severity.CRITICAL else _GATHERED
 
 
 def _new(message: _Message, now: int) -> dict[str, object]:

@@ -1,8 +1,6 @@
 """The doors die twenty times, also between what they keep and tell: in the end it is as if they had not."""
 
-import asyncio
 import json
-import random
 from collections import Counter
 from pathlib import Path
 from typing import Final
@@ -11,7 +9,7 @@ import pytest
 
 from monitor.model import Event
 from tests.access.dying import finish, live
-from tests.dying import kill_again_and_again
+from tests.dying import killed_and_undisturbed
 
 KILLS: Final = 20
 LONGEST: Final = 0.15
@@ -25,13 +23,7 @@ LONGEST: Final = 0.15
     " passage and the figures of each day are those of an undisturbed run.",
 )
 def test_twenty_kills_leave_what_doors_tell_and_count_as_an_undisturbed_run_does(tmp_path: Path) -> None:
-    seed = random.randrange(10_000)
-    killed, undisturbed = tmp_path / "killed", tmp_path / "undisturbed"
-    killed.mkdir()
-    undisturbed.mkdir()
-    kill_again_and_again(live, killed, random.Random(seed), kills=KILLS, longest=LONGEST)
-
-    one, two = asyncio.run(finish(killed)), asyncio.run(finish(undisturbed))
+    one, two, seed = killed_and_undisturbed(live, finish, tmp_path, kills=KILLS, longest=LONGEST)
 
     assert one[0] == two[0], seed
     assert {key: json.loads(body) for key, body in one[1].items()} == {

@@ -1,7 +1,5 @@
 """Counting people dies twenty times, also between what it keeps and what it tells: it is as if it had not."""
 
-import asyncio
-import random
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +10,7 @@ from monitor.periods import local_day
 from tests.access.dyingpeople import BEGIN, EVENTS, SITE, finish, live
 from tests.access.homes import pseudonym
 from tests.access.whereabouts import Reference, Went
-from tests.dying import kill_again_and_again
+from tests.dying import killed_and_undisturbed
 
 KILLS: Final = 20
 LONGEST: Final = 0.3
@@ -27,13 +25,7 @@ LONGEST: Final = 0.3
 )
 def test_twenty_kills_leave_people_where_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(people_module, "_TICK", 0.005)
-    seed = random.randrange(10_000)
-    killed, undisturbed = tmp_path / "killed", tmp_path / "undisturbed"
-    killed.mkdir()
-    undisturbed.mkdir()
-    kill_again_and_again(live, killed, random.Random(seed), kills=KILLS, longest=LONGEST)
-
-    one, two = asyncio.run(finish(killed)), asyncio.run(finish(undisturbed))
+    one, two, seed = killed_and_undisturbed(live, finish, tmp_path, kills=KILLS, longest=LONGEST)
 
     for part, found in two.items():
         assert one[part] == found, (seed, part)

@@ -1,13 +1,11 @@
 """Metering dies thirty times, also between what it keeps and what it tells: in the end it is as if it had not."""
 
-import asyncio
-import random
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-from tests.dying import kill_again_and_again
+from tests.dying import killed_and_undisturbed
 from tests.metering.dying import finish, live, lives
 from tests.metering.lives import POINT
 
@@ -23,13 +21,7 @@ LONGEST: Final = 0.3
     " booked or late values fill a gap: sums, steps, events and entries are those of an undisturbed run.",
 )
 def test_thirty_kills_leave_the_ledger_and_what_is_told_as_an_undisturbed_run_does(tmp_path: Path) -> None:
-    seed = random.randrange(10_000)
-    killed, undisturbed = tmp_path / "killed", tmp_path / "undisturbed"
-    killed.mkdir()
-    undisturbed.mkdir()
-    kill_again_and_again(live, killed, random.Random(seed), kills=KILLS, longest=LONGEST)
-
-    one, two = asyncio.run(finish(killed)), asyncio.run(finish(undisturbed))
+    one, two, seed = killed_and_undisturbed(live, finish, tmp_path, kills=KILLS, longest=LONGEST)
 
     for part, found in two.items():
         assert one[part] == (pytest.approx(found, abs=1e-6) if part == "sums" else found), (seed, part)
