@@ -31,6 +31,8 @@ def _has_run(folder: Path) -> dict[str, tuple[float, int]]:
     if not (folder / "ledger.db").exists():
         return {}
     with closing(sqlite3.connect(f"file:{folder / 'ledger.db'}?mode=ro", uri=True, timeout=10)) as ledger:
+        if not ledger.execute("SELECT 1 FROM sqlite_schema WHERE name = 'equipment_day'").fetchone():
+            return {}  # of a version that did not follow equipment; the daemon brings it up to date
         found = ledger.execute(
             "SELECT device, total(body ->> 'running_s'), total(body ->> 'starts') FROM equipment_day GROUP BY 1"
         ).fetchall()

@@ -83,6 +83,8 @@ class Upkeep:
         self._position = Position(0)
         self._boundary = Position(0)
         """Where the journal ended at the start: what waits for that to be counted shall not wait longer."""
+        self._resumes_at = 0
+        """When that was (UTC ms): what is recorded from then on is of this life."""
         self._history = Position(0)
         self._is_resumed = False
         self._is_dirty = False
@@ -136,7 +138,7 @@ class Upkeep:
     async def run(self) -> None:
         """Look after it until cancelled."""
         await self._insist(self._read)
-        self._boundary = self._journal.last
+        self._boundary, self._resumes_at = self._journal.last, self._now()
         self._resume_when_caught_up()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follow(), name="equipment follow")
@@ -200,7 +202,7 @@ class Upkeep:
         """Once what was recorded before this start is counted, leave out the time until now."""
         if not self._is_resumed and self._position >= self._boundary:
             self._is_resumed = True
-            self._room.resume(self._now())
+            self._room.resume(self._resumes_at)
 
     async def _watch(self) -> None:
         """Heed time also while nothing is recorded, and forget what is too old."""

@@ -18,7 +18,7 @@ def warn_of_zones(
     """Warn of readers without a direction, and of zones whose counts or hours nobody would see."""
     for node, path in binding.section(access, "access.zones"):
         zone = zones[node.text("id")]
-        readers = {door: [each for each in doors[door] if _reads(each)] for door in zone.doors}
+        readers = {door: [each for each in doors.get(door, ()) if _reads(each)] for door in zone.doors}
         _warn_of_doors(binding, zone, readers, node, path)
         if all(_directions(each) for behind in readers.values() for each in behind):
             _warn_of_counts(binding, zone, zones, doors, node, path)
@@ -66,7 +66,7 @@ def _warn_of_counts(  # noqa: PLR0913, PLR0917 - a zone, what is around it, and 
 
 
 def _has(zones: Sequence[AccessZone], doors: Mapping[str, Sequence[Device]], direction: str) -> bool:
-    found = (each for zone in zones for door in zone.doors for each in doors[door])
+    found = (each for zone in zones for door in zone.doors for each in doors.get(door, ()))
     return any(_reads(each) and direction in _directions(each) for each in found)
 
 
