@@ -19,7 +19,7 @@ from tests.journal.ledgers import opened
 
 
 def _killed_before(folder: Path, clock: ManualClock, step: int) -> bool:
-    """Erase in a process of its own that is killed before the so-manieth step; answers whether it was."""
+    """Erase in a process of its own that is killed before the n-th step; answers whether it was."""
     child = os.fork()
     if child == 0:
         count = 0
