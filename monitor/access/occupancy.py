@@ -41,7 +41,7 @@ class Passage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """Where somebody is since his last passage at `time`; an empty zone: outside.
+    """Where somebody has been since the last passage at `time`; an empty zone: outside.
 
     `is_reset`: he was taken to have left since, so that it is not certain.
     """

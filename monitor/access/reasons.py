@@ -10,9 +10,9 @@ from monitor.access.openings import Button, Lock, Opening, Reason, covers, packe
 from monitor.calendars import Schedule
 from monitor.model import LATE
 
-__all__ = ["LATE_REASON", "Reasons", "Setup", "is_late_for"]
+__all__ = ["Reasons", "Setup", "is_late_for"]
 
-LATE_REASON: Final = 30_000
+_LATE_REASON: Final = 30_000
 """So long (ms) after a forced opening a card or an exit request shows a button or a reader that is late."""
 
 _REASONS_KEPT: Final = 64
@@ -203,7 +203,7 @@ class Reasons:
 
 def is_late_for(time: int, opening: Opening) -> bool:
     """Whether a reason at a moment came too late for an opening, but shortly after it."""
-    return opening.opened < time <= opening.opened + LATE_REASON
+    return opening.opened < time <= opening.opened + _LATE_REASON
 
 
 def _is_late(reason: Reason) -> bool:

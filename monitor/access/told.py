@@ -82,5 +82,5 @@ def scheduled(door: str, device: str, time: int, *, is_on: bool) -> Event:
 
 
 def shown(device: str, time: int, values: Mapping[str, Value]) -> Derived:
-    """How a door is from now on."""
+    """A door is like this from now on."""
     return Derived(producer=PRODUCER, key="", device=device, time=time, measurement="door", values=values)

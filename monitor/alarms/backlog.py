@@ -14,9 +14,9 @@ from typing import Any, Final
 from monitor.model import Severity
 from monitor.ports import Notice, OutboxRow
 
-__all__ = ["GATHERED", "Backlog"]
+__all__ = ["Backlog", "columns_of"]
 
-GATHERED: Final = 30_000
+_GATHERED: Final = 30_000
 """Milliseconds for which a message about late alarms waits for more of them."""
 
 _GATHERED_CRITICAL: Final = 2_000
@@ -94,14 +94,8 @@ class Backlog:
                 db.execute(_UPDATE, {"id": found["id"], **_joined(message, found)})
 
 
-def _gathered(severity: str) -> int:
-    return _GATHERED_CRITICAL if severity == Severity.CRITICAL else GATHERED
-
-
-def _new(message: _Message, now: int) -> dict[str, object]:
-    row = message.row
-    after = row.body.get("after")
-    wait = _gathered(row.severity) + (after if isinstance(after, int) else 0)
+def columns_of(row: OutboxRow) -> dict[str, object]:
+    """What the outbox keeps of a row as it is: all but its times and its body."""
     return {
         "notification_id": row.notification_id,
         "occurrence": row.occurrence,
@@ -110,6 +104,19 @@ def _new(message: _Message, now: int) -> dict[str, object]:
         "channel": row.channel,
         "step": row.step,
         "severity": row.severity,
+    }
+
+
+def _gathered(severity: str) -> int:
+    return _GATHERED_CRITICAL if severity == Severity.CRITICAL else _GATHERED
+
+
+def _new(message: _Message, now: int) -> dict[str, object]:
+    row = message.row
+    after = row.body.get("after")
+    wait = _gathered(row.severity) + (after if isinstance(after, int) else 0)
+    return {
+        **columns_of(row),
         "created": now,
         "not_before": now + wait,
         "expires": now + wait + row.expires - row.not_before,

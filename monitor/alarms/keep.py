@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import structlog
 
-from monitor.alarms.backlog import Backlog
+from monitor.alarms.backlog import Backlog, columns_of
 from monitor.journal.state import State, produce
 from monitor.ports import Notice, NoticeKind, OutboxRow, Router
 from monitor.schema import point_unit
@@ -151,13 +151,7 @@ def _row(row: OutboxRow, now: int) -> dict[str, object]:
     after = row.body.get("after")
     ahead = max(0, row.not_before - (after if isinstance(after, int) else 0) - now)
     return {
-        "notification_id": row.notification_id,
-        "occurrence": row.occurrence,
-        "kind": row.kind.value,
-        "person": row.person,
-        "channel": row.channel,
-        "step": row.step,
-        "severity": row.severity,
+        **columns_of(row),
         "created": now,
         "not_before": row.not_before - ahead,
         "expires": row.expires - ahead,

@@ -20,7 +20,7 @@ _YES = {True: "yes", False: "no", None: "-"}
 
 
 def print_doors(doors: Sequence[Mapping[str, Any]], now: int) -> None:
-    """A line for each door."""
+    """Print a line for each door."""
     rows = []
     for each in doors:
         today = each["today"] or {}
@@ -46,7 +46,7 @@ def print_doors(doors: Sequence[Mapping[str, Any]], now: int) -> None:
 
 
 def print_zones(zones: Sequence[Mapping[str, Any]], asking: Asking) -> None:
-    """A line for each zone."""
+    """Print a line for each zone."""
     rows = [
         (
             each["zone"],
@@ -63,7 +63,7 @@ def print_zones(zones: Sequence[Mapping[str, Any]], asking: Asking) -> None:
 
 
 def print_events(entries: Sequence[Mapping[str, Any]], asking: Asking, *, with_names: bool) -> None:
-    """A line for each thing that happened."""
+    """Print a line for each thing that happened."""
     zone = asking.zone.key
     rows = []
     for each in entries:

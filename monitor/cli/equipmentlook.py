@@ -33,7 +33,7 @@ def _state(one: Mapping[str, Any]) -> str:
 
 
 def print_equipment(found: Sequence[Mapping[str, Any]], now: int) -> None:
-    """A line for each device."""
+    """Print a line for each device."""
     rows = [
         (
             each["device"],
@@ -52,7 +52,7 @@ def print_equipment(found: Sequence[Mapping[str, Any]], now: int) -> None:
 
 
 def print_groups(groups: Sequence[Mapping[str, Any]]) -> None:
-    """A line for each group."""
+    """Print a line for each group."""
     for each in groups:
         running = ", ".join(each["running"]) or "none runs"
         spare = each["reserve"]
@@ -64,12 +64,12 @@ def print_groups(groups: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _ran(hours: float) -> str:
-    """Hundredths of an hour matter while there are few."""
+    """Write running hours: hundredths matter while there are few."""
     return f"{hours:.2f} h" if hours < _FEW_HOURS else f"{hours:.1f} h"
 
 
 def print_one(one: Mapping[str, Any], asking: Asking) -> None:
-    """One device with everything."""
+    """Print one device with everything."""
     place = ", ".join(filter(None, (one["building"], one["zone"])))
     print_line(clean(f"{one['name']} ({one['device']}): {_state(one)}{place and f', in {place}'}"))
     if one["is_own"]:
@@ -115,7 +115,7 @@ def _day(day: Mapping[str, Any]) -> tuple[object, ...]:
 
 
 def when_due(work: Mapping[str, Any], asking: Asking) -> str:
-    """When work is due, in words."""
+    """Say in words when work is due."""
     hours = "" if work["hours_left"] is None else f"in {work['hours_left']:.0f} h of running"
     if work["hours_left"] is not None and work["hours_left"] <= 0:
         hours = f"{-work['hours_left']:.0f} h of running ago"
@@ -124,7 +124,7 @@ def when_due(work: Mapping[str, Any], asking: Asking) -> str:
 
 
 def print_services(found: Sequence[Mapping[str, Any]], asking: Asking) -> None:
-    """A line for each work."""
+    """Print a line for each work."""
     rows = [
         (
             each["device"],
@@ -140,7 +140,7 @@ def print_services(found: Sequence[Mapping[str, Any]], asking: Asking) -> None:
 
 
 def print_batteries(found: Sequence[Mapping[str, Any]], now: int) -> None:
-    """A line for each battery."""
+    """Print a line for each battery."""
     rows = []
     for each in found:
         percent = "-" if each["percent"] is None else f"{each['percent']:.0f} %"
@@ -151,7 +151,7 @@ def print_batteries(found: Sequence[Mapping[str, Any]], now: int) -> None:
 
 
 def print_supply(found: Sequence[Mapping[str, Any]], asking: Asking) -> None:
-    """A line for each building and utility, and what was the matter lately."""
+    """Print a line for each building and utility, and what was the matter lately."""
     rows = [
         (
             each["building"] or "-",

@@ -57,7 +57,7 @@ def _total(found: Mapping[str, Any]) -> int:
 
 
 def print_table_of(found: Mapping[str, Any]) -> None:
-    """Who is in, for the terminal."""
+    """Print who is in, for the terminal."""
     total, names = _total(found), _names(found)
     people = "1 person" if total == 1 else f"{total} people"
     print_line(f"{found['site_name']}, {local_time(found['time'], found['timezone'])}: {people}")
@@ -69,7 +69,7 @@ def print_table_of(found: Mapping[str, Any]) -> None:
 
 
 def csv_of(found: Mapping[str, Any]) -> str:
-    """Who is in, for a spreadsheet."""
+    """Write who is in, for a spreadsheet."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(_HEADINGS)
@@ -83,7 +83,7 @@ def csv_of(found: Mapping[str, Any]) -> str:
 
 
 def html_of(found: Mapping[str, Any]) -> str:
-    """Who is in, on a page to print: zone by zone, with a box to tick for each."""
+    """Write who is in, on a page to print: zone by zone, with a box to tick for each."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     pages = Environment(

@@ -24,13 +24,13 @@ from monitor.schema import POINT_BATTERY, POINT_BATTERY_LOW
 from monitor.site import Site
 from monitor.upkeepbook import Battery
 
-__all__ = ["EMPTY", "Batteries", "Forecast", "forecast", "is_renewed", "theil_sen"]
+__all__ = ["Batteries", "Forecast", "forecast", "theil_sen"]
 
 _PREFIX: Final = "battery/"
 _DAYS: Final = "battery_days/"
 """Days are kept by themselves: they change a few times a day, and what a device said last with all it says."""
 _TRUSTED: Final = frozenset({Quality.GOOD, Quality.MANUAL})
-EMPTY: Final = 10.0
+_EMPTY: Final = 10.0
 """Percent at which a battery counts as empty: what is left is not to be relied on."""
 _FULL: Final = 100.0
 _AS_NEW: Final = 95.0
@@ -46,7 +46,7 @@ _LOOK_BACK: Final = 15
 _MORE: Final = 5.0
 _NOT_LOW: Final = 7
 
-Day = tuple[int, float]
+_Day = tuple[int, float]
 """A local day (its ordinal) and the least percent that was told on it."""
 
 
@@ -62,14 +62,14 @@ class Forecast:
     days: int
 
 
-def theil_sen(days: Sequence[Day]) -> tuple[float, float]:
+def theil_sen(days: Sequence[_Day]) -> tuple[float, float]:
     """The slope (percent a day) through some days, two at least, and the level at the last of them."""
     slope = median((later[1] - sooner[1]) / (later[0] - sooner[0]) for sooner, later in combinations(days, 2))
     last = days[-1][0]
     return slope, median(value + slope * (last - day) for day, value in days)
 
 
-def forecast(days: Sequence[Day]) -> Forecast | None:
+def forecast(days: Sequence[_Day]) -> Forecast | None:
     """When a battery will be empty; None where there are too few days, or it does not really become emptier.
 
     A real drop is one of two points at least, and twice what the days scatter about the line. A battery that
@@ -86,11 +86,11 @@ def forecast(days: Sequence[Day]) -> Forecast | None:
     lately = [each for each, (day, _) in zip(above, days, strict=True) if last - day < _LATELY]
     if median(lately) > max(_MORE, _TIMES_NOISE * noise):
         return None
-    left = math.ceil(max(0.0, level - EMPTY) / -slope)
+    left = math.ceil(max(0.0, level - _EMPTY) / -slope)
     return Forecast(-slope, last + left, len(days))
 
 
-def is_renewed(days: Sequence[Day], *, was_told: bool) -> bool:
+def _is_renewed(days: Sequence[_Day], *, was_told: bool) -> bool:
     """Whether the battery was changed before the last two days: they are twenty points above the day before them.
 
     Where nobody was told that it ran out, and it is not as good as full, it may only have been cold for some days:
@@ -109,7 +109,7 @@ def is_renewed(days: Sequence[Day], *, was_told: bool) -> bool:
 class _Cell:
     """What is remembered of one battery. `today`: the newest day; `low_on`: the last one on which it said low."""
 
-    days: list[Day] = field(default_factory=list)
+    days: list[_Day] = field(default_factory=list)
     today: int = 0
     percent: float | None = None
     time: int = 0
@@ -154,7 +154,7 @@ class _Cell:
     def begin(self, day: int) -> None:
         """A day begins: see what the days before it say."""
         self.today = day
-        if is_renewed(self.days, was_told=self.is_told):
+        if _is_renewed(self.days, was_told=self.is_told):
             self.days = self.days[-2:]
             self.has_days = True
             self.is_told = False
@@ -171,7 +171,7 @@ class _Cell:
     @property
     def is_low(self) -> bool:
         """Whether it has to be changed now, whatever the forecast says."""
-        return self.low or (self.percent is not None and self.percent < EMPTY)
+        return self.low or (self.percent is not None and self.percent < _EMPTY)
 
     def is_soon(self) -> bool:
         """Whether it will be empty soon, or is."""

@@ -15,9 +15,9 @@ BRIDGED: Final = 60_000
 """So many ms without the monitor are bridged at least: a restart."""
 _A_MINUTE: Final = 60_000
 
-Book = Callable[[int, int, bool], None]
+_Book = Callable[[int, int, bool], None]
 """Takes a span [start, end) that is known, and whether it was on."""
-Count = Callable[[int, int], None]
+_Count = Callable[[int, int], None]
 """Takes a time, and how many starts more (or less) there were."""
 
 
@@ -54,8 +54,8 @@ class Curve:
         every: int | None,
         limit: int | None,
         is_polled: bool,
-        book: Book,
-        count: Count,
+        book: _Book,
+        count: _Count,
         ended: Callable[[int, int], None],
     ) -> None:
         self._limit = limit

@@ -63,7 +63,7 @@ class Keeper:
 
     def keep(self, db: sqlite3.Connection, news: News) -> None:
         """Within one transaction: everything that is new."""
-        if read_number(db) == news.number:
+        if _read_number(db) == news.number:
             return  # the commit before was told as failed, and is in the file
         for device, days in news.days.items():
             self._alone(db, f"days of {device}", _add_days, device, days)
@@ -94,7 +94,7 @@ class Keeper:
         db.execute("RELEASE part")
 
 
-def read_number(db: sqlite3.Connection) -> int:
+def _read_number(db: sqlite3.Connection) -> int:
     """Within `State.transact`: the number of the last commit."""
     row = db.execute("SELECT body FROM upkeep WHERE key = ?", (_COMMIT,)).fetchone()
     return 0 if row is None else int(row["body"])

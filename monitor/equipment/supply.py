@@ -29,7 +29,7 @@ _PRODUCER: Final = "equipment"
 _OFFLINE: Final = "reader_offline"
 _NEVER: Final = 1 << 62
 
-Key = tuple[str, str]
+_Key = tuple[str, str]
 """A building and a utility."""
 
 
@@ -37,7 +37,7 @@ class Supplies:
     """Takes entries in the order of the journal; tells when a supply is lost, only partly there, and back."""
 
     def __init__(self, site: Site) -> None:
-        self._watches: dict[Key, Watch] = {}
+        self._watches: dict[_Key, Watch] = {}
         for supply in site.supplies:
             device = site.devices.get(supply.device)
             if device is not None:
@@ -50,9 +50,9 @@ class Supplies:
         self._due = _NEVER
         self._moved: list[Watch] = []
         """Supplies that another device tells since this start."""
-        self._gone: list[Key] = []
+        self._gone: list[_Key] = []
         """Supplies that nobody tells since this start."""
-        self._forgotten: list[Key] = []
+        self._forgotten: list[_Key] = []
         self._news: list[Event | Derived] = []
         self._rows: dict[tuple[str, str, int], tuple[str, str]] = {}
 
@@ -234,7 +234,7 @@ def supply_spans(
     `rows` are those of `supply`, in any order: all within the period, and of each supply the last one before it.
     The last span has no end where it still lasts at `now`. Rows behind `now` are of a clock that was wrong.
     """
-    lines: dict[Key, list[tuple[int, str, str]]] = {}
+    lines: dict[_Key, list[tuple[int, str, str]]] = {}
     if start > now:
         return []
     for building, utility, begin, state, lost in rows:
@@ -245,7 +245,7 @@ def supply_spans(
     ]
 
 
-def _spans(key: Key, changes: Sequence[tuple[int, str, str]], start: int, end: int, now: int) -> list[SupplySpan]:
+def _spans(key: _Key, changes: Sequence[tuple[int, str, str]], start: int, end: int, now: int) -> list[SupplySpan]:
     joined: list[tuple[int, str, str]] = []
     for change in changes:
         if not joined or joined[-1][1:] != change[1:]:

@@ -32,7 +32,7 @@ _HOUR: Final = 3_600_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A supply is in a state since `time`; `starts`: where its history has to say so.
+    """A supply has been in a state since `time`; `starts`: where its history has to say so.
 
     `event`: the kind of event that tells it, at `told_at` (empty: nothing is told). `lost_s`: for how many seconds
     it was not all there, when it is back.

@@ -8,7 +8,7 @@ from monitor.periods import day_of
 
 __all__ = ["Midnights", "Tally", "added"]
 
-SUMS: Final = ("known_s", "running_s", "fault_s", "starts", "failed", "short_cycles")
+_SUMS: Final = ("known_s", "running_s", "fault_s", "starts", "failed", "short_cycles")
 
 
 class Midnights:
@@ -76,6 +76,6 @@ class Tally:
 
 def added(body: Mapping[str, Any], news: Mapping[str, float]) -> dict[str, Any]:
     """A day as it is kept, with what is new of it."""
-    total = {name: round(body.get(name, 0) + news.get(name, 0), 3) for name in SUMS}
+    total = {name: round(body.get(name, 0) + news.get(name, 0), 3) for name in _SUMS}
     runs = [each["shortest_s"] for each in (body, news) if each.get("shortest_s") is not None]
     return {**total, "shortest_s": min(runs, default=None)}

@@ -19,9 +19,9 @@ from monitor.journal.traces import ERASED, checkpoint
 from monitor.journal.trim import SECURE
 from monitor.model import Event, Position, Recorded
 
-__all__ = ["CREDENTIAL", "Rewriting", "recorded_before"]
+__all__ = ["Rewriting", "recorded_before"]
 
-CREDENTIAL: Final = "credential"
+_CREDENTIAL: Final = "credential"
 """The attribute of an event that says who it was, by a pseudonym."""
 
 _AT_ONCE = 20_000
@@ -87,7 +87,7 @@ class Rewriting:
         Answers how far it has come, to go on from there, and how many events it was taken from.
         """
         end = await self._journal.look(lambda db: recorded_before(db, after, before))
-        needle, count = f'"{CREDENTIAL}"'.encode(), 0
+        needle, count = f'"{_CREDENTIAL}"'.encode(), 0
         async for rows in self._steps(_FIND_CREDENTIALS, (needle,), after, end):
             count += await self._change(rows, _without_credential)
         return end, count
@@ -163,9 +163,9 @@ def _without_credential(row: _Row) -> tuple[str | None, bytes]:
         entry = decode(row.kind, row.body)
     except JournalError:
         return row.identity, row.body
-    if not isinstance(entry, Event) or CREDENTIAL not in entry.attributes:
+    if not isinstance(entry, Event) or _CREDENTIAL not in entry.attributes:
         return row.identity, row.body
-    kept = {name: value for name, value in entry.attributes.items() if name != CREDENTIAL}
+    kept = {name: value for name, value in entry.attributes.items() if name != _CREDENTIAL}
     return row.identity, encode(replace(entry, attributes=kept))
 
 

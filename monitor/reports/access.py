@@ -20,7 +20,7 @@ from monitor.zones import AccessZone
 
 __all__ = ["access"]
 
-CAUSES: Final = ("card", "rex", "unlocked", "schedule", "none")
+_CAUSES: Final = ("card", "rex", "unlocked", "schedule", "none")
 """Why a door was opened, in the order of the columns."""
 _HOUR_MS: Final = 3_600_000
 _HOUR: Final = 3600.0
@@ -134,7 +134,7 @@ def _number(name: str, unit: str = "", digits: int = 0) -> Column:
 def _counts() -> tuple[Column, ...]:
     return (
         _number("opened"),
-        *(_number(f"by_{cause}") for cause in CAUSES),
+        *(_number(f"by_{cause}") for cause in _CAUSES),
         _number("forced"),
         _number("held"),
         _number("granted"),
@@ -143,7 +143,7 @@ def _counts() -> tuple[Column, ...]:
 
 
 def _told(each: DoorDay) -> tuple[Cell, ...]:
-    causes = [each.opened.get(cause, 0) for cause in CAUSES]
+    causes = [each.opened.get(cause, 0) for cause in _CAUSES]
     return (sum(each.opened.values()), *causes, each.forced, each.held, each.granted, each.denied)
 
 
@@ -357,15 +357,15 @@ def _charts(asked: Asked, days: _Days, counted: Traffic) -> list[Chart]:
     for told in days.values():
         for each in told:
             label = each.day.isoformat()[: len(labels[0])]
-            kept = causes.setdefault(label, dict.fromkeys(CAUSES, 0.0))
-            for cause in CAUSES:
+            kept = causes.setdefault(label, dict.fromkeys(_CAUSES, 0.0))
+            for cause in _CAUSES:
                 kept[cause] += each.opened.get(cause, 0)
     if causes:
         series = tuple(
             Series(
                 f"by_{cause}", tuple(causes[at][cause] if at in causes else None for at in labels), is_word=True
             )
-            for cause in CAUSES
+            for cause in _CAUSES
         )
         title = Phrase(f"chart_opened_{per}")
         charts.append(Chart(kind="columns", title=title, unit="", labels=labels, series=series))

@@ -11,7 +11,24 @@ from typing import Final
 
 from monitor.accessbook import DoorDay
 
-__all__ = ["FINDINGS", "Finding", "findings", "summed"]
+__all__ = [
+    "BOUNCES",
+    "BOUNCES_LEAST",
+    "FEW",
+    "FINDINGS",
+    "GRANTED_LEAST",
+    "LATE",
+    "SHAKES",
+    "STANDS_OPEN",
+    "STUCK",
+    "UNUSED",
+    "UNUSED_ELSEWHERE",
+    "UNWIRED",
+    "UNWIRED_LEAST",
+    "Finding",
+    "findings",
+    "summed",
+]
 
 FINDINGS: Final = ("shakes", "late", "unwired", "sticks", "unused", "stands_open", "bounces")
 """What may be found at a door; the words say it, and what to look at, in each language."""

@@ -94,6 +94,18 @@ def _number(name: str, unit: str = "", digits: int = 0) -> Column:
     return Column(name=name, unit=unit, kind="percent" if unit == "%" else "number", digits=digits, align="right")
 
 
+_SUMMED: Final = (
+    _number("run_time", "h", 1),
+    _number("starts"),
+    _number("mean_run", "min", 1),
+    _number("shortest_run", "min", 1),
+    _number("fault", "h", 1),
+    _number("failed"),
+    _number("short_cycles"),
+)
+"""The columns of `_sums`."""
+
+
 # What ran -----------------------------------------------------------------------------------------------
 
 
@@ -110,13 +122,7 @@ def _runs(  # noqa: PLR0913, PLR0917 - what a row is made of
     columns = (
         Column(name="machine"),
         Column(name="building"),
-        _number("run_time", "h", 1),
-        _number("starts"),
-        _number("mean_run", "min", 1),
-        _number("shortest_run", "min", 1),
-        _number("fault", "h", 1),
-        _number("failed"),
-        _number("short_cycles"),
+        *_SUMMED,
         _number("available", "%", 2),
         _number("known", "%", 1),
         _number("hours_total", "h", 0),
@@ -166,7 +172,7 @@ def _run(  # noqa: PLR0913, PLR0917 - what a row is made of
         notes.append(book.footnote("equipment_partly", device=name_of(one), percent=f"{known:.1f}"))
     if now is not None and now.is_own:
         notes.append(book.footnote("equipment_own"))
-    sums = _sums(days) if known else (None,) * 7
+    sums = _sums(days) if known else (None,) * len(_SUMMED)
     available = None if answered is None else share(answered.up_s, answered.up_s + answered.down_s)
     total = None if now is None else now.hours
     cells = (name_of(one), one.building, *sums, available, known or 0.0, total)
@@ -185,13 +191,7 @@ def _details(machines: Sequence[Device], days: _Days) -> Section:
         Column(name="device"),
         Column(name="machine"),
         Column(name="day", kind="day"),
-        _number("run_time", "h", 1),
-        _number("starts"),
-        _number("mean_run", "min", 1),
-        _number("shortest_run", "min", 1),
-        _number("fault", "h", 1),
-        _number("failed"),
-        _number("short_cycles"),
+        *_SUMMED,
         _number("time_known", "h", 1),
     )
     rows = tuple(

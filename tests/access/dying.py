@@ -1,13 +1,11 @@
 """Doors that are killed: run in a process of their own, which goes on with what the journal does not have yet."""
 
 import asyncio
-import os
 import random
-import signal
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from monitor.access import doors as doors_module
 from monitor.access.doors import Doors
@@ -21,11 +19,12 @@ from monitor.zones import DoorSettings
 from tests.access.doorlives import HOURS_OF_DOOR, Step, record_of
 from tests.access.sites import said, site
 from tests.clock import ManualClock
+from tests.dying import doom
 from tests.journal.conformance import everything
+from tests.running import running
 
-__all__ = ["MOMENTS", "finish", "live"]
+__all__ = ["finish", "live"]
 
-MOMENTS: Final = ("before it is kept", "when it is kept", "before it is told", "when it is told")
 _KINDS: Final = (
     "open",
     "card",
@@ -64,45 +63,16 @@ def _site() -> Site:
     return site(doors={"front": DoorSettings(unlocked=HOURS_OF_DOOR)})
 
 
-class _Dying:
-    """Stands before a store or a journal, and kills the process before or after its n-th use."""
-
-    def __init__(self, inner: Any, name: str, uses: int, *, after: bool) -> None:
-        self._inner, self._name, self._left, self._after = inner, name, uses, after
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self._inner, name)
-        return self._counted(found) if name == self._name else found
-
-    def _counted(self, do: Any) -> Any:
-        async def counted(*words: Any) -> Any:
-            self._left -= 1
-            if self._left == 0 and not self._after:
-                os.kill(os.getpid(), signal.SIGKILL)
-            answer = await do(*words)
-            if self._left == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return answer
-
-        return counted
-
-
 class House:
     """A journal and a state, and the doors between them. Time is that of the record alone."""
 
     def __init__(self, folder: Path, dice: random.Random, moment: str) -> None:
-        uses = dice.randint(2, 30)
         self.clock = ManualClock(RECORD[0][0])
         self.state = State.open(folder / "s.db")
         self.journal = SqliteJournal.open(folder / "j.db", JournalSettings(), now=self.clock.now)
-        state: Any = self.state
-        if moment in MOMENTS[:2]:
-            state = _Dying(self.state, "transact", uses, after=moment == MOMENTS[1])
-        self.doors = Doors(self.journal, state, _site(), now=self.clock.now)
-        journal: Any = self.journal
-        if moment in MOMENTS[2:]:
-            journal = _Dying(self.journal, "append", uses, after=moment == MOMENTS[3])
-        self.feeder = Feeder(self.state, journal)
+        self.doors = Doors(self.journal, self.state, _site(), now=self.clock.now)
+        self.feeder = Feeder(self.state, self.journal)
+        doom(self.doors, self.feeder, moment, dice.randint(2, 30), store="_state")
 
     async def go_on(self, dice: random.Random) -> None:
         """Let come what the journal does not have yet."""
@@ -133,17 +103,13 @@ async def _house(folder: Path, dice: random.Random, moment: str) -> AsyncIterato
     doors_module._TICK = 3600.0
     doors_module._SAVE_EVERY = dice.choice([0.0, 0.02, 0.1]) if moment != "finish" else 0.0
     house = House(folder, dice, moment)
-    tasks = [asyncio.create_task(house.doors.run()), asyncio.create_task(house.feeder.run())]
     try:
-        async with asyncio.timeout(60):
-            while not await house.state.query("SELECT 1 FROM doors"):  # noqa: ASYNC110 - another task works
-                await asyncio.sleep(0.001)
-        yield house
+        async with running(house.doors, house.feeder):
+            async with asyncio.timeout(60):
+                while not await house.state.query("SELECT 1 FROM doors"):  # noqa: ASYNC110 - another task works
+                    await asyncio.sleep(0.001)
+            yield house
     finally:
-        for task in tasks:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
         await house.journal.close()
         await house.state.close()
 

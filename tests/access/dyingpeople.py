@@ -1,9 +1,7 @@
 """A site that is killed: run in a process of its own, which goes on with what the journal does not have yet."""
 
 import asyncio
-import os
 import random
-import signal
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,12 +12,10 @@ from monitor.periods import DAY
 from monitor.schema import MEASUREMENT_OCCUPANCY
 from tests.access.homes import OWN, Home, home, site_of, through, zone
 from tests.clock import ManualClock
+from tests.dying import doom
 from tests.metering.ledgers import ms
 
-__all__ = ["EVENTS", "MOMENTS", "SITE", "finish", "live"]
-
-MOMENTS: Final = ("before it is kept", "when it is kept", "before it is told", "when it is told")
-"""What it can be about when it dies: its transaction in access.db, or the feeder's append and delete."""
+__all__ = ["EVENTS", "SITE", "finish", "live"]
 
 SITE: Final = site_of(
     zone("house", "front", most=8),
@@ -49,29 +45,6 @@ def _events() -> list[Event]:
 EVENTS: Final = _events()
 
 
-class _Dying:
-    """Stands before a store or a journal, and kills the process before or after its n-th use."""
-
-    def __init__(self, inner: Any, name: str, uses: int, *, after: bool) -> None:
-        self._inner, self._name, self._left, self._after = inner, name, uses, after
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self._inner, name)
-        return self._counted(found) if name == self._name else found
-
-    def _counted(self, do: Any) -> Any:
-        async def counted(*words: Any) -> Any:
-            self._left -= 1
-            if self._left == 0 and not self._after:
-                os.kill(os.getpid(), signal.SIGKILL)
-            answer = await do(*words)
-            if self._left == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return answer
-
-        return counted
-
-
 def live(folder: Path, seed: int, moment: str) -> None:
     """Go on until somebody kills it, or it dies of its own at a moment."""
     asyncio.run(_live(folder, random.Random(seed), moment))
@@ -81,12 +54,7 @@ async def _live(folder: Path, dice: random.Random, moment: str) -> None:
     people_module._TICK = 0.005  # type: ignore[misc]
     clock = ManualClock(BEGIN)
     async with home(folder, SITE, clock, is_running=False) as made:
-        uses = dice.randint(2, 6)
-        if moment in MOMENTS[:2]:
-            dying: Any = _Dying(made.store, "transact", uses, after=moment == MOMENTS[1])
-            made.people._store = dying
-        elif moment in MOMENTS[2:]:
-            made.feeder._journal = _Dying(made.journal, "append", uses, after=moment == MOMENTS[3])
+        doom(made.people, made.feeder, moment, dice.randint(2, 6))
         (folder / "alive").touch()
         async with asyncio.TaskGroup() as group:
             group.create_task(made.people.run())

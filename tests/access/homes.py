@@ -1,7 +1,6 @@
 """A site of nested zones, and a real journal, access.db, people and book in a folder, for tests."""
 
 import asyncio
-import contextlib
 import itertools
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -13,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from monitor.access.book import Book
 from monitor.access.people import People
+from monitor.calendars import Hours, Schedule
 from monitor.journal.feeder import Feeder
 from monitor.journal.sqlite import SqliteJournal
 from monitor.journal.state import ACCESS, State
@@ -23,9 +23,26 @@ from monitor.site import Device, JournalSettings, Site
 from monitor.zones import AccessSettings, AccessZone
 from tests.clock import ManualClock
 from tests.journal.conformance import everything
+from tests.metering.ledgers import ms
+from tests.running import running
 
-__all__ = ["Home", "again", "card", "home", "passage", "pseudonym", "shown", "site_of", "through", "zone"]
+__all__ = [
+    "NOON",
+    "SITE",
+    "WEEKDAYS",
+    "Home",
+    "again",
+    "card",
+    "home",
+    "passage",
+    "pseudonym",
+    "shown",
+    "site_of",
+    "through",
+    "zone",
+]
 
+NOON = ms("2026-11-27 12:00", "Europe/Berlin")
 OWN = {"out_of_hours", "passback", "crowded"}
 
 
@@ -46,6 +63,14 @@ def site_of(*zones: AccessZone, timezone: str = "Europe/Berlin", keep: float = 9
             )
     access = AccessSettings(zones={each.id: each for each in zones}, keep=keep)
     return Site(id="hq", name="HQ", timezone=ZoneInfo(timezone), devices=devices, access=access)
+
+
+WEEKDAYS = Schedule(hours=(Hours(days=frozenset({1, 2, 3, 4, 5}), spans=((7 * 60, 19 * 60),)),))
+SITE = site_of(
+    zone("house", "front", "gate"),
+    zone("floor", "stairs", within="house", hours=WEEKDAYS, most=2),
+    zone("lab", "sluice", within="floor", passback=True, reset=4 * 60),
+)
 
 
 def pseudonym(person: str) -> str:
@@ -164,14 +189,10 @@ async def home(
         folder / "journal.db", JournalSettings(), now=clock.now, begin_above=Position(begin_above)
     )
     made = Home(folder, site, journal, store, clock.now)
-    tasks = [asyncio.create_task(made.people.run()), asyncio.create_task(made.feeder.run())] if is_running else []
     try:
-        yield made
+        async with running(*((made.people, made.feeder) if is_running else ())):
+            yield made
     finally:
-        for task in tasks:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
         made.book.close()
         await journal.close()
         await store.close()

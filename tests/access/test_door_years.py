@@ -9,8 +9,8 @@ import pytest
 from monitor.access.machine import Machine
 from monitor.model import Event, Position, Recorded
 from monitor.site import Site
+from tests.access.doorstories import CLOSED, Story, T, hours, opens, shown, shuts
 from tests.access.sites import card, device, happened, said, site
-from tests.access.test_door import CLOSED, Story, T, hours, opens, shown, shuts
 
 
 def _rebuilt(story: Story, of: Site) -> Story:

@@ -1,10 +1,6 @@
 """The doors die twenty times, also between what they keep and tell: in the end it is as if they had not."""
 
-import asyncio
 import json
-import multiprocessing
-import random
-import time
 from collections import Counter
 from pathlib import Path
 from typing import Final
@@ -12,8 +8,8 @@ from typing import Final
 import pytest
 
 from monitor.model import Event
-from tests.access.dying import MOMENTS, finish, live
-from tests.end_to_end.daemon import until
+from tests.access.dying import finish, live
+from tests.dying import killed_and_undisturbed
 
 KILLS: Final = 20
 LONGEST: Final = 0.15
@@ -27,28 +23,7 @@ LONGEST: Final = 0.15
     " passage and the figures of each day are those of an undisturbed run.",
 )
 def test_twenty_kills_leave_what_doors_tell_and_count_as_an_undisturbed_run_does(tmp_path: Path) -> None:
-    seed = random.randrange(10_000)
-    dice = random.Random(seed)
-    killed, undisturbed = tmp_path / "killed", tmp_path / "undisturbed"
-    killed.mkdir()
-    undisturbed.mkdir()
-    processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload(["tests.access.dying"])
-    for number in range(KILLS):
-        moment = MOMENTS[number // 2 % len(MOMENTS)] if number % 2 else ""
-        (killed / "alive").unlink(missing_ok=True)
-        child = processes.Process(target=live, args=(killed, dice.randrange(10_000), moment))
-        child.start()
-        until((killed / "alive").exists, "it lives")
-        if moment:
-            child.join(2 * LONGEST)  # where it has nothing more to do it does not die by itself
-        else:
-            time.sleep(dice.uniform(0.0, LONGEST))
-        child.kill()
-        child.join(60)
-        assert child.exitcode == -9, seed
-
-    one, two = asyncio.run(finish(killed)), asyncio.run(finish(undisturbed))
+    one, two, seed = killed_and_undisturbed(live, finish, tmp_path, kills=KILLS, longest=LONGEST)
 
     assert one[0] == two[0], seed
     assert {key: json.loads(body) for key, body in one[1].items()} == {

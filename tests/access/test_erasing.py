@@ -1,17 +1,13 @@
-"""One person leaves every place of the state folder, whatever is killed in between, and everybody else stays."""
+"""One person leaves every place of the state folder, and everybody else stays."""
 
 import asyncio
 import json
 import os
-import signal
 import sqlite3
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
-import orjson
 import pytest
 
 from monitor.access import erasing as erasing_module
@@ -21,123 +17,14 @@ from monitor.access.erasing import Erasing, audit
 from monitor.access.forgetting import Forgetting
 from monitor.access.person import PersonFile
 from monitor.errors import RequestRefused, SinkUnavailable
-from monitor.journal.codec import encode
-from monitor.journal.counting import holds
 from monitor.journal.files import Files
-from monitor.journal.rewriting import Rewriting
-from monitor.journal.state import State, set_position
-from monitor.model import Event, Position
+from monitor.journal.state import set_position
+from monitor.model import Position
 from monitor.ports import Batch, Gap
+from tests.access.erased import ANA, BEN, DAY, STORES, card, done, fill, left, worked_off
 from tests.clock import ManualClock
 from tests.journal.entries import reading
 from tests.journal.ledgers import opened
-
-ANA, BEN = "0123456789abcdef01234567", "fedcba9876543210fedcba98"
-DAY = 86_400_000
-STORES = ("journal.db", "state.db", "ledger.db", "access.db")
-
-
-def card(who: str, number: int) -> Event:
-    return Event(
-        device="front-reader",
-        kind="card",
-        time=1000 + number,
-        arrived=1000 + number,
-        id=f"card-{who[0]}{number}",
-        attributes={"result": "granted", "credential": who},
-    )
-
-
-def keep(who: str) -> Callable[[sqlite3.Connection], None]:
-    """What the consumer of access.db keeps of a person."""
-
-    def work(db: sqlite3.Connection) -> None:
-        for number in range(4):
-            at = number + (100 if who == BEN else 0)
-            row = (
-                at,
-                "front-reader",
-                f"card-{at}",
-                "card",
-                at,
-                at,
-                "front",
-                "hall",
-                "in",
-                "granted",
-                "",
-                who,
-                "{}",
-            )
-            db.execute(f"INSERT INTO entry VALUES ({', '.join('?' * 13)})", row)
-        db.execute("INSERT INTO presence VALUES (?, 'hall', 3, 'front-reader')", (who,))
-        db.execute("INSERT INTO memory VALUES (?, ?)", (f"last-{who}", json.dumps({"who": who})))
-
-    return work
-
-
-def bury(who: str) -> Callable[[sqlite3.Connection], None]:
-    """Somebody in the state: an event that a database has refused, and one that no journal can keep."""
-
-    def work(db: sqlite3.Connection) -> None:
-        body = encode(card(who, 1))
-        position = 1 if who == ANA else 2
-        db.execute(
-            "INSERT INTO dead_letters (sink, position, reason, kind, body, time, line)"
-            " VALUES ('i', ?, 'r', 2, ?, 1, ?)",
-            (position, body, f'access credential="{who}"'),
-        )
-        db.execute("INSERT INTO unfed (producer, kind, body, reason) VALUES ('doors', 2, ?, 'odd')", (body,))
-        db.execute("INSERT OR REPLACE INTO positions VALUES (?, 5)", (f"of-{who}",))
-
-    return work
-
-
-async def fill(path: Path, clock: ManualClock, *, deleted: bool = True) -> None:
-    """A folder in which two people are everywhere: in copies, a log, free pages and a damaged file, too."""
-    async with opened(path / "ledger.db", clock) as files:
-        for who in (ANA, BEN):
-            await files.journal.append([Batch(entries=[card(who, 1), reading(time=1), card(who, 2)])])
-            await files.journal.append([Batch(entries=[card(who, 10 + number) for number in range(30)])])
-            await files.access.transact(keep(who))
-            await files.state.transact(bury(who))
-            await files.ledger.transact(
-                lambda db, who=who: db.execute("INSERT OR REPLACE INTO positions VALUES (?, 1)", (f"m-{who}",))
-            )
-        for copies in (files.copies, files.ledger_copies, files.access_copies) * 2:
-            await asyncio.to_thread(copies.copy)
-        if deleted:  # as SQLite does it where it was not built to be careful
-            await files.access.alone(lambda db: db.execute("PRAGMA secure_delete = OFF").fetchall())
-            await files.access.transact(lambda db: db.execute("DELETE FROM entry WHERE position % 2"))
-    (path / "state.db.corrupt-20260101T000000Z").write_bytes(b"x" * 5000 + f"{ANA} and {BEN}".encode() + b"y" * 50)
-
-
-def left(folder: Path, who: str) -> dict[str, int]:
-    counts = {str(path.relative_to(folder)): holds(path, who) for path in folder.rglob("*") if path.is_file()}
-    return {name: count for name, count in counts.items() if count}
-
-
-async def done(erasing: Erasing, number: str) -> dict[str, Any]:
-    async with asyncio.timeout(60):
-        while True:
-            told = await erasing.state(number)
-            assert told is not None
-            if told["state"] == "done" and "found_after" in told:
-                with closing(sqlite3.connect(erasing._files.access_file)) as db:
-                    body = db.execute("SELECT body FROM erasure WHERE id = ?", (number,)).fetchone()[0]
-                if orjson.loads(body).get("clean"):
-                    return dict(told)
-            await asyncio.sleep(0.01)
-
-
-async def worked_off(erasing: Erasing, number: str) -> dict[str, Any]:
-    running = asyncio.create_task(erasing.run())
-    try:
-        return await done(erasing, number)
-    finally:
-        running.cancel()
-        with suppress(asyncio.CancelledError):
-            await running
 
 
 async def test_one_person_leaves_every_file_and_the_other_stays(tmp_path: Path, clock: ManualClock) -> None:
@@ -383,79 +270,6 @@ async def test_who_has_the_databases_open_still_has_them_when_their_bytes_were_r
 
         assert [name for name in STORES if not (tmp_path / f"{name}-wal").exists()] == []
         assert [name for name in STORES if not (tmp_path / f"{name}-shm").stat().st_size] == []
-
-
-# Kills -------------------------------------------------------------------------------------------------
-
-
-def _killed_before(folder: Path, clock: ManualClock, step: int) -> bool:
-    """Erase in a process of its own that is killed before the so-manieth step; answers whether it was."""
-    child = os.fork()
-    if child == 0:
-        count = 0
-
-        def counted(work: Callable[..., Any]) -> Callable[..., Any]:
-            def wrapped(*arguments: Any, **named: Any) -> Any:
-                nonlocal count
-                count += 1
-                if count == step:
-                    os.kill(os.getpid(), signal.SIGKILL)
-                return work(*arguments, **named)
-
-            return wrapped
-
-        for owner, name in (
-            (Rewriting, "erase"),
-            (Rewriting, "sweep"),
-            (State, "transact"),
-            (State, "alone"),
-            (places_module, "cleanse_copy"),
-            (places_module, "cleanse_damaged"),
-            (os, "utime"),
-            (Path, "replace"),
-        ):
-            setattr(owner, name, counted(getattr(owner, name)))
-        status = 1
-        try:
-            asyncio.run(_once(folder, clock))
-            status = 0
-        finally:
-            os._exit(status)
-    ended = os.waitpid(child, 0)[1]
-    assert os.WIFSIGNALED(ended) or os.WEXITSTATUS(ended) == 0
-    return os.WIFSIGNALED(ended)
-
-
-async def _once(folder: Path, clock: ManualClock) -> None:
-    async with opened(folder / "ledger.db", clock) as files:
-        assert await Erasing(files, now=clock.now)._work_off()
-
-
-def test_a_kill_at_any_step_is_made_good_by_the_next_start(tmp_path: Path, clock: ManualClock) -> None:
-    asyncio.run(fill(tmp_path, clock))
-
-    async def ask() -> None:
-        async with opened(tmp_path / "ledger.db", clock) as files:
-            await Erasing(files, now=clock.now).ask(ANA, "house", "")
-
-    async def outcome() -> Sequence[dict[str, Any]]:
-        async with opened(tmp_path / "ledger.db", clock) as files:
-            return [dict(each) for each in await Erasing(files, now=clock.now).all()]
-
-    asyncio.run(ask())
-    steps = 1
-    while _killed_before(tmp_path, clock, steps):  # each goes on from where the last one was killed
-        for name in STORES:
-            with closing(sqlite3.connect(tmp_path / name)) as db:
-                assert db.execute("PRAGMA integrity_check").fetchone()[0] == "ok", (steps, name)
-        steps += 2
-        assert steps < 100
-
-    told = asyncio.run(outcome())
-    assert steps > 15
-    assert [each["state"] for each in told] == ["done"]
-    assert left(tmp_path, ANA) == {}
-    assert set(left(tmp_path, BEN)) >= {*STORES, "state.db.copy", "state.db.copy.1", "access.db.copy.1"}
 
 
 # Showing, names, forgetting ----------------------------------------------------------------------------

@@ -19,8 +19,8 @@ from monitor.journal.files import Files
 from monitor.ports import Batch
 from monitor.site import Site
 from monitor.zones import AccessSettings
+from tests.access.erased import ANA, DAY, card, done, left, worked_off
 from tests.access.homes import home, site_of, through, zone
-from tests.access.test_erasing import ANA, DAY, card, done, left, worked_off
 from tests.clock import ManualClock
 from tests.journal.entries import reading
 from tests.journal.ledgers import opened

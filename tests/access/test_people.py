@@ -1,42 +1,19 @@
 """People on the real journal and access.db: who is where, and what is told of it."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
-from monitor.access import people as people_module
-from monitor.calendars import Hours, Schedule
 from monitor.model import Event, Reading
 from monitor.periods import DAY, HOUR, QUARTER
 from monitor.ports import Gap
-from tests.access.homes import Home, card, home, passage, pseudonym, site_of, through, zone
+from tests.access.homes import NOON, SITE, Home, card, home, passage, pseudonym, through
 from tests.clock import ManualClock
-from tests.metering.ledgers import ms
 
-NOON = ms("2026-11-27 12:00", "Europe/Berlin")
-WEEKDAYS = Schedule(hours=(Hours(days=frozenset({1, 2, 3, 4, 5}), spans=((7 * 60, 19 * 60),)),))
-SITE = site_of(
-    zone("house", "front", "gate"),
-    zone("floor", "stairs", within="house", hours=WEEKDAYS, most=2),
-    zone("lab", "sluice", within="floor", passback=True, reset=4 * 60),
-)
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(people_module, "_TICK", 0.01)
-
-
-@pytest.fixture
-async def at(tmp_path: Path, clock: ManualClock) -> AsyncIterator[Home]:
-    clock.time = NOON + 1000
-    async with home(tmp_path, SITE, clock) as made:
-        await made.settle()
-        yield made
+pytestmark = pytest.mark.usefixtures("quick")
 
 
 async def test_people_are_in_the_innermost_zone_and_in_those_around_it(at: Home) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date
 from functools import partial
@@ -11,9 +10,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from monitor.access import people as people_module
 from monitor.access.occupancy import Occupancy, Passage
-from monitor.calendars import Hours, Schedule
 from monitor.errors import JournalError
 from monitor.journal import insisting
 from monitor.journal.state import State
@@ -21,30 +18,21 @@ from monitor.journal.traces import cleanse_copy
 from monitor.model import Event
 from monitor.periods import DAY
 from monitor.ports import Batch
-from tests.access.homes import Home, again, card, home, passage, pseudonym, shown, site_of, through, zone
-from tests.clock import ManualClock
-from tests.metering.ledgers import ms
-
-NOON = ms("2026-11-27 12:00", "Europe/Berlin")
-WEEKDAYS = Schedule(hours=(Hours(days=frozenset({1, 2, 3, 4, 5}), spans=((7 * 60, 19 * 60),)),))
-SITE = site_of(
-    zone("house", "front", "gate"),
-    zone("floor", "stairs", within="house", hours=WEEKDAYS, most=2),
-    zone("lab", "sluice", within="floor", passback=True, reset=4 * 60),
+from tests.access.homes import (
+    NOON,
+    SITE,
+    Home,
+    again,
+    card,
+    home,
+    passage,
+    pseudonym,
+    shown,
+    through,
 )
+from tests.clock import ManualClock
 
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(people_module, "_TICK", 0.01)
-
-
-@pytest.fixture
-async def at(tmp_path: Path, clock: ManualClock) -> AsyncIterator[Home]:
-    clock.time = NOON + 1000
-    async with home(tmp_path, SITE, clock) as made:
-        await made.settle()
-        yield made
+pytestmark = pytest.mark.usefixtures("quick")
 
 
 async def test_every_event_of_doors_is_kept_once_with_its_place(at: Home) -> None:

@@ -1,9 +1,5 @@
 """Counting people dies twenty times, also between what it keeps and what it tells: it is as if it had not."""
 
-import asyncio
-import multiprocessing
-import random
-import time
 from pathlib import Path
 from typing import Final
 
@@ -11,10 +7,10 @@ import pytest
 
 from monitor.access import people as people_module
 from monitor.periods import local_day
-from tests.access.dyingpeople import BEGIN, EVENTS, MOMENTS, SITE, finish, live
+from tests.access.dyingpeople import BEGIN, EVENTS, SITE, finish, live
 from tests.access.homes import pseudonym
 from tests.access.whereabouts import Reference, Went
-from tests.end_to_end.daemon import until
+from tests.dying import killed_and_undisturbed
 
 KILLS: Final = 20
 LONGEST: Final = 0.3
@@ -29,28 +25,7 @@ LONGEST: Final = 0.3
 )
 def test_twenty_kills_leave_people_where_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(people_module, "_TICK", 0.005)
-    seed = random.randrange(10_000)
-    dice = random.Random(seed)
-    killed, undisturbed = tmp_path / "killed", tmp_path / "undisturbed"
-    killed.mkdir()
-    undisturbed.mkdir()
-    processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload(["tests.access.dyingpeople"])
-    for number in range(KILLS):
-        moment = MOMENTS[number // 2 % len(MOMENTS)] if number % 2 else ""
-        (killed / "alive").unlink(missing_ok=True)
-        child = processes.Process(target=live, args=(killed, dice.randrange(10_000), moment))
-        child.start()
-        until((killed / "alive").exists, "it lives")
-        if moment:
-            child.join(2 * LONGEST)  # where it has nothing more to do it does not die by itself
-        else:
-            time.sleep(dice.uniform(0.0, LONGEST))
-        child.kill()
-        child.join(60)
-        assert child.exitcode == -9, seed
-
-    one, two = asyncio.run(finish(killed)), asyncio.run(finish(undisturbed))
+    one, two, seed = killed_and_undisturbed(live, finish, tmp_path, kills=KILLS, longest=LONGEST)
 
     for part, found in two.items():
         assert one[part] == found, (seed, part)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Ran", "command"]
+__all__ = ["Ran", "command", "rows"]
 
 
 _ELSEWHERE = {"XDG_STATE_HOME", "STATE_DIRECTORY"}
@@ -27,9 +27,7 @@ class Ran:
 
 async def command(*words: str | Path, home: Path | None = None, text: str | None = None) -> Ran:
     """Run `facility-monitor WORDS` to its end; `text` comes on its standard input."""
-    environ = {
-        name: value for name, value in os.environ.items() if name not in {"XDG_STATE_HOME", "STATE_DIRECTORY"}
-    }
+    environ = {name: value for name, value in os.environ.items() if name not in _ELSEWHERE}
     if home is not None:
         environ["HOME"] = str(home)
     process = await asyncio.create_subprocess_exec(
@@ -45,3 +43,8 @@ async def command(*words: str | Path, home: Path | None = None, text: str | None
     out, err = await asyncio.wait_for(process.communicate(None if text is None else text.encode()), 90)
     assert process.returncode is not None
     return Ran(process.returncode, out.decode(), err.decode())
+
+
+def rows(out: str) -> list[str]:
+    """The lines, with one space between the words."""
+    return [" ".join(line.split()) for line in out.splitlines()]

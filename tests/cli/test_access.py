@@ -3,29 +3,16 @@
 import asyncio
 import csv
 import io
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.cli.running import command
+from tests.cli.running import command, rows
 from tests.clock import ManualClock
-from tests.web.houses import HOUR, NOON, PSEUDONYMS, SITE, House, furnish, living
+from tests.web.houses import NOON, PSEUDONYMS, SITE, living
 
 ANA, BEN = PSEUDONYMS("1001"), PSEUDONYMS("1002")
-
-
-@pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    async with living(tmp_path, ManualClock(NOON - 2 * HOUR)) as house:
-        await furnish(house)
-        yield house
-
-
-def rows(out: str) -> list[str]:
-    """The lines, with one space between the words."""
-    return [" ".join(line.split()) for line in out.splitlines()]
 
 
 @pytest.mark.usefixtures("house")

@@ -2,30 +2,17 @@
 
 import asyncio
 import getpass
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from monitor.cli.equipmentlook import print_groups
-from tests.cli.running import command
+from tests.cli.running import command, rows
 from tests.clock import ManualClock
-from tests.web.houses import HOUR, NOON, SITE, House, furnish, living, said
+from tests.web.houses import NOON, SITE, House, living, said
 
 WHO = getpass.getuser()
-
-
-@pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    async with living(tmp_path, ManualClock(NOON - 2 * HOUR)) as house:
-        await furnish(house)
-        yield house
-
-
-def rows(out: str) -> list[str]:
-    """The lines, with one space between the words."""
-    return [" ".join(line.split()) for line in out.splitlines()]
 
 
 @pytest.mark.usefixtures("house")

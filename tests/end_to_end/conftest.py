@@ -6,6 +6,22 @@ from pathlib import Path
 import pytest
 
 from tests.servers.influxdb import InfluxServer, influxdb
+from tests.servers.mosquitto import Mosquitto
+from tests.servers.smtp import MailServer
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Mosquitto]:
+    """A real broker."""
+    with Mosquitto(tmp_path / "broker") as broker:
+        yield broker
+
+
+@pytest.fixture
+def mail() -> Iterator[MailServer]:
+    """A mail server that keeps what it gets."""
+    with MailServer() as mail:
+        yield mail
 
 
 @pytest.fixture

@@ -49,18 +49,6 @@ sinks:
 
 
 @pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    with Mosquitto(tmp_path / "broker") as broker:
-        yield broker
-
-
-@pytest.fixture
-def mail() -> Iterator[MailServer]:
-    with MailServer() as mail:
-        yield mail
-
-
-@pytest.fixture
 def daemon(tmp_path: Path, broker: Mosquitto, mail: MailServer, influx: InfluxServer) -> Iterator[Daemon]:
     profile = tmp_path / "profiles" / "access" / "memory.yaml"
     profile.parent.mkdir(parents=True)

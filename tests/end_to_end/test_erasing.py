@@ -3,30 +3,19 @@
 import json
 import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from monitor.access.pseudonyms import Pseudonyms
 from tests.drivers.mqtt.publisher import Publisher
-from tests.end_to_end.daemon import Daemon
-from tests.end_to_end.test_privacy import PEOPLE, House, connected, shown
-from tests.servers.influxdb import influxdb
-from tests.servers.mosquitto import Mosquitto
-from tests.servers.smtp import MailServer
+from tests.end_to_end.test_privacy import PEOPLE, House, built, connected, shown
 
 
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
-    (tmp_path / "influxdb").mkdir()
-    with ExitStack() as servers:
-        broker = servers.enter_context(Mosquitto(tmp_path / "broker"))
-        influx = servers.enter_context(influxdb(tmp_path / "influxdb"))
-        influx.create("facility", "facility-access")
-        mail = servers.enter_context(MailServer())
-        daemon = servers.enter_context(Daemon(tmp_path / "site.yaml", tmp_path / "state"))
-        house = House(tmp_path, broker, influx, mail, daemon)
+    with built(tmp_path) as house:
         house.settings(pseudonyms=True)
         yield house
 

@@ -65,18 +65,6 @@ METERS, PUMPS, COUNTERS = range(1, 7), range(1, 4), range(4)
 
 
 @pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    with Mosquitto(tmp_path / "broker") as broker:
-        yield broker
-
-
-@pytest.fixture
-def mail() -> Iterator[MailServer]:
-    with MailServer() as mail:
-        yield mail
-
-
-@pytest.fixture
 def endpoint() -> Iterator[Endpoint]:
     units = {number: Unit() for number in METERS} | {20 + number: Unit() for number in PUMPS}
     with Endpoint(units) as endpoint:

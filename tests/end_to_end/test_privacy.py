@@ -5,7 +5,7 @@ import random
 import sqlite3
 import string
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -251,10 +251,9 @@ def asked(house: House) -> None:
         assert house.daemon.command("alarms", "ack", mistyped).returncode != 0
 
 
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """The house after its day; the monitor has ended in order."""
-    folder = tmp_path_factory.mktemp("house")
+@contextmanager
+def built(folder: Path) -> Iterator[House]:
+    """A house with its servers, in which the monitor does not run yet."""
     (folder / "influxdb").mkdir()
     with ExitStack() as servers:
         broker = servers.enter_context(Mosquitto(folder / "broker"))
@@ -262,7 +261,15 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         influx.create("facility", "facility-access")
         mail = servers.enter_context(MailServer())
         daemon = servers.enter_context(Daemon(folder / "site.yaml", folder / "state"))
-        house = House(folder, broker, influx, mail, daemon)
+        yield House(folder, broker, influx, mail, daemon)
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """The house after its day; the monitor has ended in order."""
+    folder = tmp_path_factory.mktemp("house")
+    with built(folder) as house:
+        daemon, broker = house.daemon, house.broker
         house.settings(pseudonyms=False)
         daemon.start()
         daemon.until(lambda: connected(daemon), "the broker is there")
@@ -279,7 +286,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
             publisher.say("doors/front/contact", json.dumps({"open": True}))
         daemon.until(lambda: b'"forced"' in events(daemon), "the door is forced")
         asked(house)
-        daemon.until(lambda: any("forced" in each.lower() for each in mail.subjects()), "mails of the forced door")
+        daemon.until(
+            lambda: any("forced" in each.lower() for each in house.mail.subjects()), "mails of the forced door"
+        )
         last = house.daemon.journal("SELECT max(position) AS last FROM entries WHERE kind = 2")[0]["last"]
         daemon.until(lambda: any(row.get("seq") == last for row in house.stored()), "InfluxDB has it all", 60)
         assert daemon.stop() == 0

@@ -21,18 +21,6 @@ from tests.servers.smtp import MailServer
 
 
 @pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    with Mosquitto(tmp_path / "broker") as broker:
-        yield broker
-
-
-@pytest.fixture
-def mail() -> Iterator[MailServer]:
-    with MailServer() as mail:
-        yield mail
-
-
-@pytest.fixture
 def endpoint() -> Iterator[Endpoint]:
     with Endpoint({1: Unit(), 21: Unit(), 22: Unit()}) as endpoint:
         yield endpoint

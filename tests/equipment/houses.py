@@ -1,7 +1,6 @@
 """A real journal, a real ledger, and upkeep between them, for tests."""
 
 import asyncio
-import contextlib
 import itertools
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -18,6 +17,7 @@ from monitor.ports import Batch
 from monitor.schema import UPKEEP_EVENTS
 from monitor.site import JournalSettings, Site
 from tests.clock import ManualClock
+from tests.running import running
 
 __all__ = ["House", "house"]
 
@@ -104,17 +104,12 @@ async def house(folder: Path, site: Site, now: Callable[[], int], *, runs: bool 
         folder / "journal.db", JournalSettings(), now=now, begin_above=await ledger.newest_position()
     )
     made = House(folder, site, journal, ledger, now)
-    tasks = [asyncio.create_task(part.run()) for part in (made.upkeep, made.feeder)] if runs else []
     try:
-        if runs:
-            await made.begun()
-        yield made
+        async with running(*((made.upkeep, made.feeder) if runs else ())):
+            if runs:
+                await made.begun()
+            yield made
     finally:
-        for task in tasks:
-            task.cancel()
-        for task in tasks:
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
         made.book.close()
         await journal.close()
         await ledger.close()

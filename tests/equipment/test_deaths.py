@@ -1,7 +1,6 @@
 """Upkeep dies around its commits, again and again: all is told once all the same."""
 
 import asyncio
-import contextlib
 import random
 from collections.abc import Sequence
 from datetime import date
@@ -12,9 +11,10 @@ from monitor.equipment.commands import service
 from monitor.model import Command, Entry, Reading
 from monitor.plant import Group, Service
 from tests.clock import ManualClock
+from tests.dying import Death
 from tests.equipment.houses import house
 from tests.equipment.machines import MINUTE, NOON, SECOND, device, plan, said, site_of
-from tests.equipment.year import doom
+from tests.equipment.year import doomed
 
 SITE: Final = site_of(
     device("one"),
@@ -52,24 +52,17 @@ async def _tell(folder: Path, entries: Sequence[Entry], dice: random.Random, dea
     """Let all of it come, and die so many times meanwhile; answers what was told and kept."""
     clock, place, died = ManualClock(NOON), 0, 0
     while place < len(entries) or died < deaths:
-        dead = asyncio.Event()
-
-        async def die(dead: asyncio.Event = dead) -> None:
-            dead.set()
-            await asyncio.Event().wait()
-
+        death = Death()
         async with house(folder, SITE, clock.now) as made:
             if died < deaths:
-                doom(made, dice, die)
+                doomed(made, dice, death)
             until = len(entries) * (died + 1) // deaths if died < deaths else len(entries)
             for entry in entries[place:until]:
                 clock.time = max(clock.time, entry.arrived if isinstance(entry, Reading) else entry.time)
                 await made.keep(entry)
                 await asyncio.sleep(0)
             place = until
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(0.1 if died < deaths else 0.0):
-                    await dead.wait()
+            await death.comes_within(0.1 if died < deaths else 0.0)
             died += 1
     async with house(folder, SITE, clock.now) as made:
         await made.settle()

@@ -1,7 +1,6 @@
 """A year of pump cycles in which the monitor dies a hundred times: nothing is lost, and nothing counted twice."""
 
 import asyncio
-import contextlib
 import multiprocessing
 import random
 from collections import Counter
@@ -16,6 +15,7 @@ import pytest
 from monitor.model import Event
 from monitor.upkeepbook import EquipmentDay, EquipmentNow, ServiceDone
 from tests.clock import ManualClock
+from tests.dying import Death
 from tests.equipment.houses import house
 from tests.equipment.year import (
     DAYS,
@@ -25,7 +25,7 @@ from tests.equipment.year import (
     SITE,
     START,
     day_reached,
-    doom,
+    doomed,
     live,
     one_day,
     read_by_day,
@@ -43,27 +43,19 @@ async def _year(folder: Path, dice: random.Random) -> int:
     deaths, number = 0, -1
     clock = ManualClock(START)
     while number < len(DAYS):
-        dead = asyncio.Event()
-
-        async def die(dead: asyncio.Event = dead) -> None:
-            dead.set()
-            await asyncio.Event().wait()
-
+        death = Death()
         async with house(folder, SITE, clock.now) as made:
             if number < 0:
                 number = await day_reached(made)
                 clock.time = DAYS[number - 1][0]
             if deaths < DEATHS:
-                doom(made, dice, die)
+                doomed(made, dice, death)
             await made.keep(started(clock.time))
             days_left = len(DAYS) - number
             for _ in range(max(1, days_left // max(1, DEATHS - deaths)) if deaths < DEATHS else days_left):
                 await one_day(made, clock, number)
                 number += 1
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(0.05 if deaths < DEATHS else 0.0):
-                    await dead.wait()
-            deaths += dead.is_set()
+            deaths += await death.comes_within(0.05 if deaths < DEATHS else 0.0)
     return deaths
 
 

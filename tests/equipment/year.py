@@ -1,20 +1,19 @@
 """A year of three pumps, what they truly do and what is read of them; the same in every process."""
 
 import asyncio
-import os
 import random
-import signal
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from monitor.model import Command, Entry, Event, Reading
 from monitor.periods import begin_of
 from monitor.plant import Group, Service
 from monitor.schema import MONITOR_DEVICE
 from tests.clock import ManualClock
+from tests.dying import MOMENTS, Die, be_killed, doom
 from tests.equipment.houses import House, house
 from tests.equipment.machines import device, plan, said, site_of
 
@@ -25,9 +24,8 @@ __all__ = [
     "PUMPS",
     "SITE",
     "START",
-    "Dying",
     "day_reached",
-    "doom",
+    "doomed",
     "live",
     "one_day",
     "read_by_day",
@@ -121,39 +119,11 @@ def started(at: int) -> Event:
     )
 
 
-class Dying:
-    """Stands before a store or a journal, and dies before or after its n-th use."""
-
-    def __init__(
-        self, inner: Any, name: str, uses: int, *, after: bool, die: Callable[[], Awaitable[None]]
-    ) -> None:
-        self._inner, self._name, self._left, self._after, self._die = inner, name, uses, after, die
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self._inner, name)
-        return self._counted(found) if name == self._name else found
-
-    def _counted(self, do: Any) -> Any:
-        async def counted(*words: Any) -> Any:
-            self._left -= 1
-            if self._left == 0 and not self._after:
-                await self._die()
-            answer = await do(*words)
-            if self._left == 0:
-                await self._die()
-            return answer
-
-        return counted
-
-
-def doom(made: House, dice: random.Random, die: Callable[[], Awaitable[None]]) -> None:
+def doomed(made: House, dice: random.Random, die: Die = be_killed) -> None:
     """Let it die at one of the moments that matter: around a commit of the ledger, or what is fed from it."""
+    moment = dice.choices(MOMENTS, (3, 3, 2, 2))[0]
     # The first use of the ledger is where a life begins; whoever dies before that has never been.
-    uses, after = dice.randint(2, 6), dice.random() < 0.5
-    if dice.random() < 0.6:
-        made.upkeep._store = Dying(made.ledger, "transact", uses, after=after, die=die)  # type: ignore[assignment]
-    else:
-        made.feeder._journal = Dying(made.journal, "append", uses, after=after, die=die)  # type: ignore[assignment]
+    doom(made.upkeep, made.feeder, moment, dice.randint(2, 6), die=die)
 
 
 def live(folder: Path, seed: int) -> None:
@@ -162,21 +132,18 @@ def live(folder: Path, seed: int) -> None:
 
 
 async def _live(folder: Path, dice: random.Random) -> None:
-    async def die() -> None:
-        os.kill(os.getpid(), signal.SIGKILL)
-
     clock = ManualClock(START)
     async with house(folder, SITE, clock.now) as made:
         first = await day_reached(made)
         clock.time = DAYS[first - 1][0] if first else START
-        doom(made, dice, die)
+        doomed(made, dice)
         if first:
             await made.keep(started(clock.time))
         for number in range(first, first + 3):
             await one_day(made, clock, number)
             await asyncio.sleep(dice.choice([0.0, 0.02]))
         await asyncio.sleep(0.05)
-        await die()
+        await be_killed()
 
 
 async def day_reached(made: House) -> int:

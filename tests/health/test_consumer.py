@@ -1,9 +1,7 @@
 """Health as a consumer of a real journal, with its state in a real state.db."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from threading import get_ident
 from time import monotonic
@@ -21,6 +19,7 @@ from monitor.model import Derived, Entry, Event, Missing, Reading
 from monitor.ports import Batch
 from monitor.site import Connection, Device, Point, Site
 from tests.clock import ManualClock
+from tests.running import running
 
 MINUTE = 60_000
 SITE = Site(
@@ -50,19 +49,6 @@ class Poll:
 
 def make(journal: SqliteJournal, state: State, clock: ManualClock, steady: Callable[[], float]) -> Health:
     return Health(journal, state, SITE, polls=lambda: {"meter": Poll()}, now=clock.now, steady=steady)
-
-
-@asynccontextmanager
-async def running(*parts: Any) -> AsyncIterator[None]:
-    tasks = [asyncio.create_task(part.run()) for part in parts]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        for task in tasks:
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
 
 
 async def until(claim: Callable[[], Any]) -> None:

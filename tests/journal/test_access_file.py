@@ -15,8 +15,8 @@ from monitor.model import Position
 from monitor.ports import Batch
 from tests.clock import ManualClock
 from tests.journal.entries import reading
+from tests.journal.harms import overwrite, truncate
 from tests.journal.ledgers import contents, mode_of, opened, remove
-from tests.journal.test_copies import overwrite, truncate
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from monitor.journal.state import State, set_position
 from monitor.model import Position
 from monitor.site import JournalSettings
 from tests.clock import ManualClock
+from tests.journal.harms import be_foreign, damage, empty, overwrite, truncate
 
 HOUR = 3_600_000
 DAY = 24 * HOUR
@@ -199,35 +200,6 @@ async def test_a_copy_that_fails_is_said_once_and_tried_again(
     assert failing["state_copied"] == 0
     assert "no room" in str(failing["state_copy_error"])
     assert copies.status()["state_copy_error"] == ""
-
-
-# Restoring ---------------------------------------------------------------------------------------------
-
-
-def damage(path: Path) -> None:
-    """Overwrite every page but the first: SQLite opens it, and finds out later."""
-    size = path.stat().st_size
-    with path.open("r+b") as file:
-        file.seek(4096)
-        file.write(os.urandom(size - 4096))
-
-
-def overwrite(path: Path) -> None:
-    path.write_bytes(b"this is no database" * 1000)
-
-
-def truncate(path: Path) -> None:
-    os.truncate(path, path.stat().st_size // 2)
-
-
-def empty(path: Path) -> None:
-    os.truncate(path, 0)
-
-
-def be_foreign(path: Path) -> None:
-    path.unlink()
-    with closing(sqlite3.connect(path)) as db, db:
-        db.execute("CREATE TABLE notes (text)")
 
 
 def lose_a_table(path: Path) -> None:

@@ -24,6 +24,7 @@ from monitor.ports import Batch, Gap
 from monitor.site import JournalSettings
 from tests.clock import ManualClock
 from tests.journal.entries import reading
+from tests.journal.harms import be_foreign, damage, empty, overwrite, truncate
 from tests.journal.ledgers import (
     DAY,
     book,
@@ -36,7 +37,6 @@ from tests.journal.ledgers import (
     remove,
     there,
 )
-from tests.journal.test_copies import damage, empty, overwrite, truncate
 from tests.notify.house import person, site
 from tests.notify.test_outage import PACE
 
@@ -44,12 +44,6 @@ from tests.notify.test_outage import PACE
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "ledger.db"
-
-
-def be_foreign(path: Path) -> None:
-    path.unlink()
-    with closing(sqlite3.connect(path)) as db, db:
-        db.execute("CREATE TABLE notes (text)")
 
 
 def be_orphaned(path: Path) -> None:

@@ -2,23 +2,20 @@
 
 import asyncio
 import itertools
-import os
 import random
-import signal
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from monitor.model import Command, Derived, Entry, Reading
+from tests.dying import doom
 from tests.metering.ledgers import ms, site_of
 from tests.metering.lives import MINUTE, Life, Operation, rated_meter
 from tests.metering.plants import Plant, plant
 
-__all__ = ["ENTRIES", "MOMENTS", "finish", "live", "lives"]
+__all__ = ["ENTRIES", "finish", "live", "lives"]
 
 METERS: Final = ("one", "two", "three")
-MOMENTS: Final = ("before it is kept", "when it is kept", "before it is told", "when it is told")
-"""What a plant can be about when it dies: its transaction in the ledger, or the feeder's append and delete."""
 
 _OPERATIONS: Final[Sequence[Operation]] = (
     ("poll", 12, 0.7),
@@ -57,29 +54,6 @@ def _open(folder: Path) -> Any:
     return plant(folder, site_of(*(rated_meter(ident) for ident in METERS)), lambda: END)
 
 
-class _Dying:
-    """Stands before a store or a journal, and kills the process before or after its n-th use."""
-
-    def __init__(self, inner: Any, name: str, uses: int, *, after: bool) -> None:
-        self._inner, self._name, self._left, self._after = inner, name, uses, after
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self._inner, name)
-        return self._counted(found) if name == self._name else found
-
-    def _counted(self, do: Any) -> Any:
-        async def counted(*words: Any) -> Any:
-            self._left -= 1
-            if self._left == 0 and not self._after:
-                os.kill(os.getpid(), signal.SIGKILL)
-            answer = await do(*words)
-            if self._left == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return answer
-
-        return counted
-
-
 def live(folder: Path, seed: int, moment: str) -> None:
     """Go on until somebody kills it, or it dies of its own at a moment."""
     asyncio.run(_live(folder, random.Random(seed), moment))
@@ -87,13 +61,7 @@ def live(folder: Path, seed: int, moment: str) -> None:
 
 async def _live(folder: Path, dice: random.Random, moment: str) -> None:
     async with _open(folder) as made:
-        uses = dice.randint(1, 12)
-        if moment in MOMENTS[:2]:
-            made.metering._store = _Dying(made.ledger, "transact", uses, after=moment == MOMENTS[1])
-        elif moment == MOMENTS[2]:
-            made.feeder._journal = _Dying(made.journal, "append", uses, after=False)
-        elif moment == MOMENTS[3]:
-            made.feeder._journal = _Dying(made.journal, "append", uses, after=True)
+        doom(made.metering, made.feeder, moment, dice.randint(1, 12))
         (folder / "alive").touch()
         await _go_on(made, dice)
         await asyncio.sleep(60)

@@ -1,7 +1,6 @@
 """A real journal, a real ledger, and metering between them, for tests."""
 
 import asyncio
-import contextlib
 import itertools
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -18,6 +17,7 @@ from monitor.model import Derived, Entry, Event, Reading, Recorded
 from monitor.ports import Batch
 from monitor.site import JournalSettings, Site
 from tests.clock import ManualClock
+from tests.running import running
 
 __all__ = ["Plant", "plant", "reading"]
 
@@ -111,15 +111,10 @@ async def plant(
         folder / "journal.db", JournalSettings(), now=clock, begin_above=await ledger.newest_position()
     )
     made = Plant(folder, site, journal, ledger, clock, **keys)
-    tasks = [asyncio.create_task(part.run()) for part in (made.metering, made.feeder)]
     try:
-        yield made
+        async with running(made.metering, made.feeder):
+            yield made
     finally:
-        for task in tasks:
-            task.cancel()
-        for task in tasks:
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
         made.book.close()
         await journal.close()
         await ledger.close()

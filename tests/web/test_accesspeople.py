@@ -15,8 +15,8 @@ from monitor.app.people import AccessParts
 from monitor.journal.files import Files
 from monitor.model import Event
 from monitor.ports import Batch
+from tests.access.erased import left
 from tests.access.homes import site_of, zone
-from tests.access.test_erasing import left
 from tests.clock import ManualClock
 from tests.journal.ledgers import opened
 from tests.web.serving import make_parts, serving

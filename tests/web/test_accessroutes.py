@@ -10,18 +10,11 @@ from typing import Any
 import pytest
 
 from tests.clock import ManualClock
-from tests.web.houses import HOUR, NOON, PSEUDONYMS, SITE, House, furnish, living
+from tests.web.houses import HOUR, NOON, PSEUDONYMS, SITE, House, living
 
 WHO = getpass.getuser()
 ANA, BEN = PSEUDONYMS("1001"), PSEUDONYMS("1002")
 MINUTE = 60_000
-
-
-@pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    async with living(tmp_path, ManualClock(NOON - 2 * HOUR)) as house:
-        await furnish(house)
-        yield house
 
 
 @pytest.fixture

@@ -1,25 +1,15 @@
 """The routes about equipment, services, batteries and supply, over a real journal and a real ledger."""
 
 import getpass
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from monitor.equipment.commands import done
-from tests.clock import ManualClock
-from tests.web.houses import DAY, HOUR, NOON, House, furnish, living
+from tests.web.houses import DAY, HOUR, NOON, House
 
 WHO = getpass.getuser()
 MINUTE = 60_000
-
-
-@pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    async with living(tmp_path, ManualClock(NOON - 2 * HOUR)) as house:
-        await furnish(house)
-        yield house
 
 
 async def test_every_piece_of_equipment_is_told_with_its_place_and_its_next_service(house: House) -> None:
