@@ -105,7 +105,7 @@ def rollcall(
         if out is None:
             print_line(text)
         else:
-            save(out, text)
+            save(out, text, is_private=True)
             print_line(f"written to {out}")
 
 

@@ -130,8 +130,11 @@ def _written(made: Report, form: Form, language: str) -> str:
     return json.dumps(made.as_json(), indent=2, ensure_ascii=False) + "\n"
 
 
-def save(file: Path, text: str) -> None:
-    """Put a file in place as a whole: whoever reads it meets the old one or the new one."""
+def save(file: Path, text: str, *, is_private: bool = False) -> None:
+    """Put a file in place as a whole: whoever reads it meets the old one or the new one.
+
+    `is_private`: only its owner may read it.
+    """
     beside = None
     try:
         with tempfile.NamedTemporaryFile(
@@ -140,7 +143,7 @@ def save(file: Path, text: str) -> None:
             beside.write(text)
         mask = os.umask(0)
         os.umask(mask)
-        Path(beside.name).chmod(0o666 & ~mask)
+        Path(beside.name).chmod(0o600 if is_private else 0o666 & ~mask)
         Path(beside.name).replace(file)
     except OSError as error:
         raise typer.BadParameter(f"{file} cannot be written: {error.strerror}") from error

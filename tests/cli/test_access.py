@@ -60,6 +60,7 @@ async def test_the_roll_call_is_a_table_a_list_and_a_page(tmp_path: Path) -> Non
         command("access", "rollcall", "--json", "--state", tmp_path),
     )
 
+    assert page.stat().st_mode & 0o777 == 0o600, "names are for whoever asked for them"
     assert rows(table.out)[0] == "HQ, 2026-11-27 13:00:00: 3 people"
     assert rows(table.out)[-1] == "and 1 in House without a card of their own"
     lines = list(csv.reader(io.StringIO(listed.out)))
