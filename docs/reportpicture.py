@@ -1,14 +1,10 @@
 """Draws docs/report.png: a report about a house that does not exist. Run by `make report-picture`."""
 
 import asyncio
-import subprocess
-import tempfile
 from datetime import date
-from io import BytesIO
 from pathlib import Path
 
-from PIL import Image
-
+from docs.pagepicture import draw_page
 from monitor.figures import Break
 from monitor.reports.books import Books
 from monitor.reports.build import build
@@ -38,28 +34,7 @@ async def page() -> str:
 
 def main() -> None:
     """Have the page drawn by a browser, in few colours."""
-    with tempfile.TemporaryDirectory(prefix="report-") as name:
-        folder = Path(name)
-        (folder / "report.html").write_text(asyncio.run(page()), encoding="utf-8")
-        subprocess.run(  # noqa: S603 - a browser, on our own page
-            [
-                "/usr/bin/chromium",
-                "--headless",
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-background-networking",
-                "--hide-scrollbars",
-                f"--user-data-dir={folder / 'profile'}",
-                f"--window-size={WIDTH},{HEIGHT}",
-                f"--screenshot={folder / 'report.png'}",
-                (folder / "report.html").as_uri(),
-            ],
-            check=True,
-            capture_output=True,
-            timeout=60,
-        )
-        drawn = Image.open(BytesIO((folder / "report.png").read_bytes())).convert("RGB")
-    drawn.quantize(48, dither=Image.Dither.NONE).save(TARGET, optimize=True)
+    draw_page(asyncio.run(page()), TARGET, size=(WIDTH, HEIGHT), colours=48)
 
 
 if __name__ == "__main__":

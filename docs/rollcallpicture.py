@@ -1,13 +1,9 @@
 """Draws docs/rollcall.png: a roll call of a house that does not exist. Run by `make report-picture`."""
 
-import subprocess
-import tempfile
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
+from docs.pagepicture import draw_page
 from monitor.cli.rollcalls import html_of
 
 WIDTH, HEIGHT = 760, 610
@@ -40,28 +36,7 @@ def call() -> dict[str, Any]:
 
 def main() -> None:
     """Let Chromium draw the page, as it would be printed."""
-    with tempfile.TemporaryDirectory(prefix="rollcall-") as name:
-        folder = Path(name)
-        (folder / "page.html").write_text(html_of(call()), encoding="utf-8")
-        subprocess.run(  # noqa: S603 - a browser, on our own page
-            [
-                "/usr/bin/chromium",
-                "--headless",
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-background-networking",
-                "--hide-scrollbars",
-                f"--user-data-dir={folder / 'profile'}",
-                f"--window-size={WIDTH},{HEIGHT}",
-                f"--screenshot={folder / 'page.png'}",
-                (folder / "page.html").as_uri(),
-            ],
-            check=True,
-            capture_output=True,
-            timeout=60,
-        )
-        drawn = Image.open(BytesIO((folder / "page.png").read_bytes())).convert("RGB")
-    drawn.quantize(24, dither=Image.Dither.NONE).save(TARGET, optimize=True)
+    draw_page(html_of(call()), TARGET, size=(WIDTH, HEIGHT), colours=24)
 
 
 if __name__ == "__main__":
