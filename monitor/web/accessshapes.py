@@ -21,7 +21,6 @@ __all__ = [
     "ZoneOut",
 ]
 
-_Text = Field("", max_length=200)
 _Form = Literal["text", "hex", "hex_unpadded", "decimal"]
 
 
@@ -117,7 +116,7 @@ class PersonIn(BaseModel):
 class EraseIn(PersonIn):
     """Who has to be forgotten, and why."""
 
-    reason: str = Field("", max_length=500)
+    reason: str = Field(min_length=1, max_length=500)
 
 
 class ErasedOut(BaseModel):

@@ -247,6 +247,14 @@ async def test_a_person_is_erased_and_the_proof_does_not_say_who(house: House) -
     assert (noted.arguments, noted.reason, noted.by) == ({"erasure": number}, "moved out", WHO)
 
 
+@pytest.mark.parametrize("reason", [{}, {"reason": ""}])
+async def test_an_erasure_needs_a_reason(house: House, reason: dict[str, str]) -> None:
+    answer = await house.client.post("/access/erase", json={"credential": "1001", **reason})
+
+    assert answer.status_code == 422
+    assert (await house.client.get("/access/erasures")).json() == []
+
+
 async def test_the_reason_of_an_erasure_must_not_say_who(house: House) -> None:
     answer = await house.client.post("/access/erase", json={"credential": "1001", "reason": f"{ANA} moved out"})
 
