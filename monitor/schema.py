@@ -15,6 +15,7 @@ __all__ = [
     "ALARM_END",
     "ALARM_RESPONSE",
     "ALARM_SEVERITY",
+    "ALARM_SINCE",
     "ALARM_START",
     "ALARM_TAGS",
     "ALARM_TAG_LIST",
@@ -193,6 +194,7 @@ ALARM_CAUSE: Final = "cause"
 ALARM_END: Final = "end_ms"
 ALARM_RESPONSE: Final = "response"
 ALARM_SEVERITY: Final = "severity"
+ALARM_SINCE: Final = "since_s"
 ALARM_START: Final = "start_ms"
 ALARM_TAG_LIST: Final = "tags"
 ALARM_TEXT: Final = "text"

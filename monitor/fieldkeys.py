@@ -1,0 +1,70 @@
+"""Keys of the fields that the monitor works out itself, beside what devices say: of usage and of health.
+
+What is in them, and how often it is told: docs/influxdb.md.
+"""
+
+from typing import Final
+
+from monitor.schema import SUFFIX_UNITS, rate_unit
+
+__all__ = [
+    "HEALTH_ERROR",
+    "HEALTH_ERRORS",
+    "HEALTH_POLLS",
+    "HEALTH_POLL_MS",
+    "HEALTH_STATE",
+    "HEALTH_UP",
+    "USAGE_AMOUNT",
+    "USAGE_BELOW",
+    "USAGE_CARBON",
+    "USAGE_COST",
+    "USAGE_COVERAGE",
+    "USAGE_CURRENCY",
+    "USAGE_ENERGY",
+    "USAGE_ESTIMATED",
+    "USAGE_HOUR",
+    "USAGE_PARTIAL",
+    "USAGE_WEEKDAY",
+    "USAGE_WEEK_BEFORE",
+    "base_name",
+    "demand_name",
+]
+
+USAGE_AMOUNT: Final = "amount"
+USAGE_BELOW: Final = "below"
+"""Of a main meter: what the meters next below it counted in the same period; the rest is nobody's."""
+USAGE_CARBON: Final = "carbon_kg"
+USAGE_COST: Final = "cost"
+USAGE_COVERAGE: Final = "coverage_pct"
+USAGE_CURRENCY: Final = "currency"
+USAGE_ENERGY: Final = "energy_kwh"
+USAGE_ESTIMATED: Final = "estimated"
+USAGE_HOUR: Final = "hour"
+"""Of an hour: which of its local day it is, 0 to 23."""
+USAGE_PARTIAL: Final = "partial_i"
+USAGE_WEEKDAY: Final = "weekday"
+"""Of an hour or a day: 1 is Monday, 7 is Sunday, in the site's time zone."""
+USAGE_WEEK_BEFORE: Final = "week_before"
+"""Of an hour or a day: the amount of the same one a week earlier."""
+
+HEALTH_ERROR: Final = "last_error"
+HEALTH_ERRORS: Final = "errors"
+HEALTH_POLLS: Final = "polls"
+HEALTH_POLL_MS: Final = "poll_ms"
+HEALTH_STATE: Final = "state"
+HEALTH_UP: Final = "up"
+
+
+def demand_name(unit: str) -> str:
+    """The greatest mean of a quarter of an hour, of meters that count kWh or m3: `demand_max_w`."""
+    return f"demand_max_{_suffix(unit)}"
+
+
+def base_name(unit: str) -> str:
+    """The least mean of a quarter of an hour: `base_w`, `base_m3h`."""
+    return f"base_{_suffix(unit)}"
+
+
+def _suffix(unit: str) -> str:
+    rate, _ = rate_unit(unit)
+    return next(suffix for suffix, written in SUFFIX_UNITS.items() if written == rate)
