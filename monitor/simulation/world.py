@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from monitor.model import Value
 from monitor.simulation.building import Curve, curve_for, noise
+from monitor.simulation.stories import Stories
 from monitor.site import Device, Point, Site
 
 __all__ = ["STEP", "Change", "World"]
@@ -58,6 +59,8 @@ class World:
     """
 
     site: Site
+    stories: Stories | None = None
+    """What happens in one month beside daily life."""
     overrides: dict[tuple[str, str], Value] = field(default_factory=dict)
     held: set[str] = field(default_factory=set)
     """Doors that somebody holds open when he has opened them."""
