@@ -162,7 +162,7 @@ class Stories:
         for story, shows in self._shows.get((device, point), ()):
             if shows.until is not None and not isinstance(shows.value, str):
                 part = min(max((now * 1000 - story.begin) / (story.end - story.begin), 0.0), 1.0)
-                return round(shows.value + (shows.until - shows.value) * part)
+                return float(round(shows.value + (shows.until - shows.value) * part))
             if story.is_on(now):
                 return shows.value
         return None
