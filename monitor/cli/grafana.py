@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = ["add_to"]
 
-_PRIVATE = "grafana.env"
-
 
 def add_to(app: typer.Typer) -> None:
     """Add this module's commands."""
@@ -52,7 +50,6 @@ def export(  # noqa: PLR0917 - each is an option
             show_default="after the site file's api and token",
         ),
     ] = None,
-    user: Annotated[str, typer.Option(metavar="NAME", help="InfluxDB 1.x: the user who may read.")] = "grafana",
     lies_at: Annotated[
         str | None,
         typer.Option(
@@ -73,7 +70,8 @@ def export(  # noqa: PLR0917 - each is an option
     ] = False,
 ) -> None:
     """Write provisioning and dashboards for a site; what was written before is written anew."""
-    from monitor.grafana.provisioning import Connected, provision
+    from monitor.cli.places import SITE_FILE
+    from monitor.grafana.provisioning import ENVIRONMENT, Connected, provision
 
     site = _site(file)
     settings = _settings(site, sink)
@@ -83,18 +81,28 @@ def export(  # noqa: PLR0917 - each is an option
         access_bucket=settings.access_bucket,
         api=api or _api(settings),
         folder=lies_at or str(folder.absolute()),
-        user=user,
         access_org=access_org,
     )
     if not urlsplit(connected.url).hostname:
         raise typer.BadParameter("write an address such as `http://127.0.0.1:8086`", param_hint="--url")
-    files = provision(site, connected, everything=everything)
+    files = dict(provision(site, connected, everything=everything))
+    known = _environment(file or SITE_FILE, settings.id)
+    if known is not None:
+        del files[ENVIRONMENT]
     _write(folder, files)
-    print_line(f"{len(files)} files in {clean(folder)}, for InfluxDB at {clean(connected.url)}")
-    print_line(f"Put the password or token that Grafana reads with into {clean(folder / _PRIVATE)}, then:")
+    print_line(f"{len(files)} files in {clean(folder)}, for InfluxDB at {clean(connected.url)}. Next:")
+    if known is None:
+        known = folder.absolute() / ENVIRONMENT
+        print_line(f"  # write the password or token that Grafana reads with into {clean(known)}")
     print_line(f"  sudo cp -r {clean(folder)}/provisioning /etc/grafana/")
-    print_line("  sudo systemctl edit grafana-server     # as the first lines of that file say")
+    print_line(f"  sudo systemctl edit grafana-server    # [Service] EnvironmentFile={clean(known)}")
     print_line("  sudo systemctl restart grafana-server")
+
+
+def _environment(file: Path, sink: str) -> Path | None:
+    """The file that `influx setup` has written for Grafana, where it has."""
+    path = file.absolute().with_name("grafana.env" if sink == "influxdb" else f"grafana-{sink}.env")
+    return path if path.exists() else None
 
 
 def _site(file: Path | None) -> "Site":
@@ -126,16 +134,17 @@ def _api(settings: "InfluxSettings") -> str:
 def _write(folder: Path, files: Mapping[str, str]) -> None:
     """Write each file whole; one with a secret in it that somebody has filled in stays as it is."""
     from monitor.errors import SettingsError
+    from monitor.grafana.provisioning import ENVIRONMENT
 
     try:
         for name, text in files.items():
             path = folder / name
-            if name == _PRIVATE and path.exists():
+            if name == ENVIRONMENT and path.exists():
                 continue
             path.parent.mkdir(parents=True, exist_ok=True)
             new = path.with_name(f".{path.name}.new")
             new.write_text(text, encoding="utf-8")
-            new.chmod(0o600 if name == _PRIVATE else 0o644)
+            new.chmod(0o600 if name == ENVIRONMENT else 0o644)
             new.replace(path)
         _clear(folder, files)
     except OSError as error:

@@ -1,6 +1,7 @@
 """What Grafana needs to show one site: data sources, folders and dashboards, as files of its provisioning.
 
-Nothing secret is in them: the password or token comes from Grafana's environment (`FACILITY_INFLUXDB_PASSWORD`).
+Nothing secret is in them: who reads, and the password or token, comes from Grafana's environment, where
+`FACILITY_INFLUXDB_USER` and `FACILITY_INFLUXDB_PASSWORD` are; `influx setup` writes them.
 """
 
 import json
@@ -14,10 +15,14 @@ from monitor.grafana import DASHBOARDS
 from monitor.grafana.model import ACCESS, ACCESS_MARK, DATA, Place, Source
 from monitor.site import Site
 
-__all__ = ["Connected", "provision"]
+__all__ = ["ENVIRONMENT", "Connected", "provision"]
+
+ENVIRONMENT: Final = "grafana.env"
+"""The file that Grafana's environment comes from."""
 
 _FOLDERS: Final[Mapping[Source, str]] = {DATA: "Facility", ACCESS: "Facility access"}
 _PATHS: Final[Mapping[Source, str]] = {DATA: "dashboards/facility", ACCESS: "dashboards/access"}
+_USER: Final = "$FACILITY_INFLUXDB_USER"
 _SECRET: Final = "$FACILITY_INFLUXDB_PASSWORD"  # noqa: S105 - the name of what holds it
 _FASTEST_S, _SLOWEST_S = 10, 900
 _HEAD: Final = "# Written by `facility-monitor grafana export`, which writes it again.\n"
@@ -25,14 +30,15 @@ _ENVIRONMENT: Final = """\
 # For Grafana, which puts it into its data sources: `systemctl edit grafana-server`, then
 #   [Service]
 #   EnvironmentFile={path}
-# {what}
+# InfluxDB 1.x: a user who may read, and the password; anything where nobody asks. 2.x, 3.x: a token that may read.
+FACILITY_INFLUXDB_USER=grafana
 FACILITY_INFLUXDB_PASSWORD=
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connected:
-    """How Grafana reaches InfluxDB: `url` as seen from Grafana, `api` v1 or v2, who reads (`user`, with v1).
+    """How Grafana reaches InfluxDB: `url` as seen from Grafana, `api` v1 (user and password) or v2 (a token).
 
     `folder`: where the files will lie on Grafana's machine. `access_org`: the number of the organisation in
     Grafana that alone sees the doors; None: the same as for everything else.
@@ -43,7 +49,6 @@ class Connected:
     access_bucket: str
     api: str
     folder: str
-    user: str = "grafana"
     access_org: int | None = None
 
 
@@ -60,7 +65,7 @@ def provision(site: Site, connected: Connected, *, everything: bool = False) -> 
     files = {
         "provisioning/datasources/facility-monitor.yaml": _HEAD + _yaml(_sources(site, connected)),
         "provisioning/dashboards/facility-monitor.yaml": _HEAD + _yaml(_providers(site, connected)),
-        "grafana.env": _environment(connected),
+        ENVIRONMENT: _ENVIRONMENT.format(path=f"{connected.folder.rstrip('/')}/{ENVIRONMENT}"),
     }
     for name, each in shown.items():
         folder = _PATHS[ACCESS if ACCESS in each.sources else DATA]
@@ -96,7 +101,7 @@ def _sources(site: Site, connected: Connected) -> Mapping[str, Any]:
             },
         }
         if connected.api == "v1":
-            found |= {"user": _literal(connected.user), "secureJsonData": {"password": _SECRET}}
+            found |= {"user": _USER, "secureJsonData": {"password": _SECRET}}
         else:
             found["jsonData"]["httpHeaderName1"] = "Authorization"
             found["secureJsonData"] = {"httpHeaderValue1": f"Token {_SECRET}"}
@@ -135,13 +140,6 @@ def _interval(site: Site) -> int:
     )
     usual = rhythms[len(rhythms) // 2] if rhythms else _FASTEST_S
     return round(min(max(usual, _FASTEST_S), _SLOWEST_S))
-
-
-def _environment(connected: Connected) -> str:
-    what = "A token of InfluxDB that may read."
-    if connected.api == "v1":
-        what = f"The password of InfluxDB's user `{connected.user}`, who may read; anything where nobody asks."
-    return _ENVIRONMENT.format(path=f"{connected.folder.rstrip('/')}/grafana.env", what=what)
 
 
 def _literal(text: str) -> str:

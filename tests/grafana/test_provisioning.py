@@ -61,7 +61,7 @@ def test_data_sources_are_those_of_the_site(tmp_path: Path) -> None:
     assert data["jsonData"]["dbName"] == "fac"
     assert access["jsonData"]["dbName"] == "fac-access"
     assert data["jsonData"]["timeInterval"] == "30s"
-    assert data["user"] == "grafana"
+    assert data["user"] == "$FACILITY_INFLUXDB_USER"
     assert data["secureJsonData"] == {"password": "$FACILITY_INFLUXDB_PASSWORD"}
 
 
@@ -126,6 +126,14 @@ def test_written_again_it_keeps_the_password_and_takes_away_what_is_gone(tmp_pat
     for file in out.rglob("*"):
         if file.is_file() and file != private:
             assert "secret" not in file.read_text("utf-8")
+
+
+def test_what_setup_has_written_for_grafana_is_used(tmp_path: Path) -> None:
+    (tmp_path / "grafana.env").write_text("FACILITY_INFLUXDB_USER=grafana\nFACILITY_INFLUXDB_PASSWORD=x\n")
+    answer = CliRunner().invoke(app, ["grafana", "export", str(tmp_path / "out"), str(_file(tmp_path))])
+
+    assert f"EnvironmentFile={tmp_path / 'grafana.env'}" in answer.output
+    assert not (tmp_path / "out" / "grafana.env").exists()
 
 
 def test_where_it_lies_may_be_said(tmp_path: Path) -> None:
