@@ -19,7 +19,7 @@ _INFLUXDB, _MQTT = "influxdb", "mqtt"
 _SINKS: Final = (_INFLUXDB, _MQTT)
 
 RESERVED: Final = frozenset(
-    {"access", "alarms", "doors", "health", "journal", "ledger", "metering", "people", "state", "upkeep"}
+    {"access", "alarms", "doors", "equipment", "health", "journal", "ledger", "metering", "people", "state"}
 )
 """Names that other readers of the journal keep their positions under, and places that tell of an erasure."""
 

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from monitor.journal.state import State
 from monitor.sinks.influxdb import InfluxSink
-from monitor.sinks.influxdb.buckets import in_words, seconds_of
+from monitor.sinks.influxdb.buckets import in_words, quoted, seconds_of
 from monitor.sinks.influxdb.check import Finding, examine
 from monitor.sinks.rejection import SinkMisconfigured
 from monitor.site import InfluxSettings
@@ -30,7 +30,7 @@ def open_to_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InfluxServ
 
 
 def lasting(server: InfluxServer, database: str) -> str:
-    [policy] = server.query(f'SHOW RETENTION POLICIES ON "{database}"')
+    [policy] = server.query(f"SHOW RETENTION POLICIES ON {quoted(database)}")
     return str(policy["duration"])
 
 
@@ -56,16 +56,17 @@ async def test_databases_that_are_missing_are_made_with_their_retention(open_to_
 
 
 async def test_without_a_retention_points_are_kept_for_ever(open_to_all: InfluxServer, state: State):
-    sink = InfluxSink(InfluxSettings(url=open_to_all.url, bucket='odd "name"\\'), a_site(), state)
+    sink = InfluxSink(InfluxSettings(url=open_to_all.url, bucket='odd "name" für 1'), a_site(), state)
     await sink.write(BATCH[:1])
     await sink.close()
 
     [name] = [each["name"] for each in open_to_all.query("SHOW DATABASES") if each["name"].startswith("odd")]
-    assert name == 'odd "name"\\'
+    assert name == 'odd "name" für 1'
+    assert lasting(open_to_all, name) == "0s"
 
 
 async def test_a_token_without_the_right_tries_once_in_an_outage_and_names_the_command(
-    server: InfluxServer, state: State
+    state: State,
 ):
     tried: list[str] = []
     influx = Influx2()
@@ -200,7 +201,7 @@ def test_what_is_no_duration_is_refused(text: str):
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(None, "for ever"), (3600.0, "1 hours"), (90 * DAY, "90 days"), (5 * 31_557_600.0, "1826.25 days")],
+    [(None, "for ever"), (3600.0, "1 hour"), (90 * DAY, "90 days"), (5 * 31_557_600.0, "1826.25 days")],
 )
 def test_retention_is_told_in_words(seconds: float | None, words: str):
     assert in_words(seconds) == words

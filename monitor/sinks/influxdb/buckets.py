@@ -61,7 +61,7 @@ def in_words(retention: float | None) -> str:
     if retention is None:
         return "for ever"
     if retention < 2 * _DAY:
-        return f"{retention / _HOUR:g} hours"
+        return "1 hour" if retention == _HOUR else f"{retention / _HOUR:g} hours"
     return f"{round(retention / _DAY, 2):g} days"
 
 
