@@ -6,9 +6,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from monitor.documents.files import ABSENT
-from monitor.fields import Duration, File, Frozen, Id, Label, several
+from monitor.fields import Duration, File, Frozen, Id, Label, is_http, several
 from monitor.settings.model import Selector
-from monitor.settings.shape import is_http
 
 __all__ = ["InfluxKeys", "MqttSinkKeys"]
 
