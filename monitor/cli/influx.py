@@ -1,4 +1,4 @@
-"""`influx check`: what is wrong with the way to InfluxDB, and what to do about it."""
+"""`influx`: what is wrong with the way to InfluxDB, and what to do about it."""
 
 import os
 import time
@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from monitor.cli.influxsetup import setup
 from monitor.cli.options import Json, SocketPath, StateFolder
 from monitor.cli.output import clean, print_json, print_line, print_table
 
@@ -25,6 +26,7 @@ def add_to(app: typer.Typer) -> None:
     group = typer.Typer(help="InfluxDB, where readings are written to.", rich_markup_mode=None)
     group.callback()(_group)
     group.command()(check)
+    group.command()(setup)
     app.add_typer(group, name="influx", no_args_is_help=True)
 
 
