@@ -44,8 +44,10 @@ from monitor.reports.letter import Letters
 from monitor.reports.mailing import Mailing
 from monitor.schema import MONITOR_DEVICE
 from monitor.settings.tables import resolve
+from monitor.sinks.backfill import Backfill
 from monitor.sinks.deadletters import DeadLetters
 from monitor.sinks.influxdb import InfluxSink
+from monitor.sinks.influxdb.again import InfluxPast
 from monitor.sinks.influxdb.erase import InfluxErasing
 from monitor.sinks.influxdb.thread import BlockingThread
 from monitor.sinks.loopback import is_on_loopback
@@ -111,6 +113,7 @@ class Parts:
         )
         self._make_sinks()
         self._make_metering(folder)
+        self._make_backfills(folder)
         self._access = AccessParts(
             site,
             files,
@@ -219,10 +222,13 @@ class Parts:
         self._letters = DeadLetters(self._state, now)
         self._sinks: dict[str, SinkRunner] = {}
         self._outside: list[InfluxErasing] = []
+        self._influx_sinks: list[InfluxSink] = []
         sinks: list[tuple[Sink, ClockSync | None]] = []
         if site.influxdb is not None:
             awaited = None if is_on_loopback(site.influxdb.url) else self._sync
-            sinks.append((InfluxSink(site.influxdb, site, self._state), awaited))
+            influx = InfluxSink(site.influxdb, site, self._state)
+            self._influx_sinks.append(influx)
+            sinks.append((influx, awaited))
             self._outside.append(InfluxErasing(site.influxdb, lambda: self._sinks[InfluxSink.name].position))
         if site.mqtt_sink is not None:
             sinks.append((self._mqtt_sink(site.mqtt_sink), None))
@@ -230,6 +236,18 @@ class Parts:
             self._sinks[sink.name] = SinkRunner(
                 self._journal, self._state, sink, now=now, letters=self._letters, clock=awaited
             )
+
+    def _make_backfills(self, folder: Path) -> None:
+        """Make what sends a period again, for each InfluxDB."""
+        self._backfills = {
+            sink.name: Backfill(
+                self._sinks[sink.name],
+                self._state,
+                InfluxPast(sink, self._site, self._journal, folder / "state.db", self._book.past_usage),
+                now=self._clock.now,
+            )
+            for sink in self._influx_sinks
+        }
 
     def _mqtt_sink(self, settings: MqttSinkSettings) -> MqttSink:
         options = self._site.connections[settings.connection].options
@@ -256,7 +274,8 @@ class Parts:
         )
 
     def _sink_facts(self) -> Mapping[str, Mapping[str, Any]]:
-        return {name: runner.status() for name, runner in self._sinks.items()}
+        more = {name: backfill.status() for name, backfill in self._backfills.items()}
+        return {name: {**runner.status(), **more.get(name, {})} for name, runner in self._sinks.items()}
 
     def _advice(self, device: str, state: str) -> str:
         """What to look at when a device is in a state of `monitor.health`: its driver's word, else the usual."""
@@ -293,6 +312,7 @@ class Parts:
             **({} if self._deadman is None else {"dead-man ping": self._deadman.run()}),
             **{f"driver {name}": driver.run(intake) for name, driver in self._pushed.items()},
             **{f"sink {name}": runner.run() for name, runner in self._sinks.items()},
+            **{f"backfill {name}": backfill.run() for name, backfill in self._backfills.items()},
         }
 
     def movers(self) -> Mapping[str, Callable[[], int | None]]:
@@ -354,6 +374,7 @@ class Parts:
             poller=self._poller.facts,
             sinks=self._sink_facts,
             letters=self._letters,
+            backfills=self._backfills,
             examine_influx=partial(examine, self._site, self._clock),
             notify=self._notifier.counts,
             health=self._health.states,

@@ -11,7 +11,7 @@ from monitor.errors import JournalError, SinkRejected
 from monitor.journal.state import State
 from monitor.model import Entry, Position, Reading, Recorded, Value
 from monitor.sinks.influxdb.encoder import Encoder
-from monitor.sinks.influxdb.lines import Encoded, Lines
+from monitor.sinks.influxdb.lines import Encoded, Lines, Stamp
 from monitor.sinks.influxdb.stamps import settle
 from monitor.sinks.influxdb.thread import BlockingThread
 from monitor.sinks.rejection import AllRejected, EntriesRejected, SinkMisconfigured
@@ -52,13 +52,13 @@ class InfluxSink:
         self._closed = False
         self._took: deque[float] = deque(maxlen=_REQUESTS_KEPT)
 
-    async def write(self, batch: Sequence[Recorded]) -> None:
+    async def write(self, batch: Sequence[Recorded], *, stamps: Mapping[Position, Stamp] | None = None) -> None:
         """Write the batch, or raise SinkUnavailable (call again) or EntriesRejected (the others are written).
 
         Raises SinkRejected when nothing is written because something cannot be encoded, and JournalError when
-        the state cannot be written; call again.
+        the state cannot be written; call again. `stamps`: those of the past; without, they are settled and kept.
         """
-        encoded = await self._encode(batch)
+        encoded = await self._encode(batch, stamps)
         rejected: _Rejected = {}
         for bucket, lines in (
             (self._settings.bucket, encoded.main),
@@ -72,9 +72,9 @@ class InfluxSink:
                 {position: line for position, (_, line) in rejected.items()},
             )
 
-    async def _encode(self, batch: Sequence[Recorded]) -> Encoded:
+    async def _encode(self, batch: Sequence[Recorded], past: Mapping[Position, Stamp] | None = None) -> Encoded:
         try:
-            stamps = await settle(self._state, self._encoder.wanted(batch))
+            stamps = await settle(self._state, self._encoder.wanted(batch)) if past is None else past
             return await self._thread.do(lambda: self._encoder.encode(batch, stamps))
         except JournalError:
             raise
