@@ -10,6 +10,7 @@ from monitor.cli import (
     demo,
     devices,
     equipment,
+    export,
     identify,
     influx,
     init,
@@ -57,3 +58,4 @@ watch.add_to(app)
 deadletters.add_to(app)
 influx.add_to(app)
 reports.add_to(app)
+export.add_to(app)

@@ -32,7 +32,7 @@ sinks:
   influxdb: {{url: "{influx}", token: "{token}"}}
 """
 HOUR = 3_600_000
-READINGS = 60_000
+READINGS = 40_000
 
 
 @pytest.fixture

@@ -35,7 +35,10 @@ class Desk:
         self.state = "stopped"
 
     def status(self) -> Mapping[str, Value]:
-        return {"backfill": self.state}
+        first, until, _ = self.begun[-1] if self.begun else (0, 0, "")
+        span: Mapping[str, Value] = {"backfill_from": first, "backfill_until": until, "backfill_reached": first}
+        pace: Mapping[str, Value] = {"backfill_entries": 0, "backfill_rate": 0.0, "backfill_left_s": 0.0}
+        return {"backfill": self.state, **span, **pace, "backfill_waits_for": ""}
 
 
 @pytest.fixture
@@ -57,7 +60,8 @@ async def test_a_period_is_begun_and_who_asked_is_kept(
     answer = await client.post("/influx/backfill", json={"period": "2026-06-01..2026-06-02"})
     shown = (await client.get("/influx/backfill")).json()
 
-    assert (answer.status_code, answer.json()) == (202, {"sink": "influxdb", "facts": {"backfill": "running"}})
+    assert (answer.status_code, answer.json()["sink"]) == (202, "influxdb")
+    assert answer.json()["facts"]["backfill"] == "running"
     assert shown == answer.json()
     [(first, until, by)] = desks["influxdb"].begun
     assert (until - first, by) == (2 * DAY, getpass.getuser())
@@ -88,7 +92,7 @@ async def test_it_is_stopped_once(client: httpx.AsyncClient) -> None:
 
     assert again.status_code == 409
     assert "already" in again.json()["error"]
-    assert stopped.json()["facts"] == {"backfill": "stopped"}
+    assert stopped.json()["facts"]["backfill"] == "stopped"
     assert twice.status_code == 409
 
 

@@ -15,7 +15,7 @@ from monitor.model import Position, Recorded, Transition
 from monitor.sinks.influxdb.encoder import Encoder
 from monitor.sinks.influxdb.lines import Stamp, Wanted
 
-__all__ = ["Owned", "owned_by", "past_stamps"]
+__all__ = ["NOTHING", "Owned", "owned_by", "past_stamps"]
 
 _AROUND: Final = 10_000
 """Milliseconds: an event moves by one for each other of its instant, so that this is ten thousand of them."""
