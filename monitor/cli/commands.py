@@ -10,6 +10,7 @@ from monitor.cli import (
     demo,
     devices,
     equipment,
+    export,
     grafana,
     identify,
     influx,
@@ -59,3 +60,4 @@ deadletters.add_to(app)
 influx.add_to(app)
 grafana.add_to(app)
 reports.add_to(app)
+export.add_to(app)

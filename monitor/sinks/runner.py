@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from itertools import islice
 from time import monotonic
+from typing import Protocol, TypeVar
 
 import structlog
 
@@ -30,6 +31,21 @@ _REASONS = 100
 
 
 _PACE = Pace()
+
+
+class PastPortion(Protocol):
+    """Entries of the past, and how they are written."""
+
+    @property
+    def entries(self) -> Sequence[Recorded]:
+        """The entries, in their order."""
+
+    @property
+    def write(self) -> Callable[[Sequence[Recorded]], Awaitable[None]]:
+        """Writes some of them, as `Sink.write` does."""
+
+
+P = TypeVar("P", bound=PastPortion)
 
 
 class SinkRunner:
@@ -103,6 +119,44 @@ class SinkRunner:
         self._position = await self._state.position(name)
         if self._is_new:
             await self._insist(lambda: self._state.transact(lambda db: set_position(db, name, Position(0))))
+
+    @property
+    def name(self) -> str:
+        """The sink's name."""
+        return self._sink.name
+
+    def busy_with(self) -> str:
+        """What has to be over before anything of the past may be written; "" when nothing has."""
+        if self._waits_for_clock:
+            return "the clock"
+        if self._facts["last_error"]:
+            return str(self._facts["last_error"])
+        return "what is newer" if self._journal.behind(self._position) > _BATCH else ""
+
+    async def write_past(self, read: Callable[[], Awaitable[P]]) -> P:
+        """Read something of the past and write it, in one turn; answer it.
+
+        What is refused is buried. Raises SinkUnavailable and JournalError: nothing is lost, read it again.
+        """
+        async with self._turn:
+            portion = await read()
+            if portion.entries:
+                await self._write_portion(portion, portion.entries)
+        return portion
+
+    async def _write_portion(self, portion: "PastPortion", entries: Sequence[Recorded]) -> None:
+        try:
+            await portion.write(entries)
+        except EntriesRejected as error:
+            refusals = _refusals(error)
+            await self._bury([each for each in entries if each.position in refusals], refusals)
+        except SinkRejected as error:
+            if len(entries) == 1:
+                await self._bury(entries, {entries[0].position: Refused(str(error))})
+                return
+            half = len(entries) // 2
+            await self._write_portion(portion, entries[:half])
+            await self._write_portion(portion, entries[half:])
 
     @property
     def position(self) -> Position:
@@ -190,10 +244,7 @@ class SinkRunner:
                 await self._write_ahead(batch, failed=attempt > 0)
                 await self._write(batch)
             except EntriesRejected as error:
-                refusals = {
-                    position: Refused(reason, error.lines.get(position, b""))
-                    for position, reason in error.reasons.items()
-                }
+                refusals = _refusals(error)
                 await self._bury([each for each in batch if each.position in refusals], refusals)
                 break
             except SinkRejected as error:
@@ -281,3 +332,9 @@ class SinkRunner:
             self._facts.pop("what_to_do", None)
         self._facts["last_success"] = self._now()
         self._counts["entries"] += entries
+
+
+def _refusals(error: EntriesRejected) -> Mapping[Position, Refused]:
+    return {
+        position: Refused(reason, error.lines.get(position, b"")) for position, reason in error.reasons.items()
+    }

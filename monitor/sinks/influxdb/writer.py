@@ -14,7 +14,7 @@ from monitor.journal.state import State
 from monitor.model import Entry, Position, Reading, Recorded, Value
 from monitor.sinks.filter import make_filter
 from monitor.sinks.influxdb.encoder import Encoder
-from monitor.sinks.influxdb.lines import Encoded, Lines
+from monitor.sinks.influxdb.lines import Encoded, Lines, Stamp
 from monitor.sinks.influxdb.stamps import Stamps
 from monitor.sinks.influxdb.thread import BlockingThread
 from monitor.sinks.rejection import SETUP, AllRejected, BucketMissing, EntriesRejected, SinkMisconfigured
@@ -61,17 +61,17 @@ class InfluxSink:
         self._closed = False
         self._took: deque[float] = deque(maxlen=_REQUESTS_KEPT)
 
-    async def write(self, batch: Sequence[Recorded]) -> None:
+    async def write(self, batch: Sequence[Recorded], *, stamps: Mapping[Position, Stamp] | None = None) -> None:
         """Write the batch, or raise SinkUnavailable (call again) or EntriesRejected (the others are written).
 
         Raises SinkRejected when nothing is written because something cannot be encoded, and JournalError when
-        the state cannot be written; call again.
+        the state cannot be written; call again. `stamps`: those of the past; without, they are settled and kept.
         """
         if self.takes is not None:
             taken = [each for each in batch if self.takes(each.entry)]
             self._left_out += len(batch) - len(taken)
             batch = taken
-        encoded = await self._encode(batch)
+        encoded = await self._encode(batch, stamps)
         rejected: _Rejected = {}
         for bucket, lines in (
             (self._settings.bucket, encoded.main),
@@ -85,9 +85,9 @@ class InfluxSink:
                 {position: line for position, (_, line) in rejected.items()},
             )
 
-    async def _encode(self, batch: Sequence[Recorded]) -> Encoded:
+    async def _encode(self, batch: Sequence[Recorded], past: Mapping[Position, Stamp] | None = None) -> Encoded:
         try:
-            stamps = await self._stamps.settle(self._encoder.wanted(batch))
+            stamps = await self._stamps.settle(self._encoder.wanted(batch)) if past is None else past
             return await self._thread.do(lambda: self._encoder.encode(batch, stamps))
         except JournalError:
             raise
