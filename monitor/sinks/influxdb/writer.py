@@ -1,5 +1,6 @@
-"""The sink itself: entries in, requests to InfluxDB out, in a thread of its own."""
+"""The sink itself: entries in, requests to InfluxDB out, in two threads of its own: one encodes, one waits."""
 
+import contextlib
 import re
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -47,6 +48,8 @@ class InfluxSink:
         self._compress = compress
         self._client: InfluxClient | None = None
         self._thread = BlockingThread("influxdb")
+        self._encoding = BlockingThread("influxdb-encoder")
+        self._prepared: tuple[Sequence[Recorded], Encoded] | None = None
         self.lines = 0
         """Lines that the server has taken; what is sent again counts again."""
         self._closed = False
@@ -58,7 +61,11 @@ class InfluxSink:
         Raises SinkRejected when nothing is written because something cannot be encoded, and JournalError when
         the state cannot be written; call again.
         """
-        encoded = await self._encode(batch)
+        prepared = self._prepared
+        if prepared is not None and prepared[0] is batch:
+            encoded, self._prepared = prepared[1], None
+        else:
+            encoded = await self._encode(batch)
         rejected: _Rejected = {}
         for bucket, lines in (
             (self._settings.bucket, encoded.main),
@@ -72,10 +79,18 @@ class InfluxSink:
                 {position: line for position, (_, line) in rejected.items()},
             )
 
+    async def prepare(self, batch: Sequence[Recorded]) -> None:
+        """Encode what will be written next, while something else is under way; what fails is told by `write`.
+
+        For `write` it has to be the very same list.
+        """
+        with contextlib.suppress(JournalError, SinkRejected):
+            self._prepared = batch, await self._encode(batch)
+
     async def _encode(self, batch: Sequence[Recorded]) -> Encoded:
         try:
             stamps = await settle(self._state, self._encoder.wanted(batch))
-            return await self._thread.do(lambda: self._encoder.encode(batch, stamps))
+            return await self._encoding.do(lambda: self._encoder.encode(batch, stamps))
         except JournalError:
             raise
         except Exception as error:  # one entry of a kind nobody thought of must not stop all that follow
@@ -104,6 +119,7 @@ class InfluxSink:
         if not self._closed:
             self._closed = True
             self._thread.end(self._shut)
+            self._encoding.end(lambda: None)
 
     def _shut(self) -> None:
         if self._client is not None:
