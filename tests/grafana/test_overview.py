@@ -204,9 +204,9 @@ def test_a_swapped_meter_does_not_count_its_register(server: InfluxServer):
 
     counted = sum(b - a for a, b in pairwise(_energy(minute) for minute in range(36 * 60)) if b >= a)
     assert counted == pytest.approx(2158 * 0.5)
-    assert sum(row["used"] for row in rows) == pytest.approx(counted)
+    assert sum(row["value"] for row in rows) == pytest.approx(counted)
     assert len(rows) == 36
-    assert max(row["used"] for row in rows) == pytest.approx(30.0)
+    assert max(row["value"] for row in rows) == pytest.approx(30.0)
 
 
 def test_open_alarms_are_those_that_last_or_wait_for_somebody(server: InfluxServer):
@@ -306,7 +306,7 @@ def test_provisioning_names_what_the_dashboard_looks_for():
     providers = yaml.safe_load((provisioning / "dashboards" / "facility-monitor.yaml").read_text())
 
     names = [source["name"] for source in sources["datasources"]]
-    assert names == ["Facility", "Facility access"]
+    assert names == ["Facility", "Facility (access)"]
     for source in sources["datasources"]:
         assert source["jsonData"]["timeInterval"]
         assert source["secureJsonData"]["password"].startswith("$")

@@ -12,6 +12,7 @@ from monitor.schema import (
     ALARM_END,
     ALARM_RESPONSE,
     ALARM_SEVERITY,
+    ALARM_SINCE,
     ALARM_START,
     ALARM_TAG_LIST,
     ALARM_TAGS,
@@ -42,6 +43,7 @@ _CREDENTIAL = "credential"
 _MORE = ("door", EVENT_CAUSE)
 """What else is told of an access event, where it has that."""
 _END = ALARM_END.encode()
+_SINCE = ALARM_SINCE.encode()
 _ACTIVE = frozenset({"active", "recovering"})
 
 
@@ -200,7 +202,8 @@ class EventLines:
         ]
         if source.labels:
             fields.append(b"source=" + text(source.labels))
-        for key, value in ((b"value", step.value), (b"threshold", step.limit)):
+        since = max(0.0, (step.time - stamp.start) / 1000) if stamp.start else None
+        for key, value in ((b"value", step.value), (b"threshold", step.limit), (_SINCE, since)):
             written = None if value is None else number(value)
             if written is not None:
                 fields.append(b"%b=%b" % (key, written))
