@@ -26,7 +26,7 @@ def js_number(value: float) -> str:
     text = repr(float(value))
     if "e" in text and 1e-6 <= abs(value) < 1:
         return f"{value:.20f}".rstrip("0")
-    return text
+    return text.replace("e-0", "e-").replace("e+0", "e+")
 
 
 def _decimals_for(value: float) -> int:

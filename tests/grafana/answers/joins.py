@@ -122,8 +122,20 @@ def _by_value(tables: Sequence[Sequence[list[Any]]]) -> list[list[Any]]:
             column: list[Any] = [UNDEFINED] * len(keys)
             for key, value in zip(table[0], values, strict=True):
                 column[place[key]] = value
-            joined.append(column)
+            joined.append(_spread(column))
     return joined
+
+
+def _spread(values: list[Any]) -> list[Any]:
+    """A hole is a hole up to the next values: what is undefined beside a null is null."""
+    known = [index for index, value in enumerate(values) if value is None]
+    for index in known:
+        for step in (-1, 1):
+            beside = index + step
+            while 0 <= beside < len(values) and is_nothing(values[beside]):
+                values[beside] = None
+                beside += step
+    return values
 
 
 def _is_number(values: Sequence[Any]) -> bool:

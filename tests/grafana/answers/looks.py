@@ -161,6 +161,8 @@ def _share(column: Field, number: float) -> float:
 
 
 def _scale(column: Field, number: float, share: float) -> str:
+    if column.type == "boolean":
+        return colour("green" if number > 0 else "red")
     chosen = column.config.get("color") or {"mode": "thresholds"}
     mode = chosen["mode"]
     if mode == "fixed":

@@ -42,7 +42,7 @@ def reduced(column: Field, calc: str) -> Any:
     assert calc in REDUCERS, f"this evaluator does not know the reducer {calc}"
     values = column.values
     if not values:
-        return 0 if calc in {"sum", *_COUNTS} else None
+        return 0 if calc in {"sum", "count"} else None
     if calc in _OF_ALL:
         return _OF_ALL[calc](values)
     there = [value for value in values if not is_nothing(value) and value == value]  # noqa: PLR0124 - NaN is not itself
@@ -53,12 +53,16 @@ def reduced(column: Field, calc: str) -> Any:
     return {"sum": 0, "delta": 0, "diffperc": 0}.get(calc)
 
 
+def _there(values: list[Any]) -> list[Any]:
+    return [value for value in values if not is_nothing(value)]
+
+
 _OF_ALL: Final[Mapping[str, Callable[[list[Any]], Any]]] = {
     "last": lambda values: values[-1],
     "first": lambda values: values[0],
-    "count": len,
-    "changeCount": lambda values: sum(1 for before, after in pairwise(values) if before != after),
-    "distinctCount": lambda values: len({repr(value) for value in values}),
+    "count": lambda values: len(_there(values)),
+    "changeCount": lambda values: sum(1 for before, after in pairwise(_there(values)) if before != after),
+    "distinctCount": lambda values: len({repr(value) for value in _there(values)}),
 }
 
 
@@ -76,10 +80,16 @@ def _of_numbers(there: list[float], calc: str) -> Any:
         "median": _median,
         "range": lambda found: max(found) - min(found),
         "diff": lambda found: found[-1] - found[0],
-        "diffperc": lambda found: (found[-1] - found[0]) / found[0] * 100 if found[0] else math.nan,
+        "diffperc": lambda found: _share(found[-1] - found[0], found[0]) * 100,
         "p95": lambda found: sorted(found)[math.floor((len(found) - 1) * 0.95 + 0.5)],
     }
     return functions[calc](there)
+
+
+def _share(part: float, whole: float) -> float:
+    if whole:
+        return part / whole
+    return math.copysign(math.inf, part) if part else math.nan
 
 
 def _median(there: list[float]) -> float:
