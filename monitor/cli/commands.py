@@ -10,6 +10,7 @@ from monitor.cli import (
     demo,
     devices,
     equipment,
+    grafana,
     identify,
     influx,
     init,
@@ -56,4 +57,5 @@ read.add_to(app)
 watch.add_to(app)
 deadletters.add_to(app)
 influx.add_to(app)
+grafana.add_to(app)
 reports.add_to(app)

@@ -25,6 +25,7 @@ __all__ = ["Pace", "SinkRunner"]
 _log = structlog.get_logger()
 
 _BATCH = 5000
+_GATHERED = 2 * _BATCH
 _REASONS = 100
 
 
@@ -125,7 +126,7 @@ class SinkRunner:
     async def _gather(self) -> None:
         async for found in self._journal.follow(self._position):
             async with self._change:
-                await self._change.wait_for(lambda: len(self._waiting) < _BATCH)
+                await self._change.wait_for(lambda: len(self._waiting) < _GATHERED)
                 if isinstance(found, Gap):
                     await self._change.wait_for(lambda: not self._waiting)
                     await self._skip(found)
@@ -170,7 +171,7 @@ class SinkRunner:
                 for _ in batch:
                     self._waiting.popleft()
                 self._change.notify_all()
-            if len(self._waiting) < _BATCH // 2:
+            if self._journal.behind(self._position) < _BATCH // 2:
                 await asyncio.sleep(max(0.0, self._pace.interval - (monotonic() - began)))
 
     async def _skip(self, gap: Gap) -> None:
