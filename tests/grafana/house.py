@@ -4,17 +4,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
 from tests.grafana.answers import Answer, Answers, Range, Source
-from tests.grafana.day import BEGIN, END, fill_day
+from tests.grafana.day import END, fill_day
 from tests.grafana.filled import filled
 from tests.grafana.shipped import DASHBOARDS
 from tests.servers.influxdb import InfluxServer
 
-__all__ = ["House", "house"]
+__all__ = ["FILL", "NOW", "House", "house"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,6 @@ class House:
     """A server with data up to `now`; `is_whole`: of every measurement and field that dashboards ask for."""
 
     server: InfluxServer
-    begin: datetime
     now: datetime
     is_whole: bool
     zone: str = "Europe/Berlin"
@@ -56,8 +55,14 @@ def _column(rows: list[dict[str, Any]], name: str) -> list[str]:
     return [str(row[name]) for row in rows]
 
 
+FILL: Final = fill_day
+"""Writes the data into a server; gets a folder of its own."""
+NOW: Final = END
+"""When it is looked at."""
+
+
 @contextmanager
 def house(factory: pytest.TempPathFactory) -> Iterator[House]:
     """A server of one's own with the data."""
-    with filled(factory, "day", fill_day) as server:
-        yield House(server, BEGIN, END, is_whole=False)
+    with filled(factory, "house", FILL) as server:
+        yield House(server, NOW, is_whole=False)
