@@ -154,17 +154,19 @@ class Row:
 class Choice:
     """A variable that lets people choose among the values of the tag of its name; all of them at first.
 
-    `measurement`: whose values; empty: of all. `among`: variables that are chosen before it.
+    `measurement`: whose values; empty: of all. `among`: variables that are chosen before it. `where`: further
+    conditions on tags.
     """
 
     name: str
     measurement: str = ""
     among: Sequence[str] = ()
+    where: Sequence[str] = ()
     source: Source = DATA
 
     def json(self) -> Json:
         """The variable as Grafana stores it."""
-        query = tag_values(self.name, measurement=self.measurement, variables=self.among)
+        query = tag_values(self.name, measurement=self.measurement, variables=self.among, where=self.where)
         return {
             "type": "query",
             "name": self.name,
