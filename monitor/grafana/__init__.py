@@ -4,12 +4,20 @@ import json
 from collections.abc import Mapping
 from typing import Final
 
+from monitor.grafana.electricity import ELECTRICITY
+from monitor.grafana.heating import HEATING
 from monitor.grafana.model import Dashboard
 from monitor.grafana.overview import OVERVIEW
+from monitor.grafana.water import WATER
 
 __all__ = ["DASHBOARDS", "dashboards"]
 
-DASHBOARDS: Final[Mapping[str, Dashboard]] = {"overview": OVERVIEW}
+DASHBOARDS: Final[Mapping[str, Dashboard]] = {
+    "overview": OVERVIEW,
+    "electricity": ELECTRICITY,
+    "water": WATER,
+    "heating": HEATING,
+}
 """Name of the file -> dashboard. A new one is a module beside these and a line here."""
 
 

@@ -1,0 +1,104 @@
+"""Panels of when how much is used: hours of the week, highest demand, base load."""
+
+from dataclasses import replace
+
+from monitor.fieldkeys import USAGE_AMOUNT, USAGE_HOUR, USAGE_WEEKDAY, base_name, demand_name
+from monitor.grafana.common import MAIN
+from monitor.grafana.influxql import call, column
+from monitor.grafana.kinds import Table, TimeSeries
+from monitor.grafana.looks import Look, Override
+from monitor.grafana.model import Panel, Target
+from monitor.grafana.reshape import Group, Matrix, Reshape, Sort
+from monitor.grafana.usage import (
+    COLOURED,
+    DAILY,
+    DAYS,
+    HOUSE,
+    IS_WHOLE,
+    MONTHLY,
+    MONTHS,
+    WEEKDAYS,
+    Used,
+    hourly,
+    series_links,
+)
+from monitor.schema import rate_unit
+
+__all__ = ["base", "peaks", "week"]
+
+
+def week(used: Used, height: int = 10) -> Panel:
+    """How much in which hour of which weekday, by the mean of 30 days."""
+    factor, unit = used.finer
+    said = [
+        f'sum("{USAGE_AMOUNT}") * {factor:g} AS "used"',
+        call("max", USAGE_HOUR, USAGE_HOUR),
+        call("max", USAGE_WEEKDAY, USAGE_WEEKDAY),
+    ]
+    query = hourly(said, used.is_it, MAIN, IS_WHOLE, variables=HOUSE)
+    colours = Look(custom={**COLOURED, "minWidth": 44, "align": "center"})
+    steps: list[Reshape] = [
+        Group(by=[USAGE_WEEKDAY, USAGE_HOUR], calculated={"used": ["mean"]}),
+        Sort(USAGE_WEEKDAY),
+        Sort(USAGE_HOUR),
+        Matrix(rows=USAGE_WEEKDAY, columns=USAGE_HOUR, values="used (mean)"),
+    ]
+    first = Look(name="Day", states=WEEKDAYS, custom={"cellOptions": {"type": "auto"}, "align": "left"})
+    return Panel(
+        kind=Table(), title=used.titled(f"Hours of the week, in {unit}"), width=24, height=height, time_from=DAYS,
+        description="The mean of each hour of each weekday in the last 30 days, all main meters together: red is"
+        " much. What is red at night or on a Sunday is worth a walk through the house.",
+        targets=[Target(query=query)], reshape=steps,
+        look=Look(
+            decimals=0 if factor > 1 else 1, minimum=0, scheme="continuous-GrYlRd", custom=colours.custom
+        ),
+        overrides=[Override(name=f"{USAGE_WEEKDAY}\\{USAGE_HOUR}", look=first)],
+    )  # fmt: skip
+
+
+def peaks(used: Used, per: str, width: int = 12) -> Panel:
+    """The greatest demand of each day or month, meter by meter."""
+    source, range_ = (DAILY, DAYS) if per == "day" else (MONTHLY, MONTHS)
+    field = demand_name(used.unit)
+    return Panel(
+        kind=TimeSeries(stepped=True, fill=0, calcs=["max", "mean"]),
+        title=used.titled(f"Highest demand per {per}"),
+        width=width, height=8, time_from=range_,
+        look=replace(used.load, links=series_links(used.uid)),
+        description=f"The greatest mean of a quarter of an hour in each {per}. What one meter reached at most is"
+        " in the column Max.",
+        targets=[Target(query=used.rows(source, column(field)), alias="$tag_device")],
+    )  # fmt: skip
+
+
+def base(used: Used, width: int = 12) -> Panel:
+    """The least demand of each whole day, meter by meter, and what share of the day it makes."""
+    field = base_name(used.unit)
+    share = f'"{field}" * {2400 / rate_unit(used.unit)[1]:g} / "{USAGE_AMOUNT}" AS "share"'
+    return Panel(
+        kind=TimeSeries(stepped=True, fill=0, calcs=["lastNotNull", "mean"]),
+        title=used.titled("Base load per day"),
+        width=width, height=8, time_from=DAYS,
+        look=replace(used.load, links=series_links(used.uid)),
+        description="The least mean of a quarter of an hour in each day: what never rests. Dashed: how much of"
+        " the main meter's day that is, in percent.",
+        targets=[
+            Target(query=used.rows(DAILY, column(field), IS_WHOLE), alias="$tag_device"),
+            Target(
+                query=used.rows(
+                    DAILY, share, MAIN, IS_WHOLE, f'"{USAGE_AMOUNT}" > 0', variables=HOUSE
+                ),
+                alias="$tag_device, share",
+            ),
+        ],
+        overrides=[
+            Override(
+                query="B",
+                look=Look(
+                    unit="%",
+                    decimals=0,
+                    custom={"axisPlacement": "right", "lineStyle": {"fill": "dash", "dash": [6, 6]}},
+                ),
+            )
+        ],
+    )  # fmt: skip
