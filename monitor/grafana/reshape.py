@@ -120,7 +120,10 @@ class Organize:
 
 @dataclass(frozen=True, slots=True)
 class Calculate:
-    """One more column: `left operator right`, where each is a column's name."""
+    """One more column: `left operator right`, where each is a column's name, or a number.
+
+    Columns are said as Grafana 10 does; later ones understand that, but not the other way round.
+    """
 
     left: str
     operator: str
@@ -129,11 +132,7 @@ class Calculate:
 
     def json(self) -> Json:
         """The step as Grafana stores it."""
-        binary: Json = {
-            "left": {"matcher": {"id": "byName", "options": self.left}},
-            "operator": self.operator,
-            "right": {"matcher": {"id": "byName", "options": self.right}},
-        }
+        binary: Json = {"left": self.left, "operator": self.operator, "right": self.right}
         options: dict[str, Any] = {"mode": "binary", "binary": binary, "alias": self.shown, "replaceFields": False}
         return _step("calculateField", options)
 
