@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from drivers import DRIVERS
@@ -13,10 +14,10 @@ from monitor.ports import Budget
 from monitor.settings import Loaded, load
 from monitor.settings.budgets import budgets_of as reckon_buses
 from monitor.settings.tables import resolve
-from monitor.site import Site
+from monitor.site import InfluxSettings, Site
 from rules.kinds import RULES
 
-__all__ = ["budgets_of", "examine_influx", "load_site"]
+__all__ = ["budgets_of", "examine_influx", "influxdbs_of", "load_site"]
 
 
 def load_site(path: Path, environ: Mapping[str, str] = os.environ, *, thorough: bool = False) -> Loaded:
@@ -38,10 +39,34 @@ def budgets_of(site: Site) -> dict[str, Budget]:
     return reckon_buses(site, resolve(DRIVERS))
 
 
-def examine_influx(site: Site, now: Callable[[], int]) -> Sequence[Mapping[str, Any]]:
-    """Look at the site's InfluxDB and say what is wrong; blocks for half a minute at most. `now`: UTC ms."""
+def influxdbs_of(site: Site, sink: str = "") -> Sequence[InfluxSettings]:
+    """All InfluxDBs that the site writes to, or that of one sink; raises RequestRefused when there is none."""
+    if not site.influxdbs:
+        raise RequestRefused("the site file has no `sinks.influxdb`: nothing is written to InfluxDB")
+    if sink and sink not in site.influxdbs:
+        known = ", ".join(sorted(site.influxdbs))
+        raise RequestRefused(f"`sinks.influxdb` has none with the id {sink[:60]!r}; there is {known}")
+    return [each for name, each in site.influxdbs.items() if sink in {"", name}]
+
+
+def examine_influx(site: Site, now: Callable[[], int], sink: str = "") -> Sequence[Mapping[str, Any]]:
+    """Look at the site's InfluxDBs and say what is wrong; blocks for half a minute at most. `now`: UTC ms.
+
+    `sink`: look at that of one sink alone.
+    """
     from monitor.sinks.influxdb.check import examine
 
-    if site.influxdb is None:
-        raise RequestRefused("the site file has no `sinks.influxdb`: nothing is written to InfluxDB")
-    return [asdict(finding) for finding in examine(site.influxdb, site, now=now)]
+    found: dict[str, Sequence[Mapping[str, Any]]] = {}
+
+    def look(settings: InfluxSettings) -> None:
+        findings = examine(settings, site, now=now)
+        found[settings.id] = [{"sink": settings.id, **asdict(finding)} for finding in findings]
+
+    chosen = influxdbs_of(site, sink)
+    threads = [Thread(target=look, args=(each,), daemon=True) for each in chosen[1:]]
+    for thread in threads:
+        thread.start()
+    look(chosen[0])
+    for thread in threads:
+        thread.join()
+    return [finding for each in chosen for finding in found[each.id]]

@@ -220,16 +220,18 @@ class Parts:
         self._sinks: dict[str, SinkRunner] = {}
         self._outside: list[InfluxErasing] = []
         sinks: list[tuple[Sink, ClockSync | None]] = []
-        if site.influxdb is not None:
-            awaited = None if is_on_loopback(site.influxdb.url) else self._sync
-            sinks.append((InfluxSink(site.influxdb, site, self._state), awaited))
-            self._outside.append(InfluxErasing(site.influxdb, lambda: self._sinks[InfluxSink.name].position))
-        if site.mqtt_sink is not None:
-            sinks.append((self._mqtt_sink(site.mqtt_sink), None))
+        for name, settings in site.influxdbs.items():
+            awaited = None if is_on_loopback(settings.url) else self._sync
+            sinks.append((InfluxSink(settings, site, self._state), awaited))
+            self._outside.append(InfluxErasing(settings, partial(self._written_until, name)))
+        sinks += [(self._mqtt_sink(settings), None) for settings in site.mqtt_sinks.values()]
         for sink, awaited in sinks:
             self._sinks[sink.name] = SinkRunner(
                 self._journal, self._state, sink, now=now, letters=self._letters, clock=awaited
             )
+
+    def _written_until(self, sink: str) -> Position:
+        return self._sinks[sink].position
 
     def _mqtt_sink(self, settings: MqttSinkSettings) -> MqttSink:
         options = self._site.connections[settings.connection].options

@@ -4,9 +4,11 @@ import json
 from collections.abc import Mapping
 from typing import Final
 
+from monitor.grafana.devices import DEVICES
 from monitor.grafana.electricity import ELECTRICITY
 from monitor.grafana.heating import HEATING
-from monitor.grafana.model import Dashboard
+from monitor.grafana.itself import ITSELF
+from monitor.grafana.model import ANYWHERE, Dashboard, Place
 from monitor.grafana.overview import OVERVIEW
 from monitor.grafana.water import WATER
 
@@ -17,13 +19,15 @@ DASHBOARDS: Final[Mapping[str, Dashboard]] = {
     "electricity": ELECTRICITY,
     "water": WATER,
     "heating": HEATING,
+    "devices": DEVICES,
+    "monitor": ITSELF,
 }
 """Name of the file -> dashboard. A new one is a module beside these and a line here."""
 
 
-def dashboards() -> Mapping[str, str]:
+def dashboards(place: Place = ANYWHERE) -> Mapping[str, str]:
     """The text of each dashboard's file."""
     return {
-        f"{name}.json": json.dumps(each.json(), ensure_ascii=False, indent=2) + "\n"
+        f"{name}.json": json.dumps(each.json(place), ensure_ascii=False, indent=2) + "\n"
         for name, each in DASHBOARDS.items()
     }

@@ -12,7 +12,7 @@ from monitor.grafana.model import Dashboard, Panel, Row, Target
 from monitor.grafana.rhythm import base, peaks, week
 from monitor.grafana.shares import shares, stacked, unmetered, unmetered_share, who
 from monitor.grafana.totals import change, cost, days, highest, hours, month, today
-from monitor.grafana.usage import DAILY, HOUSE, Used, meters, per_meter, series_links, tenants
+from monitor.grafana.usage import DAILY, HOUSE, SELDOM, Used, meters, per_meter, series_links, tenants
 from monitor.schema import (
     POINT_FREQUENCY,
     POINT_POWER,
@@ -50,7 +50,8 @@ def _fed_in() -> Target:
 
 def _power() -> Panel:
     return Panel(
-        kind=TimeSeries(calcs=["min", "mean", "max", "lastNotNull"]), title="Power", width=24, height=9,
+        kind=TimeSeries(joined=SELDOM, calcs=["min", "mean", "max", "lastNotNull"]), title="Power", width=24,
+        height=9,
         look=Look(unit="W", links=series_links(_USED.uid)),
         description="Mean power of each chosen meter in the time chosen at the top right; in a hole the meter"
         " did not"
@@ -72,13 +73,19 @@ def _coloured() -> list[Override]:
     return [Override(pattern=f"/^{phase}/", look=Look(fixed=colour)) for phase, colour in _COLOURS.items()]
 
 
+def _soft(low: float, high: float) -> Mapping[str, float]:
+    """Ends of the axis, which give way to values beyond them."""
+    return {"axisSoftMin": low, "axisSoftMax": high}
+
+
 def _quality() -> Sequence[Panel]:
     """Voltage, current, power by phase; power factor and frequency."""
-    one = TimeSeries(fill=0)
+    one = TimeSeries(fill=0, joined=SELDOM)
     return [
         Panel(
-            kind=TimeSeries(fill=0, limits=True, calcs=["min", "max"]), title="Voltage", width=24, height=9,
-            look=Look(unit="V", decimals=1, steps=EN_50160, scheme="palette-classic"),
+            kind=TimeSeries(fill=0, limits=True, joined=SELDOM, calcs=["min", "max"]), title="Voltage", width=24,
+            height=9,
+            look=Look(unit="V", decimals=1, steps=EN_50160, scheme="palette-classic", custom=_soft(200, 260)),
             description="The lowest and the highest voltage of each phase at any of the chosen meters, between the"
             " dashed limits 207 V and 253 V: 230 V and ten per cent (EN 50160).",
             targets=[*_phases(POINTS_VOLTAGE, "min", " lowest"), *_phases(POINTS_VOLTAGE, "max", " highest")],
@@ -98,13 +105,14 @@ def _quality() -> Sequence[Panel]:
         ),
         Panel(
             kind=one, title="Power factor", width=12, height=7,
-            look=Look(decimals=2, links=series_links(_USED.uid)),
+            look=Look(decimals=2, custom=_soft(0, 1), links=series_links(_USED.uid)),
             description="Of each chosen meter. Near 1 is good; below 0.9 the grid operator may charge for reactive"
             " power.",
             targets=[Target(query=per_meter(_CLASS, POINT_POWER_FACTOR, INTERVAL), alias="$tag_device")],
         ),
         Panel(
-            kind=one, title="Frequency", width=12, height=7, look=Look(unit="Hz", decimals=2),
+            kind=one, title="Frequency", width=12, height=7,
+            look=Look(unit="Hz", decimals=2, custom=_soft(49.8, 50.2)),
             description="The lowest and the highest frequency of the grid: 50 Hz, and a little more or less.",
             targets=[
                 Target(query=_any(POINT_FREQUENCY, function), alias=said)
@@ -114,7 +122,7 @@ def _quality() -> Sequence[Panel]:
     ]  # fmt: skip
 
 
-_FED_IN: Final = Override(pattern="/, fed in$/", look=Look(fixed="green"))
+_FED_IN: Final = Override(pattern="/, fed in$/", look=Look(fixed="yellow"))
 
 ELECTRICITY: Final = Dashboard(
     uid=_USED.uid,
@@ -133,7 +141,7 @@ ELECTRICITY: Final = Dashboard(
         ]),
         Row(title="When it is used", panels=[week(_USED), _power()]),
         Row(title="Peaks and base load", panels=[
-            highest(_USED), peaks(_USED, "day", 10), peaks(_USED, "month", 10), base(_USED, 24),
+            highest(_USED, 4, 8), peaks(_USED, "day", 10), peaks(_USED, "month", 10), base(_USED, 24),
         ]),
         Row(title="Cost and CO₂", panels=[
             costs(_USED, "day"), costs(_USED, "month"), carbon(_USED, "day"), carbon(_USED, "month"),
@@ -142,4 +150,5 @@ ELECTRICITY: Final = Dashboard(
     ],
     choices=[SITE, BUILDING, ZONE, meters(_CLASS), tenants(_CLASS)],
     annotations=[alarm_marks(*HOUSE)],
+    classes=frozenset({_CLASS}),
 )  # fmt: skip

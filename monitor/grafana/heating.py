@@ -13,12 +13,15 @@ from monitor.grafana.looks import Look, Override
 from monitor.grafana.model import Dashboard, Panel, Row, Target
 from monitor.grafana.rhythm import peaks, week
 from monitor.grafana.shares import shares, stacked, unmetered, who
-from monitor.grafana.totals import change, cost, days, hours, month, today
+from monitor.grafana.totals import change, cost, days, hours, month, months, today
 from monitor.grafana.usage import (
     DAILY,
     DAYS,
     HOURLY,
     HOUSE,
+    MONTHLY,
+    MONTHS,
+    SELDOM,
     THIS_MONTH,
     TOTAL,
     Used,
@@ -41,7 +44,8 @@ def _gas(title: str, source: str, time_from: str, description: str) -> Panel:
     """Gas in m³ and, where the calorific value is known, in kWh."""
     fields = {USAGE_AMOUNT: "volume", USAGE_ENERGY: "energy"}
     return Panel(
-        kind=Stat(), title=title, width=5, height=4, time_from=time_from, look=_GAS.look, description=description,
+        kind=Stat(), says_time=True, title=title, width=5, height=4, time_from=time_from, look=_GAS.look,
+        description=description,
         targets=[
             Target(query=_GAS.total(source, [call("sum", field)], MAIN), alias=alias)
             for field, alias in fields.items()
@@ -79,28 +83,31 @@ def _now() -> Sequence[Panel]:
     ]  # fmt: skip
 
 
-def _in_and_out() -> Panel:
+def _in_and_out(per: str) -> Panel:
     """Energy of the gas beside the heat that was made of it."""
+    source, range_ = (DAILY, DAYS) if per == "day" else (MONTHLY, MONTHS)
     return Panel(
-        kind=TimeSeries(bars=True, stacked=True, calcs=["mean", "sum"]), title="Gas burnt and heat made, per day",
-        width=24, height=8, time_from=DAYS, look=Look(unit="kWh", decimals=0),
+        kind=TimeSeries(bars=True, stacked=True, calcs=["mean", "sum"]),
+        title=f"Gas burnt and heat made per {per}",
+        width=12, height=8, time_from=range_, look=Look(unit="kWh", decimals=0),
         description="Bars: energy of the gas at each main meter. Line: heat at each main heat meter. What is"
         " between"
-        " them went up the chimney or made hot water that is not measured.",
+        " them went up the chimney, or made hot water that is not measured.",
         targets=[
-            Target(query=_GAS.rows(DAILY, column(USAGE_ENERGY), MAIN, variables=HOUSE), alias="$tag_device"),
-            Target(query=_HEAT.rows(DAILY, column(USAGE_AMOUNT), MAIN, variables=HOUSE), alias="$tag_device"),
+            Target(query=_GAS.rows(source, column(USAGE_ENERGY), MAIN, variables=HOUSE), alias="$tag_device"),
+            Target(query=_HEAT.rows(source, column(USAGE_AMOUNT), MAIN, variables=HOUSE), alias="$tag_device"),
         ],
         overrides=[Override(query="B", look=TOTAL)],
     )  # fmt: skip
 
 
-def _line(title: str, measurement: str, point: str, look: Look, description: str) -> Panel:
+def _line(title: str, of: tuple[str, str], look: Look, description: str, width: int = 12) -> Panel:
     """A point of each chosen meter over the chosen time."""
     return Panel(
-        kind=TimeSeries(calcs=["min", "mean", "max", "lastNotNull"], fill=0), title=title, width=12, height=8,
+        kind=TimeSeries(joined=SELDOM, calcs=["min", "mean", "max", "lastNotNull"], fill=0), title=title,
+        width=width, height=8,
         look=look, description=description,
-        targets=[Target(query=per_meter(measurement, point, INTERVAL), alias="$tag_device")],
+        targets=[Target(query=per_meter(*of, INTERVAL), alias="$tag_device")],
     )  # fmt: skip
 
 
@@ -115,7 +122,8 @@ def _heat_meters() -> Sequence[Panel]:
     temperature = Look(unit="degC", decimals=1, links=links)
     return [
         Panel(
-            kind=TimeSeries(calcs=["min", "max", "lastNotNull"], fill=0), title="Supply and return temperature",
+            kind=TimeSeries(joined=SELDOM, calcs=["min", "max", "lastNotNull"], fill=0),
+            title="Supply and return temperature",
             width=12, height=8, look=temperature,
             description="Of each chosen heat meter. A return that is nearly as warm as the supply: valves stand"
             " open"
@@ -127,17 +135,18 @@ def _heat_meters() -> Sequence[Panel]:
             overrides=[Override(pattern="/ return$/", look=Look(custom={"lineStyle": _DASHED}))],
         ),
         Panel(
-            kind=TimeSeries(calcs=["min", "mean", "max"], fill=0), title="Supply less return", width=12, height=8,
+            kind=TimeSeries(joined=SELDOM, calcs=["min", "mean", "max"], fill=0), title="Supply less return",
+            width=12, height=8,
             look=temperature, targets=[Target(query=spread, alias="$tag_device")],
             description="How much each chosen heat meter's water cools down: the more, the better the heat is"
             " used.",
         ),
         _line(
-            "Heat power", "heat", POINT_POWER, Look(unit="W", links=links),
+            "Heat power", ("heat", POINT_POWER), Look(unit="W", links=links),
             "Mean heat power of each chosen meter.",
         ),
         _line(
-            "Heat flow", "heat", POINT_FLOW, Look(unit="m3/h", decimals=3, minimum=0, links=links),
+            "Heat flow", ("heat", POINT_FLOW), Look(unit="m3/h", decimals=3, minimum=0, links=links),
             "Mean flow of water through each chosen heat meter.",
         ),
     ]  # fmt: skip
@@ -150,15 +159,14 @@ HEATING: Final = Dashboard(
     title="Gas and heat",
     description="What is burnt and what comes out of it, today and this month, by whom and when; cost and CO₂.",
     rows=[
-        Row(panels=[*_now(), hours(_GAS), hours(_HEAT), _in_and_out()]),
+        Row(panels=[*_now(), hours(_GAS), hours(_HEAT), _in_and_out("day"), _in_and_out("month")]),
         Row(title="Gas", panels=[
-            days(_GAS), nights(_GAS, 12), who(_GAS, 16, 7), shares(_GAS, 8, 7),
-            stacked(_GAS, "day"), stacked(_GAS, "month"), week(_GAS),
-            peaks(_GAS, "day"),
+            days(_GAS), months(_GAS), who(_GAS, 24, 7), week(_GAS),
+            peaks(_GAS, "day", 8), nights(_GAS, 8),
             _line(
-                "Gas flow", "gas", POINT_FLOW,
+                "Gas flow", ("gas", POINT_FLOW),
                 Look(unit="m3/h", decimals=2, minimum=0, links=series_links(_GAS.uid)),
-                "Mean flow of each chosen gas meter.",
+                "Mean flow of each chosen gas meter.", 8,
             ),
         ]),
         Row(title="Heat", panels=[
@@ -173,4 +181,5 @@ HEATING: Final = Dashboard(
     ],
     choices=[SITE, BUILDING, ZONE, meters(*_BOTH), tenants(*_BOTH)],
     annotations=[alarm_marks(*HOUSE)],
+    classes=frozenset(_BOTH),
 )  # fmt: skip

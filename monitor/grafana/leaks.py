@@ -25,7 +25,7 @@ def least(used: Used) -> Panel:
         columns=[litres], source=DAILY, where=[used.is_it, MAIN, IS_WHOLE], variables=HOUSE, by=["device"]
     )
     return Panel(
-        kind=Stat(), title=used.titled("Least flow yesterday"), width=4, height=4, time_from="3d",
+        kind=Stat(), says_time=True, title=used.titled("Least flow yesterday"), width=4, height=4, time_from="3d",
         description="The least flow of any quarter of an hour of the last whole day at each main meter, mostly at"
         " night. Not zero: something runs all day; see the leak table.",
         targets=[Target(query=query, alias="$tag_device")], look=Look(unit="l/h", decimals=0, steps=_LITRES),
@@ -48,7 +48,7 @@ def leaks(used: Used) -> Panel:
         "zone": Look(name="Zone"),
         "tenant": Look(name="Tenant"),
         "least": Look(unit="l/h", decimals=0, name="Least flow", steps=_LITRES, custom=COLOURED),
-        "still": Look(unit="dateTimeFromNow", name="Stood still last"),
+        "Time": Look(unit="day", name="Stood still last", no_value="not for 30 days"),
         "daily": Look(unit="m3", decimals=2, name="A day"),
         "price": Look(decimals=2, name="Cost a day"),
         "currency": Look(name="Currency"),
@@ -56,14 +56,15 @@ def leaks(used: Used) -> Panel:
     return Panel(
         kind=Table(sort="Least flow"), title="Leaks: what never stops", width=14, height=8, time_from=DAYS,
         description="The least flow of any quarter of an hour of the last whole day at each meter, the greatest"
-        " first, and what that comes to in a day. Empty at Stood still last: it has not stood still for 30 days.",
+        " first, and what that comes to in a day. Stood still last: the day on which it last stood still for a"
+        " quarter.",
         targets=[
             Target(query=used.total(DAILY, least, IS_WHOLE, f'"{_LEAST}" >= 0', by=by)),
             Target(query=stood),
         ],
         reshape=[
             Only("A", Organize(hidden=["Time"])),
-            Only("B", Organize(names={"Time": "still"}, hidden=["stood"])),
+            Only("B", Organize(hidden=["stood"])),
             Merge(),
             Organize(names={name: name for name in looks}),
         ],
@@ -78,7 +79,8 @@ def nights(used: Used, width: int = 10) -> Panel:
         kind=TimeSeries(stepped=True, fill=0, limits=True, calcs=["lastNotNull", "max"]),
         title=used.titled("Least flow per day"), width=width, height=8, time_from=DAYS,
         look=Look(
-            unit="l/h", decimals=0, minimum=0, steps=_LITRES, scheme="palette-classic", links=links
+            unit="l/h", decimals=0, minimum=0, steps=_LITRES, scheme="palette-classic", links=links,
+            custom={"showPoints": "always"},
         ),
         description="The least flow of any quarter of an hour in each day, meter by meter: a step upwards that"
         " stays"

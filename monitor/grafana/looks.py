@@ -28,6 +28,7 @@ UNITS: Final[Mapping[str, str]] = {
     "h": "suffix:h",
     "MB": "decmbytes",
     "time": "dateTimeAsLocal",
+    "day": "time:YYYY-MM-DD",
     "ago": "dateTimeFromNow",
     "": "none",
 }

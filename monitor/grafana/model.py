@@ -3,7 +3,7 @@
 A dashboard is rows of panels; where each lies, its id and the names of its queries are worked out here.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Final, Literal
@@ -15,6 +15,8 @@ from monitor.grafana.reshape import Reshape
 
 __all__ = [
     "ACCESS",
+    "ACCESS_MARK",
+    "ANYWHERE",
     "DATA",
     "SCHEMA_VERSION",
     "TAG",
@@ -22,6 +24,7 @@ __all__ = [
     "Choice",
     "Dashboard",
     "Panel",
+    "Place",
     "Row",
     "Target",
     "to",
@@ -37,15 +40,32 @@ DATA: Final = "datasource"
 ACCESS: Final = "access"
 """Names of the two variables that choose the data source: of readings and alarms, and of access."""
 
+ACCESS_MARK: Final = "(access)"
+"""What the name of a data source of access data ends with: by that dashboards tell them apart."""
 _SOURCES: Final = {
-    DATA: ("Data", "/^(?!.*[Aa]ccess).*$/"),
-    ACCESS: ("Access data", "/[Aa]ccess/"),
+    DATA: ("Data", r"/^(?!.*\(access\)$).*$/"),
+    ACCESS: ("Access data", r"/\(access\)$/"),
 }
 _LABELS: Final = {"site": "Site", "building": "Building", "zone": "Zone", "device": "Device", "tenant": "Tenant"}
 
 
 def _source(variable: str) -> Json:
     return {"type": "influxdb", "uid": f"${{{variable}}}"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where dashboards are to be: without one they fit everywhere.
+
+    `timezone`: an IANA name, or that of the viewer's browser. `sources`: name and uid of the data source that is
+    chosen at first.
+    """
+
+    timezone: str = "browser"
+    sources: Mapping[Source, tuple[str, str]] = field(default_factory=dict)
+
+
+ANYWHERE: Final = Place()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +94,7 @@ class Panel:
 
     `description` is what a property manager reads when she points at it. `time_from` overrides the dashboard's
     range (`now/d`: today so far; `30d`), `time_shift` moves it back (`7d`). `tables`: whether queries answer rows
-    rather than series; a table does.
+    rather than series; a table does. `says_time`: the title says the time, so that nothing beside it does.
     """
 
     kind: Kind
@@ -90,6 +110,7 @@ class Panel:
     time_from: str | None = None
     time_shift: str | None = None
     tables: bool | None = None
+    says_time: bool = False
 
     def json(self, number: int, x: int, y: int) -> Json:
         """The panel as Grafana stores it."""
@@ -118,7 +139,7 @@ class Panel:
         if self.time_shift is not None:
             found["timeShift"] = self.time_shift
         if self.time_from is not None or self.time_shift is not None:
-            found["hideTimeOverride"] = False
+            found["hideTimeOverride"] = self.says_time
         return found
 
 
@@ -226,6 +247,8 @@ class Dashboard:
     """One dashboard. `uid` is its address (`/d/<uid>`), which links and bookmarks keep.
 
     `range`: from when on it shows at first. `choices` in the order in which they narrow each other down.
+    `classes`: of which devices it tells; a site that has none of them does not need it. Empty: every site needs
+    it.
     """
 
     uid: str
@@ -238,9 +261,10 @@ class Dashboard:
     range: str = "now-24h"
     refresh: str = "1m"
     sources: Sequence[Source] = (DATA,)
+    classes: frozenset[str] = frozenset()
 
-    def json(self) -> Json:
-        """The dashboard as Grafana stores it; it follows the viewer's time zone."""
+    def json(self, place: Place = ANYWHERE) -> Json:
+        """The dashboard as Grafana stores it."""
         numbers, y, panels = count(1), 0, list[Json]()
         for row in self.rows:
             found, y = row.json(numbers, y)
@@ -254,11 +278,14 @@ class Dashboard:
             "version": 1,
             "editable": True,
             "graphTooltip": 1,
-            "timezone": "browser",
+            "timezone": place.timezone,
             "refresh": self.refresh,
             "time": {"from": self.range, "to": "now"},
             "templating": {
-                "list": [*(_data_source(name) for name in self.sources), *(each.json() for each in self.choices)]
+                "list": [
+                    *(_data_source(name, place) for name in self.sources),
+                    *(each.json() for each in self.choices),
+                ]
             },
             "annotations": {"list": [annotation.json() for annotation in self.annotations]},
             "panels": panels,
@@ -266,9 +293,10 @@ class Dashboard:
         }
 
 
-def _data_source(name: Source) -> Json:
+def _data_source(name: Source, place: Place) -> Json:
     """The variable that chooses a data source among those of InfluxDB by their names."""
     label, pattern = _SOURCES[name]
+    known = place.sources.get(name)
     return {
         "type": "datasource",
         "name": name,
@@ -280,7 +308,7 @@ def _data_source(name: Source) -> Json:
         "multi": False,
         "includeAll": False,
         "options": [],
-        "current": {},
+        "current": {} if known is None else {"selected": True, "text": known[0], "value": known[1]},
     }
 
 

@@ -1,6 +1,7 @@
 """Panels of when how much is used: hours of the week, highest demand, base load."""
 
 from dataclasses import replace
+from typing import Final
 
 from monitor.fieldkeys import USAGE_AMOUNT, USAGE_HOUR, USAGE_WEEKDAY, base_name, demand_name
 from monitor.grafana.common import MAIN
@@ -17,6 +18,8 @@ from monitor.grafana.usage import (
     IS_WHOLE,
     MONTHLY,
     MONTHS,
+    PER_DAY,
+    RIGHT,
     WEEKDAYS,
     Used,
     hourly,
@@ -25,6 +28,9 @@ from monitor.grafana.usage import (
 from monitor.schema import rate_unit
 
 __all__ = ["base", "peaks", "week"]
+
+
+_OTHERS: Final = "\"role\" <> 'main'"
 
 
 def week(used: Used, height: int = 10) -> Panel:
@@ -59,15 +65,14 @@ def week(used: Used, height: int = 10) -> Panel:
 def peaks(used: Used, per: str, width: int = 12) -> Panel:
     """The greatest demand of each day or month, meter by meter."""
     source, range_ = (DAILY, DAYS) if per == "day" else (MONTHLY, MONTHS)
-    field = demand_name(used.unit)
     return Panel(
-        kind=TimeSeries(stepped=True, fill=0, calcs=["max", "mean"]),
-        title=used.titled(f"Highest demand per {per}"),
-        width=width, height=8, time_from=range_,
-        look=replace(used.load, links=series_links(used.uid)),
-        description=f"The greatest mean of a quarter of an hour in each {per}. What one meter reached at most is"
-        " in the column Max.",
-        targets=[Target(query=used.rows(source, column(field)), alias="$tag_device")],
+        kind=TimeSeries(bars=True, fill=50, calcs=["max", "mean"]), title=used.titled(f"Highest demand per {per}"),
+        width=width, height=8, time_from=range_, look=replace(used.load, links=series_links(used.uid)),
+        description=f"The greatest mean of a quarter of an hour in each {per}; bars: main meters, dots: others."
+        f" What"
+        " each reached at most is in the column Max.",
+        targets=_by_role(used, source, column(demand_name(used.unit))),
+        overrides=[Override(query="B", look=Look(custom=PER_DAY))],
     )  # fmt: skip
 
 
@@ -75,30 +80,25 @@ def base(used: Used, width: int = 12) -> Panel:
     """The least demand of each whole day, meter by meter, and what share of the day it makes."""
     field = base_name(used.unit)
     share = f'"{field}" * {2400 / rate_unit(used.unit)[1]:g} / "{USAGE_AMOUNT}" AS "share"'
+    of_day = used.rows(DAILY, share, MAIN, IS_WHOLE, f'"{USAGE_AMOUNT}" > 0', variables=HOUSE)
+    dashed = {**RIGHT, "lineStyle": {"fill": "dash", "dash": [6, 6]}, "lineWidth": 2, "fillOpacity": 0}
     return Panel(
-        kind=TimeSeries(stepped=True, fill=0, calcs=["lastNotNull", "mean"]),
-        title=used.titled("Base load per day"),
-        width=width, height=8, time_from=DAYS,
-        look=replace(used.load, links=series_links(used.uid)),
-        description="The least mean of a quarter of an hour in each day: what never rests. Dashed: how much of"
-        " the main meter's day that is, in percent.",
+        kind=TimeSeries(bars=True, fill=50, calcs=["lastNotNull", "mean"]), title=used.titled("Base load per day"),
+        width=width, height=8, time_from=DAYS, look=replace(used.load, links=series_links(used.uid)),
+        description="The least mean of a quarter of an hour in each day: what never rests; bars: main meters,"
+        " dots:"
+        " others. Dashed: how much of the main meter's day that is, in percent.",
         targets=[
-            Target(query=used.rows(DAILY, column(field), IS_WHOLE), alias="$tag_device"),
-            Target(
-                query=used.rows(
-                    DAILY, share, MAIN, IS_WHOLE, f'"{USAGE_AMOUNT}" > 0', variables=HOUSE
-                ),
-                alias="$tag_device, share",
-            ),
+            *_by_role(used, DAILY, column(field), IS_WHOLE),
+            Target(query=of_day, alias="$tag_device, share"),
         ],
         overrides=[
-            Override(
-                query="B",
-                look=Look(
-                    unit="%",
-                    decimals=0,
-                    custom={"axisPlacement": "right", "lineStyle": {"fill": "dash", "dash": [6, 6]}},
-                ),
-            )
+            Override(query="B", look=Look(custom=PER_DAY)),
+            Override(query="C", look=Look(unit="%", decimals=0, fixed="orange", custom=dashed)),
         ],
     )  # fmt: skip
+
+
+def _by_role(used: Used, source: str, said: str, *where: str) -> list[Target]:
+    """Main meters, and all others."""
+    return [Target(query=used.rows(source, said, role, *where), alias="$tag_device") for role in (MAIN, _OTHERS)]

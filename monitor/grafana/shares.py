@@ -1,5 +1,7 @@
 """Panels of who used how much, and of what no sub-meter saw."""
 
+from typing import Final
+
 from monitor.fieldkeys import (
     USAGE_AMOUNT,
     USAGE_BELOW,
@@ -12,7 +14,7 @@ from monitor.fieldkeys import (
 from monitor.grafana.common import MAIN, SUB
 from monitor.grafana.influxql import call, column, equals
 from monitor.grafana.kinds import Pie, Stat, Table, TimeSeries
-from monitor.grafana.looks import Look, Override, Step
+from monitor.grafana.looks import Look, Override, State, Step
 from monitor.grafana.model import Panel, Target
 from monitor.grafana.reshape import Merge, Organize
 from monitor.grafana.usage import (
@@ -38,6 +40,9 @@ from monitor.grafana.usage import (
 __all__ = ["shares", "stacked", "unmetered", "unmetered_share", "who"]
 
 
+_NONE: Final = {"0": State("-", "transparent")}
+
+
 def who(used: Used, width: int = 24, height: int = 9) -> Panel:
     """Every meter with its tenant: today, yesterday, a week, 30 days, and what it cost."""
     by = ("tenant", "role", "device")
@@ -60,7 +65,12 @@ def who(used: Used, width: int = 24, height: int = 9) -> Panel:
     looks |= {
         "month": Look(unit=used.unit, decimals=used.digits, name="30 days", minimum=0, fixed="blue", custom=bar),
         "estimated": Look(
-            unit=used.unit, decimals=used.digits, name="of it estimated", steps=ANY_IS_ORANGE, custom=COLOURED
+            unit=used.unit,
+            decimals=used.digits,
+            name="of it estimated",
+            states=_NONE,
+            steps=ANY_IS_ORANGE,
+            custom=COLOURED,
         ),
         "cost": Look(decimals=2, name="Cost"),
         "currency": Look(name="Currency"),
@@ -116,7 +126,7 @@ def unmetered(used: Used, width: int = 12) -> Panel:
     """What the main meters counted beyond the meters below them, per day."""
     share = f'({UNMETERED}) / "{USAGE_AMOUNT}" * 100 AS "share"'
     return Panel(
-        kind=TimeSeries(bars=True, calcs=["mean", "max"]), title=used.titled("Not seen by sub-meters, per day"),
+        kind=TimeSeries(bars=True, calcs=["mean", "max"]), title=used.titled("Without sub-meter per day"),
         width=width,
         height=8, time_from=DAYS, look=Look(unit=used.unit, decimals=used.digits),
         description="The main meter less the meters next below it: common use, losses, a leak, tolerance of the"
@@ -140,13 +150,14 @@ def unmetered(used: Used, width: int = 12) -> Panel:
     )  # fmt: skip
 
 
-def unmetered_share(used: Used, width: int = 4) -> Panel:
+def unmetered_share(used: Used, width: int = 4, height: int = 4) -> Panel:
     """The same of this month, in percent."""
     counted, below = f'sum("{USAGE_AMOUNT}")', f'sum("{USAGE_BELOW}")'
     query = used.total(DAILY, [f'({counted} - {below}) / {counted} * 100 AS "share"'], MAIN, HAS_BELOW)
     steps = (Step(None, "red"), Step(-2, "green"), Step(10, "orange"), Step(25, "red"))
     return Panel(
-        kind=Stat(), title=used.titled("Not seen by sub-meters"), width=width, height=4, time_from=THIS_MONTH,
+        kind=Stat(), says_time=True, title=used.titled("Without sub-meter this month"), width=width, height=height,
+        time_from=THIS_MONTH,
         description="How much of what the main meters counted this month no sub-meter saw. Much of it: common"
         " use, losses or a leak; below zero: meters or their roles are wrong.",
         targets=[Target(query=query, alias="share")], look=Look(unit="%", decimals=1, steps=steps),

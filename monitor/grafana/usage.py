@@ -38,6 +38,8 @@ __all__ = [
 
 HOUSE: Final = ("site", "building")
 """What totals follow: a place, and no single meter."""
+SELDOM: Final = 1200.0
+"""Seconds: many meters speak every quarter of an hour, and that is no hole."""
 DAYS: Final = "30d"
 MONTHS: Final = "1y"
 THIS_MONTH: Final = "now/M"
@@ -59,6 +61,7 @@ TOTAL: Final = Look(
     custom={
         "drawStyle": "line",
         "lineInterpolation": "stepAfter",
+        "showPoints": "always",
         "lineWidth": 2,
         "fillOpacity": 0,
         "stacking": {"mode": "none", "group": "A"},
@@ -69,6 +72,8 @@ RIGHT: Final = {"axisPlacement": "right", "drawStyle": "line", "stacking": {"mod
 
 COLOURED: Final = {"cellOptions": {"type": "color-background", "mode": "basic"}}
 """A cell whose background is coloured."""
+PER_DAY: Final = {"drawStyle": "points", "showPoints": "always", "pointSize": 7}
+"""A meter beside the bars of the main one."""
 ANY_IS_ORANGE: Final = (Step(None, "transparent"), Step(0.001, "orange"))
 
 UTILITIES: Final[Mapping[str, str]] = {
@@ -147,7 +152,9 @@ class Used:
 
     def titled(self, title: str) -> str:
         """A title: `Today`, or `Gas: today`."""
-        return f"{self.name}: {title[0].lower()}{title[1:]}" if self.is_named else title
+        if not self.is_named:
+            return title
+        return f"{self.name}: {title[0].lower() if title[1].islower() else title[0]}{title[1:]}"
 
     @property
     def uid(self) -> str:

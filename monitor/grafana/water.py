@@ -12,7 +12,7 @@ from monitor.grafana.model import Dashboard, Panel, Row, Target
 from monitor.grafana.rhythm import peaks, week
 from monitor.grafana.shares import shares, stacked, unmetered, unmetered_share, who
 from monitor.grafana.totals import change, cost, days, hours, month, today
-from monitor.grafana.usage import HOUSE, Used, meters, per_meter, series_links, tenants
+from monitor.grafana.usage import HOUSE, SELDOM, Used, meters, per_meter, series_links, tenants
 from monitor.schema import POINT_FLOW
 
 __all__ = ["WATER"]
@@ -34,7 +34,8 @@ def _flow_now() -> Panel:
 
 def _flow() -> Panel:
     return Panel(
-        kind=TimeSeries(calcs=["min", "mean", "max", "lastNotNull"]), title="Flow", width=24, height=9,
+        kind=TimeSeries(joined=SELDOM, calcs=["min", "mean", "max", "lastNotNull"]), title="Flow", width=24,
+        height=9,
         look=Look(unit="m3/h", decimals=3, minimum=0, links=series_links(_USED.uid)),
         description="Mean flow of each chosen meter in the time chosen at the top right.",
         targets=[Target(query=per_meter(_CLASS, POINT_FLOW, INTERVAL), alias="$tag_device")],
@@ -54,7 +55,7 @@ WATER: Final = Dashboard(
         ),
         Row(title="Who uses it", panels=[
             who(_USED, 16), shares(_USED, 8, 9), stacked(_USED, "day"), stacked(_USED, "month"),
-            unmetered_share(_USED), unmetered(_USED, 20),
+            unmetered_share(_USED, 4, 8), unmetered(_USED, 20),
         ]),
         Row(title="When it is used", panels=[week(_USED), _flow()]),
         Row(title="Peaks", panels=[peaks(_USED, "day"), peaks(_USED, "month")]),
@@ -62,4 +63,5 @@ WATER: Final = Dashboard(
     ],
     choices=[SITE, BUILDING, ZONE, meters(_CLASS), tenants(_CLASS)],
     annotations=[alarm_marks(*HOUSE)],
+    classes=frozenset({_CLASS}),
 )  # fmt: skip

@@ -7,11 +7,26 @@ change in the past (a late value, a correction, another price) is told, and noth
 import sqlite3
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
 import orjson
 
+from monitor.fieldkeys import (
+    USAGE_AMOUNT,
+    USAGE_CARBON,
+    USAGE_COST,
+    USAGE_COVERAGE,
+    USAGE_CURRENCY,
+    USAGE_ENERGY,
+    USAGE_ESTIMATED,
+    USAGE_HOUR,
+    USAGE_PARTIAL,
+    USAGE_WEEKDAY,
+    base_name,
+    demand_name,
+)
 from monitor.figures import Consumption
 from monitor.metering.account import rhythm_of
 from monitor.metering.prices import energy_cost
@@ -19,7 +34,7 @@ from monitor.metering.view import View
 from monitor.meters import billed_counter, counters_of
 from monitor.model import Derived, Quality, Value
 from monitor.periods import HOUR, QUARTER, Period, day_of, local_day, month_of, pieces
-from monitor.schema import COUNTER_NAMES, MEASUREMENT_USAGE, rate_unit
+from monitor.schema import COUNTER_NAMES, MEASUREMENT_USAGE
 from monitor.site import Device, Site
 from monitor.tariff import Tariff
 
@@ -27,7 +42,6 @@ __all__ = ["PRODUCER", "Meters", "Rollup"]
 
 PRODUCER: Final = "metering"
 _MICRO: Final = Decimal("0.000001")
-_SUFFIX: Final[Mapping[str, str]] = {"W": "w", "m3/h": "m3h", "var": "var", "VA": "va"}
 
 
 class Meters:
@@ -102,7 +116,9 @@ class Rollup:
         for begin, until in hours:
             values = self._figures(device, begin, until)
             if values:
-                told.append(self._entry(device, "hour", begin, values | self._cost(device, begin, until, values)))
+                values |= self._cost(device, begin, until, values) | self._when(begin)
+                values[USAGE_HOUR] = datetime.fromtimestamp(begin / 1000, self._zone).hour
+                told.append(self._entry(device, "hour", begin, values))
         values = self.day(device, start, end)
         if values:
             body = orjson.dumps(values, option=orjson.OPT_SORT_KEYS).decode()
@@ -118,6 +134,7 @@ class Rollup:
         values = self._figures(device, start, end)
         if values:
             values |= self._cost(device, start, end, values) | self._coverage(device, start)
+            values |= self._when(start)
         return values
 
     def _hours(self, day: Period, times: Sequence[int]) -> list[tuple[int, int]]:
@@ -135,11 +152,11 @@ class Rollup:
             return []
         if self._meters.tariffs[device] is not None:
             cost, carbon = self._db.execute(
-                "SELECT total(json_extract(body, '$.cost')), total(json_extract(body, '$.carbon_kg'))"
+                "SELECT total(json_extract(body, ?)), total(json_extract(body, ?))"
                 " FROM day WHERE device = ? AND start >= ? AND start < ?",
-                (device, start, end),
+                (f"$.{USAGE_COST}", f"$.{USAGE_CARBON}", device, start, end),
             ).fetchone()
-            values |= {"cost": round(cost, 6), "carbon_kg": round(carbon, 6)}
+            values |= {USAGE_COST: round(cost, 6), USAGE_CARBON: round(carbon, 6)}
         return [self._entry(device, "month", start, values)]
 
     def _figures(self, device: str, start: int, end: int) -> dict[str, Value]:
@@ -162,10 +179,10 @@ class Rollup:
         known, point = self._meters.site.devices[device], self._meters.billed[device]
         quarters = self._view.quarters(known, point, start, end)
         if tariff.unit == "kWh" and known.points[point].unit == "m3":
-            factor = values.get("energy_kwh", 0.0) / values["amount"] if values["amount"] else 0.0
+            factor = values.get(USAGE_ENERGY, 0.0) / values[USAGE_AMOUNT] if values[USAGE_AMOUNT] else 0.0
             quarters = [(time, amount * factor) for time, amount in quarters]
         cost, carbon = energy_cost(tariff, quarters, self._zone)
-        return {"cost": float(cost.quantize(_MICRO)), "carbon_kg": float(carbon.quantize(_MICRO))}
+        return {USAGE_COST: float(cost.quantize(_MICRO)), USAGE_CARBON: float(carbon.quantize(_MICRO))}
 
     def _coverage(self, device: str, start: int) -> dict[str, Value]:
         day = local_day(start, self._zone).isoformat()
@@ -174,14 +191,17 @@ class Rollup:
         ).fetchone()
         if row is None or not row["expected"]:
             return {}
-        return {"coverage_pct": round(100 * row["received"] / row["expected"], 2)}
+        return {USAGE_COVERAGE: round(100 * row["received"] / row["expected"], 2)}
+
+    def _when(self, start: int) -> dict[str, Value]:
+        return {USAGE_WEEKDAY: local_day(start, self._zone).isoweekday()}
 
     def _entry(self, device: str, per: str, start: int, values: Mapping[str, Value]) -> Derived:
         known, tariff = self._meters.site.devices[device], self._meters.tariffs[device]
         attributes = {
             "utility": known.device_class,
             "tenant": known.tenant,
-            "currency": "" if tariff is None else tariff.currency,
+            USAGE_CURRENCY: "" if tariff is None else tariff.currency,
         }
         return Derived(
             producer=PRODUCER,
@@ -190,23 +210,22 @@ class Rollup:
             time=start,
             measurement=MEASUREMENT_USAGE[per],
             values=values,
-            quality=Quality.ESTIMATED if values["estimated"] else Quality.GOOD,
+            quality=Quality.ESTIMATED if values[USAGE_ESTIMATED] else Quality.GOOD,
             attributes={name: value for name, value in attributes.items() if value},
         )
 
 
 def _values(found: Consumption) -> dict[str, Value]:
-    suffix = _SUFFIX[rate_unit(found.unit)[0]]
     values: dict[str, Value] = {
-        "amount": float(found.amount or 0.0),
-        "estimated": float(found.estimated),
-        "partial_i": 0 if found.is_complete else 1,
+        USAGE_AMOUNT: float(found.amount or 0.0),
+        USAGE_ESTIMATED: float(found.estimated),
+        USAGE_PARTIAL: 0 if found.is_complete else 1,
     }
     if found.demand_max is not None and found.base is not None:
-        values[f"demand_max_{suffix}"] = float(found.demand_max)
-        values[f"base_{suffix}"] = float(found.base)
+        values[demand_name(found.unit)] = float(found.demand_max)
+        values[base_name(found.unit)] = float(found.base)
     if found.energy is not None:
-        values["energy_kwh"] = float(found.energy)
+        values[USAGE_ENERGY] = float(found.energy)
     return values
 
 

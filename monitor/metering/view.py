@@ -85,7 +85,7 @@ class View:
         self._db = db
         self._site = site
         self._known = Standings(db)
-        self._now = now
+        self.now = now
 
     def consumption(self, device: Device, point: str, start: int, end: int) -> Consumption:
         """What a counter counted in [start, end); both at edges of quarters of an hour."""
@@ -154,6 +154,15 @@ class View:
         found = self._amounts(members, begin, until)
         return None if found is None else found[0]
 
+    def whole(self, device: Device, point: str, start: int, end: int) -> float | None:
+        """What was counted in [start, end); None until all of it is known."""
+        members = list(self._members(device, point, 1))
+        known = self._known_of(members)
+        if known is None or known[0] > start or known[1] < end:
+            return None
+        found = self._sum(members, start, end)
+        return None if found is None else round(found[0], _DIGITS)
+
     def energy(self, device: Device, point: str, start: int, end: int) -> float | None:
         """What the gas counted in [start, end) was worth, in kWh."""
         return self._energy(device, list(self._members(device, point, 1)), start, end)
@@ -190,11 +199,16 @@ class View:
     def _is_behind(self, members: Sequence[_Member], head: int, end: int) -> bool:
         """Whether a member is missing: the result is then missing, too, and not smaller."""
         newest = max(member.standing.head for member in members if member.standing)
-        return newest - head > _BEHIND if end > self._now else head < end
+        return newest - head > _BEHIND if end > self.now else head < end
 
     def _amounts(self, members: Sequence[_Member], start: int, end: int) -> tuple[float, float | None] | None:
         """The sum over the members, and the last register of the first; None when one knows nothing."""
-        total, register = 0.0, None
+        found = self._sum(members, start, end)
+        return None if found is None else (found[0], self._register(members, found[1]))
+
+    def _sum(self, members: Sequence[_Member], start: int, end: int) -> tuple[float, int] | None:
+        """The sum over the members, and the last quarter of the first; None when one knows nothing."""
+        total, newest = 0.0, 0
         for place, member in enumerate(members):
             assert member.standing is not None
             row = self._db.execute(
@@ -204,9 +218,8 @@ class View:
             if row[1] is None:
                 return None
             total += member.sign * row[0]
-            if place == 0:
-                register = self._register(members, row[1])
-        return total, register
+            newest = row[1] if place == 0 else newest
+        return total, newest
 
     def _register(self, members: Sequence[_Member], quarter: int) -> float | None:
         """What the one meter showed at the end of a quarter."""

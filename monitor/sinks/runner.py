@@ -13,7 +13,7 @@ import structlog
 from monitor.clocksync import ClockSync
 from monitor.errors import JournalError, SinkRejected, SinkUnavailable
 from monitor.journal.state import State, set_position
-from monitor.model import Position, Reading, Recorded, Value
+from monitor.model import Entry, Position, Reading, Recorded, Value
 from monitor.ports import Gap, Sink
 from monitor.sinks.deadletters import DeadLetters, Refused
 from monitor.sinks.pace import Pace
@@ -59,6 +59,7 @@ class SinkRunner:
         self._sink = sink
         self._now = now
         self._pace = pace
+        self._takes: Callable[[Entry], bool] | None = getattr(sink, "takes", None)
         self._clock = clock
         self._waits_for_clock = clock is not None
         self._waiting: deque[Recorded] = deque()
@@ -74,6 +75,7 @@ class SinkRunner:
             unwritable=getattr(sink, "unwritable", lambda _: ""),
         )
         self._position = Position(0)
+        self._is_new = False
         self._facts: dict[str, Value] = {"last_success": 0, "last_error": "", "error_since": 0}
         self._counts = {"entries": 0, "rejected": 0, "gaps": 0, "ahead": 0}
         self._reasons: set[str] = set()
@@ -81,7 +83,7 @@ class SinkRunner:
     async def run(self) -> None:
         """Carry until cancelled, then close the sink. What was not confirmed is carried after the next start."""
         try:
-            self._position = await self._state.position(self._sink.name)
+            await self._begin()
             if self._clock is not None:
                 await self._clock.settled()
                 self._waits_for_clock = False
@@ -92,6 +94,14 @@ class SinkRunner:
                 group.create_task(self._retry(), name=f"{self._sink.name}-retry")
         finally:
             await self._sink.close()
+
+    async def _begin(self) -> None:
+        """Take up where it was, or note that it is new: what the journal had let go before is no gap to it."""
+        name = self._sink.name
+        self._is_new = not await self._state.query("SELECT 1 FROM positions WHERE consumer = ?", (name,))
+        self._position = await self._state.position(name)
+        if self._is_new:
+            await self._insist(lambda: self._state.transact(lambda db: set_position(db, name, Position(0))))
 
     @property
     def position(self) -> Position:
@@ -125,9 +135,12 @@ class SinkRunner:
 
     async def _watch(self) -> None:
         """Hold the newest readings for as long as there is something older to be written."""
+        takes = self._takes
         async for found in self._journal.follow(self._journal.last):
             if not isinstance(found, Gap):
-                self._live.extend(each for each in found if type(each.entry) is Reading)
+                self._live.extend(
+                    each for each in found if type(each.entry) is Reading and (takes is None or takes(each.entry))
+                )
 
     async def _write_ahead(self, batch: Sequence[Recorded], *, failed: bool) -> None:
         """Write the readings of this moment before a batch, when they would have to wait for more than it."""
@@ -161,8 +174,11 @@ class SinkRunner:
                 await asyncio.sleep(max(0.0, self._pace.interval - (monotonic() - began)))
 
     async def _skip(self, gap: Gap) -> None:
-        _log.error("sink_gap", sink=self._sink.name, after=gap.after, until=gap.until, reason=gap.reason)
-        self._counts["gaps"] += 1
+        if self._is_new and self._position == 0:
+            _log.info("sink_begins", sink=self._sink.name, after=gap.until)
+        else:
+            _log.error("sink_gap", sink=self._sink.name, after=gap.after, until=gap.until, reason=gap.reason)
+            self._counts["gaps"] += 1
         await self._confirm(gap.until)
 
     async def _deliver(self, batch: Sequence[Recorded]) -> None:

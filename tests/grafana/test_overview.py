@@ -306,7 +306,7 @@ def test_provisioning_names_what_the_dashboard_looks_for():
     providers = yaml.safe_load((provisioning / "dashboards" / "facility-monitor.yaml").read_text())
 
     names = [source["name"] for source in sources["datasources"]]
-    assert names == ["Facility", "Facility access"]
+    assert names == ["Facility", "Facility (access)"]
     for source in sources["datasources"]:
         assert source["jsonData"]["timeInterval"]
         assert source["secureJsonData"]["password"].startswith("$")

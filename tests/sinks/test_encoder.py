@@ -240,6 +240,7 @@ def test_an_alarm_says_everything_a_dashboard_shows():
         "threshold": 6000.0,
         "occurrence": "o-1",
         "start_ms": NOW,
+        "since_s": 0.0,
         "end_ms": 0,
     }
 
@@ -252,6 +253,7 @@ def test_an_alarm_about_the_device_has_no_point_and_keeps_its_labels():
     assert "point" not in tags
     assert fields["source"] == "unit:7/x"
     assert fields["title"] == "gone: E main"
+    assert "since_s" not in fields, "the start is not known"
     assert "value" not in fields
     assert "threshold" not in fields
 

@@ -148,6 +148,7 @@ async def test_the_end_of_an_alarm_is_written_to_its_start_also_after_a_replay(
         (5000, "cleared", NOW, NOW + 5000),
         (5001, "raised", NOW + 5000, 0),
     ]
+    assert [row["since_s"] for row in first] == [0, 1, 5, 0], "seconds from the start, not from the line before"
     assert second == first
 
 

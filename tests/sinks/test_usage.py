@@ -145,7 +145,7 @@ async def test_a_row_of_usage_is_rewritten_and_the_last_one_counts(
     assert gas["cost"] == pytest.approx(24)
 
 
-async def test_floats_stay_floats_and_only_partial_i_is_an_integer(
+async def test_floats_stay_floats_and_only_counts_of_the_calendar_are_integers(
     settings: Make, state: State, server: InfluxServer, database: str, tmp_path: Path
 ):
     """The first values decide for ever: those of a meter that counts whole numbers, or nothing."""
@@ -160,6 +160,7 @@ async def test_floats_stay_floats_and_only_partial_i_is_an_integer(
         for row in server.query(f'SHOW FIELD KEYS FROM "{measurement}"', database)
     }
     whole = {("electricity", "quality"), ("gas", "quality"), *((name, "partial_i") for name in MEASUREMENTS[2:])}
+    whole |= {("usage_hourly", "hour"), ("usage_hourly", "weekday"), ("usage_daily", "weekday")}
     texts = {(name, "currency") for name in MEASUREMENTS[2:]}
     assert {key for key, kind in found.items() if kind == "integer"} == whole
     assert {key for key, kind in found.items() if kind == "string"} == texts

@@ -11,6 +11,7 @@ from monitor.schema import (
     ALARM_END,
     ALARM_RESPONSE,
     ALARM_SEVERITY,
+    ALARM_SINCE,
     ALARM_START,
     ALARM_TAG_LIST,
     ALARM_TAGS,
@@ -41,6 +42,7 @@ _CREDENTIAL = "credential"
 _MORE = ("door", EVENT_CAUSE)
 """What else is told of an access event, where it has that."""
 _END = ALARM_END.encode()
+_SINCE = ALARM_SINCE.encode()
 _ACTIVE = frozenset({"active", "recovering"})
 
 
@@ -148,7 +150,8 @@ class EventLines:
         ]
         if labels:
             fields.append(b"source=" + text(labels))
-        for key, value in ((b"value", step.value), (b"threshold", step.limit)):
+        since = max(0.0, (step.time - stamp.start) / 1000) if stamp.start else None
+        for key, value in ((b"value", step.value), (b"threshold", step.limit), (_SINCE, since)):
             written = None if value is None else number(value)
             if written is not None:
                 fields.append(b"%b=%b" % (key, written))

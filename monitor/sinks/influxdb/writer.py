@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from monitor.errors import JournalError, SinkRejected
 from monitor.journal.state import State
 from monitor.model import Entry, Position, Reading, Recorded, Value
+from monitor.sinks.filter import make_filter
 from monitor.sinks.influxdb.encoder import Encoder
 from monitor.sinks.influxdb.lines import Encoded, Lines
-from monitor.sinks.influxdb.stamps import settle
+from monitor.sinks.influxdb.stamps import Stamps
 from monitor.sinks.influxdb.thread import BlockingThread
 from monitor.sinks.rejection import AllRejected, EntriesRejected, SinkMisconfigured
 from monitor.site import InfluxSettings, Site
@@ -32,21 +33,23 @@ class InfluxSink:
     """Writes batches to InfluxDB, as `monitor.ports.Sink` describes it. One `write` at a time.
 
     A batch that is written twice is there once: the same series and milliseconds. `compress`: None is gzip for
-    servers that are not on this machine.
+    servers that are not on this machine. What the filter leaves out counts as written.
     """
-
-    name = "influxdb"
 
     def __init__(
         self, settings: InfluxSettings, site: Site, state: State, *, compress: bool | None = None
     ) -> None:
+        self.name = settings.id
+        self.takes = make_filter(settings.filter)
+        """Says whether an entry is to be written; None: all are."""
         self._settings = settings
-        self._state = state
+        self._stamps = Stamps(state, settings.id, site.influxdbs)
         self._encoder = Encoder(site)
         self._devices = site.devices
         self._compress = compress
         self._client: InfluxClient | None = None
-        self._thread = BlockingThread("influxdb")
+        self._thread = BlockingThread(settings.id)
+        self._left_out = 0
         self.lines = 0
         """Lines that the server has taken; what is sent again counts again."""
         self._closed = False
@@ -58,6 +61,10 @@ class InfluxSink:
         Raises SinkRejected when nothing is written because something cannot be encoded, and JournalError when
         the state cannot be written; call again.
         """
+        if self.takes is not None:
+            taken = [each for each in batch if self.takes(each.entry)]
+            self._left_out += len(batch) - len(taken)
+            batch = taken
         encoded = await self._encode(batch)
         rejected: _Rejected = {}
         for bucket, lines in (
@@ -74,7 +81,7 @@ class InfluxSink:
 
     async def _encode(self, batch: Sequence[Recorded]) -> Encoded:
         try:
-            stamps = await settle(self._state, self._encoder.wanted(batch))
+            stamps = await self._stamps.settle(self._encoder.wanted(batch))
             return await self._thread.do(lambda: self._encoder.encode(batch, stamps))
         except JournalError:
             raise
@@ -85,6 +92,8 @@ class InfluxSink:
         """Why nothing of an entry would be written; empty when something would."""
         if isinstance(entry, Reading) and entry.device not in self._devices:
             return f"the site file has no device {entry.device} any more"
+        if self.takes is not None and not self.takes(entry):
+            return f"`only` or `kinds` of {self.name} leave it out"
         return ""
 
     def status(self) -> Mapping[str, Value]:
@@ -95,6 +104,7 @@ class InfluxSink:
         return {
             "api": api,
             "lines": self.lines,
+            "left_out": self._left_out,
             "unknown_devices": self._encoder.unknown,
             "write_ms_p95": round(slow * 1000, 1),
         }
