@@ -11,6 +11,7 @@ from monitor.fieldkeys import (
     USAGE_CURRENCY,
     USAGE_ENERGY,
     USAGE_ESTIMATED,
+    USAGE_NIGHT,
     USAGE_WEEK_BEFORE,
 )
 from monitor.schema import (
@@ -82,6 +83,7 @@ _USAGE = (
     USAGE_COVERAGE,
     USAGE_WEEK_BEFORE,
     USAGE_BELOW,
+    USAGE_NIGHT,
 )
 
 
