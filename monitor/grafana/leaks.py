@@ -1,15 +1,18 @@
-"""Panels of what never stops flowing: the least flow of days, and a table of leaks; of meters that count m³."""
+"""Panels of what flows at night and never stops, of meters that count m³: last night, all nights, leaks.
+
+A night is from one to five o'clock; its flow is the least mean of an hour.
+"""
 
 from typing import Final
 
-from monitor.fieldkeys import USAGE_AMOUNT, USAGE_COST, USAGE_CURRENCY, base_name
+from monitor.fieldkeys import USAGE_AMOUNT, USAGE_COST, USAGE_CURRENCY, USAGE_NIGHT, base_name
 from monitor.grafana.common import MAIN
 from monitor.grafana.influxql import Select, call
 from monitor.grafana.kinds import Stat, Table, TimeSeries
 from monitor.grafana.looks import Look, Override, Step
 from monitor.grafana.model import Panel, Target
 from monitor.grafana.reshape import Merge, Only, Organize
-from monitor.grafana.usage import COLOURED, DAILY, DAYS, HOUSE, IS_WHOLE, Used, meter_links, series_links
+from monitor.grafana.usage import COLOURED, DAILY, DAYS, HOUSE, Used, meter_links, series_links
 
 __all__ = ["leaks", "least", "nights"]
 
@@ -18,28 +21,27 @@ _LITRES: Final = (Step(None, "green"), Step(1, "orange"), Step(20, "red"))
 """Least flow in litres an hour: 1 is a dripping tap, 20 a running cistern."""
 
 
-def least(used: Used) -> Panel:
-    """The least flow of yesterday at each main meter."""
-    litres = f'last("{_LEAST}") * 1000 AS "least"'
-    query = Select(
-        columns=[litres], source=DAILY, where=[used.is_it, MAIN, IS_WHOLE], variables=HOUSE, by=["device"]
-    )
+def least(used: Used, width: int = 4) -> Panel:
+    """The least flow of last night at each main meter."""
+    litres = f'last("{USAGE_NIGHT}") * 1000 AS "least"'
+    query = Select(columns=[litres], source=DAILY, where=[used.is_it, MAIN], variables=HOUSE, by=["device"])
     return Panel(
-        kind=Stat(), says_time=True, title=used.titled("Least flow yesterday"), width=4, height=4, time_from="3d",
-        description="The least flow of any quarter of an hour of the last whole day at each main meter, mostly at"
-        " night. Not zero: something runs all day; see the leak table.",
+        kind=Stat(), says_time=True, title=used.titled("Flow last night"), width=width, height=4, time_from="3d",
+        description="The least flow of any hour between one and five o'clock at each main meter. Not zero:"
+        " something"
+        " runs all night; see the leak table.",
         targets=[Target(query=query, alias="$tag_device")], look=Look(unit="l/h", decimals=0, steps=_LITRES),
     )  # fmt: skip
 
 
-def leaks(used: Used) -> Panel:
-    """One line per meter, the greatest first."""
+def leaks(used: Used, width: int = 14) -> Panel:
+    """One line per meter, the greatest flow of last night first."""
     by = ("device", "zone", "tenant")
     price = f'sum("{USAGE_COST}") / sum("{USAGE_AMOUNT}")'
-    least = [
-        f'last("{_LEAST}") * 1000 AS "least"',
-        f'last("{_LEAST}") * 24 AS "daily"',
-        f'last("{_LEAST}") * 24 * {price} AS "price"',
+    night = [
+        f'last("{USAGE_NIGHT}") * 1000 AS "least"',
+        f'last("{USAGE_NIGHT}") * 24 AS "daily"',
+        f'last("{USAGE_NIGHT}") * 24 * {price} AS "price"',
         call("last", USAGE_CURRENCY, "currency"),
     ]
     stood = used.total(DAILY, [call("last", _LEAST, "stood")], f'"{_LEAST}" < 0.001', by=by)
@@ -47,19 +49,19 @@ def leaks(used: Used) -> Panel:
         "device": Look(name="Meter", links=meter_links(used.uid)),
         "zone": Look(name="Zone"),
         "tenant": Look(name="Tenant"),
-        "least": Look(unit="l/h", decimals=0, name="Least flow", steps=_LITRES, custom=COLOURED),
+        "least": Look(unit="l/h", decimals=0, name="Last night", steps=_LITRES, custom=COLOURED),
         "Time": Look(unit="day", name="Stood still last", no_value="not for 30 days"),
-        "daily": Look(unit="m3", decimals=2, name="A day"),
+        "daily": Look(unit="m3", decimals=2, name="That is a day"),
         "price": Look(decimals=2, name="Cost a day"),
         "currency": Look(name="Currency"),
     }
     return Panel(
-        kind=Table(sort="Least flow"), title="Leaks: what never stops", width=14, height=8, time_from=DAYS,
-        description="The least flow of any quarter of an hour of the last whole day at each meter, the greatest"
-        " first, and what that comes to in a day. Stood still last: the day on which it last stood still for a"
-        " quarter.",
+        kind=Table(sort="Last night"), title="Leaks: what never stops", width=width, height=8, time_from=DAYS,
+        says_time=True,
+        description="What flowed through each meter last night in the quietest hour, the greatest first, what that"
+        " comes to in a day, and the last day on which the meter stood still for a quarter of an hour.",
         targets=[
-            Target(query=used.total(DAILY, least, IS_WHOLE, f'"{_LEAST}" >= 0', by=by)),
+            Target(query=used.total(DAILY, night, f'"{_LEAST}" >= 0', by=by)),
             Target(query=stood),
         ],
         reshape=[
@@ -73,17 +75,16 @@ def leaks(used: Used) -> Panel:
 
 
 def nights(used: Used, width: int = 10) -> Panel:
-    """The least flow of each day, meter by meter."""
-    said, links = f'"{_LEAST}" * 1000 AS "least"', series_links(used.uid)
+    """The least flow of each night, meter by meter."""
+    said, links = f'"{USAGE_NIGHT}" * 1000 AS "least"', series_links(used.uid)
     return Panel(
         kind=TimeSeries(stepped=True, fill=0, limits=True, calcs=["lastNotNull", "max"]),
-        title=used.titled("Least flow per day"), width=width, height=8, time_from=DAYS,
+        title=used.titled("Flow at night"), width=width, height=8, time_from=DAYS,
         look=Look(
             unit="l/h", decimals=0, minimum=0, steps=_LITRES, scheme="palette-classic", links=links,
             custom={"showPoints": "always"},
         ),
-        description="The least flow of any quarter of an hour in each day, meter by meter: a step upwards that"
-        " stays"
-        " is a leak, and shows when it began.",
-        targets=[Target(query=used.rows(DAILY, said, IS_WHOLE), alias="$tag_device")],
+        description="The least flow of any hour between one and five o'clock, night by night and meter by meter. A"
+        " step upwards that stays is a leak, and shows when it began.",
+        targets=[Target(query=used.rows(DAILY, said, f'"{USAGE_NIGHT}" >= 0'), alias="$tag_device")],
     )  # fmt: skip

@@ -95,9 +95,13 @@ def shares(used: Used, width: int = 8, height: int = 8) -> Panel:
     rest = f'sum("{USAGE_AMOUNT}") - sum("{USAGE_BELOW}") AS "rest"'
     return Panel(
         kind=Pie(), title=used.titled("Shares"), width=width, height=height, time_from=DAYS,
-        description="What each sub-meter counted in the last 30 days, and what only the main meter saw.",
+        description="What each sub-meter counted in the whole days of the last 30, and what only the main meter"
+        " saw.",
         targets=[
-            Target(query=used.total(DAILY, [call("sum", USAGE_AMOUNT)], SUB, by=["device"]), alias="$tag_device"),
+            Target(
+                query=used.total(DAILY, [call("sum", USAGE_AMOUNT)], SUB, IS_WHOLE, by=["device"]),
+                alias="$tag_device",
+            ),
             Target(query=used.total(DAILY, [rest], MAIN, HAS_BELOW), alias="no sub-meter"),
         ],
         look=Look(unit=used.unit, decimals=used.digits),
@@ -158,7 +162,8 @@ def unmetered_share(used: Used, width: int = 4, height: int = 4) -> Panel:
     return Panel(
         kind=Stat(), says_time=True, title=used.titled("Without sub-meter this month"), width=width, height=height,
         time_from=THIS_MONTH,
-        description="How much of what the main meters counted this month no sub-meter saw. Much of it: common"
+        description="How much of what the main meters counted in the whole days of this month no sub-meter saw."
+        " Much of it: common"
         " use, losses or a leak; below zero: meters or their roles are wrong.",
         targets=[Target(query=query, alias="share")], look=Look(unit="%", decimals=1, steps=steps),
     )  # fmt: skip
