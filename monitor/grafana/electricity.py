@@ -9,7 +9,7 @@ from monitor.grafana.influxql import INTERVAL, Select, call
 from monitor.grafana.kinds import Stat, TimeSeries
 from monitor.grafana.looks import EN_50160, Look, Override
 from monitor.grafana.model import Dashboard, Panel, Row, Target
-from monitor.grafana.rhythm import base, peaks, week
+from monitor.grafana.rhythm import base, highest_hours, peaks, week
 from monitor.grafana.shares import shares, stacked, unmetered, unmetered_share, who
 from monitor.grafana.totals import change, cost, days, highest, hours, month, today
 from monitor.grafana.usage import DAILY, HOUSE, SELDOM, Used, meters, per_meter, series_links, tenants
@@ -122,7 +122,9 @@ def _quality() -> Sequence[Panel]:
     ]  # fmt: skip
 
 
-_FED_IN: Final = Override(pattern="/, fed in$/", look=Look(fixed="yellow"))
+_FED_IN: Final = Override(
+    pattern="/, fed in$/", look=Look(fixed="yellow", custom={"stacking": {"mode": "none", "group": "C"}})
+)
 
 ELECTRICITY: Final = Dashboard(
     uid=_USED.uid,
@@ -141,7 +143,8 @@ ELECTRICITY: Final = Dashboard(
         ]),
         Row(title="When it is used", panels=[week(_USED), _power()]),
         Row(title="Peaks and base load", panels=[
-            highest(_USED, 4, 8), peaks(_USED, "day", 10), peaks(_USED, "month", 10), base(_USED, 24),
+            highest(_USED, 4, 8), peaks(_USED, "day", 12), highest_hours(_USED), peaks(_USED, "month"),
+            base(_USED),
         ]),
         Row(title="Cost and CO₂", panels=[
             costs(_USED, "day"), costs(_USED, "month"), carbon(_USED, "day"), carbon(_USED, "month"),

@@ -29,6 +29,7 @@ UNITS: Final[Mapping[str, str]] = {
     "MB": "decmbytes",
     "time": "dateTimeAsLocal",
     "day": "time:YYYY-MM-DD",
+    "minute": "time:YYYY-MM-DD HH:mm",
     "ago": "dateTimeFromNow",
     "": "none",
 }

@@ -5,7 +5,7 @@ from typing import Final
 
 from monitor.fieldkeys import USAGE_AMOUNT, USAGE_HOUR, USAGE_WEEKDAY, base_name, demand_name
 from monitor.grafana.common import MAIN
-from monitor.grafana.influxql import call, column
+from monitor.grafana.influxql import Select, call, column
 from monitor.grafana.kinds import Table, TimeSeries
 from monitor.grafana.looks import Look, Override
 from monitor.grafana.model import Panel, Target
@@ -14,6 +14,7 @@ from monitor.grafana.usage import (
     COLOURED,
     DAILY,
     DAYS,
+    HOURLY,
     HOUSE,
     IS_WHOLE,
     MONTHLY,
@@ -23,17 +24,18 @@ from monitor.grafana.usage import (
     WEEKDAYS,
     Used,
     hourly,
+    meter_links,
     series_links,
 )
 from monitor.schema import rate_unit
 
-__all__ = ["base", "peaks", "week"]
+__all__ = ["base", "highest_hours", "peaks", "week"]
 
 
 _OTHERS: Final = "\"role\" <> 'main'"
 
 
-def week(used: Used, height: int = 10) -> Panel:
+def week(used: Used, height: int = 9) -> Panel:
     """How much in which hour of which weekday, by the mean of 30 days."""
     factor, unit = used.finer
     said = [
@@ -73,6 +75,23 @@ def peaks(used: Used, per: str, width: int = 12) -> Panel:
         " each reached at most is in the column Max.",
         targets=_by_role(used, source, column(demand_name(used.unit))),
         overrides=[Override(query="B", look=Look(custom=PER_DAY))],
+    )  # fmt: skip
+
+
+def highest_hours(used: Used, width: int = 8) -> Panel:
+    """When demand was greatest."""
+    said = [call("top", demand_name(used.unit), "demand", "10"), column("device")]
+    looks = {
+        "Time": Look(unit="minute", name="Hour from"),
+        "device": Look(name="Meter", links=meter_links(used.uid)),
+        "demand": replace(used.load, name="Demand"),
+    }
+    return Panel(
+        kind=Table(sort="Demand"), title=used.titled("Highest hours"), width=width, height=8, time_from=DAYS,
+        description="The ten hours of the last 30 days with the greatest demand of the chosen meters. What ran"
+        " then?",
+        targets=[Target(query=Select(columns=said, source=HOURLY, where=[used.is_it]))],
+        overrides=[Override(name=name, look=look) for name, look in looks.items()],
     )  # fmt: skip
 
 

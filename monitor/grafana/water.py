@@ -9,7 +9,7 @@ from monitor.grafana.kinds import Stat, TimeSeries
 from monitor.grafana.leaks import leaks, least, nights
 from monitor.grafana.looks import Look
 from monitor.grafana.model import Dashboard, Panel, Row, Target
-from monitor.grafana.rhythm import peaks, week
+from monitor.grafana.rhythm import highest_hours, peaks, week
 from monitor.grafana.shares import shares, stacked, unmetered, unmetered_share, who
 from monitor.grafana.totals import change, cost, days, hours, month, today
 from monitor.grafana.usage import HOUSE, SELDOM, Used, meters, per_meter, series_links, tenants
@@ -58,7 +58,7 @@ WATER: Final = Dashboard(
             unmetered_share(_USED, 4, 8), unmetered(_USED, 20),
         ]),
         Row(title="When it is used", panels=[week(_USED), _flow()]),
-        Row(title="Peaks", panels=[peaks(_USED, "day"), peaks(_USED, "month")]),
+        Row(title="Peaks", panels=[peaks(_USED, "day", 8), peaks(_USED, "month", 8), highest_hours(_USED)]),
         Row(title="Cost", panels=[costs(_USED, "day"), costs(_USED, "month")]),
     ],
     choices=[SITE, BUILDING, ZONE, meters(_CLASS), tenants(_CLASS)],

@@ -176,6 +176,20 @@ def test_peaks_and_base_load_are_those_of_quarters_of_an_hour(board: Board):
     assert board.one("Highest demand this month") == pytest.approx(expected)
 
 
+def test_the_highest_hours_are_told_with_their_time(board: Board):
+    rows = board.ask("Highest hours")
+    quarters = range(DAY_0, NOW, _HOUR // 4)
+    hours = {at // _HOUR * _HOUR: 0.0 for at in quarters}
+    for at in quarters:
+        hours[at // _HOUR * _HOUR] = max(hours[at // _HOUR * _HOUR], 4000 * amount(_MAIN, at, at + _HOUR // 4))
+
+    assert [row["demand"] for row in rows if row["device"] == _MAIN] == [
+        pytest.approx(hours[row["time"]]) for row in rows
+    ]
+    assert sorted(row["demand"] for row in rows) == pytest.approx(sorted(hours.values())[-10:])
+    assert board.ask("Highest hours", device="e-shop")[0]["device"] == "e-shop"
+
+
 def test_cost_is_that_of_all_tariffs_in_their_currency(board: Board):
     price, start = float(PRICE["electricity"]), month_begin()
     whole = price * amount(_MAIN, start, NOW)
