@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from monitor.grafana.common import BUILDING, MAIN, SITE, ZONE, alarm_marks
-from monitor.grafana.costs import carbon, costs
+from monitor.grafana.costs import carbon, costs, per_tenant
 from monitor.grafana.influxql import INTERVAL, Select, call
 from monitor.grafana.kinds import Stat, TimeSeries
 from monitor.grafana.looks import EN_50160, Look, Override
@@ -12,7 +12,7 @@ from monitor.grafana.model import Dashboard, Panel, Row, Target
 from monitor.grafana.rhythm import base, highest_hours, peaks, week
 from monitor.grafana.shares import shares, stacked, unmetered, unmetered_share, who
 from monitor.grafana.totals import change, cost, days, highest, hours, month, today
-from monitor.grafana.usage import DAILY, HOUSE, SELDOM, Used, meters, per_meter, series_links, tenants
+from monitor.grafana.usage import DAILY, HOUSE, NEUTRAL, SELDOM, Used, meters, per_meter, series_links, tenants
 from monitor.schema import (
     POINT_FREQUENCY,
     POINT_POWER,
@@ -36,7 +36,7 @@ def _power_now() -> Panel:
         columns=[call("last", POINT_POWER, "newest")], source=_CLASS, where=[MAIN], variables=HOUSE, by=["device"]
     )
     return Panel(
-        kind=Stat(), title="Power now", width=4, height=4, look=Look(unit="W", decimals=1),
+        kind=Stat(), title="Power now", width=4, height=4, look=Look(unit="W", decimals=1, steps=NEUTRAL),
         description="What the main meters draw at this moment, together; below zero while the house feeds in.",
         targets=[Target(query=Select(columns=[call("sum", "newest")], source=newest), alias="power")],
     )  # fmt: skip
@@ -147,7 +147,8 @@ ELECTRICITY: Final = Dashboard(
             base(_USED),
         ]),
         Row(title="Cost and CO₂", panels=[
-            costs(_USED, "day"), costs(_USED, "month"), carbon(_USED, "day"), carbon(_USED, "month"),
+            costs(_USED, "day", 8), costs(_USED, "month", 8), per_tenant(_USED), carbon(_USED, "day"),
+            carbon(_USED, "month"),
         ]),
         Row(title="Supply and phases", panels=_quality()),
     ],

@@ -1,11 +1,12 @@
 """Gas and heat: what is burnt and what comes out of it, today and this month, by whom; temperatures, cost."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from monitor.fieldkeys import USAGE_AMOUNT, USAGE_ENERGY
 from monitor.grafana.common import BUILDING, MAIN, SITE, TODAY, ZONE, alarm_marks
-from monitor.grafana.costs import carbon, costs
+from monitor.grafana.costs import carbon, costs, per_tenant
 from monitor.grafana.influxql import INTERVAL, Select, call, column
 from monitor.grafana.kinds import Stat, TimeSeries
 from monitor.grafana.leaks import nights
@@ -21,6 +22,7 @@ from monitor.grafana.usage import (
     HOUSE,
     MONTHLY,
     MONTHS,
+    NEUTRAL,
     SELDOM,
     THIS_MONTH,
     TOTAL,
@@ -44,7 +46,8 @@ def _gas(title: str, source: str, time_from: str, description: str) -> Panel:
     """Gas in m³ and, where the calorific value is known, in kWh."""
     fields = {USAGE_AMOUNT: "volume", USAGE_ENERGY: "energy"}
     return Panel(
-        kind=Stat(), says_time=True, title=title, width=5, height=4, time_from=time_from, look=_GAS.look,
+        kind=Stat(), says_time=True, title=title, width=5, height=4, time_from=time_from,
+        look=replace(_GAS.look, steps=NEUTRAL),
         description=description,
         targets=[
             Target(query=_GAS.total(source, [call("sum", field)], MAIN), alias=alias)
@@ -70,13 +73,15 @@ def _now() -> Sequence[Panel]:
         _gas("Gas: this month", DAILY, THIS_MONTH, "The same since the first of the month."),
         cost(_GAS, 5),
         Panel(
-            kind=Stat(), title="Gas: flow now", width=5, height=4, look=Look(unit="m3/h", decimals=2),
+            kind=Stat(), title="Gas: flow now", width=5, height=4,
+            look=Look(unit="m3/h", decimals=2, steps=NEUTRAL),
             description="What flows through the main gas meters at this moment, together.",
             targets=[Target(query=_together("gas", POINT_FLOW), alias="flow")],
         ),
         today(_HEAT, 5), change(_HEAT), month(_HEAT, 5), cost(_HEAT, 5),
         Panel(
-            kind=Stat(), title="Heat: power now", width=5, height=4, look=Look(unit="W", decimals=1),
+            kind=Stat(), title="Heat: power now", width=5, height=4,
+            look=Look(unit="W", decimals=1, steps=NEUTRAL),
             description="Heat that the main heat meters pass at this moment, together.",
             targets=[Target(query=_together("heat", POINT_POWER), alias="power")],
         ),
@@ -161,8 +166,8 @@ HEATING: Final = Dashboard(
     rows=[
         Row(panels=[*_now(), hours(_GAS), hours(_HEAT), _in_and_out("day"), _in_and_out("month")]),
         Row(title="Gas", panels=[
-            days(_GAS), months(_GAS), who(_GAS, 24, 7), week(_GAS),
-            peaks(_GAS, "day", 8), nights(_GAS, 8),
+            days(_GAS), months(_GAS), who(_GAS, 24, 5), week(_GAS),
+            peaks(_GAS, "day", 8), nights(_GAS, 8, limits=False),
             _line(
                 "Gas flow", ("gas", POINT_FLOW),
                 Look(unit="m3/h", decimals=2, minimum=0, links=series_links(_GAS.uid)),
@@ -175,8 +180,9 @@ HEATING: Final = Dashboard(
         ]),
         Row(title="What heat meters measure", panels=_heat_meters()),
         Row(title="Cost and CO₂", panels=[
-            costs(_GAS, "day"), costs(_GAS, "month"), carbon(_GAS, "day"), carbon(_GAS, "month"),
-            costs(_HEAT, "day"), costs(_HEAT, "month"),
+            costs(_GAS, "day", 8), costs(_GAS, "month", 8), per_tenant(_GAS),
+            costs(_HEAT, "day", 8), costs(_HEAT, "month", 8), per_tenant(_HEAT),
+            carbon(_GAS, "day"), carbon(_GAS, "month"),
         ]),
     ],
     choices=[SITE, BUILDING, ZONE, meters(*_BOTH), tenants(*_BOTH)],

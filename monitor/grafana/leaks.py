@@ -74,11 +74,11 @@ def leaks(used: Used, width: int = 14) -> Panel:
     )  # fmt: skip
 
 
-def nights(used: Used, width: int = 10) -> Panel:
-    """The least flow of each night, meter by meter."""
+def nights(used: Used, width: int = 10, *, limits: bool = True) -> Panel:
+    """The least flow of each night, meter by meter; `limits`: where a leak may be."""
     said, links = f'"{USAGE_NIGHT}" * 1000 AS "least"', series_links(used.uid)
     return Panel(
-        kind=TimeSeries(stepped=True, fill=0, limits=True, calcs=["lastNotNull", "max"]),
+        kind=TimeSeries(stepped=True, fill=0, limits=limits, calcs=["lastNotNull", "max"]),
         title=used.titled("Flow at night"), width=width, height=8, time_from=DAYS,
         look=Look(
             unit="l/h", decimals=0, minimum=0, steps=_LITRES, scheme="palette-classic", links=links,

@@ -1,5 +1,6 @@
 """Panels of who used how much, and of what no sub-meter saw."""
 
+from dataclasses import replace
 from typing import Final
 
 from monitor.fieldkeys import (
@@ -61,22 +62,16 @@ def who(used: Used, width: int = 24, height: int = 9) -> Panel:
     )
     bar = {"cellOptions": {"type": "gauge", "mode": "basic", "valueDisplayMode": "text"}}
     amounts = {"today": "Today", "yesterday": "Yesterday", "week": "7 days"}
-    looks = {name: Look(unit=used.unit, decimals=used.digits, name=shown) for name, shown in amounts.items()}
+    looks = {"device": Look(name="Meter", links=meter_links(used.uid)), "tenant": Look(name="Tenant")}
+    looks |= {name: Look(unit=used.unit, decimals=used.digits, name=shown) for name, shown in amounts.items()}
     looks |= {
-        "month": Look(unit=used.unit, decimals=used.digits, name="30 days", minimum=0, fixed="blue", custom=bar),
-        "estimated": Look(
-            unit=used.unit,
-            decimals=used.digits,
-            name="of it estimated",
-            states=_NONE,
-            steps=ANY_IS_ORANGE,
-            custom=COLOURED,
-        ),
+        "month": replace(used.look, name="30 days", fixed="blue", custom=bar),
         "cost": Look(decimals=2, name="Cost"),
         "currency": Look(name="Currency"),
         "carbon": Look(unit="kg", decimals=1, name="CO₂"),
-        "device": Look(name="Meter", links=meter_links(used.uid)),
-        "tenant": Look(name="Tenant"),
+        "estimated": replace(
+            used.look, name="of it estimated", states=_NONE, steps=ANY_IS_ORANGE, custom=COLOURED
+        ),
         "role": Look(name="Role"),
     }
     return Panel(
@@ -85,7 +80,7 @@ def who(used: Used, width: int = 24, height: int = 9) -> Panel:
         description="One line per meter, the greatest first; main meters hold what their sub-meters counted."
         " Days so far are counted in; click on a meter to see it alone.",
         targets=[Target(query=query) for query in queries],
-        reshape=[Organize(hidden=["Time"]), Merge()],
+        reshape=[Organize(hidden=["Time"]), Merge(), Organize(names={name: name for name in looks})],
         overrides=[Override(name=name, look=look) for name, look in looks.items()],
     )  # fmt: skip
 

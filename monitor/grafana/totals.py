@@ -27,6 +27,7 @@ from monitor.grafana.usage import (
     LESS_IS_BETTER,
     MONTHLY,
     MONTHS,
+    NEUTRAL,
     THIS_MONTH,
     TOTAL,
     Used,
@@ -64,7 +65,7 @@ def month(used: Used, width: int = 4) -> Panel:
     """Used in this month so far."""
     return Panel(
         kind=Stat(), says_time=True, title=used.titled("This month"), width=width, height=4, time_from=THIS_MONTH,
-        look=Look(unit=used.unit, decimals=0, minimum=0),
+        look=Look(unit=used.unit, decimals=0, minimum=0, steps=NEUTRAL),
         description="Counted by the main meters since the first of the month.",
         targets=[Target(query=used.total(DAILY, [call("sum", USAGE_AMOUNT)], MAIN), alias="month")],
     )  # fmt: skip
@@ -81,7 +82,7 @@ def cost(used: Used, width: int = 4) -> Panel:
             Target(query=used.total(DAILY, [call("sum", USAGE_COST)]), alias="cost"),
             used.currency(HOUSE),
         ],
-        reshape=[UnitFrom("B", USAGE_CURRENCY)], look=Look(decimals=2),
+        reshape=[UnitFrom("B", USAGE_CURRENCY)], look=Look(decimals=2, steps=NEUTRAL),
     )  # fmt: skip
 
 
@@ -96,7 +97,7 @@ def highest(used: Used, width: int = 4, height: int = 4) -> Panel:
         time_from=THIS_MONTH,
         description="The greatest mean of a quarter of an hour at each main meter since the first of the month:"
         " what a demand charge is reckoned by.",
-        targets=[Target(query=query, alias="$tag_device")], look=used.load,
+        targets=[Target(query=query, alias="$tag_device")], look=replace(used.load, steps=NEUTRAL),
     )  # fmt: skip
 
 

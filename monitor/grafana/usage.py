@@ -50,6 +50,8 @@ COMPARABLE: Final = f'"{USAGE_WEEK_BEFORE}" >= 0'
 HAS_BELOW: Final = f'"{USAGE_BELOW}" >= 0'
 UNMETERED: Final = f'"{USAGE_AMOUNT}" - "{USAGE_BELOW}"'
 
+NEUTRAL: Final = (Step(None, "text"),)
+"""A number that is neither good nor bad."""
 LESS_IS_BETTER: Final = (Step(None, "green"), Step(10, "orange"), Step(30, "red"))
 """Colours of a change in percent."""
 WEEKDAYS: Final[Mapping[str, State]] = {

@@ -3,7 +3,7 @@
 from typing import Final
 
 from monitor.grafana.common import BUILDING, MAIN, SITE, ZONE, alarm_marks
-from monitor.grafana.costs import costs
+from monitor.grafana.costs import costs, per_tenant
 from monitor.grafana.influxql import INTERVAL, Select, call
 from monitor.grafana.kinds import Stat, TimeSeries
 from monitor.grafana.leaks import leaks, least, nights
@@ -12,7 +12,7 @@ from monitor.grafana.model import Dashboard, Panel, Row, Target
 from monitor.grafana.rhythm import highest_hours, peaks, week
 from monitor.grafana.shares import shares, stacked, unmetered, unmetered_share, who
 from monitor.grafana.totals import change, cost, days, hours, month, today
-from monitor.grafana.usage import HOUSE, SELDOM, Used, meters, per_meter, series_links, tenants
+from monitor.grafana.usage import HOUSE, NEUTRAL, SELDOM, Used, meters, per_meter, series_links, tenants
 from monitor.schema import POINT_FLOW
 
 __all__ = ["WATER"]
@@ -26,7 +26,7 @@ def _flow_now() -> Panel:
         columns=[call("last", POINT_FLOW, "newest")], source=_CLASS, where=[MAIN], variables=HOUSE, by=["device"]
     )
     return Panel(
-        kind=Stat(), title="Flow now", width=4, height=4, look=Look(unit="m3/h", decimals=2),
+        kind=Stat(), title="Flow now", width=4, height=4, look=Look(unit="m3/h", decimals=2, steps=NEUTRAL),
         description="What flows through the main meters at this moment, together.",
         targets=[Target(query=Select(columns=[call("sum", "newest")], source=newest), alias="flow")],
     )  # fmt: skip
@@ -59,7 +59,7 @@ WATER: Final = Dashboard(
         ]),
         Row(title="When it is used", panels=[week(_USED), _flow()]),
         Row(title="Peaks", panels=[peaks(_USED, "day", 8), peaks(_USED, "month", 8), highest_hours(_USED)]),
-        Row(title="Cost", panels=[costs(_USED, "day"), costs(_USED, "month")]),
+        Row(title="Cost", panels=[costs(_USED, "day", 8), costs(_USED, "month", 8), per_tenant(_USED)]),
     ],
     choices=[SITE, BUILDING, ZONE, meters(_CLASS), tenants(_CLASS)],
     annotations=[alarm_marks(*HOUSE)],

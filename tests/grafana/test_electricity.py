@@ -198,6 +198,9 @@ def test_cost_is_that_of_all_tariffs_in_their_currency(board: Board):
     assert board.one("Cost this month", "B") == board.one("Cost per day", "B") == "EUR"
     rows = board.by_device("Cost per day")
     assert rows["e-rest"][0]["cost"] == pytest.approx(price * amount("e-rest", *days(8)), abs=0.01)
+    tenants = {row["tenant"]: row["sum"] for row in board.ask("Cost per tenant")}
+    assert tenants.keys() == {"flats", "shop", "house"}
+    assert tenants["house"] == pytest.approx(price * amount("e-rest", DAY_0, NOW), abs=0.02)
     assert _MAIN not in rows or all(row["cost"] is None for row in rows[_MAIN])
 
 
