@@ -237,6 +237,7 @@ class SinkFilter:
 class InfluxSettings:
     """Where readings are written; `api` is auto, v2 or v1 (then the token is `user:password`).
 
+    `secret`: what the token is called in the folder of secrets; empty: it is none of these.
     `ca`: a file of the only authorities that may have signed the server's certificate; None: those of the system.
     `retention` and `access_retention`: seconds that the two buckets keep their points (None: for ever).
     """
@@ -247,6 +248,7 @@ class InfluxSettings:
     bucket: str = "facility"
     access_bucket: str = "facility-access"
     token: str = field(default="", repr=False)
+    secret: str = ""
     api: str = "auto"
     ca: Path | None = None
     retention: float | None = None

@@ -44,8 +44,10 @@ from monitor.reports.letter import Letters
 from monitor.reports.mailing import Mailing
 from monitor.schema import MONITOR_DEVICE
 from monitor.settings.tables import resolve
+from monitor.sinks.backfill import Backfill
 from monitor.sinks.deadletters import DeadLetters
 from monitor.sinks.influxdb import InfluxSink
+from monitor.sinks.influxdb.again import InfluxPast
 from monitor.sinks.influxdb.erase import InfluxErasing
 from monitor.sinks.influxdb.thread import BlockingThread
 from monitor.sinks.loopback import is_on_loopback
@@ -111,6 +113,7 @@ class Parts:
         )
         self._make_sinks()
         self._make_metering(folder)
+        self._make_backfills(folder)
         self._access = AccessParts(
             site,
             files,
@@ -219,10 +222,13 @@ class Parts:
         self._letters = DeadLetters(self._state, now)
         self._sinks: dict[str, SinkRunner] = {}
         self._outside: list[InfluxErasing] = []
+        self._influx_sinks: list[InfluxSink] = []
         sinks: list[tuple[Sink, ClockSync | None]] = []
         for name, settings in site.influxdbs.items():
             awaited = None if is_on_loopback(settings.url) else self._sync
-            sinks.append((InfluxSink(settings, site, self._state), awaited))
+            influx = InfluxSink(settings, site, self._state)
+            self._influx_sinks.append(influx)
+            sinks.append((influx, awaited))
             self._outside.append(InfluxErasing(settings, partial(self._written_until, name)))
         sinks += [(self._mqtt_sink(settings), None) for settings in site.mqtt_sinks.values()]
         for sink, awaited in sinks:
@@ -232,6 +238,18 @@ class Parts:
 
     def _written_until(self, sink: str) -> Position:
         return self._sinks[sink].position
+
+    def _make_backfills(self, folder: Path) -> None:
+        """Make what sends a period again, for each InfluxDB."""
+        self._backfills = {
+            sink.name: Backfill(
+                self._sinks[sink.name],
+                self._state,
+                InfluxPast(sink, self._site, self._journal, folder / "state.db", self._book.past_usage),
+                now=self._clock.now,
+            )
+            for sink in self._influx_sinks
+        }
 
     def _mqtt_sink(self, settings: MqttSinkSettings) -> MqttSink:
         options = self._site.connections[settings.connection].options
@@ -258,7 +276,8 @@ class Parts:
         )
 
     def _sink_facts(self) -> Mapping[str, Mapping[str, Any]]:
-        return {name: runner.status() for name, runner in self._sinks.items()}
+        more = {name: backfill.status() for name, backfill in self._backfills.items()}
+        return {name: {**runner.status(), **more.get(name, {})} for name, runner in self._sinks.items()}
 
     def _advice(self, device: str, state: str) -> str:
         """What to look at when a device is in a state of `monitor.health`: its driver's word, else the usual."""
@@ -295,6 +314,7 @@ class Parts:
             **({} if self._deadman is None else {"dead-man ping": self._deadman.run()}),
             **{f"driver {name}": driver.run(intake) for name, driver in self._pushed.items()},
             **{f"sink {name}": runner.run() for name, runner in self._sinks.items()},
+            **{f"backfill {name}": backfill.run() for name, backfill in self._backfills.items()},
         }
 
     def movers(self) -> Mapping[str, Callable[[], int | None]]:
@@ -356,6 +376,7 @@ class Parts:
             poller=self._poller.facts,
             sinks=self._sink_facts,
             letters=self._letters,
+            backfills=self._backfills,
             examine_influx=partial(examine, self._site, self._clock),
             notify=self._notifier.counts,
             health=self._health.states,

@@ -10,6 +10,8 @@ from monitor.cli import (
     demo,
     devices,
     equipment,
+    export,
+    grafana,
     identify,
     influx,
     init,
@@ -56,4 +58,6 @@ read.add_to(app)
 watch.add_to(app)
 deadletters.add_to(app)
 influx.add_to(app)
+grafana.add_to(app)
 reports.add_to(app)
+export.add_to(app)

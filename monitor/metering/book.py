@@ -14,7 +14,9 @@ import orjson
 
 from monitor.figures import Consumption, Cost, DayCoverage, Register
 from monitor.journal.reader import Reader
+from monitor.metering.past import UsagePage, past_usage
 from monitor.metering.prices import cost
+from monitor.metering.rollup import Meters
 from monitor.metering.view import View
 from monitor.meters import billed_counter, counters_of
 from monitor.periods import pieces
@@ -132,6 +134,15 @@ class Book:
             if running is not None and first <= running.day <= last:
                 found[device, running.day] = running
         return [found[key] for key in sorted(found)]
+
+    async def past_usage(self, start: int, end: int, device: str = "") -> UsagePage:
+        """Roll-ups that begin in [start, end), as they would be told now, a page at a time; see `past_usage`."""
+        meters = Meters(self._site)
+
+        def read(db: sqlite3.Connection) -> UsagePage:
+            return past_usage(db, meters, now=self._now(), start=start, end=end, device=device)
+
+        return await self._file.ask(read)
 
     def _known(self, devices: Sequence[str]) -> Iterator[Device]:
         return (self._site.devices[ident] for ident in devices if ident in self._site.devices)

@@ -181,11 +181,7 @@ class Rollup:
         told = self._tell_hours(device, hours)
         values = self.day(device, start, end)
         if values:
-            body = orjson.dumps(values, option=orjson.OPT_SORT_KEYS).decode()
-            # Days of another time zone, from before the settings were changed, would be paid once more.
-            others = "DELETE FROM day WHERE device = ? AND start > ? AND start < ?"
-            self._db.execute(others, (device, start, end))
-            self._db.execute("INSERT OR REPLACE INTO day VALUES (?, ?, ?)", (device, start, body))
+            self._remember(device, start, end, values)
             told.append(self._entry(device, "day", start, values))
         return told
 
@@ -199,6 +195,13 @@ class Rollup:
                 values[USAGE_HOUR] = datetime.fromtimestamp(start / 1000, self._zone).hour
                 told.append(self._entry(device, "hour", start, values))
         return told
+
+    def _remember(self, device: str, start: int, end: int, values: Mapping[str, Any]) -> None:
+        body = orjson.dumps(values, option=orjson.OPT_SORT_KEYS).decode()
+        # Days of another time zone, from before the settings were changed, would be paid once more.
+        others = "DELETE FROM day WHERE device = ? AND start > ? AND start < ?"
+        self._db.execute(others, (device, start, end))
+        self._db.execute("INSERT OR REPLACE INTO day VALUES (?, ?, ?)", (device, start, body))
 
     def day(self, device: str, start: int, end: int) -> dict[str, Value]:
         """What is to be said of a local day; empty when nothing is known."""

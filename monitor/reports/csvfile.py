@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from monitor.reports.report import Cell, Column, Report, Section
 
-__all__ = ["csv_file"]
+__all__ = ["csv_file", "safe_text"]
 
 _NAMES: Final = {"%": "pct", "m3/h": "m3h"}
 _DIGITS: Final = 6
@@ -69,6 +69,9 @@ def _plain(cell: Cell, column: Column, zone: ZoneInfo) -> str:
         return format(cell, "f")
     if isinstance(cell, float):
         return f"{round(cell, _DIGITS) + 0.0:.{_DIGITS}f}".rstrip("0").rstrip(".")
-    if isinstance(cell, str) and cell.startswith(_FORMULAS):
-        return f"'{cell}"  # or a spreadsheet would take a device's name for a formula
-    return str(cell)
+    return safe_text(cell) if isinstance(cell, str) else str(cell)
+
+
+def safe_text(text: str) -> str:
+    """A text for a cell: one that a spreadsheet would take for a formula gets an apostrophe before it."""
+    return f"'{text}" if text.startswith(_FORMULAS) else text

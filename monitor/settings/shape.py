@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from monitor.fields import Duration, Frozen, Id, Label, Size, Texts
+from monitor.fields import Duration, Frozen, Id, Label, Size, Texts, is_http
 
 __all__ = [
     "ConnectionKeys",
@@ -22,7 +22,6 @@ __all__ = [
     "SiteKeys",
     "StockKeys",
     "TeamKeys",
-    "is_http",
 ]
 
 Interval = Annotated[Duration, Field(ge=0.1, le=7 * 86400)]
@@ -123,15 +122,6 @@ class StockKeys(Frozen):
     """An entry of `rules` that takes in a file of stock rules."""
 
     stock: str
-
-
-def is_http(text: str) -> bool:
-    """Whether a text is an address of a web server."""
-    parts = urlsplit(text)
-    try:
-        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
 
 
 def _outside(text: str) -> str:

@@ -19,7 +19,7 @@ _INFLUXDB, _MQTT = "influxdb", "mqtt"
 _SINKS: Final = (_INFLUXDB, _MQTT)
 
 RESERVED: Final = frozenset(
-    {"access", "alarms", "doors", "health", "journal", "ledger", "metering", "people", "state", "upkeep"}
+    {"access", "alarms", "doors", "equipment", "health", "journal", "ledger", "metering", "people", "state"}
 )
 """Names that other readers of the journal keep their positions under, and places that tell of an erasure."""
 
@@ -108,6 +108,7 @@ def _influxdb(
             ssl.create_default_context(cafile=keys.ca)
         except OSError as error:
             binding.findings.error(node.get("ca") or node, join(path, "ca"), f"cannot read {keys.ca}: {error}")
+    token = node.get("token")
     keep = None if access is None else access.keep
     if keep is not None and keys.access_retention is not None and keys.access_retention > keep:
         binding.findings.warning(
@@ -121,7 +122,8 @@ def _influxdb(
         org=keys.org,
         bucket=keys.bucket,
         access_bucket=keys.access_bucket or f"{keys.bucket}-access",
-        token=keys.token,
+        token="" if token is not None and token.absent else keys.token,
+        secret="" if token is None else token.named,
         api=keys.api,
         ca=keys.ca,
         retention=keys.retention,

@@ -5,9 +5,9 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from monitor.fields import Duration, File, Frozen, Id, Label, several
+from monitor.documents.files import ABSENT
+from monitor.fields import Duration, File, Frozen, Id, Label, is_http, several
 from monitor.settings.model import Selector
-from monitor.settings.shape import is_http
 
 __all__ = ["InfluxKeys", "MqttSinkKeys"]
 
@@ -46,7 +46,7 @@ class InfluxKeys(Frozen):
     def _fit(self) -> Self:
         if self.ca is not None and urlsplit(self.url).scheme != "https":
             raise ValueError("`ca:` needs an url that begins with `https://`")
-        if self.api == "v1" and self.token and ":" not in self.token:
+        if self.api == "v1" and self.token not in {"", ABSENT} and ":" not in self.token:
             raise ValueError("with `api: v1` the token is `user:password`")
         return self
 

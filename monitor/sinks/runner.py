@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from itertools import islice
 from time import monotonic
+from typing import Protocol, TypeVar
 
 import structlog
 
@@ -25,10 +26,26 @@ __all__ = ["Pace", "SinkRunner"]
 _log = structlog.get_logger()
 
 _BATCH = 5000
+_GATHERED = 2 * _BATCH
 _REASONS = 100
 
 
 _PACE = Pace()
+
+
+class PastPortion(Protocol):
+    """Entries of the past, and how they are written."""
+
+    @property
+    def entries(self) -> Sequence[Recorded]:
+        """The entries, in their order."""
+
+    @property
+    def write(self) -> Callable[[Sequence[Recorded]], Awaitable[None]]:
+        """Writes some of them, as `Sink.write` does."""
+
+
+P = TypeVar("P", bound=PastPortion)
 
 
 class SinkRunner:
@@ -104,6 +121,44 @@ class SinkRunner:
             await self._insist(lambda: self._state.transact(lambda db: set_position(db, name, Position(0))))
 
     @property
+    def name(self) -> str:
+        """The sink's name."""
+        return self._sink.name
+
+    def busy_with(self) -> str:
+        """What has to be over before anything of the past may be written; "" when nothing has."""
+        if self._waits_for_clock:
+            return "the clock"
+        if self._facts["last_error"]:
+            return str(self._facts["last_error"])
+        return "what is newer" if self._journal.behind(self._position) > _BATCH else ""
+
+    async def write_past(self, read: Callable[[], Awaitable[P]]) -> P:
+        """Read something of the past and write it, in one turn; answer it.
+
+        What is refused is buried. Raises SinkUnavailable and JournalError: nothing is lost, read it again.
+        """
+        async with self._turn:
+            portion = await read()
+            if portion.entries:
+                await self._write_portion(portion, portion.entries)
+        return portion
+
+    async def _write_portion(self, portion: "PastPortion", entries: Sequence[Recorded]) -> None:
+        try:
+            await portion.write(entries)
+        except EntriesRejected as error:
+            refusals = _refusals(error)
+            await self._bury([each for each in entries if each.position in refusals], refusals)
+        except SinkRejected as error:
+            if len(entries) == 1:
+                await self._bury(entries, {entries[0].position: Refused(str(error))})
+                return
+            half = len(entries) // 2
+            await self._write_portion(portion, entries[:half])
+            await self._write_portion(portion, entries[half:])
+
+    @property
     def position(self) -> Position:
         """How far in the journal everything is written."""
         return self._position
@@ -125,7 +180,7 @@ class SinkRunner:
     async def _gather(self) -> None:
         async for found in self._journal.follow(self._position):
             async with self._change:
-                await self._change.wait_for(lambda: len(self._waiting) < _BATCH)
+                await self._change.wait_for(lambda: len(self._waiting) < _GATHERED)
                 if isinstance(found, Gap):
                     await self._change.wait_for(lambda: not self._waiting)
                     await self._skip(found)
@@ -170,7 +225,7 @@ class SinkRunner:
                 for _ in batch:
                     self._waiting.popleft()
                 self._change.notify_all()
-            if len(self._waiting) < _BATCH // 2:
+            if self._journal.behind(self._position) < _BATCH // 2:
                 await asyncio.sleep(max(0.0, self._pace.interval - (monotonic() - began)))
 
     async def _skip(self, gap: Gap) -> None:
@@ -189,10 +244,7 @@ class SinkRunner:
                 await self._write_ahead(batch, failed=attempt > 0)
                 await self._write(batch)
             except EntriesRejected as error:
-                refusals = {
-                    position: Refused(reason, error.lines.get(position, b""))
-                    for position, reason in error.reasons.items()
-                }
+                refusals = _refusals(error)
                 await self._bury([each for each in batch if each.position in refusals], refusals)
                 break
             except SinkRejected as error:
@@ -280,3 +332,9 @@ class SinkRunner:
             self._facts.pop("what_to_do", None)
         self._facts["last_success"] = self._now()
         self._counts["entries"] += entries
+
+
+def _refusals(error: EntriesRejected) -> Mapping[Position, Refused]:
+    return {
+        position: Refused(reason, error.lines.get(position, b"")) for position, reason in error.reasons.items()
+    }

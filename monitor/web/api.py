@@ -8,6 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from monitor.errors import JournalError, RequestRefused, SettingsError
 from monitor.web.accessroutes import make_access_router
+from monitor.web.backfillroutes import make_backfill_router
 from monitor.web.busroutes import make_bus_router
 from monitor.web.equipmentroutes import make_equipment_router
 from monitor.web.live import LiveState
@@ -34,6 +35,7 @@ def make_api(parts: Parts, live: LiveState) -> FastAPI:
     )
     app.include_router(make_router(parts, live), prefix="/api/v1")
     app.include_router(make_sink_router(parts), prefix="/api/v1")
+    app.include_router(make_backfill_router(parts), prefix="/api/v1")
     app.include_router(make_bus_router(parts), prefix="/api/v1")
     app.include_router(make_report_router(parts), prefix="/api/v1")
     app.include_router(make_meter_router(parts), prefix="/api/v1")

@@ -1,7 +1,7 @@
 """What the API needs of the rest of the daemon, handed over by the composition root."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from monitor.accessbook import AccessBook, Name
@@ -16,6 +16,7 @@ from monitor.upkeepbook import UpkeepBook
 __all__ = [
     "AccessDesk",
     "AlarmBook",
+    "BackfillDesk",
     "Facts",
     "LetterBook",
     "MeterDesk",
@@ -91,6 +92,19 @@ class LetterBook(Protocol):
 
     async def drop(self, ids: Sequence[int] | None, sink: str = "") -> Sequence[int]:
         """Throw them away; answers which."""
+
+
+class BackfillDesk(Protocol):
+    """Sends a period to one sink again; RequestRefused says why that cannot be."""
+
+    async def start(self, first: int, until: int, *, by: str) -> None:
+        """Begin with [first, until), UTC ms."""
+
+    async def stop(self) -> None:
+        """Leave it where it is."""
+
+    def status(self) -> Mapping[str, Value]:
+        """How far it is."""
 
 
 class RegisterDesk(Protocol):
@@ -215,7 +229,8 @@ class Parts:
     how each device does (the word of `monitor.health`), `losses` the share of the last hour that those lost which
     have ever answered, `advice` what to look at when a device is in such a state,
     `itself` what the monitor said of itself last, `metering` how far the ledger has come and its `size_bytes`,
-    `people` and `upkeep` the same of access and equipment; `reports` is None where nothing is metered.
+    `people` and `upkeep` the same of access and equipment, `backfills` what sends a period again, by sink;
+    `reports` is None where nothing is metered.
     """
 
     site: Site
@@ -247,3 +262,4 @@ class Parts:
     upkeep: Callable[[], Facts] = dict
     access: AccessDesk | None = None
     equipment: UpkeepDesk | None = None
+    backfills: Mapping[str, BackfillDesk] = field(default_factory=dict)

@@ -70,8 +70,10 @@ async def test_check_says_that_all_is_fine_and_ends_with_0(site: Path) -> None:
         "clock",
         "token",
         "bucket",
+        "retention",
         "types",
         "access_bucket",
+        "retention",
         "types",
     ]
 

@@ -147,7 +147,9 @@ async def test_a_wait_for_one_bucket_does_not_keep_live_readings_from_the_other(
     database: str,
 ):
     server.drop(f"{database}-access")
-    sink = InfluxSink(settings(), a_site(), state)
+    server.query("CREATE USER writer WITH PASSWORD 'right'")
+    server.query(f'GRANT WRITE ON "{database}" TO writer')
+    sink = InfluxSink(settings(token="writer:right"), a_site(), state)
     runner = a_runner(journal, state, sink)
     async with running(runner):
         await append(journal, event("card"))
@@ -157,8 +159,10 @@ async def test_a_wait_for_one_bucket_does_not_keep_live_readings_from_the_other(
         rows = server.query('SELECT "power_w" FROM "electricity"', database)
         lag = runner.status()["lag"]
         server.create(f"{database}-access")
+        server.query(f'GRANT WRITE ON "{database}-access" TO writer')
         await until(lambda: runner.status()["lag"] == 0)
 
+    server.query("DROP USER writer")
     assert [row["power_w"] for row in rows] == [7.0]
     assert lag == 2
     assert len(server.query('SELECT * FROM "access"', f"{database}-access")) == 1

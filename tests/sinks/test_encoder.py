@@ -151,7 +151,7 @@ def test_the_monitor_itself_is_tagged_by_instance_and_version():
         derived("facility_monitor", {"readings": 5, "rss_mb": 61}, device="facility-monitor", version="0.1.0")
     )
 
-    assert line == b"facility_monitor,instance=hq-1,version=0.1.0 rss_mb=61.0,readings=5i 1795378523000"
+    assert line == b"facility_monitor,instance=hq-1,version=0.1.0 readings=5i,rss_mb=61.0 1795378523000"
 
 
 def test_access_goes_beside_the_rest_and_names_nobody():

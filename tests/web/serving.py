@@ -20,7 +20,7 @@ from monitor.site import Connection, Device, Point, Site
 from monitor.web.api import make_api
 from monitor.web.live import LiveState
 from monitor.web.meterdesk import Meters
-from monitor.web.parts import LetterBook, Parts, RegisterDesk
+from monitor.web.parts import BackfillDesk, LetterBook, Parts, RegisterDesk
 from monitor.web.server import serve
 from tests.clock import ManualClock
 from tests.metering.books import MemoryBook
@@ -169,6 +169,7 @@ def make_parts(
     examine: Callable[[str], Awaitable[Sequence[Mapping[str, Any]]]] = no_influx,
     by_hand: RegisterDesk | None = None,
     book: MemoryBook | None = None,
+    backfills: Mapping[str, BackfillDesk] | None = None,
 ) -> Parts:
     site = SITE if book is None else book.site
     return Parts(
@@ -189,6 +190,7 @@ def make_parts(
         poller=lambda: {"dropped": 0},
         sinks=lambda: {"influxdb": {"written": 3}},
         letters=letters or NoLetters(),
+        backfills={} if backfills is None else backfills,
         examine_influx=examine,
         notify=no_messages,
         health=lambda: {"main": "answering", "front-door": "never_answered"},

@@ -296,6 +296,8 @@ async def test_openapi_describes_every_route(client: httpx.AsyncClient) -> None:
             "/dead-letters/retry",
             "/dead-letters/drop",
             "/influx/check",
+            "/influx/backfill",
+            "/influx/backfill/stop",
             "/connections",
             "/connections/{connection}/registers",
             "/meters",

@@ -7,15 +7,17 @@ from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
+import structlog
+
 from monitor.errors import JournalError, SinkRejected
 from monitor.journal.state import State
 from monitor.model import Entry, Position, Reading, Recorded, Value
 from monitor.sinks.filter import make_filter
 from monitor.sinks.influxdb.encoder import Encoder
-from monitor.sinks.influxdb.lines import Encoded, Lines
+from monitor.sinks.influxdb.lines import Encoded, Lines, Stamp
 from monitor.sinks.influxdb.stamps import Stamps
 from monitor.sinks.influxdb.thread import BlockingThread
-from monitor.sinks.rejection import AllRejected, EntriesRejected, SinkMisconfigured
+from monitor.sinks.rejection import SETUP, AllRejected, BucketMissing, EntriesRejected, SinkMisconfigured
 from monitor.site import InfluxSettings, Site
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ _Line = tuple[bytes, Position]
 _Rejected = dict[Position, tuple[str, bytes]]
 _SERIES = re.compile(rb"(?:[^ \\]|\\.)*")
 _REQUESTS_KEPT = 100
+
+_log = structlog.get_logger()
 
 
 class InfluxSink:
@@ -50,22 +54,24 @@ class InfluxSink:
         self._client: InfluxClient | None = None
         self._thread = BlockingThread(settings.id)
         self._left_out = 0
+        self._tried: set[str] = set()
+        """Buckets that were to be made in this outage."""
         self.lines = 0
         """Lines that the server has taken; what is sent again counts again."""
         self._closed = False
         self._took: deque[float] = deque(maxlen=_REQUESTS_KEPT)
 
-    async def write(self, batch: Sequence[Recorded]) -> None:
+    async def write(self, batch: Sequence[Recorded], *, stamps: Mapping[Position, Stamp] | None = None) -> None:
         """Write the batch, or raise SinkUnavailable (call again) or EntriesRejected (the others are written).
 
         Raises SinkRejected when nothing is written because something cannot be encoded, and JournalError when
-        the state cannot be written; call again.
+        the state cannot be written; call again. `stamps`: those of the past; without, they are settled and kept.
         """
         if self.takes is not None:
             taken = [each for each in batch if self.takes(each.entry)]
             self._left_out += len(batch) - len(taken)
             batch = taken
-        encoded = await self._encode(batch)
+        encoded = await self._encode(batch, stamps)
         rejected: _Rejected = {}
         for bucket, lines in (
             (self._settings.bucket, encoded.main),
@@ -79,9 +85,9 @@ class InfluxSink:
                 {position: line for position, (_, line) in rejected.items()},
             )
 
-    async def _encode(self, batch: Sequence[Recorded]) -> Encoded:
+    async def _encode(self, batch: Sequence[Recorded], past: Mapping[Position, Stamp] | None = None) -> Encoded:
         try:
-            stamps = await self._stamps.settle(self._encoder.wanted(batch))
+            stamps = await self._stamps.settle(self._encoder.wanted(batch)) if past is None else past
             return await self._thread.do(lambda: self._encoder.encode(batch, stamps))
         except JournalError:
             raise
@@ -130,11 +136,35 @@ class InfluxSink:
     def _send(self, bucket: str, lines: Lines) -> _Rejected:
         """In the thread: write all lines that the server takes; answer the entries of the others, with reasons."""
         client = self._open()
+        together = list(zip(lines.texts, lines.positions, strict=True))
         try:
-            return self._write(bucket, list(zip(lines.texts, lines.positions, strict=True)), in_order=False)
+            try:
+                rejected = self._write(bucket, together, in_order=False)
+            except BucketMissing as missing:
+                self._create(client, bucket, missing)
+                rejected = self._write(bucket, together, in_order=False)
         except SinkMisconfigured:
             client.forget()
             raise
+        self._tried.discard(bucket)
+        return rejected
+
+    def _create(self, client: "InfluxClient", bucket: str, missing: BucketMissing) -> None:
+        """Make the bucket that is missing, once in each outage; raises SinkMisconfigured where that is refused."""
+        from monitor.sinks.influxdb.buckets import Buckets, in_words
+
+        setup = f"create the bucket (an administrator says `{SETUP}`), or mend `bucket`, `org` or `url`"
+        if bucket in self._tried:
+            raise SinkMisconfigured(str(missing), what_to_do=setup) from missing
+        retention = self._settings.buckets[bucket]
+        client.forget()  # the server may be another one since
+        try:
+            Buckets(client, self._settings.org).create(bucket, retention)
+        except SinkMisconfigured as refused:
+            self._tried.add(bucket)
+            raise SinkMisconfigured(f"{missing}; it may not be made: {refused}", what_to_do=setup) from refused
+        self._tried.add(bucket)
+        _log.info("influx_bucket_created", sink=self.name, bucket=bucket, kept=in_words(retention))
 
     def _write(self, bucket: str, lines: list[_Line], *, in_order: bool) -> _Rejected:
         client = self._open()

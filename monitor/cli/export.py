@@ -1,0 +1,269 @@
+"""`export`: any period, for spreadsheets and programs (CSV) or for InfluxDB (line protocol)."""
+
+import os
+import sys
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from monitor.cli.options import StateFolder
+from monitor.cli.places import SITE_FILE, state_folder
+from monitor.cli.progress import Watched
+from monitor.errors import RequestRefused, SettingsError
+
+if TYPE_CHECKING:
+    from monitor.export.kept import Kept, Wish
+    from monitor.site import InfluxSettings, Site
+
+__all__ = ["add_to"]
+
+_SERVICES = Path("/var/lib/facility-monitor")
+_STEP_MS = 60_000
+
+
+class Form(StrEnum):
+    """How it is written."""
+
+    CSV = "csv"
+    LINE = "line"
+
+
+class Source(StrEnum):
+    """Where it is read."""
+
+    JOURNAL = "journal"
+    INFLUXDB = "influxdb"
+
+
+_Chosen = list[str] | None
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    app.command()(export)
+
+
+def export(  # noqa: PLR0917 - options of a command are many
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write; - is standard output.")],
+    period: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PERIOD",
+            help="2026, 2026-11, 2026-W48, 2026-11-27, FROM..TO, yesterday, last-month and the like.",
+        ),
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option("--from", metavar="TIME", help="From this local time on: `2026-11-27 10:30`.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--to", metavar="TIME", help="Until this local time; else until now.")
+    ] = None,
+    form: Annotated[Form, typer.Option("--format", help="csv, or line protocol in ms.")] = Form.CSV,
+    what: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KINDS",
+            help="readings, usage, alarms, events, health, monitor, access; of line several, with commas.",
+        ),
+    ] = None,
+    device: Annotated[
+        _Chosen, typer.Option(metavar="ID", help="Only this device; may be repeated.", show_default=False)
+    ] = None,
+    device_class: Annotated[
+        _Chosen, typer.Option("--class", metavar="CLASS", help="Only devices of this class.", show_default=False)
+    ] = None,
+    building: Annotated[
+        _Chosen, typer.Option(metavar="NAME", help="Only devices in this building.", show_default=False)
+    ] = None,
+    wide: Annotated[bool, typer.Option("--wide", help="CSV of one device: a column for each point.")] = False,
+    source: Annotated[
+        Source, typer.Option(help="The box itself, or InfluxDB for what is older.")
+    ] = Source.JOURNAL,
+    sink: Annotated[str, typer.Option(metavar="ID", help="The InfluxDB, where there are several.")] = "",
+    site: Annotated[Path, typer.Option(metavar="FILE", help="The site file.")] = SITE_FILE,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    state: StateFolder = None,
+) -> None:
+    """Write a period to a file, beside a running daemon and without disturbing it.
+
+    CSV holds one kind, readings if nothing else is said. Line protocol holds all but access, which tells of people
+    and has to be asked for; it is what the InfluxDB sink writes.
+    """
+    from monitor.app import load_site
+
+    loaded = load_site(site, os.environ).site
+    start, end = _span(loaded, period, since, until)
+    kinds = _kinds(what, form)
+    devices = _devices(loaded, device, device_class, building)
+    wished = _wish(start, end, kinds, devices)
+    shape = _Shape(loaded, form, _widened(loaded, form, kinds, device, wide=wide), mark=str(file) != "-")
+    with Watched(max(1, (end - start) // _STEP_MS), "minutes of the period") as bar:
+        if source is Source.INFLUXDB:
+            if wide:
+                raise typer.BadParameter("--wide is of the journal's readings", param_hint="--wide")
+            written = _of_influx(file, _influx(loaded, sink), wished, shape, _Progress(bar, start), force=force)
+        else:
+            folder = _folder(state, site)
+            written = _of_kept(file, folder, wished, shape, _Progress(bar, start), force=force)
+    told = f"{written} {'lines' if form is Form.LINE else 'rows'} written to {file}"
+    sys.stderr.write(f"{told}\n")
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """How it is written: `wide` is the device of a wide table."""
+
+    site: "Site"
+    form: Form
+    wide: str
+    mark: bool
+
+
+class _Progress:
+    """Moves a bar to the time that is reached."""
+
+    def __init__(self, bar: Watched, start: int) -> None:
+        self._bar = bar
+        self._start = start
+        self._shown = 0
+
+    def __call__(self, reached: int) -> None:
+        done = (reached - self._start) // _STEP_MS
+        if done > self._shown:
+            self._bar.step(done - self._shown)
+            self._shown = done
+
+
+def _of_kept(file: Path, folder: Path, wished: "Wish", shape: _Shape, progress: _Progress, *, force: bool) -> int:
+    from monitor.export.kept import Kept
+    from monitor.export.run import lines_of_kept, rows_of_kept
+    from monitor.export.target import open_target
+
+    if not (folder / "journal.db").exists():
+        raise RequestRefused(f"there is no journal in {folder}: say where the daemon's state is with --state")
+    site = shape.site
+    kept = Kept(folder, site, time.time_ns() // 1_000_000)
+    try:
+        _tell_of_begin(kept, wished, site)
+        with open_target(file, force=force) as out:
+            if shape.form is Form.LINE:
+                return lines_of_kept(kept, site, wished, out, progress).written
+            wide = site.devices[shape.wide] if shape.wide else None
+            return rows_of_kept(kept, site, wished, out, progress, wide=wide, mark=shape.mark).written
+    finally:
+        kept.close()
+
+
+def _of_influx(
+    file: Path, settings: "InfluxSettings", wished: "Wish", shape: _Shape, progress: _Progress, *, force: bool
+) -> int:
+    from monitor.export.influx import InfluxSource
+    from monitor.export.run import lines_of_influx, rows_of_influx
+    from monitor.export.target import open_target
+
+    source = InfluxSource(settings, wished.kinds)
+    try:
+        with open_target(file, force=force) as out:
+            if shape.form is Form.LINE:
+                return lines_of_influx(source, wished, out, progress).written
+            return rows_of_influx(source, shape.site, wished, out, progress, mark=shape.mark).written
+    finally:
+        source.close()
+
+
+def _span(site: "Site", period: str | None, since: str | None, until: str | None) -> tuple[int, int]:
+    from monitor.metering.written import moment
+    from monitor.periods import parse
+
+    now, zone = time.time_ns() // 1_000_000, site.timezone
+    if (period is None) == (since is None) or (until is not None and since is None):
+        raise typer.BadParameter("say --period, or --from and, if it is not now, --to")
+    try:
+        if period is not None:
+            found = parse(period, zone, now)
+            start, end = found.start, found.end
+        else:
+            start = moment(since or "", zone, now)
+            end = now if until is None else moment(until, zone, now)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    if start >= min(end, now):
+        raise typer.BadParameter("the period is empty, or has not begun yet")
+    return start, min(end, now + 1)
+
+
+def _kinds(what: str | None, form: Form) -> frozenset[str]:
+    from monitor.export.kinds import KINDS
+
+    if what is None:
+        return frozenset({"readings"}) if form is Form.CSV else frozenset(KINDS) - {"access"}
+    chosen = [word.strip() for word in what.split(",")]
+    unknown = sorted(set(chosen) - set(KINDS))
+    if unknown:
+        raise typer.BadParameter(f"no {', '.join(unknown)}: there is {', '.join(KINDS)}", param_hint="--what")
+    if form is Form.CSV and len(set(chosen)) > 1:
+        raise typer.BadParameter("a CSV holds one kind, each has its own columns", param_hint="--what")
+    return frozenset(chosen)
+
+
+def _devices(site: "Site", ids: _Chosen, classes: _Chosen, buildings: _Chosen) -> frozenset[str] | None:
+    if not (ids or classes or buildings):
+        return None
+    unknown = sorted(set(ids or ()) - {*site.devices})
+    if unknown and (classes or buildings):
+        raise typer.BadParameter(f"the site file has no device {', '.join(unknown)}", param_hint="--device")
+    found = {
+        device.id
+        for device in site.devices.values()
+        if (not ids or device.id in ids)
+        and (not classes or device.device_class in classes)
+        and (not buildings or device.building in buildings)
+    }
+    found |= set(unknown)  # the journal may still know what the site file does not
+    if not found:
+        raise typer.BadParameter("no device of the site file fits")
+    return frozenset(found)
+
+
+def _wish(start: int, end: int, kinds: frozenset[str], devices: frozenset[str] | None) -> "Wish":
+    from monitor.export.kept import Wish
+
+    return Wish(start=start, end=end, kinds=kinds, devices=devices)
+
+
+def _widened(site: "Site", form: Form, kinds: frozenset[str], ids: _Chosen, *, wide: bool) -> str:
+    if not wide:
+        return ""
+    if form is not Form.CSV or kinds != {"readings"} or ids is None or len(ids) != 1 or ids[0] not in site.devices:
+        raise typer.BadParameter("it is of the readings of one --device, in CSV", param_hint="--wide")
+    return ids[0]
+
+
+def _influx(site: "Site", sink: str) -> "InfluxSettings":
+    known = site.influxdbs
+    if not known:
+        raise SettingsError("the site file has no `sinks.influxdb`")
+    if not sink and len(known) == 1:
+        return next(iter(known.values()))
+    if sink not in known:
+        called = f"no InfluxDB is called {sink[:40]}" if sink else "there are several InfluxDBs: say --sink"
+        raise RequestRefused(f"{called}: there is {', '.join(known)}")
+    return known[sink]
+
+
+def _folder(state: Path | None, site: Path) -> Path:
+    if state is None and site == SITE_FILE and _SERVICES.exists():
+        return _SERVICES
+    return state_folder(state)
+
+
+def _tell_of_begin(kept: "Kept", wished: "Wish", site: "Site") -> None:
+    begins = kept.begins
+    if begins is not None and wished.start < begins and wished.kinds != {"usage"}:
+        at = datetime.fromtimestamp(begins / 1000, site.timezone).isoformat(sep=" ", timespec="minutes")
+        sys.stderr.write(f"the journal begins at {at}; what is older is in InfluxDB: --source influxdb\n")

@@ -1,0 +1,157 @@
+"""Points of an InfluxDB, as they are there: InfluxQL, which 1.x, 2.x (where a bucket is mapped) and 3.x answer."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from monitor.errors import SinkRejected, SinkUnavailable
+from monitor.export.kinds import kind_of_measurement
+from monitor.model import Value
+from monitor.sinks.influxdb.client import InfluxClient
+from monitor.sinks.influxdb.text import integer, name, number, tag_set, text
+from monitor.sinks.rejection import SinkMisconfigured
+from monitor.site import InfluxSettings
+
+__all__ = ["InfluxSource", "Point", "line"]
+
+_LARGEST: Final = 32 * 1024 * 1024
+_FIRST: Final = 3_600_000
+_SHORTEST: Final = 1000
+_LONGEST: Final = 86_400_000
+"""A day at most: InfluxDB 3 Core answers about three in one query."""
+_ENOUGH: Final = 20_000
+_MAY = "let the token read in the buckets; on 2.x make them known to InfluxQL (`facility-monitor influx check`)"
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One point; `time` in UTC ms, integers only where InfluxDB has an integer."""
+
+    measurement: str
+    tags: Mapping[str, str]
+    fields: Mapping[str, Value]
+    time: int
+
+
+@dataclass
+class InfluxSource:
+    """Reads the buckets of one sink, the measurements of some kinds. Raises SinkUnavailable, SinkMisconfigured."""
+
+    settings: InfluxSettings
+    kinds: frozenset[str]
+    _client: InfluxClient = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._client = InfluxClient(self.settings)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
+
+    def points(self, start: int, end: int) -> Iterator[tuple[int, Sequence[Point]]]:
+        """Yield all points of [start, end) (UTC ms), a window after the other, with how far it has come."""
+        for bucket in self._buckets():
+            types = self._types(bucket)
+            at, length = start, _FIRST
+            while at < end and types:
+                until = min(end, at + length)
+                try:
+                    found = list(self._window(bucket, types, at, until))
+                except _TooMuch:
+                    if length <= _SHORTEST:
+                        raise SinkUnavailable(f"more than {_LARGEST} bytes in one second of {bucket}") from None
+                    length //= 4
+                    continue
+                yield until, found
+                at = until
+                if len(found) < _ENOUGH:
+                    length = min(_LONGEST, length * 2)
+                elif len(found) > 4 * _ENOUGH:
+                    length = max(_SHORTEST, length // 2)
+
+    def _buckets(self) -> Sequence[str]:
+        settings = self.settings
+        both = (settings.bucket, settings.access_bucket) if "access" in self.kinds else (settings.bucket,)
+        return tuple(dict.fromkeys(both))
+
+    def _types(self, bucket: str) -> Mapping[str, Mapping[str, str]]:
+        """Measurement -> field -> integer, float, boolean or string; a field with several types is a float."""
+        found: dict[str, dict[str, str]] = {}
+        for series in self._ask(bucket, "SHOW FIELD KEYS"):
+            fields = found.setdefault(series["name"], {})
+            for key, kind in series["values"]:
+                fields[key] = "float" if key in fields else kind
+        return {
+            measurement: fields
+            for measurement, fields in found.items()
+            if kind_of_measurement(measurement) in self.kinds
+        }
+
+    def _window(
+        self, bucket: str, types: Mapping[str, Mapping[str, str]], start: int, end: int
+    ) -> Iterator[Point]:
+        for measurement, kinds in types.items():
+            wanted = f"SELECT * FROM {_quoted(measurement)} WHERE time >= {start}ms AND time < {end}ms GROUP BY *"  # noqa: S608
+            for series in self._ask(bucket, wanted):
+                tags = {key: value for key, value in sorted(series.get("tags", {}).items()) if value}
+                names = series["columns"][1:]
+                for time, *values in series["values"]:
+                    fields = {
+                        key: _as(kinds.get(key, ""), value)
+                        for key, value in zip(names, values, strict=True)
+                        if value is not None
+                    }
+                    if fields:
+                        yield Point(measurement, tags, fields, time)
+
+    def _ask(self, bucket: str, query: str) -> Sequence[Mapping[str, Any]]:
+        asked = {"db": bucket, "epoch": "ms"}
+        try:
+            body = self._client.ask("POST", "/query", asked, form={"q": query}, largest=_LARGEST)
+        except SinkRejected as error:
+            raise SinkMisconfigured(str(error), what_to_do=_MAY) from error
+        if len(body) >= _LARGEST:
+            raise _TooMuch
+        try:
+            results = json.loads(body)["results"]
+            said = "; ".join(str(each["error"]) for each in results if "error" in each)
+            series = [each for result in results for each in result.get("series", ())]
+        except (ValueError, KeyError, TypeError) as error:
+            raise SinkUnavailable("the answer to a query is not InfluxDB's") from error
+        if said:
+            raise SinkMisconfigured(said, what_to_do=_MAY)
+        return series
+
+
+class _TooMuch(Exception):
+    """The answer is too large to be held."""
+
+
+def _as(kind: str, value: Any) -> Value:
+    """JSON has no integers beside other numbers: 5.0 comes as 5."""
+    if kind == "float" and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    found: Value = value
+    return found
+
+
+def line(point: Point) -> bytes:
+    """A point in line protocol, in ms."""
+    fields = b",".join(_fields(point.fields))
+    return b"%b%b %b %d" % (name(point.measurement), tag_set(point.tags.items()), fields, point.time)
+
+
+def _fields(fields: Mapping[str, Value]) -> Iterable[bytes]:
+    for key, value in fields.items():
+        if isinstance(value, bool):
+            yield b"%b=%b" % (name(key), b"true" if value else b"false")
+        elif isinstance(value, str):
+            yield b"%b=%b" % (name(key), text(value))
+        elif (written := integer(value) if isinstance(value, int) else number(value)) is not None:
+            yield b"%b=%b" % (name(key), written)
+
+
+def _quoted(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
