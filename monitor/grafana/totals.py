@@ -41,7 +41,7 @@ def today(used: Used, width: int = 4) -> Panel:
     """Used since midnight."""
     return Panel(
         kind=Stat(), says_time=True, title=used.titled("Today"), width=width, height=4, time_from=TODAY,
-        look=used.look,
+        look=replace(used.look, steps=NEUTRAL),
         description="Counted by the main meters since midnight, to the last quarter of an hour.",
         targets=[Target(query=used.total(HOURLY, [call("sum", USAGE_AMOUNT)], MAIN), alias="today")],
     )  # fmt: skip
