@@ -4,8 +4,11 @@ import json
 from collections.abc import Mapping
 from typing import Final
 
+from monitor.grafana.access import DOORS
+from monitor.grafana.alarms import ALARMS
 from monitor.grafana.devices import DEVICES
 from monitor.grafana.electricity import ELECTRICITY
+from monitor.grafana.equipment import EQUIPMENT
 from monitor.grafana.heating import HEATING
 from monitor.grafana.itself import ITSELF
 from monitor.grafana.model import ANYWHERE, Dashboard, Place
@@ -19,6 +22,9 @@ DASHBOARDS: Final[Mapping[str, Dashboard]] = {
     "electricity": ELECTRICITY,
     "water": WATER,
     "heating": HEATING,
+    "access": DOORS,
+    "alarms": ALARMS,
+    "equipment": EQUIPMENT,
     "devices": DEVICES,
     "monitor": ITSELF,
 }

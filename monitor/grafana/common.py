@@ -1,5 +1,6 @@
 """What several dashboards share: what can be chosen, the marks of alarms, states and their colours."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from monitor.grafana.influxql import Select, column, equals
@@ -56,15 +57,15 @@ DOOR_STATES: Final = {"0": State("closed", "green"), "1": State("open", "orange"
 HIDDEN_TIME: Final = Override(name="Time", hidden=True)
 
 
-def alarm_marks(*variables: str) -> Annotation:
-    """Every alarm of the chosen places, from where it began to where it ended."""
+def alarm_marks(*variables: str, where: Sequence[str] = ()) -> Annotation:
+    """Alarms of the chosen places, from where each began to where it ended; of all, or as `where` says."""
     columns = (ALARM_TITLE, ALARM_TEXT, ALARM_TAG_LIST, ALARM_END)
     return Annotation(
         name="Alarms",
         query=Select(
             columns=[column(name) for name in columns],
             source=MEASUREMENT_ALARMS,
-            where=[equals(ALARM_CAUSE, "raised")],
+            where=[equals(ALARM_CAUSE, "raised"), *where],
             variables=variables,
         ),
         title=ALARM_TITLE,

@@ -1,8 +1,9 @@
 """InfluxQL that 1.x, 2.x and 3.x all understand, put together from the names in `monitor.schema`.
 
 What counters have counted is the sum of metering's deltas, or its roll-ups: never `spread()`, `last - first` or
-differences of a register, by which a meter that was swapped would count what the new one showed. Nothing is
-grouped by days: a day of `usage_daily` already stands where it begins in the site's own time zone.
+differences of a register, by which a meter that was swapped would count what the new one showed. What was used
+is never grouped by days: a day of `usage_daily` already stands where it begins in the site's own time zone. What
+happened (alarms, events) is, by the days of the zone that the dashboard was made for.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +24,9 @@ from monitor.schema import (
 )
 
 __all__ = [
+    "DAY",
     "INTERVAL",
+    "TIMEZONE",
     "VARIABLES",
     "Select",
     "call",
@@ -37,6 +40,10 @@ __all__ = [
 
 INTERVAL: Final = "$__interval"
 """How wide a pixel of the chart is, as Grafana reckons it; never shorter than the data source's `timeInterval`."""
+
+DAY: Final = "1d"
+"""A local day of the zone in the dashboard's constant `TIMEZONE`."""
+TIMEZONE: Final = "timezone"
 
 VARIABLES: Final = ("site", "building", "zone", "device", "tenant")
 """What people can choose at the top of a dashboard, each the tag of the same name."""
@@ -92,9 +99,9 @@ class Select:
     """One question. `source`: a measurement, or another question whose answers are worked with.
 
     `by`: tags of which each combination is a series. `every`: the width of time that is made one value of, such as
-    `INTERVAL` or `1h`; `fill`: what stands where there is none (`null`, `none`, `previous`, `0`). `variables`:
-    what the dashboard lets people choose; those that the measurement has no tag for are left out, and a device
-    without a building matches All only. Conditions on time are put in by themselves.
+    `INTERVAL`, `1h` or `DAY`; `fill`: what stands where there is none (`null`, `none`, `previous`, `0`).
+    `variables`: what the dashboard lets people choose; those that the measurement has no tag for are left out, and
+    a device without a building matches All only. Conditions on time are put in by themselves.
     """
 
     columns: Sequence[str]
@@ -123,7 +130,8 @@ class Select:
             said += f" fill({self.fill or 'none'})"
         if self.newest_first:
             said += " ORDER BY time DESC"
-        return said + (f" LIMIT {self.limit}" if self.limit else "")
+        said += f" LIMIT {self.limit}" if self.limit else ""
+        return said + (f" tz('${{{TIMEZONE}}}')" if self.every == DAY else "")
 
 
 def tag_values(

@@ -84,15 +84,19 @@ class Gauge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BarGauge:
-    """A bar for each series: the busiest doors, the noisiest rules."""
+    """A bar for each series: the busiest doors, the noisiest rules.
+
+    `rows`: a bar for each of so many rows of a table, called after the texts in its row.
+    """
 
     type: ClassVar[str] = "bargauge"
     calc: str = "lastNotNull"
+    rows: int | None = None
 
     def options(self) -> Json:
         """Its options."""
         return {
-            "reduceOptions": _reduce(self.calc),
+            "reduceOptions": _reduce(self.calc, values=self.rows is not None, limit=self.rows),
             "displayMode": "basic",
             "orientation": "horizontal",
             "valueMode": "color",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Final, Literal
 
-from monitor.grafana.influxql import VARIABLES, Select, tag_values
+from monitor.grafana.influxql import TIMEZONE, VARIABLES, Select, tag_values
 from monitor.grafana.kinds import Kind, Table
 from monitor.grafana.looks import Json, Link, Look, Override
 from monitor.grafana.reshape import Reshape
@@ -284,6 +284,7 @@ class Dashboard:
             "templating": {
                 "list": [
                     *(_data_source(name, place) for name in self.sources),
+                    *([_zone(place)] if self._asks_for_days() else []),
                     *(each.json() for each in self.choices),
                 ]
             },
@@ -291,6 +292,25 @@ class Dashboard:
             "panels": panels,
             "links": [_elsewhere(), *(_fixed(link) for link in self.links)],
         }
+
+    def _asks_for_days(self) -> bool:
+        panels = (panel for row in self.rows for panel in row.panels)
+        return any(f"${{{TIMEZONE}}}" in str(target.query) for panel in panels for target in panel.targets)
+
+
+def _zone(place: Place) -> Json:
+    """Whose days are the days of queries: a browser's zone says nothing to the database, so UTC then."""
+    zone = "UTC" if place.timezone == "browser" else place.timezone
+    return {
+        "type": "constant",
+        "name": TIMEZONE,
+        "label": "Time zone",
+        "query": zone,
+        "hide": 2,
+        "skipUrlSync": True,
+        "options": [],
+        "current": {"selected": True, "text": zone, "value": zone},
+    }
 
 
 def _data_source(name: Source, place: Place) -> Json:

@@ -8,6 +8,7 @@ from monitor.grafana.looks import Json
 
 __all__ = [
     "Calculate",
+    "Extract",
     "Group",
     "Join",
     "Matrix",
@@ -158,6 +159,19 @@ class Only:
     def json(self) -> Json:
         """The step as Grafana stores it."""
         return self.step.json() | {"filter": {"id": "byRefId", "options": self.query}}
+
+
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """A column for each key of a column of JSON objects, after the others."""
+
+    source: str
+
+    def json(self) -> Json:
+        """The step as Grafana stores it."""
+        return _step(
+            "extractFields", {"source": self.source, "format": "json", "replace": False, "keepTime": False}
+        )
 
 
 @dataclass(frozen=True, slots=True)

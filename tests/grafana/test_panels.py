@@ -27,7 +27,7 @@ _PANELS = [
     for panel in panels_of(dashboard)
     if panel.get("targets")
 ]
-_FREE: Final = {"amount", "cost", "estimated", "below", "week_before", "value", "threshold"}
+_FREE: Final = {"amount", "cost", "estimated", "below", "week_before", "value", "threshold", "hours"}
 """Fields whose unit is said by nothing in their name."""
 _TIMES: Final = frozenset({schema.ALARM_START, schema.ALARM_END})
 _COUNTED: Final = frozenset({"count", "changeCount", "distinctCount"})

@@ -1,6 +1,8 @@
 """Transformations of frames that change rows and columns, as those of @grafana/data."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cmp_to_key
 from typing import Any, Final
 
@@ -210,6 +212,28 @@ def _config_from(frames: list[Frame], options: Options) -> list[Frame]:
     return found
 
 
+def _extract_fields(frames: list[Frame], options: Options) -> list[Frame]:
+    """A column for each key of the JSON objects of one column, after the others (`extractFields`)."""
+    assert options["format"] == "json", "this evaluator knows JSON alone"
+    found = []
+    for frame in frames:
+        source = next((each for each in frame.fields if _is_named(each, frame, frames, [options["source"]])), None)
+        if source is None:
+            found.append(frame)
+            continue
+        objects = [json.loads(value) if value else {} for value in source.values]
+        names = dict.fromkeys(name for each in objects for name in each)
+        more = [_extracted(name, [each.get(name) for each in objects]) for name in names]
+        found.append(replace(frame, fields=[*([] if options["replace"] else frame.fields), *more]))
+    return found
+
+
+def _extracted(name: str, values: list[Any]) -> Field:
+    first = next((value for value in values if value is not None), None)
+    kind = "boolean" if isinstance(first, bool) else "number" if isinstance(first, int | float) else "string"
+    return Field(name, kind, values)
+
+
 KNOWN: Final[Mapping[str, Callable[[list[Frame], Options], list[Frame]]]] = {
     "groupBy": _group_by,
     "groupingToMatrix": _matrix,
@@ -218,6 +242,7 @@ KNOWN: Final[Mapping[str, Callable[[list[Frame], Options], list[Frame]]]] = {
     "joinByField": join_by_field,
     "organize": _organize,
     "calculateField": calculate_field,
+    "extractFields": _extract_fields,
     "reduce": _reduce,
     "configFromData": _config_from,
 }

@@ -1,0 +1,112 @@
+"""What dashboards of alarms, doors and equipment share: severities, top lists, lists of what happened, days."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
+
+from monitor.grafana.influxql import Select, call
+from monitor.grafana.kinds import BarGauge, Table
+from monitor.grafana.looks import Look, Override, State, Step
+from monitor.grafana.model import DATA, Panel, Source, Target
+from monitor.grafana.reshape import Organize, Reshape, Sort
+from monitor.schema import ALARM_SEVERITY, state_number
+
+__all__ = [
+    "ANY_IS_ORANGE",
+    "ANY_IS_RED",
+    "CHOSEN",
+    "COLOURED",
+    "NEUTRAL",
+    "SERIOUS",
+    "SEVERITIES",
+    "SEVERITY_COLOURS",
+    "Columns",
+    "Top",
+    "fixed",
+    "listed",
+]
+
+CHOSEN: Final = ("site", "building", "zone", "device")
+
+NEUTRAL: Final = (Step(None, "text"),)
+"""A number that is neither good nor bad."""
+ANY_IS_RED: Final = (Step(None, "green"), Step(1, "red"))
+ANY_IS_ORANGE: Final = (Step(None, "green"), Step(1, "orange"))
+COLOURED: Final = {"cellOptions": {"type": "color-background", "mode": "basic"}}
+"""A cell whose background is coloured."""
+
+SEVERITY_COLOURS: Final[Mapping[str, str]] = {
+    "critical": "dark-red",
+    "high": "red",
+    "medium": "orange",
+    "low": "blue",
+}
+"""The worst first."""
+SERIOUS: Final = f'"{state_number(ALARM_SEVERITY)}" >= 3'
+"""Alarms of severity high and critical: what is worth a mark on charts of other things."""
+SEVERITIES: Final[Mapping[str, State]] = {
+    str(rank): State(name, color)
+    for rank, (name, color) in zip((4, 3, 2, 1), SEVERITY_COLOURS.items(), strict=True)
+}
+"""How the number of a severity is called."""
+
+
+def fixed(colors: Mapping[str, str]) -> list[Override]:
+    """One colour for each series by its name."""
+    return [Override(name=name, look=Look(fixed=color)) for name, color in colors.items()]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Top:
+    """The greatest of a sum or count by one tag: a bar each, the longest first."""
+
+    said: str
+    measurement: str
+    by: str
+    where: Sequence[str] = ()
+    source: Source = DATA
+    look: Look = field(default_factory=Look)
+    rows: int = 10
+
+    def panel(self, title: str, description: str, width: int, height: int) -> Panel:
+        """The panel; what has none is left out."""
+        found = Select(
+            columns=[f'{self.said} AS "much"'],
+            source=self.measurement,
+            where=self.where,
+            variables=CHOSEN,
+            by=[self.by],
+        )
+        top = call("top", "much", "most", str(self.rows))
+        query = Select(columns=[top, f'"{self.by}"'], source=found, where=['"much" > 0'])
+        return Panel(
+            kind=BarGauge(rows=self.rows), title=title, description=description, width=width, height=height,
+            targets=[Target(query=query, source=self.source)], tables=True, look=self.look,
+            reshape=[Organize(hidden=["Time"]), Sort("most", descending=True)],
+        )  # fmt: skip
+
+
+Columns = Mapping[str, Look]
+"""Column of a query -> how it is shown, in the order in which the table shows them."""
+
+
+def listed(  # noqa: PLR0913 - a panel has that many sides
+    query: Select, columns: Columns, title: str, description: str, *,
+    width: int = 24, height: int = 9, hidden: Sequence[str] = (), sort: str = "", source: Source = DATA,
+    time_from: str | None = None, before: Sequence[Reshape] = (), also: Columns = MappingProxyType({}),
+) -> Panel:  # fmt: skip
+    """A table of single points, the newest first unless a heading to `sort` by is said.
+
+    `also`: columns that only some answers have, after the others; `before`: what is done to the answers first.
+    """
+    first = next(iter(columns.values())).name or ""
+    return Panel(
+        kind=Table(sort=sort or first), title=title, description=description, width=width, height=height,
+        time_from=time_from, targets=[Target(query=query, source=source)],
+        reshape=[*before, Organize(names={name: name for name in columns}, hidden=hidden)],
+        overrides=[
+            *(Override(name=name, look=look) for name, look in columns.items()),
+            *(Override(pattern=f"/^{name}$/", look=look) for name, look in also.items()),
+        ],
+    )  # fmt: skip
