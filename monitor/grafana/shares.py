@@ -22,13 +22,13 @@ from monitor.grafana.usage import (
     ANY_IS_ORANGE,
     COLOURED,
     DAILY,
+    DASHED_RIGHT,
     DAYS,
     HAS_BELOW,
     HOUSE,
     IS_WHOLE,
     MONTHLY,
     MONTHS,
-    RIGHT,
     THIS_MONTH,
     TOTAL,
     UNMETERED,
@@ -144,7 +144,7 @@ def unmetered(used: Used, width: int = 12) -> Panel:
             ),
         ],
         overrides=[
-            Override(query="B", look=Look(unit="%", decimals=1, custom={**RIGHT, "fillOpacity": 0})),
+            Override(query="B", look=Look(unit="%", decimals=1, fixed="orange", custom=DASHED_RIGHT)),
         ],
     )  # fmt: skip
 
