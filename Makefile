@@ -7,7 +7,7 @@ WORKERS ?= 4
 STAMP  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench faults soak fuzz format picture report-picture test-servers install uninstall
+.PHONY: help setup demo test check bench faults soak fuzz format picture pictures report-picture test-servers install uninstall
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ fuzz: setup ## Coverage-guided fuzzing of whatever reads bytes from outside
 
 picture: setup ## Draw docs/demo.svg from a run of the demo
 	$(BIN)/python docs/picture.py
+
+pictures: setup test-servers ## Draw the dashboards (make pictures ARGS="water out.png --url http://127.0.0.1:8086")
+	$(BIN)/python -m tests.grafana.picture $(or $(ARGS),all docs/dashboards)
 
 report-picture: setup ## Draw docs/report.png and docs/rollcall.png, of houses that do not exist (needs Debian's chromium)
 	$(BIN)/python -m docs.reportpicture

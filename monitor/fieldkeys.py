@@ -23,6 +23,7 @@ __all__ = [
     "USAGE_ENERGY",
     "USAGE_ESTIMATED",
     "USAGE_HOUR",
+    "USAGE_NIGHT",
     "USAGE_PARTIAL",
     "USAGE_WEEKDAY",
     "USAGE_WEEK_BEFORE",
@@ -32,7 +33,7 @@ __all__ = [
 
 USAGE_AMOUNT: Final = "amount"
 USAGE_BELOW: Final = "below"
-"""Of a main meter: what the meters next below it counted in the same period; the rest is nobody's."""
+"""Of a main meter, once the period is over: what the meters next below it counted in it; the rest is nobody's."""
 USAGE_CARBON: Final = "carbon_kg"
 USAGE_COST: Final = "cost"
 USAGE_COVERAGE: Final = "coverage_pct"
@@ -41,6 +42,8 @@ USAGE_ENERGY: Final = "energy_kwh"
 USAGE_ESTIMATED: Final = "estimated"
 USAGE_HOUR: Final = "hour"
 """Of an hour: which of its local day it is, 0 to 23."""
+USAGE_NIGHT: Final = "night_m3h"
+"""Of a day, of meters that count m3: the least mean of an hour of the night; what flows then may be a leak."""
 USAGE_PARTIAL: Final = "partial_i"
 USAGE_WEEKDAY: Final = "weekday"
 """Of an hour or a day: 1 is Monday, 7 is Sunday, in the site's time zone."""

@@ -4,6 +4,7 @@ import math
 import re
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import (
     BaseModel,
@@ -15,7 +16,20 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, core_schema
 
-__all__ = ["Duration", "File", "Frozen", "Id", "Label", "Quantity", "Size", "Texts", "Value", "seconds", "several"]
+__all__ = [
+    "Duration",
+    "File",
+    "Frozen",
+    "Id",
+    "Label",
+    "Quantity",
+    "Size",
+    "Texts",
+    "Value",
+    "is_http",
+    "seconds",
+    "several",
+]
 
 Value = bool | int | float | str
 """A scalar of the site file."""
@@ -152,3 +166,12 @@ class Quantity:
         return core_schema.no_info_plain_validator_function(
             cls.parse, serialization=core_schema.to_string_ser_schema()
         )
+
+
+def is_http(text: str) -> bool:
+    """Whether a text is an address of a web server."""
+    parts = urlsplit(text)
+    try:
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False

@@ -21,6 +21,8 @@ __all__ = [
     "before",
     "begin_of",
     "day_of",
+    "day_week_before",
+    "hour_week_before",
     "local_day",
     "moment_of",
     "month_of",
@@ -181,6 +183,25 @@ def before(time: int, every: str, zone: ZoneInfo) -> Period:
     if every == "week":
         return _week(today - timedelta(days=7), zone)
     return month_of(begin_of(today.replace(day=1), zone) - 1, zone)
+
+
+def day_week_before(start: int, zone: ZoneInfo) -> tuple[int, int] | None:
+    """The same local day a week before the one that begins at `start`; None where the zone left it out."""
+    day = local_day(start, zone) - timedelta(days=7)
+    begin, end = begin_of(day, zone), begin_of(day + _ONE_DAY, zone)
+    return (begin, end) if begin < end else None
+
+
+def hour_week_before(start: int, end: int, zone: ZoneInfo) -> tuple[int, int] | None:
+    """The same local hour a week before [start, end), which is one of the hours of `pieces`.
+
+    Where there were two of it, the first. None where the clock left it out, or showed it for another time.
+    """
+    wall = datetime.fromtimestamp(start / 1000, zone).replace(fold=0) - timedelta(days=7)
+    begin = round(wall.timestamp() * 1000)
+    is_shown = datetime.fromtimestamp(begin / 1000, zone).replace(tzinfo=None) == wall.replace(tzinfo=None)
+    until = _end_of_hour(begin, zone)
+    return (begin, until) if is_shown and until - begin == end - start else None
 
 
 def year_before(period: Period, zone: ZoneInfo) -> Period:

@@ -159,7 +159,9 @@ INTEGER_FIELDS: Final[Mapping[str, frozenset[str]]] = {
         }
     ),
     MEASUREMENT_OCCUPANCY: frozenset({"count", "known"}),
-    **dict.fromkeys(MEASUREMENT_USAGE.values(), frozenset({"partial_i"})),
+    MEASUREMENT_USAGE["hour"]: frozenset({"partial_i", "weekday", "hour"}),
+    MEASUREMENT_USAGE["day"]: frozenset({"partial_i", "weekday"}),
+    MEASUREMENT_USAGE["month"]: frozenset({"partial_i"}),
 }
 """Fields of derived measurements that are integers; every other number is a float field."""
 

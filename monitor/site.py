@@ -31,6 +31,7 @@ __all__ = [
     "ReportSettings",
     "Route",
     "Rule",
+    "SinkFilter",
     "Site",
     "Source",
     "Step",
@@ -222,19 +223,45 @@ class Notify:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SinkFilter:
+    """What a sink writes: entries of these kinds, about these devices; None is all of them.
+
+    What is about no device (the monitor itself, how many people are in the site) is chosen by its kind alone.
+    """
+
+    devices: frozenset[str] | None = None
+    kinds: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InfluxSettings:
     """Where readings are written; `api` is auto, v2 or v1 (then the token is `user:password`).
 
+    `secret`: what the token is called in the folder of secrets; empty: it is none of these.
     `ca`: a file of the only authorities that may have signed the server's certificate; None: those of the system.
+    `retention` and `access_retention`: seconds that the two buckets keep their points (None: for ever).
     """
 
+    id: str = "influxdb"
     url: str
     org: str = ""
     bucket: str = "facility"
     access_bucket: str = "facility-access"
     token: str = field(default="", repr=False)
+    secret: str = ""
     api: str = "auto"
     ca: Path | None = None
+    retention: float | None = None
+    access_retention: float | None = None
+    filter: SinkFilter = field(default_factory=SinkFilter)
+
+    @property
+    def buckets(self) -> Mapping[str, float | None]:
+        """The buckets that are written to, and how long each keeps its points; one for both keeps the longer."""
+        if self.access_bucket != self.bucket:
+            return {self.bucket: self.retention, self.access_bucket: self.access_retention}
+        both = (self.retention, self.access_retention)
+        return {self.bucket: None if None in both else max(each for each in both if each is not None)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,9 +271,11 @@ class MqttSinkSettings:
     `homeassistant`: the prefix below which Home Assistant looks for devices; empty: none are announced.
     """
 
+    id: str = "mqtt"
     connection: str
     topic: str = "facility-monitor"
     homeassistant: str = ""
+    filter: SinkFilter = field(default_factory=SinkFilter)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -308,8 +337,8 @@ class Site:
     devices: Mapping[str, Device] = field(default_factory=dict)
     rules: Mapping[str, Rule] = field(default_factory=dict)
     notify: Notify = field(default_factory=Notify)
-    influxdb: InfluxSettings | None = None
-    mqtt_sink: MqttSinkSettings | None = None
+    influxdbs: Mapping[str, InfluxSettings] = field(default_factory=dict)
+    mqtt_sinks: Mapping[str, MqttSinkSettings] = field(default_factory=dict)
     journal: JournalSettings = field(default_factory=JournalSettings)
     access: AccessSettings = field(default_factory=AccessSettings)
     equipment: Mapping[str, Equipment] = field(default_factory=dict)

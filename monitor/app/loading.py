@@ -1,22 +1,27 @@
 """A site file as this program reads it: with its drivers, its kinds of rules, its channels."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from threading import Thread
+from typing import TYPE_CHECKING, Any
 
 from drivers import DRIVERS
-from monitor.errors import RequestRefused
+from monitor.errors import RequestRefused, SinkUnavailable
 from monitor.notify.channels import check_address
 from monitor.ports import Budget
 from monitor.settings import Loaded, load
 from monitor.settings.budgets import budgets_of as reckon_buses
 from monitor.settings.tables import resolve
-from monitor.site import Site
+from monitor.sinks.rejection import SinkMisconfigured
+from monitor.site import InfluxSettings, Site
 from rules.kinds import RULES
 
-__all__ = ["budgets_of", "examine_influx", "load_site"]
+if TYPE_CHECKING:
+    from monitor.sinks.influxdb.prepare import Keeping, Step
+
+__all__ = ["budgets_of", "examine_influx", "influxdbs_of", "load_site", "prepare_influx"]
 
 
 def load_site(path: Path, environ: Mapping[str, str] = os.environ, *, thorough: bool = False) -> Loaded:
@@ -38,10 +43,61 @@ def budgets_of(site: Site) -> dict[str, Budget]:
     return reckon_buses(site, resolve(DRIVERS))
 
 
-def examine_influx(site: Site, now: Callable[[], int]) -> Sequence[Mapping[str, Any]]:
-    """Look at the site's InfluxDB and say what is wrong; blocks for half a minute at most. `now`: UTC ms."""
+def influxdbs_of(site: Site, sink: str = "") -> Sequence[InfluxSettings]:
+    """All InfluxDBs that the site writes to, or that of one sink; raises RequestRefused when there is none."""
+    if not site.influxdbs:
+        raise RequestRefused("the site file has no `sinks.influxdb`: nothing is written to InfluxDB")
+    if sink and sink not in site.influxdbs:
+        known = ", ".join(sorted(site.influxdbs))
+        raise RequestRefused(f"`sinks.influxdb` has none with the id {sink[:60]!r}; there is {known}")
+    return [each for name, each in site.influxdbs.items() if sink in {"", name}]
+
+
+def examine_influx(site: Site, now: Callable[[], int], sink: str = "") -> Sequence[Mapping[str, Any]]:
+    """Look at the site's InfluxDBs and say what is wrong; blocks for half a minute at most. `now`: UTC ms.
+
+    `sink`: look at that of one sink alone.
+    """
     from monitor.sinks.influxdb.check import examine
 
-    if site.influxdb is None:
-        raise RequestRefused("the site file has no `sinks.influxdb`: nothing is written to InfluxDB")
-    return [asdict(finding) for finding in examine(site.influxdb, site, now=now)]
+    found: dict[str, Sequence[Mapping[str, Any]]] = {}
+
+    def look(settings: InfluxSettings) -> None:
+        findings = examine(settings, site, now=now)
+        found[settings.id] = [{"sink": settings.id, **asdict(finding)} for finding in findings]
+
+    chosen = influxdbs_of(site, sink)
+    threads = [Thread(target=look, args=(each,), daemon=True) for each in chosen[1:]]
+    for thread in threads:
+        thread.start()
+    look(chosen[0])
+    for thread in threads:
+        thread.join()
+    return [finding for each in chosen for finding in found[each.id]]
+
+
+def prepare_influx(
+    settings: InfluxSettings,
+    site: Site,
+    *,
+    files: "Keeping",
+    admin: Callable[[], str],
+    alter: bool = False,
+) -> "Iterator[Step]":
+    """Make what the monitor and Grafana need in an InfluxDB; yields each step once it is done.
+
+    `admin` is asked for an administrator's token where the server wants one. Raises RequestRefused, which says
+    what to do; what was yielded before is done.
+    """
+    from monitor.sinks.influxdb.prepare import asks_for_password, prepare
+
+    try:
+        token = admin() if asks_for_password(settings) else ""
+        yield from prepare(settings, site, admin=token, files=files, alter=alter)
+    except SinkMisconfigured as error:
+        told = "; ".join(filter(None, (str(error), error.what_to_do)))
+        raise RequestRefused(f"{settings.id}: {told}") from error
+    except SinkUnavailable as error:
+        raise RequestRefused(
+            f"{settings.id}: {settings.url} does not do it: {error}; say it again later"
+        ) from error

@@ -222,18 +222,22 @@ class Parts:
         self._letters = DeadLetters(self._state, now)
         self._sinks: dict[str, SinkRunner] = {}
         self._outside: list[InfluxErasing] = []
+        self._influx_sinks: list[InfluxSink] = []
         sinks: list[tuple[Sink, ClockSync | None]] = []
-        if site.influxdb is not None:
-            awaited = None if is_on_loopback(site.influxdb.url) else self._sync
-            sinks.append((InfluxSink(site.influxdb, site, self._state), awaited))
-            self._outside.append(InfluxErasing(site.influxdb, lambda: self._sinks[InfluxSink.name].position))
-        if site.mqtt_sink is not None:
-            sinks.append((self._mqtt_sink(site.mqtt_sink), None))
-        self._influx_sinks = [sink for sink, _ in sinks if isinstance(sink, InfluxSink)]
+        for name, settings in site.influxdbs.items():
+            awaited = None if is_on_loopback(settings.url) else self._sync
+            influx = InfluxSink(settings, site, self._state)
+            self._influx_sinks.append(influx)
+            sinks.append((influx, awaited))
+            self._outside.append(InfluxErasing(settings, partial(self._written_until, name)))
+        sinks += [(self._mqtt_sink(settings), None) for settings in site.mqtt_sinks.values()]
         for sink, awaited in sinks:
             self._sinks[sink.name] = SinkRunner(
                 self._journal, self._state, sink, now=now, letters=self._letters, clock=awaited
             )
+
+    def _written_until(self, sink: str) -> Position:
+        return self._sinks[sink].position
 
     def _make_backfills(self, folder: Path) -> None:
         """Make what sends a period again, for each InfluxDB."""

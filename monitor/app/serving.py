@@ -34,11 +34,11 @@ async def serve(
             tasks.create_task(serve_metrics(parts, *parts.site.monitor.metrics), name="metrics")
 
 
-async def examine(site: Site, clock: Clock) -> Sequence[Mapping[str, Any]]:
-    """Look at the site's InfluxDB in a thread of its own, and say what is wrong."""
+async def examine(site: Site, clock: Clock, sink: str) -> Sequence[Mapping[str, Any]]:
+    """Look at the site's InfluxDBs, or at that of one sink, in a thread of its own, and say what is wrong."""
     thread = BlockingThread("influx-check")
     try:
-        return await thread.do(lambda: examine_influx(site, clock.now))
+        return await thread.do(lambda: examine_influx(site, clock.now, sink))
     finally:
         thread.end(lambda: None)
 

@@ -45,9 +45,9 @@ class Client:
         """Ask for a resource; `timeout` in seconds. A list in the query is said item by item."""
         return self._ask("GET", path, params=query, timeout=timeout)
 
-    def post(self, *path: str, body: object, timeout: float = _TIMEOUT) -> Any:
+    def post(self, *path: str, body: object, timeout: float = _TIMEOUT, **query: object) -> Any:
         """Ask for something to be done; `timeout` in seconds."""
-        return self._ask("POST", path, json=body, timeout=timeout)
+        return self._ask("POST", path, json=body, params=query, timeout=timeout)
 
     def follow(self, *path: str, **query: object) -> Iterator[Any]:
         """Yield what a stream says, for as long as it lasts."""

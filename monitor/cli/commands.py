@@ -11,6 +11,7 @@ from monitor.cli import (
     devices,
     equipment,
     export,
+    grafana,
     identify,
     influx,
     init,
@@ -57,5 +58,6 @@ read.add_to(app)
 watch.add_to(app)
 deadletters.add_to(app)
 influx.add_to(app)
+grafana.add_to(app)
 reports.add_to(app)
 export.add_to(app)

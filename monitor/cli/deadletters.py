@@ -20,6 +20,7 @@ _LAST = 10_000
 
 _Ids = Annotated[list[int] | None, typer.Argument(metavar="[ID]...", help="Their numbers.", show_default=False)]
 _All = Annotated[bool, typer.Option("--all", help="All of them.")]
+_Sink = Annotated[str, typer.Option(metavar="ID", help="Those of one sink.", show_default=False)]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -49,13 +50,14 @@ def dead_letters(
 def list_letters(
     *,
     last: Annotated[int, typer.Option(min=1, max=_LAST, help="How many, the newest.")] = 100,
+    sink: _Sink = "",
     socket: SocketPath = None,
     state: StateFolder = None,
     as_json: Json = False,
 ) -> None:
     """List the dead letters, newest first: the reason, how long ago, and the line as it was sent."""
     client = _client(socket, state)
-    found = client.get("dead-letters", last=last)
+    found = client.get("dead-letters", last=last, sink=sink)
     if as_json:
         print_json(found)
         return
@@ -63,7 +65,7 @@ def list_letters(
         print_line("no dead letters")
         return
     now = client.get("status")["now"]
-    headings = ("id", "refused", "times", "kind", "device", "reason")
+    headings = ("id", "sink", "refused", "times", "kind", "device", "reason")
     print_table(headings, [_row(letter, now) for letter in found])
     print_line()
     for letter in found:
@@ -74,6 +76,7 @@ def _row(letter: dict[str, Any], now: int) -> tuple[object, ...]:
     reason = f"{letter['reason']} (to be tried again)" if letter["waiting"] else letter["reason"]
     return (
         letter["id"],
+        letter["sink"],
         since(letter["refused"], now),
         letter["refusals"],
         letter["kind"],
@@ -84,14 +87,16 @@ def _row(letter: dict[str, Any], now: int) -> tuple[object, ...]:
 
 def retry(
     ids: _Ids = None,
+    *,
     every: _All = False,
+    sink: _Sink = "",
     socket: SocketPath = None,
     state: StateFolder = None,
     as_json: Json = False,
 ) -> None:
     """Try dead letters again, when what they were refused for is mended. Ends with 1 when one is refused again."""
     client = _client(socket, state)
-    chosen = _chosen(ids, every)
+    chosen = _chosen(ids, every, sink)
     before = {letter["id"]: letter["refusals"] for letter in client.get("dead-letters", last=_LAST)}
     asked = client.post("dead-letters", "retry", body=chosen)["ids"]
     letters = _until_tried(client, asked)
@@ -121,20 +126,22 @@ def _until_tried(client: "Client", asked: Sequence[int]) -> list[dict[str, Any]]
 
 def drop(
     ids: _Ids = None,
+    *,
     every: _All = False,
+    sink: _Sink = "",
     socket: SocketPath = None,
     state: StateFolder = None,
     as_json: Json = False,
 ) -> None:
     """Throw dead letters away for good."""
-    dropped = _client(socket, state).post("dead-letters", "drop", body=_chosen(ids, every))
+    dropped = _client(socket, state).post("dead-letters", "drop", body=_chosen(ids, every, sink))
     if as_json:
         print_json(dropped)
     else:
         print_line(f"{len(dropped['ids'])} dropped")
 
 
-def _chosen(ids: list[int] | None, every: bool) -> dict[str, Any]:
-    if every == bool(ids):
-        raise typer.BadParameter("name dead letters by their numbers, or say --all")
-    return {"all": True} if every else {"ids": ids}
+def _chosen(ids: list[int] | None, every: bool, sink: str) -> dict[str, Any]:
+    if every == bool(ids) or (sink and not every):
+        raise typer.BadParameter("name dead letters by their numbers, or say --all (of one sink: --all --sink ID)")
+    return {"all": True, "sink": sink} if every else {"ids": ids}

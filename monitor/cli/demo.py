@@ -76,6 +76,15 @@ def simulate(
             show_default=False,
         ),
     ] = None,
+    *,
+    month_from: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="A month with stories began at a local time such as `2026-10-28`; meters go on from its end.",
+            show_default=False,
+        ),
+    ] = None,
     duration: _Seconds = None,
 ) -> None:
     """Serve the devices of a site file on this machine, for whoever has no meter at hand."""
@@ -86,6 +95,7 @@ def simulate(
         faults=faults,
         incidents=incidents,
         residents=residents,
+        month_from=month_from,
         seconds=_parse(duration),
         say=print_line,
     )

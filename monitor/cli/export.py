@@ -244,11 +244,15 @@ def _widened(site: "Site", form: Form, kinds: frozenset[str], ids: _Chosen, *, w
 
 
 def _influx(site: "Site", sink: str) -> "InfluxSettings":
-    if site.influxdb is None:
+    known = site.influxdbs
+    if not known:
         raise SettingsError("the site file has no `sinks.influxdb`")
-    if sink not in {"", "influxdb"}:
-        raise RequestRefused(f"no InfluxDB is called {sink[:40]}: there is influxdb")
-    return site.influxdb
+    if not sink and len(known) == 1:
+        return next(iter(known.values()))
+    if sink not in known:
+        called = f"no InfluxDB is called {sink[:40]}" if sink else "there are several InfluxDBs: say --sink"
+        raise RequestRefused(f"{called}: there is {', '.join(known)}")
+    return known[sink]
 
 
 def _folder(state: Path | None, site: Path) -> Path:

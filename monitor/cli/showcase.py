@@ -30,6 +30,7 @@ from monitor.site import Site
 
 if TYPE_CHECKING:
     from monitor.simulation.serve import SimulatedSite
+    from monitor.simulation.stories import Stories
 
 __all__ = ["Showcase", "serve"]
 
@@ -293,19 +294,22 @@ def serve(
     faults: Path | None,
     incidents: bool,
     residents: Path | None,
+    month_from: str | None,
     seconds: float | None,
     say: Callable[[str], None],
 ) -> None:
     """Serve a site file's devices on this machine until told to end, or for `seconds`.
 
-    `residents`: where it is noted who is inside. With `incidents`, nobody sets out any more after SIGUSR1.
+    `residents`: where it is noted who is inside. `month_from`: the local time at which a
+    month of stories began. With `incidents`, nobody sets out any more after SIGUSR1.
     """
     from monitor.simulation.happened import come_back
     from monitor.simulation.incidents import DEMO, play
     from monitor.simulation.serve import SimulatedSite
     from monitor.simulation.world import World
 
-    world = World(load_site(file).site)
+    site = load_site(file).site
+    world = World(site, stories=None if month_from is None else _stories(site, month_from))
 
     def tell(text: str) -> None:
         say(f"{datetime.now(world.site.timezone):%H:%M:%S}  {text}")
@@ -326,6 +330,16 @@ def serve(
     if residents is not None:
         come_back(residents, simulated.residents)
     asyncio.run(_until_told(run, seconds))
+
+
+def _stories(site: Site, month_from: str) -> "Stories":
+    from monitor.metering.written import moment
+    from monitor.simulation.stories import Stories
+
+    try:
+        return Stories(site, moment(month_from, site.timezone, round(time.time() * 1000)))
+    except ValueError as error:
+        raise SettingsError(f"--month-from: {error}") from error
 
 
 async def _tell_truth(simulated: "SimulatedSite", residents: Path | None, say: Callable[[str], None]) -> None:

@@ -12,7 +12,7 @@ from monitor.documents.finding import Findings, nearest
 from monitor.documents.node import Entry, Node, join
 from monitor.documents.reader import MAX_BYTES, parse, resolve_scalar
 
-__all__ = ["Files", "default_credentials", "folder_of"]
+__all__ = ["ABSENT", "Files", "default_credentials", "folder_of"]
 
 TAGS: Final = ("!csv", "!env", "!include", "!secret")
 ABSENT: Final = "absent"
@@ -140,6 +140,7 @@ class Files:
         if not _NAME.fullmatch(name):
             self.findings.error(node, key, "the name of a secret has letters, digits, `_`, `.` and `-` only")
             return node
+        node.named = name
         beside = self._folder / "secrets" / name
         given = self._credentials
         for path in (*(() if given is None else (given / name, given / f"{FOLDER_PREFIX}{name}")), beside):

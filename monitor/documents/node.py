@@ -21,7 +21,8 @@ class Entry:
 class Node:
     """One value. `scalar`, `items` or `entries` holds it, as `kind` says.
 
-    `secret`: its text must never be shown. `absent`: the secret it stands for is not there yet.
+    `secret`: its text must never be shown; `named`: what it is called, where it has a file.
+    `absent`: the secret it stands for is not there yet.
     `splice`: a list that came from another file and is joined into the list it stands in.
     """
 
@@ -34,6 +35,7 @@ class Node:
     entries: dict[Scalar, Entry] = field(default_factory=dict)
     tag: str = ""
     secret: bool = False
+    named: str = ""
     absent: bool = False
     splice: bool = False
 

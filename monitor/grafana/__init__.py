@@ -2,12 +2,26 @@
 
 import json
 from collections.abc import Mapping
+from typing import Final
 
-from monitor.grafana.overview import overview
+from monitor.grafana.devices import DEVICES
+from monitor.grafana.itself import ITSELF
+from monitor.grafana.model import ANYWHERE, Dashboard, Place
+from monitor.grafana.overview import OVERVIEW
 
-__all__ = ["dashboards"]
+__all__ = ["DASHBOARDS", "dashboards"]
+
+DASHBOARDS: Final[Mapping[str, Dashboard]] = {
+    "overview": OVERVIEW,
+    "devices": DEVICES,
+    "monitor": ITSELF,
+}
+"""Name of the file -> dashboard. A new one is a module beside these and a line here."""
 
 
-def dashboards() -> Mapping[str, str]:
+def dashboards(place: Place = ANYWHERE) -> Mapping[str, str]:
     """The text of each dashboard's file."""
-    return {"overview.json": json.dumps(overview(), ensure_ascii=False, indent=2) + "\n"}
+    return {
+        f"{name}.json": json.dumps(each.json(place), ensure_ascii=False, indent=2) + "\n"
+        for name, each in DASHBOARDS.items()
+    }

@@ -1,29 +1,52 @@
-"""Grafana's dashboard JSON (schema 39, Grafana 10 to 13), as far as these dashboards need it."""
+"""Grafana's dashboard JSON (schema 39, Grafana 10 to 13), as far as these dashboards need it.
 
-from collections.abc import Mapping, Sequence
+A dashboard is rows of panels; where each lies, its id and the names of its queries are worked out here.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import count
+from typing import Final, Literal
+
+from monitor.grafana.influxql import VARIABLES, Select, tag_values
+from monitor.grafana.kinds import Kind, Table
+from monitor.grafana.looks import Json, Link, Look, Override
+from monitor.grafana.reshape import Reshape
 
 __all__ = [
     "ACCESS",
+    "ACCESS_MARK",
+    "ANYWHERE",
     "DATA",
     "SCHEMA_VERSION",
+    "TAG",
     "Annotation",
-    "DataVariable",
+    "Choice",
+    "Dashboard",
     "Panel",
-    "QueryVariable",
-    "Step",
+    "Place",
+    "Row",
     "Target",
-    "dashboard",
+    "to",
 ]
 
-SCHEMA_VERSION = 39
+SCHEMA_VERSION: Final = 39
+TAG: Final = "facility-monitor"
+"""The tag that all dashboards have, by which they find each other."""
+_WIDTH: Final = 24
 
-DATA = "datasource"
-ACCESS = "access"
+Source = Literal["datasource", "access"]
+DATA: Final = "datasource"
+ACCESS: Final = "access"
 """Names of the two variables that choose the data source: of readings and alarms, and of access."""
 
-Json = dict[str, Any]
+ACCESS_MARK: Final = "(access)"
+"""What the name of a data source of access data ends with: by that dashboards tell them apart."""
+_SOURCES: Final = {
+    DATA: ("Data", r"/^(?!.*\(access\)$).*$/"),
+    ACCESS: ("Access data", r"/\(access\)$/"),
+}
+_LABELS: Final = {"site": "Site", "building": "Building", "zone": "Zone", "device": "Device", "tenant": "Tenant"}
 
 
 def _source(variable: str) -> Json:
@@ -31,189 +54,145 @@ def _source(variable: str) -> Json:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where dashboards are to be: without one they fit everywhere.
+
+    `timezone`: an IANA name, or that of the viewer's browser. `sources`: name and uid of the data source that is
+    chosen at first.
+    """
+
+    timezone: str = "browser"
+    sources: Mapping[Source, tuple[str, str]] = field(default_factory=dict)
+
+
+ANYWHERE: Final = Place()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """One InfluxQL query of a panel; `alias` names its series (`$tag_device`)."""
+    """One query of a panel; `alias` names its series: `$tag_device`, `$col`, or any word."""
 
-    query: str
+    query: Select
     alias: str = ""
-    table: bool = False
-    source: str = DATA
+    source: Source = DATA
 
-    def json(self, ref: str) -> Json:
+    def json(self, ref: str, *, table: bool) -> Json:
         """The query as `ref` (A, B …) of its panel."""
         return {
             "refId": ref,
             "datasource": _source(self.source),
-            "query": self.query,
+            "query": str(self.query),
             "rawQuery": True,
-            "resultFormat": "table" if self.table else "time_series",
+            "resultFormat": "table" if table else "time_series",
             "alias": self.alias,
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """From `value` on (None: from the start) a value has this colour."""
-
-    value: float | None
-    color: str
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
-    """One panel. `kind` is Grafana's type; `calc` is how a stat reduces its series to one value.
+    """One panel, so many of 24 columns wide and so many rows of 30 pixels high.
 
-    `time_from` overrides the dashboard's range (`now/d`: today so far). `states` names values and colours them.
+    `description` is what a property manager reads when she points at it. `time_from` overrides the dashboard's
+    range (`now/d`: today so far; `30d`), `time_shift` moves it back (`7d`). `tables`: whether queries answer rows
+    rather than series; a table does.
     """
 
-    id: int
-    kind: str
+    kind: Kind
     title: str
     description: str
-    x: int
-    y: int
-    w: int
-    h: int
-    targets: Sequence[Target]
-    unit: str = "none"
-    decimals: int | None = None
-    calc: str = "lastNotNull"
-    steps: Sequence[Step] = (Step(None, "green"),)
-    states: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    width: int
+    height: int
+    targets: Sequence[Target] = ()
+    look: Look = field(default_factory=Look)
+    overrides: Sequence[Override] = ()
+    reshape: Sequence[Reshape] = ()
+    links: Sequence[Link] = ()
     time_from: str | None = None
-    no_value: str = "-"
-    minimum: float | None = None
-    bars: bool = False
-    overrides: Sequence[Json] = ()
+    time_shift: str | None = None
+    tables: bool | None = None
 
-    def json(self) -> Json:
+    def json(self, number: int, x: int, y: int) -> Json:
         """The panel as Grafana stores it."""
-        source = self.targets[0].source
+        table = isinstance(self.kind, Table) if self.tables is None else self.tables
         found: Json = {
-            "id": self.id,
-            "type": self.kind,
+            "id": number,
+            "type": self.kind.type,
             "title": self.title,
             "description": self.description,
-            "datasource": _source(source),
-            "gridPos": {"x": self.x, "y": self.y, "w": self.w, "h": self.h},
-            "targets": [target.json(chr(ord("A") + index)) for index, target in enumerate(self.targets)],
-            "fieldConfig": {"defaults": self._defaults(), "overrides": list(self.overrides)},
-            "options": _OPTIONS[self.kind](self),
+            "gridPos": {"x": x, "y": y, "w": self.width, "h": self.height},
+            "targets": [
+                target.json(chr(ord("A") + index), table=table) for index, target in enumerate(self.targets)
+            ],
+            "fieldConfig": {
+                "defaults": self.look.over(self.kind.look()),
+                "overrides": [override.json() for override in self.overrides],
+            },
+            "options": self.kind.options(),
+            "transformations": [step.json() for step in self.reshape],
+            "links": [link.json() for link in self.links],
         }
+        if self.targets:
+            found["datasource"] = _source(self.targets[0].source)
         if self.time_from is not None:
-            found |= {"timeFrom": self.time_from, "hideTimeOverride": False}
+            found["timeFrom"] = self.time_from
+        if self.time_shift is not None:
+            found["timeShift"] = self.time_shift
+        if self.time_from is not None or self.time_shift is not None:
+            found["hideTimeOverride"] = False
         return found
 
-    def _defaults(self) -> Json:
-        steps = [{"value": step.value, "color": step.color} for step in self.steps]
-        defaults: Json = {
-            "unit": self.unit,
-            "noValue": self.no_value,
-            "color": {"mode": "palette-classic" if self.kind == "timeseries" else "thresholds"},
-            "thresholds": {"mode": "absolute", "steps": steps},
-            "mappings": [],
-        }
-        if self.states:
-            options = {
-                value: {"text": text, "color": color, "index": index}
-                for index, (value, (text, color)) in enumerate(self.states.items())
-            }
-            defaults["mappings"] = [{"type": "value", "options": options}]
-        if self.decimals is not None:
-            defaults["decimals"] = self.decimals
-        if self.minimum is not None:
-            defaults["min"] = self.minimum
-        if self.kind == "timeseries":
-            defaults["custom"] = {
-                "drawStyle": "bars" if self.bars else "line",
-                "lineWidth": 1,
-                "fillOpacity": 60 if self.bars else 10,
-                "showPoints": "never",
-                "spanNulls": False,
-                "thresholdsStyle": {"mode": "dashed" if len(self.steps) > 1 else "off"},
-            }
-        return defaults
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """Panels under a heading, from left to right and line by line; a phone shows them in this order.
 
-def _stat(panel: Panel) -> Json:
-    return {
-        "reduceOptions": {"calcs": [panel.calc], "fields": "", "values": False},
-        "colorMode": "background" if panel.states else "value",
-        "graphMode": "none",
-        "justifyMode": "auto",
-        "orientation": "auto",
-        "textMode": "auto",
-    }
+    Without a title there is no heading. Panels of one line have one height, or the next line lies below the
+    highest.
+    """
 
+    panels: Sequence[Panel]
+    title: str = ""
 
-def _timeseries(panel: Panel) -> Json:
-    calcs = ["sum"] if panel.bars else ["min", "max", "lastNotNull"]
-    return {
-        "legend": {"displayMode": "table", "placement": "bottom", "showLegend": True, "calcs": calcs},
-        "tooltip": {"mode": "multi", "sort": "desc"},
-    }
-
-
-def _table(_panel: Panel) -> Json:
-    return {"showHeader": True, "cellHeight": "sm", "footer": {"show": False}, "frameIndex": 0}
-
-
-def _timeline(_panel: Panel) -> Json:
-    return {
-        "showValue": "never",
-        "mergeValues": True,
-        "rowHeight": 0.8,
-        "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True},
-        "tooltip": {"mode": "single", "sort": "none"},
-    }
-
-
-_OPTIONS = {"stat": _stat, "timeseries": _timeseries, "table": _table, "state-timeline": _timeline}
+    def json(self, numbers: Iterator[int], y: int) -> tuple[list[Json], int]:
+        """The panels as Grafana stores them, from line `y` on, and the line below them."""
+        found: list[Json] = []
+        if self.title:
+            place = {"x": 0, "y": y, "w": _WIDTH, "h": 1}
+            heading = {"id": next(numbers), "type": "row", "title": self.title, "collapsed": False}
+            found.append(heading | {"gridPos": place, "panels": []})
+            y += 1
+        x = lowest = 0
+        for panel in self.panels:
+            if x + panel.width > _WIDTH:
+                x, y, lowest = 0, y + lowest, 0
+            found.append(panel.json(next(numbers), x, y))
+            x, lowest = x + panel.width, max(lowest, panel.height)
+        return found, y + lowest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DataVariable:
-    """Chooses a data source among those of InfluxDB whose name matches `pattern`."""
+class Choice:
+    """A variable that lets people choose among the values of the tag of its name; all of them at first.
+
+    `measurement`: whose values; empty: of all. `among`: variables that are chosen before it.
+    """
 
     name: str
-    label: str
-    pattern: str
+    measurement: str = ""
+    among: Sequence[str] = ()
+    source: Source = DATA
 
     def json(self) -> Json:
         """The variable as Grafana stores it."""
-        return {
-            "type": "datasource",
-            "name": self.name,
-            "label": self.label,
-            "query": "influxdb",
-            "regex": self.pattern,
-            "refresh": 1,
-            "hide": 0,
-            "multi": False,
-            "includeAll": False,
-            "options": [],
-            "current": {},
-        }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueryVariable:
-    """Lets people choose among the answers of a query; all of them at first."""
-
-    name: str
-    label: str
-    query: str
-    source: str = DATA
-
-    def json(self) -> Json:
-        """The variable as Grafana stores it."""
+        query = tag_values(self.name, measurement=self.measurement, variables=self.among)
         return {
             "type": "query",
             "name": self.name,
-            "label": self.label,
+            "label": _LABELS[self.name],
             "datasource": _source(self.source),
-            "query": self.query,
-            "definition": self.query,
+            "query": query,
+            "definition": query,
+            "regex": "",
             "refresh": 2,
             "sort": 1,
             "hide": 0,
@@ -227,10 +206,10 @@ class QueryVariable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Annotation:
-    """Marks on every chart; the query answers columns title, text, tags and the end of a region."""
+    """Marks on every chart; the query answers columns title, text, tags and the end of a region (UTC ms)."""
 
     name: str
-    query: str
+    query: Select
     title: str
     text: str
     tags: str
@@ -247,7 +226,7 @@ class Annotation:
             "iconColor": self.color,
             "target": {
                 "refId": "Anno",
-                "query": self.query,
+                "query": str(self.query),
                 "rawQuery": True,
                 "queryType": "tags",
                 "fromAnnotations": True,
@@ -260,28 +239,110 @@ class Annotation:
         }
 
 
-def dashboard(
-    *,
-    uid: str,
-    title: str,
-    panels: Sequence[Panel],
-    variables: Sequence[DataVariable | QueryVariable],
-    annotations: Sequence[Annotation],
-) -> Json:
-    """Put a dashboard together; it shows the last day and follows the viewer's time zone."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dashboard:
+    """One dashboard. `uid` is its address (`/d/<uid>`), which links and bookmarks keep.
+
+    `range`: from when on it shows at first. `choices` in the order in which they narrow each other down.
+    `classes`: of which devices it tells; a site that has none of them does not need it. Empty: every site needs
+    it.
+    """
+
+    uid: str
+    title: str
+    description: str
+    rows: Sequence[Row]
+    choices: Sequence[Choice]
+    annotations: Sequence[Annotation] = ()
+    links: Sequence[Link] = ()
+    range: str = "now-24h"
+    refresh: str = "1m"
+    sources: Sequence[Source] = (DATA,)
+    classes: frozenset[str] = frozenset()
+
+    def json(self, place: Place = ANYWHERE) -> Json:
+        """The dashboard as Grafana stores it."""
+        numbers, y, panels = count(1), 0, list[Json]()
+        for row in self.rows:
+            found, y = row.json(numbers, y)
+            panels += found
+        return {
+            "uid": self.uid,
+            "title": self.title,
+            "description": self.description,
+            "tags": [TAG],
+            "schemaVersion": SCHEMA_VERSION,
+            "version": 1,
+            "editable": True,
+            "graphTooltip": 1,
+            "timezone": place.timezone,
+            "refresh": self.refresh,
+            "time": {"from": self.range, "to": "now"},
+            "templating": {
+                "list": [
+                    *(_data_source(name, place) for name in self.sources),
+                    *(each.json() for each in self.choices),
+                ]
+            },
+            "annotations": {"list": [annotation.json() for annotation in self.annotations]},
+            "panels": panels,
+            "links": [_elsewhere(), *(_fixed(link) for link in self.links)],
+        }
+
+
+def _data_source(name: Source, place: Place) -> Json:
+    """The variable that chooses a data source among those of InfluxDB by their names."""
+    label, pattern = _SOURCES[name]
+    known = place.sources.get(name)
     return {
-        "uid": uid,
-        "title": title,
-        "tags": ["facility-monitor"],
-        "schemaVersion": SCHEMA_VERSION,
-        "version": 1,
-        "editable": True,
-        "graphTooltip": 1,
-        "timezone": "browser",
-        "refresh": "30s",
-        "time": {"from": "now-24h", "to": "now"},
-        "templating": {"list": [variable.json() for variable in variables]},
-        "annotations": {"list": [annotation.json() for annotation in annotations]},
-        "panels": [panel.json() for panel in panels],
-        "links": [],
+        "type": "datasource",
+        "name": name,
+        "label": label,
+        "query": "influxdb",
+        "regex": pattern,
+        "refresh": 1,
+        "hide": 0,
+        "multi": False,
+        "includeAll": False,
+        "options": [],
+        "current": {} if known is None else {"selected": True, "text": known[0], "value": known[1]},
     }
+
+
+def _elsewhere() -> Json:
+    """The menu of all dashboards, which take along what is chosen and the time."""
+    return {
+        "type": "dashboards",
+        "title": "Dashboards",
+        "tags": [TAG],
+        "asDropdown": True,
+        "includeVars": True,
+        "keepTime": True,
+        "targetBlank": False,
+        "icon": "external link",
+        "tooltip": "",
+        "url": "",
+    }
+
+
+def _fixed(link: Link) -> Json:
+    return {
+        "type": "link",
+        "title": link.title,
+        "url": link.url,
+        "tags": [],
+        "asDropdown": False,
+        "includeVars": True,
+        "keepTime": True,
+        "targetBlank": False,
+        "icon": "external link",
+        "tooltip": "",
+    }
+
+
+def to(uid: str, *variables: str, **chosen: str) -> str:
+    """The address of another dashboard with the time, these variables as they are, and others as said here."""
+    parts = ["${__url_time_range}", *(f"${{{name}:queryparam}}" for name in variables)]
+    parts += [f"var-{name}={value}" for name, value in chosen.items()]
+    assert all(name in VARIABLES or name in _SOURCES for name in (*variables, *chosen)), chosen
+    return f"/d/{uid}?{'&'.join(parts)}"

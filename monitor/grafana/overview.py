@@ -1,28 +1,28 @@
-# ruff: noqa: S608 - queries are made of names of ours at build time; nothing a user says goes in
 """The first dashboard: is everything supplied, what is used, what is wrong, what happened at the doors."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Final
 
-from monitor.grafana.influxql import last, mean, per_interval, sum_of_last, used, used_per, where
-from monitor.grafana.model import (
-    ACCESS,
-    Annotation,
-    DataVariable,
-    Panel,
-    QueryVariable,
-    Step,
-    Target,
-    dashboard,
+from monitor.grafana.common import (
+    ALARM_STATES,
+    BUILDING,
+    DOOR_STATES,
+    FAULT_STATES,
+    HIDDEN_TIME,
+    MAIN,
+    SITE,
+    TODAY,
+    alarm_marks,
 )
-from monitor.grafana.model import DATA as DATA_SOURCE
+from monitor.grafana.influxql import INTERVAL, Select, call, column, equals
+from monitor.grafana.kinds import Stat, StateTimeline, Table, TimeSeries
+from monitor.grafana.looks import EN_50160, Look, Override, Step
+from monitor.grafana.model import ACCESS, DATA, Dashboard, Panel, Row, Target
 from monitor.schema import (
     ALARM_ACTIVE,
-    ALARM_CAUSE,
-    ALARM_END,
     ALARM_RESPONSE,
     ALARM_SEVERITY,
     ALARM_START,
-    ALARM_TAG_LIST,
     ALARM_TEXT,
     ALARM_TITLE,
     EVENT_COUNT,
@@ -37,207 +37,222 @@ from monitor.schema import (
     POINT_POWER,
     POINT_VOLUME,
     POINTS_VOLTAGE,
+    delta_name,
     state_number,
 )
 
-__all__ = ["overview"]
+__all__ = ["OVERVIEW"]
 
-_MAIN = "\"role\" = 'main'"
-_TODAY = "now/d"
-_EN_50160 = (Step(None, "red"), Step(207, "green"), Step(253, "red"))
-_ALARM_STATES = {"0": ("OK", "green"), "1": ("ALARM", "red")}
-_FAULT_STATES = {"0": ("OK", "green"), "1": ("FAULT", "red")}
-_DOOR_STATES = {"0": ("closed", "green"), "1": ("open", "orange")}
+_CHOSEN: Final = ("site", "building")
 
 
-def overview() -> dict[str, Any]:
-    """The dashboard as JSON."""
-    return dashboard(
-        uid="facility-overview",
-        title="Facility overview",
-        panels=[*_now(), *_alarms(), *_charts(), *_doors()],
-        variables=[
-            DataVariable(name=DATA_SOURCE, label="Data", pattern="/^(?!.*[Aa]ccess).*$/"),
-            DataVariable(name=ACCESS, label="Access data", pattern="/[Aa]ccess/"),
-            QueryVariable(
-                name="site", label="Site", query='SHOW TAG VALUES WITH KEY = "site" WHERE time > now() - 30d'
-            ),
-            QueryVariable(
-                name="building",
-                label="Building",
-                query='SHOW TAG VALUES WITH KEY = "building" '
-                'WHERE "site" =~ /^${site:regex}$/ AND time > now() - 30d',
-            ),
-        ],
-        annotations=[
-            Annotation(
-                name="Alarms",
-                query=f'SELECT "{ALARM_TITLE}", "{ALARM_TEXT}", "{ALARM_TAG_LIST}", "{ALARM_END}" '
-                f'FROM "{MEASUREMENT_ALARMS}" ' + where(f"\"{ALARM_CAUSE}\" = 'raised'"),
-                title=ALARM_TITLE,
-                text=ALARM_TEXT,
-                tags=ALARM_TAG_LIST,
-                end=ALARM_END,
-            )
-        ],
+def _last(measurement: str, point: str, *where: str) -> Select:
+    """The newest value of each device."""
+    return Select(columns=[call("last", point)], source=measurement, where=where, variables=_CHOSEN, by=["device"])
+
+
+def _together(measurement: str, point: str) -> Select:
+    """The newest value of each main meter, added up."""
+    inner = Select(
+        columns=[call("last", point, "newest")],
+        source=measurement,
+        where=[MAIN],
+        variables=_CHOSEN,
+        by=["device"],
+    )
+    return Select(columns=[call("sum", "newest")], source=inner)
+
+
+def _used(measurement: str, counter: str) -> Select:
+    """What the main meters have counted in the chosen time, added up."""
+    return Select(columns=[call("sum", delta_name(counter))], source=measurement, where=[MAIN], variables=_CHOSEN)
+
+
+def _per(every: str, function: str, measurement: str, point: str, *where: str, fill: str = "none") -> Select:
+    """A function of a point per device and interval."""
+    return Select(
+        columns=[call(function, point, "value")],
+        source=measurement,
+        where=where,
+        variables=_CHOSEN,
+        by=["device"],
+        every=every,
+        fill=fill,
     )
 
 
-def _now() -> list[Panel]:
+def _voltages(function: str) -> list[Target]:
+    if function == "last":
+        return [
+            Target(query=_last("electricity", point, MAIN), alias=f"$tag_device {phase}")
+            for phase, point in POINTS_VOLTAGE.items()
+        ]
+    return [
+        Target(query=_per(INTERVAL, function, "electricity", point, MAIN), alias=f"$tag_device {phase}")
+        for phase, point in POINTS_VOLTAGE.items()
+    ]
+
+
+def _now() -> Sequence[Panel]:
     """The first row: supply and use at a glance."""
-    voltages = [
-        Target(query=last("electricity", point, _MAIN), alias=f"$tag_device {phase}")
-        for phase, point in POINTS_VOLTAGE.items()
-    ]
     return [
         Panel(
-            id=1, kind="stat", title="Supply", x=0, y=0, w=6, h=4, unit="volt", decimals=0, steps=_EN_50160,
+            kind=Stat(), title="Supply", width=6, height=4,
             description="Newest voltage of each phase at the main meters. Green: within 230 V ± 10 %.",
-            targets=voltages,
+            targets=_voltages("last"), look=Look(unit="V", decimals=0, steps=EN_50160),
         ),
         Panel(
-            id=2, kind="stat", title="Power now", x=6, y=0, w=4, h=4, unit="watt", decimals=1,
+            kind=Stat(), title="Power now", width=4, height=4,
             description="What the main meters draw at this moment, together.",
-            targets=[Target(query=sum_of_last("electricity", POINT_POWER, _MAIN), alias="power")],
+            targets=[Target(query=_together("electricity", POINT_POWER), alias="power")],
+            look=Look(unit="W", decimals=1),
         ),
         Panel(
-            id=3, kind="stat", title="Electricity today", x=10, y=0, w=4, h=4, unit="kwatth", decimals=1,
-            description="Counted by the main meters since midnight.", time_from=_TODAY,
-            targets=[Target(query=used("electricity", POINT_ENERGY, _MAIN), alias="energy")],
+            kind=Stat(), title="Electricity today", width=4, height=4,
+            description="Counted by the main meters since midnight.", time_from=TODAY,
+            targets=[Target(query=_used("electricity", POINT_ENERGY), alias="energy")],
+            look=Look(unit="kWh", decimals=1),
         ),
         Panel(
-            id=4, kind="stat", title="Water today", x=14, y=0, w=4, h=4, unit="m3", decimals=2,
-            description="Counted by the main water meters since midnight.", time_from=_TODAY,
-            targets=[Target(query=used("water", POINT_VOLUME, _MAIN), alias="water")],
+            kind=Stat(), title="Water today", width=4, height=4,
+            description="Counted by the main water meters since midnight.", time_from=TODAY,
+            targets=[Target(query=_used("water", POINT_VOLUME), alias="water")],
+            look=Look(unit="m3", decimals=2),
         ),
         Panel(
-            id=5, kind="stat", title="Gas today", x=18, y=0, w=3, h=4, unit="m3", decimals=2,
-            description="Counted by the main gas meters since midnight.", time_from=_TODAY,
-            targets=[Target(query=used("gas", POINT_VOLUME, _MAIN), alias="gas")],
+            kind=Stat(), title="Gas today", width=3, height=4,
+            description="Counted by the main gas meters since midnight.", time_from=TODAY,
+            targets=[Target(query=_used("gas", POINT_VOLUME), alias="gas")],
+            look=Look(unit="m3", decimals=2),
         ),
         Panel(
-            id=6, kind="stat", title="Water flow now", x=21, y=0, w=3, h=4, unit="m3/h", decimals=2,
+            kind=Stat(), title="Water flow now", width=3, height=4,
             description="What flows through the main water meters at this moment.",
-            targets=[Target(query=sum_of_last("water", POINT_FLOW, _MAIN), alias="flow")],
+            targets=[Target(query=_together("water", POINT_FLOW), alias="flow")],
+            look=Look(unit="m3/h", decimals=2),
         ),
     ]  # fmt: skip
 
 
-def _alarms() -> list[Panel]:
+def _alarms() -> Sequence[Panel]:
     """The second row: what is wrong."""
-    names = (ALARM_SEVERITY, ALARM_TITLE, ALARM_TEXT, ALARM_RESPONSE, ALARM_START)
-    columns = ", ".join(f'"{name}"' for name in names)
-    open_now = (
-        f'SELECT {columns} FROM (SELECT last("{ALARM_ACTIVE}") AS "open", {columns} FROM "{MEASUREMENT_ALARMS}" '
-        f'{where()} GROUP BY "site", "device", "rule", "point") '
-        f'WHERE ("open" = 1 OR "{ALARM_RESPONSE}" = \'unacked\') AND $timeFilter'
+    shown = [column(name) for name in (ALARM_SEVERITY, ALARM_TITLE, ALARM_TEXT, ALARM_RESPONSE, ALARM_START)]
+    newest = Select(
+        columns=[call("last", ALARM_ACTIVE, "open"), *shown],
+        source=MEASUREMENT_ALARMS,
+        variables=_CHOSEN,
+        by=["site", "device", "rule", "point"],
     )
-    since = {
-        "matcher": {"id": "byName", "options": ALARM_START},
-        "properties": [{"id": "unit", "value": "dateTimeAsLocal"}, {"id": "displayName", "value": "Since"}],
-    }
-    hidden = {
-        "matcher": {"id": "byName", "options": "Time"},
-        "properties": [{"id": "custom.hidden", "value": True}],
-    }
+    waits = f"({equals('open', 1)} OR {equals(ALARM_RESPONSE, 'unacked')})"
     return [
         Panel(
-            id=10, kind="table", title="Open alarms", x=0, y=4, w=14, h=7, time_from="30d",
+            kind=Table(), title="Open alarms", width=14, height=7, time_from="30d",
             description="Alarms of the last 30 days that still last, or that nobody has acknowledged.",
-            targets=[Target(query=open_now, table=True)], overrides=[since, hidden],
+            targets=[Target(query=Select(columns=shown, source=newest, where=[waits]))],
+            overrides=[Override(name=ALARM_START, look=Look(unit="time", name="Since")), HIDDEN_TIME],
         ),
         Panel(
-            id=11, kind="stat", title="Leak, gas and smoke detectors", x=14, y=4, w=6, h=7,
-            description="What each detector said last.", states=_ALARM_STATES,
-            targets=[Target(query=last("safety", state_number(POINT_ALARM)), alias="$tag_device")],
+            kind=Stat(background=True), title="Leak, gas and smoke detectors", width=6, height=7,
+            description="What each detector said last.", look=Look(states=ALARM_STATES),
+            targets=[Target(query=_last("safety", state_number(POINT_ALARM)), alias="$tag_device")],
         ),
         Panel(
-            id=12, kind="stat", title="Pumps, lifts, equipment", x=20, y=4, w=4, h=7,
-            description="Whether each piece of equipment reports a fault.", states=_FAULT_STATES,
-            targets=[Target(query=last("equipment", state_number(POINT_FAULT)), alias="$tag_device")],
+            kind=Stat(background=True), title="Pumps, lifts, equipment", width=4, height=7,
+            description="Whether each piece of equipment reports a fault.", look=Look(states=FAULT_STATES),
+            targets=[Target(query=_last("equipment", state_number(POINT_FAULT)), alias="$tag_device")],
         ),
     ]  # fmt: skip
 
 
-def _charts() -> list[Panel]:
+def _charts() -> Sequence[Panel]:
     """The third and fourth row: how it went."""
-    voltage = [
-        Target(query=per_interval("mean", "electricity", point, _MAIN), alias=f"$tag_device {phase}")
-        for phase, point in POINTS_VOLTAGE.items()
-    ]
+    energy, volume = delta_name(POINT_ENERGY), delta_name(POINT_VOLUME)
+    bars = TimeSeries(bars=True, calcs=["sum"])
     return [
         Panel(
-            id=20, kind="timeseries", title="Power", x=0, y=11, w=12, h=8, unit="watt",
+            kind=TimeSeries(), title="Power", width=12, height=8, look=Look(unit="W"),
             description="Mean power of each electricity meter.",
-            targets=[Target(query=mean("electricity", POINT_POWER), alias="$tag_device")],
+            targets=[
+                Target(query=_per(INTERVAL, "mean", "electricity", POINT_POWER, fill="null"), alias="$tag_device")
+            ],
         ),
         Panel(
-            id=21, kind="timeseries", title="Voltage", x=12, y=11, w=12, h=8, unit="volt", steps=_EN_50160,
+            kind=TimeSeries(limits=True), title="Voltage", width=12, height=8,
+            look=Look(unit="V", steps=EN_50160, scheme="palette-classic"),
             description="Mean voltage of each phase at the main meters, between the limits 207 V and 253 V.",
-            targets=voltage,
+            targets=_voltages("mean"),
         ),
         Panel(
-            id=22, kind="timeseries", title="Electricity per hour", x=0, y=19, w=12, h=7, unit="kwatth",
-            description="Counted per hour by each main meter.", bars=True, minimum=0,
-            targets=[Target(query=used_per("1h", "electricity", POINT_ENERGY, _MAIN), alias="$tag_device")],
+            kind=bars, title="Electricity per hour", width=12, height=7, look=Look(unit="kWh", minimum=0),
+            description="Counted per hour by each main meter.",
+            targets=[Target(query=_per("1h", "sum", "electricity", energy, MAIN), alias="$tag_device")],
         ),
         Panel(
-            id=23, kind="timeseries", title="Water flow", x=12, y=19, w=6, h=7, unit="m3/h", minimum=0,
+            kind=TimeSeries(), title="Water flow", width=6, height=7, look=Look(unit="m3/h", minimum=0),
             description="Mean flow of each water meter.",
-            targets=[Target(query=mean("water", POINT_FLOW), alias="$tag_device")],
+            targets=[Target(query=_per(INTERVAL, "mean", "water", POINT_FLOW, fill="null"), alias="$tag_device")],
         ),
         Panel(
-            id=24, kind="timeseries", title="Gas per hour", x=18, y=19, w=6, h=7, unit="m3", bars=True, minimum=0,
+            kind=bars, title="Gas per hour", width=6, height=7, look=Look(unit="m3", minimum=0),
             description="Counted per hour by each main gas meter.",
-            targets=[Target(query=used_per("1h", "gas", POINT_VOLUME, _MAIN), alias="$tag_device")],
+            targets=[Target(query=_per("1h", "sum", "gas", volume, MAIN), alias="$tag_device")],
         ),
         Panel(
-            id=25, kind="state-timeline", title="Detectors", x=0, y=26, w=12, h=5, states=_ALARM_STATES,
+            kind=StateTimeline(), title="Detectors", width=12, height=5, look=Look(states=ALARM_STATES),
             description="When each detector was in alarm.",
-            targets=[Target(query=per_interval("max", "safety", state_number(POINT_ALARM)), alias="$tag_device")],
+            targets=[
+                Target(query=_per(INTERVAL, "max", "safety", state_number(POINT_ALARM)), alias="$tag_device")
+            ],
         ),
     ]  # fmt: skip
 
 
-def _counted(event: str) -> str:
-    inner = where(f"\"{EVENT_NAME}\" = '{event}'")
-    return f'SELECT sum("{EVENT_COUNT}") FROM "{MEASUREMENT_ACCESS}" {inner}'
+def _counted(condition: str) -> Select:
+    return Select(
+        columns=[call("sum", EVENT_COUNT)], source=MEASUREMENT_ACCESS, where=[condition], variables=_CHOSEN
+    )
 
 
-def _doors() -> list[Panel]:
+def _doors() -> Sequence[Panel]:
     """The last row: doors. Counts only; who it was is not in these data."""
-    denied = where("\"result\" = 'denied'")
-    per_hour = where(f"\"{EVENT_NAME}\" = 'card'")
+    counted = {event: equals(EVENT_NAME, event) for event in ("opened", "forced", "held")}
+    counted["refused"] = equals("result", "denied")
+    cards = Select(
+        columns=[call("sum", EVENT_COUNT)],
+        source=MEASUREMENT_ACCESS,
+        where=[equals(EVENT_NAME, "card")],
+        variables=_CHOSEN,
+        by=["result"],
+        every="1h",
+    )
     return [
         Panel(
-            id=30, kind="stat", title="Doors now", x=12, y=26, w=5, h=5, states=_DOOR_STATES,
+            kind=Stat(background=True), title="Doors now", width=5, height=5, look=Look(states=DOOR_STATES),
             description="What each door contact said last.",
-            targets=[Target(query=last("door", state_number(POINT_OPEN)), alias="$tag_device")],
+            targets=[Target(query=_last("door", state_number(POINT_OPEN)), alias="$tag_device")],
         ),
         Panel(
-            id=31, kind="stat", title="Doors today", x=17, y=26, w=7, h=5, time_from=_TODAY, no_value="0",
+            kind=Stat(), title="Doors today", width=7, height=5, time_from=TODAY,
             description="How often doors were opened, forced or held open since midnight, and cards refused.",
-            steps=(Step(None, "text"),), decimals=0,
+            look=Look(steps=(Step(None, "text"),), decimals=0, no_value="0"),
             targets=[
-                *(Target(query=_counted(event), alias=event, source=ACCESS) for event in _DOOR_EVENTS),
-                Target(
-                    query=f'SELECT sum("{EVENT_COUNT}") FROM "{MEASUREMENT_ACCESS}" {denied}',
-                    alias="refused", source=ACCESS,
-                ),
+                Target(query=_counted(condition), alias=name, source=ACCESS) for name, condition in counted.items()
             ],
         ),
         Panel(
-            id=32, kind="timeseries", title="Cards per hour", x=0, y=31, w=24, h=6, bars=True, minimum=0,
-            description="Cards granted and denied per hour.", decimals=0,
-            targets=[
-                Target(
-                    query=f'SELECT sum("{EVENT_COUNT}") FROM "{MEASUREMENT_ACCESS}" {per_hour} '
-                    'GROUP BY time(1h), "result" fill(none)',
-                    alias="$tag_result", source=ACCESS,
-                )
-            ],
+            kind=TimeSeries(bars=True, calcs=["sum"]), title="Cards per hour", width=24, height=6,
+            description="Cards granted and denied per hour.", look=Look(decimals=0, minimum=0),
+            targets=[Target(query=cards, alias="$tag_result", source=ACCESS)],
         ),
     ]  # fmt: skip
 
 
-_DOOR_EVENTS = ("opened", "forced", "held")
+OVERVIEW: Final = Dashboard(
+    uid="facility-overview",
+    title="Facility overview",
+    description="Is everything supplied, what is used, what is wrong, what happened at the doors.",
+    rows=[Row(panels=[*_now(), *_alarms(), *_charts(), *_doors()])],
+    choices=[SITE, BUILDING],
+    annotations=[alarm_marks(*_CHOSEN)],
+    sources=(DATA, ACCESS),
+)

@@ -102,7 +102,7 @@ class Keeper:
             produce(db, PRODUCER, beside.demands(self._site.devices[account.device], account))
 
     def _usage(self, db: sqlite3.Connection, changed: Mapping[str, set[int]], key: str) -> None:
-        """Tell the roll-ups of all that has changed, of virtual meters too."""
+        """Tell the roll-ups of all that has changed, of virtual meters and of the mains above them too."""
         wanted: dict[str, set[int]] = {}
         for device, quarters in changed.items():
             if quarters:
@@ -113,6 +113,13 @@ class Keeper:
         rollup = Rollup(self._meters, db, View(db, self._site, now=self._now()), key)
         for device, quarters in wanted.items():
             found = self._alone(db, device, "usage", lambda _, *told: rollup.tell(*told), device, quarters)
+            produce(db, PRODUCER, found or ())
+        over: dict[str, set[int]] = {}
+        for device, quarters in changed.items():
+            for main in self._meters.above(device) if quarters else ():
+                over.setdefault(main, set()).update(quarters)
+        for device, quarters in over.items():
+            found = self._alone(db, device, "below", lambda _, *told: rollup.tell_below(*told), device, quarters)
             produce(db, PRODUCER, found or ())
 
     def _alone(

@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import orjson
 
+from monitor.fieldkeys import USAGE_AMOUNT, USAGE_BELOW, USAGE_WEEK_BEFORE, USAGE_WEEKDAY
 from monitor.journal.state import State, produce
 from monitor.metering.rollup import PRODUCER, Meters, Rollup
 from monitor.metering.view import View
@@ -22,6 +23,8 @@ from monitor.periods import month_of, pieces
 
 __all__ = ["Progress", "recompute"]
 
+_HOURS_HAVE: Final = (USAGE_AMOUNT, USAGE_BELOW, USAGE_WEEK_BEFORE, USAGE_WEEKDAY)
+"""When one of these is another of a day, its hours have to be told again, too."""
 _DAYS_AT_ONCE: Final = 20
 _MOST_WAITING: Final = 5000
 _PAUSE: Final = 0.1
@@ -86,7 +89,7 @@ def _days(  # noqa: PLR0913 - a store, which meter, which days
         changed += 1
         if month_of(start, zone).start >= oldest:
             months.add(month_of(start, zone))
-        is_other = before.get("amount") != after.get("amount")
+        is_other = any(before.get(name) != after.get(name) for name in _HOURS_HAVE)
         hours = list(pieces(start, end, "hour", zone)) if is_other and device not in meters.slow else []
         told += rollup.tell_day(device, start, end, hours)
     for month in months:

@@ -24,6 +24,7 @@ __all__ = ["View", "break_of"]
 _MOST_BREAKS: Final = 50
 _DIGITS: Final = 9
 _FIRST_YEAR: Final = 1970
+_AN_HOUR: Final = HOUR // QUARTER
 _SEEN: Final = frozenset({Cause.ROLLOVER, Cause.RESET, Cause.JUMP, Cause.REPLACED})
 """Causes of steps between two registers that were read."""
 
@@ -154,6 +155,37 @@ class View:
         found = self._amounts(members, begin, until)
         return None if found is None else found[0]
 
+    def head(self, device: Device, point: str) -> int:
+        """Until when (UTC ms) something is known; 0: never."""
+        known = self._known_of(list(self._members(device, point, 1)))
+        return 0 if known is None else known[1]
+
+    def whole(self, device: Device, point: str, start: int, end: int) -> float | None:
+        """What was counted in [start, end); None until all of it is known."""
+        members = list(self._members(device, point, 1))
+        known = self._known_of(members)
+        if known is None or known[0] > start or known[1] < end:
+            return None
+        found = self._sum(members, start, end)
+        return None if found is None else round(found[0], _DIGITS)
+
+    def least_hour(self, device: Device, point: str, start: int, end: int) -> float | None:
+        """The least mean of four quarters that follow each other in [start, end), in W or m3/h.
+
+        None until all of that time is known, and where a meter that is not read that often or a gap made it up.
+        """
+        members = list(self._members(device, point, 1))
+        known = self._known_of(members)
+        if known is None or known[0] > start or known[1] < end or self._is_too_slow(members, QUARTER):
+            return None
+        if any(self._is_drawn(member, start, end) for member in members):
+            return None
+        amounts = [amount for _, amount in self._rows(members, start // QUARTER, end // QUARTER)]
+        if len(amounts) < (end - start) // QUARTER:
+            return None
+        hours = [sum(amounts[place : place + _AN_HOUR]) for place in range(len(amounts) - _AN_HOUR + 1)]
+        return round(min(hours) * rate_unit(device.points[point].unit or "")[1], _DIGITS) if hours else None
+
     def energy(self, device: Device, point: str, start: int, end: int) -> float | None:
         """What the gas counted in [start, end) was worth, in kWh."""
         return self._energy(device, list(self._members(device, point, 1)), start, end)
@@ -194,7 +226,12 @@ class View:
 
     def _amounts(self, members: Sequence[_Member], start: int, end: int) -> tuple[float, float | None] | None:
         """The sum over the members, and the last register of the first; None when one knows nothing."""
-        total, register = 0.0, None
+        found = self._sum(members, start, end)
+        return None if found is None else (found[0], self._register(members, found[1]))
+
+    def _sum(self, members: Sequence[_Member], start: int, end: int) -> tuple[float, int] | None:
+        """The sum over the members, and the last quarter of the first; None when one knows nothing."""
+        total, newest = 0.0, 0
         for place, member in enumerate(members):
             assert member.standing is not None
             row = self._db.execute(
@@ -204,9 +241,8 @@ class View:
             if row[1] is None:
                 return None
             total += member.sign * row[0]
-            if place == 0:
-                register = self._register(members, row[1])
-        return total, register
+            newest = row[1] if place == 0 else newest
+        return total, newest
 
     def _register(self, members: Sequence[_Member], quarter: int) -> float | None:
         """What the one meter showed at the end of a quarter."""
@@ -277,6 +313,12 @@ class View:
             if step.cause is not Cause.GAP or is_cut or step.end - step.start >= HOUR:
                 breaks.append(break_of(step))
         return estimated, breaks
+
+    def _is_drawn(self, member: _Member, start: int, end: int) -> bool:
+        """Whether a gap longer than a quarter of an hour lies in [start, end)."""
+        assert member.standing is not None
+        steps = steps_between(self._db, member.standing.number, start, end)
+        return any(step.cause is Cause.GAP and step.end - step.start > QUARTER for _, step in steps)
 
     def _energy(self, device: Device, members: Sequence[_Member], start: int, end: int) -> float | None:
         """KWh of the gas in [start, end): each stretch by what a cubic metre was worth then."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from monitor.figures import Consumption
+from monitor.meters import MeterGroup, meter_groups
 from monitor.reports.meters import (
     DIGITS,
     Asked,
@@ -18,24 +19,8 @@ from monitor.reports.meters import (
 )
 from monitor.reports.report import Chart, Column, Headline, Phrase, Report, Row, Section, Series
 from monitor.schema import rate_unit
-from monitor.site import Device
 
 __all__ = ["balance"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Group:
-    """Main meters, and the meters that together should show the same; `building` is empty for the whole site."""
-
-    device_class: str
-    building: str
-    mains: tuple[Device, ...]
-    subs: tuple[Device, ...]
-
-    @property
-    def meters(self) -> tuple[Device, ...]:
-        """All of them."""
-        return (*self.mains, *self.subs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +44,7 @@ class _Sum:
 async def balance(asked: Asked) -> Report:
     """Make the report, class by class."""
     book = Notebook()
-    groups = _groups(asked.meters)
+    groups = meter_groups(asked.meters)
     meters = {one.id: one for group in groups for one in group.meters}
     per = per_of(asked.period)
     span = (asked.period.start, asked.end)
@@ -94,35 +79,7 @@ async def balance(asked: Asked) -> Report:
     )
 
 
-def _groups(meters: Sequence[Device]) -> list[_Group]:
-    """The whole site and each building of a class that has both kinds of meters."""
-    groups = []
-    for name in dict.fromkeys(one.device_class for one in meters):
-        those = [one for one in meters if one.device_class == name and one.virtual is None]
-        mains = tuple(one for one in those if one.role == "main")
-        subs = tuple(one for one in those if one.role == "sub")
-        buildings = list(dict.fromkeys(one.building for one in (*mains, *subs)))
-        whole = tuple(one for one in mains if not one.building)
-        if len(buildings) > 1 or buildings == [""]:
-            below = _below(buildings, mains, subs) if whole else subs
-            groups.append(_Group(device_class=name, building="", mains=whole or mains, subs=below))
-        for building in buildings:
-            if building:
-                here = [tuple(one for one in side if one.building == building) for side in (mains, subs)]
-                groups.append(_Group(device_class=name, building=building, mains=here[0], subs=here[1]))
-    return [group for group in groups if group.mains and group.subs]
-
-
-def _below(buildings: Sequence[str], mains: Sequence[Device], subs: Sequence[Device]) -> tuple[Device, ...]:
-    """What is next below the main meters of the site: the main meters of buildings, else the sub-meters there."""
-    found: list[Device] = []
-    for building in buildings:
-        own = [one for one in mains if one.building == building] if building else []
-        found += own or [one for one in subs if one.building == building]
-    return tuple(found)
-
-
-def _sum(asked: Asked, group: _Group, found: dict[str, Consumption], unit: str) -> _Sum:
+def _sum(asked: Asked, group: MeterGroup, found: dict[str, Consumption], unit: str) -> _Sum:
     """Both sides; a meter that is not wholly known, or counts in another unit, makes its side not known."""
     sides = (total(_amount(asked, found.get(one.id), unit) for one in side) for side in (group.mains, group.subs))
     return _Sum(*sides)
@@ -149,7 +106,7 @@ def _sides(unit: str, digits: int) -> tuple[Column, ...]:
 
 
 def _row(  # noqa: PLR0913, PLR0917 - what a row is made of
-    asked: Asked, group: _Group, found: _Sum, whole: dict[str, Consumption], unit: str, book: Notebook
+    asked: Asked, group: MeterGroup, found: _Sum, whole: dict[str, Consumption], unit: str, book: Notebook
 ) -> Row:
     notes: tuple[int, ...] = ()
     lacking = [name_of(one) for one in group.meters if _amount(asked, whole.get(one.id), unit) is None]
@@ -175,7 +132,7 @@ def _row(  # noqa: PLR0913, PLR0917 - what a row is made of
     return Row(cells=tuple(cells), said=None if group.building else Phrase("whole_site"), notes=notes)
 
 
-def _headline(group: _Group, found: _Sum, unit: str) -> Headline:
+def _headline(group: MeterGroup, found: _Sum, unit: str) -> Headline:
     where = {"class": group.device_class, "what": group.building}
     remark = Phrase("balance_unknown")
     if found.percent is not None:
@@ -189,7 +146,7 @@ def _headline(group: _Group, found: _Sum, unit: str) -> Headline:
     )
 
 
-def _details(group: _Group, parts: dict[int, _Sum], unit: str, per: str) -> Section:
+def _details(group: MeterGroup, parts: dict[int, _Sum], unit: str, per: str) -> Section:
     columns = (
         Column(name="class"),
         Column(name="building"),
@@ -206,7 +163,7 @@ def _details(group: _Group, parts: dict[int, _Sum], unit: str, per: str) -> Sect
     return Section(title=title, columns=columns, rows=rows)
 
 
-def _chart(asked: Asked, group: _Group, parts: dict[int, _Sum], unit: str, per: str) -> Chart:
+def _chart(asked: Asked, group: MeterGroup, parts: dict[int, _Sum], unit: str, per: str) -> Chart:
     names = ("subs", "difference", "mains")
     series = tuple(
         Series(name, tuple(getattr(each, name) for each in parts.values()), is_word=True) for name in names
@@ -219,7 +176,7 @@ def _chart(asked: Asked, group: _Group, parts: dict[int, _Sum], unit: str, per: 
     return Chart(kind="balance", title=title, unit=unit, labels=labels, series=series)
 
 
-def _remarks(asked: Asked, groups: Sequence[_Group], book: Notebook) -> None:
+def _remarks(asked: Asked, groups: Sequence[MeterGroup], book: Notebook) -> None:
     if not groups and asked.meters:
         book.note("no_balance")
     if groups:

@@ -34,6 +34,7 @@ class Difference:
 _NOTHING: Final[Mapping[str, Budget]] = MappingProxyType({})
 _DIGITS = 4
 _BY_ID = {"connections", "devices", "equipment", "groups", "rules", "notify", "tariffs", "reports", "files"}
+_BY_ID |= {"influxdbs", "mqtt_sinks"}
 """Fields of a site that are not compared whole."""
 
 
@@ -56,6 +57,7 @@ def difference(
         "teams": (old.notify.teams, new.notify.teams),
         "tariffs": (old.tariffs, new.tariffs),
         "reports": (old.reports, new.reports),
+        "sinks": ({**old.influxdbs, **old.mqtt_sinks}, {**new.influxdbs, **new.mqtt_sinks}),
     }
     names = [field.name for field in fields(Site) if field.name not in _BY_ID]
     others = [name for name in names if _rest(old, name) != _rest(new, name)]

@@ -153,7 +153,7 @@ def _site(binding: Binding, root: Node, path: Path) -> Site | None:
     groups = bind_groups(binding, root, equipment)
     supplies = bind_supply(binding, root, devices)
     monitor = _monitor(binding, root)
-    influxdb, mqtt_sink = bind_sinks(binding, root)
+    sinks = bind_sinks(binding, root, access)
     metering = binding.check(MeteringKeys, _section(root, "metering"), "metering") or MeteringKeys()
     tariffs = bind_tariffs(binding, root, devices)
     reports = bind_reports(binding, root, devices, notify.people)
@@ -170,8 +170,8 @@ def _site(binding: Binding, root: Node, path: Path) -> Site | None:
         devices=devices,
         rules=rules,
         notify=notify,
-        influxdb=influxdb,
-        mqtt_sink=mqtt_sink,
+        influxdbs=sinks.influxdbs,
+        mqtt_sinks=sinks.mqtt_sinks,
         journal=JournalSettings(**journal.model_dump()),
         access=access,
         equipment=equipment,

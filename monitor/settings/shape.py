@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from monitor.fields import Duration, File, Frozen, Id, Label, Size, Texts
+from monitor.fields import Duration, Frozen, Id, Label, Size, Texts, is_http
 
 __all__ = [
     "ConnectionKeys",
@@ -14,11 +14,9 @@ __all__ = [
     "DeviceKeys",
     "EveryEach",
     "EveryOne",
-    "InfluxKeys",
     "JournalKeys",
     "MetricsKeys",
     "MonitorKeys",
-    "MqttSinkKeys",
     "PersonKeys",
     "RouteKeys",
     "SiteKeys",
@@ -126,72 +124,10 @@ class StockKeys(Frozen):
     stock: str
 
 
-def _is_http(text: str) -> bool:
-    parts = urlsplit(text)
-    try:
-        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
-
-
 def _outside(text: str) -> str:
-    if not _is_http(text) or any(letter.isspace() for letter in text):
+    if not is_http(text) or any(letter.isspace() for letter in text):
         raise ValueError("write an address such as `https://hc.example.org/ping/1234`")
     return text
-
-
-def _http(text: str) -> str:
-    parts = urlsplit(text)
-    if not _is_http(text):
-        raise ValueError("write an address such as `http://127.0.0.1:8086`")
-    if parts.username is not None or parts.password is not None:
-        raise ValueError("write the password as `token: !secret NAME`, not in the address")
-    return text
-
-
-class InfluxKeys(Frozen):
-    """The section `sinks.influxdb`."""
-
-    url: Annotated[str, AfterValidator(_http)]
-    org: Label = ""
-    bucket: Annotated[Label, Field(min_length=1)] = "facility"
-    access_bucket: Label = ""
-    token: str = Field(default="", repr=False)
-    api: Literal["auto", "v2", "v1"] = "auto"
-    ca: File | None = None
-
-    @model_validator(mode="after")
-    def _fit(self) -> Self:
-        if self.ca is not None and urlsplit(self.url).scheme != "https":
-            raise ValueError("`ca:` needs an url that begins with `https://`")
-        if self.api == "v1" and self.token and ":" not in self.token:
-            raise ValueError("with `api: v1` the token is `user:password`")
-        return self
-
-
-def _publishable(text: str) -> str:
-    topic = text.strip("/")
-    if not topic or topic.startswith("$") or any(letter in topic for letter in "+#\0"):
-        raise ValueError("write a topic to publish below, such as `facility-monitor`, without `+` and `#`")
-    return topic
-
-
-_Topic = Annotated[Label, AfterValidator(_publishable)]
-
-
-class MqttSinkKeys(Frozen):
-    """The section `sinks.mqtt`. `homeassistant: true` is the prefix that Home Assistant has by default."""
-
-    connection: str
-    topic: _Topic = "facility-monitor"
-    homeassistant: bool | _Topic = False
-
-    @property
-    def discovery(self) -> str:
-        """The prefix of Home Assistant's discovery, or an empty text."""
-        if isinstance(self.homeassistant, str):
-            return self.homeassistant
-        return "homeassistant" if self.homeassistant else ""
 
 
 class JournalKeys(Frozen):

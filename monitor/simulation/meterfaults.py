@@ -13,6 +13,9 @@ __all__ = ["Dip", "Glitch", "Rollover", "Swap"]
 
 _COUNTERS: Final = ("_wh", "_kwh", "_kvarh", "_kvah", "_m3", "_h")
 
+_LEAST: Final = 0.002
+"""By so much a counter stands short of its modulus at least, in its unit."""
+
 
 class _CounterFault(FaultModel):
     """`point` is one counter; without it all counters of the device."""
@@ -62,15 +65,19 @@ class Dip(_CounterFault):
 
 
 class Rollover(_CounterFault):
-    """The counter stands short of its `modulus` and begins anew from zero `in` that time."""
+    """The counter stands short of its `modulus` and begins anew from zero `in` that time.
+
+    When nothing flows until then, it does so with the first that flows.
+    """
 
     modulus: Annotated[float, Field(gt=0)]
     comes: Annotated[Duration, Field(alias="in")] = 5.0
 
     def begin(self, stage: Stage, now: float) -> Changes:
         """Let it begin."""
-        zero = self._counters(stage, now + self.comes)
-        modulus = self.modulus
+        modulus, now_shown = self.modulus, self._counters(stage, now)
+        then = self._counters(stage, now + self.comes)
+        zero = {name: max(value, now_shown[name] + _LEAST) for name, value in then.items()}
 
         def change(point: str, value: Kept, _: float) -> Kept:
             base = zero.get(point)

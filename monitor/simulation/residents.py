@@ -83,7 +83,7 @@ class Residents:
         reader = readers[0] if turn % 3 else readers[turn // 3 % len(readers)]
         door = (reader.door, "open")
         speech = self._speeches.get(reader.id, Speech())
-        is_dead = not is_up() or speech.is_gone or self._world.is_silent(reader.id)
+        is_dead = not is_up() or speech.is_gone or self._world.is_silent(reader.id, time.time())
         if is_dead or door in self._world.overrides:
             return
         topic, body = payload.card(reader, card, granted=granted, now=time.time() + speech.clock)
@@ -94,18 +94,20 @@ class Residents:
         self.granted += 1
         self.is_passing = True
         try:
-            await self._go_through(reader, card)
+            await self._go_through(reader, card, turn)
         finally:
             self._world.overrides.pop(door, None)
             self.is_passing = False
 
-    async def _go_through(self, reader: Device, card: str) -> None:
+    async def _go_through(self, reader: Device, card: str, turn: int) -> None:
         await asyncio.sleep(_REACHES_FOR_THE_DOOR)
         self._world.overrides[reader.door, "open"] = True
         (self.inside.discard if reader.direction == "out" else self.inside.add)(card)
         may_be_open = self._world.site.access.door(reader.door).held_after
-        await asyncio.sleep(_DOOR_STAYS_OPEN)
-        stands_open = _DOOR_STAYS_OPEN
+        stories = self._world.stories
+        stands_open = stories.stands_open(reader.door, turn, time.time()) if stories else _DOOR_STAYS_OPEN
+        await asyncio.sleep(stands_open)
+        self.held += stands_open > may_be_open
         while reader.door in self._world.held:
             await asyncio.sleep(_LOOK_EVERY)
             self.held += stands_open <= may_be_open < stands_open + _LOOK_EVERY

@@ -112,7 +112,7 @@ class SimulatedSite:
         now = time.time()
         self._runs.look(now)
         for device_id, unit in self.stage.units.items():
-            unit.faults.silent = self._world.is_silent(device_id)
+            unit.faults.silent = self._world.is_silent(device_id, now)
             for point, value in self._world.values(self._world.site.devices[device_id], now).items():
                 if device_id in self.stage.readers and point in self.stage.readers[device_id].points:
                     continue

@@ -112,7 +112,7 @@ class SimulatedBroker:
         own = self._own.get(device.id)
         if own is not None and own.is_there == speech.is_gone:
             await asyncio.to_thread(own.break_off if speech.is_gone else own.come)
-        if speech.is_gone or self._world.is_silent(device.id):
+        if speech.is_gone or self._world.is_silent(device.id, now):
             return
         rhythm = device.expected_every or _SPEAKS_EVERY
         owed, speech.owed = speech.owed, 0.0

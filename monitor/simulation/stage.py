@@ -1,5 +1,6 @@
 """What faults act on: the parts of a simulated site that can be told to misbehave."""
 
+import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -77,7 +78,7 @@ class Stage:
         self.away.clear()
         self.held.clear()
         for device, unit in self.units.items():
-            unit.faults = Faults(silent=self.world.is_silent(device))
+            unit.faults = Faults(silent=self.world.is_silent(device, time.time()))
         for place in self.places.values():
             place.mend()
         for speech in self.speeches.values():

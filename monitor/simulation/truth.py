@@ -33,7 +33,29 @@ class Truth:
 
     def register(self, point: str, now: float) -> float:
         """What a counter shows at `now` (UTC seconds): from a Modbus meter with the digits of its registers."""
-        value = float(self._world.values(self._device, now)[point])
+        return self._in_digits(point, float(self._world.values(self._device, now)[point]))
+
+    def used(self, point: str, start: float, end: float) -> float:
+        """What was truly counted from `start` to `end` (UTC seconds), in the unit of the counter, never rounded.
+
+        It goes on across a replacement of the meter, and while nobody can read it.
+        """
+        return self._world.counted(self._device, point, end) - self._world.counted(self._device, point, start)
+
+    def swap(self, point: str) -> tuple[int, float, float] | None:
+        """When the meter is replaced (UTC ms), what the old one shows at last and what the new one begins with.
+
+        None for a meter that stays.
+        """
+        swaps = self._world.stories.swaps if self._world.stories is not None else ()
+        for swap in swaps:
+            if swap.device == self._device.id:
+                old = self._in_digits(point, self._world.counted(self._device, point, swap.at / 1000))
+                return swap.at, old, self.register(point, swap.at / 1000)
+        return None
+
+    def _in_digits(self, point: str, value: float) -> float:
+        """What a value becomes in the registers, messages or displays of the device."""
         if self._unit is None:
             return round(value, _READ_DIGITS if self._device.by_hand else _SENT_DIGITS)
         self._unit.put(point, value)

@@ -2,11 +2,14 @@
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from monitor.model import Value
-from monitor.simulation.building import Curve, curve_for, noise
+from monitor.simulation.building import Curve, LocalDays, noise
+from monitor.simulation.flow import Flow
+from monitor.simulation.habits import habit_of
+from monitor.simulation.stories import Stories
 from monitor.site import Device, Point, Site
 
 __all__ = ["STEP", "Change", "World"]
@@ -29,7 +32,15 @@ _LOSSES = 1.03
 """A main meter sees what its sub-meters see and the little that nobody meters."""
 
 _NOMINAL = 230.0
-_PHASES = {"l1": 0.36, "l2": 0.33, "l3": 0.31}
+_PHASES = ("l1", "l2", "l3")
+_COUNTED_BEFORE = 9_000.0
+"""Hours of its mean rate that a meter has counted before 2026."""
+_PER_W = {"w": 1.0, "va": 1 / 0.96, "var": 0.29}
+_RATES = frozenset({*_PER_W, "m3h"})
+_PER_WH = {"kwh": 1 / 1000.0, "kvah": 1 / 960.0, "kvarh": 0.29 / 1000.0}
+_COUNTED = frozenset({*_PER_WH, "m3"})
+_QUARTER = 900.0
+_PUMPED_AT_MOST = 0.8
 _STEADY: Mapping[str, float] = {
     "hz": 50.0,
     "bar": 4.1,
@@ -58,13 +69,20 @@ class World:
     """
 
     site: Site
+    stories: Stories | None = None
+    """What happens in one month beside daily life."""
     overrides: dict[tuple[str, str], Value] = field(default_factory=dict)
     held: set[str] = field(default_factory=set)
     """Doors that somebody holds open when he has opened them."""
     silent: set[str] = field(default_factory=set)
     dead: set[str] = field(default_factory=set)
     changes: dict[str, list[Change]] = field(default_factory=dict)
-    _curves: dict[str, Curve] = field(default_factory=dict)
+    _days: LocalDays = field(init=False)
+    _flows: dict[str, Flow] = field(default_factory=dict, init=False)
+    _below: dict[str, Sequence[Device]] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        self._days = LocalDays(self.site.timezone)
 
     def values(self, device: Device, now: float) -> dict[str, Value]:
         """Every point of a device at `now` (UTC seconds), in the units of the points' names."""
@@ -73,86 +91,149 @@ class World:
         for name, point in device.points.items():
             value = self.overrides.get((device.id, name))
             if value is None:
-                value = _possible(point, self._value(device, name, shown), device.id)
+                value = _possible(point, self._value(device, name, shown), self._number(device, shown))
             for change in self.changes.get(device.id, ()):
                 value = change(name, value, now)
             values[name] = value
         return values
 
-    def is_silent(self, device: str) -> bool:
-        """Whether a device does not answer, or says nothing."""
-        return device in self.silent or device in self.dead
+    def is_silent(self, device: str, now: float) -> bool:
+        """Whether a device does not answer, or says nothing, at `now` (UTC seconds)."""
+        if device in self.silent or device in self.dead:
+            return True
+        return self.stories is not None and self.stories.is_silent(self.site.devices[device], now)
 
-    def rate(self, device: Device, now: float) -> float:
+    def rate(self, device: Device, now: float, phase: str | None = None) -> float:
         """W or m3/h that a meter sees; a main meter sees the sum of the others of its class and some losses."""
-        return self._sum(device, lambda curve: curve.rate(now))
+        return self._sum(device, lambda flow: flow.rate(now, phase))
 
-    def total(self, device: Device, now: float) -> float:
-        """The meter's counter in Wh or m3."""
-        return self._sum(device, lambda curve: curve.total(now))
+    def total(self, device: Device, now: float, phase: str | None = None) -> float:
+        """What has gone through a meter, in Wh or m3: its counter, had it never been replaced."""
+        return self._sum(device, lambda flow: flow.total(now, phase))
 
-    def _sum(self, device: Device, of: Callable[[Curve], float]) -> float:
-        subs = [
-            each
-            for each in self.site.devices.values()
-            if each.device_class == device.device_class and each.role == "sub" and each.virtual is None
-        ]
-        if device.role == "main" and subs:
-            return sum(of(self._curve(sub)) for sub in subs) * _LOSSES
-        return of(self._curve(device))
+    def counted(self, device: Device, point: str, now: float) -> float:
+        """What a counter of a device would show, had the meter never been replaced, in the unit of the point."""
+        value = self._measured(device, point, now)
+        if value is None or point.rpartition("_")[2] not in _COUNTED:
+            raise ValueError(f"{device.id}: {point} counts nothing that flows")
+        return float(value)
 
-    def _curve(self, device: Device) -> Curve:
-        curve = self._curves.get(device.id)
-        if curve is None:
-            mean = _MEANS.get(device.device_class, 1.0) * (0.6 + 0.8 * noise(device.id))
-            curve = self._curves[device.id] = curve_for(device.id, mean, start=mean * 9_000.0)
-        return curve
+    def _sum(self, device: Device, of: Callable[[Flow], float]) -> float:
+        below = self._subs(device.device_class) if device.role == "main" else ()
+        return sum(of(self._flow(sub)) for sub in below) * _LOSSES if below else of(self._flow(device))
+
+    def _subs(self, device_class: str) -> Sequence[Device]:
+        if device_class not in self._below:
+            self._below[device_class] = [
+                each
+                for each in self.site.devices.values()
+                if each.device_class == device_class and each.role == "sub" and each.virtual is None
+            ]
+        return self._below[device_class]
+
+    def _flow(self, device: Device) -> Flow:
+        flow = self._flows.get(device.id)
+        if flow is None:
+            habit = habit_of(device)
+            mean = _MEANS.get(device.device_class, 1.0) * habit.size * (0.6 + 0.8 * noise(device.id))
+            curve = Curve(device.id, habit, mean, self._days, start=mean * _COUNTED_BEFORE)
+            draws, leans = (self.stories.draws, self.stories.leans) if self.stories is not None else ((), ())
+            flow = self._flows[device.id] = Flow(
+                curve,
+                [each for each in draws if each.device == device.id],
+                [each for each in leans if each.device == device.id],
+            )
+        return flow
+
+    def _number(self, device: Device, now: float) -> str:
+        """What tells the meter that hangs there now from all others."""
+        is_new = self.stories is not None and self.stories.swap(device.id, now) is not None
+        return f"{device.id} new" if is_new else device.id
 
     def _value(self, device: Device, name: str, now: float) -> Value:
-        quantity, _, suffix = name.rpartition("_")
-        phase = next((p for p in _PHASES if p in quantity.split("_")), None)
-        share = _PHASES.get(phase or "", 1.0)
-        voltage = self._voltage(device, phase, now)
+        told = self.stories.value(device.id, name, now) if self.stories is not None else None
+        measured = self._measured(device, name, now)
+        if measured is not None and name.rpartition("_")[2] in _COUNTED:
+            return self._since_swap(device, name, now, measured)
+        if measured is not None:
+            return measured
+        return self._state(device, name, now) if told is None else told
+
+    def _since_swap(self, device: Device, name: str, now: float, counted: float) -> float:
+        """What the counter of a meter shows that may be a new one: each of its counters begins in proportion."""
+        swap = self.stories.swap(device.id, now) if self.stories is not None else None
+        if swap is None:
+            return counted
+        before = float(self._measured(device, name, swap.at / 1000) or 0.0)
         carried = _WH_PER_M3 if device.device_class == "heat" else 1.0
-        known: Mapping[str, Callable[[], Value]] = {
-            "v": lambda: voltage * (math.sqrt(3) if _between_phases(quantity) else 1.0),
-            "w": lambda: self.rate(device, now) * share,
-            "va": lambda: self.rate(device, now) * share / 0.96,
-            "var": lambda: self.rate(device, now) * share * 0.29,
-            "a": lambda: self.rate(device, now) * share / voltage / (1.0 if phase else 3.0),
-            "kwh": lambda: 0.0 if "export" in quantity else self.total(device, now) * share / 1000.0,
-            "kvah": lambda: 0.0 if "export" in quantity else self.total(device, now) * share / 960.0,
-            "kvarh": lambda: 0.0 if "export" in quantity else self.total(device, now) * share * 0.29 / 1000.0,
-            "m3": lambda: 0.0 if "reverse" in quantity else self.total(device, now) / carried,
-            "m3h": lambda: self.rate(device, now) / carried,
-        }
-        if quantity.startswith("battery") and suffix == "v":
-            return 3.0
-        if quantity.startswith("voltage_thd"):
-            return 2.1
-        if suffix in known and quantity:
-            return known[suffix]()
-        if quantity and suffix in _STEADY:
-            return _STEADY[suffix] * (1 + 0.002 * math.sin(now / 31.0 + noise(device.id + name)))
-        if name.startswith("pf"):
-            return 0.96
-        return self._state(device, name, now)
+        whole = self.total(device, swap.at / 1000) / (carried if name.endswith("_m3") else 1000.0)
+        return counted - before + swap.start * before / whole
+
+    def _measured(self, device: Device, name: str, now: float) -> float | None:
+        """What is measured of what flows, by the suffix of a point; None for a point that is something else."""
+        quantity, _, suffix = name.rpartition("_")
+        if not quantity or quantity.startswith(("battery", "voltage_thd")):
+            return None
+        phase = next((p for p in _PHASES if p in quantity.split("_")), None)
+        per_m3 = 1 / _WH_PER_M3 if device.device_class == "heat" else 1.0
+        if suffix in _RATES:
+            return self.rate(device, now, phase) * _PER_W.get(suffix, per_m3)
+        if suffix in _COUNTED:
+            is_back = "export" in quantity or "reverse" in quantity
+            return 0.0 if is_back else self.total(device, now, phase) * _PER_WH.get(suffix, per_m3)
+        if suffix == "v":
+            return self._voltage(device, phase, now) * (math.sqrt(3) if _between_phases(quantity) else 1.0)
+        if suffix == "a":
+            return self.rate(device, now, phase) / self._voltage(device, phase, now) / (1.0 if phase else 3.0)
+        return None
 
     def _voltage(self, device: Device, phase: str | None, now: float) -> float:
         swing = 1.6 * math.sin(now / 173.0 + 6.0 * noise(device.id + (phase or ""))) + 0.5 * math.sin(now / 7.0)
-        return float(self.overrides.get((device.id, f"voltage_{phase}_v"), _NOMINAL + swing))
+        point = f"voltage_{phase}_v"
+        told = self.stories.value(device.id, point, now) if self.stories is not None else None
+        return float(self.overrides.get((device.id, point), (_NOMINAL if told is None else float(told)) + swing))
 
-    def _is(self, device: Device, name: str) -> bool:
-        """Whether a state is overridden to be so."""
-        return bool(self.overrides.get((device.id, name)))
+    def _is(self, device: Device, name: str, now: float) -> bool:
+        """Whether a state is so, by an override, a story or daily life."""
+        value = self.overrides.get((device.id, name))
+        return bool(self._value(device, name, now) if value is None else value)
 
     def _state(self, device: Device, name: str, now: float) -> Value:
         """What is called runs; a pump that nobody calls runs two minutes of five; every other state is quiet."""
+        steady = _steady(device, name, now)
+        if steady is not None:
+            return steady
         if name == "running" and "called" in device.points:
-            return self._is(device, "called") and not self._is(device, "fault")
+            return self._is(device, "called", now) and not self._is(device, "fault", now)
         if name == "running":
             return (now + 300 * noise(device.id)) % 300 < 120  # noqa: PLR2004 - seconds of five minutes
+        if name == "called":
+            return self._is_called(device, now)
         return name in {"locked", "online", "pressure_ok"}
+
+    def _is_called(self, device: Device, now: float) -> bool:
+        """Whether a pump is needed: where there are stories, the first of a group follows the water."""
+        if self.stories is None or not any(device.id == group.members[0] for group in self.site.groups.values()):
+            return False
+        mains = (each for each in self.site.devices.values() if each.device_class == "water")
+        main = next((each for each in mains if each.role == "main"), None)
+        if main is None:
+            return False
+        begin = now // _QUARTER * _QUARTER
+        drawn = self.total(main, begin + _QUARTER) - self.total(main, begin)
+        return now - begin < min(drawn * 3600.0 / _QUARTER, _PUMPED_AT_MOST) * _QUARTER
+
+
+def _steady(device: Device, name: str, now: float) -> float | None:
+    """What hardly changes; None for what is none of it."""
+    quantity, _, suffix = name.rpartition("_")
+    if quantity.startswith("battery") and suffix == "v":
+        return 3.0
+    if quantity.startswith("voltage_thd"):
+        return 2.1
+    if quantity and suffix in _STEADY:
+        return _STEADY[suffix] * (1 + 0.002 * math.sin(now / 31.0 + noise(device.id + name)))
+    return 0.96 if name.startswith("pf") else None
 
 
 def _possible(point: Point, value: Value, device: str) -> Value:

@@ -23,9 +23,10 @@ _MOST_BYTES = 50_000_000
 _LONGEST_MS = 90 * 86_400_000
 _LONGEST_LINE = 4000
 
-_WANT = """UPDATE dead_letters SET wanted = 1
-    WHERE :ids IS NULL OR id IN (SELECT value FROM json_each(:ids)) RETURNING id"""
-_DROP = "DELETE FROM dead_letters WHERE :ids IS NULL OR id IN (SELECT value FROM json_each(:ids)) RETURNING id"
+_WANT = """UPDATE dead_letters SET wanted = 1 WHERE (:ids IS NULL OR id IN (SELECT value FROM json_each(:ids)))
+    AND :sink IN ('', sink) RETURNING id"""
+_DROP = """DELETE FROM dead_letters WHERE (:ids IS NULL OR id IN (SELECT value FROM json_each(:ids)))
+    AND :sink IN ('', sink) RETURNING id"""
 
 _NAMES = {number: name for name, number in KINDS.items()}
 
@@ -101,28 +102,39 @@ class DeadLetters:
             _log.warning("dead_letters_let_go", sink=sink, count=gone)
         await self._count()
 
-    async def list_letters(self, last: int) -> Sequence[Mapping[str, Any]]:
-        """The newest dead letters, newest first, ready for JSON; what the keys mean is in docs/influxdb.md."""
-        rows = await self._state.query("SELECT * FROM dead_letters ORDER BY id DESC LIMIT ?", (last,))
+    async def list_letters(self, last: int, sink: str = "") -> Sequence[Mapping[str, Any]]:
+        """The newest dead letters, newest first, ready for JSON; what the keys mean is in docs/influxdb.md.
+
+        `sink`: those of one sink; empty: of all.
+        """
+        rows = await self._state.query(
+            "SELECT * FROM dead_letters WHERE ? IN ('', sink) ORDER BY id DESC LIMIT ?", (sink, last)
+        )
         return [_as_json(row) for row in rows]
 
-    async def retry(self, ids: Sequence[int] | None) -> Sequence[int]:
-        """Ask for letters to be tried again (None: all); answer which. Raises RequestRefused for unknown ids."""
-        found = await self._change(_WANT, ids)
+    async def retry(self, ids: Sequence[int] | None, sink: str = "") -> Sequence[int]:
+        """Ask for letters to be tried again (None: all, or all of a sink); answer which.
+
+        Raises RequestRefused for unknown ids.
+        """
+        found = await self._change(_WANT, ids, sink)
         for asked in self._asked.values():
             asked.set()
         return found
 
-    async def drop(self, ids: Sequence[int] | None) -> Sequence[int]:
-        """Throw letters away for good (None: all); answer which. Raises RequestRefused for unknown ids."""
-        found = await self._change(_DROP, ids)
+    async def drop(self, ids: Sequence[int] | None, sink: str = "") -> Sequence[int]:
+        """Throw letters away for good (None: all, or all of a sink); answer which.
+
+        Raises RequestRefused for unknown ids.
+        """
+        found = await self._change(_DROP, ids, sink)
         await self._count()
         return found
 
-    async def _change(self, change: str, ids: Sequence[int] | None) -> Sequence[int]:
+    async def _change(self, change: str, ids: Sequence[int] | None, sink: str) -> Sequence[int]:
         def work(db: sqlite3.Connection) -> Sequence[int]:
             chosen = None if ids is None else _many(ids)
-            found = [row["id"] for row in db.execute(change, {"ids": chosen})]
+            found = [row["id"] for row in db.execute(change, {"ids": chosen, "sink": sink})]
             missing = sorted(set(ids or ()) - set(found))
             if missing:
                 raise RequestRefused(f"no dead letter {', '.join(map(str, missing))}; nothing was changed")

@@ -1,19 +1,31 @@
 """What a sink can say beyond the two errors every sink has."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from monitor.errors import SinkRejected, SinkUnavailable
 from monitor.model import Position
 
-__all__ = ["AllRejected", "EntriesRejected", "SinkMisconfigured"]
+__all__ = ["SETUP", "AllRejected", "BucketMissing", "EntriesRejected", "SinkMisconfigured"]
+
+SETUP: Final = "facility-monitor influx setup FILE"
+"""What an administrator of InfluxDB says, who has to make or mend something there."""
 
 
 class SinkMisconfigured(SinkUnavailable):
-    """Somebody has to change a setting or a right; everything is kept and tried again, slowly."""
+    """Somebody has to change a setting or a right; everything is kept and tried again, slowly.
 
-    def __init__(self, message: str, *, what_to_do: str = "") -> None:
+    `status`: what a server has answered, where it was one (HTTP; 0: it was not).
+    """
+
+    def __init__(self, message: str, *, what_to_do: str = "", status: int = 0) -> None:
         super().__init__(message)
         self.what_to_do = what_to_do
+        self.status = status
+
+
+class BucketMissing(SinkMisconfigured):
+    """The bucket that was to be written to is not there."""
 
 
 class AllRejected(SinkRejected):

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import random
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from itertools import islice
 from time import monotonic
 from typing import Protocol, TypeVar
@@ -14,7 +14,7 @@ import structlog
 from monitor.clocksync import ClockSync
 from monitor.errors import JournalError, SinkRejected, SinkUnavailable
 from monitor.journal.state import State, set_position
-from monitor.model import Position, Reading, Recorded, Value
+from monitor.model import Entry, Position, Reading, Recorded, Value
 from monitor.ports import Gap, Sink
 from monitor.sinks.deadletters import DeadLetters, Refused
 from monitor.sinks.pace import Pace
@@ -26,8 +26,13 @@ __all__ = ["Pace", "SinkRunner"]
 _log = structlog.get_logger()
 
 _BATCH = 5000
+_PIECE = _BATCH // 2
+_GATHERED = _BATCH + _PIECE
 _REASONS = 100
 
+
+_Prepare = Callable[[Sequence[Recorded]], Coroutine[None, None, None]]
+"""What some sinks do with the batch after the one under way, before it is written."""
 
 _PACE = Pace()
 
@@ -50,7 +55,8 @@ P = TypeVar("P", bound=PastPortion)
 class SinkRunner:
     """Follows the journal for a sink and keeps its position; nobody else waits for it.
 
-    While one batch is under way the next one gathers, so that a sink that answers slowly gets larger batches.
+    While one batch is under way the next one gathers, so that a sink that answers slowly gets larger batches; a
+    sink that can (`prepare`) works it out meanwhile.
 
     After an outage what was missed is written in the journal's order, and the readings of this moment are written
     ahead of it before each batch. They are written again when their turn comes: the outcome is that of the
@@ -75,6 +81,7 @@ class SinkRunner:
         self._sink = sink
         self._now = now
         self._pace = pace
+        self._takes: Callable[[Entry], bool] | None = getattr(sink, "takes", None)
         self._clock = clock
         self._waits_for_clock = clock is not None
         self._waiting: deque[Recorded] = deque()
@@ -89,7 +96,10 @@ class SinkRunner:
             write=self._write,
             unwritable=getattr(sink, "unwritable", lambda _: ""),
         )
+        self._prepare: _Prepare | None = getattr(sink, "prepare", None)
+        self._piece = _BATCH if self._prepare is None else _PIECE
         self._position = Position(0)
+        self._is_new = False
         self._facts: dict[str, Value] = {"last_success": 0, "last_error": "", "error_since": 0}
         self._counts = {"entries": 0, "rejected": 0, "gaps": 0, "ahead": 0}
         self._reasons: set[str] = set()
@@ -97,7 +107,7 @@ class SinkRunner:
     async def run(self) -> None:
         """Carry until cancelled, then close the sink. What was not confirmed is carried after the next start."""
         try:
-            self._position = await self._state.position(self._sink.name)
+            await self._begin()
             if self._clock is not None:
                 await self._clock.settled()
                 self._waits_for_clock = False
@@ -108,6 +118,14 @@ class SinkRunner:
                 group.create_task(self._retry(), name=f"{self._sink.name}-retry")
         finally:
             await self._sink.close()
+
+    async def _begin(self) -> None:
+        """Take up where it was, or note that it is new: what the journal had let go before is no gap to it."""
+        name = self._sink.name
+        self._is_new = not await self._state.query("SELECT 1 FROM positions WHERE consumer = ?", (name,))
+        self._position = await self._state.position(name)
+        if self._is_new:
+            await self._insist(lambda: self._state.transact(lambda db: set_position(db, name, Position(0))))
 
     @property
     def name(self) -> str:
@@ -169,7 +187,7 @@ class SinkRunner:
     async def _gather(self) -> None:
         async for found in self._journal.follow(self._position):
             async with self._change:
-                await self._change.wait_for(lambda: len(self._waiting) < _BATCH)
+                await self._change.wait_for(lambda: len(self._waiting) < _GATHERED)
                 if isinstance(found, Gap):
                     await self._change.wait_for(lambda: not self._waiting)
                     await self._skip(found)
@@ -179,9 +197,12 @@ class SinkRunner:
 
     async def _watch(self) -> None:
         """Hold the newest readings for as long as there is something older to be written."""
+        takes = self._takes
         async for found in self._journal.follow(self._journal.last):
             if not isinstance(found, Gap):
-                self._live.extend(each for each in found if type(each.entry) is Reading)
+                self._live.extend(
+                    each for each in found if type(each.entry) is Reading and (takes is None or takes(each.entry))
+                )
 
     async def _write_ahead(self, batch: Sequence[Recorded], *, failed: bool) -> None:
         """Write the readings of this moment before a batch, when they would have to wait for more than it."""
@@ -200,23 +221,33 @@ class SinkRunner:
             self._live.popleft()
 
     async def _carry(self) -> None:
+        following: list[Recorded] = []
         while True:
             began = monotonic()
             async with self._change:
                 await self._change.wait_for(lambda: self._waiting)
-                batch = list(islice(self._waiting, _BATCH))
-            await self._deliver(batch)
+                batch = following or list(islice(self._waiting, self._piece))
+                following = list(islice(self._waiting, len(batch), len(batch) + self._piece))
+            if len(following) < self._piece:  # more will have come for it until its turn
+                following = []
+            async with asyncio.TaskGroup() as group:
+                if following and self._prepare is not None:
+                    group.create_task(self._prepare(following), name=f"{self._sink.name}-prepare")
+                await self._deliver(batch)
             await self._confirm(batch[-1].position)
             async with self._change:
                 for _ in batch:
                     self._waiting.popleft()
                 self._change.notify_all()
-            if len(self._waiting) < _BATCH // 2:
+            if self._journal.behind(self._position) < _BATCH // 2:
                 await asyncio.sleep(max(0.0, self._pace.interval - (monotonic() - began)))
 
     async def _skip(self, gap: Gap) -> None:
-        _log.error("sink_gap", sink=self._sink.name, after=gap.after, until=gap.until, reason=gap.reason)
-        self._counts["gaps"] += 1
+        if self._is_new and self._position == 0:
+            _log.info("sink_begins", sink=self._sink.name, after=gap.until)
+        else:
+            _log.error("sink_gap", sink=self._sink.name, after=gap.after, until=gap.until, reason=gap.reason)
+            self._counts["gaps"] += 1
         await self._confirm(gap.until)
 
     async def _deliver(self, batch: Sequence[Recorded]) -> None:

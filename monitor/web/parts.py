@@ -79,15 +79,18 @@ class AlarmBook(Protocol):
 
 
 class LetterBook(Protocol):
-    """What can be asked about dead letters; RequestRefused for numbers that are none. None: all of them."""
+    """What can be asked about dead letters; RequestRefused for numbers that are none.
 
-    async def list_letters(self, last: int) -> Sequence[Mapping[str, Any]]:
+    `ids` None: all of them, or all of one `sink`.
+    """
+
+    async def list_letters(self, last: int, sink: str = "") -> Sequence[Mapping[str, Any]]:
         """The newest, newest first."""
 
-    async def retry(self, ids: Sequence[int] | None) -> Sequence[int]:
+    async def retry(self, ids: Sequence[int] | None, sink: str = "") -> Sequence[int]:
         """Have them tried again; answers which."""
 
-    async def drop(self, ids: Sequence[int] | None) -> Sequence[int]:
+    async def drop(self, ids: Sequence[int] | None, sink: str = "") -> Sequence[int]:
         """Throw them away; answers which."""
 
 
@@ -244,7 +247,7 @@ class Parts:
     poller: Callable[[], Facts]
     sinks: Callable[[], Mapping[str, Facts]]
     letters: LetterBook
-    examine_influx: Callable[[], Awaitable[Sequence[Mapping[str, Any]]]]
+    examine_influx: Callable[[str], Awaitable[Sequence[Mapping[str, Any]]]]
     notify: Callable[[], Awaitable[Facts]]
     health: Callable[[], Mapping[str, str]]
     losses: Callable[[], Mapping[str, float]]

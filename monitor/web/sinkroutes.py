@@ -21,6 +21,9 @@ __all__ = ["make_sink_router"]
 _log = structlog.get_logger()
 
 _MOST = 5000
+_LONGEST_ID = 200
+
+_Sink = Annotated[str, Query(max_length=_LONGEST_ID)]
 
 
 class LetterOut(BaseModel):
@@ -39,15 +42,18 @@ class LetterOut(BaseModel):
 
 
 class ChosenIn(BaseModel, extra="forbid"):
-    """Dead letters by number, or all of them."""
+    """Dead letters by number, or all of them, or all of one sink."""
 
     ids: list[int] = Field(default=[], max_length=_MOST)
     all: bool = False
+    sink: str = Field(default="", max_length=_LONGEST_ID)
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
         if self.all == bool(self.ids):
             raise ValueError("say `ids`, or `all: true`")
+        if self.sink and not self.all:
+            raise ValueError("say `sink` with `all: true`")
         return self
 
 
@@ -58,8 +64,9 @@ class ChosenOut(BaseModel):
 
 
 class FindingOut(BaseModel):
-    """One thing that was looked at; `state` is fine, warning, wrong or unknown."""
+    """One thing that was looked at, of which sink; `state` is fine, warning, wrong or unknown."""
 
+    sink: str
     check: str
     state: str
     found: str
@@ -79,9 +86,11 @@ def make_sink_router(parts: Parts) -> APIRouter:
     router = APIRouter(responses=refusals)
 
     @router.get("/dead-letters")
-    async def dead_letters(last: Annotated[int, Query(ge=1, le=10_000)] = 100) -> list[LetterOut]:
-        """Answer the newest dead letters, newest first."""
-        return [LetterOut(**letter) for letter in await parts.letters.list_letters(last)]
+    async def dead_letters(
+        last: Annotated[int, Query(ge=1, le=10_000)] = 100, sink: _Sink = ""
+    ) -> list[LetterOut]:
+        """Answer the newest dead letters, of all sinks or of one, newest first."""
+        return [LetterOut(**letter) for letter in await parts.letters.list_letters(last, sink)]
 
     @router.post("/dead-letters/retry", status_code=202)
     async def retry(chosen: ChosenIn) -> ChosenOut:
@@ -97,7 +106,7 @@ def make_sink_router(parts: Parts) -> APIRouter:
             time=parts.now(),
             by=by,
             kind="drop_dead_letters",
-            target="sinks",
+            target=chosen.sink or "sinks",
             arguments={"ids": "all" if chosen.all else ",".join(map(str, chosen.ids))},
         )
         await parts.journal.append([Batch(entries=[command])])
@@ -106,21 +115,21 @@ def make_sink_router(parts: Parts) -> APIRouter:
         return dropped
 
     @router.post("/influx/check")
-    async def influx_check() -> ExaminationOut:
-        """Look at InfluxDB from where the daemon stands; writes nothing."""
+    async def influx_check(sink: _Sink = "") -> ExaminationOut:
+        """Look at every InfluxDB, or that of one sink, from where the daemon stands; writes nothing."""
         try:
-            findings = [FindingOut(**finding) for finding in await parts.examine_influx()]
+            findings = [FindingOut(**finding) for finding in await parts.examine_influx(sink)]
         except RequestRefused as refused:
-            raise NotKnown(str(refused), "write `sinks.influxdb` in the site file") from refused
+            raise NotKnown(str(refused), "look at `sinks.influxdb` in the site file") from refused
         return ExaminationOut(fine=all(each.state != "wrong" for each in findings), findings=findings)
 
     return router
 
 
 async def _change(
-    change: Callable[[Sequence[int] | None], Awaitable[Sequence[int]]], chosen: ChosenIn
+    change: Callable[[Sequence[int] | None, str], Awaitable[Sequence[int]]], chosen: ChosenIn
 ) -> ChosenOut:
     try:
-        return ChosenOut(ids=list(await change(None if chosen.all else chosen.ids)))
+        return ChosenOut(ids=list(await change(None if chosen.all else chosen.ids, chosen.sink)))
     except RequestRefused as refused:
         raise NotKnown(str(refused), "list them with `facility-monitor dead-letters`") from refused

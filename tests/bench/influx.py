@@ -1,102 +1,182 @@
-"""CPU of writing to InfluxDB: the encoder against the client's `Point`, and lines per second into a server."""
+"""Sustained writes: what the journal holds through runner and sink into a real InfluxDB, beside ready bytes.
+
+A hundred meters of ten points with what metering tells beside them, and cards at doors. Ready bytes are the same
+lines, posted by the same client in bodies of the same size; the two take turns, because server, journal and sink
+share the cores with whatever else is running. Nothing is asserted.
+"""
 
 import asyncio
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from statistics import median
+from typing import Final
 
-from influxdb_client import Point as ClientPoint
-from influxdb_client import WritePrecision
-
+from monitor.journal.sqlite import SqliteJournal
 from monitor.journal.state import State
-from monitor.model import Reading, Recorded
+from monitor.model import Entry, Position
+from monitor.ports import Batch
 from monitor.sinks.influxdb import InfluxSink
+from monitor.sinks.influxdb.client import InfluxClient
 from monitor.sinks.influxdb.encoder import Encoder
-from monitor.site import Device, InfluxSettings, Site
-from tests.servers.influxdb import influxdb
-from tests.sinks.site import NOW, a_site, recorded
+from monitor.sinks.influxdb.lines import Stamp
+from monitor.sinks.runner import SinkRunner
+from monitor.site import InfluxSettings, JournalSettings
+from tests.bench.encoder import SHAPES, a_large_site
+from tests.servers.influxdb import InfluxServer, influxdb
+from tests.sinks.site import recorded
 
-__all__ = ["main"]
+__all__ = ["main", "opened", "running", "told"]
 
-DEVICES = 100
-POINTS = 50
-ROUNDS = 50
-
-
-def _site() -> Site:
-    devices = [
-        Device(id=f"meter-{n}", name="", connection="bus", device_class="electricity", building="b", zone="z")
-        for n in range(DEVICES)
-    ]
-    return a_site(devices={device.id: device for device in devices})
+TIMES: Final = 500
+ROUNDS: Final = 5
+BATCH: Final = 5000
+COMMIT: Final = 500
+DERIVED_EVERY: Final = 6
+CARDS_EVERY: Final = 10
 
 
-def _round(number: int) -> list[Recorded]:
-    time_ms = NOW + number * 1000
-    readings = [
-        Reading(
-            device=f"meter-{device}",
-            time=time_ms,
-            arrived=time_ms,
-            values={f"power_{point}_w": 1000.0 + number + point / 7 for point in range(POINTS)},
+def told(first: int, times: int, devices: int = 100) -> Iterator[Entry]:
+    """What is in the journal of so many seconds: a reading each, a delta each sixth, a card each tenth."""
+    meter = SHAPES["meter, 10 points"]
+    beside = SHAPES["beside a meter's reading (deltas, demand)"]
+    card = SHAPES["event: card"]
+    for second in range(first, first + times):
+        for device in range(devices):
+            yield meter(device, second)
+            if second % DERIVED_EVERY == device % DERIVED_EVERY:
+                yield beside(device, second)
+        if second % CARDS_EVERY == 0:
+            yield card(second // CARDS_EVERY % devices, second)
+
+
+@asynccontextmanager
+async def opened() -> AsyncIterator[tuple[SqliteJournal, State]]:
+    """A new journal and a new state."""
+    with tempfile.TemporaryDirectory() as folder:
+        journal = SqliteJournal.open(
+            Path(folder) / "journal.db", JournalSettings(), now=lambda: time.time_ns() // 10**6
         )
-        for device in range(DEVICES)
-    ]
-    return recorded(*readings, first=1 + number * DEVICES)
+        state = State.open(Path(folder) / "state.db")
+        yield journal, state
+        await state.close()
+        await journal.close()
 
 
-def _with_points(batch: Sequence[Recorded]) -> bytes:
-    lines = []
-    for each in batch:
-        reading = each.entry
-        assert isinstance(reading, Reading)
-        point = ClientPoint("electricity").tag("site", "hq").tag("building", "b").tag("zone", "z")
-        point = point.tag("device", reading.device)
-        for name, value in reading.values.items():
-            point = point.field(name, value)
-        lines.append(point.field("quality", 0).time(reading.time, WritePrecision.MS).to_line_protocol())
-    return "\n".join(lines).encode()
+@asynccontextmanager
+async def running(journal: SqliteJournal, state: State, settings: InfluxSettings) -> AsyncIterator[SinkRunner]:
+    """The real runner with the real sink."""
+    runner = SinkRunner(
+        journal, state, InfluxSink(settings, a_large_site(), state), now=lambda: time.time_ns() // 10**6
+    )
+    task = asyncio.create_task(runner.run())
+    yield runner
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def append(journal: SqliteJournal, entries: Sequence[Entry]) -> None:
+    """Append with a commit for each five hundred."""
+    for start in range(0, len(entries), COMMIT):
+        await journal.append([Batch(entries=entries[start : start + COMMIT])])
+
+
+async def _caught_up(runner: SinkRunner) -> Position:
+    """Wait until less than a batch is left: for the rest the runner takes its time. Answers how far it is."""
+    while int(runner.status()["lag"]) >= BATCH:  # noqa: ASYNC110 - it is looked at from outside
+        await asyncio.sleep(0.005)
+    return runner.position
+
+
+@contextmanager
+def _databases(server: InfluxServer) -> Iterator[InfluxSettings]:
+    server.create("facility", "facility-access")
+    yield InfluxSettings(url=server.url, api="v1")
+    server.drop("facility", "facility-access")
+
+
+def _bodies(entries: Sequence[Entry]) -> list[tuple[str, bytes, int]]:
+    batch = recorded(*entries)
+    stamps = {each.position: Stamp(time=each.entry.time) for each in batch}
+    encoder, bodies = Encoder(a_large_site()), []
+    for start in range(0, len(batch), BATCH):
+        encoded = encoder.encode(batch[start : start + BATCH], stamps)
+        for bucket, lines in (("facility", encoded.main), ("facility-access", encoded.access)):
+            bodies.append((bucket, b"\n".join(lines.texts), len(lines.texts)))
+    return [body for body in bodies if body[2]]
+
+
+def _ready(settings: InfluxSettings, bodies: Sequence[tuple[str, bytes, int]]) -> float:
+    client = InfluxClient(settings)
+    began = time.monotonic()
+    for bucket, body, lines in bodies:
+        client.write(bucket, body, lines=lines)
+    took = time.monotonic() - began
+    client.close()
+    return sum(lines for _, _, lines in bodies) / took
+
+
+async def _catching_up(settings: InfluxSettings, entries: Sequence[Entry]) -> float:
+    async with opened() as (journal, state):
+        await append(journal, entries)
+        began = time.monotonic()
+        async with running(journal, state, settings) as runner:
+            await asyncio.sleep(0.001)
+            return await _caught_up(runner) / (time.monotonic() - began)
+
+
+async def _live(settings: InfluxSettings, entries: Sequence[Entry]) -> float:
+    async with opened() as (journal, state), running(journal, state, settings) as runner:
+        began = time.monotonic()
+        await append(journal, entries)
+        return await _caught_up(runner) / (time.monotonic() - began)
+
+
+async def _journal_alone(entries: Sequence[Entry]) -> float:
+    async with opened() as (journal, _):
+        began = time.monotonic()
+        await append(journal, entries)
+        return len(entries) / (time.monotonic() - began)
 
 
 def main() -> None:
-    """Print microseconds of CPU per point, and lines per second with the server."""
-    batches = [_round(number) for number in range(ROUNDS)]
-    encoder = Encoder(_site())
-    points = DEVICES * POINTS
-    encoder.encode(batches[0], {})
-
-    began = time.process_time()
-    for batch in batches:
-        b"\n".join(encoder.encode(batch, {}).main.texts)
-    ours = (time.process_time() - began) / (ROUNDS * points) * 1e6
-    began = time.process_time()
-    for batch in batches[:5]:
-        _with_points(batch)
-    naive = (time.process_time() - began) / (5 * points) * 1e6
-    sys.stdout.write(f"line protocol, {POINTS} points a line: {ours:.3f} µs per point; ")
-    sys.stdout.write(f"client's Point {naive:.2f} µs ({naive / ours:.0f} x)\n")
-    asyncio.run(_serve(batches))
-
-
-async def _serve(batches: Sequence[Sequence[Recorded]]) -> None:
+    """Print lines per second of each way, and how many times as long as ready bytes it takes."""
+    ways: dict[str, list[float]] = {"ready bytes": [], "journal, catching up": [], "journal, appended to": []}
+    cpu: list[float] = []
+    alone: list[float] = []
     with tempfile.TemporaryDirectory() as folder, influxdb(Path(folder), auth=False) as server:
-        server.create("facility")
-        state = State.open(Path(folder) / "state.db")
-        sink = InfluxSink(InfluxSettings(url=server.url, api="v1"), _site(), state)
-        joined = [each for batch in batches for each in batch]
-        await sink.write(joined[:1])
-        began, cpu = time.monotonic(), time.process_time()
-        for start in range(0, len(joined), 1000):
-            await sink.write(joined[start : start + 1000])
-        took, cpu = time.monotonic() - began, time.process_time() - cpu
-        await sink.close()
-        await state.close()
-    sys.stdout.write(
-        f"into InfluxDB: {len(joined) / took:,.0f} lines/s ({len(joined) * POINTS / took:,.0f} points/s), "
-        f"{cpu / len(joined) / POINTS * 1e6:.3f} µs of our CPU per point\n"
-    )
+        for round_ in range(ROUNDS + 1):
+            entries = list(told(round_ * TIMES, TIMES))
+            bodies = _bodies(entries)
+            with _databases(server) as settings:
+                ready = _ready(settings, bodies)
+            with _databases(server) as settings:
+                began = time.process_time()
+                caught = asyncio.run(_catching_up(settings, entries))
+                used = time.process_time() - began
+            with _databases(server) as settings:
+                live = asyncio.run(_live(settings, entries))
+            if round_:  # the first one warms up
+                for found, rate in zip(ways.values(), (ready, caught, live), strict=True):
+                    found.append(rate)
+                cpu.append(used / len(entries) * 1e6)
+                alone.append(asyncio.run(_journal_alone(entries)))
+    share = [ours / raw for ours, raw in zip(ways["journal, catching up"], ways["ready bytes"], strict=True)]
+    also = [ours / raw for ours, raw in zip(ways["journal, appended to"], ways["ready bytes"], strict=True)]
+    ways["appended to the journal alone"] = alone
+    for name, found in ways.items():
+        _say(f"{name:<32}{median(found):10,.0f} lines/s ({min(found):,.0f} to {max(found):,.0f})")
+    for name, shares in (("catching up", share), ("appended to", also)):
+        low, high = min(shares), max(shares)
+        _say(f"{name:<32}{median(shares):10.0%} of ready bytes ({low:.0%} to {high:.0%}; wished: 60 %)")
+    _say(f"appending and catching up{median(cpu):17.1f} µs of our CPU per line")
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"  {text}\n")
 
 
 if __name__ == "__main__":

@@ -132,7 +132,7 @@ def site(modbus: int, http: int, way: Way) -> Site:
         },
         devices=devices,
         rules={each.id: each for each in rules},
-        influxdb=InfluxSettings(url=f"http://127.0.0.1:{http}", org="o", token="t", api="v2")
+        influxdbs={"influxdb": InfluxSettings(url=f"http://127.0.0.1:{http}", org="o", token="t", api="v2")}
         if way.sink
         else None,
     )
@@ -151,8 +151,10 @@ async def run(site: Site, folder: Path) -> tuple[float, float]:
     parts = [Poller(drivers, site.devices, journal, clock=clock)]
     if site.rules:
         parts.append(Alarms(journal, state, site, router=make_router(site), now=clock.now))
-    if site.influxdb is not None:
-        parts.append(SinkRunner(journal, state, InfluxSink(site.influxdb, site, state), now=clock.now))
+    parts += [
+        SinkRunner(journal, state, InfluxSink(influx, site, state), now=clock.now)
+        for influx in site.influxdbs.values()
+    ]
     tasks = [asyncio.create_task(part.run()) for part in parts]
     await asyncio.sleep(2.0)  # connecting, and the libraries that are loaded at the first use
     kept, cpu, wall = int(journal.stats()["kept"]), time.process_time(), time.monotonic()

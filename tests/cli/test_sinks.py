@@ -70,8 +70,10 @@ async def test_check_says_that_all_is_fine_and_ends_with_0(site: Path) -> None:
         "clock",
         "token",
         "bucket",
+        "retention",
         "types",
         "access_bucket",
+        "retention",
         "types",
     ]
 
@@ -109,8 +111,16 @@ async def test_check_of_a_site_without_influxdb_says_so(site: Path) -> None:
 async def test_check_without_a_file_asks_the_daemon(
     journal: SqliteJournal, clock: ManualClock, tmp_path: Path
 ) -> None:
-    async def examined() -> Sequence[Mapping[str, Any]]:
-        return [{"check": "token", "state": "wrong", "found": "not known", "what_to_do": "mend it"}]
+    async def examined(sink: str) -> Sequence[Mapping[str, Any]]:
+        return [
+            {
+                "sink": sink or "influxdb",
+                "check": "token",
+                "state": "wrong",
+                "found": "not known",
+                "what_to_do": "mend it",
+            }
+        ]
 
     async with serving(make_parts(journal, clock, examine=examined), tmp_path / "api.sock"):
         ran = await command("influx", "check", "--state", tmp_path)

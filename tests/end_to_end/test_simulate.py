@@ -7,8 +7,10 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import trustme
@@ -108,6 +110,28 @@ def test_the_daemon_reads_simulated_meters_and_faults_come_and_go_with_the_file(
 
     assert status == 0
     assert not any("Traceback" in line for line in simulated.lines)
+
+
+def test_a_house_with_a_month_behind_it_has_the_meter_that_was_new_in_it(tmp_path: Path) -> None:
+    port = str(free_port())
+    site = site_file(
+        tmp_path,
+        f"  - {{id: plant, modbus: {{transport: tcp, host: 127.0.0.1, port: {port}}}}}",
+        "  - {id: shop-electricity, profile: eastron-sdm630, connection: plant, unit: 1}",
+    )
+    words = ("-m", "tcp", "-p", port, "-a", "1", "-t", "3:float", "-B", "-r", "73", "127.0.0.1")
+    read = {}
+    for days in (10, 20):
+        begin = datetime.now(ZoneInfo("Europe/Berlin")) - timedelta(days=days)
+        with simulation(str(site), "--month-from", f"{begin:%Y-%m-%d}") as simulated:
+            simulated.says("ready")
+            read[days] = asyncio.run(mbpoll(*words))[73]
+    with simulation(str(site), "--month-from", "some day") as simulated:
+        status = simulated.ends()
+
+    assert read[10] > 1000 > read[20] > 3, "the meter is replaced on day 16"
+    assert status == 78
+    assert "--month-from: `some day` is no time" in simulated.lines[0]
 
 
 def test_a_line_is_at_the_site_files_own_path_and_a_stranger_reads_it(tmp_path: Path) -> None:

@@ -250,7 +250,7 @@ def test_what_devices_share_is_there_once() -> None:
     ]
     encoder.encode(batch, {})
 
-    assert len(encoder._templates) == 1
+    assert len(encoder._readings) == 1
 
 
 # The past -----------------------------------------------------------------------------------------------

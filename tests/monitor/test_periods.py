@@ -14,6 +14,8 @@ from monitor.periods import (
     before,
     begin_of,
     day_of,
+    day_week_before,
+    hour_week_before,
     local_day,
     month_of,
     parse,
@@ -400,3 +402,33 @@ def test_year_before_can_be_written_as_it_is_named(zone: ZoneInfo, first: date, 
         found = year_before(period(text, zone), zone)
 
         assert found == period(found.name, zone)
+
+
+@given(zone=st.sampled_from(ZONES).map(ZoneInfo), day=st.dates(date(1980, 1, 1), date(2037, 1, 1)))
+def test_an_hour_a_week_before_shows_the_same_on_the_wall_for_as_long(zone: ZoneInfo, day: date) -> None:
+    def wall(time: int) -> datetime:
+        return datetime.fromtimestamp(time / 1000, zone).replace(tzinfo=None)
+
+    begin, end_of_day = begin_of(day, zone), begin_of(day + timedelta(days=1), zone)
+    for start, end in pieces(begin, end_of_day, "hour", zone):
+        found = hour_week_before(start, end, zone)
+        if found is None:
+            continue
+        assert wall(found[0]) == wall(start) - timedelta(days=7)
+        assert found[1] - found[0] == end - start
+        assert found[1] <= start
+    earlier = day_week_before(begin, zone) if begin < end_of_day else None
+    if earlier is not None:
+        assert local_day(earlier[0], zone) == day - timedelta(days=7)
+        assert earlier[1] <= begin
+
+
+def test_an_hour_that_the_clock_left_out_has_none_a_week_later() -> None:
+    zone = ZoneInfo("Europe/Berlin")
+    after = day_of(round(datetime(2026, 4, 5, 12, tzinfo=zone).timestamp() * 1000), zone)
+    hours = list(pieces(after.start, after.end, "hour", zone))
+
+    assert [number for number, hour in enumerate(hours) if hour_week_before(*hour, zone) is None] == [2]
+    apia = ZoneInfo("Pacific/Apia")  # it left out the 30th of December 2011
+    friday = day_of(round(datetime(2012, 1, 6, 12, tzinfo=apia).timestamp() * 1000), apia)
+    assert day_week_before(friday.start, apia) is None

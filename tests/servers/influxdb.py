@@ -97,7 +97,9 @@ class InfluxServer:
                 raise RuntimeError(f"{result['error']}: {text}")
             for series in result.get("series", ()):
                 tags = series.get("tags", {})
-                rows += [tags | dict(zip(series["columns"], each, strict=True)) for each in series["values"]]
+                rows += [
+                    tags | dict(zip(series["columns"], each, strict=True)) for each in series.get("values", ())
+                ]
         return rows
 
     def create(self, *databases: str) -> None:

@@ -13,7 +13,16 @@ from monitor.documents.finding import Findings
 from monitor.profiles.library import Library, Profile
 from monitor.profiles.model import PointModel
 from monitor.schema import SUFFIX_UNITS
-from monitor.settings import accessshape, calendarshape, load, metershape, plantshape, shape, tariffshape
+from monitor.settings import (
+    accessshape,
+    calendarshape,
+    load,
+    metershape,
+    plantshape,
+    shape,
+    sinkshape,
+    tariffshape,
+)
 from monitor.settings.model import RuleModel, Selector
 from monitor.settings.tables import resolve
 from rules.kinds import RULES
@@ -51,8 +60,8 @@ def test_every_key_of_meters_is_described(name: str) -> None:
     assert [key for key in keys_of(getattr(metershape, name)) if f"`{key}`" not in SETTINGS] == []
 
 
-@pytest.mark.parametrize("module", [accessshape, plantshape])
-def test_every_key_of_access_equipment_and_supply_is_described(module: ModuleType) -> None:
+@pytest.mark.parametrize("module", [accessshape, plantshape, sinkshape])
+def test_every_key_of_access_equipment_supply_and_sinks_is_described(module: ModuleType) -> None:
     models = [getattr(module, name) for name in module.__all__]
 
     assert [key for model in models for key in keys_of(model) if f"`{key}`" not in SETTINGS] == []

@@ -121,8 +121,8 @@ def test_sections_become_the_site(load_text: Load) -> None:
 
     assert (site.journal.keep, site.journal.max_size, site.journal.commit_every) == (604800, 10**9, 0.5)
     assert (site.access.unlock_pulse, site.access.pseudonyms) == (7, True)
-    assert site.influxdb is not None
-    assert (site.influxdb.access_bucket, site.influxdb.api, site.influxdb.token) == ("energy-access", "v1", "a:b")
+    influx = site.influxdbs["influxdb"]
+    assert (influx.access_bucket, influx.api, influx.token) == ("energy-access", "v1", "a:b")
 
 
 @pytest.mark.parametrize(

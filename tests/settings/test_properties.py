@@ -79,8 +79,10 @@ def _change(document: Any, path: Place, change: str, value: Any) -> None:
             document = document[step]
         except (KeyError, IndexError, TypeError):
             return  # what stood above it is no longer there
-    if not isinstance(document, dict | list) or (isinstance(document, list) and path[-1] >= len(document)):
+    if not isinstance(document, dict | list):
         return
+    if isinstance(document, list) and not (isinstance(path[-1], int) and path[-1] < len(document)):
+        return  # it was a mapping, or a longer list, before another change
     if change == "twice" and isinstance(document, list):
         document.append(deepcopy(document[path[-1]]))
     elif change == "without":

@@ -38,8 +38,7 @@ def test_secrets_come_from_the_folder_beside_the_file_and_the_environment(tmp_pa
 
     assert not loaded.warnings
     assert loaded.site.connections["broker"].options.password == PASSWORD
-    assert loaded.site.influxdb is not None
-    assert loaded.site.influxdb.token == PASSWORD
+    assert loaded.site.influxdbs["influxdb"].token == PASSWORD
     assert PASSWORD in loaded.site.notify.people["ana"].channels["mail"]
 
 

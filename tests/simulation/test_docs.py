@@ -9,6 +9,7 @@ from monitor.app import load_site
 from monitor.documents.explain import keys_of
 from monitor.simulation.fault import SetModel
 from monitor.simulation.faults import FAULTS
+from monitor.simulation.plot import PLOT, Scene
 from monitor.simulation.script import read_faults
 from tests.docs.pages import ROOT, Example, examples
 
@@ -48,3 +49,12 @@ def test_every_key_of_a_fault_is_in_its_row(name: str) -> None:
 
 def test_every_common_key_is_explained() -> None:
     assert [key for key in {*COMMON, *keys_of(SetModel)} if f"`{key}`" not in TEXT] == []
+
+
+@pytest.mark.parametrize("scene", PLOT, ids=lambda scene: scene.id)
+def test_a_story_is_on_the_page_with_its_day_its_name_and_what_it_acts_on(scene: Scene) -> None:
+    ((when, name, seen),) = re.findall(rf"^\| (.*) \| `{scene.id}` \| (.*) \| (.*) \|$", TEXT, re.MULTILINE)
+
+    assert name == scene.name
+    assert scene.id == "battery" or when.startswith(str(scene.begin[0]))
+    assert any(f"`{device}`" in seen for device in scene.devices)

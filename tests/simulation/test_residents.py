@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from monitor.simulation.happened import Runs, come_back, go_home, truth
 from monitor.simulation.incidents import DEMO
 from monitor.simulation.residents import Residents
 from monitor.simulation.stage import Speech, Stage
+from monitor.simulation.stories import Stories
 from monitor.simulation.world import World
 
 SHIPPED = Path(config.__path__[0]) / "demo.yaml"
@@ -113,6 +115,22 @@ def test_a_door_is_held_open_for_as_long_as_somebody_holds_it(monkeypatch: pytes
     asyncio.run(live())
 
     assert house.people.held == 1, "once for one opening, when it was too long"
+
+
+def test_a_sticking_door_stands_open_for_as_long_as_its_story_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    house = House()
+    house.world.stories = Stories(house.world.site, round((time.time() - 20.5 * 86_400) * 1000))
+    looks: list[float] = []
+
+    async def look(seconds: float) -> None:
+        looks.append(seconds)
+        await asyncio.get_running_loop().run_in_executor(None, lambda: None)
+
+    monkeypatch.setattr("monitor.simulation.residents.asyncio.sleep", look)
+    asyncio.run(house.live_until_said(60))
+
+    assert house.people.held == sum(stood > 10.5 for stood in looks) > 0
+    assert max(looks) > 20.0
 
 
 def test_who_was_inside_is_inside_the_next_time_and_no_card_is_written_down(tmp_path: Path) -> None:

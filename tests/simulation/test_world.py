@@ -1,11 +1,15 @@
 """What simulated devices show is possible: of a size that their meters and registers could have."""
 
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
+import config
 from monitor.app import load_site
 from monitor.model import Value
+from monitor.simulation.meterfaults import Rollover
+from monitor.simulation.stage import Stage
 from monitor.simulation.truth import Truth
 from monitor.simulation.world import World
 
@@ -52,6 +56,19 @@ def test_a_value_fits_the_registers_that_hold_it(
     shown: dict[str, dict[str, Value]], point: str, largest: float
 ) -> None:
     assert 0 < float(shown["room"][point]) < largest
+
+
+def test_a_counter_stands_short_of_its_modulus_while_nothing_flows() -> None:
+    site = load_site(Path(config.__path__[0]) / "demo.yaml").site
+    world, laundry = World(site), site.devices["laundry-water"]
+    night = datetime(2026, 11, 8, 1, tzinfo=site.timezone).timestamp()  # a Sunday: nobody washes until Monday
+    fault = Rollover.model_validate({"device": laundry.id, "modulus": 1000, "in": "1 min"})
+    world.changes[laundry.id] = list(fault.begin(Stage(world, {}, {}), night).values())
+
+    shown = [float(world.values(laundry, night + hours * 3600)["volume_m3"]) for hours in (0, 12, 36)]
+
+    assert shown[0] == pytest.approx(shown[1]) == 1000 - 0.002
+    assert 0 < shown[2] < 1
 
 
 def test_a_main_meter_sees_each_sub_meter_once(tmp_path: Path) -> None:

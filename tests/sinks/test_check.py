@@ -1,5 +1,6 @@
 """What `influx check` finds, on the real InfluxDB wherever it can be brought to it."""
 
+import json
 import ssl
 import threading
 import time
@@ -50,6 +51,7 @@ def test_everything_is_fine_and_nothing_is_created(settings: Make, server: Influ
         "token": "fine",
         "bucket": "fine",
         "access_bucket": "fine",
+        "retention": "fine",
         "types": "fine",
     }
     assert found["version"].found.startswith("InfluxDB 1.6.7")
@@ -232,6 +234,8 @@ def like_2x(server: InfluxServer, *, mapped: bool = True) -> Callable[[Request],
             if status == 204 and not request.body:
                 return 400, {}, b'{"code":"invalid","message":"writing requires points"}'
             return status, headers, body
+        if path == "/api/v2/buckets":
+            return 200, {}, json.dumps({"buckets": [{"name": query["name"][0], "retentionRules": []}]}).encode()
         if not mapped:
             return 404, {}, b'{"code":"not found","message":"no dbrp mapping found"}'
         answer = http.request(

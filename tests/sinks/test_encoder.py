@@ -151,7 +151,7 @@ def test_the_monitor_itself_is_tagged_by_instance_and_version():
         derived("facility_monitor", {"readings": 5, "rss_mb": 61}, device="facility-monitor", version="0.1.0")
     )
 
-    assert line == b"facility_monitor,instance=hq-1,version=0.1.0 rss_mb=61.0,readings=5i 1795378523000"
+    assert line == b"facility_monitor,instance=hq-1,version=0.1.0 readings=5i,rss_mb=61.0 1795378523000"
 
 
 def test_access_goes_beside_the_rest_and_names_nobody():
@@ -240,6 +240,7 @@ def test_an_alarm_says_everything_a_dashboard_shows():
         "threshold": 6000.0,
         "occurrence": "o-1",
         "start_ms": NOW,
+        "since_s": 0.0,
         "end_ms": 0,
     }
 
@@ -252,6 +253,7 @@ def test_an_alarm_about_the_device_has_no_point_and_keeps_its_labels():
     assert "point" not in tags
     assert fields["source"] == "unit:7/x"
     assert fields["title"] == "gone: E main"
+    assert "since_s" not in fields, "the start is not known"
     assert "value" not in fields
     assert "threshold" not in fields
 

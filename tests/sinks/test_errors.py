@@ -7,7 +7,7 @@ from urllib3.exceptions import NewConnectionError, ReadTimeoutError, SSLError
 
 from monitor.errors import SinkError, SinkRejected, SinkUnavailable
 from monitor.sinks.influxdb.errors import classify
-from monitor.sinks.rejection import AllRejected, SinkMisconfigured
+from monitor.sinks.rejection import AllRejected, BucketMissing, SinkMisconfigured
 
 
 def answer(status: int, body: str = "", **headers: str) -> ApiException:
@@ -27,7 +27,9 @@ def answer(status: int, body: str = "", **headers: str) -> ApiException:
         (answer(400, '{"error":"database is required"}'), SinkMisconfigured),
         (answer(401, '{"error":"authorization failed"}'), SinkMisconfigured),
         (answer(403, '{"code":"forbidden","message":"insufficient permissions for write"}'), SinkMisconfigured),
-        (answer(404, '{"code":"not found","message":"bucket \\"b\\" not found"}'), SinkMisconfigured),
+        (answer(404, '{"code":"not found","message":"bucket \\"b\\" not found"}'), BucketMissing),
+        (answer(404, '{"error":"database not found: \\"b\\""}'), BucketMissing),
+        (answer(404, '{"code":"not found","message":"organization not found"}'), SinkMisconfigured),
         (answer(301), SinkMisconfigured),
         (answer(429), SinkUnavailable),
         (answer(500, '{"error":"engine is closed"}'), SinkUnavailable),

@@ -148,6 +148,7 @@ async def test_the_end_of_an_alarm_is_written_to_its_start_also_after_a_replay(
         (5000, "cleared", NOW, NOW + 5000),
         (5001, "raised", NOW + 5000, 0),
     ]
+    assert [row["since_s"] for row in first] == [0, 1, 5, 0], "seconds from the start, not from the line before"
     assert second == first
 
 
@@ -231,16 +232,23 @@ async def test_a_wrong_password_is_a_wrong_setting_until_it_is_mended(
     assert server.query('SELECT * FROM "electricity"', database) == []
 
 
-async def test_a_database_that_is_not_there_is_a_wrong_setting(
-    sink: InfluxSink, server: InfluxServer, database: str
+async def test_a_database_that_is_not_there_is_a_wrong_setting_where_it_may_not_be_made(
+    settings: Make, state: State, server: InfluxServer, database: str
 ):
     server.drop(database)
+    server.query("CREATE USER writer WITH PASSWORD 'right'")
+    sink = InfluxSink(settings(token="writer:right"), a_site(), state)
 
-    with pytest.raises(SinkMisconfigured, match="404"):
+    try:
+        with pytest.raises(SinkMisconfigured, match="404"):
+            await sink.write(recorded(reading("e-main", power_w=1.0)))
+
+        server.create(database)
+        server.query(f'GRANT WRITE ON "{database}" TO writer')
         await sink.write(recorded(reading("e-main", power_w=1.0)))
-
-    server.create(database)
-    await sink.write(recorded(reading("e-main", power_w=1.0)))
+    finally:
+        server.query("DROP USER writer")
+        await sink.close()
     assert len(server.query('SELECT * FROM "electricity"', database)) == 1
 
 

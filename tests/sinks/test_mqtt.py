@@ -16,7 +16,7 @@ from drivers.mqtt.tls import tls_context
 from monitor.errors import SinkUnavailable
 from monitor.model import Missing, Origin, Quality, Reading, Recorded
 from monitor.sinks.mqtt import MqttSink
-from monitor.site import Connection, Counter, Device, MqttSinkSettings, Point, Site, Virtual
+from monitor.site import Connection, Counter, Device, MqttSinkSettings, Point, SinkFilter, Site, Virtual
 from monitor.zones import AccessSettings
 from tests.servers.mosquitto import Mosquitto, Tls
 from tests.servers.ports import free_port
@@ -70,8 +70,10 @@ async def _nothing(_device: str, _last: int) -> Sequence[Recorded]:
     return []
 
 
-def _sink(site: Site, *, homeassistant: str = "", **more: Any) -> MqttSink:
-    settings = MqttSinkSettings(connection="broker", homeassistant=homeassistant)
+def _sink(
+    site: Site, *, homeassistant: str = "", settings: MqttSinkSettings | None = None, **more: Any
+) -> MqttSink:
+    settings = settings or MqttSinkSettings(connection="broker", homeassistant=homeassistant)
     given = {"open_alarms": _no_alarms, "readings": _nothing, "now": lambda: NOW, "version": "1"} | more
     return MqttSink(settings, site, **given)
 
@@ -322,3 +324,78 @@ async def test_a_broker_that_wants_a_password_and_tls_gets_them(tmp_path: Path) 
         assert fine.status()["messages"] > 0
         await fine.close()
         await refused.close()
+
+
+# Several sinks, and what each leaves out -------------------------------------------------------------------
+
+
+def _topics(ear: Ear) -> set[str]:
+    return {topic for topic, payload, _ in ear.all if payload}
+
+
+async def test_what_is_filtered_is_neither_published_nor_announced(broker: Mosquitto, ear: Ear) -> None:
+    chosen = SinkFilter(devices=frozenset({"e-main", "leak"}), kinds=frozenset({"alarms", "events"}))
+    settings = MqttSinkSettings(connection="broker", homeassistant="ha", filter=chosen)
+    sink = _sink(_with_broker(a_site(), broker.url), settings=settings)
+    batch = recorded(
+        reading("e-main", power_w=1.0), event("card", result="granted"), event("tamper", device="leak"),
+        event("tamper", device="pump"),
+    )  # fmt: skip
+    await sink.write(batch)
+    await sink.close()
+    await ear.until(f"{BASE}/availability", lambda said: said == b"online")
+
+    assert _topics(ear) == {
+        f"{BASE}/availability", f"{BASE}/alarms/e-main", f"{BASE}/alarms/leak", f"{BASE}/event/leak",
+        "ha/device/facility-monitor_hq_e-main/config", "ha/device/facility-monitor_hq_leak/config",
+    }  # fmt: skip
+    announced = ear.last("ha/device/facility-monitor_hq_e-main/config")
+    assert set(announced["components"]) == {"alarms"}
+
+
+async def test_what_was_published_before_it_was_filtered_is_taken_back(broker: Mosquitto, ear: Ear) -> None:
+    site = _with_broker(a_site(), broker.url)
+    everything = _sink(site, homeassistant="ha")
+    await everything.write(recorded(reading("e-main", power_w=1.0), reading("w-main", flow_m3h=1.0)))
+    await everything.close()
+    await ear.until(f"{BASE}/availability", lambda said: said == b"online")
+    ear.all.clear()
+    chosen = SinkFilter(devices=frozenset({"e-main"}))
+    fewer = _sink(site, settings=MqttSinkSettings(connection="broker", homeassistant="ha", filter=chosen))
+    await fewer.write(recorded(reading("e-main", power_w=2.0)))
+    await fewer.close()
+    await ear.until(f"{BASE}/availability", lambda said: said == b"online")
+
+    gone = {topic for topic, payload, _ in ear.all if payload == b""}
+    others = {name for name in a_site().devices if name != "e-main"}
+    assert gone == {
+        f"{BASE}/device/w-main",
+        *(f"{BASE}/alarms/{name}" for name in others),
+        *(f"ha/device/facility-monitor_hq_{name}/config" for name in others),
+    }
+
+
+async def test_two_sinks_at_one_broker_and_one_at_another_do_not_disturb_each_other(
+    broker: Mosquitto, ear: Ear, tmp_path: Path
+) -> None:
+    with Mosquitto(tmp_path / "second") as second:
+        here, there = _with_broker(a_site(), broker.url), _with_broker(a_site(), second.url)
+        sinks = [
+            _sink(here),
+            _sink(here, settings=MqttSinkSettings(id="panel", connection="broker", topic="panel")),
+            _sink(there, settings=MqttSinkSettings(id="lobby", connection="broker")),
+        ]
+        far = Ear(second)
+        for _ in range(3):
+            for sink in sinks:
+                await sink.write(recorded(reading("e-main", power_w=1.0)))
+        connected = [sink.status()["connected"] for sink in sinks]
+        online = [topic for topic, payload, _ in ear.all if payload == b"online"]
+        for sink in sinks:
+            await sink.close()
+        await far.until(f"{BASE}/device/e-main")
+        far.close()
+
+    assert connected == [True, True, True]
+    assert sorted(online) == [f"{BASE}/availability", "panel/hq/availability"]
+    assert [sink.name for sink in sinks] == ["mqtt", "panel", "lobby"]

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from monitor.errors import SinkRejected, SinkUnavailable
 from monitor.journal.sqlite import SqliteJournal
-from monitor.journal.state import State
+from monitor.journal.state import State, set_position
 from monitor.model import Command, Entry, Position, Reading, Recorded
 from monitor.ports import Batch, Gap, Sink
 from monitor.sinks.influxdb import InfluxSink
@@ -166,28 +166,30 @@ async def test_the_poison_of_a_batch_is_found_and_buried(journal: SqliteJournal,
     assert runner.status()["rejected"] == 2
 
 
+class Gappy:
+    """A journal that has lost its beginning."""
+
+    last = Position(8)
+
+    def __init__(self) -> None:
+        self.acknowledged: list[int] = []
+
+    async def follow(self, after: Position):
+        if after < 5:
+            yield Gap(after=after, until=Position(5), reason="trimmed")
+        yield [Recorded(Position(8), NOW, reading("e-main", power_w=1.0))]
+        await asyncio.Event().wait()
+
+    def behind(self, position: Position) -> int:
+        return self.last - position
+
+    def acknowledge(self, consumer: str, position: Position) -> None:
+        assert consumer == "scripted"
+        self.acknowledged.append(position)
+
+
 async def test_a_gap_is_told_and_skipped(state: State):
-    class Gappy:
-        """A journal that has lost its beginning."""
-
-        last = Position(8)
-
-        def __init__(self) -> None:
-            self.acknowledged: list[int] = []
-
-        async def follow(self, after: Position):
-            if after < 5:
-                yield Gap(after=after, until=Position(5), reason="trimmed")
-            yield [Recorded(Position(8), NOW, reading("e-main", power_w=1.0))]
-            await asyncio.Event().wait()
-
-        def behind(self, position: Position) -> int:
-            return self.last - position
-
-        def acknowledge(self, consumer: str, position: Position) -> None:
-            assert consumer == "scripted"
-            self.acknowledged.append(position)
-
+    await state.transact(lambda db: set_position(db, "scripted", Position(0)))
     journal, sink = Gappy(), ScriptedSink()
     runner = a_runner(journal, state, sink)  # type: ignore[arg-type]
     with capture_logs() as logs:
@@ -197,6 +199,18 @@ async def test_a_gap_is_told_and_skipped(state: State):
     assert journal.acknowledged == [5, 8]
     assert [entry["event"] for entry in logs] == ["sink_gap"]
     assert runner.status()["gaps"] == 1
+
+
+async def test_a_sink_that_is_new_begins_with_the_oldest_entry_and_tells_of_no_gap(state: State):
+    journal, sink = Gappy(), ScriptedSink()
+    runner = a_runner(journal, state, sink)  # type: ignore[arg-type]
+    with capture_logs() as logs:
+        async with running(runner):
+            await until(lambda: runner.status()["position"] == 8)
+
+    assert [entry["event"] for entry in logs] == ["sink_begins"]
+    assert runner.status()["gaps"] == 0
+    assert len(sink.taken) == 1
 
 
 @pytest.mark.fault(
@@ -252,9 +266,7 @@ async def test_a_server_that_comes_later_gets_everything(journal: SqliteJournal,
         async with running(runner):
             await append(journal, reading("e-main", power_w=1.0), step("raised", 1))
             await until(lambda: runner.status()["last_error"] != "")
-            await asyncio.to_thread(server.start)
-            await until(lambda: "404" in str(runner.status()["last_error"]))  # no database yet
-            await asyncio.to_thread(server.create, "facility")
+            await asyncio.to_thread(server.start)  # without a database: the sink makes it
             await until(lambda: runner.status()["lag"] == 0)
 
         assert len(server.query('SELECT * FROM "electricity"', "facility")) == 1

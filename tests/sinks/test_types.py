@@ -28,7 +28,8 @@ async def test_every_type_of_the_table_is_the_one_that_is_written(
             event("tamper", device="leak"),
             step("raised", 1, source_key="e-main/power_w/label"),
             derived("device_health", {"polls": 3, "errors": 0}),
-            derived("usage_daily", {"partial_i": 1}),
+            derived("usage_daily", {"partial_i": 1, "weekday": 7, "week_before": 2.0, "below": 0.0}),
+            derived("usage_hourly", {"partial_i": 1, "weekday": 1, "hour": 0, "week_before": 0.0}),
         )
     )
     await sink.close()

@@ -140,12 +140,16 @@ async def test_a_row_of_usage_is_rewritten_and_the_last_one_counts(
     assert days[0]["carbon_kg"] == pytest.approx(48)
     assert (days[0]["demand_max_w"], days[0]["base_w"]) == (pytest.approx(4000), pytest.approx(4000))
     assert [row["amount"] for row in hours] == [pytest.approx(4)] * 24
+    assert [row["hour"] for row in hours] == [*range(24)]
+    assert [row["below"] for row in hours] == [pytest.approx(2)] * 24, "what the shop used"
+    assert days[0]["below"] == pytest.approx(48)
     assert between["amount"] == pytest.approx(48)
     assert (gas["amount"], gas["energy_kwh"]) == (pytest.approx(24), pytest.approx(240))
     assert gas["cost"] == pytest.approx(24)
+    assert gas["night_m3h"] == pytest.approx(1)
 
 
-async def test_floats_stay_floats_and_only_partial_i_is_an_integer(
+async def test_floats_stay_floats_and_only_counts_of_the_calendar_are_integers(
     settings: Make, state: State, server: InfluxServer, database: str, tmp_path: Path
 ):
     """The first values decide for ever: those of a meter that counts whole numbers, or nothing."""
@@ -160,6 +164,7 @@ async def test_floats_stay_floats_and_only_partial_i_is_an_integer(
         for row in server.query(f'SHOW FIELD KEYS FROM "{measurement}"', database)
     }
     whole = {("electricity", "quality"), ("gas", "quality"), *((name, "partial_i") for name in MEASUREMENTS[2:])}
+    whole |= {("usage_hourly", "hour"), ("usage_hourly", "weekday"), ("usage_daily", "weekday")}
     texts = {(name, "currency") for name in MEASUREMENTS[2:]}
     assert {key for key, kind in found.items() if kind == "integer"} == whole
     assert {key for key, kind in found.items() if kind == "string"} == texts
@@ -205,5 +210,6 @@ async def test_the_examples_of_the_page_answer(
     assert [example for example, rows in answers.items() if not any(map(_says, rows))] == []
     fields = {field for each in told if isinstance(each.entry, Derived) for field in each.entry.values}
     page = section(ROOT / "docs" / "influxdb.md", "## What meters used")
-    shapes = {field.replace("_m3h", "_w") for field in fields - {"flow_m3h"}}
+    shapes = {field.replace("_m3h", "_w") for field in fields - {"flow_m3h", "night_m3h"}}
+    assert "`night_m3h`" in page
     assert sorted(each for each in shapes if each.replace("export_delta", "import_delta") not in page) == []

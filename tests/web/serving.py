@@ -150,7 +150,7 @@ class NoBuses:
         raise RequestRefused(f"{connection}: no {table} {first} to {first + count} of {unit} within {patience}")
 
 
-async def no_influx() -> Sequence[Mapping[str, Any]]:
+async def no_influx(_: str) -> Sequence[Mapping[str, Any]]:
     raise RequestRefused("the site file has no `sinks.influxdb`")
 
 
@@ -166,7 +166,7 @@ def make_parts(
     clock: ManualClock,
     *,
     letters: LetterBook | None = None,
-    examine: Callable[[], Awaitable[Sequence[Mapping[str, Any]]]] = no_influx,
+    examine: Callable[[str], Awaitable[Sequence[Mapping[str, Any]]]] = no_influx,
     by_hand: RegisterDesk | None = None,
     book: MemoryBook | None = None,
     backfills: Mapping[str, BackfillDesk] | None = None,

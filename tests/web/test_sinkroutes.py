@@ -28,10 +28,16 @@ async def letters(state: State, clock: ManualClock) -> DeadLetters:
     return letters
 
 
-async def examined() -> Sequence[Mapping[str, Any]]:
+async def examined(sink: str) -> Sequence[Mapping[str, Any]]:
     return [
-        {"check": "server", "state": "fine", "found": "it answers", "what_to_do": ""},
-        {"check": "token", "state": "wrong", "found": "unknown", "what_to_do": "mend it"},
+        {"sink": sink or "influxdb", "check": "server", "state": "fine", "found": "it answers", "what_to_do": ""},
+        {
+            "sink": sink or "influxdb",
+            "check": "token",
+            "state": "wrong",
+            "found": "unknown",
+            "what_to_do": "mend it",
+        },
     ]
 
 

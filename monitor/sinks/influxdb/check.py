@@ -23,9 +23,11 @@ from urllib3.exceptions import (
     SSLError,
 )
 
+from monitor.sinks.influxdb.buckets import in_words, quoted, seconds_of
 from monitor.sinks.influxdb.errors import about_tls
 from monitor.sinks.influxdb.exchange import Exchange
 from monitor.sinks.influxdb.types import Types, access_types, main_types
+from monitor.sinks.rejection import SETUP
 from monitor.site import InfluxSettings, Site
 
 __all__ = ["Finding", "examine"]
@@ -151,6 +153,7 @@ class _Examination:
             if self._judge_bucket("bucket" if number == 0 else "access_bucket", bucket, answer):
                 if number == 0:
                     self._judge_mapping(bucket)
+                self._judge_retention(bucket, is_access=number > 0)
                 self._judge_types(bucket, types)
 
     # The server ------------------------------------------------------------------------------------------
@@ -228,8 +231,9 @@ class _Examination:
 
     def _creation(self, key: str, bucket: str) -> str:
         if self._is_v1:
-            return f"mend `{key}`, or create it: `influx -execute 'CREATE DATABASE \"{bucket}\"'`"
-        return f"mend `{key}` or `org`, or create it: `influx bucket create --name {bucket}`"
+            made = f"`influx -execute 'CREATE DATABASE \"{bucket}\"'`"
+            return f"mend `{key}`, or create it: `{SETUP}`, or {made}"
+        return f"mend `{key}` or `org`, or create it: `{SETUP}`, or `influx bucket create --name {bucket}`"
 
     def _judge_v3(self, key: str, bucket: str, answer: _Answer) -> bool:
         try:
@@ -241,6 +245,46 @@ class _Examination:
         told = "is there" if there else "is not there yet; InfluxDB 3 creates it with the first write"
         self._find(key, "fine" if there else "warning", f"database {bucket} {told}")
         return there
+
+    # How long it is kept ---------------------------------------------------------------------------------
+
+    def _judge_retention(self, bucket: str, *, is_access: bool) -> None:
+        """Compare how long the bucket keeps its points with the settings, of which none means that any will do."""
+        try:
+            kept = self._retention(bucket)
+        except ValueError:
+            self._find("retention", "unknown", f"{bucket}: how long it keeps its points cannot be seen from here")
+            return
+        wanted = self.settings.buckets[bucket]
+        found = f"{bucket} keeps its points {_for(kept)}"
+        if wanted is None or (kept is not None and abs(kept - wanted) <= 1):
+            self._find("retention", "fine", found)
+            return
+        advice = f"`{SETUP} --alter-retention`, or mend `{'access_retention' if is_access else 'retention'}`"
+        if kept is not None and kept < wanted:
+            self._find("retention", "warning" if is_access else "wrong", f"{found}, not {_for(wanted)}", advice)
+        else:
+            self._find("retention", "warning", f"{found}, longer than the site says: {_for(wanted)}", advice)
+
+    def _retention(self, bucket: str) -> float | None:
+        """Seconds, or None for ever; raises ValueError when it cannot be seen."""
+        if self._is_v1:
+            answer, error = self._query(bucket, f"SHOW RETENTION POLICIES ON {quoted(bucket)}")
+            try:
+                series = answer.said["results"][0]["series"][0]
+                rows = [dict(zip(series["columns"], row, strict=True)) for row in series["values"]]
+                return seconds_of(next(str(row["duration"]) for row in rows if row["default"] is True))
+            except (KeyError, IndexError, TypeError, AttributeError, StopIteration) as strange:
+                raise ValueError(error or "nothing is told") from strange
+        if self.version.startswith("3."):
+            raise ValueError("3.x does not tell")
+        answer = self._ask("GET", "/api/v2/buckets", org=self.settings.org, name=bucket)
+        try:
+            found = next(each for each in answer.said["buckets"] if each["name"] == bucket)
+            lasting = [int(rule["everySeconds"]) for rule in found["retentionRules"]]
+        except (KeyError, TypeError, StopIteration) as strange:
+            raise ValueError("nothing is told") from strange
+        return next((float(each) for each in lasting if each), None)
 
     # What dashboards and fields need ---------------------------------------------------------------------
 
@@ -309,6 +353,10 @@ def _fields(answer: _Answer) -> Sequence[tuple[str, str, str]]:
 def _about_settings(answer: _Answer) -> bool:
     """Whether a 400 is about more than the write having no lines."""
     return "org" in answer.reason.lower() or "bucket" in answer.reason.lower() or not answer.said
+
+
+def _for(seconds: float | None) -> str:
+    return in_words(seconds) if seconds is None else f"for {in_words(seconds)}"
 
 
 def _has_v2(version: str) -> bool:

@@ -49,6 +49,16 @@ class InfluxClient:
         except LIBRARY_ERRORS as error:
             raise classify(error, lines=lines) from error
 
+    def version(self) -> str:
+        """What the server calls itself, such as 1.6.7; empty when it does not say. Raises SinkUnavailable."""
+        try:
+            if self.api is None:
+                self.api = self._find_out()
+            answer = self._exchanged("GET", "/ping", self._authorized(), None)
+        except LIBRARY_ERRORS as error:
+            raise classify(error, lines=1) from error
+        return str(answer.headers.get("X-Influxdb-Version", "")).lstrip("v")[:40]
+
     def forget(self) -> None:
         """Ask for the version again before the next write, where it is not set: the server may be another one."""
         if self._settings.api == "auto":

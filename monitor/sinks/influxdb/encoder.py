@@ -4,23 +4,32 @@ A reading is one line: measurement and tags of its device are spelt once, the fi
 numbers are written by orjson in one go. Why not the client's `Point`: docs/adr/0007-influx-encoder.md.
 """
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
 
-import orjson
-
-from monitor.model import Command, Derived, Event, Position, Reading, Recorded, Transition, Value
-from monitor.schema import CLASSES, DERIVED_TAGS, INTEGER_FIELDS, READING_TAGS
+from monitor.model import Command, Derived, Event, Position, Reading, Recorded, Transition
+from monitor.schema import CLASSES, DERIVED_TAGS, READING_TAGS
 from monitor.sinks.influxdb.events import EventLines
 from monitor.sinks.influxdb.lines import Encoded, Lines, Stamp, Wanted
 from monitor.sinks.influxdb.places import Places
-from monitor.sinks.influxdb.text import field_key, integer, name, text, value_fields
+from monitor.sinks.influxdb.shapes import Shapes
+from monitor.sinks.influxdb.text import field_key, name, text
 from monitor.site import Site
 
 __all__ = ["Encoder"]
 
-_NUMBERS = frozenset({float, int})
-_TEMPLATES = 1000
+_MEASUREMENTS_OF_A_DEVICE: Final = 8
+_SERIES_AT_LEAST: Final = 1000
+
+
+class _Series(NamedTuple):
+    """What all derived entries of a device in a measurement begin and end with, while their attributes stay."""
+
+    attributes: Mapping[str, str]
+    begin: bytes
+    end: bytes
+    ending: frozenset[str]
+    """The attributes that are fields, in `end`."""
 
 
 class Encoder:
@@ -29,11 +38,14 @@ class Encoder:
     def __init__(self, site: Site) -> None:
         self._places = Places(site)
         self._events = EventLines(site, self._places)
+        self._readings = Shapes()
+        self._measurements: dict[str, Shapes] = {}
         self._series = {
             device.id: b"%b%b " % (name(device.device_class), self._places.tags(READING_TAGS, device.id))
             for device in site.devices.values()
         }
-        self._templates: dict[tuple[str, ...], bytes] = {}
+        self._derived: dict[tuple[str, str], _Series] = {}
+        self._most = max(_SERIES_AT_LEAST, _MEASUREMENTS_OF_A_DEVICE * len(site.devices))
         self.unknown = 0
         """Readings of devices that the site no longer has: without a class they have no measurement."""
 
@@ -81,55 +93,45 @@ class Encoder:
         if series is None:
             self.unknown += 1
             return None
-        if _NUMBERS.issuperset(map(type, values.values())):
-            numbers = list(values.values())
-            try:
-                finite = math.isfinite(sum(numbers))  # type: ignore[arg-type]  # all are numbers
-                written = orjson.dumps(numbers)[1:-1].split(b",") if finite else None
-            except (OverflowError, TypeError):  # an integer beyond 64 bits
-                written = None
-            if written is not None:
-                return series + self._template(tuple(values)) % (*written, reading.quality, reading.time)
-        fields = b",".join(_each(values))
+        fields = self._readings.write(values)
         if not fields:
             return None
         return b"%b%b,quality=%di %d" % (series, fields, reading.quality, reading.time)
-
-    def _template(self, points: tuple[str, ...]) -> bytes:
-        """Answer the fields with `%b` for each value, then the quality and the time: for all with these points."""
-        found = self._templates.get(points)
-        if found is None:
-            if len(self._templates) >= _TEMPLATES:  # partial answers come in many shapes
-                self._templates.clear()
-            fields = b",".join(b"%b=%%b" % field_key(point).replace(b"%", b"%%") for point in points)
-            found = self._templates[points] = b"%b,quality=%%di %%d" % fields
-        return found
 
     def derived(self, derived: Derived) -> bytes | None:
         """Encode what was derived, into the series of the readings where it belongs to a class.
 
         `quality` stays what the reading of that instant said.
         """
-        tags = READING_TAGS if derived.measurement in CLASSES else DERIVED_TAGS.get(derived.measurement)
-        tags = READING_TAGS if tags is None else tags
-        whole = INTEGER_FIELDS.get(derived.measurement, frozenset())
-        fields = list(_each({key: value for key, value in derived.values.items() if key not in whole}))
-        for key in whole & derived.values.keys():
-            value = derived.values[key]
-            written = None if isinstance(value, str) or not math.isfinite(value) else integer(int(value))
-            if written is not None:
-                fields.append(b"%b=%b" % (name(key), written))
-        for key, value in derived.attributes.items():
-            if key not in tags and key not in derived.values:
-                fields.append(b"%b=%b" % (field_key(key), text(value)))
-        if not fields:
+        measurement, values = derived.measurement, derived.values
+        shapes = self._measurements.get(measurement)
+        if shapes is None:
+            shapes = self._measurements[measurement] = Shapes(measurement)
+        series = self._derived.get((measurement, derived.device))
+        if series is None or series.attributes != derived.attributes:
+            series = self._learn(derived)
+        end = series.end
+        if end and not series.ending.isdisjoint(values):
+            end = _more(derived.attributes, series.ending - values.keys())
+        fields = shapes.write(values)
+        if not fields and not end:
             return None
-        places = self._places.tags(tags, derived.device, derived.attributes)
-        return b"%b%b %b %d" % (name(derived.measurement), places, b",".join(fields), derived.time)
+        return b"%b%b%b %d" % (series.begin, fields, end if fields else end[1:], derived.time)
+
+    def _learn(self, derived: Derived) -> _Series:
+        measurement, attributes = derived.measurement, derived.attributes
+        tags = READING_TAGS if measurement in CLASSES else DERIVED_TAGS.get(measurement, READING_TAGS)
+        if len(self._derived) >= self._most:
+            self._derived.clear()
+        places = self._places.tags(tags, derived.device, attributes)
+        ending = frozenset(attributes) - frozenset(tags)
+        series = _Series(attributes, b"%b%b " % (name(measurement), places), _more(attributes, ending), ending)
+        self._derived[measurement, derived.device] = series
+        return series
 
 
-def _each(values: Mapping[str, Value]) -> Iterable[bytes]:
-    for point, value in values.items():
-        written = value_fields(point, value)
-        if written is not None:
-            yield written
+def _more(attributes: Mapping[str, str], wanted: frozenset[str]) -> bytes:
+    """The attributes that are fields, each after a comma."""
+    return b"".join(
+        b",%b=%b" % (field_key(key), text(value)) for key, value in attributes.items() if key in wanted
+    )

@@ -46,14 +46,13 @@ class InfluxErasing:
     Raises SinkUnavailable or SinkMisconfigured, which may be tried again; what was deleted meanwhile stays so.
     """
 
-    name = "influxdb"
-
     def __init__(self, settings: InfluxSettings, position: Callable[[], int]) -> None:
+        self.name = settings.id
         self._settings = settings
         self._buckets = tuple(dict.fromkeys((settings.access_bucket, settings.bucket)))
         self.position = position
         self._client: InfluxClient | None = None
-        self._thread = BlockingThread("influxdb-erasing")
+        self._thread = BlockingThread(f"{settings.id}-erasing")
 
     async def count(self, pseudonym: str) -> int:
         """How many points there are of a person; at most some thousands are counted."""

@@ -19,7 +19,7 @@ from influxdb_client.rest import ApiException
 from urllib3.exceptions import HTTPError, LocationValueError, SSLError
 
 from monitor.errors import SinkError, SinkRejected, SinkUnavailable
-from monitor.sinks.rejection import AllRejected, SinkMisconfigured
+from monitor.sinks.rejection import SETUP, AllRejected, BucketMissing, SinkMisconfigured
 
 __all__ = ["LIBRARY_ERRORS", "about_tls", "classify"]
 
@@ -35,6 +35,7 @@ _ABOUT_SETTINGS = re.compile(
     r"missing required|invalid precision|unauthorized|authorization|plain HTTP request",
     re.IGNORECASE,
 )
+_MISSING = re.compile(r"(?:database|bucket).{0,300}not found", re.IGNORECASE)
 _CONFLICTS = (
     re.compile(  # 1.x and 2.x
         r'input field "(?P<field>.+?)" on measurement "(?P<measurement>.+?)" is type (?P<wants>\w+),'
@@ -58,8 +59,8 @@ _ABOUT_TLS = (
 _CHECK = "`facility-monitor influx check` says more"
 _HINTS = {
     401: f"check `token` (user:password with api v1); {_CHECK}",
-    403: f"let the token write to the bucket, or name another token; {_CHECK}",
-    404: f"create the bucket (with api v1: the database), or mend `bucket`, `org` or `url`; {_CHECK}",
+    403: f"let the token write to the bucket, or name another token (`{SETUP}` does it); {_CHECK}",
+    404: f"create the bucket (`{SETUP}` does it), or mend `bucket`, `org` or `url`; {_CHECK}",
 }
 
 
@@ -89,7 +90,8 @@ def _answered(error: ApiException, lines: int) -> SinkError:
     if status in {400, 413, 422}:
         if status == 400 and (reason is None or _ABOUT_SETTINGS.search(reason)):  # noqa: PLR2004 - HTTP
             hint = f"check that `url`, `org` and `bucket` are those of InfluxDB; {_CHECK}"
-            return SinkMisconfigured(f"400: {reason or 'not an answer of InfluxDB'}", what_to_do=hint)
+            told = f"400: {reason or 'not an answer of InfluxDB'}"
+            return SinkMisconfigured(told, what_to_do=hint, status=status)
         dropped = _DROPPED.search(reason or "")
         kind = AllRejected if dropped is not None and int(dropped[1]) >= lines else SinkRejected
         return kind(f"{status}: {_conflict(reason) or reason or 'too large'}")
@@ -97,7 +99,9 @@ def _answered(error: ApiException, lines: int) -> SinkError:
         wish = _retry_after(error.headers or {})
         return SinkUnavailable(f"{status}: {reason or _short(error.reason)}", retry_after=wish)
     hint = _HINTS.get(status, f"check that `url` is that of InfluxDB; {_CHECK}")
-    return SinkMisconfigured(f"{status}: {reason or _short(error.reason)}", what_to_do=hint)
+    missing = status == 404 and _MISSING.search(reason or "")  # noqa: PLR2004 - HTTP
+    waits = BucketMissing if missing else SinkMisconfigured
+    return waits(f"{status}: {reason or _short(error.reason)}", what_to_do=hint, status=status)
 
 
 def _conflict(reason: str | None) -> str:

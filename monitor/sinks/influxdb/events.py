@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Mapping
+from typing import Final, NamedTuple
 
-from monitor.model import SEVERITY_RANK, Event, Recorded, Transition, Value
+from monitor.model import SEVERITY_RANK, Event, Recorded, Transition
 from monitor.schema import (
     ACCESS_EVENTS,
     ACCESS_TAGS,
@@ -11,6 +12,7 @@ from monitor.schema import (
     ALARM_END,
     ALARM_RESPONSE,
     ALARM_SEVERITY,
+    ALARM_SINCE,
     ALARM_START,
     ALARM_TAG_LIST,
     ALARM_TAGS,
@@ -30,7 +32,7 @@ from monitor.schema import (
 )
 from monitor.sinks.influxdb.lines import Stamp, Wanted
 from monitor.sinks.influxdb.places import Places
-from monitor.sinks.influxdb.text import boolean, number, text
+from monitor.sinks.influxdb.text import boolean, number, text, word
 from monitor.site import Site
 
 __all__ = ["EventLines"]
@@ -41,7 +43,31 @@ _CREDENTIAL = "credential"
 _MORE = ("door", EVENT_CAUSE)
 """What else is told of an access event, where it has that."""
 _END = ALARM_END.encode()
+_SINCE = ALARM_SINCE.encode()
 _ACTIVE = frozenset({"active", "recovering"})
+
+
+_KEPT: Final = 5000
+_ACCESS: Final = f"{EVENT_NAME}=%b,{EVENT_REASON}=%b".encode()
+_COUNTED: Final = f",{EVENT_COUNT}=1i,seq=%di,{EVENT_LATE}=%di".encode()
+_OPEN: Final = f",{EVENT_OPEN}=%b".encode()
+_TEXTS: Final = (
+    f"{ALARM_SEVERITY}=%b,state=%b,{ALARM_RESPONSE}=%b,suppression=%b,{ALARM_CAUSE}=%b,"
+    f"{ALARM_TITLE}=%b,{ALARM_TEXT}=%b,{ALARM_TAG_LIST}=%b,occurrence=%b"
+).encode()
+_TIMES: Final = f"{ALARM_START}=%di,{ALARM_END}=%di".encode()
+_IS_ACTIVE: Final = {active: boolean(b"active", active) for active in (False, True)}
+_detail = json.JSONEncoder(ensure_ascii=False, sort_keys=True).encode
+
+
+class _Source(NamedTuple):
+    """What is said of all steps of the alarms of one source."""
+
+    series: bytes
+    labels: str
+    title: str
+    place: str
+    point: str
 
 
 def _alarm_point(source_key: str, known: Mapping[str, object] | None) -> tuple[str, str]:
@@ -55,12 +81,14 @@ def _alarm_point(source_key: str, known: Mapping[str, object] | None) -> tuple[s
 class EventLines:
     """Encodes events and transitions of one site."""
 
-    __slots__ = ("_places", "_pseudonyms", "_rules")
+    __slots__ = ("_places", "_pseudonyms", "_rules", "_series", "_sources")
 
     def __init__(self, site: Site, places: Places) -> None:
         self._places = places
         self._rules = site.rules
         self._pseudonyms = site.access.pseudonyms
+        self._series: dict[tuple[str, str, str, str], bytes] = {}
+        self._sources: dict[tuple[str, str, str], _Source] = {}
 
     @staticmethod
     def is_access(event: Event) -> bool:
@@ -68,15 +96,28 @@ class EventLines:
         return event.kind in ACCESS_EVENTS
 
     def _event_series(self, event: Event) -> bytes:
-        if not self.is_access(event):
-            tags = self._places.tags(EVENT_TAGS, event.device, {"kind": event.kind})
-            return MEASUREMENT_EVENTS.encode() + tags
-        known = {}
-        if event.attributes.get("result") in _RESULTS:
-            known["result"] = str(event.attributes["result"])
-        if event.attributes.get("direction") in _DIRECTIONS:
-            known["direction"] = str(event.attributes["direction"])
-        return MEASUREMENT_ACCESS.encode() + self._places.tags(ACCESS_TAGS, event.device, known)
+        if event.kind in ACCESS_EVENTS:
+            result, direction = event.attributes.get("result"), event.attributes.get("direction")
+            key = (
+                event.device,
+                "",
+                str(result) if result in _RESULTS else "",
+                str(direction) if direction in _DIRECTIONS else "",
+            )
+        else:
+            key = event.device, event.kind, "", ""
+        found = self._series.get(key)
+        if found is None:
+            if len(self._series) >= _KEPT:
+                self._series.clear()
+            found = self._series[key] = self._spelt(*key)
+        return found
+
+    def _spelt(self, device: str, kind: str, result: str, direction: str) -> bytes:
+        if kind:
+            return MEASUREMENT_EVENTS.encode() + self._places.tags(EVENT_TAGS, device, {"kind": kind})
+        known = {"result": result, "direction": direction}
+        return MEASUREMENT_ACCESS.encode() + self._places.tags(ACCESS_TAGS, device, known)
 
     def wanted_event(self, recorded: Recorded, event: Event) -> Wanted:
         """Ask for the millisecond of an event."""
@@ -89,35 +130,49 @@ class EventLines:
 
     def event(self, recorded: Recorded, event: Event, stamp: Stamp) -> bytes:
         """Encode an event; who it was only as a pseudonym, and only where the site asks for it."""
-        attributes: dict[str, Value] = dict(event.attributes)
-        credential = attributes.pop(_CREDENTIAL, None)
+        attributes = event.attributes
+        credential = attributes.get(_CREDENTIAL)
+        fields = b""
         if self.is_access(event):
-            told = {EVENT_NAME: event.kind, EVENT_REASON: str(attributes.get("reason", ""))}
-            told |= {name: str(attributes[name]) for name in _MORE if attributes.get(name)}
+            told = _ACCESS % (word(event.kind), word(str(attributes.get("reason", ""))))
+            for name in _MORE:
+                if attributes.get(name):
+                    told += b",%b=%b" % (name.encode(), word(str(attributes[name])))
+            stood = attributes.get(EVENT_OPEN)
+            if isinstance(stood, int | float) and (written := number(stood)) is not None:
+                fields = _OPEN % written
         else:
-            detail = json.dumps(attributes, ensure_ascii=False, sort_keys=True)
-            told = {"detail": detail}
+            told = b"detail=%b" % text(_detail({key: attributes[key] for key in attributes if key != _CREDENTIAL}))
         if self._pseudonyms and credential is not None:
-            told[_CREDENTIAL] = str(credential)
-        fields = [_texts(told), b"%b=1i,seq=%di" % (EVENT_COUNT.encode(), recorded.position)]
-        fields.append(b"%b=%di" % (EVENT_LATE.encode(), event.late))
-        stood = attributes.get(EVENT_OPEN)
-        if self.is_access(event) and isinstance(stood, int | float) and (written := number(stood)) is not None:
-            fields.append(b"%b=%b" % (EVENT_OPEN.encode(), written))
-        return b"%b %b %d" % (self._event_series(event), b",".join(fields), stamp.time)
+            told += b",%b=%b" % (_CREDENTIAL.encode(), text(str(credential)))
+        tail = _COUNTED % (recorded.position, event.late)
+        return b"%b %b%b%b %d" % (self._event_series(event), told, tail, fields, stamp.time)
 
-    def _alarm(self, step: Transition) -> tuple[bytes, str]:
-        device = self._places.device(step.device)
-        point, labels = _alarm_point(step.source_key, None if device is None else device.points)
-        tags = self._places.tags(ALARM_TAGS, step.device, {"rule": step.rule, "point": point})
-        return MEASUREMENT_ALARMS.encode() + tags, labels
+    def _source(self, step: Transition) -> _Source:
+        key = step.rule, step.device, step.source_key
+        found = self._sources.get(key)
+        if found is None:
+            if len(self._sources) >= _KEPT:
+                self._sources.clear()
+            found = self._sources[key] = self._look_up(*key)
+        return found
+
+    def _look_up(self, rule: str, device: str, source_key: str) -> _Source:
+        known, judged = self._places.device(device), self._rules.get(rule)
+        point, labels = _alarm_point(source_key, None if known is None else known.points)
+        tags = self._places.tags(ALARM_TAGS, device, {"rule": rule, "point": point})
+        what = rule if judged is None or not judged.name else judged.name
+        where = device if known is None else known.name
+        place = "" if known is None else ", ".join(part for part in (known.building, known.zone) if part)
+        measured = source_key.split("/")[1] if "/" in source_key else ""
+        return _Source(MEASUREMENT_ALARMS.encode() + tags, labels, f"{what}: {where}", place, measured)
 
     def wanted_transition(self, recorded: Recorded, step: Transition) -> Wanted:
         """Ask for the millisecond of a transition, and for what is known of its occurrence."""
         return Wanted(
             position=recorded.position,
             recorded=recorded.recorded,
-            series=self._alarm(step)[0],
+            series=self._source(step).series,
             time=step.time,
             occurrence=step.occurrence,
             begins=step.cause == "raised",
@@ -126,57 +181,42 @@ class EventLines:
 
     def transition(self, step: Transition, stamp: Stamp) -> list[bytes]:
         """Encode one step of an alarm; the one that ends it also gives the line at its start its `end_ms`."""
-        series, labels = self._alarm(step)
-        title, explained = self._words(step)
+        source = self._source(step)
+        explained = "; ".join(part for part in (source.place, _measured(step, source.point), step.reason) if part)
         active = step.condition in _ACTIVE
         fields = [
-            _texts(
-                {
-                    ALARM_SEVERITY: step.severity,
-                    "state": step.condition,
-                    ALARM_RESPONSE: step.response,
-                    "suppression": ",".join(step.suppression),
-                    ALARM_CAUSE: step.cause,
-                    ALARM_TITLE: title,
-                    ALARM_TEXT: explained,
-                    ALARM_TAG_LIST: f"{step.severity},{step.rule}",
-                    "occurrence": step.occurrence,
-                }
+            _TEXTS
+            % (
+                word(step.severity),
+                word(step.condition),
+                word(step.response),
+                word(",".join(step.suppression)),
+                word(step.cause),
+                word(source.title),
+                text(explained),
+                word(f"{step.severity},{step.rule}"),
+                text(step.occurrence),
             ),
-            b"severity_i=%di,%b" % (SEVERITY_RANK.get(step.severity, 0), boolean(b"active", active)),
-            b"%b=%di,%b=%di" % (ALARM_START.encode(), stamp.start, _END, stamp.end),
+            b"severity_i=%di,%b" % (SEVERITY_RANK.get(step.severity, 0), _IS_ACTIVE[active]),
+            _TIMES % (stamp.start, stamp.end),
         ]
-        if labels:
-            fields.append(b"source=" + text(labels))
-        for key, value in ((b"value", step.value), (b"threshold", step.limit)):
+        if source.labels:
+            fields.append(b"source=" + text(source.labels))
+        since = max(0.0, (step.time - stamp.start) / 1000) if stamp.start else None
+        for key, value in ((b"value", step.value), (b"threshold", step.limit), (_SINCE, since)):
             written = None if value is None else number(value)
             if written is not None:
                 fields.append(b"%b=%b" % (key, written))
-        lines = [b"%b %b %d" % (series, b",".join(fields), stamp.time)]
+        lines = [b"%b %b %d" % (source.series, b",".join(fields), stamp.time)]
         if stamp.rewrite is not None:
             start_series, start_time = stamp.rewrite
             lines.append(b"%b %b=%di %d" % (start_series, _END, stamp.end, start_time))
         return lines
 
-    def _words(self, step: Transition) -> tuple[str, str]:
-        """Say for people what the alarm is about, and what was measured."""
-        device = self._places.device(step.device)
-        rule = self._rules.get(step.rule)
-        where = step.device if device is None else device.name
-        what = step.rule if rule is None or not rule.name else rule.name
-        place = "" if device is None else ", ".join(part for part in (device.building, device.zone) if part)
-        parts = [place, _measured(step), step.reason]
-        return f"{what}: {where}", "; ".join(part for part in parts if part)
 
-
-def _texts(fields: Mapping[str, str]) -> bytes:
-    return b",".join(b"%b=%b" % (key.encode(), text(value)) for key, value in fields.items())
-
-
-def _measured(step: Transition) -> str:
+def _measured(step: Transition, point: str) -> str:
     if step.value is None:
         return ""
-    point = step.source_key.split("/")[1] if "/" in step.source_key else ""
     unit = point_unit(point) or ""
     found = f"{point} {step.value:.6g} {unit}".strip()
     return found if step.limit is None else f"{found} (limit {step.limit:.6g} {unit}".rstrip() + ")"

@@ -1,6 +1,7 @@
 """What the encoder hands to the writer: lines of line protocol and the entries they came from."""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from monitor.model import Position
 
@@ -28,8 +29,7 @@ class Encoded:
     access: Lines
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Wanted(NamedTuple):
     """An event or transition that needs a millisecond of its own in its series (measurement and tags).
 
     For a transition, `occurrence` is set; `begins` and `ends` say whether it opens or closes the episode.
@@ -44,8 +44,7 @@ class Wanted:
     ends: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stamp:
+class Stamp(NamedTuple):
     """The millisecond an event or transition is written at, and what is known of its occurrence.
 
     `start`: when the occurrence began (0: unknown). `end`: when it ended, as of this transition (0: not yet).

@@ -24,9 +24,10 @@ class Places:
     def tags(self, names: Sequence[str], device: str, more: Mapping[str, str] | None = None) -> bytes:
         """The tags called `names`, in that order; `more` wins over what the settings say of the device."""
         given = more or {}
-        return tag_set((each, given.get(each) or self._own(each, device)) for each in names)
+        return tag_set((each, given.get(each) or self.tag(each, device)) for each in names)
 
-    def _own(self, tag: str, device: str) -> str:
+    def tag(self, tag: str, device: str) -> str:
+        """What the settings say of a device under one tag; empty when nothing."""
         if tag == "site":
             return self._site
         if tag == "device":

@@ -7,34 +7,58 @@ is written, so that a batch that is sent again is sent as it was.
 
 import hashlib
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from monitor.journal.state import State
+from monitor.journal.state import State, position_of
 from monitor.model import Position
 from monitor.sinks.influxdb.lines import Stamp, Wanted
 
-__all__ = ["settle"]
+__all__ = ["Stamps"]
 
 _KEPT_MS = 31 * 86_400_000
 _OCCURRENCES_KEPT_MS = 400 * 86_400_000
 
 
-async def settle(state: State, wanted: Sequence[Wanted]) -> Mapping[Position, Stamp]:
-    """Answer a stamp for each; new ones would survive a power cut when this returns. Raises JournalError."""
-    if not wanted:
-        return {}
-    return await state.transact(lambda db: _settle(db, wanted))
+class Stamps:
+    """What all InfluxDB sinks of a site share: whichever comes first decides, and the others write the same.
 
+    `sink`: which one asks. `sinks`: all there are. What the slowest of them still has to write is not forgotten,
+    or it would be decided once more, without its neighbours.
+    """
 
-def _settle(db: sqlite3.Connection, wanted: Sequence[Wanted]) -> dict[Position, Stamp]:
-    stamps = {}
-    for each in wanted:
-        time = _own_time(db, each)
-        stamps[each.position] = _step(db, each, time) if each.occurrence else Stamp(time=time)
-    newest = max(each.recorded for each in wanted)
-    db.execute("DELETE FROM influx_times WHERE recorded < ?", (newest - _KEPT_MS,))
-    db.execute("DELETE FROM influx_occurrences WHERE recorded < ?", (newest - _OCCURRENCES_KEPT_MS,))
-    return stamps
+    def __init__(self, state: State, sink: str, sinks: Iterable[str] = ()) -> None:
+        self._state = state
+        self._sink = sink
+        self._sinks = frozenset({sink, *sinks})
+
+    async def settle(self, wanted: Sequence[Wanted]) -> Mapping[Position, Stamp]:
+        """Answer a stamp for each; new ones would survive a power cut when this returns. Raises JournalError."""
+        if not wanted:
+            return {}
+        return await self._state.transact(lambda db: self._settle(db, wanted))
+
+    def _settle(self, db: sqlite3.Connection, wanted: Sequence[Wanted]) -> dict[Position, Stamp]:
+        stamps = {}
+        for each in wanted:
+            time = _own_time(db, each)
+            stamps[each.position] = _step(db, each, time, self._sink) if each.occurrence else Stamp(time=time)
+        self._forget(db, max(each.recorded for each in wanted))
+        return stamps
+
+    def _forget(self, db: sqlite3.Connection, newest: int) -> None:
+        """Let go what is old, counted from where the slowest sink is."""
+        slowest = min(position_of(db, sink) for sink in self._sinks)
+        reached = db.execute(
+            "SELECT recorded FROM influx_times WHERE position <= ? ORDER BY position DESC LIMIT 1", (slowest,)
+        ).fetchone()
+        longest = newest - _OCCURRENCES_KEPT_MS
+        since = longest if reached is None else max(longest, min(newest, reached[0]) - _KEPT_MS)
+        db.execute("DELETE FROM influx_times WHERE recorded < ?", (since,))
+        gone = db.execute("DELETE FROM influx_occurrences WHERE recorded < ?", (longest,)).rowcount
+        if gone:
+            db.execute(
+                "DELETE FROM influx_started WHERE occurrence NOT IN (SELECT occurrence FROM influx_occurrences)"
+            )
 
 
 def _own_time(db: sqlite3.Connection, wanted: Wanted) -> int:
@@ -49,12 +73,13 @@ def _own_time(db: sqlite3.Connection, wanted: Wanted) -> int:
     return time
 
 
-def _step(db: sqlite3.Connection, wanted: Wanted, time: int) -> Stamp:
+def _step(db: sqlite3.Connection, wanted: Wanted, time: int, sink: str) -> Stamp:
     if wanted.begins:
         db.execute(
             "INSERT INTO influx_occurrences VALUES (?, ?, ?, ?, NULL, NULL, ?) ON CONFLICT DO NOTHING",
             (wanted.occurrence, wanted.series, time, wanted.time, wanted.recorded),
         )
+        db.execute("INSERT INTO influx_started VALUES (?, ?) ON CONFLICT DO NOTHING", (wanted.occurrence, sink))
     found = db.execute(
         "SELECT series, written, start, ended, end_position FROM influx_occurrences WHERE occurrence = ?",
         (wanted.occurrence,),
@@ -69,5 +94,14 @@ def _step(db: sqlite3.Connection, wanted: Wanted, time: int) -> Stamp:
             (ended, end_position, wanted.recorded, wanted.occurrence),
         )
     over = end_position is not None and wanted.position >= end_position
-    rewrite = (series, written) if wanted.position == end_position and not wanted.begins else None
+    rewrite = None
+    if wanted.position == end_position and not wanted.begins and _has_started(db, wanted.occurrence, sink):
+        rewrite = (series, written)
     return Stamp(time=time, start=start, end=ended if over else 0, rewrite=rewrite)
+
+
+def _has_started(db: sqlite3.Connection, occurrence: str, sink: str) -> bool:
+    """Whether a sink has the line at the start: one that was added later, or did not write it, has not."""
+    return bool(
+        db.execute("SELECT 1 FROM influx_started WHERE occurrence = ? AND sink = ?", (occurrence, sink)).fetchone()
+    )

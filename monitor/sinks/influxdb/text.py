@@ -7,13 +7,17 @@ so a tag never holds any. Texts in fields escape only the quote and the backslas
 import math
 from collections.abc import Iterable
 
+import orjson
+
 from monitor.model import Value
 from monitor.schema import RESERVED_FIELDS, point_unit, state_number
 
-__all__ = ["boolean", "field_key", "integer", "name", "number", "tag_set", "text", "value_fields"]
+__all__ = ["boolean", "field_key", "integer", "name", "number", "tag_set", "text", "value_fields", "word"]
 
 _LONGEST_TAG = 256
 _LONGEST_TEXT = 16_000
+_LONGEST_WORD = 64
+_MOST_WORDS = 2000
 _INT64 = 2**63
 
 _CLEAN = str.maketrans({**dict.fromkeys((*range(32), 127, 0x85, 0x2028, 0x2029), " "), ord("\\"): "/"})
@@ -46,6 +50,22 @@ def text(value: str) -> bytes:
     return b'"%b"' % _bytes(kept.replace("\\", "\\\\").replace('"', '\\"'))
 
 
+class _Words(dict[str, bytes]):
+    """Texts as they are written, of those that are short; looked up by whoever writes them."""
+
+    def __missing__(self, value: str) -> bytes:
+        spelt = text(value)
+        if len(value) <= _LONGEST_WORD:
+            if len(self) >= _MOST_WORDS:
+                self.clear()
+            self[value] = spelt
+        return spelt
+
+
+word = _Words().__getitem__
+"""A text field whose text comes again and again, as those of states do: the last few are remembered."""
+
+
 def integer(value: int) -> bytes | None:
     """An integer field, or None where it does not fit 64 bits."""
     return b"%di" % value if -_INT64 <= value < _INT64 else None
@@ -57,7 +77,7 @@ def number(value: float) -> bytes | None:
         exact = float(value)
     except OverflowError:
         return None
-    return repr(exact).encode() if math.isfinite(exact) else None
+    return orjson.dumps(exact) if math.isfinite(exact) else None
 
 
 def boolean(key: bytes, value: bool) -> bytes:  # noqa: FBT001 - it is the value that is written

@@ -2,12 +2,25 @@
 
 from collections.abc import Mapping
 
+from monitor.fieldkeys import (
+    USAGE_AMOUNT,
+    USAGE_BELOW,
+    USAGE_CARBON,
+    USAGE_COST,
+    USAGE_COVERAGE,
+    USAGE_CURRENCY,
+    USAGE_ENERGY,
+    USAGE_ESTIMATED,
+    USAGE_NIGHT,
+    USAGE_WEEK_BEFORE,
+)
 from monitor.schema import (
     ALARM_ACTIVE,
     ALARM_CAUSE,
     ALARM_END,
     ALARM_RESPONSE,
     ALARM_SEVERITY,
+    ALARM_SINCE,
     ALARM_START,
     ALARM_TAG_LIST,
     ALARM_TEXT,
@@ -58,12 +71,20 @@ _ALARMS = {
     ),
     **dict.fromkeys(("severity_i", ALARM_ACTIVE, ALARM_START, ALARM_END), _INTEGER),
     "active": _BOOLEAN,
-    "value": _FLOAT,
-    "threshold": _FLOAT,
+    **dict.fromkeys(("value", "threshold", ALARM_SINCE), _FLOAT),
 }
 
-
-_USAGE = ("amount", "estimated", "cost", "carbon_kg", "energy_kwh", "coverage_pct")
+_USAGE = (
+    USAGE_AMOUNT,
+    USAGE_ESTIMATED,
+    USAGE_COST,
+    USAGE_CARBON,
+    USAGE_ENERGY,
+    USAGE_COVERAGE,
+    USAGE_WEEK_BEFORE,
+    USAGE_BELOW,
+    USAGE_NIGHT,
+)
 
 
 def main_types(site: Site) -> Types:
@@ -75,7 +96,7 @@ def main_types(site: Site) -> Types:
     found[MEASUREMENT_EVENTS] = {"detail": _STRING} | dict.fromkeys((EVENT_COUNT, EVENT_LATE, "seq"), _INTEGER)
     found[MEASUREMENT_SUPPLY] = {"state": _STRING, "present": _BOOLEAN, state_number("present"): _INTEGER}
     for measurement in MEASUREMENT_USAGE.values():
-        found[measurement] |= dict.fromkeys(_USAGE, _FLOAT) | {"currency": _STRING}
+        found[measurement] |= dict.fromkeys(_USAGE, _FLOAT) | {USAGE_CURRENCY: _STRING}
     for device in site.devices.values():
         fields = found.setdefault(device.device_class, {"quality": _INTEGER})
         for point in device.points:

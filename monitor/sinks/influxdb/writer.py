@@ -1,5 +1,6 @@
-"""The sink itself: entries in, requests to InfluxDB out, in a thread of its own."""
+"""The sink itself: entries in, requests to InfluxDB out, in two threads of its own: one encodes, one waits."""
 
+import contextlib
 import re
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -7,14 +8,17 @@ from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
+import structlog
+
 from monitor.errors import JournalError, SinkRejected
 from monitor.journal.state import State
 from monitor.model import Entry, Position, Reading, Recorded, Value
+from monitor.sinks.filter import make_filter
 from monitor.sinks.influxdb.encoder import Encoder
 from monitor.sinks.influxdb.lines import Encoded, Lines, Stamp
-from monitor.sinks.influxdb.stamps import settle
+from monitor.sinks.influxdb.stamps import Stamps
 from monitor.sinks.influxdb.thread import BlockingThread
-from monitor.sinks.rejection import AllRejected, EntriesRejected, SinkMisconfigured
+from monitor.sinks.rejection import SETUP, AllRejected, BucketMissing, EntriesRejected, SinkMisconfigured
 from monitor.site import InfluxSettings, Site
 
 if TYPE_CHECKING:
@@ -27,26 +31,34 @@ _Rejected = dict[Position, tuple[str, bytes]]
 _SERIES = re.compile(rb"(?:[^ \\]|\\.)*")
 _REQUESTS_KEPT = 100
 
+_log = structlog.get_logger()
+
 
 class InfluxSink:
     """Writes batches to InfluxDB, as `monitor.ports.Sink` describes it. One `write` at a time.
 
     A batch that is written twice is there once: the same series and milliseconds. `compress`: None is gzip for
-    servers that are not on this machine.
+    servers that are not on this machine. What the filter leaves out counts as written.
     """
-
-    name = "influxdb"
 
     def __init__(
         self, settings: InfluxSettings, site: Site, state: State, *, compress: bool | None = None
     ) -> None:
+        self.name = settings.id
+        self.takes = make_filter(settings.filter)
+        """Says whether an entry is to be written; None: all are."""
         self._settings = settings
-        self._state = state
+        self._stamps = Stamps(state, settings.id, site.influxdbs)
         self._encoder = Encoder(site)
         self._devices = site.devices
         self._compress = compress
         self._client: InfluxClient | None = None
-        self._thread = BlockingThread("influxdb")
+        self._thread = BlockingThread(settings.id)
+        self._encoding = BlockingThread(f"{settings.id}-encoder")
+        self._prepared: tuple[Sequence[Recorded], Encoded] | None = None
+        self._left_out = 0
+        self._tried: set[str] = set()
+        """Buckets that were to be made in this outage."""
         self.lines = 0
         """Lines that the server has taken; what is sent again counts again."""
         self._closed = False
@@ -58,7 +70,11 @@ class InfluxSink:
         Raises SinkRejected when nothing is written because something cannot be encoded, and JournalError when
         the state cannot be written; call again. `stamps`: those of the past; without, they are settled and kept.
         """
-        encoded = await self._encode(batch, stamps)
+        prepared = self._prepared
+        if prepared is not None and prepared[0] is batch:
+            encoded, self._prepared = prepared[1], None
+        else:
+            encoded = await self._encode(batch, stamps)
         rejected: _Rejected = {}
         for bucket, lines in (
             (self._settings.bucket, encoded.main),
@@ -72,10 +88,22 @@ class InfluxSink:
                 {position: line for position, (_, line) in rejected.items()},
             )
 
+    async def prepare(self, batch: Sequence[Recorded]) -> None:
+        """Encode what will be written next, while something else is under way; what fails is told by `write`.
+
+        For `write` it has to be the very same list.
+        """
+        with contextlib.suppress(JournalError, SinkRejected):
+            self._prepared = batch, await self._encode(batch)
+
     async def _encode(self, batch: Sequence[Recorded], past: Mapping[Position, Stamp] | None = None) -> Encoded:
         try:
-            stamps = await settle(self._state, self._encoder.wanted(batch)) if past is None else past
-            return await self._thread.do(lambda: self._encoder.encode(batch, stamps))
+            if self.takes is not None:
+                taken = [each for each in batch if self.takes(each.entry)]
+                self._left_out += len(batch) - len(taken)
+                batch = taken
+            stamps = await self._stamps.settle(self._encoder.wanted(batch)) if past is None else past
+            return await self._encoding.do(lambda: self._encoder.encode(batch, stamps))
         except JournalError:
             raise
         except Exception as error:  # one entry of a kind nobody thought of must not stop all that follow
@@ -85,6 +113,8 @@ class InfluxSink:
         """Why nothing of an entry would be written; empty when something would."""
         if isinstance(entry, Reading) and entry.device not in self._devices:
             return f"the site file has no device {entry.device} any more"
+        if self.takes is not None and not self.takes(entry):
+            return f"`only` or `kinds` of {self.name} leave it out"
         return ""
 
     def status(self) -> Mapping[str, Value]:
@@ -95,6 +125,7 @@ class InfluxSink:
         return {
             "api": api,
             "lines": self.lines,
+            "left_out": self._left_out,
             "unknown_devices": self._encoder.unknown,
             "write_ms_p95": round(slow * 1000, 1),
         }
@@ -104,6 +135,7 @@ class InfluxSink:
         if not self._closed:
             self._closed = True
             self._thread.end(self._shut)
+            self._encoding.end(lambda: None)
 
     def _shut(self) -> None:
         if self._client is not None:
@@ -120,11 +152,35 @@ class InfluxSink:
     def _send(self, bucket: str, lines: Lines) -> _Rejected:
         """In the thread: write all lines that the server takes; answer the entries of the others, with reasons."""
         client = self._open()
+        together = list(zip(lines.texts, lines.positions, strict=True))
         try:
-            return self._write(bucket, list(zip(lines.texts, lines.positions, strict=True)), in_order=False)
+            try:
+                rejected = self._write(bucket, together, in_order=False)
+            except BucketMissing as missing:
+                self._create(client, bucket, missing)
+                rejected = self._write(bucket, together, in_order=False)
         except SinkMisconfigured:
             client.forget()
             raise
+        self._tried.discard(bucket)
+        return rejected
+
+    def _create(self, client: "InfluxClient", bucket: str, missing: BucketMissing) -> None:
+        """Make the bucket that is missing, once in each outage; raises SinkMisconfigured where that is refused."""
+        from monitor.sinks.influxdb.buckets import Buckets, in_words
+
+        setup = f"create the bucket (an administrator says `{SETUP}`), or mend `bucket`, `org` or `url`"
+        if bucket in self._tried:
+            raise SinkMisconfigured(str(missing), what_to_do=setup) from missing
+        retention = self._settings.buckets[bucket]
+        client.forget()  # the server may be another one since
+        try:
+            Buckets(client, self._settings.org).create(bucket, retention)
+        except SinkMisconfigured as refused:
+            self._tried.add(bucket)
+            raise SinkMisconfigured(f"{missing}; it may not be made: {refused}", what_to_do=setup) from refused
+        self._tried.add(bucket)
+        _log.info("influx_bucket_created", sink=self.name, bucket=bucket, kept=in_words(retention))
 
     def _write(self, bucket: str, lines: list[_Line], *, in_order: bool) -> _Rejected:
         client = self._open()

@@ -3,7 +3,7 @@
 Source: home-assistant.io, MQTT discovery, "Device discovery payload" (Home Assistant 2024.11 and later).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
 import orjson
@@ -60,14 +60,24 @@ def _owner(site: Site) -> str:
     return f"facility-monitor_{site.id}"
 
 
-def announcements(site: Site, topics: Topics, prefix: str, version: str) -> Iterator[Outgoing]:
-    """One message per device, retained; a meter that is reckoned from others has no readings to show."""
+def announcements(
+    site: Site, topics: Topics, prefix: str, version: str, kinds: Collection[str] | None = None
+) -> Iterator[Outgoing]:
+    """One message per device, retained; a meter that is reckoned from others has no readings to show.
+
+    `kinds`: what is published at all (None: everything); a device with nothing of it is not announced.
+    """
+    points, alarms = (kinds is None or kind in kinds for kind in ("readings", "alarms"))
     for device in site.devices.values():
         if device.virtual is not None:
             continue
         ident = f"{_owner(site)}_{device.id}"
-        components = {name: _point(device, point, topics, ident) for name, point in device.points.items()}
-        components["alarms"] = _alarms(device, topics, ident)
+        shown = device.points if points else {}
+        components = {name: _point(device, point, topics, ident) for name, point in shown.items()}
+        if alarms:
+            components["alarms"] = _alarms(device, topics, ident)
+        if not components:
+            continue
         content: dict[str, Any] = {
             "device": {
                 "identifiers": [ident],

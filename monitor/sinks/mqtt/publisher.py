@@ -99,7 +99,7 @@ class Publisher:
                 self.close()
                 raise SinkUnavailable(f"the broker did not take a message within {_ANSWER_S:g} s")
 
-    def retained(self, topic: str) -> list[str]:
+    def retained(self, *wildcards: str) -> list[str]:
         """The topics that match and have something retained: those that come within a second of each other."""
         client = self._client
         if client is None:
@@ -112,12 +112,14 @@ class Publisher:
                 found.append(message.topic)
                 came.set()
 
-        client.message_callback_add(topic, hear)
-        client.subscribe(topic, qos=0)
+        for wildcard in wildcards:
+            client.message_callback_add(wildcard, hear)
+        client.subscribe([(wildcard, 0) for wildcard in wildcards])
         while came.wait(_QUIET_S):
             came.clear()
-        client.unsubscribe(topic)
-        client.message_callback_remove(topic)
+        client.unsubscribe(list(wildcards))
+        for wildcard in wildcards:
+            client.message_callback_remove(wildcard)
         return found
 
     def close(self, last: Outgoing | None = None) -> None:

@@ -1,0 +1,197 @@
+"""`influx setup`: two databases, their rights and their secrets, by an administrator of InfluxDB."""
+
+import os
+import stat
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from monitor.cli.options import Json
+from monitor.cli.output import clean, print_json, print_line
+
+if TYPE_CHECKING:
+    from monitor.site import InfluxSettings
+
+__all__ = ["setup"]
+
+_LARGEST = 64 * 1024
+_MODE = 0o600
+
+_File = Annotated[Path, typer.Argument(metavar="FILE", help="The site file.", show_default=False)]
+_Sink = Annotated[str, typer.Option(metavar="ID", help="One sink, where there are several.", show_default=False)]
+_AdminFile = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="A file with an administrator's token; with InfluxDB 1.x user:password.",
+        show_default=False,
+    ),
+]
+_AdminEnv = Annotated[
+    str,
+    typer.Option(metavar="NAME", help="The environment variable that has it instead.", show_default=False),
+]
+_Alter = Annotated[bool, typer.Option("--alter-retention", help="Change retention that is not as it should be.")]
+_Grafana = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Where what Grafana needs is written to (default: grafana.env beside the site file).",
+        show_default=False,
+    ),
+]
+
+
+def setup(
+    file: _File,
+    *,
+    sink: _Sink = "",
+    admin_file: _AdminFile = None,
+    admin_env: _AdminEnv = "",
+    alter_retention: _Alter = False,
+    grafana: _Grafana = None,
+    as_json: Json = False,
+) -> None:
+    """Make databases, retention, users or tokens for the monitor and Grafana. For an administrator of InfluxDB.
+
+    What is there already is kept; said again, it changes nothing. The administrator's token is asked for where the
+    server wants one.
+    """
+    from monitor.app import influxdbs_of, load_site, prepare_influx
+    from monitor.errors import RequestRefused
+
+    if admin_file is not None and admin_env:
+        raise typer.BadParameter("say --admin-file or --admin-env")
+    site = load_site(file, os.environ).site
+    folder = file if file.is_dir() else file.parent
+    steps: list[dict[str, Any]] = []
+    try:
+        for settings in influxdbs_of(site, sink):
+            files = _Files(settings, folder, grafana if grafana is not None else _beside(folder, settings))
+            admin = _administrator(settings, admin_file, admin_env)
+            for step in prepare_influx(settings, site, files=files, admin=admin, alter=alter_retention):
+                steps.append(asdict(step))
+                if not as_json:
+                    _print(steps[-1], several=len(site.influxdbs) > 1)
+    except RequestRefused as refused:
+        done = sum(step["state"] in {"made", "changed"} for step in steps)
+        raise RequestRefused(
+            f"{refused}\n{done} of what is to be done was done before that, and stays; say this again to go on"
+        ) from refused
+    left = [step for step in steps if step["state"] == "left"]
+    if as_json:
+        print_json({"steps": steps, "changed": any(step["state"] in {"made", "changed"} for step in steps)})
+    elif not any(step["state"] in {"made", "changed"} for step in steps):
+        print_line("Nothing was changed.")
+    elif not left:
+        print_line("Next: facility-monitor influx check, or start or reload the monitor, whose token may be new.")
+    if left:
+        raise typer.Exit(1)
+
+
+def _print(step: Mapping[str, Any], *, several: bool) -> None:
+    place = f"{step['sink']}: " if several else ""
+    print_line(f"{step['state']:8} {place}{step['what']}: {clean(step['told'])}")
+    if step["what_to_do"]:
+        print_line(f"{'':8} {clean(step['what_to_do'])}")
+
+
+def _beside(folder: Path, settings: "InfluxSettings") -> Path:
+    return folder / ("grafana.env" if settings.id == "influxdb" else f"grafana-{settings.id}.env")
+
+
+def _administrator(settings: "InfluxSettings", file: Path | None, variable: str) -> Callable[[], str]:
+    """Where an administrator's token comes from, once it is known that one is needed."""
+    from monitor.errors import RequestRefused
+
+    def ask() -> str:
+        if file is not None:
+            token = _content(file)
+        elif variable:
+            token = os.environ.get(variable, "")
+        elif sys.stdin.isatty():
+            words = f"Administrator of {settings.url} (a token; with InfluxDB 1.x user:password)"
+            token = typer.prompt(words, hide_input=True, err=True)
+        else:
+            raise RequestRefused(
+                f"{settings.url} wants an administrator: name one with --admin-file FILE or --admin-env NAME"
+            )
+        token = token.strip()
+        if not token or not token.isprintable():
+            source = file or variable or "what was typed"
+            raise RequestRefused(f"there is no administrator's token in {source}")
+        return token
+
+    return ask
+
+
+def _content(file: Path) -> str:
+    """What a file holds that nobody else may read; a pipe, as of a password safe, will do."""
+    from monitor.errors import RequestRefused
+
+    try:
+        with file.open("rb") as opened:
+            mode = os.fstat(opened.fileno()).st_mode
+            if stat.S_ISREG(mode) and mode & (stat.S_IRWXG | stat.S_IRWXO):
+                raise RequestRefused(f"others may read {file}: run `chmod 600 {file}`")
+            return opened.read(_LARGEST).decode()
+    except OSError as error:
+        raise RequestRefused(f"{file} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise RequestRefused(f"{file} is not UTF-8 text") from error
+
+
+class _Files:
+    """The secret of one sink, and what Grafana needs of it."""
+
+    def __init__(self, settings: "InfluxSettings", folder: Path, grafana: Path) -> None:
+        self._name = settings.secret
+        self._secrets = folder / "secrets"
+        self._grafana = grafana
+
+    def check(self) -> None:
+        """Refuse when they could not be written."""
+        from monitor.errors import RequestRefused
+
+        if self._secrets.exists() and not self._secrets.is_dir():
+            raise RequestRefused(f"{self._secrets} is no folder, and secrets are to be kept there")
+        for folder in (self._grafana.parent, self._secrets if self._secrets.is_dir() else self._secrets.parent):
+            if not os.access(folder, os.W_OK | os.X_OK):
+                raise RequestRefused(f"{folder} cannot be written to: try with sudo")
+
+    def keep_token(self, token: str) -> str:
+        """Keep the monitor's token as the secret that the site file names."""
+        from monitor.cli.placing import place_secrets
+        from monitor.errors import RequestRefused
+
+        place = self._secrets / self._name
+        if place_secrets(self._secrets, {self._name: token}):
+            raise RequestRefused(f"{place} is there, and yet it could not be read: look at it")
+        return str(place)
+
+    def grafana(self) -> Mapping[str, str]:
+        """What is kept for Grafana, by variable."""
+        if not self._grafana.exists():
+            return {}
+        lines = (line.strip().partition("=") for line in _content(self._grafana).splitlines())
+        return {name: value for name, equals, value in lines if equals and not name.startswith("#")}
+
+    def keep_grafana(self, variables: Mapping[str, str]) -> str:
+        """Write it where it has changed."""
+        from monitor.cli.placing import place_secrets, replace_file
+        from monitor.errors import RequestRefused
+
+        if any(not value.isprintable() for value in variables.values()):
+            raise RequestRefused("a value for Grafana holds what cannot stand in a file of variables")
+        if self.grafana() != variables:
+            text = "".join(f"{name}={value}\n" for name, value in variables.items())
+            if self._grafana.exists():
+                with replace_file(self._grafana, text.encode(), _MODE):
+                    pass
+            else:
+                place_secrets(self._grafana.parent, {self._grafana.name: text.rstrip("\n")})
+        return str(self._grafana)

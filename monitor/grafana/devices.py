@@ -1,0 +1,240 @@
+"""Devices and the quality of their data: what answers, what was lost, which battery is next."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from monitor.fieldkeys import (
+    HEALTH_ERROR,
+    HEALTH_ERRORS,
+    HEALTH_POLL_MS,
+    HEALTH_POLLS,
+    HEALTH_STATE,
+    HEALTH_UP,
+    USAGE_AMOUNT,
+    USAGE_COVERAGE,
+    USAGE_ESTIMATED,
+)
+from monitor.grafana.common import BUILDING, SITE, ZONE, alarm_marks, device
+from monitor.grafana.influxql import INTERVAL, Select, call, column, equals
+from monitor.grafana.kinds import BarGauge, Stat, StateTimeline, Table, TimeSeries
+from monitor.grafana.looks import Link, Look, Override, State, Step
+from monitor.grafana.model import Dashboard, Panel, Row, Target, to
+from monitor.grafana.reshape import Join
+from monitor.schema import (
+    EVENT_COUNT,
+    MEASUREMENT_EVENTS,
+    MEASUREMENT_HEALTH,
+    MEASUREMENT_USAGE,
+    POINT_BATTERY,
+    state_number,
+)
+
+__all__ = ["DEVICES", "HEALTH_STATES"]
+
+_CHOSEN: Final = ("site", "building", "zone", "device")
+_UP: Final = state_number(HEALTH_UP)
+_WITH_BATTERIES: Final = ("safety", "door", "water", "environment", "gas")
+
+HEALTH_STATES: Final = {
+    "answering": State("answering", "green"),
+    "degraded": State("degraded", "yellow"),
+    "flapping": State("flapping", "orange"),
+    "suspended": State("silent", "red"),
+    "never_answered": State("never answered", "purple"),
+}
+_PERCENT: Final = (Step(None, "red"), Step(95, "yellow"), Step(99, "green"))
+_CHARGE: Final = (Step(None, "red"), Step(15, "orange"), Step(30, "green"))
+_COLORED: Final = {"cellOptions": {"type": "color-background", "mode": "basic"}}
+_ONE_DEVICE: Final = Link("This device alone", to("facility-devices", "site", device="${__data.fields.device}"))
+_OF_SERIES: Final = Link("This device alone", to("facility-devices", "site", device="${__field.labels.device}"))
+
+
+def _health(*columns: str, where: Sequence[str] = (), by: Sequence[str] = ("device",), every: str = "") -> Select:
+    return Select(columns=columns, source=MEASUREMENT_HEALTH, where=where, variables=_CHOSEN, by=by, every=every)
+
+
+def _count(state: str, *where: str) -> Select:
+    """How many devices were in a state when they were last told of."""
+    newest = _health(call("last", _UP, "now"), call("last", HEALTH_STATE, "word"))
+    return Select(columns=[call("count", "now", state)], source=newest, where=where)
+
+
+def _now() -> Row:
+    silent = " OR ".join(equals("word", state) for state in ("suspended", "never_answered"))
+    poor = " OR ".join(equals("word", state) for state in ("degraded", "flapping"))
+    coverage = Select(columns=[call("mean", USAGE_COVERAGE)], source=MEASUREMENT_USAGE["day"], variables=_CHOSEN)
+    estimated = Select(
+        columns=[call("sum", USAGE_ESTIMATED)],
+        source=MEASUREMENT_USAGE["day"],
+        variables=_CHOSEN,
+        by=["utility"],
+    )
+    return Row(
+        panels=[
+            Panel(
+                kind=Stat(background=True), title="Silent", width=4, height=4, time_from="30d",
+                description="Devices that do not answer now, or never did. Their alarms stay as they were.",
+                targets=[Target(query=_count("silent", f"({silent})"), alias="silent")],
+                look=Look(decimals=0, no_value="0", steps=(Step(None, "green"), Step(1, "red"))),
+            ),
+            Panel(
+                kind=Stat(background=True), title="Answer badly", width=4, height=4, time_from="30d",
+                description="Devices that lose more than a fifth of their polls, or come and go.",
+                targets=[Target(query=_count("poor", f"({poor})"), alias="poor")],
+                look=Look(decimals=0, no_value="0", steps=(Step(None, "green"), Step(1, "orange"))),
+            ),
+            Panel(
+                kind=Stat(), title="Devices", width=4, height=4, time_from="30d",
+                description="Devices that were told of in the last 30 days.",
+                targets=[Target(query=_count("devices"), alias="devices")],
+                look=Look(decimals=0, no_value="0", steps=(Step(None, "text"),)),
+            ),
+            Panel(
+                kind=Stat(), title="Samples received", width=6, height=4, time_from="7d",
+                description="Of the samples that were due from meters in the last seven days. Bills want 99 %.",
+                targets=[Target(query=coverage, alias="coverage")],
+                look=Look(unit="%", decimals=1, steps=_PERCENT),
+            ),
+            Panel(
+                kind=Stat(), title="Estimated", width=6, height=4, time_from="30d",
+                description="What meters used in the last 30 days that nobody has read: kWh or m³, by utility.",
+                targets=[Target(query=estimated, alias="$tag_utility")],
+                look=Look(decimals=1, no_value="0", steps=(Step(None, "text"),)),
+            ),
+        ]
+    )  # fmt: skip
+
+
+def _table() -> Row:
+    polls = f'100 * sum("{HEALTH_ERRORS}") / sum("{HEALTH_POLLS}") AS "lost"'
+    found = _health(
+        f'100 * mean("{_UP}") AS "available"', call("last", HEALTH_STATE, "state"), polls,
+        call("mean", HEALTH_POLL_MS, "answer"), call("last", HEALTH_ERROR, "error"),
+    )  # fmt: skip
+    seen = _health(call("last", _UP, "seen"), where=[equals(_UP, 1)])
+    names = {
+        "device": Look(name="Device", links=[_ONE_DEVICE], custom={"width": 200}),
+        "available": Look(name="Available", unit="%", decimals=2, steps=_PERCENT, custom=_COLORED),
+        "state": Look(name="State", states=HEALTH_STATES, custom=_COLORED),
+        "lost": Look(name="Lost polls", unit="%", decimals=1),
+        "answer": Look(name="Answers after", unit="ms", decimals=0),
+        "error": Look(name="Newest error"),
+        "Time 2": Look(name="Last seen", unit="ago"),
+    }
+    return Row(
+        title="Each device",
+        panels=[
+            Panel(
+                kind=Table(sort="Available", descending=False), title="How each device did", width=24, height=11,
+                description="In the chosen time: how much of it a device answered, and when it did so last. Worst"
+                " first; a click on a device shows it alone.",
+                targets=[Target(query=found), Target(query=seen)],
+                reshape=[Join("device")],
+                overrides=[
+                    *(Override(name=name, look=look) for name, look in names.items()),
+                    Override(name="Time 1", hidden=True), Override(name="Time", hidden=True),
+                    Override(name="seen", hidden=True),
+                ],
+            ),
+            Panel(
+                kind=StateTimeline(), title="When", width=24, height=10, look=Look(states=HEALTH_STATES),
+                description="Green: answered. Red: silent. Nothing: the monitor did not run.",
+                targets=[
+                    Target(query=_health(call("last", HEALTH_STATE), every=INTERVAL), alias="$tag_device")
+                ],
+            ),
+        ],
+    )  # fmt: skip
+
+
+def _quality() -> Row:
+    coverage = Select(
+        columns=[column(USAGE_COVERAGE)], source=MEASUREMENT_USAGE["day"], variables=_CHOSEN, by=["device"]
+    )
+    estimated = Select(
+        columns=[column(USAGE_ESTIMATED)],
+        source=MEASUREMENT_USAGE["day"],
+        where=[f'"{USAGE_ESTIMATED}" > 0 AND "{USAGE_AMOUNT}" > 0'],
+        variables=_CHOSEN,
+        by=["device"],
+    )
+    batteries = [
+        Select(columns=[call("last", POINT_BATTERY)], source=each, variables=_CHOSEN, by=["device"])
+        for each in _WITH_BATTERIES
+    ]
+    charge = [
+        Select(columns=[call("min", POINT_BATTERY)], source=each, variables=_CHOSEN, by=["device"], every="1h")
+        for each in _WITH_BATTERIES
+    ]
+    return Row(
+        title="Can the figures be trusted",
+        panels=[
+            Panel(
+                kind=TimeSeries(dots=True, calcs=["min", "mean"]), title="Samples received each day",
+                description="Of those that were due from each meter. Gaps in samples cost no energy and no water:"
+                " a counter counts on while nobody reads it. Peaks may be missed.",
+                width=12, height=8, time_from="30d", targets=[Target(query=coverage, alias="$tag_device")],
+                look=Look(unit="%", decimals=1, minimum=0, maximum=100),
+            ),
+            Panel(
+                kind=TimeSeries(bars=True, stacked=True, calcs=["sum"]), title="Estimated each day",
+                description="What was used while a meter could not be read, in kWh or m³.",
+                width=12, height=8, time_from="30d", targets=[Target(query=estimated, alias="$tag_device")],
+                look=Look(decimals=2, minimum=0, no_value="Nothing had to be estimated"),
+            ),
+            Panel(
+                kind=BarGauge(), title="Batteries", width=8, height=8, time_from="7d",
+                description="What each device says of its battery. Change it below 15 %.",
+                targets=[Target(query=query, alias="$tag_device") for query in batteries],
+                look=Look(unit="%", decimals=0, minimum=0, maximum=100, steps=_CHARGE, links=[_OF_SERIES]),
+            ),
+            Panel(
+                kind=TimeSeries(joined=3 * 86_400, calcs=["lastNotNull"]), title="Batteries over time",
+                description="A battery that falls faster than its neighbours has bad reception or is old.",
+                width=16, height=8, time_from="90d",
+                targets=[Target(query=query, alias="$tag_device") for query in charge],
+                look=Look(unit="%", decimals=0, minimum=0, maximum=100),
+            ),
+        ],
+    )  # fmt: skip
+
+
+def _line() -> Row:
+    errors = _health(call("sum", HEALTH_ERRORS), every="1h")
+    answers = _health(call("mean", HEALTH_POLL_MS), every=INTERVAL)
+    happened = Select(
+        columns=[call("sum", EVENT_COUNT)], source=MEASUREMENT_EVENTS, variables=_CHOSEN, by=["kind"], every="1h"
+    )
+    return Row(
+        title="On the line",
+        panels=[
+            Panel(
+                kind=TimeSeries(bars=True, stacked=True, calcs=["sum"]), title="Lost polls per hour",
+                description="Of a whole bus at once: the bus, its adapter or gateway. Of one device: its cable.",
+                width=8, height=8, targets=[Target(query=errors, alias="$tag_device")],
+                look=Look(decimals=0, minimum=0),
+            ),
+            Panel(
+                kind=TimeSeries(calcs=["mean", "max"]), title="How fast devices answer",
+                description="Mean time to answer. It rises before a bus is too full.", width=8, height=8,
+                targets=[Target(query=answers, alias="$tag_device")], look=Look(unit="ms", minimum=0),
+            ),
+            Panel(
+                kind=TimeSeries(bars=True, stacked=True, calcs=["sum"]), title="Events per hour",
+                description="What devices and the monitor told, by kind. Doors have their own dashboard.",
+                width=8, height=8, targets=[Target(query=happened, alias="$tag_kind")],
+                look=Look(decimals=0, minimum=0),
+            ),
+        ],
+    )  # fmt: skip
+
+
+DEVICES: Final = Dashboard(
+    uid="facility-devices",
+    title="Devices and data quality",
+    description="What answers, what was lost, which battery is next, and whether figures can be trusted.",
+    rows=[_now(), _table(), _quality(), _line()],
+    choices=[SITE, BUILDING, ZONE, device(MEASUREMENT_HEALTH)],
+    annotations=[alarm_marks(*_CHOSEN)],
+    range="now-7d",
+)

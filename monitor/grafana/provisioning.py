@@ -1,0 +1,151 @@
+"""What Grafana needs to show one site: data sources, folders and dashboards, as files of its provisioning.
+
+Nothing secret is in them: who reads, and the password or token, comes from Grafana's environment, where
+`FACILITY_INFLUXDB_USER` and `FACILITY_INFLUXDB_PASSWORD` are; `influx setup` writes them.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import yaml
+
+from monitor.grafana import DASHBOARDS
+from monitor.grafana.model import ACCESS, ACCESS_MARK, DATA, Place, Source
+from monitor.site import Site
+
+__all__ = ["ENVIRONMENT", "Connected", "provision"]
+
+ENVIRONMENT: Final = "grafana.env"
+"""The file that Grafana's environment comes from."""
+
+_FOLDERS: Final[Mapping[Source, str]] = {DATA: "Facility", ACCESS: "Facility access"}
+_PATHS: Final[Mapping[Source, str]] = {DATA: "dashboards/facility", ACCESS: "dashboards/access"}
+_USER: Final = "$FACILITY_INFLUXDB_USER"
+_SECRET: Final = "$FACILITY_INFLUXDB_PASSWORD"  # noqa: S105 - the name of what holds it
+_FASTEST_S, _SLOWEST_S = 10, 900
+_HEAD: Final = "# Written by `facility-monitor grafana export`, which writes it again.\n"
+_ENVIRONMENT: Final = """\
+# For Grafana, which puts it into its data sources: `systemctl edit grafana-server`, then
+#   [Service]
+#   EnvironmentFile={path}
+# InfluxDB 1.x: a user who may read, and the password; anything where nobody asks. 2.x, 3.x: a token that may read.
+FACILITY_INFLUXDB_USER=grafana
+FACILITY_INFLUXDB_PASSWORD=
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connected:
+    """How Grafana reaches InfluxDB: `url` as seen from Grafana, `api` v1 (user and password) or v2 (a token).
+
+    `folder`: where the files will lie on Grafana's machine. `access_org`: the number of the organisation in
+    Grafana that alone sees the doors; None: the same as for everything else.
+    """
+
+    url: str
+    bucket: str
+    access_bucket: str
+    api: str
+    folder: str
+    access_org: int | None = None
+
+
+def provision(site: Site, connected: Connected, *, everything: bool = False) -> Mapping[str, str]:
+    """The text of each file by its path below the folder.
+
+    `everything`: also the dashboards of classes of which the site has no device.
+    """
+    classes = {device.device_class for device in site.devices.values()}
+    shown = {
+        name: each for name, each in DASHBOARDS.items() if everything or not each.classes or each.classes & classes
+    }
+    place = Place(timezone=site.timezone.key, sources=_names(site))
+    files = {
+        "provisioning/datasources/facility-monitor.yaml": _HEAD + _yaml(_sources(site, connected)),
+        "provisioning/dashboards/facility-monitor.yaml": _HEAD + _yaml(_providers(site, connected)),
+        ENVIRONMENT: _ENVIRONMENT.format(path=f"{connected.folder.rstrip('/')}/{ENVIRONMENT}"),
+    }
+    for name, each in shown.items():
+        folder = _PATHS[ACCESS if ACCESS in each.sources else DATA]
+        files[f"{folder}/{name}.json"] = json.dumps(each.json(place), ensure_ascii=False, indent=2) + "\n"
+    return files
+
+
+def _names(site: Site) -> Mapping[Source, tuple[str, str]]:
+    """Name and uid of both data sources."""
+    name = " ".join((site.name or site.id).replace(ACCESS_MARK, "access").split())
+    return {
+        DATA: (name, f"facility-{site.id}"[:40]),
+        ACCESS: (f"{name} {ACCESS_MARK}", f"facility-{site.id}"[:33] + "-access"),
+    }
+
+
+def _sources(site: Site, connected: Connected) -> Mapping[str, Any]:
+    buckets: Mapping[Source, str] = {DATA: connected.bucket, ACCESS: connected.access_bucket}
+    sources = []
+    for source, (name, uid) in _names(site).items():
+        found: dict[str, Any] = {
+            "name": _literal(name),
+            "uid": uid,
+            "type": "influxdb",
+            "access": "proxy",
+            "orgId": _org(source, connected),
+            "url": _literal(connected.url),
+            "jsonData": {
+                "version": "InfluxQL",
+                "dbName": _literal(buckets[source]),
+                "httpMode": "POST",
+                "timeInterval": f"{_interval(site)}s",
+            },
+        }
+        if connected.api == "v1":
+            found |= {"user": _USER, "secureJsonData": {"password": _SECRET}}
+        else:
+            found["jsonData"]["httpHeaderName1"] = "Authorization"
+            found["secureJsonData"] = {"httpHeaderValue1": f"Token {_SECRET}"}
+        sources.append(found)
+    return {"apiVersion": 1, "datasources": sources}
+
+
+def _providers(site: Site, connected: Connected) -> Mapping[str, Any]:
+    providers = [
+        {
+            "name": f"facility-monitor {site.id} {source}",
+            "orgId": _org(source, connected),
+            "folder": _FOLDERS[source],
+            "folderUid": _FOLDERS[source].lower().replace(" ", "-"),
+            "type": "file",
+            "disableDeletion": False,
+            "allowUiUpdates": False,
+            "updateIntervalSeconds": 60,
+            "options": {"path": _literal(f"{connected.folder.rstrip('/')}/{path}")},
+        }
+        for source, path in _PATHS.items()
+    ]
+    return {"apiVersion": 1, "providers": providers}
+
+
+def _org(source: Source, connected: Connected) -> int:
+    return connected.access_org if source == ACCESS and connected.access_org is not None else 1
+
+
+def _interval(site: Site) -> int:
+    """Seconds that charts make one value of at least: with less than meters are asked after, lines have holes."""
+    rhythms = sorted(
+        min(known)
+        for device in site.devices.values()
+        if (known := [seconds for seconds in device.scan.values() if seconds])
+    )
+    usual = rhythms[len(rhythms) // 2] if rhythms else _FASTEST_S
+    return round(min(max(usual, _FASTEST_S), _SLOWEST_S))
+
+
+def _literal(text: str) -> str:
+    """A text in which Grafana puts nothing in place of a `$`."""
+    return text.replace("$", "$$")
+
+
+def _yaml(data: Mapping[str, Any]) -> str:
+    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True)

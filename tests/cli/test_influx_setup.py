@@ -1,0 +1,289 @@
+"""`influx setup` as a process: on the real InfluxDB 1.6.7, with and without authentication."""
+
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from monitor.sinks.influxdb.client import InfluxClient
+from monitor.sinks.rejection import SinkMisconfigured
+from monitor.site import InfluxSettings
+from tests.cli.running import Ran, command
+from tests.servers.influxdb import ADMIN, PASSWORD, InfluxServer, influxdb
+
+SITE = """\
+site: {{id: hq, timezone: Europe/Berlin}}
+{more}
+sinks:
+  influxdb: {{url: "{url}", bucket: facility, {keys}}}
+"""
+YEARS = "retention: 5 years, token: !secret influxdb"
+
+
+@pytest.fixture(scope="module")
+def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InfluxServer]:
+    with influxdb(tmp_path_factory.mktemp("locked")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def unlocked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InfluxServer]:
+    with influxdb(tmp_path_factory.mktemp("unlocked"), auth=False) as server:
+        yield server
+
+
+def users(server: InfluxServer) -> set[str]:
+    """All but the administrator."""
+    return {row["user"] for row in server.query("SHOW USERS")} - {ADMIN}
+
+
+@contextmanager
+def as_new(server: InfluxServer) -> Iterator[InfluxServer]:
+    yield server
+    server.drop(*(row["name"] for row in server.query("SHOW DATABASES") if row["name"] != "_internal"))
+    for user in users(server):
+        server.query(f'DROP USER "{user}"')
+
+
+@pytest.fixture
+def guarded(locked: InfluxServer) -> Iterator[InfluxServer]:
+    """A server that asks for a password, without databases."""
+    with as_new(locked) as server:
+        yield server
+
+
+@pytest.fixture
+def open_to_all(unlocked: InfluxServer) -> Iterator[InfluxServer]:
+    """A server as Debian installs it."""
+    with as_new(unlocked) as server:
+        yield server
+
+
+@pytest.fixture
+def admin(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INFLUX_ADMIN", f"{ADMIN}:{PASSWORD}")
+
+
+def site_file(tmp_path: Path, server: InfluxServer, keys: str = YEARS, more: str = "") -> Path:
+    folder = tmp_path / "site"
+    folder.mkdir(exist_ok=True)
+    (folder / "site.yaml").write_text(SITE.format(url=server.url, keys=keys, more=more))
+    return folder / "site.yaml"
+
+
+async def setup(file: Path, *words: str) -> Ran:
+    return await command("influx", "setup", file, "--admin-env", "INFLUX_ADMIN", *words)
+
+
+def variables(file: Path) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in (file.parent / "grafana.env").read_text().splitlines())
+
+
+def mode(file: Path) -> int:
+    return stat.S_IMODE(file.stat().st_mode)
+
+
+def may_write(server: InfluxServer, token: str, database: str) -> bool:
+    client, refused = InfluxClient(InfluxSettings(url=server.url, token=token)), 0
+    try:
+        client.write(database, b"electricity power_w=1", lines=1)
+    except SinkMisconfigured as error:
+        refused = error.status
+    client.close()
+    return refused not in {401, 403}
+
+
+def lasting(server: InfluxServer, database: str) -> str:
+    [policy] = server.query(f'SHOW RETENTION POLICIES ON "{database}"')
+    return str(policy["duration"])
+
+
+@pytest.mark.usefixtures("admin")
+async def test_two_commands_connect_a_guarded_server(tmp_path: Path, guarded: InfluxServer) -> None:
+    """Databases, retention, a user who may only write and one who may only read; then the check finds all fine."""
+    file = site_file(tmp_path, guarded)
+    ran = await setup(file)
+    checked = await command("influx", "check", file, "--json")
+
+    assert ran.code == 0, ran.err
+    assert checked.code == 0, checked.out
+    assert {each["check"]: each["state"] for each in checked.json["findings"]} == {
+        "server": "fine", "version": "fine", "clock": "fine", "token": "fine", "bucket": "fine",
+        "access_bucket": "fine", "retention": "unknown", "types": "unknown",
+    }  # fmt: skip
+    secret, grafana = file.parent / "secrets" / "influxdb", variables(file)
+    mine, his = (
+        secret.read_text().strip(),
+        f"{grafana['FACILITY_INFLUXDB_USER']}:{grafana['FACILITY_INFLUXDB_PASSWORD']}",
+    )
+    assert (mode(secret), mode(file.parent / "grafana.env")) == (0o600, 0o600)
+    assert (lasting(guarded, "facility"), lasting(guarded, "facility-access")) == ("43830h0m0s", "2160h0m0s")
+    assert mine.startswith("monitor:")
+    for database in ("facility", "facility-access"):
+        assert may_write(guarded, mine, database)
+        assert not may_write(guarded, his, database)
+    rights = {row["database"]: row["privilege"] for row in guarded.query("SHOW GRANTS FOR grafana")}
+    assert rights == {"facility": "READ", "facility-access": "READ"}
+    assert PASSWORD not in ran.out + ran.err
+    assert mine.partition(":")[2] not in ran.out + ran.err
+
+
+@pytest.mark.usefixtures("admin")
+async def test_said_again_it_changes_nothing_and_says_so(tmp_path: Path, guarded: InfluxServer) -> None:
+    file = site_file(tmp_path, guarded)
+    await setup(file)
+    before = {each: each.read_bytes() for each in file.parent.rglob("*") if each.is_file()}
+    people, programs = await setup(file), await setup(file, "--json")
+
+    assert (people.code, programs.code) == (0, 0)
+    assert people.out.splitlines()[-1] == "Nothing was changed."
+    assert programs.json["changed"] is False
+    assert {step["state"] for step in programs.json["steps"]} == {"kept"}
+    assert {each: each.read_bytes() for each in file.parent.rglob("*") if each.is_file()} == before
+
+
+async def test_a_server_that_asks_nobody_needs_no_administrator(tmp_path: Path, open_to_all: InfluxServer) -> None:
+    """As Debian installs it. The users are made all the same, where the site file names a secret."""
+    file = site_file(tmp_path, open_to_all)
+    ran = await command("influx", "setup", file)
+    again = await command("influx", "setup", file, "--json")
+
+    assert ran.code == 0, ran.err
+    assert users(open_to_all) == {"monitor", "grafana"}
+    assert (await command("influx", "check", file)).code == 0
+    assert again.json["changed"] is False
+
+
+async def test_without_a_token_in_the_site_file_no_users_are_made(
+    tmp_path: Path, open_to_all: InfluxServer
+) -> None:
+    file = site_file(tmp_path, open_to_all, "retention: 30 days")
+    ran = await command("influx", "setup", file)
+    again = await command("influx", "setup", file, "--json")
+
+    assert ran.code == 0, ran.err
+    assert users(open_to_all) == set()
+    assert lasting(open_to_all, "facility") == "720h0m0s"
+    assert variables(file)["FACILITY_INFLUXDB_BUCKET"] == "facility"
+    assert again.json["changed"] is False
+
+
+@pytest.mark.usefixtures("admin")
+async def test_another_retention_is_changed_only_when_that_is_said(tmp_path: Path, guarded: InfluxServer) -> None:
+    guarded.query('CREATE DATABASE "facility" WITH DURATION 30d')
+    file = site_file(tmp_path, guarded)
+    first, kept = await setup(file), lasting(guarded, "facility")
+    altered = await setup(file, "--alter-retention")
+
+    assert (first.code, kept) == (1, "720h0m0s")
+    assert "keeps its points for 30 days, not for 1826.25 days" in first.out
+    assert (altered.code, lasting(guarded, "facility")) == (0, "43830h0m0s")
+
+
+@pytest.mark.usefixtures("admin")
+async def test_users_of_another_site_keep_their_passwords(tmp_path: Path, guarded: InfluxServer) -> None:
+    first = site_file(tmp_path, guarded)
+    await setup(first)
+    theirs = (first.parent / "secrets" / "influxdb").read_text()
+    second = tmp_path / "second" / "site.yaml"
+    second.parent.mkdir()
+    second.write_text(first.read_text().replace("id: hq", "id: mill").replace("facility,", "mill,"))
+    ran = await setup(second)
+
+    assert ran.code == 0, ran.err
+    mine = (second.parent / "secrets" / "influxdb").read_text().strip()
+    assert mine.startswith("monitor-mill:")
+    assert may_write(guarded, mine, "mill")
+    assert not may_write(guarded, mine, "facility")
+    assert may_write(guarded, theirs.strip(), "facility")
+    assert variables(second)["FACILITY_INFLUXDB_USER"] == "grafana-mill"
+
+
+@pytest.mark.usefixtures("admin")
+async def test_what_broke_off_goes_on_with_the_password_that_is_kept(
+    tmp_path: Path, guarded: InfluxServer
+) -> None:
+    file = site_file(tmp_path, guarded)
+    (file.parent / "secrets").mkdir()
+    secret = file.parent / "secrets" / "influxdb"
+    secret.write_text("monitor:kept before it's made\n")
+    secret.chmod(0o600)
+    ran = await setup(file)
+
+    assert ran.code == 0, ran.err
+    assert may_write(guarded, "monitor:kept before it's made", "facility")
+
+
+@pytest.mark.usefixtures("admin")
+async def test_a_site_that_may_erase_people_may_read_what_it_has_to_find(
+    tmp_path: Path, guarded: InfluxServer
+) -> None:
+    await setup(site_file(tmp_path, guarded, more="access: {pseudonyms: true}"))
+
+    rights = {row["database"]: row["privilege"] for row in guarded.query("SHOW GRANTS FOR monitor")}
+    assert rights == {"facility": "ALL PRIVILEGES", "facility-access": "ALL PRIVILEGES"}
+
+
+async def test_an_administrator_is_named_and_never_shown(tmp_path: Path, guarded: InfluxServer) -> None:
+    file, word = site_file(tmp_path, guarded), tmp_path / "word"
+    nobody = await command("influx", "setup", file)
+    word.write_text("admin:mistyped\n")
+    word.chmod(0o644)
+    seen = await command("influx", "setup", file, "--admin-file", word)
+    word.chmod(0o600)
+    wrong = await command("influx", "setup", file, "--admin-file", word)
+    word.write_text(f"{ADMIN}:{PASSWORD}\n")
+    right = await command("influx", "setup", file, "--admin-file", word)
+    both = await command("influx", "setup", file, "--admin-file", word, "--admin-env", "X")
+
+    assert (nobody.code, seen.code, wrong.code, right.code, both.code) == (1, 1, 1, 0, 2)
+    assert "--admin-file" in nobody.err
+    assert f"chmod 600 {word}" in seen.err
+    assert "authorization failed" in wrong.err
+    assert "mistyped" not in wrong.err + wrong.out
+    assert "Traceback" not in nobody.err + seen.err + wrong.err
+
+
+@pytest.mark.usefixtures("admin")
+async def test_nothing_is_made_where_the_secret_could_not_be_kept(tmp_path: Path, guarded: InfluxServer) -> None:
+    file = site_file(tmp_path, guarded)
+    (file.parent / "secrets").write_text("no folder")
+    ran = await setup(file)
+
+    assert ran.code == 1
+    assert "secrets is no folder" in ran.err
+    assert guarded.query("SHOW DATABASES") == []
+
+
+@pytest.mark.usefixtures("admin")
+async def test_an_error_says_what_was_done_before_it(tmp_path: Path, guarded: InfluxServer) -> None:
+    file = site_file(tmp_path, guarded)
+    for name in ("monitor", "monitor-hq", "monitor-hq-influxdb"):
+        guarded.query(f"CREATE USER \"{name}\" WITH PASSWORD 'x'")
+    ran = await setup(file)
+
+    assert ran.code == 1
+    assert "2 of what is to be done was done before that" in ran.err
+    assert "their passwords are not known here" in ran.err
+    assert not (file.parent / "secrets").exists()
+
+
+@pytest.mark.usefixtures("admin")
+async def test_one_of_several_sinks_is_prepared(tmp_path: Path, guarded: InfluxServer) -> None:
+    file = site_file(tmp_path, guarded)
+    text = file.read_text().partition("sinks:")[0]
+    file.write_text(
+        f"{text}sinks:\n  influxdb:\n"
+        f'    - {{id: influxdb, url: "{guarded.url}", bucket: facility, token: !secret influxdb}}\n'
+        f'    - {{id: owner, url: "{guarded.url}", bucket: owner, token: !secret owner}}\n'
+    )
+    one = await setup(file, "--sink", "owner")
+    nobody = await setup(file, "--sink", "else")
+
+    assert one.code == 0, one.err
+    assert {row["name"] for row in guarded.query("SHOW DATABASES")} == {"owner", "owner-access"}
+    assert (file.parent / "grafana-owner.env").exists()
+    assert nobody.code == 1
+    assert "influxdb, owner" in nobody.err

@@ -1,0 +1,174 @@
+"""What `grafana export` writes for a site, and that nothing secret and nothing of other sites is in it."""
+
+import json
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from monitor.cli.commands import app
+from monitor.errors import SettingsError
+from monitor.grafana import DASHBOARDS
+from monitor.grafana.model import ACCESS
+from monitor.grafana.provisioning import Connected, provision
+from tests.sinks.site import a_site
+
+_SITE = """\
+site: {{id: maple, name: "Maple $Court", timezone: America/New_York, language: en}}
+connections:
+  - {{id: bus, modbus: {{transport: tcp, host: 127.0.0.1, port: 1502}}}}
+devices:
+  - {{id: main, name: Main, profile: eastron-sdm630, connection: bus, unit: 1, every: 30 s, role: main}}
+  - {{id: sub, name: Sub, profile: eastron-sdm630, connection: bus, unit: 2, every: 30 s, role: sub}}
+  - {{id: slow, name: Slow, profile: eastron-sdm630, connection: bus, unit: 3, every: 15 min, role: sub}}
+sinks:
+  influxdb: {influxdb}
+"""
+_V1 = '{url: "http://127.0.0.1:8086", bucket: fac, token: "monitor:secret-word", api: auto}'
+_V2 = '{url: "https://db.example:8087", org: o, bucket: fac, token: "secret-token", access_bucket: doors}'
+
+
+def _file(folder: Path, influxdb: str = _V1) -> Path:
+    file = folder / "site.yaml"
+    file.write_text(_SITE.format(influxdb=influxdb))
+    return file
+
+
+def _export(folder: Path, *options: str, influxdb: str = _V1) -> Path:
+    out = folder / "out"
+    answer = CliRunner().invoke(app, ["grafana", "export", str(out), str(_file(folder, influxdb)), *options])
+    assert answer.exit_code == 0, answer.output
+    assert "secret" not in answer.output
+    return out
+
+
+def _yaml(out: Path, kind: str) -> dict[str, Any]:
+    found = yaml.safe_load((out / "provisioning" / kind / "facility-monitor.yaml").read_text())
+    assert isinstance(found, dict)
+    return found
+
+
+def test_data_sources_are_those_of_the_site(tmp_path: Path) -> None:
+    out = _export(tmp_path)
+    data, access = _yaml(out, "datasources")["datasources"]
+
+    assert (data["name"], data["uid"]) == ("Maple $$Court", "facility-maple")
+    assert (access["name"], access["uid"]) == ("Maple $$Court (access)", "facility-maple-access")
+    assert data["url"] == access["url"] == "http://127.0.0.1:8086"
+    assert data["jsonData"]["dbName"] == "fac"
+    assert access["jsonData"]["dbName"] == "fac-access"
+    assert data["jsonData"]["timeInterval"] == "30s"
+    assert data["user"] == "$FACILITY_INFLUXDB_USER"
+    assert data["secureJsonData"] == {"password": "$FACILITY_INFLUXDB_PASSWORD"}
+
+
+def test_a_token_goes_into_a_header(tmp_path: Path) -> None:
+    out = _export(tmp_path, "--url", "http://influxdb:8086", influxdb=_V2)
+    data, access = _yaml(out, "datasources")["datasources"]
+
+    assert data["url"] == "http://influxdb:8086"
+    assert data["jsonData"]["httpHeaderName1"] == "Authorization"
+    assert data["secureJsonData"] == {"httpHeaderValue1": "Token $FACILITY_INFLUXDB_PASSWORD"}
+    assert access["jsonData"]["dbName"] == "doors"
+
+
+def test_dashboards_are_for_the_site_and_only_those_it_needs(tmp_path: Path) -> None:
+    out = _export(tmp_path)
+    data, access = _yaml(out, "dashboards")["providers"]
+
+    for provider in (data, access):
+        for file in Path(provider["options"]["path"]).glob("*.json"):
+            dashboard = json.loads(file.read_text("utf-8"))
+            assert dashboard["timezone"] == "America/New_York"
+            chosen = {
+                each["name"]: each["current"].get("value")
+                for each in dashboard["templating"]["list"]
+                if each["type"] == "datasource"
+            }
+            assert chosen["datasource"] == "facility-maple"
+            assert chosen.get("access", "facility-maple-access") == "facility-maple-access"
+    written = {file.stem for file in out.glob("dashboards/*/*.json")}
+    assert written == {
+        name
+        for name, each in DASHBOARDS.items()
+        if each.classes <= {"electricity"} or "electricity" in each.classes
+    }
+    everything = _export(tmp_path, "--all")
+    assert {file.stem for file in everything.glob("dashboards/*/*.json")} == set(DASHBOARDS)
+
+
+def test_doors_may_be_for_an_organisation_of_their_own(tmp_path: Path) -> None:
+    out = _export(tmp_path, "--access-org", "7", "--all")
+
+    assert [each["orgId"] for each in _yaml(out, "datasources")["datasources"]] == [1, 7]
+    assert [each["orgId"] for each in _yaml(out, "dashboards")["providers"]] == [1, 7]
+    for file in out.glob("dashboards/facility/*.json"):
+        assert "${access}" not in file.read_text("utf-8")
+
+
+def test_written_again_it_keeps_the_password_and_takes_away_what_is_gone(tmp_path: Path) -> None:
+    out = _export(tmp_path)
+    private = out / "grafana.env"
+    assert stat.S_IMODE(private.stat().st_mode) == 0o600
+    private.write_text("FACILITY_INFLUXDB_PASSWORD=mine\n")
+    ours, theirs = out / "dashboards/facility/old.json", out / "dashboards/facility/theirs.json"
+    ours.write_text('{"tags": ["facility-monitor"]}')
+    theirs.write_text("{}")
+
+    _export(tmp_path)
+
+    assert private.read_text() == "FACILITY_INFLUXDB_PASSWORD=mine\n"
+    assert not ours.exists()
+    assert theirs.exists()
+    for file in out.rglob("*"):
+        if file.is_file() and file != private:
+            assert "secret" not in file.read_text("utf-8")
+
+
+def test_what_setup_has_written_for_grafana_is_used(tmp_path: Path) -> None:
+    (tmp_path / "grafana.env").write_text("FACILITY_INFLUXDB_USER=grafana\nFACILITY_INFLUXDB_PASSWORD=x\n")
+    answer = CliRunner().invoke(app, ["grafana", "export", str(tmp_path / "out"), str(_file(tmp_path))])
+
+    assert f"EnvironmentFile={tmp_path / 'grafana.env'}" in answer.output
+    assert not (tmp_path / "out" / "grafana.env").exists()
+
+
+def test_where_it_lies_may_be_said(tmp_path: Path) -> None:
+    out = _export(tmp_path, "--as", "/var/lib/grafana/facility/")
+
+    paths = [each["options"]["path"] for each in _yaml(out, "dashboards")["providers"]]
+    assert paths == [
+        "/var/lib/grafana/facility/dashboards/facility",
+        "/var/lib/grafana/facility/dashboards/access",
+    ]
+
+
+def test_a_site_without_influxdb_is_told_so(tmp_path: Path) -> None:
+    file = _file(tmp_path)
+    file.write_text(file.read_text().split("sinks:")[0])
+
+    answer = CliRunner().invoke(app, ["grafana", "export", str(tmp_path / "out"), str(file)])
+    assert isinstance(answer.exception, SettingsError)
+    assert "no `sinks.influxdb`" in str(answer.exception)
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("a file")
+
+    answer = CliRunner().invoke(app, ["grafana", "export", str(tmp_path / "out"), str(_file(tmp_path))])
+    assert isinstance(answer.exception, SettingsError)
+    assert "cannot be written" in str(answer.exception)
+
+
+@pytest.mark.parametrize("name", ["Access Court", "The (access) house"])
+def test_a_site_may_be_called_as_it_likes(name: str) -> None:
+    connected = Connected(url="http://a:1", bucket="b", access_bucket="c", api="v1", folder="/f")
+    files = provision(a_site(name=name), connected)
+    data, access = yaml.safe_load(files["provisioning/datasources/facility-monitor.yaml"])["datasources"]
+
+    assert not data["name"].endswith("(access)")
+    assert access["name"].endswith("(access)")
+    assert ACCESS == "access"

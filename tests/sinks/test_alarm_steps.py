@@ -1,0 +1,53 @@
+"""How long alarms took, asked of a real InfluxDB with the queries of the page."""
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from monitor.journal.state import State
+from monitor.sinks.influxdb import InfluxSink
+from monitor.site import InfluxSettings
+from tests.docs.pages import ROOT, section
+from tests.servers.influxdb import InfluxServer
+from tests.sinks.site import a_site, recorded, step
+
+MINUTE = 60_000
+DAY = 86_400_000
+
+
+def _examples() -> list[str]:
+    text = section(ROOT / "docs" / "influxdb.md", "## How alarms went")
+    blocks = re.findall(r"<!-- check: influxql -->\n```sql\n(.*?)```", text, re.DOTALL)
+    return [line for block in blocks for line in block.splitlines()]
+
+
+async def test_times_to_acknowledge_and_to_clear_are_those_from_the_start(
+    settings: Callable[..., InfluxSettings], state: State, server: InfluxServer, database: str
+) -> None:
+    start = time.time_ns() // 1_000_000 - DAY
+    other = {"occurrence": "o-2", "rule": "door-forced"}
+    said = (
+        step("raised", 1, time=start),
+        step("raised", 1, time=start + MINUTE, **other),
+        step("acknowledged", 2, time=start + 2 * MINUTE),
+        step("acknowledged", 2, time=start + 5 * MINUTE, **other),
+        replace(step("acknowledged", 3, time=start + 6 * MINUTE), cause="recovering", condition="recovering"),
+        step("cleared", 4, time=start + 7 * MINUTE, condition="clear"),
+        replace(step("acknowledged", 9, time=start + 8 * MINUTE), occurrence="before-this-sink"),
+    )
+    sink = InfluxSink(settings(), a_site(), state)
+    await sink.write(recorded(*said))
+    await sink.close()
+
+    answers = [server.query(example, database) for example in _examples()]
+    assert len(answers) == 5
+    assert [example for example, rows in zip(_examples(), answers, strict=True) if not rows] == []
+    (whole,), (high,), cleared, noisy, per_day = answers
+    assert (whole["mean"], whole["max"]) == (pytest.approx(180), pytest.approx(240))
+    assert high["percentile"] == pytest.approx(240)
+    assert [(row["rule"], row["mean"]) for row in cleared] == [("high-power", pytest.approx(420))]
+    assert {(row["rule"], row["top"]) for row in noisy} == {("high-power", 1), ("door-forced", 1)}
+    assert sum(row["count"] for row in per_day) == 2

@@ -1,0 +1,159 @@
+"""What `influx setup` does on 2.x and 3.x, which answer here as their documentation says; on 1.x: tests/cli."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from monitor.errors import SinkUnavailable
+from monitor.sinks.influxdb.buckets import Refused
+from monitor.sinks.influxdb.prepare import Step, asks_for_password, prepare
+from monitor.site import InfluxSettings
+from tests.servers.http import WebServer
+from tests.sinks.later_influxdb import OPERATOR, Influx2, Influx3, serving
+from tests.sinks.site import a_site
+
+DAY = 86_400.0
+
+
+class Kept:
+    """What was kept, in place of files."""
+
+    def __init__(self) -> None:
+        self.token = ""
+        self.variables: Mapping[str, str] = {}
+
+    def check(self) -> None:
+        """They can be written."""
+
+    def keep_token(self, token: str) -> str:
+        self.token = token
+        return "secrets/influxdb"
+
+    def grafana(self) -> Mapping[str, str]:
+        return self.variables
+
+    def keep_grafana(self, variables: Mapping[str, str]) -> str:
+        self.variables = dict(variables)
+        return "grafana.env"
+
+
+def settings(web: WebServer, **more: Any) -> InfluxSettings:
+    given = {"org": "facility", "secret": "influxdb", "retention": 365 * DAY, "access_retention": 90 * DAY, **more}
+    return InfluxSettings(url=web.url, **given)
+
+
+def said(given: InfluxSettings, kept: Kept, **more: Any) -> Sequence[Step]:
+    return list(prepare(given, a_site(), admin=OPERATOR, files=kept, **more))
+
+
+def test_2x_gets_buckets_and_two_tokens_with_no_more_than_their_rights():
+    influx, kept = Influx2(), Kept()
+    with serving(influx) as web:
+        assert asks_for_password(settings(web))
+        first = said(settings(web), kept)
+        before = dict(kept.variables)
+        again = said(settings(web, token=kept.token), kept)
+
+    lasting = {name: each["retentionRules"] for name, each in influx.buckets.items()}
+    assert lasting == {
+        "facility": [{"type": "expire", "everySeconds": 365 * 86_400}],
+        "facility-access": [{"type": "expire", "everySeconds": 90 * 86_400}],
+    }
+    idents = {each["id"] for each in influx.buckets.values()}
+    assert influx.tokens[kept.token] == {("write", ident) for ident in idents}
+    assert influx.tokens[kept.variables["FACILITY_INFLUXDB_PASSWORD"]] == {("read", ident) for ident in idents}
+    assert influx.descriptions == ["facility-monitor hq influxdb: write", "facility-monitor hq influxdb: read"]
+    assert [step.state for step in first] == ["made"] * 5
+    assert {step.state for step in again} == {"kept"}
+    assert (dict(kept.variables), len(influx.tokens)) == (before, 2)
+
+
+def test_2x_bucket_of_another_retention_is_changed_only_when_that_is_said():
+    influx, kept = Influx2(), Kept()
+    with serving(influx) as web:
+        said(settings(web, retention=None), kept)
+        wanted = settings(web, token=kept.token)
+        [left] = [step for step in said(wanted, kept) if step.state == "left"]
+        assert influx.buckets["facility"]["retentionRules"] == []
+        states = {step.state for step in said(wanted, kept, alter=True)}
+
+    assert left.told == "facility is there and keeps its points for ever, not for 365 days"
+    assert states == {"kept", "changed"}
+    assert influx.buckets["facility"]["retentionRules"] == [{"type": "expire", "everySeconds": 365 * 86_400}]
+
+
+def test_2x_token_that_may_not_write_is_told_and_left():
+    influx, kept = Influx2(), Kept()
+    with serving(influx) as web:
+        steps = said(settings(web, token="somebody-else-s"), kept)
+
+    [left] = [step for step in steps if step.state == "left"]
+    assert (left.what, left.told) == ("token", "the token of the site file may not write")
+    assert kept.token == ""
+
+
+def test_2x_where_the_organisation_is_wrong_nothing_is_made():
+    influx, kept = Influx2(), Kept()
+    with serving(influx) as web, pytest.raises(Refused, match="no organisation 'other'"):
+        said(settings(web, org="other"), kept)
+
+    assert (influx.buckets, influx.tokens) == ({}, {})
+
+
+def test_a_site_that_may_erase_people_gets_a_token_that_reads_too():
+    influx, kept = Influx2(), Kept()
+    site = a_site()
+    site = replace(site, access=replace(site.access, pseudonyms=True))
+    with serving(influx) as web:
+        list(prepare(settings(web), site, admin=OPERATOR, files=kept))
+
+    assert {action for action, _ in influx.tokens[kept.token]} == {"write", "read"}
+
+
+def test_3x_gets_its_databases_and_is_told_how_tokens_are_made():
+    influx, kept = Influx3(), Kept()
+    influx.retention["facility"] = None  # by a write before
+    with serving(influx) as web:
+        first = said(settings(web), kept)
+        changed = said(settings(web, token="a-token-of-the-site"), kept, alter=True)
+
+    assert [(step.what, step.state) for step in first] == [
+        ("bucket", "left"), ("bucket", "made"), ("token", "left"), ("token", "left"), ("grafana", "made"),
+    ]  # fmt: skip
+    assert "influxdb3 create token" in first[2].what_to_do
+    assert "db:facility,facility-access:write" in first[2].what_to_do
+    assert [step.state for step in changed][:3] == ["changed", "changed", "kept"]
+    assert influx.retention == {"facility": "8760h", "facility-access": "2160h"}
+
+
+@pytest.mark.parametrize(
+    ("path", "answer"),
+    [
+        ("/api/v2/buckets", b"<html>login</html>"),
+        ("/api/v2/buckets", b'{"buckets": [{"name": "facility"}]}'),
+        ("/api/v2/buckets", b'{"buckets": ["facility"]}'),
+        ("/api/v2/buckets", b'{"buckets": [{"name": "facility", "id": "../../x", "retentionRules": []}]}'),
+        ("/api/v2/buckets", b"[" * 100_000),
+        ("/api/v2/orgs", b'{"orgs": [{"name": "facility", "id": 7}]}'),
+        ("/api/v2/authorizations", b'{"token": ""}'),
+        ("/api/v2/authorizations", json.dumps({"token": "x" * 30 + "\nFACILITY_INFLUXDB_URL=evil"}).encode()),
+        ("/api/v2/authorizations", b'{"token": 5}'),
+        ("/api/v2/authorizations", b'{"token": "' + b"x" * 5_000_000 + b'"}'),
+    ],
+    ids=range(10),
+)
+def test_an_answer_that_is_not_influxdbs_is_never_taken_for_one(path: str, answer: bytes):
+    influx, kept = Influx2(), Kept()
+
+    def crooked(request: Any) -> Any:
+        return (200, {}, answer) if request.path.startswith(path) else influx(request)
+
+    with serving(influx) as web:
+        web.handle = crooked
+        with pytest.raises(SinkUnavailable):
+            said(settings(web), kept)
+
+    assert kept.token == ""
