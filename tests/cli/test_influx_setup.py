@@ -11,6 +11,7 @@ from monitor.sinks.influxdb.client import InfluxClient
 from monitor.sinks.rejection import SinkMisconfigured
 from monitor.site import InfluxSettings
 from tests.cli.running import Ran, command
+from tests.cli.terminal import Terminal
 from tests.servers.influxdb import ADMIN, PASSWORD, InfluxServer, influxdb
 
 SITE = """\
@@ -287,3 +288,17 @@ async def test_one_of_several_sinks_is_prepared(tmp_path: Path, guarded: InfluxS
     assert (file.parent / "grafana-owner.env").exists()
     assert nobody.code == 1
     assert "influxdb, owner" in nobody.err
+
+
+def test_at_a_terminal_the_administrator_is_asked_and_what_is_typed_is_not_shown(
+    tmp_path: Path, guarded: InfluxServer
+) -> None:
+    file = site_file(tmp_path, guarded)
+    with Terminal("influx", "setup", file) as terminal:
+        terminal.answer("Administrator of", f"{ADMIN}:{PASSWORD}")
+        code = terminal.end()
+
+    assert code == 0, terminal.shown
+    assert PASSWORD not in terminal.shown
+    assert "systemctl restart facility-monitor" in terminal.shown
+    assert (file.parent / "secrets" / "influxdb").exists()
