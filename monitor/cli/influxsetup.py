@@ -70,7 +70,10 @@ def setup(
     folder = file if file.is_dir() else file.parent
     steps: list[dict[str, Any]] = []
     try:
-        for settings in influxdbs_of(site, sink):
+        chosen = influxdbs_of(site, sink)
+        if grafana is not None and len(chosen) > 1:
+            raise typer.BadParameter("say --sink with --grafana: each InfluxDB has a file of its own")
+        for settings in chosen:
             files = _Files(settings, folder, grafana if grafana is not None else _beside(folder, settings))
             admin = _administrator(settings, admin_file, admin_env)
             for step in prepare_influx(settings, site, files=files, admin=admin, alter=alter_retention):
@@ -78,6 +81,8 @@ def setup(
                 if not as_json:
                     _print(steps[-1], several=len(site.influxdbs) > 1)
     except RequestRefused as refused:
+        if as_json:
+            print_json({"steps": steps, "changed": _has_changed(steps)})
         done = sum(step["state"] in {"made", "changed"} for step in steps)
         raise RequestRefused(
             f"{refused}\n{done} of what is to be done was done before that, and stays; say this again to go on"

@@ -74,7 +74,7 @@ def site_file(tmp_path: Path, server: InfluxServer, keys: str = YEARS, more: str
     return folder / "site.yaml"
 
 
-async def setup(file: Path, *words: str) -> Ran:
+async def setup(file: Path, *words: str | Path) -> Ran:
     return await command("influx", "setup", file, "--admin-env", "INFLUX_ADMIN", *words)
 
 
@@ -283,6 +283,9 @@ async def test_one_of_several_sinks_is_prepared(tmp_path: Path, guarded: InfluxS
     one = await setup(file, "--sink", "owner")
     nobody = await setup(file, "--sink", "else")
 
+    shared = await setup(file, "--grafana", tmp_path / "shared.env")
+
+    assert (shared.code, (tmp_path / "shared.env").exists()) == (2, False)
     assert one.code == 0, one.err
     assert {row["name"] for row in guarded.query("SHOW DATABASES")} == {"owner", "owner-access"}
     assert (file.parent / "grafana-owner.env").exists()
