@@ -45,6 +45,8 @@ __all__ = [
     "MONITOR_DEVICE",
     "MONITOR_POINTS",
     "PHASES",
+    "POINTS_CURRENT",
+    "POINTS_POWER",
     "POINTS_VOLTAGE",
     "POINT_ALARM",
     "POINT_BATTERY",
@@ -53,8 +55,12 @@ __all__ = [
     "POINT_ENERGY",
     "POINT_FAULT",
     "POINT_FLOW",
+    "POINT_FLOW_TEMPERATURE",
+    "POINT_FREQUENCY",
     "POINT_OPEN",
     "POINT_POWER",
+    "POINT_POWER_FACTOR",
+    "POINT_RETURN_TEMPERATURE",
     "POINT_RUNNING",
     "POINT_VOLUME",
     "READING_TAGS",
@@ -216,8 +222,12 @@ POINT_CALLED: Final = "called"
 POINT_ENERGY: Final = "energy_import_kwh"
 POINT_FAULT: Final = "fault"
 POINT_FLOW: Final = "flow_m3h"
+POINT_FLOW_TEMPERATURE: Final = "flow_temperature_c"
+POINT_FREQUENCY: Final = "frequency_hz"
 POINT_OPEN: Final = "open"
 POINT_POWER: Final = "power_w"
+POINT_POWER_FACTOR: Final = "pf"
+POINT_RETURN_TEMPERATURE: Final = "return_temperature_c"
 POINT_RUNNING: Final = "running"
 POINT_VOLUME: Final = "volume_m3"
 STATES: Final = frozenset(
@@ -225,6 +235,8 @@ STATES: Final = frozenset(
 )
 """Points that are true or false, and never anything else: true when the name says so."""
 
+POINTS_CURRENT: Final[Mapping[str, str]] = {f"L{phase}": f"current_l{phase}_a" for phase in (1, 2, 3)}
+POINTS_POWER: Final[Mapping[str, str]] = {f"L{phase}": f"power_l{phase}_w" for phase in (1, 2, 3)}
 POINTS_VOLTAGE: Final[Mapping[str, str]] = {f"L{phase}": f"voltage_l{phase}_v" for phase in (1, 2, 3)}
 """Points that dashboards ask for."""
 

@@ -5,14 +5,20 @@ from collections.abc import Mapping
 from typing import Final
 
 from monitor.grafana.devices import DEVICES
+from monitor.grafana.electricity import ELECTRICITY
+from monitor.grafana.heating import HEATING
 from monitor.grafana.itself import ITSELF
 from monitor.grafana.model import ANYWHERE, Dashboard, Place
 from monitor.grafana.overview import OVERVIEW
+from monitor.grafana.water import WATER
 
 __all__ = ["DASHBOARDS", "dashboards"]
 
 DASHBOARDS: Final[Mapping[str, Dashboard]] = {
     "overview": OVERVIEW,
+    "electricity": ELECTRICITY,
+    "water": WATER,
+    "heating": HEATING,
     "devices": DEVICES,
     "monitor": ITSELF,
 }

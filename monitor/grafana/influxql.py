@@ -126,11 +126,13 @@ class Select:
         return said + (f" LIMIT {self.limit}" if self.limit else "")
 
 
-def tag_values(tag: str, *, measurement: str = "", variables: Sequence[str] = ()) -> str:
+def tag_values(
+    tag: str, *, measurement: str = "", variables: Sequence[str] = (), where: Sequence[str] = ()
+) -> str:
     """What a variable can be: values of a tag in the last 30 days, below what is chosen in `variables`.
 
     InfluxDB 3 would look back one day without a condition on time.
     """
     source = f" FROM {column(measurement)}" if measurement else ""
-    conditions = [*(_chosen(name) for name in variables), "time > now() - 30d"]
+    conditions = [*(_chosen(name) for name in variables), *where, "time > now() - 30d"]
     return f"SHOW TAG VALUES{source} WITH KEY = {column(tag)} WHERE {' AND '.join(conditions)}"

@@ -6,7 +6,7 @@ from typing import ClassVar, Protocol
 
 from monitor.grafana.looks import Json, Look, Step
 
-__all__ = ["BarGauge", "Gauge", "Kind", "Stat", "StateTimeline", "Table", "Text", "TimeSeries"]
+__all__ = ["BarGauge", "Gauge", "Kind", "Pie", "Stat", "StateTimeline", "Table", "Text", "TimeSeries"]
 
 _PLAIN = (Step(None, "green"),)
 
@@ -107,6 +107,34 @@ class BarGauge:
     def look(self) -> Look:
         """How its values are shown where the panel does not say."""
         return Look(unit="", steps=_PLAIN, no_value="-", minimum=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pie:
+    """A ring of what each series has of the whole, with value and percentage."""
+
+    type: ClassVar[str] = "piechart"
+    calc: str = "lastNotNull"
+
+    def options(self) -> Json:
+        """Its options."""
+        return {
+            "reduceOptions": _reduce(self.calc),
+            "pieType": "donut",
+            "sort": "desc",
+            "displayLabels": ["percent"],
+            "legend": {
+                "displayMode": "table",
+                "placement": "right",
+                "showLegend": True,
+                "values": ["value", "percent"],
+            },
+            "tooltip": {"mode": "single", "sort": "none"},
+        }
+
+    def look(self) -> Look:
+        """How its values are shown where the panel does not say."""
+        return Look(unit="", scheme="palette-classic")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

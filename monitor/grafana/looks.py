@@ -28,6 +28,8 @@ UNITS: Final[Mapping[str, str]] = {
     "h": "suffix:h",
     "MB": "decmbytes",
     "time": "dateTimeAsLocal",
+    "day": "time:YYYY-MM-DD",
+    "minute": "time:YYYY-MM-DD HH:mm",
     "ago": "dateTimeFromNow",
     "": "none",
 }

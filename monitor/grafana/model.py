@@ -94,7 +94,7 @@ class Panel:
 
     `description` is what a property manager reads when she points at it. `time_from` overrides the dashboard's
     range (`now/d`: today so far; `30d`), `time_shift` moves it back (`7d`). `tables`: whether queries answer rows
-    rather than series; a table does.
+    rather than series; a table does. `says_time`: the title says the time, so that nothing beside it does.
     """
 
     kind: Kind
@@ -110,6 +110,7 @@ class Panel:
     time_from: str | None = None
     time_shift: str | None = None
     tables: bool | None = None
+    says_time: bool = False
 
     def json(self, number: int, x: int, y: int) -> Json:
         """The panel as Grafana stores it."""
@@ -138,7 +139,7 @@ class Panel:
         if self.time_shift is not None:
             found["timeShift"] = self.time_shift
         if self.time_from is not None or self.time_shift is not None:
-            found["hideTimeOverride"] = False
+            found["hideTimeOverride"] = self.says_time
         return found
 
 
@@ -174,17 +175,19 @@ class Row:
 class Choice:
     """A variable that lets people choose among the values of the tag of its name; all of them at first.
 
-    `measurement`: whose values; empty: of all. `among`: variables that are chosen before it.
+    `measurement`: whose values; empty: of all. `among`: variables that are chosen before it. `where`: further
+    conditions on tags.
     """
 
     name: str
     measurement: str = ""
     among: Sequence[str] = ()
+    where: Sequence[str] = ()
     source: Source = DATA
 
     def json(self) -> Json:
         """The variable as Grafana stores it."""
-        query = tag_values(self.name, measurement=self.measurement, variables=self.among)
+        query = tag_values(self.name, measurement=self.measurement, variables=self.among, where=self.where)
         return {
             "type": "query",
             "name": self.name,

@@ -6,7 +6,19 @@ from typing import Any, Protocol
 
 from monitor.grafana.looks import Json
 
-__all__ = ["Calculate", "Group", "Join", "Matrix", "Merge", "Organize", "Reduce", "Reshape", "Sort"]
+__all__ = [
+    "Calculate",
+    "Group",
+    "Join",
+    "Matrix",
+    "Merge",
+    "Only",
+    "Organize",
+    "Reduce",
+    "Reshape",
+    "Sort",
+    "UnitFrom",
+]
 
 
 class Reshape(Protocol):
@@ -134,3 +146,31 @@ class Reduce:
     def json(self) -> Json:
         """The step as Grafana stores it."""
         return _step("reduce", {"mode": "seriesToRows", "reducers": list(self.calcs), "includeTimeField": False})
+
+
+@dataclass(frozen=True, slots=True)
+class Only:
+    """A step that is done to the answer of one query alone, such as to `B`."""
+
+    query: str
+    step: Reshape
+
+    def json(self) -> Json:
+        """The step as Grafana stores it."""
+        return self.step.json() | {"filter": {"id": "byRefId", "options": self.query}}
+
+
+@dataclass(frozen=True, slots=True)
+class UnitFrom:
+    """The last text that a query answers is the unit of all numbers of the other queries; it is not shown itself.
+
+    A currency is a field of what was used: nobody but the site file knows it.
+    """
+
+    query: str
+    name: str
+
+    def json(self) -> Json:
+        """The step as Grafana stores it."""
+        mapping = {"fieldName": self.name, "handlerKey": "unit", "reducerId": "lastNotNull"}
+        return _step("configFromData", {"configRefId": self.query, "mappings": [mapping]})

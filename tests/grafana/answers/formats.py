@@ -187,6 +187,8 @@ def formatted(unit: str, value: float, decimals: int | None, now: datetime, zone
         return _behind(rest)(value, decimals)
     if kind == "si" and rest:
         return _si(rest)(value, decimals)
+    if len(unit) == 3 and unit.isupper():
+        return _behind(unit)(value, decimals)
     assert False, f"Grafana knows no unit {unit}"  # noqa: B011, PT015 - a mistake of a dashboard
 
 

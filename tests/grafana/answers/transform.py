@@ -17,9 +17,20 @@ def transformed(frames: Sequence[Frame], steps: Sequence[Mapping[str, Any]]) -> 
     """Frames after all steps of a panel; an id that this evaluator does not know is a KeyError."""
     found = list(frames)
     for step in steps:
-        if not step.get("disabled"):
-            found = KNOWN[step["id"]](found, step["options"])
+        if step.get("disabled"):
+            continue
+        found = _for_one(found, step) if "filter" in step else KNOWN[step["id"]](found, step["options"])
     return found
+
+
+def _for_one(frames: list[Frame], step: Mapping[str, Any]) -> list[Frame]:
+    """A step for the frames of one query; the others are put in where the first of them was."""
+    assert step["filter"]["id"] == "byRefId", "this evaluator knows the filter byRefId alone"
+    wanted = step["filter"]["options"]
+    found = KNOWN[step["id"]]([frame for frame in frames if frame.ref == wanted], step["options"])
+    others = [frame for frame in frames if frame.ref != wanted]
+    place = next((index for index, frame in enumerate(frames) if frame.ref != wanted), 0)
+    return [*found[:place], *others, *found[place:]]
 
 
 def _is_named(column: Field, frame: Frame, frames: Sequence[Frame], names: Sequence[str]) -> bool:
@@ -175,6 +186,30 @@ def _reduce(frames: list[Frame], options: Options) -> list[Frame]:
     return [Frame(fields, "reduce-" + "-".join(frame.ref for frame in frames))]
 
 
+def _config_from(frames: list[Frame], options: Options) -> list[Frame]:
+    """Field options of all numbers from the answer of one query, which is not shown."""
+    said = next((frame for frame in frames if frame.ref == options["configRefId"]), None)
+    if said is None:
+        return frames
+    config = {}
+    for mapping in options["mappings"]:
+        column = _first_named(said, mapping["fieldName"])
+        if column is not None:
+            config[mapping["handlerKey"]] = reduced(column, mapping["reducerId"])
+    found = []
+    for frame in frames:
+        if frame is said and len(frames) > 1:
+            continue
+        fields = [
+            Field(each.name, each.type, each.values, each.labels, each.config | config)
+            if each.type == "number"
+            else each
+            for each in frame.fields
+        ]
+        found.append(Frame(fields, frame.ref, frame.name))
+    return found
+
+
 KNOWN: Final[Mapping[str, Callable[[list[Frame], Options], list[Frame]]]] = {
     "groupBy": _group_by,
     "groupingToMatrix": _matrix,
@@ -184,5 +219,6 @@ KNOWN: Final[Mapping[str, Callable[[list[Frame], Options], list[Frame]]]] = {
     "organize": _organize,
     "calculateField": calculate_field,
     "reduce": _reduce,
+    "configFromData": _config_from,
 }
 """Id of a transformation -> what it does."""

@@ -9,7 +9,7 @@ from tests.grafana.answers.looks import Display
 from tests.grafana.picture.canvas import Canvas, cut, width_of
 from tests.grafana.picture.place import Box
 
-__all__ = ["bar_gauge", "gauge", "stat"]
+__all__ = ["bar_gauge", "gauge", "pie", "stat"]
 
 _DARK = "#111217"
 
@@ -140,3 +140,29 @@ def bar_gauge(canvas: Canvas, answer: Answer, box: Box) -> None:
         if share * room > 1:
             canvas.box(box.x + names, y + line * 0.14, share * room, line * 0.72, shown.colour, radius=2)
         canvas.say(box.x + box.w, y + line / 2, str(shown), size + 1, shown.colour, "right", bold=True)
+
+
+def pie(canvas: Canvas, answer: Answer, box: Box) -> None:
+    """A ring, with value and percentage of each part beside it."""
+    found = [each for each in answer.stats() if each[1].number > 0]
+    if not found:
+        _nothing(canvas, answer, box)
+        return
+    found.sort(key=lambda each: -each[1].number)
+    whole = sum(shown.number for _, shown, _ in found)
+    side = min(box.h, box.w * 0.45)
+    axes = canvas.axes(box.x, box.y + (box.h - side) / 2, side, side)
+    axes.pie(
+        [shown.number for _, shown, _ in found],
+        colors=[shown.colour for _, shown, _ in found],
+        startangle=90,
+        counterclock=False,
+        wedgeprops={"width": 0.45},
+    )
+    x, line = box.x + side + 16, min(22.0, box.h / (len(found) + 1))
+    for index, (title, shown, _) in enumerate(found):
+        y = box.y + box.h / 2 + (index - (len(found) - 1) / 2) * line
+        canvas.box(x, y - 3, 14, 6, shown.colour)
+        said = f"{shown}   {100 * shown.number / whole:.0f}%"
+        canvas.say(box.x + box.w, y, said, 12, TEXT, "right")
+        canvas.say(x + 20, y, cut(title, 12, box.w - side - width_of(said, 12) - 50), 12, TEXT)

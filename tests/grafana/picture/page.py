@@ -9,7 +9,7 @@ from tests.grafana.answers.dashboards import Answer, Mark
 from tests.grafana.answers.variables import substitute
 from tests.grafana.picture.canvas import Canvas, cut, width_of
 from tests.grafana.picture.charts import state_timeline, time_series
-from tests.grafana.picture.numbers import bar_gauge, gauge, stat
+from tests.grafana.picture.numbers import bar_gauge, gauge, pie, stat
 from tests.grafana.picture.place import Box
 from tests.grafana.picture.tables import table
 
@@ -22,7 +22,7 @@ _LINE: Final = 38
 _HEAD: Final = 64
 _MARGIN: Final = 16
 _OVER_TIME: Final = {"timeseries": time_series, "state-timeline": state_timeline}
-_VALUES: Final = {"stat": stat, "gauge": gauge, "bargauge": bar_gauge, "table": table}
+_VALUES: Final = {"stat": stat, "gauge": gauge, "bargauge": bar_gauge, "piechart": pie, "table": table}
 
 
 def drawn(answers: Answers, *, phone: bool = False) -> Canvas:
