@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import random
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from itertools import islice
 from time import monotonic
 from typing import Protocol, TypeVar
@@ -26,9 +26,13 @@ __all__ = ["Pace", "SinkRunner"]
 _log = structlog.get_logger()
 
 _BATCH = 5000
-_GATHERED = 2 * _BATCH
+_PIECE = _BATCH // 2
+_GATHERED = _BATCH + _PIECE
 _REASONS = 100
 
+
+_Prepare = Callable[[Sequence[Recorded]], Coroutine[None, None, None]]
+"""What some sinks do with the batch after the one under way, before it is written."""
 
 _PACE = Pace()
 
@@ -51,7 +55,8 @@ P = TypeVar("P", bound=PastPortion)
 class SinkRunner:
     """Follows the journal for a sink and keeps its position; nobody else waits for it.
 
-    While one batch is under way the next one gathers, so that a sink that answers slowly gets larger batches.
+    While one batch is under way the next one gathers, so that a sink that answers slowly gets larger batches; a
+    sink that can (`prepare`) works it out meanwhile.
 
     After an outage what was missed is written in the journal's order, and the readings of this moment are written
     ahead of it before each batch. They are written again when their turn comes: the outcome is that of the
@@ -91,6 +96,8 @@ class SinkRunner:
             write=self._write,
             unwritable=getattr(sink, "unwritable", lambda _: ""),
         )
+        self._prepare: _Prepare | None = getattr(sink, "prepare", None)
+        self._piece = _BATCH if self._prepare is None else _PIECE
         self._position = Position(0)
         self._is_new = False
         self._facts: dict[str, Value] = {"last_success": 0, "last_error": "", "error_since": 0}
@@ -214,12 +221,19 @@ class SinkRunner:
             self._live.popleft()
 
     async def _carry(self) -> None:
+        following: list[Recorded] = []
         while True:
             began = monotonic()
             async with self._change:
                 await self._change.wait_for(lambda: self._waiting)
-                batch = list(islice(self._waiting, _BATCH))
-            await self._deliver(batch)
+                batch = following or list(islice(self._waiting, self._piece))
+                following = list(islice(self._waiting, len(batch), len(batch) + self._piece))
+            if len(following) < self._piece:  # more will have come for it until its turn
+                following = []
+            async with asyncio.TaskGroup() as group:
+                if following and self._prepare is not None:
+                    group.create_task(self._prepare(following), name=f"{self._sink.name}-prepare")
+                await self._deliver(batch)
             await self._confirm(batch[-1].position)
             async with self._change:
                 for _ in batch:

@@ -2,20 +2,21 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 
-from monitor.errors import SinkUnavailable
+from monitor.errors import SinkRejected, SinkUnavailable
 from monitor.journal.sqlite import SqliteJournal
 from monitor.journal.state import State
 from monitor.model import Entry, Reading, Recorded
 from monitor.ports import Batch
 from monitor.sinks.influxdb import InfluxSink
 from monitor.sinks.rejection import EntriesRejected, SinkMisconfigured
-from monitor.sinks.runner import SinkRunner
+from monitor.sinks.runner import Pace, SinkRunner
 from monitor.site import InfluxSettings
 from tests.servers.influxdb import InfluxServer
-from tests.sinks.site import NOW, a_site, derived, event, reading, step
+from tests.sinks.site import NOW, a_site, derived, event, reading, recorded, step
 from tests.sinks.test_runner import a_runner, append, running, until
 
 BATCH = 5000
@@ -115,6 +116,69 @@ async def test_only_readings_go_ahead(journal: SqliteJournal, state: State):
 
     ahead = next(batch for batch in batches if len(batch) < 1000)
     assert [each.entry for each in ahead] == [entry]
+
+
+class PreparingSink(GatedSink):
+    """Notes what it was given to prepare."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.prepared: list[Sequence[Recorded]] = []
+
+    async def prepare(self, batch: Sequence[Recorded]) -> None:
+        self.prepared.append(batch)
+
+
+async def test_what_comes_next_is_prepared_while_something_is_written(journal: SqliteJournal, state: State):
+    await missed(journal)
+    sink = PreparingSink()
+    runner = a_runner(journal, state, sink)
+    async with running(runner):
+        while runner.status()["lag"]:
+            await until(lambda: sink.asked > len(sink.calls) or not runner.status()["lag"])
+            if runner.status()["lag"]:
+                await until(lambda: len(runner._waiting) > BATCH or runner.status()["lag"] < BATCH)
+                await sink.step()
+
+    positions = [each.position for batch in sink.calls for each in batch]
+    assert positions == list(range(1, MISSED + 1))
+    assert len(sink.prepared) > 2
+    written = [id(batch) for batch in sink.calls]
+    assert all(id(batch) in written for batch in sink.prepared)
+
+
+async def test_what_cannot_be_encoded_ahead_is_told_in_its_turn(
+    state: State,
+    settings: Callable[..., InfluxSettings],
+    server: InfluxServer,
+    database: str,
+):
+    sink = InfluxSink(settings(), a_site(), state)
+    bad = recorded(replace(reading("e-main", power_w=1.0), values={"power_w": object()}))
+    good = recorded(reading("e-main", power_w=7.0), first=2)
+
+    await sink.prepare(bad)
+    with pytest.raises(SinkRejected, match="cannot be encoded"):
+        await sink.write(bad)
+    await sink.prepare(good)
+    await sink.write(recorded(reading("w-main", flow_m3h=1.0), first=3))
+    await sink.write(good)
+    await sink.write(good)
+    await sink.close()
+
+    assert [row["power_w"] for row in server.query('SELECT "power_w" FROM "electricity"', database)] == [7.0]
+    assert sink.status()["lines"] == 3
+
+
+async def test_catching_up_makes_no_pauses(journal: SqliteJournal, state: State):
+    await missed(journal)
+    sink = GatedSink()
+    runner = SinkRunner(journal, state, sink, now=lambda: NOW, pace=Pace(interval=3600.0))
+    async with running(runner):
+        while MISSED - sum(map(len, sink.calls)) >= BATCH:
+            await sink.step()
+
+    assert len(sink.calls) > 2
 
 
 @pytest.mark.fault(

@@ -1,5 +1,6 @@
-"""The sink itself: entries in, requests to InfluxDB out, in a thread of its own."""
+"""The sink itself: entries in, requests to InfluxDB out, in two threads of its own: one encodes, one waits."""
 
+import contextlib
 import re
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -53,6 +54,8 @@ class InfluxSink:
         self._compress = compress
         self._client: InfluxClient | None = None
         self._thread = BlockingThread(settings.id)
+        self._encoding = BlockingThread(f"{settings.id}-encoder")
+        self._prepared: tuple[Sequence[Recorded], Encoded] | None = None
         self._left_out = 0
         self._tried: set[str] = set()
         """Buckets that were to be made in this outage."""
@@ -67,11 +70,11 @@ class InfluxSink:
         Raises SinkRejected when nothing is written because something cannot be encoded, and JournalError when
         the state cannot be written; call again. `stamps`: those of the past; without, they are settled and kept.
         """
-        if self.takes is not None:
-            taken = [each for each in batch if self.takes(each.entry)]
-            self._left_out += len(batch) - len(taken)
-            batch = taken
-        encoded = await self._encode(batch, stamps)
+        prepared = self._prepared
+        if prepared is not None and prepared[0] is batch:
+            encoded, self._prepared = prepared[1], None
+        else:
+            encoded = await self._encode(batch, stamps)
         rejected: _Rejected = {}
         for bucket, lines in (
             (self._settings.bucket, encoded.main),
@@ -85,10 +88,22 @@ class InfluxSink:
                 {position: line for position, (_, line) in rejected.items()},
             )
 
+    async def prepare(self, batch: Sequence[Recorded]) -> None:
+        """Encode what will be written next, while something else is under way; what fails is told by `write`.
+
+        For `write` it has to be the very same list.
+        """
+        with contextlib.suppress(JournalError, SinkRejected):
+            self._prepared = batch, await self._encode(batch)
+
     async def _encode(self, batch: Sequence[Recorded], past: Mapping[Position, Stamp] | None = None) -> Encoded:
         try:
+            if self.takes is not None:
+                taken = [each for each in batch if self.takes(each.entry)]
+                self._left_out += len(batch) - len(taken)
+                batch = taken
             stamps = await self._stamps.settle(self._encoder.wanted(batch)) if past is None else past
-            return await self._thread.do(lambda: self._encoder.encode(batch, stamps))
+            return await self._encoding.do(lambda: self._encoder.encode(batch, stamps))
         except JournalError:
             raise
         except Exception as error:  # one entry of a kind nobody thought of must not stop all that follow
@@ -120,6 +135,7 @@ class InfluxSink:
         if not self._closed:
             self._closed = True
             self._thread.end(self._shut)
+            self._encoding.end(lambda: None)
 
     def _shut(self) -> None:
         if self._client is not None:
