@@ -25,6 +25,14 @@ class Clock:
         """UTC in milliseconds."""
         return (self._anchor + time.monotonic_ns()) // 1_000_000
 
+    def steady(self) -> float:
+        """Seconds that no setting of the wall clock moves, from an arbitrary moment on."""
+        return time.monotonic()
+
+    def pace(self) -> float:
+        """Seconds that whoever keeps something now and then waits by."""
+        return self.steady()
+
     def drift(self) -> float:
         """Seconds that the wall clock is ahead of this one."""
         return (time.time_ns() - time.monotonic_ns() - self._anchor) / 1e9

@@ -258,6 +258,8 @@ class InfluxSettings:
     @property
     def buckets(self) -> Mapping[str, float | None]:
         """The buckets that are written to, and how long each keeps its points; one for both keeps the longer."""
+        if self.filter.kinds is not None and "access" not in self.filter.kinds:
+            return {self.bucket: self.retention}
         if self.access_bucket != self.bucket:
             return {self.bucket: self.retention, self.access_bucket: self.access_retention}
         both = (self.retention, self.access_retention)

@@ -45,12 +45,13 @@ class Doors:
 
     State, figures, what there is to tell and position are saved together: at once when there is something to
     tell, else every 2 s. A kill in between replays the entries since, which gives the same entries with the same
-    identities. `may_forget`: whether the clock can be believed enough to throw away what is old by it.
+    identities. `may_forget`: whether the clock can be believed enough to throw away what is old by it. `steady`:
+    seconds that no setting of the clock moves.
     """
 
     name = PRODUCER
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it works with, from the composition root
         self,
         journal: Journal,
         state: State,
@@ -58,19 +59,21 @@ class Doors:
         *,
         now: Callable[[], int] = _system_time,
         may_forget: Callable[[], bool] = lambda: True,
+        steady: Callable[[], float] = monotonic,
     ) -> None:
         self._journal = journal
         self._state = state
         self._site = site
         self._now = now
         self._may_forget = may_forget
+        self._steady = steady
         self._machine = Machine(site)
         self._machine.began = journal.last
         self._position = Position(0)
         self._saved = Position(0)
         self._saves = 0
-        self._saved_at = monotonic()
-        self._forgot_at = monotonic() - _FORGET_EVERY
+        self._saved_at = self._steady()
+        self._forgot_at = self._steady() - _FORGET_EVERY
         self._heard: tuple[int, float] | None = None
         self._busy = asyncio.Lock()
 
@@ -111,7 +114,7 @@ class Doors:
         self._saves = kept.pop(_SAVES, 0)
         self._machine.load(kept.items())
         if self._machine.stamp:
-            self._heard = (self._machine.stamp, monotonic())
+            self._heard = (self._machine.stamp, self._steady())
 
     async def _follow(self) -> None:
         async for batch in self._journal.follow(self._position):
@@ -127,7 +130,7 @@ class Doors:
                     self._position = batch[-1].position
                     if self._heard is None or self._heard[0] != batch[-1].recorded:
                         # After the clock was set back stamps stand still, and time goes on all the same.
-                        self._heard = (batch[-1].recorded, monotonic())
+                        self._heard = (batch[-1].recorded, self._steady())
                 await self._save_in_time(told)
 
     async def _watch(self) -> None:
@@ -140,11 +143,11 @@ class Doors:
                 # but not judged yet may still explain an opening.
                 if self._heard is not None and self._position >= self._journal.last:
                     stamp, at = self._heard
-                    told = self._machine.tick(stamp + int((monotonic() - at - _TICK) * 1000))
+                    told = self._machine.tick(stamp + int((self._steady() - at - _TICK) * 1000))
                 await self._save_in_time(told)
 
     async def _save_in_time(self, told: Sequence[Event | Derived]) -> None:
-        if not told and (self._saved == self._position or monotonic() - self._saved_at < _SAVE_EVERY):
+        if not told and (self._saved == self._position or self._steady() - self._saved_at < _SAVE_EVERY):
             return
         self._saves += 1
         changes = {
@@ -153,7 +156,7 @@ class Doors:
         }
         work = self._work(changes, self._machine.figures.take(), told, self._saves, self._position)
         await insist(self._state, work, failed=lambda why: _log.error("doors_cannot_save", error=why))
-        self._saved, self._saved_at = self._position, monotonic()
+        self._saved, self._saved_at = self._position, self._steady()
         self._journal.acknowledge(self.name, self._position)
 
     def _work(
@@ -165,8 +168,8 @@ class Doors:
         position: Position,
     ) -> Callable[[sqlite3.Connection], None]:
         forget_before = None
-        if monotonic() - self._forgot_at >= _FORGET_EVERY and self._may_forget():
-            self._forgot_at = monotonic()
+        if self._steady() - self._forgot_at >= _FORGET_EVERY and self._may_forget():
+            self._forgot_at = self._steady()
             keep = max(timedelta(seconds=self._site.access.keep), _DAYS_KEPT)
             forget_before = local_day(self._now(), self._site.timezone) - keep
 

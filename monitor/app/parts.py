@@ -1,7 +1,7 @@
 """The parts of the daemon, made and joined."""
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from importlib.metadata import version
@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from drivers import DRIVERS
-from drivers.mqtt.tls import tls_context
 from monitor.access.pseudonyms import Pseudonyms
 from monitor.alarms import Alarms
 from monitor.alarms.keep import NAME as ALARMS
-from monitor.alarms.store import open_alarms, standing
+from monitor.alarms.store import standing
 from monitor.alarms.unrecorded import Unrecorded
+from monitor.app.outlets import Outlets
 from monitor.app.people import AccessParts
 from monitor.app.serving import examine, serve
 from monitor.clock import Clock
@@ -24,9 +24,11 @@ from monitor.downtime import Downtime, last_downtime
 from monitor.equipment.book import Book as UpkeepBook
 from monitor.equipment.consumer import Upkeep
 from monitor.errors import JournalError
-from monitor.health import Health, SelfReport, Sources, usual_advice
+from monitor.health import MINUTE, Health, SelfReport, Sources, usual_advice
 from monitor.journal.feeder import Feeder
 from monitor.journal.files import Files, open_files
+from monitor.journal.here import WriterHere
+from monitor.journal.writer import Writer
 from monitor.metering.book import Book
 from monitor.metering.consumer import Metering
 from monitor.model import Event, Position, Value
@@ -37,23 +39,16 @@ from monitor.notify.outbox import Notifier
 from monitor.notify.reports import make_put
 from monitor.notify.routing import make_router
 from monitor.poller import ByHand, Poller
-from monitor.ports import Batch, DriverContext, PolledDriver, PushedDriver, Sink
+from monitor.ports import Batch, DriverContext, Notice, OutboxRow, PolledDriver, PushedDriver
+from monitor.profiles.itself import REPORT_EVERY
 from monitor.reports.books import Books
 from monitor.reports.build import Desk
 from monitor.reports.letter import Letters
 from monitor.reports.mailing import Mailing
 from monitor.schema import MONITOR_DEVICE
 from monitor.settings.tables import resolve
-from monitor.sinks.backfill import Backfill
-from monitor.sinks.deadletters import DeadLetters
-from monitor.sinks.influxdb import InfluxSink
-from monitor.sinks.influxdb.again import InfluxPast
-from monitor.sinks.influxdb.erase import InfluxErasing
 from monitor.sinks.influxdb.thread import BlockingThread
-from monitor.sinks.loopback import is_on_loopback
-from monitor.sinks.mqtt import MqttSink
-from monitor.sinks.runner import SinkRunner
-from monitor.site import Device, MqttSinkSettings, Site
+from monitor.site import Device, Site
 from monitor.supervision import Watchdog
 from monitor.web.desk import AlarmDesk
 from monitor.web.meterdesk import Meters
@@ -66,15 +61,24 @@ __all__ = ["Parts", "open_parts"]
 _VERSION = version("facility-monitor")
 
 
+def _nobody(_: Notice) -> Sequence[OutboxRow]:
+    return ()
+
+
 @contextlib.asynccontextmanager
-async def open_parts(site: Site, folder: Path, clock: Clock, sync: ClockSync) -> AsyncIterator["Parts"]:
+async def open_parts(
+    site: Site, folder: Path, clock: Clock, sync: ClockSync, *, past: float | None = None
+) -> AsyncIterator["Parts"]:
     """Open the files of a state folder and make every part; closes the files in order at the end.
 
-    Raises SettingsError or JournalError when that cannot be done.
+    `past`: it is the past that the clock tells, of which nobody is told: seconds between two words of health and
+    of the monitor on itself. Raises SettingsError or JournalError when that cannot be done.
     """
     pseudonyms = Pseudonyms.open(folder)
-    async with open_files(folder, site.journal, now=clock.now, timezone=site.timezone) as files:
-        parts = Parts(site, clock, sync=sync, files=files, pseudonyms=pseudonyms, folder=folder)
+    writer = Writer if past is None else WriterHere
+    opened = open_files(folder, site.journal, now=clock.now, timezone=site.timezone, writer=writer)
+    async with opened as files:
+        parts = Parts(site, clock, sync=sync, files=files, pseudonyms=pseudonyms, folder=folder, past=past)
         try:
             yield parts
         finally:
@@ -93,11 +97,14 @@ class Parts:
         files: Files,
         pseudonyms: Pseudonyms,
         folder: Path,
+        past: float | None = None,
     ) -> None:
         self._site = site
         self._clock = clock
+        self._past = past
         self._sync = sync
-        self._files = files
+        self.files = files
+        self.pseudonymise = pseudonyms
         journal, state = files.journal, files.state
         self._journal = journal
         self._state = state
@@ -111,17 +118,18 @@ class Parts:
                 "outages": self._outages.count,
             }
         )
-        self._make_sinks()
         self._make_metering(folder)
-        self._make_backfills(folder)
+        self.outlets = Outlets(site, files, folder, now=clock.now, sync=sync, book=self.book)
         self._access = AccessParts(
             site,
             files,
             folder,
             pseudonyms=pseudonyms,
             now=clock.now,
+            steady=clock.steady,
+            pace=clock.pace,
             may_forget=sync.is_synchronised,
-            outside=self._outside,
+            outside=self.outlets.outside,
         )
         channels = Channels()
         self._make_messages(channels)
@@ -131,34 +139,55 @@ class Parts:
             site, journal, failing=files.failure, direct=direct, now=clock.now, meanwhile=self._unrecorded.run
         )
         self._alarms = Alarms(
-            journal, state, site, router=make_router(site), now=clock.now, woken=self._notifier.wake
+            journal,
+            state,
+            site,
+            router=make_router(site) if past is None else _nobody,
+            now=clock.now,
+            monotonic=clock.steady,
+            woken=self._notifier.wake,
         )
         self._make_drivers(pseudonyms)
-        self._health = Health(journal, state, site, polls=self._poller.status, now=clock.now)
-        self._itself = SelfReport(journal, self._sources(folder), now=clock.now, version=_VERSION)
+        self._health = Health(
+            journal,
+            state,
+            site,
+            polls=self._poller.status,
+            now=clock.now,
+            steady=clock.pace,
+            minute=past or MINUTE,
+        )
+        sources, every = self._sources(folder), past or REPORT_EVERY
+        self._itself = SelfReport(journal, sources, now=clock.now, version=_VERSION, every=every)
         self._deadman = None
         if site.monitor.deadman:
             stuck = Watchdog(self.movers()).stuck
             every = site.monitor.deadman_every
             self._deadman = Deadman(site.monitor.deadman, every, stuck=stuck, now=clock.now)
-        for consumer in (ALARMS, Health.name, Metering.name, Upkeep.name, *self._sinks):
+        for consumer in (ALARMS, Health.name, Metering.name, Upkeep.name, *self.outlets.names):
             journal.register(consumer)
 
     def _make_metering(self, folder: Path) -> None:
         """Make what meters, and the book that answers for it."""
         site, now = self._site, self._clock.now
         # A clock that runs years ahead would have the ledger forget everything.
-        trusted = self._sync.is_synchronised
-        self._metering = Metering(self._journal, self._files.ledger, site, now=now, may_forget=trusted)
+        trusted, steady = self._sync.is_synchronised, self._clock.pace
+        journal, ledger = self._journal, self.files.ledger
+        self._metering = Metering(journal, ledger, site, now=now, steady=steady, may_forget=trusted)
         registers, today = self._metering.registers, self._metering.coverage_today
-        self._book = Book(folder / "ledger.db", site, registers=registers, today=today, now=now)
-        self._upkeep = Upkeep(self._journal, self._files.ledger, site, now=now, may_forget=trusted)
+        self.book = Book(folder / "ledger.db", site, registers=registers, today=today, now=now)
+        self._upkeep = Upkeep(journal, ledger, site, now=now, steady=steady, may_forget=trusted)
         self._upkeep_book = UpkeepBook(folder / "ledger.db", site, upkeep=self._upkeep, now=now)
+
+    @property
+    def raised(self) -> int:
+        """How many alarms were raised since the start."""
+        return int(self._alarms.status()["raised"])
 
     @property
     def _books(self) -> Books:
         """What reports are made of."""
-        return Books(usage=self._book, access=self._access.book, upkeep=self._upkeep_book)
+        return Books(usage=self.book, access=self._access.book, upkeep=self._upkeep_book)
 
     def _has_applied(self, recorded: Position) -> Callable[[], bool]:
         """Whether all that was recorded before is metered, counted and judged: reports would leave it out."""
@@ -209,59 +238,11 @@ class Parts:
 
     def close(self) -> None:
         """Let go of what the parts hold beside the files."""
-        self._book.close()
+        self.book.close()
         self._upkeep_book.close()
         self._access.close()
-        for outside in self._outside:
-            outside.close()
+        self.outlets.close()
         self._report_thread.end(lambda: None)
-
-    def _make_sinks(self) -> None:
-        """Make what carries the journal out: one runner for each sink of the site."""
-        site, now = self._site, self._clock.now
-        self._letters = DeadLetters(self._state, now)
-        self._sinks: dict[str, SinkRunner] = {}
-        self._outside: list[InfluxErasing] = []
-        self._influx_sinks: list[InfluxSink] = []
-        sinks: list[tuple[Sink, ClockSync | None]] = []
-        for name, settings in site.influxdbs.items():
-            awaited = None if is_on_loopback(settings.url) else self._sync
-            influx = InfluxSink(settings, site, self._state)
-            self._influx_sinks.append(influx)
-            sinks.append((influx, awaited))
-            self._outside.append(InfluxErasing(settings, partial(self._written_until, name)))
-        sinks += [(self._mqtt_sink(settings), None) for settings in site.mqtt_sinks.values()]
-        for sink, awaited in sinks:
-            self._sinks[sink.name] = SinkRunner(
-                self._journal, self._state, sink, now=now, letters=self._letters, clock=awaited
-            )
-
-    def _written_until(self, sink: str) -> Position:
-        return self._sinks[sink].position
-
-    def _make_backfills(self, folder: Path) -> None:
-        """Make what sends a period again, for each InfluxDB."""
-        self._backfills = {
-            sink.name: Backfill(
-                self._sinks[sink.name],
-                self._state,
-                InfluxPast(sink, self._site, self._journal, folder / "state.db", self._book.past_usage),
-                now=self._clock.now,
-            )
-            for sink in self._influx_sinks
-        }
-
-    def _mqtt_sink(self, settings: MqttSinkSettings) -> MqttSink:
-        options = self._site.connections[settings.connection].options
-        return MqttSink(
-            settings,
-            self._site,
-            version=_VERSION,
-            open_alarms=partial(open_alarms, self._state),
-            readings=self._journal.readings,
-            now=self._clock.now,
-            tls=partial(tls_context, options) if options.tls else None,
-        )
 
     def _sources(self, folder: Path) -> Sources:
         return Sources(
@@ -269,15 +250,11 @@ class Parts:
             down=self._health.down,
             journal=self._journal.stats,
             poller=self._poller.facts,
-            sinks=self._sink_facts,
+            sinks=dict if self._past else self.sink_facts,
             state=self._state,
             folder=folder,
             synchronised=self._sync.is_synchronised,
         )
-
-    def _sink_facts(self) -> Mapping[str, Mapping[str, Any]]:
-        more = {name: backfill.status() for name, backfill in self._backfills.items()}
-        return {name: {**runner.status(), **more.get(name, {})} for name, runner in self._sinks.items()}
 
     def _advice(self, device: str, state: str) -> str:
         """What to look at when a device is in a state of `monitor.health`: its driver's word, else the usual."""
@@ -295,14 +272,14 @@ class Parts:
         """What runs for as long as the daemon does, by name."""
         intake = self._unrecorded.listening(self._journal.append)
         return {
-            "files": self._files.watch(),
-            "copies of the state": self._files.copies.run(),
+            "files": self.files.watch(),
+            "copies of the state": self.files.copies.run(),
             "outages": self._outages.run(),
             "feeder": self._feeder.run(),
-            "copies of the ledger": self._files.ledger_copies.run(),
+            "copies of the ledger": self.files.ledger_copies.run(),
             "feeder of the ledger": self._ledger_feeder.run(),
             **self._access.tasks(),
-            "copies of access": self._files.access_copies.run(),
+            "copies of access": self.files.access_copies.run(),
             "metering": self._metering.run(),
             "upkeep": self._upkeep.run(),
             "alarms": self._alarms.run(),
@@ -313,8 +290,20 @@ class Parts:
             "self-report": self._itself.run(),
             **({} if self._deadman is None else {"dead-man ping": self._deadman.run()}),
             **{f"driver {name}": driver.run(intake) for name, driver in self._pushed.items()},
-            **{f"sink {name}": runner.run() for name, runner in self._sinks.items()},
-            **{f"backfill {name}": backfill.run() for name, backfill in self._backfills.items()},
+            **self.outlets.tasks(),
+        }
+
+    def tasks_of_the_past(self) -> Mapping[str, Coroutine[Any, Any, None]]:
+        """What runs while the past is filled in: what judges and counts, and nothing that reaches anybody."""
+        return {
+            "feeder": self._feeder.run(),
+            "feeder of the ledger": self._ledger_feeder.run(),
+            **self._access.tasks_of_the_past(),
+            "metering": self._metering.run(),
+            "upkeep": self._upkeep.run(),
+            "alarms": self._alarms.run(),
+            "health": self._health.run(),
+            "self-report": self._itself.run(),
         }
 
     def movers(self) -> Mapping[str, Callable[[], int | None]]:
@@ -332,7 +321,7 @@ class Parts:
 
     async def say_started(self, downtime: Downtime | None) -> None:
         """Note in the journal that the monitor runs again, and from when to when it had not."""
-        attributes: dict[str, Value] = {"version": _VERSION, **self._files.what_was_replaced()}
+        attributes: dict[str, Value] = {"version": _VERSION, **self.files.what_was_replaced()}
         if downtime is not None:
             attributes |= {"off_since": downtime.since, "off_until": downtime.until, "off_after": downtime.after}
             if downtime.seconds is not None:
@@ -374,9 +363,9 @@ class Parts:
             polls=self._poller.status,
             connections=connections,
             poller=self._poller.facts,
-            sinks=self._sink_facts,
-            letters=self._letters,
-            backfills=self._backfills,
+            sinks=self.outlets.facts,
+            letters=self.outlets.letters,
+            backfills=self.outlets.backfills,
             examine_influx=partial(examine, self._site, self._clock),
             notify=self._notifier.counts,
             health=self._health.states,
@@ -385,11 +374,11 @@ class Parts:
             itself=lambda: {**self._itself.newest, "readings_total": self._health.readings},
             deadman=lambda: {} if self._deadman is None else self._deadman.status(),
             by_hand=self._by_hand,
-            meters=Meters(self._book, self._site, self._clock.now, recompute=self._metering.recompute),
+            meters=Meters(self.book, self._site, self._clock.now, recompute=self._metering.recompute),
             reports=Desk(self._books, self._site, self._clock.now),
             access=self._access.desk,
             people=self._access.people.status,
             equipment=UpkeepDesk(self._upkeep_book, self._site, self._clock.now),
             upkeep=self._upkeep.status,
-            metering=lambda: {**self._metering.status(), "size_bytes": self._files.ledger_size()},
+            metering=lambda: {**self._metering.status(), "size_bytes": self.files.ledger_size()},
         )

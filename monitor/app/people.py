@@ -3,6 +3,7 @@
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from monitor.access.book import Book
@@ -36,10 +37,12 @@ class AccessParts:
         now: Callable[[], int],
         may_forget: Callable[[], bool],
         outside: Sequence[Outside],
+        steady: Callable[[], float] = monotonic,
+        pace: Callable[[], float] = monotonic,
     ) -> None:
         journal, access = files.journal, files.access
-        self.doors = Doors(journal, files.state, site, now=now, may_forget=may_forget)
-        self.people = People(journal, access, site, now=now, may_forget=may_forget)
+        self.doors = Doors(journal, files.state, site, now=now, may_forget=may_forget, steady=steady)
+        self.people = People(journal, access, site, now=now, may_forget=may_forget, steady=pace)
         self.feeder = Feeder(access, journal)
         keep = site.access.keep
         self._forgetting = Forgetting(journal, access, keep=keep, now=now, may_forget=may_forget)
@@ -76,11 +79,17 @@ class AccessParts:
     def tasks(self) -> Mapping[str, Coroutine[Any, Any, None]]:
         """What runs for as long as the daemon does, by name."""
         return {
+            **self.tasks_of_the_past(),
+            "erasing": self._erasing.run(),
+            "forgetting": self._forgetting.run(),
+        }
+
+    def tasks_of_the_past(self) -> Mapping[str, Coroutine[Any, Any, None]]:
+        """What runs also while the past is filled in."""
+        return {
             "doors": self.doors.run(),
             "people": self.people.run(),
             "feeder of people": self.feeder.run(),
-            "erasing": self._erasing.run(),
-            "forgetting": self._forgetting.run(),
         }
 
     def close(self) -> None:

@@ -21,7 +21,7 @@ def add_to(app: typer.Typer) -> None:
     app.command()(simulate)
 
 
-def demo(
+def demo(  # noqa: PLR0917 - the options of a command
     state: Annotated[
         Path | None,
         typer.Option(
@@ -43,6 +43,16 @@ def demo(
             show_default=False,
         ),
     ] = None,
+    seed_days: Annotated[
+        int | None,
+        typer.Option(
+            metavar="DAYS",
+            min=1,
+            max=90,
+            help="First fill in so many days before today, in a folder of its own; with `--for 0s` end then.",
+            show_default=False,
+        ),
+    ] = None,
     caretaker: Annotated[bool, typer.Option(help="A simulated caretaker acknowledges the alarms.")] = True,
 ) -> None:
     """Run a whole simulated site on this machine: meters, doors, alarms, messages."""
@@ -51,9 +61,17 @@ def demo(
     seconds = _parse(duration)
     if report is not None and seconds is None:
         raise typer.BadParameter("it is written when the demo ends by itself: add --for", param_hint="--report")
+    if seconds == 0 and (seed_days is None or report is not None):
+        raise typer.BadParameter("`0s` is for --seed-days alone", param_hint="--for")
     folder = state or _users_folder()
     Showcase(
-        folder=folder, seconds=seconds, report=report, influxdb=influxdb, caretaker=caretaker, say=print_line
+        folder=folder,
+        seconds=seconds,
+        report=report,
+        influxdb=influxdb,
+        caretaker=caretaker,
+        seed_days=seed_days,
+        say=print_line,
     ).run()
 
 

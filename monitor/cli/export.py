@@ -144,8 +144,7 @@ def _of_kept(file: Path, folder: Path, wished: "Wish", shape: _Shape, progress: 
     from monitor.export.run import lines_of_kept, rows_of_kept
     from monitor.export.target import open_target
 
-    if not (folder / "journal.db").exists():
-        raise RequestRefused(f"there is no journal in {folder}: say where the daemon's state is with --state")
+    _look_for_journal(folder)
     site = shape.site
     kept = Kept(folder, site, time.time_ns() // 1_000_000)
     try:
@@ -262,8 +261,19 @@ def _folder(state: Path | None, site: Path) -> Path:
     return state_folder(state)
 
 
+def _look_for_journal(folder: Path) -> None:
+    try:
+        there = (folder / "journal.db").exists()
+    except PermissionError:
+        raise RequestRefused(f"{folder} may not be read: run it as root, or as the user of the service") from None
+    if not there:
+        raise RequestRefused(f"there is no journal in {folder}: say where the daemon's state is with --state")
+
+
 def _tell_of_begin(kept: "Kept", wished: "Wish", site: "Site") -> None:
     begins = kept.begins
-    if begins is not None and wished.start < begins and wished.kinds != {"usage"}:
+    if begins is None:
+        sys.stderr.write("the journal is empty\n")
+    elif wished.start < begins and wished.kinds != {"usage"}:
         at = datetime.fromtimestamp(begins / 1000, site.timezone).isoformat(sep=" ", timespec="minutes")
         sys.stderr.write(f"the journal begins at {at}; what is older is in InfluxDB: --source influxdb\n")

@@ -3,7 +3,7 @@
 import os
 import stat
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -70,7 +70,10 @@ def setup(
     folder = file if file.is_dir() else file.parent
     steps: list[dict[str, Any]] = []
     try:
-        for settings in influxdbs_of(site, sink):
+        chosen = influxdbs_of(site, sink)
+        if grafana is not None and len(chosen) > 1:
+            raise typer.BadParameter("say --sink with --grafana: each InfluxDB has a file of its own")
+        for settings in chosen:
             files = _Files(settings, folder, grafana if grafana is not None else _beside(folder, settings))
             admin = _administrator(settings, admin_file, admin_env)
             for step in prepare_influx(settings, site, files=files, admin=admin, alter=alter_retention):
@@ -78,19 +81,31 @@ def setup(
                 if not as_json:
                     _print(steps[-1], several=len(site.influxdbs) > 1)
     except RequestRefused as refused:
+        if as_json:
+            print_json({"steps": steps, "changed": _has_changed(steps)})
         done = sum(step["state"] in {"made", "changed"} for step in steps)
         raise RequestRefused(
             f"{refused}\n{done} of what is to be done was done before that, and stays; say this again to go on"
         ) from refused
-    left = [step for step in steps if step["state"] == "left"]
     if as_json:
-        print_json({"steps": steps, "changed": any(step["state"] in {"made", "changed"} for step in steps)})
-    elif not any(step["state"] in {"made", "changed"} for step in steps):
-        print_line("Nothing was changed.")
-    elif not left:
-        print_line("Next: facility-monitor influx check, or start or reload the monitor, whose token may be new.")
-    if left:
+        print_json({"steps": steps, "changed": _has_changed(steps)})
+    else:
+        _say_what_follows(file, steps)
+    if any(step["state"] == "left" for step in steps):
         raise typer.Exit(1)
+
+
+def _has_changed(steps: Sequence[Mapping[str, Any]]) -> bool:
+    return any(step["state"] in {"made", "changed"} for step in steps)
+
+
+def _say_what_follows(file: Path, steps: Sequence[Mapping[str, Any]]) -> None:
+    if not _has_changed(steps):
+        print_line("Nothing was changed.")
+        return
+    if any(step["what"] == "token" and step["state"] == "made" for step in steps):
+        print_line("The token is new: start the monitor, or say systemctl restart facility-monitor.")
+    print_line(f"Next: facility-monitor influx check {file}")
 
 
 def _print(step: Mapping[str, Any], *, several: bool) -> None:

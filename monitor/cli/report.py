@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from monitor.app.seeding import stories_of
 from monitor.cli.used import what_was_used
 from monitor.schema import MONITOR_DEVICE
 from monitor.site import Site
@@ -48,7 +49,7 @@ def _count(folder: Path) -> dict[str, Any]:
 
 def _used(folder: Path, site: Site) -> list[dict[str, Any]]:
     with closing(_open(folder / "ledger.db")) as ledger, closing(_open(folder / "journal.db")) as journal:
-        return list(what_was_used(ledger, journal, site))
+        return list(what_was_used(ledger, journal, site, stories_of(folder, site)))
 
 
 def _open(path: Path) -> sqlite3.Connection:

@@ -15,12 +15,12 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, unquote, urlsplit
 
 import config
 from monitor.app import load_site
 from monitor.cli.client import Client, NoDaemon
 from monitor.cli.compared import Before, Compared, compare, lines
+from monitor.cli.influxaddress import influx_keys
 from monitor.cli.output import with_unit
 from monitor.cli.portchoice import with_free_ports
 from monitor.daemon import Daemon, holding, run_daemon
@@ -29,6 +29,7 @@ from monitor.meters import billed_counter
 from monitor.site import Site
 
 if TYPE_CHECKING:
+    from monitor.app.seeding import Month
     from monitor.simulation.serve import SimulatedSite
     from monitor.simulation.stories import Stories
 
@@ -65,9 +66,11 @@ class Showcase:
     report: Path | None
     influxdb: str | None
     caretaker: bool
+    seed_days: int | None = None
     say: Callable[[str], None]
     _site: Site = field(init=False)
     _before: Before = field(init=False)
+    _month: "Month | None" = field(default=None, init=False)
     _truth: dict[str, Any] = field(default_factory=dict, init=False)
     """What really happened in the simulated house."""
 
@@ -81,6 +84,9 @@ class Showcase:
             write_log_to(log)
             site_file = self._site_file()
             self._site = site = load_site(site_file).site
+            self._month = self._past(site)
+            if self.seconds == 0:
+                return
             mail = re.search(r"mailto://127\.0\.0\.1:(\d+)", site_file.read_text(encoding="utf-8"))
             mailbox = Mailbox(self.folder / "mailbox", int(mail[1]) if mail else 0)
             mailbox.start()
@@ -95,6 +101,20 @@ class Showcase:
                 simulation.kill()
                 simulation.wait()
                 mailbox.stop()
+
+    def _past(self, site: Site) -> "Month | None":
+        """The past that the state folder has, filled in now where that is wished."""
+        from monitor.app.seeding import month_of
+
+        if self.seed_days is None:
+            return month_of(self.folder)
+        from monitor.cli.pastmonth import give_past
+
+        month = give_past(site, self.folder, self.seed_days, self.say)
+        self.say(
+            f"What to do with it: `report usage --period last-month --state {self.folder}`, `grafana export DIR`"
+        )
+        return month
 
     def _try_report(self) -> None:
         """Try the report's file now rather than at the end."""
@@ -130,16 +150,18 @@ class Showcase:
         """The shipped site, with other ports where those are taken, and with InfluxDB where that is wished."""
         text = with_free_ports(_SHIPPED.read_text(encoding="utf-8"))
         if self.influxdb is not None:
-            text += f"\nsinks:\n  influxdb: {json.dumps(_influx_keys(self.influxdb))}\n"
+            text += f"\nsinks:\n  influxdb: {json.dumps(influx_keys(self.influxdb))}\n"
         path = self.folder / "site.yaml"
         path.write_text(text, encoding="utf-8")
         path.chmod(0o600)
         return path
 
-    @staticmethod
-    def _simulation(site_file: Path) -> "subprocess.Popen[bytes]":
+    def _simulation(self, site_file: Path) -> "subprocess.Popen[bytes]":
         """Start the simulated servers; returns once all of them listen."""
-        options = ("--incidents", "--residents", str(site_file.with_name("residents.json")))
+        options = ["--incidents", "--residents", str(site_file.with_name("residents.json"))]
+        if self._month is not None:
+            began = datetime.fromtimestamp(self._month.stories / 1000, self._site.timezone)
+            options += ["--month-from", f"{began:%Y-%m-%d}"]
         command = [sys.executable, "-m", "monitor", "simulate", str(site_file), *options]
         simulation = subprocess.Popen(command, stdout=subprocess.PIPE)  # noqa: S603 - this program itself
         assert simulation.stdout is not None
@@ -220,12 +242,14 @@ class Showcase:
 
     async def _read_by_hand(self) -> None:
         """Enter what the meter shows that nobody can wire; the first time an older reading, too."""
+        from monitor.app.seeding import stories_of
         from monitor.simulation.truth import Truth
         from monitor.simulation.world import World
 
         await asyncio.sleep(_READ_AFTER)
         ident, point = _READ_BY_HAND
-        truth = Truth(World(self._site), self._site.devices[ident])
+        world = World(self._site, stories=stories_of(self.folder, self._site))
+        truth = Truth(world, self._site.devices[ident])
         meter = await self._ask("meters", ident)
         if meter is not None and not any(counter["time"] for counter in meter["counters"]):
             then = (datetime.now(self._site.timezone) - timedelta(days=1)).replace(minute=0, second=0)
@@ -309,7 +333,8 @@ def serve(
     from monitor.simulation.world import World
 
     site = load_site(file).site
-    world = World(site, stories=None if month_from is None else _stories(site, month_from))
+    stories = None if month_from is None else _stories(site, month_from)
+    world = World(site, stories=stories, pumps_follow_water=not incidents)
 
     def tell(text: str) -> None:
         say(f"{datetime.now(world.site.timezone):%H:%M:%S}  {text}")
@@ -368,14 +393,3 @@ async def _until_told(run: Callable[[], Coroutine[Any, Any, None]], seconds: flo
             await task
         except* OSError as errors:
             raise SettingsError(f"the simulated servers cannot listen: {errors.exceptions[0]}") from errors
-
-
-def _influx_keys(url: str) -> dict[str, str]:
-    """Keys of `sinks.influxdb` from one address: `http://USER:PASSWORD@HOST:8086/BUCKET?org=O&token=T`."""
-    parts = urlsplit(url)
-    query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
-    keys = {"url": f"{parts.scheme}://{parts.hostname}:{parts.port or 8086}"}
-    keys["bucket"] = parts.path.strip("/") or "facility"
-    if parts.username:
-        keys["token"] = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-    return keys | {key: query[key] for key in ("org", "token", "api", "access_bucket") if key in query}

@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from monitor.simulation.stories import Stories
 from monitor.simulation.truth import Truth
 from monitor.simulation.world import World
 from monitor.site import Site
@@ -15,14 +16,16 @@ __all__ = ["what_was_used"]
 _DIGITS = 9
 
 
-def what_was_used(ledger: sqlite3.Connection, journal: sqlite3.Connection, site: Site) -> Iterator[dict[str, Any]]:
+def what_was_used(
+    ledger: sqlite3.Connection, journal: sqlite3.Connection, site: Site, stories: Stories | None = None
+) -> Iterator[dict[str, Any]]:
     """Answer every counter that counts, from its first register to its newest; amounts in the unit of the point.
 
     `used` is the sum of its quarters, `true` what the simulated meter went on by between the same two registers;
     None where it never showed them (a state of another demo). `difference` is the one less the other, to the 9th
-    digit.
+    digit. `stories`: those of the past that the state was given.
     """
-    world = World(site)
+    world = World(site, stories=stories)
     rows = ledger.execute(
         "SELECT device, point, first, body, (SELECT total(amount) FROM quarter WHERE counter = id) AS used"
         " FROM counter WHERE first IS NOT NULL ORDER BY id"
@@ -64,4 +67,8 @@ def _true(truth: Truth, point: str, first: tuple[int, float | None], last: tuple
     both = ((first[0], first[1]), last)
     if not all(truth.is_shown(point, register, time / 1000) for time, register in both):
         return None
+    swap = truth.swap(point)
+    if swap is not None and first[0] < swap[0] <= last[0]:
+        _, old, new = swap
+        return old - first[1] + last[1] - new
     return last[1] - first[1]

@@ -1,20 +1,11 @@
-"""What can be exported, by kind."""
+"""What can be exported, by kind: those of `monitor.sinks.filter`."""
 
 from collections.abc import Mapping
 from typing import Final
 
-from monitor.model import Derived, Entry, Event, Reading, Transition
-from monitor.schema import (
-    ACCESS_EVENTS,
-    MEASUREMENT_ACCESS,
-    MEASUREMENT_ALARMS,
-    MEASUREMENT_EVENTS,
-    MEASUREMENT_HEALTH,
-    MEASUREMENT_MONITOR,
-    MEASUREMENT_OCCUPANCY,
-    MEASUREMENT_SUPPLY,
-    MEASUREMENT_USAGE,
-)
+from monitor.model import Derived
+from monitor.schema import MEASUREMENT_ACCESS, MEASUREMENT_ALARMS, MEASUREMENT_EVENTS
+from monitor.sinks.filter import kind_of
 
 __all__ = ["ENTRIES_OF", "KINDS", "kind_of", "kind_of_measurement"]
 
@@ -31,28 +22,11 @@ ENTRIES_OF: Final[Mapping[str, frozenset[str]]] = {
 }
 """Kind -> the kinds of entries of the journal that it is among."""
 
-_DERIVED: Final[Mapping[str, str]] = {
-    **dict.fromkeys(MEASUREMENT_USAGE.values(), "usage"),
-    MEASUREMENT_HEALTH: "health",
-    MEASUREMENT_MONITOR: "monitor",
-    MEASUREMENT_OCCUPANCY: "access",
-    MEASUREMENT_SUPPLY: "events",
-}
-"""Measurement of what was derived -> its kind; what is derived of a class goes with the readings."""
-
-
-def kind_of(entry: Entry) -> str:
-    """The kind of an entry; empty for commands."""
-    if isinstance(entry, Reading):
-        return "readings"
-    if isinstance(entry, Derived):
-        return _DERIVED.get(entry.measurement, "readings")
-    if isinstance(entry, Event):
-        return "access" if entry.kind in ACCESS_EVENTS else "events"
-    return "alarms" if isinstance(entry, Transition) else ""
+_OTHERS: Final = {MEASUREMENT_ACCESS: "access", MEASUREMENT_EVENTS: "events", MEASUREMENT_ALARMS: "alarms"}
 
 
 def kind_of_measurement(measurement: str) -> str:
     """The kind of what stands in a measurement."""
-    events = {MEASUREMENT_ACCESS: "access", MEASUREMENT_EVENTS: "events", MEASUREMENT_ALARMS: "alarms"}
-    return events.get(measurement) or _DERIVED.get(measurement, "readings")
+    if measurement in _OTHERS:
+        return _OTHERS[measurement]
+    return kind_of(Derived(producer="", key="", device="", time=0, measurement=measurement, values={}))

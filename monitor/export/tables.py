@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from monitor.export.influx import Point
+from monitor.meters import billed_counter
 from monitor.model import Derived, Event, Reading, Recorded, Transition, Value
 from monitor.reports.csvfile import safe_text
 from monitor.schema import MEASUREMENT_USAGE, RESERVED_FIELDS, point_unit
@@ -103,11 +104,7 @@ class Tables:
         assert isinstance(entry, Derived)
         known, values = self._site.devices.get(entry.device), entry.values
         more = {name: value for name, value in values.items() if name not in _USAGE}
-        unit = (
-            "m3"
-            if known is not None and "volume_m3" in known.points and known.device_class in {"water", "gas"}
-            else "kWh"
-        )
+        counter = None if known is None else billed_counter(known)
         yield {
             **self._at(entry.time, entry.device),
             "per": _PER[entry.measurement],
@@ -115,7 +112,7 @@ class Tables:
             "tenant": entry.attributes.get("tenant", ""),
             "utility": entry.attributes.get("utility", ""),
             "amount": values.get("amount"),
-            "unit": unit,
+            "unit": point_unit(counter or "") or "",
             "estimated": values.get("estimated"),
             "final": not values.get("partial_i"),
             "cost": values.get("cost"),

@@ -125,7 +125,6 @@ class Pie:
         return {
             "reduceOptions": _reduce(self.calc),
             "pieType": "donut",
-            "sort": "desc",
             "displayLabels": ["percent"],
             "legend": {
                 "displayMode": "table",

@@ -13,6 +13,7 @@ from monitor.grafana.reshape import Group, Matrix, Reshape, Sort
 from monitor.grafana.usage import (
     COLOURED,
     DAILY,
+    DASHED_RIGHT,
     DAYS,
     HOURLY,
     HOUSE,
@@ -20,7 +21,6 @@ from monitor.grafana.usage import (
     MONTHLY,
     MONTHS,
     PER_DAY,
-    RIGHT,
     WEEKDAYS,
     Used,
     hourly,
@@ -100,7 +100,6 @@ def base(used: Used, width: int = 12) -> Panel:
     field = base_name(used.unit)
     share = f'"{field}" * {2400 / rate_unit(used.unit)[1]:g} / "{USAGE_AMOUNT}" AS "share"'
     of_day = used.rows(DAILY, share, MAIN, IS_WHOLE, f'"{USAGE_AMOUNT}" > 0', variables=HOUSE)
-    dashed = {**RIGHT, "lineStyle": {"fill": "dash", "dash": [6, 6]}, "lineWidth": 2, "fillOpacity": 0}
     return Panel(
         kind=TimeSeries(bars=True, fill=50, calcs=["lastNotNull", "mean"]), title=used.titled("Base load per day"),
         width=width, height=8, time_from=DAYS, look=replace(used.load, links=series_links(used.uid)),
@@ -113,7 +112,7 @@ def base(used: Used, width: int = 12) -> Panel:
         ],
         overrides=[
             Override(query="B", look=Look(custom=PER_DAY)),
-            Override(query="C", look=Look(unit="%", decimals=0, fixed="orange", custom=dashed)),
+            Override(query="C", look=Look(unit="%", decimals=0, fixed="orange", custom=DASHED_RIGHT)),
         ],
     )  # fmt: skip
 

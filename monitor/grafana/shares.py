@@ -13,7 +13,7 @@ from monitor.fieldkeys import (
     USAGE_PARTIAL,
 )
 from monitor.grafana.common import MAIN, SUB
-from monitor.grafana.influxql import call, column, equals
+from monitor.grafana.influxql import Select, call, column, equals
 from monitor.grafana.kinds import Pie, Stat, Table, TimeSeries
 from monitor.grafana.looks import Look, Override, State, Step
 from monitor.grafana.model import Panel, Target
@@ -22,13 +22,13 @@ from monitor.grafana.usage import (
     ANY_IS_ORANGE,
     COLOURED,
     DAILY,
+    DASHED_RIGHT,
     DAYS,
     HAS_BELOW,
     HOUSE,
     IS_WHOLE,
     MONTHLY,
     MONTHS,
-    RIGHT,
     THIS_MONTH,
     TOTAL,
     UNMETERED,
@@ -94,7 +94,10 @@ def shares(used: Used, width: int = 8, height: int = 8) -> Panel:
         " saw.",
         targets=[
             Target(
-                query=used.total(DAILY, [call("sum", USAGE_AMOUNT)], SUB, IS_WHOLE, by=["device"]),
+                query=Select(
+                    columns=[call("sum", USAGE_AMOUNT)], source=DAILY, where=[used.is_it, SUB, IS_WHOLE],
+                    variables=HOUSE, by=["device"],
+                ),
                 alias="$tag_device",
             ),
             Target(query=used.total(DAILY, [rest], MAIN, HAS_BELOW), alias="no sub-meter"),
@@ -144,7 +147,7 @@ def unmetered(used: Used, width: int = 12) -> Panel:
             ),
         ],
         overrides=[
-            Override(query="B", look=Look(unit="%", decimals=1, custom={**RIGHT, "fillOpacity": 0})),
+            Override(query="B", look=Look(unit="%", decimals=1, fixed="orange", custom=DASHED_RIGHT)),
         ],
     )  # fmt: skip
 

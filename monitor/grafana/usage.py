@@ -70,13 +70,23 @@ TOTAL: Final = Look(
     },
 )
 """The main meter over its sub-meters: a line around the bars."""
-RIGHT: Final = {"axisPlacement": "right", "drawStyle": "line", "stacking": {"mode": "none", "group": "B"}}
+DASHED_RIGHT: Final = {
+    "axisPlacement": "right",
+    "drawStyle": "line",
+    "stacking": {"mode": "none", "group": "B"},
+    "lineStyle": {"fill": "dash", "dash": [6, 6]},
+    "lineWidth": 2,
+    "fillOpacity": 0,
+}
+"""A share in percent, on an axis of its own."""
 
 COLOURED: Final = {"cellOptions": {"type": "color-background", "mode": "basic"}}
 """A cell whose background is coloured."""
 PER_DAY: Final = {"drawStyle": "points", "showPoints": "always", "pointSize": 7}
 """A meter beside the bars of the main one."""
 ANY_IS_ORANGE: Final = (Step(None, "transparent"), Step(0.001, "orange"))
+
+_ANY: Final = "$__all"
 
 UTILITIES: Final[Mapping[str, str]] = {
     "electricity": "facility-electricity",
@@ -105,8 +115,8 @@ def _of(utilities: Sequence[str]) -> str:
 def meter_links(uid: str, device: str = "${__data.fields.device}") -> tuple[Link, ...]:
     """Where a click on a meter leads: the same dashboard with this one, and how well it is read."""
     return (
-        Link("This meter alone", to(uid, DATA, *HOUSE, device=device)),
-        Link("How it is read", to("facility-devices", DATA, *HOUSE, device=device)),
+        Link("This meter alone", to(uid, DATA, *HOUSE, zone=_ANY, device=device, tenant=_ANY)),
+        Link("How it is read", to("facility-devices", DATA, *HOUSE, zone=_ANY, device=device)),
     )
 
 

@@ -3,5 +3,6 @@
 from monitor.health.advice import usual_advice
 from monitor.health.consumer import Health
 from monitor.health.itself import SelfReport, Sources
+from monitor.health.judge import MINUTE
 
-__all__ = ["Health", "SelfReport", "Sources", "usual_advice"]
+__all__ = ["MINUTE", "Health", "SelfReport", "Sources", "usual_advice"]

@@ -14,7 +14,7 @@ import orjson
 import structlog
 
 from monitor.errors import JournalError
-from monitor.health.judge import Change, Judge, Minute
+from monitor.health.judge import MINUTE, Change, Judge, Minute
 from monitor.journal.insisting import insist
 from monitor.journal.state import State, produce, set_position
 from monitor.model import Derived, Event, Position, Recorded, Value
@@ -50,7 +50,8 @@ class PollFacts(Protocol):
 class Health:
     """Follows the journal; appends the Event `health` on each change, the Derived `device_health` each minute.
 
-    `polls` answers facts of polled devices, `now` UTC ms, `steady` seconds that no setting of the clock moves.
+    `polls` answers facts of polled devices, `now` UTC ms, `steady` seconds that no setting of the clock moves;
+    `minute`: seconds between two words on each device.
     """
 
     name = "health"
@@ -64,10 +65,12 @@ class Health:
         polls: Callable[[], Mapping[str, PollFacts]],
         now: Callable[[], int],
         steady: Callable[[], float] = monotonic,
+        minute: float = MINUTE,
     ) -> None:
         self._journal = journal
         self._state = state
-        self._judge = Judge(device for device in site.devices.values() if device.has_connection)
+        devices = [device for device in site.devices.values() if device.has_connection]
+        self._judge = Judge(devices, minute)
         self._protocols = {
             device.id: site.connections[device.connection].driver
             for device in site.devices.values()

@@ -7,6 +7,7 @@ messages were lost, until it is less than 15 %. Else `answering`. Source: the de
 contracts.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -17,12 +18,13 @@ from monitor.site import Device
 from rules.kind import patience
 from rules.timeline import Timeline, is_clock_step
 
-__all__ = ["Change", "Judge", "Minute"]
+__all__ = ["MINUTE", "Change", "Judge", "Minute"]
 
-MINUTE: Final = 60_000
-_HOUR: Final = 60 * MINUTE
-_BUCKET: Final = 5
+MINUTE: Final = 60.0
+"""Seconds from one word on each device to the next."""
+_HOUR: Final = 3_600_000
 _BUCKETS: Final = 12
+_BUCKET: Final = _HOUR // _BUCKETS
 _FAILURES: Final = 2
 _EDGES: Final = 3
 _DEGRADED: Final = 0.20
@@ -46,7 +48,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Minute:
-    """How a device did in the minute that ended at `time` (UTC ms).
+    """How a device did in the minute, or in the longer step of its judge, that ended at `time` (UTC ms).
 
     `loss`: the share of the last hour's polls or messages that was lost; None before it ever answered.
     """
@@ -80,19 +82,21 @@ class _Patient:
         "known",
         "loss",
         "lost",
+        "most",
         "observed",
         "patience",
         "polls",
         "state",
     )
 
-    def __init__(self, device: Device) -> None:
+    def __init__(self, device: Device, minute: int) -> None:
         self.device = device.id
         self.is_polled = bool(device.scan)
         every = [seconds for seconds in device.scan.values() if seconds] or (
             [device.expected_every] if device.expected_every else []
         )
-        self.expected = sum(60.0 / seconds for seconds in every)
+        self.expected = sum(minute / 1000 / seconds for seconds in every)
+        self.most = _HOUR // minute
         seconds = None if self.is_polled else patience(device, None)
         self.patience = None if seconds is None else round(seconds * 1000)
         self.state = "never_answered"
@@ -112,15 +116,24 @@ class _Patient:
     def dump(self) -> list[Any]:
         flags = [self.known, self.down, self.degraded]
         counts = [self.failures, self.polls, self.errors, self.heard, self.observed]
-        return [self.state, flags, counts, self.edges, [self.answered, self.lost], self.hour]
+        rhythm = self.expected * self.most
+        return [self.state, flags, counts, self.edges, [self.answered, self.lost], self.hour, rhythm]
 
     def load(self, kept: list[Any]) -> None:
-        self.state, flags, counts, self.edges, (self.answered, self.lost), hour = kept
+        self.state, flags, counts, self.edges, (self.answered, self.lost), hour, *rhythm = kept
         self.known, self.down, self.degraded = flags
         self.failures, self.polls, self.errors, self.heard, self.observed = counts
         self.hour = [(answered, lost) for answered, lost in hour]
+        if rhythm and not math.isclose(rhythm[0], self.expected * self.most):
+            self._forget_the_hour()
         self.fine = self.up and not self.failures
         self.loss = self._loss()
+
+    def _forget_the_hour(self) -> None:
+        """It is heard in another rhythm now: what came in the old one says nothing of what is to come."""
+        self.answered, self.lost, self.hour, self.observed = 0, 0.0, [], -1
+        self.polls = self.errors = 0
+        self.degraded = False
 
     # What it did --------------------------------------------------------------------------------------
 
@@ -168,7 +181,7 @@ class _Patient:
             self.fine = False
             self._edge(at, down=True)
         if self.known:
-            self.observed = min(self.observed + 1, _BUCKET * _BUCKETS)
+            self.observed = min(self.observed + 1, self.most)
             if self.observed == 0 and not self.is_polled:
                 self.answered = 0
         self.loss = loss = self._loss()
@@ -190,10 +203,14 @@ class _Patient:
 
 
 class Judge:
-    """Takes entries and time; `news` answers what has changed and the minutes that have ended since."""
+    """Takes entries and time; `news` answers what has changed and the minutes that have ended since.
 
-    def __init__(self, devices: Iterable[Device]) -> None:
-        self._patients = {device.id: _Patient(device) for device in devices}
+    `minute`: seconds that a minute has here, one or some that make five minutes.
+    """
+
+    def __init__(self, devices: Iterable[Device], minute: float = MINUTE) -> None:
+        self._minute = round(minute * 1000)
+        self._patients = {device.id: _Patient(device, self._minute) for device in devices}
         self._time = Timeline()
         self._ends = 0
         self._minutes = 0
@@ -308,7 +325,7 @@ class Judge:
         self._time.resume(started)
         if stopped:
             self._leave_out(self._time.now - stopped)
-        self._ends = (self._time.now // MINUTE + 1) * MINUTE
+        self._ends = (self._time.now // self._minute + 1) * self._minute
 
     def _leave_out(self, off: int) -> None:
         for patient in self._patients.values():
@@ -320,15 +337,15 @@ class Judge:
         if not self._ends or at - self._ends > _HOUR:  # nobody listened for so long
             if self._ends:
                 self._leave_out(at - self._ends)
-            self._ends = (at // MINUTE + 1) * MINUTE
+            self._ends = (at // self._minute + 1) * self._minute
         while at >= self._ends:
             self._end_minute(self._ends)
-            self._ends += MINUTE
+            self._ends += self._minute
         self._time.now = max(self._time.now, at)
 
     def _end_minute(self, at: int) -> None:
         self._minutes += 1
-        shift = self._minutes % _BUCKET == 0
+        shift = self._minutes % max(1, _BUCKET // self._minute) == 0
         time = self._time.wall(at)
         for patient in self._patients.values():
             patient.end_minute(at, shift=shift)

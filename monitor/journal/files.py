@@ -16,6 +16,7 @@ from monitor.journal.opening import open_store
 from monitor.journal.soundness import refuse_special
 from monitor.journal.sqlite import SqliteJournal
 from monitor.journal.state import ACCESS, LEDGER, State
+from monitor.journal.writer import Writer
 from monitor.model import Position, Value
 from monitor.site import JournalSettings
 
@@ -148,10 +149,16 @@ class _Watch:
 
 @contextlib.asynccontextmanager
 async def open_files(
-    folder: Path, settings: JournalSettings, *, now: Callable[[], int], timezone: ZoneInfo
+    folder: Path,
+    settings: JournalSettings,
+    *,
+    now: Callable[[], int],
+    timezone: ZoneInfo,
+    writer: type[Writer] = Writer,
 ) -> AsyncIterator[Files]:
     """Check, mend and open the files of a state folder; closes them in order at the end.
 
+    `writer`: what writes the journal.
     Raises JournalError when that cannot be done; the message says what to do.
     """
     state_file, ledger_file, access_file, journal_file = (
@@ -168,7 +175,7 @@ async def open_files(
         access, access_replaced = open_store(access_file, ACCESS, journal_file)
         opened.push_async_callback(access.close)
         newest = max([await store.newest_position() for store in (state, ledger, access)])
-        journal = SqliteJournal.open(journal_file, settings, now=now, begin_above=newest)
+        journal = SqliteJournal.open(journal_file, settings, now=now, begin_above=newest, writer=writer)
         opened.push_async_callback(journal.close)
         await state.transact(lambda db: note_journal(db, journal.last, now()))
         copies = Copies(state_file, now=now, timezone=timezone)

@@ -41,8 +41,14 @@ _EARLIEST, _LATEST = -(2**63), 2**63 - 1
 class SqliteJournal:
     """The one sequence of entries, as `monitor.ports.Journal` describes it. Used from one event loop."""
 
-    def __init__(
-        self, path: Path, settings: JournalSettings, now: Callable[[], int], opened: file.Opened, held: int
+    def __init__(  # noqa: PLR0913, PLR0917 - one call, in `open`
+        self,
+        path: Path,
+        settings: JournalSettings,
+        now: Callable[[], int],
+        opened: file.Opened,
+        held: int,
+        writer: type[Writer],
     ) -> None:
         self._path = path
         self._lock = held
@@ -62,7 +68,7 @@ class SqliteJournal:
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="journal-reader")
         self._reading = threading.local()
         self._connections: list[sqlite3.Connection] = []
-        self._writer = Writer(
+        self._writer = writer(
             path,
             self._trimmer,
             now=now,
@@ -80,6 +86,7 @@ class SqliteJournal:
         *,
         now: Callable[[], int],
         begin_above: Position = Position(0),  # noqa: B008 - a number
+        writer: type[Writer] = Writer,
     ) -> "SqliteJournal":
         """Open or begin the journal; its next position is above `begin_above` in any case.
 
@@ -91,7 +98,7 @@ class SqliteJournal:
         except OSError as error:
             raise JournalError(f"the journal {path} cannot be written: {error}") from error
         try:
-            journal = cls(path, settings, now, file.open_file(path, begin_above), held)
+            journal = cls(path, settings, now, file.open_file(path, begin_above), held, writer)
             journal._start()
         except BaseException as error:
             os.close(held)

@@ -12,15 +12,20 @@ from monitor.simulation.stage import Speech
 from monitor.simulation.world import World
 from monitor.site import Device
 
-__all__ = ["Residents"]
+__all__ = ["CARDS", "STRANGER", "Residents"]
 
 _PASSAGE: Final = 8.0
 _REACHES_FOR_THE_DOOR: Final = 0.8
 _DOOR_STAYS_OPEN: Final = 2.5
 _LOOK_EVERY: Final = 0.25
-_CARDS: Final = ("5a3fb1c2", "91c04e7d", "ab12cd3", "77e0041f")
+_MOVERS: Final = 4
+"""How many of the residents come and go all the time; the others are at home or out."""
+CARDS: Final = (
+    *("5a3fb1c2", "91c04e7d", "ab12cd3", "77e0041f"),
+    *(f"{0x10000000 + int(noise(f'{number} card') * 0xE0000000):x}" for number in range(46)),
+)
 """Cards of the simulated residents, as an esp-rfid reader prints them."""
-_STRANGER: Final = "deadbee0"
+STRANGER: Final = "deadbee0"
 _DENIED: Final = 5
 _ROUND: Final = 7
 
@@ -51,11 +56,11 @@ class Residents:
 
     def come_back(self, numbers: Iterable[int]) -> None:
         """Be inside from the start: the residents of these numbers."""
-        self.inside = {_CARDS[number % len(_CARDS)] for number in numbers}
+        self.inside = {CARDS[number % len(CARDS)] for number in numbers}
 
     def numbers(self) -> list[int]:
         """Who is inside, by number: a card is nobody's business."""
-        return [number for number, card in enumerate(_CARDS) if card in self.inside]
+        return [number for number, card in enumerate(CARDS) if card in self.inside]
 
     def rest(self) -> None:
         """Let nobody set out any more; who is on his way goes through."""
@@ -68,9 +73,9 @@ class Residents:
             if self._rests:
                 return
             if turn % _ROUND == _DENIED:
-                await self._pass(self._into or self._out, turn, _STRANGER, is_up, granted=False)
+                await self._pass(self._into or self._out, turn, STRANGER, is_up, granted=False)
                 continue
-            card = _CARDS[turn % len(_CARDS)]
+            card = CARDS[turn % _MOVERS]
             leaves = card in self.inside and bool(self._out)
             await self._pass(self._out if leaves else self._into, turn, card, is_up, granted=True)
 

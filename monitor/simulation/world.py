@@ -71,6 +71,8 @@ class World:
     site: Site
     stories: Stories | None = None
     """What happens in one month beside daily life."""
+    pumps_follow_water: bool = True
+    """Whether with stories the first pump of a group is called when water is drawn, and not by incidents alone."""
     overrides: dict[tuple[str, str], Value] = field(default_factory=dict)
     held: set[str] = field(default_factory=set)
     """Doors that somebody holds open when he has opened them."""
@@ -79,6 +81,9 @@ class World:
     changes: dict[str, list[Change]] = field(default_factory=dict)
     _days: LocalDays = field(init=False)
     _flows: dict[str, Flow] = field(default_factory=dict, init=False)
+    _at: float = field(default=0.0, init=False)
+    _known: dict[tuple[str, str, str | None], float] = field(default_factory=dict, init=False)
+    _largest: dict[tuple[str, str], float] = field(default_factory=dict, init=False)
     _below: dict[str, Sequence[Device]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
@@ -91,11 +96,21 @@ class World:
         for name, point in device.points.items():
             value = self.overrides.get((device.id, name))
             if value is None:
-                value = _possible(point, self._value(device, name, shown), self._number(device, shown))
+                value = self._value(device, name, shown)
+                if type(value) is float and "serial" not in name and (key := (device.id, name)) in self._largest:
+                    value = min(value, self._largest[key])
+                else:
+                    value = self._possible(device, point, value, shown)
             for change in self.changes.get(device.id, ()):
                 value = change(name, value, now)
             values[name] = value
         return values
+
+    def _possible(self, device: Device, point: Point, value: Value, now: float) -> Value:
+        source = point.source
+        if not getattr(source, "map", None) and not getattr(source, "is_text", False):
+            self._largest[device.id, point.name] = _largest(point) / 2
+        return _possible(point, value, self._number(device, now))
 
     def is_silent(self, device: str, now: float) -> bool:
         """Whether a device does not answer, or says nothing, at `now` (UTC seconds)."""
@@ -105,11 +120,26 @@ class World:
 
     def rate(self, device: Device, now: float, phase: str | None = None) -> float:
         """W or m3/h that a meter sees; a main meter sees the sum of the others of its class and some losses."""
-        return self._sum(device, lambda flow: flow.rate(now, phase))
+        return self._once(device, "rate", now, phase)
 
     def total(self, device: Device, now: float, phase: str | None = None) -> float:
         """What has gone through a meter, in Wh or m3: its counter, had it never been replaced."""
-        return self._sum(device, lambda flow: flow.total(now, phase))
+        return self._once(device, "total", now, phase)
+
+    def _once(self, device: Device, what: str, now: float, phase: str | None) -> float:
+        """What several points of a device need at one instant is worked out once."""
+        if now != self._at:
+            self._at = now
+            self._known.clear()
+        key = (device.id, what, phase)
+        found = self._known.get(key)
+        if found is None:
+            if what == "rate":
+                found = self._sum(device, lambda flow: flow.rate(now, phase))
+            else:
+                found = self._sum(device, lambda flow: flow.total(now, phase))
+            self._known[key] = found
+        return found
 
     def counted(self, device: Device, point: str, now: float) -> float:
         """What a counter of a device would show, had the meter never been replaced, in the unit of the point."""
@@ -213,15 +243,20 @@ class World:
 
     def _is_called(self, device: Device, now: float) -> bool:
         """Whether a pump is needed: where there are stories, the first of a group follows the water."""
-        if self.stories is None or not any(device.id == group.members[0] for group in self.site.groups.values()):
-            return False
+        begin = now // _QUARTER * _QUARTER
+        follows = self.pumps_follow_water and self.stories is not None
+        return follows and now - begin < self.pumps_for(device, begin)
+
+    def pumps_for(self, device: Device, begin: float) -> float:
+        """Seconds for which a pump is called from the beginning of a quarter of an hour on (UTC seconds)."""
+        if not any(device.id == group.members[0] for group in self.site.groups.values()):
+            return 0.0
         mains = (each for each in self.site.devices.values() if each.device_class == "water")
         main = next((each for each in mains if each.role == "main"), None)
         if main is None:
-            return False
-        begin = now // _QUARTER * _QUARTER
+            return 0.0
         drawn = self.total(main, begin + _QUARTER) - self.total(main, begin)
-        return now - begin < min(drawn * 3600.0 / _QUARTER, _PUMPED_AT_MOST) * _QUARTER
+        return min(drawn * 3600.0 / _QUARTER, _PUMPED_AT_MOST) * _QUARTER
 
 
 def _steady(device: Device, name: str, now: float) -> float | None:

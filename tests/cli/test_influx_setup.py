@@ -11,6 +11,7 @@ from monitor.sinks.influxdb.client import InfluxClient
 from monitor.sinks.rejection import SinkMisconfigured
 from monitor.site import InfluxSettings
 from tests.cli.running import Ran, command
+from tests.cli.terminal import Terminal
 from tests.servers.influxdb import ADMIN, PASSWORD, InfluxServer, influxdb
 
 SITE = """\
@@ -73,7 +74,7 @@ def site_file(tmp_path: Path, server: InfluxServer, keys: str = YEARS, more: str
     return folder / "site.yaml"
 
 
-async def setup(file: Path, *words: str) -> Ran:
+async def setup(file: Path, *words: str | Path) -> Ran:
     return await command("influx", "setup", file, "--admin-env", "INFLUX_ADMIN", *words)
 
 
@@ -282,8 +283,25 @@ async def test_one_of_several_sinks_is_prepared(tmp_path: Path, guarded: InfluxS
     one = await setup(file, "--sink", "owner")
     nobody = await setup(file, "--sink", "else")
 
+    shared = await setup(file, "--grafana", tmp_path / "shared.env")
+
+    assert (shared.code, (tmp_path / "shared.env").exists()) == (2, False)
     assert one.code == 0, one.err
     assert {row["name"] for row in guarded.query("SHOW DATABASES")} == {"owner", "owner-access"}
     assert (file.parent / "grafana-owner.env").exists()
     assert nobody.code == 1
     assert "influxdb, owner" in nobody.err
+
+
+def test_at_a_terminal_the_administrator_is_asked_and_what_is_typed_is_not_shown(
+    tmp_path: Path, guarded: InfluxServer
+) -> None:
+    file = site_file(tmp_path, guarded)
+    with Terminal("influx", "setup", file) as terminal:
+        terminal.answer("Administrator of", f"{ADMIN}:{PASSWORD}")
+        code = terminal.end()
+
+    assert code == 0, terminal.shown
+    assert PASSWORD not in terminal.shown
+    assert "systemctl restart facility-monitor" in terminal.shown
+    assert (file.parent / "secrets" / "influxdb").exists()

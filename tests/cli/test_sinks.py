@@ -108,6 +108,22 @@ async def test_check_of_a_site_without_influxdb_says_so(site: Path) -> None:
     assert "Traceback" not in ran.err
 
 
+async def test_all_influxdbs_are_looked_at_or_the_one_that_is_named(site: Path, server: InfluxServer) -> None:
+    head = SITE.partition("  influxdb:")[0].format()
+    entry = f"url: '{server.url}', token: !env INFLUX_TOKEN"
+    write(site, f"{head}  influxdb:\n    - {{id: a, {entry}}}\n    - {{id: b, {entry}, bucket: absent}}\n")
+    both, one, nobody = await asyncio.gather(
+        command("influx", "check", site),
+        command("influx", "check", site, "--sink", "a", "--json"),
+        command("influx", "check", site, "--sink", "c"),
+    )
+
+    assert (both.code, one.code, nobody.code) == (1, 0, 1)
+    assert "b, bucket: mend `bucket`, or create it: `facility-monitor influx setup FILE`" in both.out
+    assert {each["sink"] for each in one.json["findings"]} == {"a"}
+    assert "there is a, b" in nobody.err
+
+
 async def test_check_without_a_file_asks_the_daemon(
     journal: SqliteJournal, clock: ManualClock, tmp_path: Path
 ) -> None:
@@ -192,7 +208,9 @@ async def test_letters_are_dropped(folder: Path) -> None:
     left = (await command("dead-letters", "--json", "--state", folder)).json
     await command("dead-letters", "drop", "--all", "--state", folder)
     none = await command("dead-letters", "--state", folder)
+    others = await command("dead-letters", "drop", "--all", "--sink", "owner", "--state", folder)
 
+    assert others.out == "0 dropped\n"
     assert one.out == "1 dropped\n"
     assert left == [newest]
     assert none.out == "no dead letters\n"
@@ -206,6 +224,8 @@ async def test_a_number_that_is_none_is_told_with_what_to_do(folder: Path) -> No
     assert "facility-monitor dead-letters" in ran.err
 
 
-@pytest.mark.parametrize("words", [("retry",), ("drop",), ("drop", "1", "--all"), ("retry", "one")])
+@pytest.mark.parametrize(
+    "words", [("retry",), ("drop",), ("drop", "1", "--all"), ("retry", "one"), ("drop", "1", "--sink", "a")]
+)
 async def test_wrong_usage_ends_with_2(words: tuple[str, ...]) -> None:
     assert (await command("dead-letters", *words)).code == 2

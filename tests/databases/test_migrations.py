@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from monitor.alarms.store import list_alarms
+from monitor.journal import migrate as migrating
 from monitor.journal.files import open_files
 from monitor.journal.migrate import migrate, newest_version
 from monitor.journal.soundness import find_fault
@@ -136,3 +137,24 @@ def test_the_daemon_goes_on_with_the_state_of_an_older_version(old: Path, tmp_pa
     assert (alarms["pump-2"]["state"], alarms["pump-2"]["response"]) == ("active", "acked")
     assert alarms["pump-2"]["acknowledged_by"] == "root"
     assert not find_fault(old / "state.db", STATE.schema, STATE.application)
+
+
+@pytest.mark.parametrize("schema", ["state", "journal", "ledger", "access"])
+def test_each_step_of_a_schema_has_a_number_of_its_own(schema: str) -> None:
+    """Of two with the same number, a database that has seen one would never see the other."""
+    folder = Path(migrating.__file__).parent / "schema" / schema
+    numbers = [int(file.name[:4]) for file in sorted(folder.glob("*.sql"))]
+
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_an_alarm_that_lasts_over_an_upgrade_is_known_to_have_been_begun_by_the_sink_of_then(
+    tmp_path: Path,
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "state.db", isolation_level=None)) as db:
+        migrate(db, "state", "state.db", until=12)
+        db.execute("INSERT INTO influx_occurrences VALUES ('o-1', x'00', 1, 1, NULL, NULL, 1)")
+        migrate(db, "state", "state.db")
+        found = db.execute("SELECT * FROM influx_started").fetchall()
+
+    assert found == [("o-1", "influxdb")]

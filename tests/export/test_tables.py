@@ -9,7 +9,7 @@ from monitor.export.kept import Kept, Wish
 from monitor.export.run import rows_of_kept
 from monitor.journal.sqlite import SqliteJournal
 from monitor.model import Quality
-from monitor.site import Site
+from monitor.site import Counter, Point, Site
 from tests.sinks.site import NOW, a_site, derived, event, reading, step
 from tests.sinks.test_backfill import usage
 from tests.sinks.test_runner import append
@@ -73,7 +73,10 @@ async def test_a_wide_table_has_a_column_for_each_point(journal: SqliteJournal, 
 async def test_usage_comes_once_and_as_it_was_told_last(journal: SqliteJournal, tmp_path: Path):
     for number in range(5):
         await append(journal, usage("usage_daily", float(number), version=str(number), partial_i=int(number < 4)))
-    [row] = table(tmp_path, "usage")
+    site = a_site()
+    counted = {"energy_import_kwh": Point(name="energy_import_kwh", unit="kWh", counter=Counter())}
+    main = replace(site.devices["e-main"], points=counted)
+    [row] = table(tmp_path, "usage", replace(site, devices={"e-main": main}))
 
     assert (row["per"], row["amount"], row["unit"], row["final"], row["utility"]) == (
         "day",

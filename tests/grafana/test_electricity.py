@@ -115,6 +115,7 @@ def test_shares_add_up_to_what_the_main_meter_counted(board: Board):
 
     begin = days(0)[0]
     assert subs == {device: pytest.approx(amount(device, DAY_0, begin)) for device in _SUBS}
+    assert board.ask("Shares", device="e-shop") == board.ask("Shares"), "a share is one of the whole"
     assert sum(subs.values()) + board.one("Shares", "B") == pytest.approx(amount(_MAIN, DAY_0, begin))
 
 

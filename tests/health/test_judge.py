@@ -1,6 +1,8 @@
 """How devices do, judged from entries at given times."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
 
 import orjson
 import pytest
@@ -253,6 +255,37 @@ def test_what_is_kept_is_enough_to_go_on(steps: list[tuple[int, str]], cut: int)
 
     assert (told[0] + more[0], told[1] + more[1]) == whole.news()
     assert second.states() == whole.states()
+
+
+def test_a_device_that_speaks_in_another_rhythm_since_a_start_begins_its_hour_anew() -> None:
+    seldom = Judge([replace(SENSOR, expected_every=300.0)])
+    seldom.resume(START)
+    seldom.judge([_said(at * 5 * MINUTE, "sensor", Origin.PUSH, t=1.0) for at in range(30)])
+
+    judge = Judge([replace(SENSOR, expected_every=5.0)])
+    judge.load(orjson.loads(orjson.dumps(seldom.dump_changed())).items())
+    judge.resume(START + 146 * MINUTE)
+    began = 146 * MINUTE // SECOND
+    judge.judge([_said(at * SECOND, "sensor", Origin.PUSH, t=1.0) for at in range(began, began + 300, 5)])
+
+    assert _states(judge, "sensor") == []
+    assert judge.states()["sensor"] == "answering"
+    assert judge.losses()["sensor"] < 0.05
+
+
+def test_a_minute_may_be_longer_and_says_the_same_of_an_hour() -> None:
+    judge = Judge([replace(METER, scan={"fast": 300.0})], 300.0)
+    judge.resume(START)
+    judge.judge(_answers(*range(0, 5400, 300)))
+    before = judge.news()[1]
+    judge.judge(_fails(5400))
+    judge.judge(_answers(*range(5700, 7500, 300)))
+    judge.judge(_fails(7500, 8100, 8700))
+    judge.judge(_answers(9000))
+
+    assert {later.time - minute.time for minute, later in pairwise(before)} == {5 * MINUTE}
+    assert {minute.polls for minute in before[1:]} == {1}
+    assert judge.losses()["meter"] == pytest.approx(4 / 12, abs=0.1)
 
 
 def test_a_device_that_is_first_heard_late_in_a_minute_has_lost_nothing_in_it() -> None:

@@ -106,7 +106,7 @@ class Influx3:
         if request.headers.get("Authorization", "") != f"Token {OPERATOR}":
             return _said(401, {"error": "the request was not authenticated", "data": None})
         if path == "/ping":
-            return _said(200, {"version": self.version}, **{"X-Influxdb-Version": self.version})
+            return _said(200, {"version": self.version, "revision": "0", "process_id": "0"})
         if path == "/api/v2/write":
             self.retention.setdefault(query["bucket"][0], None)
             return 204

@@ -11,7 +11,7 @@ import pytest
 from monitor.errors import RequestRefused
 from monitor.journal.past import begin_at, read_page
 from monitor.journal.sqlite import SqliteJournal
-from monitor.journal.state import State
+from monitor.journal.state import State, set_position
 from monitor.metering.past import UsagePage
 from monitor.model import Derived, Entry, Position, Recorded
 from monitor.ports import Batch
@@ -399,3 +399,27 @@ async def test_a_page_never_parts_an_instant_and_what_is_derived_comes_once(jour
     assert hourly[0].values["demand_max_w"] == 395.0  # type: ignore[union-attr]
     others = [each for each in an_hour() if getattr(each, "measurement", "") != "usage_hourly"]
     assert len(found) == len(others) + 1
+
+
+async def test_a_new_server_gets_what_the_first_one_has(
+    house: House, settings: Make, tmp_path: Path, server: InfluxServer, database: str
+):
+    new = f"{database}-new"
+    server.create(new, f"{new}-access")
+    async with house.running():
+        for entries in (an_hour(), afterwards()):
+            await append(house.journal, *entries)
+            await house.is_written()
+    last = house.journal.last
+    await house.state.transact(lambda db: set_position(db, "cloud", last))
+    cloud = House(
+        house.journal, house.state, settings(id="cloud", bucket=new, access_bucket=f"{new}-access"), tmp_path
+    )
+    async with cloud.running():
+        await cloud.backfill.start(NOW - HOUR, END + HOUR, by="ana")
+        await cloud.ends()
+        found = {name.removeprefix(new): rows for name, rows in contents(server, new).items()}
+        first = {name.removeprefix(database): rows for name, rows in contents(server, database).items()}
+    server.drop(new, f"{new}-access")
+
+    assert found == first

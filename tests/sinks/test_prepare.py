@@ -9,8 +9,9 @@ import pytest
 
 from monitor.errors import SinkUnavailable
 from monitor.sinks.influxdb.buckets import Refused
+from monitor.sinks.influxdb.check import examine
 from monitor.sinks.influxdb.prepare import Step, asks_for_password, prepare
-from monitor.site import InfluxSettings
+from monitor.site import InfluxSettings, SinkFilter
 from tests.servers.http import WebServer
 from tests.sinks.later_influxdb import OPERATOR, Influx2, Influx3, serving
 from tests.sinks.site import a_site
@@ -93,6 +94,18 @@ def test_2x_token_that_may_not_write_is_told_and_left():
     [left] = [step for step in steps if step.state == "left"]
     assert (left.what, left.told) == ("token", "the token of the site file may not write")
     assert kept.token == ""
+
+
+def test_a_sink_without_access_has_no_bucket_for_it():
+    influx, kept = Influx2(), Kept()
+    with serving(influx) as web:
+        given = settings(web, filter=SinkFilter(kinds=frozenset({"usage"})))
+        said(given, kept)
+        looked = examine(replace(given, token=kept.token), a_site(), now=lambda: 0)
+
+    assert set(influx.buckets) == {"facility"}
+    assert "access_bucket" not in {each.check for each in looked}
+    assert next(each.state for each in looked if each.check == "bucket") == "fine"
 
 
 def test_2x_where_the_organisation_is_wrong_nothing_is_made():

@@ -113,3 +113,26 @@ async def test_without_influxdb_it_is_said(journal: SqliteJournal, clock: Manual
 
     assert answer.status_code == 404
     assert "sinks.influxdb" in answer.json()["error"]
+
+
+async def test_letters_of_one_sink_are_listed_and_dropped_alone(
+    client: httpx.AsyncClient, letters: DeadLetters
+) -> None:
+    entry = Reading(device="pump", time=NOW, arrived=NOW, values={"state": 1.0})
+    await letters.bury("owner", [Recorded(Position(9), NOW, entry)], {Position(9): Refused("type")})
+    [theirs] = (await client.get("/dead-letters", params={"sink": "owner"})).json()
+    retried = (await client.post("/dead-letters/retry", json={"all": True, "sink": "owner"})).json()
+    dropped = (await client.post("/dead-letters/drop", json={"all": True, "sink": "influxdb"})).json()
+    both = await client.post("/dead-letters/drop", json={"ids": [theirs["id"]], "sink": "owner"})
+
+    assert theirs["sink"] == "owner"
+    assert retried["ids"] == [theirs["id"]]
+    assert len(dropped["ids"]) == 3
+    assert [letter["sink"] for letter in (await client.get("/dead-letters")).json()] == ["owner"]
+    assert both.status_code == 422
+
+
+async def test_one_influxdb_of_several_is_looked_at(client: httpx.AsyncClient) -> None:
+    found = (await client.post("/influx/check", params={"sink": "owner"})).json()
+
+    assert {each["sink"] for each in found["findings"]} == {"owner"}

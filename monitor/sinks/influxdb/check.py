@@ -147,6 +147,8 @@ class _Examination:
             return
         buckets = (self.settings.bucket, main_types(self.site)), (self.settings.access_bucket, access_types())
         for number, (bucket, types) in enumerate(buckets):
+            if bucket not in self.settings.buckets:
+                continue
             answer = self._write_nothing(bucket)
             if number == 0 and not self._judge_token(answer):
                 return

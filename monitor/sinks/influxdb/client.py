@@ -2,6 +2,7 @@
 
 import base64
 import gzip
+import json
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
@@ -57,7 +58,8 @@ class InfluxClient:
             answer = self._exchanged("GET", "/ping", self._authorized(), None)
         except LIBRARY_ERRORS as error:
             raise classify(error, lines=1) from error
-        return str(answer.headers.get("X-Influxdb-Version", "")).lstrip("v")[:40]
+        told = answer.headers.get("X-Influxdb-Version") or _version_in(answer.body)
+        return str(told).lstrip("v")[:40]
 
     def forget(self) -> None:
         """Ask for the version again before the next write, where it is not set: the server may be another one."""
@@ -163,3 +165,12 @@ class InfluxClient:
                 f"{status}: not an answer of InfluxDB, which says {_TAKEN} to a write",
                 what_to_do="check that `url` is that of InfluxDB; `facility-monitor influx check` says more",
             )
+
+
+def _version_in(body: bytes) -> object:
+    """The version in an answer to /ping, of which 3.x speaks in its body, too."""
+    try:
+        said = json.loads(body)
+    except (ValueError, RecursionError):
+        return ""
+    return said.get("version", "") if isinstance(said, dict) else ""

@@ -49,7 +49,7 @@ class InfluxErasing:
     def __init__(self, settings: InfluxSettings, position: Callable[[], int]) -> None:
         self.name = settings.id
         self._settings = settings
-        self._buckets = tuple(dict.fromkeys((settings.access_bucket, settings.bucket)))
+        self._buckets = tuple(reversed(tuple(settings.buckets)))
         self.position = position
         self._client: InfluxClient | None = None
         self._thread = BlockingThread(f"{settings.id}-erasing")

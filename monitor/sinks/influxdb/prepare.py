@@ -326,7 +326,8 @@ class _Preparation:
         state = "kept" if {name: kept.get(name) for name in wanted} == wanted else "changed" if kept else "made"
         place = self._files.keep_grafana({**kept, **wanted})
         told = f"what Grafana needs is in {place}"
-        if settings.access_bucket == f"{settings.bucket}-access":
+        usual = settings.access_bucket == f"{settings.bucket}-access"
+        if usual or settings.access_bucket not in settings.buckets:
             return self._step("grafana", state, told)
         advice = f"write `dbName: {settings.access_bucket}` for Facility access in Grafana's provisioning"
         return self._step("grafana", state, told, advice)

@@ -143,16 +143,20 @@ def _line(axes: Axes, times: list[int], values: list[float], base: list[float] |
         axes.fill_between(times, floor, values, color=fill, alpha=opacity, linewidth=0, step=step)  # type: ignore[arg-type]
 
 
+def _is_stacked(column: Field) -> bool:
+    return bool(column.config["custom"].get("stacking", {}).get("mode") == "normal")
+
+
 def _bars(axes: Axes, lines: Sequence[Line]) -> None:
     gaps = [b - a for _, _, times in lines for a, b in pairwise(times) if b > a]
     begin, end = axes.get_xlim()
     width = (min(gaps) if gaps else (end - begin) / 12) * lines[0][0].config["custom"].get("barWidthFactor", 0.6)
-    stacked = lines[0][0].config["custom"].get("stacking", {}).get("mode") == "normal"
     bottoms: dict[int, float] = {}
     for column, _, times in lines:
         custom = column.config["custom"]
         values = [0.0 if value is None or math.isnan(value) else float(value) for value in column.values]
         align: Literal["edge", "center"] = "edge" if custom.get("barAlignment", 0) == 1 else "center"
+        stacked = _is_stacked(column)
         base = [bottoms.get(time, 0.0) for time in times] if stacked else 0.0
         fill, opacity = series_colour(column), max(custom.get("fillOpacity", 80) / 100, 0.05)
         axes.bar(times, values, width, base, align=align, color=fill, alpha=opacity, edgecolor=fill, linewidth=0.6)
@@ -178,12 +182,13 @@ def _extent(lines: Sequence[Line]) -> tuple[float, float]:
     """From where to where the value axis goes: what is said, or the values with some room; bars stand on 0."""
     customs = [column.config["custom"] for column, _, _ in lines]
     values = [value for column, _, _ in lines for value in _numbers(column)]
-    if any(custom.get("stacking", {}).get("mode") == "normal" for custom in customs):
+    if any(_is_stacked(column) for column, _, _ in lines):
         sums: dict[int, float] = {}
         for column, _, times in lines:
-            for time, value in zip(times, column.values, strict=True):
-                sums[time] = sums.get(time, 0.0) + (value or 0.0)
-        values = [*sums.values(), 0.0]
+            if _is_stacked(column):
+                for time, value in zip(times, column.values, strict=True):
+                    sums[time] = sums.get(time, 0.0) + (value or 0.0)
+        values += [*sums.values(), 0.0]
     if any(custom.get("drawStyle") == "bars" for custom in customs):
         values.append(0.0)
     low, high = min(values, default=0.0), max(values, default=1.0)

@@ -1,0 +1,1 @@
+"""Tests of a past that is filled in."""
