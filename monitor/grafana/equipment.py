@@ -309,8 +309,8 @@ def _safety() -> Row:
             Panel(
                 kind=Table(sort="Last in alarm, or tested", descending=False), title="Last alarm or test",
                 width=10, height=8, time_from=_NEWEST,
-                description="When each detector was in alarm last: in earnest, or by somebody's test. Who is not in"
-                " this list was not tested in the last 30 days.",
+                description="When each detector was in alarm last: in earnest, or by somebody's test. Who is not"
+                " in this list was not tested in the last 30 days.",
                 targets=[Target(query=tested)],
                 reshape=[Organize(names={name: name for name in looks}, hidden=["alarm"])],
                 overrides=[Override(name=name, look=look) for name, look in looks.items()],

@@ -1,6 +1,7 @@
 """Panels of large numbers: stat, gauge, bar gauge."""
 
 import math
+from collections.abc import Mapping
 
 from tests.grafana.answers import Answer
 from tests.grafana.answers.colours import GRID, MUTED, TEXT, colour
@@ -51,7 +52,15 @@ def stat(canvas: Canvas, answer: Answer, box: Box) -> None:
         ink = (_DARK if _is_light(shown.colour) else "white") if background else shown.colour
         plain = options.get("colorMode") == "none"
         inks = TEXT if plain else ink, ink if background else TEXT
-        _value(canvas, cell, title if named else "", shown, inks)
+        sizes = options.get("text", {})
+        if sizes.get("titleSize") and options.get("orientation") == "horizontal":
+            canvas.say(cell.x + 12, cell.y + cell.h / 2, cut(title, sizes["titleSize"], cell.w * 0.8),
+                       sizes["titleSize"], inks[1])  # fmt: skip
+            canvas.say(
+                cell.x + cell.w - 12, cell.y + cell.h / 2, str(shown), sizes["valueSize"], ink, "right", bold=True
+            )
+        else:
+            _value(canvas, cell, (title if named else "", shown), inks, sizes)
 
 
 def _is_light(fill: str) -> bool:
@@ -59,15 +68,17 @@ def _is_light(fill: str) -> bool:
     return 0.299 * red + 0.587 * green + 0.114 * blue > 140
 
 
-def _value(canvas: Canvas, cell: Box, title: str, shown: Display, inks: tuple[str, str]) -> None:
-    room, (ink, name_ink) = cell.w - 16, inks
+def _value(
+    canvas: Canvas, cell: Box, said: tuple[str, Display], inks: tuple[str, str], sizes: Mapping[str, int]
+) -> None:
+    room, (title, shown), (ink, name_ink) = cell.w - 16, said, inks
     text = f"{shown.text}{shown.suffix}"
-    size = min(cell.h * (0.42 if title else 0.55), 64)
+    size = sizes.get("valueSize") or min(cell.h * (0.42 if title else 0.55), 64)
     size = min(size, size * room / max(width_of(text, size, bold=True), 1))
     size = max(size, 9)
     middle = cell.y + cell.h / 2
     if title:
-        name = min(max(size * 0.5, 11), 18)
+        name = sizes.get("titleSize") or min(max(size * 0.5, 11), 18)
         canvas.say(cell.x + cell.w / 2, middle - size * 0.6, cut(title, name, room), name, name_ink, "center")
         middle += name * 0.6
     canvas.say(cell.x + cell.w / 2, middle, cut(text, size, cell.w), size, ink, "center", bold=True)
