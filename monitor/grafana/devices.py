@@ -14,12 +14,12 @@ from monitor.fieldkeys import (
     USAGE_COVERAGE,
     USAGE_ESTIMATED,
 )
-from monitor.grafana.common import BUILDING, SITE, ZONE, alarm_marks, device
-from monitor.grafana.influxql import INTERVAL, Select, call, column, equals
+from monitor.grafana.common import BUILDING, SITE, ZONE, device
+from monitor.grafana.influxql import INTERVAL, Select, call, column, equals, is_any
 from monitor.grafana.kinds import BarGauge, Stat, StateTimeline, Table, TimeSeries
 from monitor.grafana.looks import Link, Look, Override, State, Step
 from monitor.grafana.model import Dashboard, Panel, Row, Target, to
-from monitor.grafana.reshape import Join
+from monitor.grafana.reshape import Merge, Only, Organize
 from monitor.schema import (
     EVENT_COUNT,
     MEASUREMENT_EVENTS,
@@ -53,15 +53,16 @@ def _health(*columns: str, where: Sequence[str] = (), by: Sequence[str] = ("devi
     return Select(columns=columns, source=MEASUREMENT_HEALTH, where=where, variables=_CHOSEN, by=by, every=every)
 
 
-def _count(state: str, *where: str) -> Select:
-    """How many devices were in a state when they were last told of."""
-    newest = _health(call("last", _UP, "now"), call("last", HEALTH_STATE, "word"))
-    return Select(columns=[call("count", "now", state)], source=newest, where=where)
+def _of_all(said: str, *where: str) -> Select:
+    """A figure of all devices, of what each was told of last: `now` (1: it answers) and `word`, its state."""
+    newest = _health(call("last", _UP, "now"), call("last", HEALTH_STATE, "word"), by=("site", "device"))
+    return Select(columns=[said], source=newest, where=where)
 
 
 def _now() -> Row:
-    silent = " OR ".join(equals("word", state) for state in ("suspended", "never_answered"))
-    poor = " OR ".join(equals("word", state) for state in ("degraded", "flapping"))
+    counted = call("count", "now", "devices")
+    silent = _of_all('count("now") - sum("now") AS "silent"')
+    poor = _of_all(counted, is_any("word", ("degraded", "flapping")))
     coverage = Select(columns=[call("mean", USAGE_COVERAGE)], source=MEASUREMENT_USAGE["day"], variables=_CHOSEN)
     estimated = Select(
         columns=[call("sum", USAGE_ESTIMATED)],
@@ -72,22 +73,23 @@ def _now() -> Row:
     return Row(
         panels=[
             Panel(
-                kind=Stat(background=True), title="Silent", width=4, height=4, time_from="30d",
-                description="Devices that do not answer now, or never did. Their alarms stay as they were.",
-                targets=[Target(query=_count("silent", f"({silent})"), alias="silent")],
-                look=Look(decimals=0, no_value="0", steps=(Step(None, "green"), Step(1, "red"))),
+                kind=Stat(background=True), title="Silent", width=4, height=4,
+                time_from="1h", says_time=True, targets=[Target(query=silent, alias="silent")],
+                description="Devices that do not answer now, or never did. Their alarms stay as they were. Not"
+                " known: the monitor has told nothing for an hour.",
+                look=Look(decimals=0, no_value="not known", steps=(Step(None, "green"), Step(1, "red"))),
             ),
             Panel(
-                kind=Stat(background=True), title="Answer badly", width=4, height=4, time_from="30d",
+                kind=Stat(background=True), title="Answer badly", width=4, height=4,
+                time_from="1h", says_time=True, targets=[Target(query=poor, alias="poor")],
                 description="Devices that lose more than a fifth of their polls, or come and go.",
-                targets=[Target(query=_count("poor", f"({poor})"), alias="poor")],
-                look=Look(decimals=0, no_value="0", steps=(Step(None, "green"), Step(1, "orange"))),
+                look=Look(decimals=0, no_value="none", steps=(Step(None, "green"), Step(1, "orange"))),
             ),
             Panel(
-                kind=Stat(), title="Devices", width=4, height=4, time_from="30d",
-                description="Devices that were told of in the last 30 days.",
-                targets=[Target(query=_count("devices"), alias="devices")],
-                look=Look(decimals=0, no_value="0", steps=(Step(None, "text"),)),
+                kind=Stat(), title="Devices", width=4, height=4, time_from="1h", says_time=True,
+                description="Devices that the monitor knows: those it told of in the last hour.",
+                targets=[Target(query=_of_all(counted), alias="devices")],
+                look=Look(decimals=0, no_value="not known", steps=(Step(None, "text"),)),
             ),
             Panel(
                 kind=Stat(), title="Samples received", width=6, height=4, time_from="7d",
@@ -97,7 +99,8 @@ def _now() -> Row:
             ),
             Panel(
                 kind=Stat(), title="Estimated", width=6, height=4, time_from="30d",
-                description="What meters used in the last 30 days that nobody has read: kWh or m³, by utility.",
+                description="What meters used in the last 30 days while nobody could read them: electricity and"
+                " heat in kWh, water and gas in m³.",
                 targets=[Target(query=estimated, alias="$tag_utility")],
                 look=Look(decimals=1, no_value="0", steps=(Step(None, "text"),)),
             ),
@@ -119,7 +122,7 @@ def _table() -> Row:
         "lost": Look(name="Lost polls", unit="%", decimals=1),
         "answer": Look(name="Answers after", unit="ms", decimals=0),
         "error": Look(name="Newest error"),
-        "Time 2": Look(name="Last seen", unit="ago"),
+        "Time": Look(name="Answered last", unit="ago", no_value="not in this time"),
     }
     return Row(
         title="Each device",
@@ -129,16 +132,17 @@ def _table() -> Row:
                 description="In the chosen time: how much of it a device answered, and when it did so last. Worst"
                 " first; a click on a device shows it alone.",
                 targets=[Target(query=found), Target(query=seen)],
-                reshape=[Join("device")],
-                overrides=[
-                    *(Override(name=name, look=look) for name, look in names.items()),
-                    Override(name="Time 1", hidden=True), Override(name="Time", hidden=True),
-                    Override(name="seen", hidden=True),
+                reshape=[
+                    Only("A", Organize(hidden=["Time"])), Only("B", Organize(hidden=["seen"])), Merge(),
+                    Organize(names={name: name for name in names}),
                 ],
+                overrides=[Override(name=name, look=look) for name, look in names.items()],
             ),
             Panel(
-                kind=StateTimeline(), title="When", width=24, height=10, look=Look(states=HEALTH_STATES),
-                description="Green: answered. Red: silent. Nothing: the monitor did not run.",
+                kind=StateTimeline(), title="When each device answered", width=24, height=10,
+                look=Look(states=HEALTH_STATES),
+                description="Green: it answered. Red: silent. A hole: the monitor did not run. All of a bus or"
+                " gateway at once: look there, not at the devices.",
                 targets=[
                     Target(query=_health(call("last", HEALTH_STATE), every=INTERVAL), alias="$tag_device")
                 ],
@@ -235,6 +239,5 @@ DEVICES: Final = Dashboard(
     description="What answers, what was lost, which battery is next, and whether figures can be trusted.",
     rows=[_now(), _table(), _quality(), _line()],
     choices=[SITE, BUILDING, ZONE, device(MEASUREMENT_HEALTH)],
-    annotations=[alarm_marks(*_CHOSEN)],
     range="now-7d",
 )
