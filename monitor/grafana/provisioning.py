@@ -133,7 +133,8 @@ def _providers(site: Site, connected: Connected) -> Mapping[str, Any]:
 def _everywhere(connected: Connected) -> list[tuple[Source, int]]:
     """What is in which organisation: who may see the doors sees everything else there, too."""
     doors = connected.access_org or 1
-    return [(DATA, 1), (ACCESS, doors), *([(DATA, doors)] if doors != 1 else [])]
+    found: list[tuple[Source, int]] = [(DATA, 1), (ACCESS, doors)]
+    return found if doors == 1 else [*found, (DATA, doors)]
 
 
 def _interval(site: Site) -> int:
