@@ -188,13 +188,11 @@ def _told(  # noqa: PLR0913 - a panel has that many sides
 
 
 def _each() -> Row:
-    hourly = _of(_PUMPS, _risen(_HOURS, "ran"), _risen(_STARTS, "begun"), every="1h", fill="previous")
+    steps = _of(_PUMPS, *(call("non_negative_difference", name, name) for name in (_HOURS, _STARTS)))
     total = Select(
-        columns=[call("sum", "ran", "ran"), call("sum", "begun", "begun")], source=hourly, by=["device"]
+        columns=[call("sum", _HOURS, "ran"), call("sum", _STARTS, "begun")], source=steps, by=["device"]
     )
-    newest = _of(
-        _PUMPS, call("last", _RUNNING, "runs"), call("last", _FAULT, "fault")
-    )  # fmt: skip
+    newest = _of(_PUMPS, call("last", _RUNNING, "runs"), call("last", _FAULT, "fault"))
     whole = _of(_PUMPS, call("last", _HOURS, "hours"), call("last", _STARTS, "starts"))
     looks = {
         "device": Look(name="Device", links=[_LOCAL, _ITS_ALARMS]),
@@ -309,8 +307,8 @@ def _safety() -> Row:
             Panel(
                 kind=Table(sort="Last in alarm, or tested", descending=False), title="Last alarm or test",
                 width=10, height=8, time_from=_NEWEST,
-                description="When each detector was in alarm last: in earnest, or by somebody's test. Who is not in"
-                " this list was not tested in the last 30 days.",
+                description="When each detector was in alarm last: in earnest, or by somebody's test. Who is not"
+                " in this list was not tested in the last 30 days.",
                 targets=[Target(query=tested)],
                 reshape=[Organize(names={name: name for name in looks}, hidden=["alarm"])],
                 overrides=[Override(name=name, look=look) for name, look in looks.items()],

@@ -181,7 +181,7 @@ SITE: Final = Site(
         for ident in ("door-held", "door-forced", "high-power", "leak", "pump-fault", "gas")
     },
     equipment=dict.fromkeys(("pump-1", "pump-2"), _PLAN),
-    access=AccessSettings(held_after=HELD_AFTER),
+    access=AccessSettings(held_after=HELD_AFTER, pseudonyms=True),
 )  # fmt: skip
 
 
