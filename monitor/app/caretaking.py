@@ -22,7 +22,7 @@ __all__ = ["Caretaker"]
 
 _BY: Final = "caretaker"
 _MINUTE: Final = 60_000
-_HOUR: Final = 60 * _MINUTE
+_LOOKS_EVERY: Final = 5 * _MINUTE
 _WAKES, _SLEEPS = 7, 22
 """Hours between which he looks at what is not critical."""
 _FORGOTTEN: Final = 0.12
@@ -41,7 +41,7 @@ class Caretaker:
         self._parts = parts
         self._world = world
         self._site = world.site
-        self._raised = -1
+        self._raised, self._looked = -1, 0
         self._known: dict[str, tuple[int, AlarmView]] = {}
         self._errands: list[tuple[int, str]] = []
         stories = world.stories
@@ -60,9 +60,9 @@ class Caretaker:
     async def look(self, now: int) -> None:
         """Look at the alarms, when there may be new ones or some are open."""
         raised = self._parts.raised
-        if raised == self._raised and not self._known:
+        if raised == self._raised and (not self._known or now - self._looked < _LOOKS_EVERY):
             return
-        self._raised = raised
+        self._raised, self._looked = raised, now
         waiting = {
             alarm.occurrence: alarm
             for alarm in await list_alarms(self._parts.files.state)

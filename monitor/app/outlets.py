@@ -57,8 +57,8 @@ class Outlets:
             self.outside.append(InfluxErasing(settings, partial(self._written_until, name)))
             past = InfluxPast(influx, site, files.journal, folder / "state.db", book.past_usage)
             self.backfills[name] = Backfill(runner, files.state, past, now=now)
-        for settings in site.mqtt_sinks.values():
-            self._run(self._mqtt(settings), None)
+        for broker in site.mqtt_sinks.values():
+            self._run(self._mqtt(broker), None)
 
     def _run(self, sink: Sink, awaited: ClockSync | None) -> SinkRunner:
         files = self._files

@@ -250,7 +250,7 @@ class Parts:
             down=self._health.down,
             journal=self._journal.stats,
             poller=self._poller.facts,
-            sinks=dict if self._past else self.sink_facts,
+            sinks=dict if self._past else self.outlets.facts,
             state=self._state,
             folder=folder,
             synchronised=self._sync.is_synchronised,
