@@ -10,8 +10,6 @@ import pytest
 from tests.grafana.weekly import Weeks
 from tests.grafana.weeks import ALARMS, NOW, Alarm, day_of
 
-_WEEK = NOW - 7 * 86_400_000
-_NEW = [each for each in ALARMS if each.time >= _WEEK]
 _RANKS = ("critical", "high", "medium", "low")
 
 
@@ -29,11 +27,8 @@ def board(weeks: Weeks) -> Weeks:
     return weeks.on("alarms")
 
 
-@pytest.mark.parametrize("severity", _RANKS)
-def test_open_alarms_are_counted_by_severity(board: Weeks, severity: str):
-    expected = sum(_is_open(each) for each in _newest() if each.severity == severity)
-
-    assert board.stats(f"Open: {severity}") == {severity: expected}
+def test_open_alarms_are_counted_by_severity(board: Weeks):
+    assert board.stats("Open now") == Counter(each.severity for each in _newest() if _is_open(each))
 
 
 def test_open_alarms_are_listed_the_worst_first(board: Weeks):
@@ -87,7 +82,7 @@ def test_times_are_the_median_and_nine_of_ten(board: Weeks, title: str, step: st
 
 
 def test_the_noisiest_are_first(board: Weeks):
-    rules, devices = (Counter(getattr(each, name) for each in _NEW) for name in ("rule", "device"))
+    rules, devices = (Counter(getattr(each, name) for each in ALARMS) for name in ("rule", "device"))
 
     assert board.stats("Noisiest rules") == rules
     assert list(board.stats("Noisiest rules").values()) == sorted(rules.values(), reverse=True)
@@ -97,7 +92,7 @@ def test_the_noisiest_are_first(board: Weeks):
 def test_time_in_alarm_is_that_of_alarms_that_ended(board: Weeks):
     lasted: Counter[str] = Counter()
     for each in ALARMS:
-        if each.over is not None and each.time + each.over * 1000 >= _WEEK:
+        if each.over is not None:
             lasted[each.rule] += each.over
 
     assert board.stats("Time in alarm") == lasted
@@ -118,9 +113,8 @@ def test_every_step_is_told_the_newest_first(board: Weeks):
     times = [row["When"].number for row in rows]
     assert times == sorted(times, reverse=True)
     steps = Counter(str(row["Step"]) for row in rows)
-    ends = [(each.time, getattr(each, step)) for each in ALARMS for step in ("acknowledged", "over")]
-    later = sum(after is not None and time + after * 1000 >= _WEEK for time, after in ends)
-    assert steps["raised"] == len(_NEW)
+    later = sum(getattr(each, step) is not None for each in ALARMS for step in ("acknowledged", "over"))
+    assert steps["raised"] == len(ALARMS)
     assert steps["acknowledged"] + steps["over"] == later
     [fault] = [row for row in rows if str(row["Device"]) == "pump-2" and str(row["Step"]) == "acknowledged"]
     assert fault["After"].number == 600
@@ -135,4 +129,4 @@ def test_alarms_that_last_have_the_colour_of_their_severity(board: Weeks):
 
 def test_a_chosen_device_has_its_own_alarms_alone(board: Weeks):
     assert board.choose(device="pump-2").stats("Noisiest rules") == {"pump-fault": 1}
-    assert board.choose(zone="basement").stats("Open: high") == {}
+    assert board.choose(zone="basement").stats("Open now") == {}
