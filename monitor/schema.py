@@ -38,6 +38,7 @@ __all__ = [
     "MEASUREMENT_ALARMS",
     "MEASUREMENT_EVENTS",
     "MEASUREMENT_HEALTH",
+    "MEASUREMENT_HEALTH_HOUR",
     "MEASUREMENT_MONITOR",
     "MEASUREMENT_OCCUPANCY",
     "MEASUREMENT_SUPPLY",
@@ -128,6 +129,8 @@ an answer of the device, with an exception.
 """
 
 MEASUREMENT_HEALTH: Final = "device_health"
+MEASUREMENT_HEALTH_HOUR: Final = "device_hourly"
+"""How a device answered in an hour (UTC), at its begin: what dashboards ask for over weeks."""
 MEASUREMENT_MONITOR: Final = "facility_monitor"
 MEASUREMENT_OCCUPANCY: Final = "occupancy"
 """How many people are in a zone: fields `count` and `known`."""
@@ -141,9 +144,11 @@ MEASUREMENT_USAGE: Final[Mapping[str, str]] = {
 }
 """Measurements of what was used, by the local period that a point stands for; its time is the period's begin."""
 
+_HEALTH_TAGS = ("site", "building", "zone", "device", "protocol")
 _USAGE_TAGS = ("site", "building", "zone", "device", "role", "utility", "tenant")
 DERIVED_TAGS: Final[Mapping[str, tuple[str, ...]]] = {
-    MEASUREMENT_HEALTH: ("site", "building", "zone", "device", "protocol"),
+    MEASUREMENT_HEALTH: _HEALTH_TAGS,
+    MEASUREMENT_HEALTH_HOUR: _HEALTH_TAGS,
     MEASUREMENT_MONITOR: ("instance", "version"),
     MEASUREMENT_OCCUPANCY: ("site", "zone"),
     MEASUREMENT_SUPPLY: ("site", "building", "utility", "device"),
@@ -153,6 +158,7 @@ DERIVED_TAGS: Final[Mapping[str, tuple[str, ...]]] = {
 
 INTEGER_FIELDS: Final[Mapping[str, frozenset[str]]] = {
     MEASUREMENT_HEALTH: frozenset({"polls", "errors"}),
+    MEASUREMENT_HEALTH_HOUR: frozenset({"minutes", "up_minutes", "polls", "errors", "seen_ms"}),
     MEASUREMENT_MONITOR: frozenset(
         {
             "readings",

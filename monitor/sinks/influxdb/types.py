@@ -3,6 +3,10 @@
 from collections.abc import Mapping
 
 from monitor.fieldkeys import (
+    HEALTH_LOSS,
+    HEALTH_POLL_MS,
+    HEALTH_STATE,
+    HEALTH_UP_PCT,
     USAGE_AMOUNT,
     USAGE_BELOW,
     USAGE_CARBON,
@@ -35,6 +39,7 @@ from monitor.schema import (
     MEASUREMENT_ACCESS,
     MEASUREMENT_ALARMS,
     MEASUREMENT_EVENTS,
+    MEASUREMENT_HEALTH_HOUR,
     MEASUREMENT_SUPPLY,
     MEASUREMENT_USAGE,
     STATES,
@@ -74,6 +79,7 @@ _ALARMS = {
     **dict.fromkeys(("value", "threshold", ALARM_SINCE), _FLOAT),
 }
 
+_HEALTH = (HEALTH_UP_PCT, HEALTH_LOSS, HEALTH_POLL_MS)
 _USAGE = (
     USAGE_AMOUNT,
     USAGE_ESTIMATED,
@@ -95,6 +101,7 @@ def main_types(site: Site) -> Types:
     found[MEASUREMENT_ALARMS] = dict(_ALARMS)
     found[MEASUREMENT_EVENTS] = {"detail": _STRING} | dict.fromkeys((EVENT_COUNT, EVENT_LATE, "seq"), _INTEGER)
     found[MEASUREMENT_SUPPLY] = {"state": _STRING, "present": _BOOLEAN, state_number("present"): _INTEGER}
+    found[MEASUREMENT_HEALTH_HOUR] |= {HEALTH_STATE: _STRING} | dict.fromkeys(_HEALTH, _FLOAT)
     for measurement in MEASUREMENT_USAGE.values():
         found[measurement] |= dict.fromkeys(_USAGE, _FLOAT) | {USAGE_CURRENCY: _STRING}
     for device in site.devices.values():
