@@ -32,6 +32,7 @@ __all__ = [
     "EVENT_OPEN",
     "EVENT_REASON",
     "EVENT_TAGS",
+    "HEALTH_WORSE",
     "ID",
     "INTEGER_FIELDS",
     "MEASUREMENT_ACCESS",
@@ -131,6 +132,11 @@ an answer of the device, with an exception.
 MEASUREMENT_HEALTH: Final = "device_health"
 MEASUREMENT_HEALTH_HOUR: Final = "device_hourly"
 """How a device answered in an hour (UTC), at its begin: what dashboards ask for over weeks."""
+HEALTH_WORSE: Final = ("never_answered", "answering", "degraded", "flapping", "suspended")
+"""How a device does, the worst last: its place here is the number of the state of an hour, `state_i`.
+
+`never_answered` is said only of an hour in which nothing else was.
+"""
 MEASUREMENT_MONITOR: Final = "facility_monitor"
 MEASUREMENT_OCCUPANCY: Final = "occupancy"
 """How many people are in a zone: fields `count` and `known`."""
@@ -158,7 +164,7 @@ DERIVED_TAGS: Final[Mapping[str, tuple[str, ...]]] = {
 
 INTEGER_FIELDS: Final[Mapping[str, frozenset[str]]] = {
     MEASUREMENT_HEALTH: frozenset({"polls", "errors"}),
-    MEASUREMENT_HEALTH_HOUR: frozenset({"minutes", "up_minutes", "polls", "errors", "seen_ms"}),
+    MEASUREMENT_HEALTH_HOUR: frozenset({"minutes", "up_minutes", "state_i", "polls", "errors", "seen_ms"}),
     MEASUREMENT_MONITOR: frozenset(
         {
             "readings",

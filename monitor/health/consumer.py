@@ -230,7 +230,7 @@ class Health:
         for minute in minutes:
             fact = facts.get(minute.device)
             told.append(_minute(minute, self._protocols.get(minute.device, ""), fact))
-            hours += self._hours.take(minute, None if fact is None else fact.poll_ms)
+            hours += self._hours.take(minute, *((None, "") if fact is None else (fact.poll_ms, fact.last_error)))
         told += [_hour(hour, self._protocols.get(hour.device, "")) for hour in hours]
         kept = {**self._judge.dump_changed(), _NOTICE: self._noticed}
         return [(key, _json(body), _json_or_none(self._hours.dump(key))) for key, body in kept.items()], told

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from monitor.fieldkeys import (
+    HEALTH_ERROR,
     HEALTH_ERRORS,
     HEALTH_LOSS,
     HEALTH_MINUTES,
@@ -15,19 +16,20 @@ from monitor.fieldkeys import (
     HEALTH_POLLS,
     HEALTH_SEEN,
     HEALTH_STATE,
+    HEALTH_STATE_END,
+    HEALTH_STATE_NUMBER,
     HEALTH_UP_MINUTES,
     HEALTH_UP_PCT,
 )
 from monitor.health.judge import MINUTE, Minute
 from monitor.model import Value
+from monitor.schema import HEALTH_WORSE
 
 __all__ = ["Hour", "Hours"]
 
 _HOUR: Final = 3_600_000
 _TELL: Final = 600_000
-_WORSE: Final = ("never_answered", "answering", "degraded", "flapping", "suspended")
-"""The states, the worst last; `never_answered` is said only of an hour in which nothing else was."""
-_RANK: Final = {state: rank for rank, state in enumerate(_WORSE)}
+_RANK: Final = {state: rank for rank, state in enumerate(HEALTH_WORSE)}
 
 
 class Hour(NamedTuple):
@@ -43,6 +45,8 @@ class _Counts:
     """What is remembered of a device's hour; `told`: the end of the last minute that was in a word on it."""
 
     __slots__ = (
+        "end",
+        "error",
         "errors",
         "loss",
         "losses",
@@ -59,7 +63,7 @@ class _Counts:
     )
 
     def __init__(self) -> None:
-        self.seen = self.until = 0
+        self.seen = self.until = self.end = 0
         self.begin(0)
 
     def begin(self, start: int) -> None:
@@ -67,15 +71,18 @@ class _Counts:
         self.start = self.told = start
         self.minutes = self.up = self.worst = self.polls = self.errors = self.losses = self.polled = 0
         self.loss = self.poll_ms = 0.0
+        self.error = ""
 
-    def count(self, minute: Minute, poll_ms: float | None, weight: int) -> None:
+    def count(self, minute: Minute, poll_ms: float | None, error: str, weight: int) -> None:
         """Count a minute (or a step of `weight` minutes) that is later than those before."""
         self.until = minute.time
         self.minutes += weight
         if minute.up:
             self.up += weight
             self.seen = minute.time
-        self.worst = max(self.worst, _RANK[minute.state])
+        self.end = _RANK[minute.state]
+        self.worst = max(self.worst, self.end)
+        self.error = error or self.error
         self.polls += minute.polls
         self.errors += minute.errors
         if minute.loss is not None:
@@ -92,7 +99,9 @@ class _Counts:
             HEALTH_UP_PCT: round(100 * self.up / self.minutes, 2),
             HEALTH_UP_MINUTES: self.up,
             HEALTH_MINUTES: self.minutes,
-            HEALTH_STATE: _WORSE[self.worst],
+            HEALTH_STATE: HEALTH_WORSE[self.worst],
+            HEALTH_STATE_NUMBER: self.worst,
+            HEALTH_STATE_END: HEALTH_WORSE[self.end],
             HEALTH_POLLS: self.polls,
             HEALTH_ERRORS: self.errors,
         }
@@ -100,19 +109,21 @@ class _Counts:
             values[HEALTH_LOSS] = round(100 * self.loss / self.losses, 2)
         if self.polled:
             values[HEALTH_POLL_MS] = round(self.poll_ms / self.polled, 2)
+        if self.error:
+            values[HEALTH_ERROR] = self.error
         if self.seen:
             values[HEALTH_SEEN] = self.seen
         return Hour(device, self.start, self.until, values)
 
     def dump(self) -> list[Any]:
         when = [self.start, self.until, self.told, self.seen]
-        counts = [self.minutes, self.up, self.worst, self.polls, self.errors]
-        return [when, counts, [self.loss, self.losses], [self.poll_ms, self.polled]]
+        counts = [self.minutes, self.up, self.worst, self.end, self.polls, self.errors]
+        return [when, counts, [self.loss, self.losses], [self.poll_ms, self.polled], self.error]
 
     def load(self, kept: Sequence[Any]) -> None:
-        (self.start, self.until, self.told, self.seen), counts, *means = kept
-        self.minutes, self.up, self.worst, self.polls, self.errors = counts
-        (self.loss, self.losses), (self.poll_ms, self.polled) = means
+        (self.start, self.until, self.told, self.seen), counts, loss, polled, self.error = kept
+        self.minutes, self.up, self.worst, self.end, self.polls, self.errors = counts
+        (self.loss, self.losses), (self.poll_ms, self.polled) = loss, polled
 
 
 class Hours:
@@ -126,8 +137,8 @@ class Hours:
         self._weight = max(1, round(minute / MINUTE))
         self._counts = {device: _Counts() for device in devices}
 
-    def take(self, minute: Minute, poll_ms: float | None) -> Sequence[Hour]:
-        """Count a minute; `poll_ms`: how long the last poll took, where that is known."""
+    def take(self, minute: Minute, poll_ms: float | None, error: str = "") -> Sequence[Hour]:
+        """Count a minute; `poll_ms`: how long the last poll took, where that is known; `error`: why it failed."""
         counts = self._counts[minute.device]
         time = minute.time
         if 0 <= counts.until - time < _HOUR:
@@ -138,7 +149,7 @@ class Hours:
             if counts.until != counts.told and counts.minutes:
                 hours.append(counts.tell(minute.device))
             counts.begin(start)
-        counts.count(minute, poll_ms, self._weight)
+        counts.count(minute, poll_ms, error, self._weight)
         if (time - start) // _TELL > (counts.told - start) // _TELL:
             hours.append(counts.tell(minute.device))
         return hours

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from monitor.health.hours import Hour, Hours
 from monitor.health.judge import Minute
+from monitor.schema import HEALTH_WORSE
 
 HOUR = 3_600_000
 MINUTE = 60_000
@@ -52,6 +53,8 @@ def test_an_hour_says_how_much_of_it_a_device_answered() -> None:
         "up_minutes": 45,
         "minutes": 60,
         "state": "suspended",
+        "state_i": 4,
+        "state_end": "suspended",
         "polls": 45 * 6 + 15 * 2,
         "errors": 30,
         "loss_pct": 17.5,
@@ -63,7 +66,16 @@ def test_an_hour_says_how_much_of_it_a_device_answered() -> None:
 def test_what_is_not_known_is_left_out() -> None:
     told = _take(Hours(["meter"]), [_minute(at, "never_answered", loss=None) for at in range(1, 11)], None)
 
-    assert set(told[0].values) == {"up_pct", "up_minutes", "minutes", "state", "polls", "errors"}
+    assert set(told[0].values) == {
+        "up_pct",
+        "up_minutes",
+        "minutes",
+        "state",
+        "state_i",
+        "state_end",
+        "polls",
+        "errors",
+    }
     assert told[0].values["up_pct"] == 0.0
 
 
@@ -77,7 +89,9 @@ def test_an_hour_in_which_a_device_answered_first_is_not_one_in_which_it_never_d
 def test_the_worst_state_is_that_of_the_hour(better: str, worse: str) -> None:
     minutes = [_minute(at, worse if at == 7 else better) for at in range(1, 61)]
 
-    assert _last(_take(Hours(["meter"]), minutes))[START]["state"] == worse
+    found = _last(_take(Hours(["meter"]), minutes))[START]
+    assert found["state_end"] == better
+    assert (found["state"], HEALTH_WORSE[int(found["state_i"])]) == (worse, worse)
 
 
 @pytest.mark.fault(
@@ -198,3 +212,10 @@ def test_the_hour_of_a_device_that_left_the_site_is_left_alone() -> None:
     hours.load("gone", kept or [])
 
     assert hours.dump("gone") is None
+
+
+def test_the_newest_error_of_an_hour_is_told_also_when_it_is_over() -> None:
+    hours = Hours(["meter"])
+    told = [*hours.take(_minute(5), 4.0, "timeout"), *hours.take(_minute(10), 4.0), *hours.take(_minute(70), 4.0)]
+
+    assert [hour.values.get("last_error") for hour in told] == ["timeout", None]

@@ -22,7 +22,7 @@ def _an_hour() -> Mapping[str, Value]:
     said: list[Hour] = []
     for at in range(1, 11):
         minute = Minute(device="e-main", time=at * 60_000, up=True, state="answering", polls=1, errors=0, loss=0.0)
-        said += hours.take(minute, 4)
+        said += hours.take(minute, 4, "timeout")
     return said[-1].values
 
 

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 
 from monitor.fieldkeys import (
+    HEALTH_ERROR,
     HEALTH_LOSS,
     HEALTH_POLL_MS,
     HEALTH_STATE,
+    HEALTH_STATE_END,
     HEALTH_UP_PCT,
     USAGE_AMOUNT,
     USAGE_BELOW,
@@ -80,6 +82,7 @@ _ALARMS = {
 }
 
 _HEALTH = (HEALTH_UP_PCT, HEALTH_LOSS, HEALTH_POLL_MS)
+_HEALTH_TEXTS = (HEALTH_STATE, HEALTH_STATE_END, HEALTH_ERROR)
 _USAGE = (
     USAGE_AMOUNT,
     USAGE_ESTIMATED,
@@ -101,7 +104,7 @@ def main_types(site: Site) -> Types:
     found[MEASUREMENT_ALARMS] = dict(_ALARMS)
     found[MEASUREMENT_EVENTS] = {"detail": _STRING} | dict.fromkeys((EVENT_COUNT, EVENT_LATE, "seq"), _INTEGER)
     found[MEASUREMENT_SUPPLY] = {"state": _STRING, "present": _BOOLEAN, state_number("present"): _INTEGER}
-    found[MEASUREMENT_HEALTH_HOUR] |= {HEALTH_STATE: _STRING} | dict.fromkeys(_HEALTH, _FLOAT)
+    found[MEASUREMENT_HEALTH_HOUR] |= dict.fromkeys(_HEALTH, _FLOAT) | dict.fromkeys(_HEALTH_TEXTS, _STRING)
     for measurement in MEASUREMENT_USAGE.values():
         found[measurement] |= dict.fromkeys(_USAGE, _FLOAT) | {USAGE_CURRENCY: _STRING}
     for device in site.devices.values():
