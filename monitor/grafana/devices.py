@@ -62,10 +62,12 @@ def _health(*columns: str, where: Sequence[str] = (), by: Sequence[str] = ("devi
     return Select(columns=columns, source=MEASUREMENT_HEALTH, where=where, variables=_CHOSEN, by=by, every=every)
 
 
-def _hours(*columns: str, every: str = "") -> Select:
+def _hours(*columns: str, every: str = "", fill: str = "") -> Select:
     """Of the hours of each device; over weeks, minutes are too many."""
     by = ("device",)
-    return Select(columns=columns, source=MEASUREMENT_HEALTH_HOUR, variables=_CHOSEN, by=by, every=every)
+    return Select(
+        columns=columns, source=MEASUREMENT_HEALTH_HOUR, variables=_CHOSEN, by=by, every=every, fill=fill
+    )
 
 
 def _of_all(said: str, *where: str) -> Select:
@@ -125,11 +127,12 @@ def _now() -> Row:
 
 def _table() -> Row:
     found = _hours(
-        f'100 * sum("{HEALTH_UP_MINUTES}") / sum("{HEALTH_MINUTES}") AS "available"',
+        f'100.0 * sum("{HEALTH_UP_MINUTES}") / sum("{HEALTH_MINUTES}") AS "available"',
         call("last", HEALTH_STATE_END, "state"), call("last", HEALTH_SEEN, "seen"),
-        f'100 * sum("{HEALTH_ERRORS}") / sum("{HEALTH_POLLS}") AS "lost"',
+        f'100.0 * sum("{HEALTH_ERRORS}") / sum("{HEALTH_POLLS}") AS "lost"',
         call("mean", HEALTH_POLL_MS, "answer"), call("last", HEALTH_ERROR, "error"),
     )  # fmt: skip
+    worst = _hours(call("max", HEALTH_STATE_NUMBER), every=INTERVAL, fill="null")
     names = {
         "device": Look(name="Device", links=[_ONE_DEVICE], custom={"width": 200}),
         "available": Look(name="Available", unit="%", decimals=2, steps=_PERCENT, custom=_COLORED),
@@ -155,10 +158,8 @@ def _table() -> Row:
                 shortest="1h", points=_POINTS,
                 look=Look(states={str(HEALTH_WORSE.index(word)): look for word, look in HEALTH_STATES.items()}),
                 description="The worst of each hour. Green: it answered. Red: silent. A hole: the monitor did not"
-                " run. All of a bus or gateway at once: look there, not at the devices.",
-                targets=[
-                    Target(query=_hours(call("max", HEALTH_STATE_NUMBER), every=INTERVAL), alias="$tag_device")
-                ],
+                " run, or the hour has just begun. All of a bus at once: look there, not at the devices.",
+                targets=[Target(query=worst, alias="$tag_device")],
             ),
         ],
     )  # fmt: skip
