@@ -229,7 +229,9 @@ class Parts:
             influx = InfluxSink(settings, site, self._state)
             self._influx_sinks.append(influx)
             sinks.append((influx, awaited))
-            self._outside.append(InfluxErasing(settings, partial(self._written_until, name)))
+            self._outside.append(
+                InfluxErasing(settings, partial(self._written_until, name), partial(self._settled, name))
+            )
         sinks += [(self._mqtt_sink(settings), None) for settings in site.mqtt_sinks.values()]
         for sink, awaited in sinks:
             self._sinks[sink.name] = SinkRunner(
@@ -238,6 +240,9 @@ class Parts:
 
     def _written_until(self, sink: str) -> Position:
         return self._sinks[sink].position
+
+    async def _settled(self, sink: str) -> None:
+        await self._sinks[sink].settled()
 
     def _make_backfills(self, folder: Path) -> None:
         """Make what sends a period again, for each InfluxDB."""

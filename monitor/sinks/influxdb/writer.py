@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from monitor.errors import JournalError, SinkRejected
+from monitor.errors import JournalError, SinkRejected, SinkUnavailable
 from monitor.journal.state import State
 from monitor.model import Entry, Position, Reading, Recorded, Value
 from monitor.sinks.filter import make_filter
@@ -30,6 +30,8 @@ _Line = tuple[bytes, Position]
 _Rejected = dict[Position, tuple[str, bytes]]
 _SERIES = re.compile(rb"(?:[^ \\]|\\.)*")
 _REQUESTS_KEPT = 100
+_LINGERS_S = 300.0
+"""For as long as a server, or a proxy before it, may have a request that nobody waits for any more."""
 
 _log = structlog.get_logger()
 
@@ -63,6 +65,8 @@ class InfluxSink:
         """Lines that the server has taken; what is sent again counts again."""
         self._closed = False
         self._took: deque[float] = deque(maxlen=_REQUESTS_KEPT)
+        self._left_open: float | None = None
+        """When (monotonic) a request was given up that the server may still work off."""
 
     async def write(self, batch: Sequence[Recorded], *, stamps: Mapping[Position, Stamp] | None = None) -> None:
         """Write the batch, or raise SinkUnavailable (call again) or EntriesRejected (the others are written).
@@ -116,6 +120,11 @@ class InfluxSink:
         if self.takes is not None and not self.takes(entry):
             return f"`only` or `kinds` of {self.name} leave it out"
         return ""
+
+    def lingers(self) -> float:
+        """Seconds for which something that was given up may still come to be written."""
+        left_open = self._left_open
+        return 0.0 if left_open is None else max(0.0, left_open + _LINGERS_S - monotonic())
 
     def status(self) -> Mapping[str, Value]:
         """Facts for `status`: which API is spoken, lines taken, how long 95 of 100 requests took at most (ms)."""
@@ -198,6 +207,10 @@ class InfluxSink:
             return self._write(bucket, lines[:half], in_order=True) | self._write(
                 bucket, lines[half:], in_order=True
             )
+        except SinkUnavailable as error:
+            if error.maybe_taken:
+                self._left_open = monotonic()
+            raise
         self._took.append(monotonic() - began)
         self.lines += len(lines)
         return {}
