@@ -31,8 +31,11 @@ _GATHERED = _BATCH + _PIECE
 _REASONS = 100
 
 
-_Prepare = Callable[[Sequence[Recorded]], Coroutine[None, None, None]]
-"""What some sinks do with the batch after the one under way, before it is written."""
+_Prepare = Callable[[Sequence[Recorded]], Coroutine[None, None, bool]]
+"""What some sinks do with the batch after the one under way, before it is written: in the journal's order.
+
+Answers whether what follows may be prepared, too.
+"""
 
 _PACE = Pace()
 
@@ -234,6 +237,7 @@ class SinkRunner:
 
     async def _carry(self) -> None:
         following: list[Recorded] = []
+        is_prepared = False
         while True:
             began = monotonic()
             async with self._change:
@@ -242,10 +246,14 @@ class SinkRunner:
                 following = list(islice(self._waiting, len(batch), len(batch) + self._piece))
             if len(following) < self._piece:  # more will have come for it until its turn
                 following = []
+            if following and self._prepare is not None and not is_prepared:
+                is_prepared = await self._prepare(batch)  # it may have to wait for its turn: never behind the next
+            prepared = None
             async with asyncio.TaskGroup() as group:
-                if following and self._prepare is not None:
-                    group.create_task(self._prepare(following), name=f"{self._sink.name}-prepare")
+                if following and self._prepare is not None and is_prepared:
+                    prepared = group.create_task(self._prepare(following), name=f"{self._sink.name}-prepare")
                 await self._deliver(batch)
+            is_prepared = prepared is not None and prepared.result()
             await self._confirm(batch[-1].position)
             async with self._change:
                 for _ in batch:

@@ -1,6 +1,5 @@
 """The sink itself: entries in, requests to InfluxDB out, in two threads of its own: one encodes, one waits."""
 
-import contextlib
 import re
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -57,7 +56,8 @@ class InfluxSink:
         self._client: InfluxClient | None = None
         self._thread = BlockingThread(settings.id)
         self._encoding = BlockingThread(f"{settings.id}-encoder")
-        self._prepared: tuple[Sequence[Recorded], Encoded] | None = None
+        self._prepared: deque[tuple[Sequence[Recorded], Encoded]] = deque(maxlen=2)
+        """The batch that is written next, and the one after it."""
         self._left_out = 0
         self._tried: set[str] = set()
         """Buckets that were to be made in this outage."""
@@ -74,11 +74,12 @@ class InfluxSink:
         Raises SinkRejected when nothing is written because something cannot be encoded, and JournalError when
         the state cannot be written; call again. `stamps`: those of the past; without, they are settled and kept.
         """
-        prepared = self._prepared
-        if prepared is not None and prepared[0] is batch:
-            encoded, self._prepared = prepared[1], None
-        else:
+        prepared = next((each for each in self._prepared if each[0] is batch), None)
+        if prepared is None:
             encoded = await self._encode(batch, stamps)
+        else:
+            self._prepared.remove(prepared)
+            encoded = prepared[1]
         rejected: _Rejected = {}
         for bucket, lines in (
             (self._settings.bucket, encoded.main),
@@ -92,13 +93,20 @@ class InfluxSink:
                 {position: line for position, (_, line) in rejected.items()},
             )
 
-    async def prepare(self, batch: Sequence[Recorded]) -> None:
+    async def prepare(self, batch: Sequence[Recorded]) -> bool:
         """Encode what will be written next, while something else is under way; what fails is told by `write`.
 
-        For `write` it has to be the very same list.
+        For `write` it has to be the very same list. Answers whether its milliseconds are settled: before they are,
+        those of what follows must not be.
         """
-        with contextlib.suppress(JournalError, SinkRejected):
-            self._prepared = batch, await self._encode(batch)
+        try:
+            encoded = await self._encode(batch)
+        except JournalError:
+            return False
+        except SinkRejected:
+            return True
+        self._prepared.append((batch, encoded))
+        return True
 
     async def _encode(self, batch: Sequence[Recorded], past: Mapping[Position, Stamp] | None = None) -> Encoded:
         try:
