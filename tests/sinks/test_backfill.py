@@ -382,6 +382,31 @@ async def test_what_is_refused_is_buried_and_the_rest_is_written(
     assert len(server.query("SELECT power_w FROM electricity", database)) == 400
 
 
+async def test_usage_of_the_ledger_that_is_refused_is_buried_whole(
+    house: House, tmp_path: Path, settings: Make, database: str
+):
+    """Each portion of it begins to count anew; each entry is one dead letter, however often it is refused."""
+    day = 24 * HOUR
+
+    async def older(start: int, end: int, _device: str) -> UsagePage:
+        at = -(-start // day) * day
+        return UsagePage((usage("usage_daily", 1.0, at),) if at < end else (), at + 1)
+
+    past = InfluxPast(house.sink, a_site(), house.journal, tmp_path / "state.db", older)
+    house.backfill = Backfill(house.runner, house.state, past, now=ManualClock().now)
+    other = InfluxClient(settings())
+    other.write(database, b'usage_daily,site=else amount="text" %d' % NOW, lines=1)
+    other.close()
+    midnight = NOW // day * day
+    async with house.running():
+        for _ in range(2):
+            await house.backfill.start(midnight - 3 * day, NOW, by="ana")
+            await house.ends()
+        letters = await house.runner._letters.list_letters(100)
+
+    assert sorted(letter["time"] for letter in letters) == [midnight - number * day for number in (3, 2, 1, 0)]
+
+
 async def test_a_page_never_parts_an_instant_and_what_is_derived_comes_once(journal: SqliteJournal):
     await journal.append([Batch(entries=an_hour())])
     place, found, pages = begin_at(NOW - HOUR, END), list[Recorded](), 0

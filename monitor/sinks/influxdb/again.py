@@ -1,5 +1,6 @@
 """The past as it is sent to InfluxDB again: what the journal has, and what usage only the ledger still knows."""
 
+import hashlib
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import closing
@@ -96,6 +97,13 @@ class InfluxPast:
 
 
 def untold(db: sqlite3.Connection, entries: Sequence[Derived]) -> Sequence[Recorded]:
-    """Those of which the journal has no version, with positions that none of its entries has."""
-    left = [each for each in entries if not is_told(db, each)]
-    return [Recorded(Position(-number), each.time, each) for number, each in enumerate(left, 1)]
+    """Those of which the journal has no version, each with a position that no other has, whenever it is asked for.
+
+    By its position a dead letter is known, and kept once.
+    """
+    return [Recorded(_position(each), each.time, each) for each in entries if not is_told(db, each)]
+
+
+def _position(derived: Derived) -> Position:
+    name = f"{derived.producer}/{derived.device}/{derived.time}/{derived.key.partition('@')[0]}"
+    return Position(-1 - (int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest()) >> 1))
