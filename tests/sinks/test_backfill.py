@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,14 @@ from monitor.journal.past import begin_at, read_page
 from monitor.journal.sqlite import SqliteJournal
 from monitor.journal.state import State, set_position
 from monitor.metering.past import UsagePage
-from monitor.model import Derived, Entry, Position, Recorded
+from monitor.model import Derived, Entry, Event, Position, Recorded
 from monitor.ports import Batch
 from monitor.sinks.backfill import Backfill, Portion
 from monitor.sinks.influxdb import InfluxSink
 from monitor.sinks.influxdb.again import InfluxPast
 from monitor.sinks.influxdb.client import InfluxClient
+from monitor.sinks.influxdb.encoder import Encoder
+from monitor.sinks.influxdb.past import past_stamps
 from monitor.sinks.runner import Pace, SinkRunner
 from monitor.site import InfluxSettings
 from tests.clock import ManualClock
@@ -405,6 +408,34 @@ async def test_usage_of_the_ledger_that_is_refused_is_buried_whole(
         letters = await house.runner._letters.list_letters(100)
 
     assert sorted(letter["time"] for letter in letters) == [midnight - number * day for number in (3, 2, 1, 0)]
+
+
+async def test_a_portion_is_written_though_the_journal_is_trimmed_once_it_is_read(house: House, tmp_path: Path):
+    await append(house.journal, *an_hour())
+    entries = (await house.journal.look(lambda db: read_page(db, begin_at(NOW, END), END, most=100))).entries
+    with contextlib.closing(sqlite3.connect(tmp_path / "journal.db")) as db, db:
+        db.execute("DELETE FROM entries")
+    stamps = await house.journal.look(lambda db: past_stamps(db, Encoder(a_site()), entries))
+
+    cards = [stamps[each.position].time for each in entries if isinstance(each.entry, Event)]
+    assert len(cards) > 5
+    assert len(set(cards)) == len(cards)
+
+
+async def test_a_mistake_of_the_program_ends_what_is_sent_again_and_not_the_monitor(house: House, tmp_path: Path):
+    async def odd(*_: object) -> UsagePage:
+        raise KeyError("odd")
+
+    past = InfluxPast(house.sink, a_site(), house.journal, tmp_path / "state.db", odd)
+    house.backfill = Backfill(house.runner, house.state, past, now=ManualClock().now)
+    async with house.running():
+        await house.backfill.start(NOW, END, by="ana")
+        await until(lambda: house.backfill.status()["backfill"] == "failed")
+        house.backfill._past = InfluxPast(house.sink, a_site(), house.journal, tmp_path / "state.db", no_usage)
+        await house.backfill.start(NOW, END, by="ana")
+        await house.ends()
+
+    assert house.backfill.status()["backfill"] == "done"
 
 
 async def test_a_page_never_parts_an_instant_and_what_is_derived_comes_once(journal: SqliteJournal):

@@ -77,7 +77,9 @@ def past_stamps(
     for device, entries in _forgotten(batch, wanted, times).items():
         first, last = min(each.time for each in entries), max(each.time for each in entries)
         around = list(told_around(journal, device, first - _AROUND, last + _AROUND))
-        beside = encoder.wanted(around)
+        # What is being written may have been trimmed since it was read.
+        found = {each.position: each for each in (*encoder.wanted(around), *entries)}
+        beside = [found[position] for position in sorted(found)]
         times = {**_worked_out(beside, {**owned(beside).times, **times}), **times}
     steps = {each.position for each in batch if isinstance(each.entry, Transition)}
     episodes: dict[str, _Episode | None] = dict(kept.episodes)
