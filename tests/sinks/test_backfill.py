@@ -23,7 +23,7 @@ from monitor.sinks.influxdb.client import InfluxClient
 from monitor.sinks.influxdb.encoder import Encoder
 from monitor.sinks.influxdb.past import past_stamps
 from monitor.sinks.runner import Pace, SinkRunner
-from monitor.site import InfluxSettings
+from monitor.site import InfluxSettings, SinkFilter
 from tests.clock import ManualClock
 from tests.servers.influxdb import InfluxServer
 from tests.sinks.site import NOW, a_site, event, reading, step
@@ -383,6 +383,42 @@ async def test_what_is_refused_is_buried_and_the_rest_is_written(
 
     assert rejected == 400
     assert len(server.query("SELECT power_w FROM electricity", database)) == 400
+
+
+@pytest.mark.parametrize("ends", ["after it is sent again", "before", "while no sink writes alarms"])
+async def test_an_alarm_that_was_left_out_until_now_gets_its_end(  # noqa: PLR0917 - fixtures
+    house: House, settings: Make, tmp_path: Path, server: InfluxServer, database: str, ends: str
+):
+    """A filter is changed while an alarm lasts, and the past is sent again: as if it had never been there."""
+    raised, cleared = step("raised", 1, NOW), step("cleared", 2, NOW + MINUTE, condition="clear")
+    narrow = settings(filter=SinkFilter(kinds=frozenset({"readings"})))
+    if ends == "while no sink writes alarms":
+        async with house.running():
+            await append(house.journal, raised)
+            await house.is_written()
+        await append(house.journal, cleared)
+        before = House(house.journal, house.state, narrow, tmp_path)
+        async with before.running():
+            await before.is_written()
+        lose(server, database)
+    else:
+        before = House(house.journal, house.state, narrow, tmp_path)
+        async with before.running():
+            await append(house.journal, raised, *([cleared] if ends == "before" else []))
+            await before.is_written()
+    after = House(house.journal, house.state, settings(), tmp_path)
+    async with after.running():
+        await after.backfill.start(NOW - HOUR, END, by="ana")
+        await after.ends()
+        if ends == "after it is sent again":
+            await append(house.journal, cleared)
+            await after.is_written()
+        rows = server.query("SELECT cause, start_ms, end_ms FROM alarms", database)
+
+    assert [(row["cause"], row["start_ms"], row["end_ms"]) for row in rows] == [
+        ("raised", NOW, NOW + MINUTE),
+        ("cleared", NOW, NOW + MINUTE),
+    ]
 
 
 async def test_usage_of_the_ledger_that_is_refused_is_buried_whole(

@@ -14,7 +14,7 @@ from monitor.journal.state import State
 from monitor.model import Entry, Position, Reading, Recorded, Value
 from monitor.sinks.filter import make_filter
 from monitor.sinks.influxdb.encoder import Encoder
-from monitor.sinks.influxdb.lines import Encoded, Lines, Stamp
+from monitor.sinks.influxdb.lines import Encoded, Lines, Stamp, Wanted
 from monitor.sinks.influxdb.stamps import Stamps
 from monitor.sinks.influxdb.thread import BlockingThread
 from monitor.sinks.rejection import SETUP, AllRejected, BucketMissing, EntriesRejected, SinkMisconfigured
@@ -120,6 +120,10 @@ class InfluxSink:
             raise
         except Exception as error:  # one entry of a kind nobody thought of must not stop all that follow
             raise SinkRejected(f"cannot be encoded: {type(error).__name__}: {error}") from error
+
+    async def begun(self, steps: Sequence[tuple[Wanted, int]]) -> None:
+        """Give alarms that last their end later, whose first steps (at these ms) are of the past. JournalError."""
+        await self._stamps.begun(steps)
 
     def unwritable(self, entry: Entry) -> str:
         """Why nothing of an entry would be written; empty when something would."""
