@@ -24,6 +24,7 @@ _FOLDERS: Final[Mapping[Source, str]] = {DATA: "Facility", ACCESS: "Facility acc
 _PATHS: Final[Mapping[Source, str]] = {DATA: "dashboards/facility", ACCESS: "dashboards/access"}
 _USER: Final = "$FACILITY_INFLUXDB_USER"
 _SECRET: Final = "$FACILITY_INFLUXDB_PASSWORD"  # noqa: S105 - the name of what holds it
+_MAIN_ORG: Final = 1
 _FASTEST_S, _SLOWEST_S = 10, 900
 _HEAD: Final = "# Written by `facility-monitor grafana export`, which writes it again.\n"
 _ENVIRONMENT: Final = """\
@@ -106,13 +107,16 @@ def _sources(site: Site, connected: Connected) -> Mapping[str, Any]:
             found["jsonData"]["httpHeaderName1"] = "Authorization"
             found["secureJsonData"] = {"httpHeaderValue1": f"Token {_SECRET}"}
         sources.append(found)
-    return {"apiVersion": 1, "datasources": sources}
+    told: dict[str, Any] = {"apiVersion": 1}
+    if _org(ACCESS, connected) != _MAIN_ORG:  # Grafana keeps what an earlier export has given everybody
+        told["deleteDatasources"] = [{"name": _literal(_names(site)[ACCESS][0]), "orgId": _MAIN_ORG}]
+    return told | {"datasources": sources}
 
 
 def _providers(site: Site, connected: Connected) -> Mapping[str, Any]:
     providers = [
         {
-            "name": f"facility-monitor {site.id} {source}",
+            "name": f"facility-monitor {site.id} {source}" + _told(_org(source, connected)),
             "orgId": _org(source, connected),
             "folder": _FOLDERS[source],
             "folderUid": _FOLDERS[source].lower().replace(" ", "-"),
@@ -128,7 +132,12 @@ def _providers(site: Site, connected: Connected) -> Mapping[str, Any]:
 
 
 def _org(source: Source, connected: Connected) -> int:
-    return connected.access_org if source == ACCESS and connected.access_org is not None else 1
+    return connected.access_org if source == ACCESS and connected.access_org is not None else _MAIN_ORG
+
+
+def _told(org: int) -> str:
+    """An organisation in a provider's name: what Grafana knows under one name stays in its organisation."""
+    return "" if org == _MAIN_ORG else f" {org}"
 
 
 def _interval(site: Site) -> int:
