@@ -6,24 +6,31 @@ from typing import Final
 from monitor.fieldkeys import (
     HEALTH_ERROR,
     HEALTH_ERRORS,
+    HEALTH_MINUTES,
     HEALTH_POLL_MS,
     HEALTH_POLLS,
+    HEALTH_SEEN,
     HEALTH_STATE,
+    HEALTH_STATE_END,
+    HEALTH_STATE_NUMBER,
     HEALTH_UP,
+    HEALTH_UP_MINUTES,
     USAGE_AMOUNT,
     USAGE_COVERAGE,
     USAGE_ESTIMATED,
 )
 from monitor.grafana.common import BUILDING, SITE, ZONE, device
-from monitor.grafana.influxql import INTERVAL, Select, call, column, equals, is_any
+from monitor.grafana.influxql import INTERVAL, Select, call, column, is_any
 from monitor.grafana.kinds import BarGauge, Stat, StateTimeline, Table, TimeSeries
 from monitor.grafana.looks import Link, Look, Override, State, Step
 from monitor.grafana.model import Dashboard, Panel, Row, Target, to
-from monitor.grafana.reshape import Merge, Only, Organize
+from monitor.grafana.reshape import Organize
 from monitor.schema import (
     EVENT_COUNT,
+    HEALTH_WORSE,
     MEASUREMENT_EVENTS,
     MEASUREMENT_HEALTH,
+    MEASUREMENT_HEALTH_HOUR,
     MEASUREMENT_USAGE,
     POINT_BATTERY,
     state_number,
@@ -31,6 +38,8 @@ from monitor.schema import (
 
 __all__ = ["DEVICES", "HEALTH_STATES"]
 
+_POINTS: Final = 240
+"""Steps of time in a chart of all devices: of 7 days the hours, of 30 days three at a time."""
 _CHOSEN: Final = ("site", "building", "zone", "device")
 _UP: Final = state_number(HEALTH_UP)
 _WITH_BATTERIES: Final = ("safety", "door", "water", "environment", "gas")
@@ -51,6 +60,14 @@ _OF_SERIES: Final = Link("This device alone", to("facility-devices", "site", dev
 
 def _health(*columns: str, where: Sequence[str] = (), by: Sequence[str] = ("device",), every: str = "") -> Select:
     return Select(columns=columns, source=MEASUREMENT_HEALTH, where=where, variables=_CHOSEN, by=by, every=every)
+
+
+def _hours(*columns: str, every: str = "", fill: str = "") -> Select:
+    """Of the hours of each device; over weeks, minutes are too many."""
+    by = ("device",)
+    return Select(
+        columns=columns, source=MEASUREMENT_HEALTH_HOUR, variables=_CHOSEN, by=by, every=every, fill=fill
+    )
 
 
 def _of_all(said: str, *where: str) -> Select:
@@ -109,12 +126,13 @@ def _now() -> Row:
 
 
 def _table() -> Row:
-    polls = f'100 * sum("{HEALTH_ERRORS}") / sum("{HEALTH_POLLS}") AS "lost"'
-    found = _health(
-        f'100 * mean("{_UP}") AS "available"', call("last", HEALTH_STATE, "state"), polls,
+    found = _hours(
+        f'100.0 * sum("{HEALTH_UP_MINUTES}") / sum("{HEALTH_MINUTES}") AS "available"',
+        call("last", HEALTH_STATE_END, "state"), call("last", HEALTH_SEEN, "seen"),
+        f'100.0 * sum("{HEALTH_ERRORS}") / sum("{HEALTH_POLLS}") AS "lost"',
         call("mean", HEALTH_POLL_MS, "answer"), call("last", HEALTH_ERROR, "error"),
     )  # fmt: skip
-    seen = _health(call("last", _UP, "seen"), where=[equals(_UP, 1)])
+    worst = _hours(call("max", HEALTH_STATE_NUMBER), every=INTERVAL, fill="null")
     names = {
         "device": Look(name="Device", links=[_ONE_DEVICE], custom={"width": 200}),
         "available": Look(name="Available", unit="%", decimals=2, steps=_PERCENT, custom=_COLORED),
@@ -122,30 +140,26 @@ def _table() -> Row:
         "lost": Look(name="Lost polls", unit="%", decimals=1),
         "answer": Look(name="Answers after", unit="ms", decimals=0),
         "error": Look(name="Newest error"),
-        "Time": Look(name="Answered last", unit="ago", no_value="not in this time"),
+        "seen": Look(name="Answered last", unit="ago", no_value="never"),
     }
     return Row(
         title="Each device",
         panels=[
             Panel(
                 kind=Table(sort="Available", descending=False), title="How each device did", width=24, height=11,
-                description="In the chosen time: how much of it a device answered, and when it did so last. Worst"
-                " first; a click on a device shows it alone.",
-                targets=[Target(query=found), Target(query=seen)],
-                reshape=[
-                    Only("A", Organize(hidden=["Time"])), Only("B", Organize(hidden=["seen"])), Merge(),
-                    Organize(names={name: name for name in names}),
-                ],
+                description="In the chosen time: how much of it a device answered, of the minutes in which the"
+                " monitor ran, and when it did so last. Worst first; a click on a device shows it alone.",
+                targets=[Target(query=found)],
+                reshape=[Organize(hidden=["Time"]), Organize(names={name: name for name in names})],
                 overrides=[Override(name=name, look=look) for name, look in names.items()],
             ),
             Panel(
                 kind=StateTimeline(), title="When each device answered", width=24, height=10,
-                look=Look(states=HEALTH_STATES),
-                description="Green: it answered. Red: silent. A hole: the monitor did not run. All of a bus or"
-                " gateway at once: look there, not at the devices.",
-                targets=[
-                    Target(query=_health(call("last", HEALTH_STATE), every=INTERVAL), alias="$tag_device")
-                ],
+                shortest="1h", points=_POINTS,
+                look=Look(states={str(HEALTH_WORSE.index(word)): look for word, look in HEALTH_STATES.items()}),
+                description="The worst of each hour. Green: it answered. Red: silent. A hole: the monitor did not"
+                " run, or the hour has just begun. All of a bus at once: look there, not at the devices.",
+                targets=[Target(query=worst, alias="$tag_device")],
             ),
         ],
     )  # fmt: skip
@@ -204,8 +218,8 @@ def _quality() -> Row:
 
 
 def _line() -> Row:
-    errors = _health(call("sum", HEALTH_ERRORS), every="1h")
-    answers = _health(call("mean", HEALTH_POLL_MS), every=INTERVAL)
+    errors = _hours(call("sum", HEALTH_ERRORS), every="1h")
+    answers = _hours(call("mean", HEALTH_POLL_MS), every=INTERVAL)
     happened = Select(
         columns=[call("sum", EVENT_COUNT)], source=MEASUREMENT_EVENTS, variables=_CHOSEN, by=["kind"], every="1h"
     )
@@ -221,6 +235,7 @@ def _line() -> Row:
             Panel(
                 kind=TimeSeries(calcs=["mean", "max"]), title="How fast devices answer",
                 description="Mean time to answer. It rises before a bus is too full.", width=8, height=8,
+                shortest="1h", points=_POINTS,
                 targets=[Target(query=answers, alias="$tag_device")], look=Look(unit="ms", minimum=0),
             ),
             Panel(

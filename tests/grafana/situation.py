@@ -14,6 +14,8 @@ from typing import Any, Final
 
 import pytest
 
+from monitor.health.hours import Hours
+from monitor.health.judge import Minute
 from monitor.journal.state import State
 from monitor.model import Derived, Entry, Transition
 from monitor.sinks.influxdb import InfluxSink
@@ -128,22 +130,26 @@ def _used() -> Iterator[Entry]:
 
 
 def _health() -> Iterator[Entry]:
+    """A word on each device every five minutes, and what health makes of them by the hour."""
+    hours = Hours([*a_site().devices, "gone"], 300.0)
+    for device, at, state, errors in _words():
+        is_up = state != "suspended"
+        values = {"up": is_up, "state": state, "polls": 10, "errors": errors}
+        values |= {"last_error": "" if is_up else "timeout"} | ({"poll_ms": 20.0} if is_up else {})
+        yield _derived("device_health", device, at, values, protocol="modbus")
+        minute = Minute(device=device, time=_ms(at), up=is_up, state=state, polls=10, errors=errors, loss=None)
+        for hour in hours.take(minute, 20.0 if is_up else None, "" if is_up else "timeout"):
+            begin = datetime.fromtimestamp(hour.start / 1000, NOW.tzinfo)
+            yield _derived("device_hourly", device, begin, hour.values, protocol="modbus")
+
+
+def _words() -> Iterator[tuple[str, datetime, str, int]]:
+    yield "gone", NOW - 3 * _HOUR, "suspended", 10
     for minute in range(120, 0, -5):
-        at = NOW - minute * _MINUTE
         for device in a_site().devices:
-            state = (
-                "suspended"
-                if device == _SILENT and minute < 90
-                else "degraded"
-                if device == _POOR
-                else "answering"
-            )
-            is_up = state != "suspended"
-            values = {"up": is_up, "state": state, "polls": 10, "errors": 0 if state == "answering" else 4}
-            values |= {"last_error": "" if is_up else "timeout"} | ({"poll_ms": 20.0} if is_up else {})
-            yield _derived("device_health", device, at, values, protocol="modbus")
-    gone = {"up": False, "state": "suspended", "polls": 1, "errors": 1, "last_error": "timeout"}
-    yield _derived("device_health", "gone", NOW - 3 * _HOUR, gone, protocol="modbus")
+            is_silent = device == _SILENT and minute < 90
+            state = "suspended" if is_silent else "degraded" if device == _POOR else "answering"
+            yield device, NOW - minute * _MINUTE, state, 0 if state == "answering" else 4
 
 
 def _house() -> Iterator[Entry]:

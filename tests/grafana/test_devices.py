@@ -27,13 +27,13 @@ def test_each_device_says_how_it_did_and_when_it_answered_last(devices: Seen):
 
     assert next(iter(rows)) == "gone", "the worst first"
     assert rows["leak"] == {
-        "Device": "leak", "Available": "29.17%", "State": "silent", "Lost polls": "28.3%",
+        "Device": "leak", "Available": "30.43%", "State": "silent", "Lost polls": "27.8%",
         "Answers after": "20 ms", "Newest error": "timeout", "Answered last": "2 hours ago",
     }  # fmt: skip
     assert rows["w-main"]["State"] == "degraded"
     assert rows["w-main"]["Lost polls"] == "40.0%"
-    assert rows["w-main"]["Answered last"] == "5 minutes ago"
-    assert rows["gone"]["Answered last"] == "not in this time"
+    assert rows["w-main"]["Answered last"] == "10 minutes ago", "an hour that runs is told every ten"
+    assert rows["gone"]["Answered last"] == "never"
 
 
 def test_one_device_can_be_looked_at_alone(devices: Seen):
@@ -69,8 +69,19 @@ def test_charts_have_a_line_for_each_device(devices: Seen):
 
 def test_states_have_words_for_what_health_tells(devices: Seen):
     answer = devices.answer("When each device answered")
-    [leak] = [frame for frame in answer.frames if answer.named(frame.fields[1], frame) == "leak"]
-    said = [str(answer.shown(leak.fields[1], value)) for value in leak.fields[1].values if value is not None]
+    said = {
+        answer.named(frame.fields[1], frame): {
+            str(answer.shown(frame.fields[1], value)) for value in frame.fields[1].values if value is not None
+        }
+        for frame in answer.frames
+    }
 
-    assert set(said) == {"answering", "silent"}
-    assert said[-1] == "silent"
+    assert said["leak"] == {"silent"}, "the worst of each hour"
+    assert (said["w-main"], said["e-main"]) == ({"degraded"}, {"answering"})
+
+
+def test_hours_in_which_the_monitor_did_not_run_are_a_hole(devices: Seen):
+    answer = devices.answer("When each device answered")
+    [pump] = [frame for frame in answer.frames if answer.named(frame.fields[1], frame) == "pump"]
+
+    assert [value is None for value in pump.fields[1].values][-6:] == [True, True, True, False, False, False]
