@@ -87,10 +87,9 @@ def _today() -> Row:
         by=["device"],
     )
     counted = {
-        "Forced": ("forced", "Doors that were opened without card, exit button or opening hours.", ANY_IS_RED),
-        "Held open": ("held", "How often a door stood open for longer than it may.", ANY_IS_ORANGE),
-        "Out of hours": ("out_of_hours", "People who went in at times that are not theirs.", ANY_IS_ORANGE),
-        "Passages": ("passage", "Cards that were granted and used: people who went through.", NEUTRAL),
+        "held open": ("held", ANY_IS_ORANGE),
+        "out of hours": ("out_of_hours", ANY_IS_ORANGE),
+        "passages": ("passage", NEUTRAL),
     }
     inside = Select(
         columns=[call("last", EVENT_COUNT, "newest")],
@@ -100,17 +99,29 @@ def _today() -> Row:
     )
     return Row(
         panels=[
-            *(
-                Panel(
-                    kind=Stat(background=title == "Forced"), title=f"{title} today", description=said, width=4,
-                    height=4, time_from=TODAY, says_time=True, look=Look(decimals=0, no_value="0", steps=steps),
-                    targets=[Target(query=_count(_is(event)), alias=event, source=ACCESS)],
-                )
-                for title, (event, said, steps) in counted.items()
+            Panel(
+                kind=Stat(background=True), title="Forced today", width=4, height=4,
+                time_from=TODAY, says_time=True,
+                description="Openings without card, exit button or opening hours since midnight. Look at the"
+                " door.",
+                look=Look(decimals=0, no_value="0", steps=ANY_IS_RED),
+                targets=[Target(query=_count(_is("forced")), alias="forced", source=ACCESS)],
+            ),
+            Panel(
+                kind=Stat(text="value_and_name"), title="Since midnight", width=10, height=4, time_from=TODAY,
+                says_time=True,
+                description="Doors that stood open for longer than they may, people who went in at times that are"
+                " not theirs, and all who went through. What is not here did not happen.",
+                look=Look(decimals=0, no_value="0"),
+                targets=[
+                    Target(query=_count(_is(event)), alias=shown, source=ACCESS)
+                    for shown, (event, _) in counted.items()
+                ],
+                overrides=[Override(name=shown, look=Look(steps=steps)) for shown, (_, steps) in counted.items()],
             ),
             Panel(
                 kind=Stat(), title="Open now", description="Doors whose contact says that they are open. Which:"
-                " see “Doors, the last day”.", width=4, height=4, time_from="7d", says_time=True,
+                " see “Doors, the last day”.", width=5, height=4, time_from="7d", says_time=True,
                 look=Look(decimals=0, no_value="0", steps=NEUTRAL),
                 targets=[
                     Target(query=Select(columns=[call("sum", "newest", "open")], source=newest), alias="open")
@@ -118,7 +129,7 @@ def _today() -> Row:
             ),
             Panel(
                 kind=Stat(), title="People inside", description="By the cards that went in and out, each zone"
-                " of the site. Who follows somebody else in is not counted.", width=4, height=4, time_from="7d",
+                " of the site. Who follows somebody else in is not counted.", width=5, height=4, time_from="7d",
                 says_time=True, look=Look(decimals=0, no_value="0", steps=NEUTRAL),
                 targets=[
                     Target(query=Select(columns=[call("sum", "newest")], source=inside, by=["zone"]),
@@ -152,12 +163,13 @@ def _incidents() -> Row:
         panels=[
             listed(
                 query, columns, "Forced, held open, out of hours",
-                "The newest 200 of the chosen time. Call up the camera of that moment; a door that is here every"
-                " day has a bad closer, contact or exit button.", width=14, source=ACCESS,
+                "The newest 200. Call up the camera of that moment; a door that is here every"
+                " day has a bad closer, contact or exit button.", width=14, source=ACCESS, time_from="30d",
             ),
             Panel(
                 kind=TimeSeries(bars=True, stacked=True, calcs=["sum"]), width=10, height=9,
-                title="Forced, held open, out of hours per day", look=Look(decimals=0, minimum=0),
+                title="Forced, held open, out of hours per day", time_from="30d",
+                look=Look(decimals=0, minimum=0, no_value="Nothing of that kind happened"),
                 description="Openings that should not have been, day by day.",
                 targets=[
                     Target(query=_count(_is(event), every=DAY), alias=state.text, source=ACCESS)
@@ -249,18 +261,19 @@ def _each() -> Row:
         title="How each door does",
         panels=[
             Panel(
-                kind=Table(sort="Opened"), title="Each door", width=14, height=9,
-                description="How often it was opened, forced and held in the chosen time, and how long it stood"
+                kind=Table(sort="Opened"), title="Each door", width=14, height=9, time_from="30d",
+                description="How often it was opened, forced and held, and how long it stood"
                 " open. A door that usually stands open for longer than its neighbours wants its closer adjusted.",
                 targets=[Target(query=query, source=ACCESS) for query in asked], reshape=[Join("device")],
                 overrides=[
-                    *(Override(name=name, look=look) for name, look in looks.items()),
+                    *(Override(pattern=f"/^{name}$/", look=look) for name, look in looks.items()),
                     Override(pattern="/^Time/", hidden=True),
                 ],
             ),
             Panel(
                 kind=TimeSeries(bars=True, stacked=True, calcs=["sum"]), title="Why doors were opened", width=10,
-                height=9, description="What let people open the doors, day by day. “Nothing” is a forced door.",
+                height=9, time_from="30d",
+                description="What let people open the doors, day by day. “Nothing” is a forced door.",
                 look=Look(decimals=0, minimum=0),
                 targets=[
                     Target(query=_count(_is("opened"), equals(EVENT_CAUSE, cause), every=DAY), alias=shown,

@@ -61,7 +61,7 @@ _CAUSES: Final = {
     "cleared": State("over", "green"),
     "closed": State("closed", "gray"),
 }
-_LASTS: Final = {"0": State("fine", "transparent"), **SEVERITIES}
+_LASTS: Final = {"0": State("fine", "green"), **SEVERITIES}
 _SHARES: Final = {"half within": ("median", ()), "9 of 10 within": ("percentile", ("90",))}
 
 
@@ -85,38 +85,32 @@ def _open(*where: str) -> Select:
 
 
 def _now() -> Row:
-    steps = {
-        "critical": (Step(None, "green"), Step(1, SEVERITY_COLOURS["critical"])),
-        "high": (Step(None, "green"), Step(1, SEVERITY_COLOURS["high"])),
-        "medium": (Step(None, "green"), Step(1, SEVERITY_COLOURS["medium"])),
-        "low": (Step(None, "green"), Step(1, SEVERITY_COLOURS["low"])),
-    }
-    said = {
-        "critical": "Danger for people or the house: act now.",
-        "high": "Somebody has to look at it today.",
-        "medium": "To be looked at within the week.",
-        "low": "To be known.",
-    }
     today = Select(columns=[call("count", _RANK)], source=MEASUREMENT_ALARMS, where=[_RAISED], variables=CHOSEN)
     return Row(
         panels=[
-            *(
-                Panel(
-                    kind=Stat(background=True), title=f"Open: {name}", width=4, height=4, time_from=_LONG,
-                    says_time=True, description=said[name],
-                    look=Look(decimals=0, no_value="0", steps=steps[name]),
-                    targets=[Target(query=_open(_WAITS, equals(ALARM_SEVERITY, name)), alias=name)],
-                )
-                for name in SEVERITY_COLOURS
+            Panel(
+                kind=Stat(background=True, text="value_and_name"), title="Open now", width=14, height=4,
+                time_from=_LONG, says_time=True,
+                description="How many alarms last or wait for somebody. Critical: danger for people or the house,"
+                " act now. High: somebody has to look at it today. Medium: within the week. Low: to be known.",
+                look=Look(decimals=0, no_value="None"),
+                targets=[
+                    Target(query=_open(_WAITS, equals(ALARM_SEVERITY, name)), alias=name)
+                    for name in SEVERITY_COLOURS
+                ],
+                overrides=[
+                    Override(name=name, look=Look(steps=(Step(None, "green"), Step(1, color))))
+                    for name, color in SEVERITY_COLOURS.items()
+                ],
             ),
             Panel(
-                kind=Stat(), title="Nobody has acknowledged", width=4, height=4, time_from=_LONG, says_time=True,
+                kind=Stat(), title="Nobody has acknowledged", width=5, height=4, time_from=_LONG, says_time=True,
                 description="Open alarms that nobody has said he looks after. Acknowledge what you look after:"
                 " the others are told again.", look=Look(decimals=0, no_value="0", steps=ANY_IS_ORANGE),
                 targets=[Target(query=_open(equals(ALARM_RESPONSE, "unacked")), alias="waiting")],
             ),
             Panel(
-                kind=Stat(), title="Raised today", width=4, height=4, time_from=TODAY, says_time=True,
+                kind=Stat(), title="Raised today", width=5, height=4, time_from=TODAY, says_time=True,
                 description="Alarms that began since midnight, whether they are over or not.",
                 look=Look(decimals=0, no_value="0", steps=NEUTRAL),
                 targets=[Target(query=today, alias="raised")],
@@ -132,7 +126,7 @@ def _open_list() -> Row:
     )
     looks = {
         _RANK: Look(name="Severity", states=SEVERITIES, custom={**COLOURED, "width": 90}),
-        ALARM_TITLE: Look(name="What", custom={"width": 330}),
+        ALARM_TITLE: Look(name="What", custom={"width": 400}),
         ALARM_START: Look(name="Since", unit="time", custom={"width": 165}),
         ALARM_RESPONSE: Look(name="Acknowledged", states=_RESPONSES, custom={**COLOURED, "width": 120}),
         "value": Look(name="Value", decimals=1, custom={"width": 90}),
@@ -166,7 +160,7 @@ def _per_day() -> Row:
         panels=[
             Panel(
                 kind=TimeSeries(bars=True, stacked=True, calcs=["sum"]), title="Raised per day",
-                width=24, height=8, time_from="30d",
+                width=24, height=8,
                 description="Alarms that began, by severity. More than a few a day for each person who"
                 "  looks after them, and nobody reads them any more.", look=Look(decimals=0, minimum=0),
                 targets=[Target(query=per_day(name), alias=name) for name in SEVERITY_COLOURS],
@@ -194,8 +188,8 @@ def _took(title: str, description: str, where: str) -> Panel:
         for severity in SEVERITY_COLOURS
     ]
     return Panel(
-        kind=BarGauge(), title=title, description=f"{description} Of the last 30 days.", width=12, height=9,
-        time_from="30d", targets=targets, look=Look(unit="s", decimals=1, steps=NEUTRAL),
+        kind=BarGauge(), title=title, description=description, width=12, height=9,
+        targets=targets, look=Look(unit="s", decimals=1, steps=NEUTRAL),
         overrides=[
             Override(pattern=f"/^{severity}/", look=Look(fixed=color))
             for severity, color in SEVERITY_COLOURS.items()
@@ -259,7 +253,7 @@ def _all() -> Row:
         ALARM_CAUSE: Look(
             name="Step", states=_CAUSES, custom={"cellOptions": {"type": "color-text"}, "width": 160}
         ),
-        ALARM_TITLE: Look(name="What", custom={"width": 330}),
+        ALARM_TITLE: Look(name="What", custom={"width": 400}),
         ALARM_SINCE: Look(name="After", unit="s", decimals=1, custom={"width": 100}),
         "device": Look(name="Device", links=[_LOCAL, _HEALTH], custom={"width": 180}),
         ALARM_TEXT: Look(name="Where and what"),
@@ -293,5 +287,5 @@ ALARMS: Final = Dashboard(
     description="What is open, how fast somebody looked after it, and which rules and devices cry wolf.",
     rows=[_now(), _open_list(), _per_day(), _noise(), _all()],
     choices=[SITE, BUILDING, ZONE, device(MEASUREMENT_ALARMS)],
-    range="now-7d",
+    range="now-30d",
 )

@@ -8,7 +8,7 @@ from monitor.grafana.influxql import DAY, INTERVAL, Select, call, column, equals
 from monitor.grafana.kinds import BarGauge, Stat, StateTimeline, Table, TimeSeries
 from monitor.grafana.looks import Link, Look, Override, State, Step
 from monitor.grafana.model import Choice, Dashboard, Panel, Row, Target, to
-from monitor.grafana.reshape import Extract, Join, Organize
+from monitor.grafana.reshape import Extract, Join, Merge, Only, Organize
 from monitor.schema import (
     EVENT_COUNT,
     MEASUREMENT_EVENTS,
@@ -37,7 +37,7 @@ _ITS_ALARMS: Final = Link(
 )
 
 _RUNS: Final = {"0": State("off", "text"), "1": State("runs", "blue")}
-_RAN: Final = {"0": State("off", "transparent"), "1": State("runs", "blue")}
+_RAN: Final = {"0": State("off", "gray"), "1": State("runs", "blue")}
 _SUPPLY: Final = {
     "present": State("there", "green"),
     "partial": State("in part", "orange"),
@@ -63,16 +63,17 @@ _OUTAGES: Final = {
     "supply_partial": State("in part", "orange"),
     "supply_back": State("back", "green"),
 }
+_GONE: Final = Look(custom={"hidden": True})
 _OUTAGE: Final = {
     "utility": Look(name="Supply of", custom={"width": 90}),
     "building": Look(name="Building", custom={"width": 80}),
     "lost_s": Look(name="Was away for", unit="s", decimals=1, custom={"width": 110}),
-    "points": Look(name="Seen at"),
+    "points": _GONE,
 }
-_GONE: Final = Look(custom={"hidden": True})
 _FAILURE: Final = {
     "for": Look(name="For"),
     "starts": Look(name="Starts in an hour"),
+    "group": Look(name="Group"),
     "able": Look(name="Able"),
     "needed": Look(name="Needed"),
     "since": _GONE,
@@ -108,22 +109,29 @@ def _counted(name: str, shown: str, every: str) -> Select:
 
 
 def _now() -> Row:
-    supply = Select(
-        columns=[call("last", "state", "state")], source=MEASUREMENT_SUPPLY, variables=CHOSEN,
-        by=["building", "utility"],
+    by, is_there = ["building", "utility"], state_number("present")
+    supply = Select(columns=[call("last", "state", "state")], source=MEASUREMENT_SUPPLY, variables=CHOSEN, by=by)
+    away = Select(
+        columns=[call("last", is_there, "gone")], source=MEASUREMENT_SUPPLY, where=[equals(is_there, 0)],
+        variables=CHOSEN, by=by,
     )  # fmt: skip
     looks = {
         "building": Look(name="Building"),
         "utility": Look(name="Supply of"),
         "state": Look(name="Is", states=_SUPPLY, custom=COLOURED),
-        "Time": Look(name="Since", unit="time"),
+        "Time": Look(name="Last away", unit="time", no_value="not in a year"),
     }
     return Row(
         panels=[
             Panel(
                 kind=Table(), title="Supply now", width=8, height=6, time_from="1y", says_time=True,
-                description="Whether each building has electricity, water and gas, and since when.",
-                targets=[Target(query=supply)], reshape=[Organize(names={name: name for name in looks})],
+                description="Whether each building has electricity, water and gas, and when it had it not, the"
+                " last time.",
+                targets=[Target(query=supply), Target(query=away)],
+                reshape=[
+                    Only("A", Organize(hidden=["Time"])), Only("B", Organize(hidden=["gone"])), Merge(),
+                    Organize(names={name: name for name in looks}),
+                ],
                 overrides=[Override(name=name, look=look) for name, look in looks.items()],
             ),
             Panel(
@@ -188,17 +196,15 @@ def _told(  # noqa: PLR0913 - a panel has that many sides
 
 
 def _each() -> Row:
-    hourly = _of(_PUMPS, _risen(_HOURS, "ran"), _risen(_STARTS, "begun"), every="1h", fill="previous")
+    steps = _of(_PUMPS, *(call("non_negative_difference", name, name) for name in (_HOURS, _STARTS)))
     total = Select(
-        columns=[call("sum", "ran", "ran"), call("sum", "begun", "begun")], source=hourly, by=["device"]
+        columns=[call("sum", _HOURS, "ran"), call("sum", _STARTS, "begun")], source=steps, by=["device"]
     )
-    newest = _of(
-        _PUMPS, call("last", _RUNNING, "runs"), call("last", _FAULT, "fault")
-    )  # fmt: skip
+    newest = _of(_PUMPS, call("last", _RUNNING, "runs"), call("last", _FAULT, "fault"))
     whole = _of(_PUMPS, call("last", _HOURS, "hours"), call("last", _STARTS, "starts"))
     looks = {
         "device": Look(name="Device", links=[_LOCAL, _ITS_ALARMS]),
-        "runs": Look(name="Now", states=_RAN, custom=COLOURED),
+        "runs": Look(name="Now", states=_RUNS, custom={"cellOptions": {"type": "color-text"}}),
         "fault": Look(name="Fault", states=FAULT_STATES, custom=COLOURED),
         "ran": Look(name="Ran", unit="h", decimals=1),
         "begun": Look(name="Started", decimals=0),
@@ -210,11 +216,11 @@ def _each() -> Row:
         panels=[
             Panel(
                 kind=Table(sort="Fault"), title="Each piece of equipment", width=14, height=8,
-                description="How long it ran and how often it started in the chosen time, and in all."
+                time_from="30d", description="How long it ran and how often it started, and in all."
                 " Duty and standby should run equally often, unless you want it otherwise.",
                 targets=[Target(query=newest), Target(query=total), Target(query=whole)], reshape=[Join("device")],
                 overrides=[
-                    *(Override(name=name, look=look) for name, look in looks.items()),
+                    *(Override(pattern=f"/^{name}$/", look=look) for name, look in looks.items()),
                     Override(pattern="/^Time/", hidden=True),
                 ],
             ),
@@ -282,7 +288,7 @@ def _work() -> Row:
                 overrides=fixed({state.text: state.color for state in _FAILURES.values()}),
             ),
             _told(_WORK, "Services and batteries", "What was said to be due, soon or now, and what was done."
-                  " The list of all services: facility-monitor equipment.", width=24, height=8, time_from="90d",
+                  " The list of all services: facility-monitor equipment.", width=24, height=6, time_from="90d",
                   details=_TASK),
         ],
     )  # fmt: skip

@@ -93,7 +93,8 @@ def _attention() -> Sequence[Panel]:
         "Open alarms", by_severity,
         "Alarms that last, that want a reset, or that nobody has acknowledged, by how bad they are.",
     )  # fmt: skip
-    alarms = replace(alarms, width=6, overrides=fixed(SEVERITY_COLOURS))
+    named = Stat(background=True, text="value_and_name")
+    alarms = replace(alarms, kind=named, width=6, overrides=fixed(SEVERITY_COLOURS))
     waiting = now.alarms_now(now.UNACKNOWLEDGED, columns=[call("count", "open", "alarms")])
     silent = replace(
         _tile(
@@ -149,7 +150,7 @@ def _attention() -> Sequence[Panel]:
 def _open_alarms() -> Panel:
     shown = {
         ALARM_SEVERITY: Look(name="How bad", states=_SEVERITY, custom=COLOURED | {"width": 100}),
-        ALARM_TITLE: Look(name="What", custom={"width": 330}),
+        ALARM_TITLE: Look(name="What", custom={"width": 420}),
         ALARM_START: Look(unit="ago", name="Since", custom={"width": 160}),
         ALARM_RESPONSE: Look(name="Looked after", states=_RESPONSES, custom={"width": 130}),
         "state": Look(
@@ -327,7 +328,7 @@ def _recent() -> Panel:
     shown = {
         "Time": Look(name="Began", unit="time", custom={"width": 170}),
         ALARM_SEVERITY: Look(name="How bad", states=_SEVERITY, custom=COLOURED | {"width": 100}),
-        ALARM_TITLE: Look(name="What", custom={"width": 330}),
+        ALARM_TITLE: Look(name="What", custom={"width": 420}),
         ALARM_END: Look(
             name="Ended", unit="time", states={"0": State("lasts", "text")}, custom={"width": 170, "align": "left"}
         ),

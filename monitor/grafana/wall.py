@@ -10,7 +10,7 @@ from typing import Final
 
 from monitor.grafana import now
 from monitor.grafana.common import BUILDING, SITE, TODAY
-from monitor.grafana.influxql import Select, column
+from monitor.grafana.influxql import Select, call, column
 from monitor.grafana.kinds import Stat
 from monitor.grafana.looks import Look, Override, State, Step
 from monitor.grafana.model import Dashboard, Panel, Row, Target
@@ -55,17 +55,25 @@ def _tile(  # noqa: PLR0913 - a title, questions, a sentence, and how it looks
     )  # fmt: skip
 
 
+def _alarms() -> Panel:
+    """How many, and how bad the worst of them is."""
+    worst = now.alarms_now(now.WAITS, columns=[call("max", "severity_i", "worst")])
+    tile = _tile(
+        "Alarms", {"open alarms": now.alarms_open(), "the worst": worst},
+        "How many alarms last, want a reset, or are not acknowledged, and how bad the worst of them is; the strips"
+        " at the bottom say which.",
+        width=10, color=_MILD, none="No alarm",
+    )  # fmt: skip
+    return replace(tile, overrides=[Override(name="the worst", look=Look(states=_SEVERITIES))])
+
+
 def _states() -> Sequence[Panel]:
     return [
-        _tile(
-            "Alarms", {"open alarms": now.alarms_open()},
-            "How many alarms last, want a reset, or are not acknowledged; the strips at the bottom say which.",
-            none="No alarm",
-        ),
+        _alarms(),
         _tile(
             "Supply", {"$tag_utility": now.supplied()},
             "Whether every building has electricity, water and gas, as far as watched. Lost: all or part of it.",
-            width=12, states=_SUPPLY,
+            width=8, states=_SUPPLY,
         ),
         _tile(
             "Detectors", {"leak, gas, smoke": now.in_alarm()}, "How many detectors are in alarm at this moment.",
@@ -98,7 +106,7 @@ def _today(used: Used) -> Panel:
     )  # fmt: skip
 
 
-def _alarms() -> Panel:
+def _strips() -> Panel:
     query = now.alarms_now(now.WAITS, columns=[column("severity_i"), column(ALARM_TITLE)])
     return Panel(
         kind=Stat(
@@ -116,7 +124,7 @@ WALL: Final = Dashboard(
     uid="facility-wall",
     title="Wall",
     description="For a display in a lobby or the caretaker's office: is all well, what is used today.",
-    rows=[Row(panels=[*_states(), *(_today(used) for used in UTILITIES_USED), _alarms()])],
+    rows=[Row(panels=[*_states(), *(_today(used) for used in UTILITIES_USED), _strips()])],
     choices=[SITE, BUILDING],
     refresh="30s",
 )

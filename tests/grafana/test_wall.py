@@ -22,7 +22,6 @@ def wall(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
 @pytest.mark.parametrize(
     ("title", "texts"),
     [
-        ("Alarms", {"open alarms": "6"}),
         ("Supply", {"electricity": "OK", "gas": "LOST", "water": "LOST"}),
         ("Detectors", {"leak, gas, smoke": "1"}),
         ("Machines", {"pumps, lifts": "1"}),
@@ -38,6 +37,15 @@ def test_each_tile_says_how_it_is_in_words_and_colours(wall: Seen, title: str, t
     assert {name: shown.colour for name, shown, _ in found} == {
         name: _RIGHT if text == "OK" else bad for name, text in texts.items()
     }
+
+
+def test_alarms_say_how_many_they_are_and_how_bad_the_worst_is(wall: Seen):
+    found = wall.answer("Alarms").stats()
+
+    assert [(name, str(shown), shown.colour) for name, shown, _ in found] == [
+        ("open alarms", "6", colour("orange")),
+        ("the worst", "CRITICAL", _WRONG),
+    ]
 
 
 def test_a_place_where_all_is_well_is_blue(wall: Seen):

@@ -181,7 +181,7 @@ SITE: Final = Site(
         for ident in ("door-held", "door-forced", "high-power", "leak", "pump-fault", "gas")
     },
     equipment=dict.fromkeys(("pump-1", "pump-2"), _PLAN),
-    access=AccessSettings(held_after=HELD_AFTER),
+    access=AccessSettings(held_after=HELD_AFTER, pseudonyms=True),
 )  # fmt: skip
 
 
@@ -279,9 +279,9 @@ def _plant() -> Iterator[Entry]:
                 yield _said("boiler-gas", moment, alarm=False, concentration_pct_lel=float(hour % 4))
     yield _said("boiler-gas", NOW - 2 * _HOUR, alarm=True, concentration_pct_lel=24.0)
     for utility, device in (("water", "e-main"), ("electricity", "e-main")):
-        spans = [(at(DAYS, 0), "present")]
+        spans = [(moment, "present") for moment in range(at(DAYS, 0), NOW, QUARTER)]
         if utility == "water":
-            spans += [(at(5, 10), "lost"), (at(5, 11.5), "present")]
+            spans = [(moment, _of_water(moment)) for moment, _ in spans]
             yield _event("supply_lost", device, at(5, 10), utility=utility, building="A", points="pressure_ok")
             yield _event("supply_back", device, at(5, 11.5), utility=utility, building="A", lost_s=5400)
         for moment, state in spans:
@@ -307,6 +307,10 @@ def _steps() -> Iterator[Transition]:
                 value=6100.0 if alarm.rule == "high-power" else None,
                 limit=6000.0 if alarm.rule == "high-power" else None,
             )  # fmt: skip
+
+
+def _of_water(moment: int) -> str:
+    return "lost" if at(5, 10) <= moment < at(5, 11.5) else "present"
 
 
 async def fill(url: str, folder: Path) -> None:

@@ -20,6 +20,19 @@ def _nothing(canvas: Canvas, answer: Answer, box: Box) -> None:
     canvas.say(box.x + box.w / 2, box.y + box.h / 2, str(said), 22, MUTED, "center")
 
 
+def _calm(canvas: Canvas, answer: Answer, box: Box) -> None:
+    """What stands for nothing, on the colour of the lowest step."""
+    defaults, size = (
+        answer.panel["fieldConfig"]["defaults"],
+        answer.panel["options"].get("text", {}).get("valueSize"),
+    )
+    fill = colour(defaults["thresholds"]["steps"][0]["color"])
+    canvas.box(box.x, box.y, box.w, box.h, fill, radius=3)
+    ink = _DARK if _is_light(fill) else "white"
+    said = str(defaults.get("noValue") or "No data")
+    canvas.say(box.x + box.w / 2, box.y + box.h / 2, said, min(size or 32, 48), ink, "center", bold=True)
+
+
 def _grid(count: int, box: Box) -> tuple[int, int]:
     """How many columns and rows show so many values largest."""
     best = max(
@@ -32,6 +45,9 @@ def _grid(count: int, box: Box) -> tuple[int, int]:
 def stat(canvas: Canvas, answer: Answer, box: Box) -> None:
     """Large numbers, each in its colour or on it."""
     found, options = answer.stats(), answer.panel["options"]
+    if not found and options.get("colorMode") == "background":
+        _calm(canvas, answer, box)
+        return
     if not found:
         _nothing(canvas, answer, box)
         return
