@@ -260,6 +260,7 @@ def _all() -> Row:
     }
     lasts = Select(
         columns=[f'"{ALARM_ACTIVE}" * "{_RANK}" AS "lasts"'],
+        where=[f"({equals(ALARM_ACTIVE, 1)} OR {is_any(ALARM_CAUSE, ['cleared', 'reset', 'closed'])})"],
         source=MEASUREMENT_ALARMS,
         variables=CHOSEN,
         by=["rule", "device", "point"],
@@ -270,7 +271,8 @@ def _all() -> Row:
             Panel(
                 kind=StateTimeline(), title="When which alarm lasted", width=24, height=12,
                 look=Look(states=_LASTS),
-                description="One line for each rule and device, in the colour of its severity.",
+                description="One line for each rule and device, in the colour of its severity. What is over in the"
+                " moment in which it happens, such as a forced door, is below.",
                 targets=[Target(query=lasts, alias="$tag_rule: $tag_device $tag_point")],
             ),
             listed(

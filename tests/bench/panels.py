@@ -33,7 +33,14 @@ ROUNDS: Final = 3
 SHOWN: Final = 15
 WISHED: Final = 1.0
 
-_UNITS: Final = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 7 * 86_400_000}
+_UNITS: Final = {
+    "s": 1000,
+    "m": 60_000,
+    "h": 3_600_000,
+    "d": 86_400_000,
+    "w": 7 * 86_400_000,
+    "y": 365 * 86_400_000,
+}
 _STEPS: Final = ("1s", "2s", "5s", "10s", "15s", "20s", "30s", "1m", "2m", "5m", "10m", "15m", "20m", "30m")
 _LONG_STEPS: Final = ("1h", "2h", "3h", "6h", "12h", "1d", "7d")
 _SHORTEST: Final = {"facility": "10s", "facility-access": "1m"}
@@ -63,7 +70,7 @@ class Answer(NamedTuple):
 
 def milliseconds(text: str) -> int:
     """`10m` -> 600000."""
-    found = re.fullmatch(r"[>]?(\d+)([smhdw])", text)
+    found = re.fullmatch(r"[>]?(\d+)([smhdwy])", text)
     if found is None:
         raise ValueError(f"no span of time: {text}")
     return int(found[1]) * _UNITS[found[2]]

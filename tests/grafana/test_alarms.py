@@ -7,6 +7,8 @@ from statistics import median
 
 import pytest
 
+from monitor.grafana.alarms import ALARMS as ALARM_BOARD
+from monitor.grafana.model import Place
 from tests.grafana.weekly import Weeks
 from tests.grafana.weeks import ALARMS, NOW, Alarm, day_of
 
@@ -130,3 +132,13 @@ def test_alarms_that_last_have_the_colour_of_their_severity(board: Weeks):
 def test_a_chosen_device_has_its_own_alarms_alone(board: Weeks):
     assert board.choose(device="pump-2").stats("Noisiest rules") == {"pump-fault": 1}
     assert board.choose(zone="basement").stats("Open now") == {}
+
+
+@pytest.mark.parametrize(("timezone", "days"), [("Europe/Berlin", "Europe/Berlin"), ("browser", "UTC")])
+def test_days_are_those_of_the_place_that_a_dashboard_is_made_for(timezone: str, days: str):
+    made = ALARM_BOARD.json(Place(timezone=timezone))
+
+    [zone] = [each for each in made["templating"]["list"] if each["type"] == "constant"]
+    assert (zone["name"], zone["current"]["value"], zone["query"]) == ("timezone", days, days)
+    [panel] = [panel for panel in made["panels"] if panel["title"] == "Raised per day"]
+    assert all(target["query"].endswith(" fill(0) tz('${timezone}')") for target in panel["targets"])

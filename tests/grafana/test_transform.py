@@ -191,3 +191,18 @@ def test_a_number_stands_for_itself():
     )
 
     assert transformed([_table(x=[5.0])], [step])[0].fields[1].values == [2.5]
+
+
+def test_keys_of_objects_become_columns_after_the_others():
+    """As `extractFields` of Grafana's own source does; @grafana/data has no part in it."""
+    told = _table(
+        Time=[1, 2, 3], detail=['{"due": "2026-12-03"}', "no object", '{"left": 4, "due": "2027-01-01"}']
+    )
+    step = _step("extractFields", source="detail", format="json", replace=False, keepTime=False)
+
+    [frame] = transformed([told], [step])
+
+    assert [(each.name, each.type) for each in frame.fields][2:] == [("due", "string"), ("left", "number")]
+    assert [each.values for each in frame.fields][2:] == [
+        ["2026-12-03", UNDEFINED, "2027-01-01"], [UNDEFINED, UNDEFINED, 4],
+    ]  # fmt: skip

@@ -221,17 +221,19 @@ def _extract_fields(frames: list[Frame], options: Options) -> list[Frame]:
         if source is None:
             found.append(frame)
             continue
-        objects = [json.loads(value) if value else {} for value in source.values]
+        objects = [_parsed(value) for value in source.values]
         names = dict.fromkeys(name for each in objects for name in each)
-        more = [_extracted(name, [each.get(name) for each in objects]) for name in names]
+        columns = [(name, [each.get(name, UNDEFINED) for each in objects]) for name in names]
+        more = [Field(name, guess_type(values), values) for name, values in columns]
         found.append(replace(frame, fields=[*([] if options["replace"] else frame.fields), *more]))
     return found
 
 
-def _extracted(name: str, values: list[Any]) -> Field:
-    first = next((value for value in values if value is not None), None)
-    kind = "boolean" if isinstance(first, bool) else "number" if isinstance(first, int | float) else "string"
-    return Field(name, kind, values)
+def _parsed(text: Any) -> dict[str, Any]:
+    try:
+        return dict(json.loads(text))
+    except (TypeError, ValueError):
+        return {}
 
 
 KNOWN: Final[Mapping[str, Callable[[list[Frame], Options], list[Frame]]]] = {
