@@ -218,7 +218,7 @@ def _quality() -> Row:
 
 
 def _line() -> Row:
-    errors = _hours(call("sum", HEALTH_ERRORS), every="1h")
+    errors = _hours(call("sum", HEALTH_ERRORS), every=INTERVAL)
     answers = _hours(call("mean", HEALTH_POLL_MS), every=INTERVAL)
     happened = Select(
         columns=[call("sum", EVENT_COUNT)], source=MEASUREMENT_EVENTS, variables=_CHOSEN, by=["kind"], every="1h"
@@ -227,8 +227,10 @@ def _line() -> Row:
         title="On the line",
         panels=[
             Panel(
-                kind=TimeSeries(bars=True, stacked=True, calcs=["sum"]), title="Lost polls per hour",
-                description="Of a whole bus at once: the bus, its adapter or gateway. Of one device: its cable.",
+                kind=TimeSeries(bars=True, stacked=True, calcs=["sum"]), title="Lost polls",
+                description="By the hour, over weeks by some. Of a whole bus at once: the bus, its adapter or"
+                " gateway. Of one device: its cable.",
+                shortest="1h", points=_POINTS,
                 width=8, height=8, targets=[Target(query=errors, alias="$tag_device")],
                 look=Look(decimals=0, minimum=0),
             ),
