@@ -10,10 +10,17 @@ from monitor.schema import SUFFIX_UNITS, rate_unit
 __all__ = [
     "HEALTH_ERROR",
     "HEALTH_ERRORS",
+    "HEALTH_LOSS",
+    "HEALTH_MINUTES",
     "HEALTH_POLLS",
     "HEALTH_POLL_MS",
+    "HEALTH_SEEN",
     "HEALTH_STATE",
+    "HEALTH_STATE_END",
+    "HEALTH_STATE_NUMBER",
     "HEALTH_UP",
+    "HEALTH_UP_MINUTES",
+    "HEALTH_UP_PCT",
     "USAGE_AMOUNT",
     "USAGE_BELOW",
     "USAGE_CARBON",
@@ -51,11 +58,25 @@ USAGE_WEEK_BEFORE: Final = "week_before"
 """Of an hour or a day: the amount of the same one a week earlier."""
 
 HEALTH_ERROR: Final = "last_error"
+"""Of a minute: why the last poll failed, empty when it did not; of an hour: the newest error that was in it."""
 HEALTH_ERRORS: Final = "errors"
+HEALTH_LOSS: Final = "loss_pct"
+HEALTH_MINUTES: Final = "minutes"
+"""Of an hour: how many of its minutes were judged; fewer than 60 while it runs, and when the monitor was off."""
 HEALTH_POLLS: Final = "polls"
 HEALTH_POLL_MS: Final = "poll_ms"
+HEALTH_SEEN: Final = "seen_ms"
+"""Of an hour: the end (UTC ms) of the newest minute in which it answered, be that before this hour."""
 HEALTH_STATE: Final = "state"
+HEALTH_STATE_END: Final = "state_end"
+"""Of an hour: the state at its end, or now; `state` is the worst of it."""
+HEALTH_STATE_NUMBER: Final = "state_i"
+"""Of an hour: its state as a number, the worse the greater, so that `max` is the worst of several hours."""
 HEALTH_UP: Final = "up"
+HEALTH_UP_MINUTES: Final = "up_minutes"
+"""Of an hour: in how many of its `minutes` it answered. Over many hours divide sum by sum."""
+HEALTH_UP_PCT: Final = "up_pct"
+"""Of an hour: the share of its `minutes` in which it answered."""
 
 
 def demand_name(unit: str) -> str:

@@ -32,12 +32,14 @@ __all__ = [
     "EVENT_OPEN",
     "EVENT_REASON",
     "EVENT_TAGS",
+    "HEALTH_WORSE",
     "ID",
     "INTEGER_FIELDS",
     "MEASUREMENT_ACCESS",
     "MEASUREMENT_ALARMS",
     "MEASUREMENT_EVENTS",
     "MEASUREMENT_HEALTH",
+    "MEASUREMENT_HEALTH_HOUR",
     "MEASUREMENT_MONITOR",
     "MEASUREMENT_OCCUPANCY",
     "MEASUREMENT_SUPPLY",
@@ -128,6 +130,13 @@ an answer of the device, with an exception.
 """
 
 MEASUREMENT_HEALTH: Final = "device_health"
+MEASUREMENT_HEALTH_HOUR: Final = "device_hourly"
+"""How a device answered in an hour (UTC), at its begin: what dashboards ask for over weeks."""
+HEALTH_WORSE: Final = ("never_answered", "answering", "degraded", "flapping", "suspended")
+"""How a device does, the worst last: its place here is the number of the state of an hour, `state_i`.
+
+`never_answered` is said only of an hour in which nothing else was.
+"""
 MEASUREMENT_MONITOR: Final = "facility_monitor"
 MEASUREMENT_OCCUPANCY: Final = "occupancy"
 """How many people are in a zone: fields `count` and `known`."""
@@ -141,9 +150,11 @@ MEASUREMENT_USAGE: Final[Mapping[str, str]] = {
 }
 """Measurements of what was used, by the local period that a point stands for; its time is the period's begin."""
 
+_HEALTH_TAGS = ("site", "building", "zone", "device", "protocol")
 _USAGE_TAGS = ("site", "building", "zone", "device", "role", "utility", "tenant")
 DERIVED_TAGS: Final[Mapping[str, tuple[str, ...]]] = {
-    MEASUREMENT_HEALTH: ("site", "building", "zone", "device", "protocol"),
+    MEASUREMENT_HEALTH: _HEALTH_TAGS,
+    MEASUREMENT_HEALTH_HOUR: _HEALTH_TAGS,
     MEASUREMENT_MONITOR: ("instance", "version"),
     MEASUREMENT_OCCUPANCY: ("site", "zone"),
     MEASUREMENT_SUPPLY: ("site", "building", "utility", "device"),
@@ -153,6 +164,7 @@ DERIVED_TAGS: Final[Mapping[str, tuple[str, ...]]] = {
 
 INTEGER_FIELDS: Final[Mapping[str, frozenset[str]]] = {
     MEASUREMENT_HEALTH: frozenset({"polls", "errors"}),
+    MEASUREMENT_HEALTH_HOUR: frozenset({"minutes", "up_minutes", "state_i", "polls", "errors", "seen_ms"}),
     MEASUREMENT_MONITOR: frozenset(
         {
             "readings",

@@ -61,7 +61,7 @@ def export(  # noqa: PLR0917 - each is an option
         typer.Option(
             min=1,
             metavar="NUMBER",
-            help="The organisation in Grafana that alone sees doors and cards.",
+            help="The organisation in Grafana that alone sees doors and cards, beside the rest.",
             show_default="everybody who sees the rest",
         ),
     ] = None,

@@ -13,12 +13,14 @@ from monitor.grafana.heating import HEATING
 from monitor.grafana.itself import ITSELF
 from monitor.grafana.model import ANYWHERE, Dashboard, Place
 from monitor.grafana.overview import OVERVIEW
+from monitor.grafana.wall import WALL
 from monitor.grafana.water import WATER
 
 __all__ = ["DASHBOARDS", "dashboards"]
 
 DASHBOARDS: Final[Mapping[str, Dashboard]] = {
     "overview": OVERVIEW,
+    "wall": WALL,
     "electricity": ELECTRICITY,
     "water": WATER,
     "heating": HEATING,

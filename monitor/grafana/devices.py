@@ -6,24 +6,31 @@ from typing import Final
 from monitor.fieldkeys import (
     HEALTH_ERROR,
     HEALTH_ERRORS,
+    HEALTH_MINUTES,
     HEALTH_POLL_MS,
     HEALTH_POLLS,
+    HEALTH_SEEN,
     HEALTH_STATE,
+    HEALTH_STATE_END,
+    HEALTH_STATE_NUMBER,
     HEALTH_UP,
+    HEALTH_UP_MINUTES,
     USAGE_AMOUNT,
     USAGE_COVERAGE,
     USAGE_ESTIMATED,
 )
-from monitor.grafana.common import BUILDING, SITE, ZONE, alarm_marks, device
-from monitor.grafana.influxql import INTERVAL, Select, call, column, equals
+from monitor.grafana.common import BUILDING, SITE, ZONE, device
+from monitor.grafana.influxql import INTERVAL, Select, call, column, is_any
 from monitor.grafana.kinds import BarGauge, Stat, StateTimeline, Table, TimeSeries
 from monitor.grafana.looks import Link, Look, Override, State, Step
 from monitor.grafana.model import Dashboard, Panel, Row, Target, to
-from monitor.grafana.reshape import Join
+from monitor.grafana.reshape import Organize
 from monitor.schema import (
     EVENT_COUNT,
+    HEALTH_WORSE,
     MEASUREMENT_EVENTS,
     MEASUREMENT_HEALTH,
+    MEASUREMENT_HEALTH_HOUR,
     MEASUREMENT_USAGE,
     POINT_BATTERY,
     state_number,
@@ -31,6 +38,8 @@ from monitor.schema import (
 
 __all__ = ["DEVICES", "HEALTH_STATES"]
 
+_POINTS: Final = 240
+"""Steps of time in a chart of all devices: of 7 days the hours, of 30 days three at a time."""
 _CHOSEN: Final = ("site", "building", "zone", "device")
 _UP: Final = state_number(HEALTH_UP)
 _WITH_BATTERIES: Final = ("safety", "door", "water", "environment", "gas")
@@ -53,15 +62,24 @@ def _health(*columns: str, where: Sequence[str] = (), by: Sequence[str] = ("devi
     return Select(columns=columns, source=MEASUREMENT_HEALTH, where=where, variables=_CHOSEN, by=by, every=every)
 
 
-def _count(state: str, *where: str) -> Select:
-    """How many devices were in a state when they were last told of."""
-    newest = _health(call("last", _UP, "now"), call("last", HEALTH_STATE, "word"))
-    return Select(columns=[call("count", "now", state)], source=newest, where=where)
+def _hours(*columns: str, every: str = "", fill: str = "") -> Select:
+    """Of the hours of each device; over weeks, minutes are too many."""
+    by = ("device",)
+    return Select(
+        columns=columns, source=MEASUREMENT_HEALTH_HOUR, variables=_CHOSEN, by=by, every=every, fill=fill
+    )
+
+
+def _of_all(said: str, *where: str) -> Select:
+    """A figure of all devices, of what each was told of last: `now` (1: it answers) and `word`, its state."""
+    newest = _health(call("last", _UP, "now"), call("last", HEALTH_STATE, "word"), by=("site", "device"))
+    return Select(columns=[said], source=newest, where=where)
 
 
 def _now() -> Row:
-    silent = " OR ".join(equals("word", state) for state in ("suspended", "never_answered"))
-    poor = " OR ".join(equals("word", state) for state in ("degraded", "flapping"))
+    counted = call("count", "now", "devices")
+    silent = _of_all('count("now") - sum("now") AS "silent"')
+    poor = _of_all(counted, is_any("word", ("degraded", "flapping")))
     coverage = Select(columns=[call("mean", USAGE_COVERAGE)], source=MEASUREMENT_USAGE["day"], variables=_CHOSEN)
     estimated = Select(
         columns=[call("sum", USAGE_ESTIMATED)],
@@ -72,22 +90,23 @@ def _now() -> Row:
     return Row(
         panels=[
             Panel(
-                kind=Stat(background=True), title="Silent", width=4, height=4, time_from="30d",
-                description="Devices that do not answer now, or never did. Their alarms stay as they were.",
-                targets=[Target(query=_count("silent", f"({silent})"), alias="silent")],
-                look=Look(decimals=0, no_value="0", steps=(Step(None, "green"), Step(1, "red"))),
+                kind=Stat(background=True), title="Silent", width=4, height=4,
+                time_from="1h", says_time=True, targets=[Target(query=silent, alias="silent")],
+                description="Devices that do not answer now, or never did. Their alarms stay as they were. Not"
+                " known: the monitor has told nothing for an hour.",
+                look=Look(decimals=0, no_value="not known", steps=(Step(None, "green"), Step(1, "red"))),
             ),
             Panel(
-                kind=Stat(background=True), title="Answer badly", width=4, height=4, time_from="30d",
+                kind=Stat(background=True), title="Answer badly", width=4, height=4,
+                time_from="1h", says_time=True, targets=[Target(query=poor, alias="poor")],
                 description="Devices that lose more than a fifth of their polls, or come and go.",
-                targets=[Target(query=_count("poor", f"({poor})"), alias="poor")],
-                look=Look(decimals=0, no_value="0", steps=(Step(None, "green"), Step(1, "orange"))),
+                look=Look(decimals=0, no_value="none", steps=(Step(None, "green"), Step(1, "orange"))),
             ),
             Panel(
-                kind=Stat(), title="Devices", width=4, height=4, time_from="30d",
-                description="Devices that were told of in the last 30 days.",
-                targets=[Target(query=_count("devices"), alias="devices")],
-                look=Look(decimals=0, no_value="0", steps=(Step(None, "text"),)),
+                kind=Stat(), title="Devices", width=4, height=4, time_from="1h", says_time=True,
+                description="Devices that the monitor knows: those it told of in the last hour.",
+                targets=[Target(query=_of_all(counted), alias="devices")],
+                look=Look(decimals=0, no_value="not known", steps=(Step(None, "text"),)),
             ),
             Panel(
                 kind=Stat(), title="Samples received", width=6, height=4, time_from="7d",
@@ -97,7 +116,8 @@ def _now() -> Row:
             ),
             Panel(
                 kind=Stat(), title="Estimated", width=6, height=4, time_from="30d",
-                description="What meters used in the last 30 days that nobody has read: kWh or m³, by utility.",
+                description="What meters used in the last 30 days while nobody could read them: electricity and"
+                " heat in kWh, water and gas in m³.",
                 targets=[Target(query=estimated, alias="$tag_utility")],
                 look=Look(decimals=1, no_value="0", steps=(Step(None, "text"),)),
             ),
@@ -106,12 +126,13 @@ def _now() -> Row:
 
 
 def _table() -> Row:
-    polls = f'100 * sum("{HEALTH_ERRORS}") / sum("{HEALTH_POLLS}") AS "lost"'
-    found = _health(
-        f'100 * mean("{_UP}") AS "available"', call("last", HEALTH_STATE, "state"), polls,
+    found = _hours(
+        f'100.0 * sum("{HEALTH_UP_MINUTES}") / sum("{HEALTH_MINUTES}") AS "available"',
+        call("last", HEALTH_STATE_END, "state"), call("last", HEALTH_SEEN, "seen"),
+        f'100.0 * sum("{HEALTH_ERRORS}") / sum("{HEALTH_POLLS}") AS "lost"',
         call("mean", HEALTH_POLL_MS, "answer"), call("last", HEALTH_ERROR, "error"),
     )  # fmt: skip
-    seen = _health(call("last", _UP, "seen"), where=[equals(_UP, 1)])
+    worst = _hours(call("max", HEALTH_STATE_NUMBER), every=INTERVAL, fill="null")
     names = {
         "device": Look(name="Device", links=[_ONE_DEVICE], custom={"width": 200}),
         "available": Look(name="Available", unit="%", decimals=2, steps=_PERCENT, custom=_COLORED),
@@ -119,29 +140,26 @@ def _table() -> Row:
         "lost": Look(name="Lost polls", unit="%", decimals=1),
         "answer": Look(name="Answers after", unit="ms", decimals=0),
         "error": Look(name="Newest error"),
-        "Time 2": Look(name="Last seen", unit="ago"),
+        "seen": Look(name="Answered last", unit="ago", no_value="never"),
     }
     return Row(
         title="Each device",
         panels=[
             Panel(
                 kind=Table(sort="Available", descending=False), title="How each device did", width=24, height=11,
-                description="In the chosen time: how much of it a device answered, and when it did so last. Worst"
-                " first; a click on a device shows it alone.",
-                targets=[Target(query=found), Target(query=seen)],
-                reshape=[Join("device")],
-                overrides=[
-                    *(Override(name=name, look=look) for name, look in names.items()),
-                    Override(name="Time 1", hidden=True), Override(name="Time", hidden=True),
-                    Override(name="seen", hidden=True),
-                ],
+                description="In the chosen time: how much of it a device answered, of the minutes in which the"
+                " monitor ran, and when it did so last. Worst first; a click on a device shows it alone.",
+                targets=[Target(query=found)],
+                reshape=[Organize(hidden=["Time"]), Organize(names={name: name for name in names})],
+                overrides=[Override(name=name, look=look) for name, look in names.items()],
             ),
             Panel(
-                kind=StateTimeline(), title="When", width=24, height=10, look=Look(states=HEALTH_STATES),
-                description="Green: answered. Red: silent. Nothing: the monitor did not run.",
-                targets=[
-                    Target(query=_health(call("last", HEALTH_STATE), every=INTERVAL), alias="$tag_device")
-                ],
+                kind=StateTimeline(), title="When each device answered", width=24, height=10,
+                shortest="1h", points=_POINTS,
+                look=Look(states={str(HEALTH_WORSE.index(word)): look for word, look in HEALTH_STATES.items()}),
+                description="The worst of each hour. Green: it answered. Red: silent. A hole: the monitor did not"
+                " run, or the hour has just begun. All of a bus at once: look there, not at the devices.",
+                targets=[Target(query=worst, alias="$tag_device")],
             ),
         ],
     )  # fmt: skip
@@ -200,8 +218,8 @@ def _quality() -> Row:
 
 
 def _line() -> Row:
-    errors = _health(call("sum", HEALTH_ERRORS), every="1h")
-    answers = _health(call("mean", HEALTH_POLL_MS), every=INTERVAL)
+    errors = _hours(call("sum", HEALTH_ERRORS), every="1h")
+    answers = _hours(call("mean", HEALTH_POLL_MS), every=INTERVAL)
     happened = Select(
         columns=[call("sum", EVENT_COUNT)], source=MEASUREMENT_EVENTS, variables=_CHOSEN, by=["kind"], every="1h"
     )
@@ -217,6 +235,7 @@ def _line() -> Row:
             Panel(
                 kind=TimeSeries(calcs=["mean", "max"]), title="How fast devices answer",
                 description="Mean time to answer. It rises before a bus is too full.", width=8, height=8,
+                shortest="1h", points=_POINTS,
                 targets=[Target(query=answers, alias="$tag_device")], look=Look(unit="ms", minimum=0),
             ),
             Panel(
@@ -235,6 +254,5 @@ DEVICES: Final = Dashboard(
     description="What answers, what was lost, which battery is next, and whether figures can be trusted.",
     rows=[_now(), _table(), _quality(), _line()],
     choices=[SITE, BUILDING, ZONE, device(MEASUREMENT_HEALTH)],
-    annotations=[alarm_marks(*_CHOSEN)],
     range="now-7d",
 )

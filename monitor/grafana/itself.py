@@ -1,11 +1,13 @@
 """The monitor itself: does it keep up, does it get rid of what it has, will its disk last."""
 
+from dataclasses import replace
 from typing import Final
 
 from monitor.grafana.influxql import INTERVAL, Select, call
-from monitor.grafana.kinds import Stat, StateTimeline, TimeSeries
-from monitor.grafana.looks import Look, State, Step
-from monitor.grafana.model import Dashboard, Panel, Row, Target
+from monitor.grafana.kinds import Stat, StateTimeline, Table, TimeSeries
+from monitor.grafana.looks import Link, Look, Override, State, Step
+from monitor.grafana.model import DATA, Dashboard, Panel, Row, Target, to
+from monitor.grafana.reshape import Organize
 from monitor.schema import MEASUREMENT_MONITOR, MONITOR_POINTS, state_number
 
 __all__ = ["ITSELF"]
@@ -33,10 +35,12 @@ _STATES: Final = {
     "ledger_failing": "ledger cannot be written",
     "access_replaced": "access was damaged",
     "access_failing": "access cannot be written",
+    "clock_synchronised": "clock is not synchronised",
 }
 _WRONG: Final = {"0": State("no", "green"), "1": State("yes", "red")}
 _NONE: Final = (Step(None, "green"), Step(1, "red"))
 _BY: Final = ("instance",)
+_DEVICES: Final = (Link("All devices", to("facility-devices", DATA)),)
 
 
 def _last(point: str) -> list[Target]:
@@ -56,11 +60,17 @@ def _over(function: str, *points: str, every: str = INTERVAL) -> list[Target]:
     ]
 
 
+def _worst(point: str) -> str:
+    """1 where something was wrong in an interval; of the clock that is 0 rather than 1."""
+    field = state_number(point)
+    return f'1 - min("{field}") AS "wrong"' if point == "clock_synchronised" else call("max", field, "wrong")
+
+
 def _states() -> list[Target]:
     return [
         Target(
             query=Select(
-                columns=[call("max", state_number(point))],
+                columns=[_worst(point)],
                 source=MEASUREMENT_MONITOR,
                 variables=(),
                 by=_BY,
@@ -78,30 +88,59 @@ def _stat(title: str, point: str, description: str, look: Look) -> Panel:
         kind=Stat(area=True, text="value"),
         title=title,
         description=description,
-        width=4,
+        width=3,
         height=4,
         targets=_last(point),
-        look=look,
+        look=look if look.no_value else replace(look, no_value="not known"),
         time_from="1h",
+        says_time=True,
     )
+
+
+def _which() -> Panel:
+    """Each monitor, and when it was heard last."""
+    by = ("instance", "version")
+    query = Select(columns=[call("last", "readings")], source=MEASUREMENT_MONITOR, variables=(), by=by)
+    names = {
+        "instance": Look(name="Monitor"),
+        "version": Look(name="Version"),
+        "Time": Look(name="Heard last", unit="ago"),
+    }
+    return Panel(
+        kind=Table(sort="Heard last"), says_time=True, title="Which monitor", width=24, height=4, time_from="30d",
+        description="When each monitor told of itself last. More than a few minutes: it does not run, or it cannot"
+        " reach InfluxDB, and nothing on any dashboard is of now.",
+        targets=[Target(query=query)],
+        reshape=[Organize(names={name: name for name in names}, hidden=["last"])],
+        overrides=[Override(name=name, look=look) for name, look in names.items()],
+    )  # fmt: skip
 
 
 _NOW: Final = Row(
     panels=[
+        _stat("Silent devices", "devices_down", "Devices that do not answer now; their own dashboard says which.",
+              Look(decimals=0, steps=_NONE, links=_DEVICES)),
         _stat("Waiting for InfluxDB", "journal_lag",
               "Entries that a sink has yet to write. It rises while InfluxDB is away, and nothing is lost.",
               Look(decimals=0, steps=(Step(None, "green"), Step(10_000, "orange"), Step(1_000_000, "red")))),
+        _stat("Room for what waits", "journal_left_h",
+              "How long the journal has room for what InfluxDB has not taken yet; then the oldest is lost. Enough:"
+              " nothing is behind.",
+              Look(unit="h", decimals=0, states={"8760": State("enough", "green")},
+                   steps=(Step(None, "red"), Step(24, "orange"), Step(72, "green")))),
         _stat("InfluxDB away", "sink_down_s", "For how long a sink has not been able to write.",
               Look(unit="s", decimals=0, steps=(Step(None, "green"), Step(600, "red")))),
         _stat("Refused entries", "dead_letters",
-              "What InfluxDB will not take, mostly for its type: `facility-monitor dead-letters` says why.",
+              "What InfluxDB will not take, mostly for its type: `facility-monitor dead-letters list` says why.",
               Look(decimals=0, steps=_NONE)),
         _stat("Messages waiting", "notify_waiting", "Messages to people that have not been delivered yet.",
               Look(decimals=0, steps=(Step(None, "green"), Step(5, "orange"), Step(50, "red")))),
-        _stat("Worst delay", "loop_lag_ms", "How late the monitor was at worst. Polls shift by it.",
-              Look(unit="ms", decimals=0, steps=(Step(None, "green"), Step(250, "orange"), Step(2_000, "red")))),
+        _stat("Messages failed", "notify_failed",
+              "Messages that could not be delivered in the last hour: somebody may not know of an alarm.",
+              Look(decimals=0, steps=_NONE)),
         _stat("Disk free", "disk_free_pct", "Of the disk that holds journal and state.",
               Look(unit="%", decimals=0, steps=(Step(None, "red"), Step(5, "orange"), Step(15, "green")))),
+        _which(),
     ]
 )  # fmt: skip
 
@@ -130,7 +169,8 @@ _COURSE: Final = Row(
             targets=_over("max", "rss_mb", "journal_mb"), look=Look(unit="MB", decimals=0, minimum=0),
         ),
         Panel(
-            kind=TimeSeries(stepped=True, calcs=["max", "lastNotNull"]), title="Silent devices", width=8, height=8,
+            kind=TimeSeries(stepped=True, calcs=["max", "lastNotNull"]), title="How many devices are silent",
+            width=8, height=8,
             description="How many devices do not answer. All of a bus at once: its adapter or gateway.",
             targets=_over("max", "devices_down"), look=Look(decimals=0, minimum=0),
         ),
@@ -141,7 +181,8 @@ _COURSE: Final = Row(
         ),
         Panel(
             kind=StateTimeline(), title="Damage and repair", width=24, height=8, look=Look(states=_WRONG),
-            description="What was wrong with the monitor's own files. It mends them from copies, and says so.",
+            description="What was wrong with the monitor's own files, which it mends from copies. The clock: times"
+            " of readings may be wrong.",
             targets=_states(),
         ),
     ],

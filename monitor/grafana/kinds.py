@@ -30,7 +30,11 @@ def _reduce(calc: str, *, values: bool = False, limit: int | None = None) -> Jso
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stat:
-    """Large numbers, one for each series; `calc` makes one value of a series; `area` draws it small behind."""
+    """Large numbers, one for each series; `calc` makes one value of a series; `area` draws it small behind.
+
+    `rows`: each of so many rows of a table has a number of its own, called after the texts in its row. `lines`:
+    they lie below each other rather than side by side.
+    """
 
     type: ClassVar[str] = "stat"
     calc: str = "lastNotNull"
@@ -39,21 +43,26 @@ class Stat:
     text: str = "auto"
     """auto, value, value_and_name, name or none."""
     large: int | None = None
-    """Size of the number in pixels, for a display on a wall."""
+    named: int | None = None
+    """Sizes of the number and of its name in pixels, for a display on a wall."""
+    rows: int | None = None
+    lines: bool = False
 
     def options(self) -> Json:
         """Its options."""
         found: Json = {
-            "reduceOptions": _reduce(self.calc),
+            "reduceOptions": _reduce(self.calc, values=self.rows is not None, limit=self.rows),
             "colorMode": "background" if self.background else "value",
             "graphMode": "area" if self.area else "none",
             "justifyMode": "auto",
-            "orientation": "auto",
+            "orientation": "horizontal" if self.lines else "auto",
             "textMode": self.text,
             "wideLayout": True,
             "showPercentChange": False,
         }
-        return found if self.large is None else found | {"text": {"valueSize": self.large}}
+        sizes = {"titleSize": self.named, "valueSize": self.large}
+        sizes = {key: size for key, size in sizes.items() if size is not None}
+        return found | {"text": sizes} if sizes else found
 
     def look(self) -> Look:
         """How its values are shown where the panel does not say."""

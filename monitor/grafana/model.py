@@ -95,6 +95,7 @@ class Panel:
     `description` is what a property manager reads when she points at it. `time_from` overrides the dashboard's
     range (`now/d`: today so far; `30d`), `time_shift` moves it back (`7d`). `tables`: whether queries answer rows
     rather than series; a table does. `says_time`: the title says the time, so that nothing beside it does.
+    `shortest`: what `$__interval` is at least; `points`: how many of them make the whole width, at most.
     """
 
     kind: Kind
@@ -111,6 +112,8 @@ class Panel:
     time_shift: str | None = None
     tables: bool | None = None
     says_time: bool = False
+    shortest: str | None = None
+    points: int | None = None
 
     def json(self, number: int, x: int, y: int) -> Json:
         """The panel as Grafana stores it."""
@@ -138,6 +141,10 @@ class Panel:
             found["timeFrom"] = self.time_from
         if self.time_shift is not None:
             found["timeShift"] = self.time_shift
+        if self.shortest is not None:
+            found["interval"] = self.shortest
+        if self.points is not None:
+            found["maxDataPoints"] = self.points
         if self.time_from is not None or self.time_shift is not None:
             found["hideTimeOverride"] = self.says_time
         return found

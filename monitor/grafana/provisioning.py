@@ -41,7 +41,8 @@ class Connected:
     """How Grafana reaches InfluxDB: `url` as seen from Grafana, `api` v1 (user and password) or v2 (a token).
 
     `folder`: where the files will lie on Grafana's machine. `access_org`: the number of the organisation in
-    Grafana that alone sees the doors; None: the same as for everything else.
+    Grafana that sees the doors beside everything else; None: there is but one. Grafana's open edition has no
+    rights on single data sources: whoever is in an organisation may ask each of them anything.
     """
 
     url: str
@@ -85,13 +86,15 @@ def _names(site: Site) -> Mapping[Source, tuple[str, str]]:
 def _sources(site: Site, connected: Connected) -> Mapping[str, Any]:
     buckets: Mapping[Source, str] = {DATA: connected.bucket, ACCESS: connected.access_bucket}
     sources = []
-    for source, (name, uid) in _names(site).items():
+    named = _names(site)
+    for source, org in _everywhere(connected):
+        name, uid = named[source]
         found: dict[str, Any] = {
             "name": _literal(name),
             "uid": uid,
             "type": "influxdb",
             "access": "proxy",
-            "orgId": _org(source, connected),
+            "orgId": org,
             "url": _literal(connected.url),
             "jsonData": {
                 "version": "InfluxQL",
@@ -112,23 +115,26 @@ def _sources(site: Site, connected: Connected) -> Mapping[str, Any]:
 def _providers(site: Site, connected: Connected) -> Mapping[str, Any]:
     providers = [
         {
-            "name": f"facility-monitor {site.id} {source}",
-            "orgId": _org(source, connected),
+            "name": f"facility-monitor {site.id} {source} {org}",
+            "orgId": org,
             "folder": _FOLDERS[source],
             "folderUid": _FOLDERS[source].lower().replace(" ", "-"),
             "type": "file",
             "disableDeletion": False,
             "allowUiUpdates": False,
             "updateIntervalSeconds": 60,
-            "options": {"path": _literal(f"{connected.folder.rstrip('/')}/{path}")},
+            "options": {"path": _literal(f"{connected.folder.rstrip('/')}/{_PATHS[source]}")},
         }
-        for source, path in _PATHS.items()
+        for source, org in _everywhere(connected)
     ]
     return {"apiVersion": 1, "providers": providers}
 
 
-def _org(source: Source, connected: Connected) -> int:
-    return connected.access_org if source == ACCESS and connected.access_org is not None else 1
+def _everywhere(connected: Connected) -> list[tuple[Source, int]]:
+    """What is in which organisation: who may see the doors sees everything else there, too."""
+    doors = connected.access_org or 1
+    found: list[tuple[Source, int]] = [(DATA, 1), (ACCESS, doors)]
+    return found if doors == 1 else [*found, (DATA, doors)]
 
 
 def _interval(site: Site) -> int:

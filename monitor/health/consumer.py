@@ -1,7 +1,7 @@
 """The consumer of the journal that judges how devices do, and tells it to the journal.
 
 State, what it has to tell and its position are one transaction: when something has changed, and each minute. A
-kill in between replays the entries since, which gives the same events and minutes with the same identities.
+kill in between replays the entries since, which gives the same events, minutes and hours with the same identities.
 """
 
 import asyncio
@@ -14,12 +14,13 @@ import orjson
 import structlog
 
 from monitor.errors import JournalError
+from monitor.health.hours import Hour, Hours
 from monitor.health.judge import MINUTE, Change, Judge, Minute
 from monitor.journal.insisting import insist
 from monitor.journal.state import State, produce, set_position
 from monitor.model import Derived, Event, Position, Recorded, Value
 from monitor.ports import Gap, Journal
-from monitor.schema import MEASUREMENT_HEALTH
+from monitor.schema import MEASUREMENT_HEALTH, MEASUREMENT_HEALTH_HOUR
 from monitor.site import Site
 
 __all__ = ["Health", "PollFacts"]
@@ -33,6 +34,9 @@ _FIRST_NOTICE = 600.0
 _DAY_MS = 86_400_000
 _NOTICE = "(notice)"
 """Key of the last notice among the devices' ids; no id looks like it."""
+
+_Row = tuple[str, str, str | None]
+"""Key, body and hour of a row of the table `health`."""
 
 
 class PollFacts(Protocol):
@@ -50,8 +54,9 @@ class PollFacts(Protocol):
 class Health:
     """Follows the journal; appends the Event `health` on each change, the Derived `device_health` each minute.
 
-    `polls` answers facts of polled devices, `now` UTC ms, `steady` seconds that no setting of the clock moves;
-    `minute`: seconds between two words on each device.
+    And the Derived `device_hourly` of each hour: every ten minutes while it runs, and when it is over. `polls`
+    answers facts of polled devices, `now` UTC ms, `steady` seconds that no setting of the clock moves; `minute`:
+    seconds between two words on each device.
     """
 
     name = "health"
@@ -71,6 +76,7 @@ class Health:
         self._state = state
         devices = [device for device in site.devices.values() if device.has_connection]
         self._judge = Judge(devices, minute)
+        self._hours = Hours((device.id for device in devices), minute)
         self._protocols = {
             device.id: site.connections[device.connection].driver
             for device in site.devices.values()
@@ -115,7 +121,7 @@ class Health:
     async def _load(self) -> None:
         while True:
             try:
-                rows = await self._state.query("SELECT key, body FROM health")
+                rows = await self._state.query("SELECT key, body, hour FROM health")
                 self._position = await self._state.position(self.name)
             except JournalError as error:
                 _log.error("health_cannot_read_state", error=str(error))
@@ -126,6 +132,9 @@ class Health:
         kept = {row["key"]: orjson.loads(row["body"]) for row in rows}
         self._noticed = kept.pop(_NOTICE, 0)
         self._judge.load(kept.items())
+        for row in rows:
+            if row["hour"] is not None:
+                self._hours.load(row["key"], orjson.loads(row["hour"]))
         self._resume_when_caught_up()
 
     def _resume_when_caught_up(self) -> None:
@@ -199,7 +208,7 @@ class Health:
         position = self._position
 
         def work(db: sqlite3.Connection) -> None:
-            db.executemany("INSERT OR REPLACE INTO health VALUES (?, ?)", rows)
+            db.executemany("INSERT OR REPLACE INTO health (key, body, hour) VALUES (?, ?, ?)", rows)
             produce(db, self.name, told)
             set_position(db, self.name, position)
 
@@ -212,15 +221,27 @@ class Health:
         self._changed_at = self._steady()
         self._journal.acknowledge(self.name, position)
 
-    def _what_is_new(self) -> tuple[list[tuple[str, str]], list[Event | Derived]]:
+    def _what_is_new(self) -> tuple[list[_Row], list[Event | Derived]]:
         """In a thread: the rows of what is remembered, and what there is to tell."""
         changes, minutes = self._judge.news()
-        kept = {**self._judge.dump_changed(), _NOTICE: self._noticed}
-        rows = [(key, orjson.dumps(body).decode()) for key, body in kept.items()]
-        facts = self._polls() if minutes else {}
         told: list[Event | Derived] = [_event(change) for change in changes]
-        told += [_minute(each, self._protocols.get(each.device, ""), facts.get(each.device)) for each in minutes]
-        return rows, told
+        facts = self._polls() if minutes else {}
+        hours: list[Hour] = []
+        for minute in minutes:
+            fact = facts.get(minute.device)
+            told.append(_minute(minute, self._protocols.get(minute.device, ""), fact))
+            hours += self._hours.take(minute, *((None, "") if fact is None else (fact.poll_ms, fact.last_error)))
+        told += [_hour(hour, self._protocols.get(hour.device, "")) for hour in hours]
+        kept = {**self._judge.dump_changed(), _NOTICE: self._noticed}
+        return [(key, _json(body), _json_or_none(self._hours.dump(key))) for key, body in kept.items()], told
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+def _json_or_none(value: Any) -> str | None:
+    return None if value is None else _json(value)
 
 
 def _event(change: Change) -> Event:
@@ -246,7 +267,6 @@ def _minute(minute: Minute, protocol: str, facts: PollFacts | None) -> Derived:
         values["loss_pct"] = round(100 * minute.loss, 2)
     if facts is not None and facts.poll_ms is not None:
         values["poll_ms"] = facts.poll_ms
-    attributes: dict[str, Any] = {"protocol": protocol} if protocol else {}
     return Derived(
         producer=Health.name,
         key="",
@@ -254,5 +274,22 @@ def _minute(minute: Minute, protocol: str, facts: PollFacts | None) -> Derived:
         time=minute.time,
         measurement=MEASUREMENT_HEALTH,
         values=values,
-        attributes=attributes,
+        attributes=_attributes(protocol),
     )
+
+
+def _hour(hour: Hour, protocol: str) -> Derived:
+    """One word on an hour: its key says how much of it was over, so that a replay gives the same words."""
+    return Derived(
+        producer=Health.name,
+        key=f"hour@{hour.until}",
+        device=hour.device,
+        time=hour.start,
+        measurement=MEASUREMENT_HEALTH_HOUR,
+        values=hour.values,
+        attributes=_attributes(protocol),
+    )
+
+
+def _attributes(protocol: str) -> Mapping[str, str]:
+    return {"protocol": protocol} if protocol else {}

@@ -7,6 +7,7 @@ from monitor.model import Derived, Entry, Event, Reading, Transition
 from monitor.schema import (
     ACCESS_EVENTS,
     MEASUREMENT_HEALTH,
+    MEASUREMENT_HEALTH_HOUR,
     MEASUREMENT_MONITOR,
     MEASUREMENT_OCCUPANCY,
     MEASUREMENT_SUPPLY,
@@ -22,6 +23,7 @@ Takes = Callable[[Entry], bool]
 _DERIVED: Final[Mapping[str, str]] = {
     **dict.fromkeys(MEASUREMENT_USAGE.values(), "usage"),
     MEASUREMENT_HEALTH: "health",
+    MEASUREMENT_HEALTH_HOUR: "health",
     MEASUREMENT_MONITOR: "monitor",
     MEASUREMENT_OCCUPANCY: "access",
     MEASUREMENT_SUPPLY: "events",

@@ -150,6 +150,7 @@ def _seldom(begin: int, end: int) -> Iterator[str]:
                     f"carbon_kg=2.1,demand_max_w=5210,base_w=410,coverage_pct=99.8,hour={index % 24}i,"
                     f"weekday={index % 7 + 1}i,week_before={4 + index % 13}.5 {moment}"
                 )
+    yield from _hours(begin, end)
     for index, moment in enumerate(range(begin, end, 20 * MINUTE)):
         place = f"{_place(index)},device=e-{index % 60}"
         yield f'events,{place},kind=health detail="{{}}",count=1i,seq={index}i,late_i=0i {moment}'
@@ -161,6 +162,25 @@ def _seldom(begin: int, end: int) -> Iterator[str]:
                 f'suppression="",cause="{cause}",title="High power",text="b1; power_w 6100 W",tags="high,r",'
                 f'occurrence="o-{index}",start_ms={moment}i,end_ms={moment + 5 * MINUTE}i,since_s={later / 1000},'
                 f"value=6100,threshold=6000 {moment + later}"
+            )
+
+
+def _hours(begin: int, end: int) -> Iterator[str]:
+    """The health of each device by the hour."""
+    meters = [device for _, device, _ in _meters()]
+    others = [f"{kind}-{number}" for kind in _OTHERS for number in range(_OF_EACH)]
+    places = [_place(number) for group in (meters, others) for number in range(len(group))]
+    for number, (place, device) in enumerate(zip(places, (*meters, *others), strict=True)):
+        for index, moment in enumerate(range(begin, end, HOUR)):
+            up = 60 if (index + number * 977) % 50 else 57
+            state = (
+                'state="answering",state_i=1i' if up == 60 else 'state="suspended",state_i=4i,last_error="timeout"'
+            )
+            yield (
+                f"device_hourly,{place},device={device},protocol=modbus up_pct={up / 0.6:.2f},up_minutes={up}i,"
+                f"minutes=60i,{state},polls=360i,errors={60 - up}i,"
+                f'loss_pct=0.{number % 10},poll_ms={40 + index % 9}.2,state_end="answering",'
+                f"seen_ms={moment + up * MINUTE}i {moment}"
             )
 
 

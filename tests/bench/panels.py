@@ -21,6 +21,7 @@ import urllib3
 
 import config
 from tests.bench.month import fill
+from tests.grafana.answers.ranges import parse
 from tests.grafana.substitute import substitute
 from tests.servers.influxdb import InfluxServer, influxdb
 
@@ -146,11 +147,9 @@ def _chosen(board: Mapping[str, Any], server: InfluxServer, now: int) -> dict[st
 def _range(query: Query, over: str, now: int) -> tuple[int, int]:
     if not query.time_from:
         return now - RANGES[over], now
-    whole = re.fullmatch(r"now(?:-(\d+d))?/d", query.time_from)
-    if whole is not None:
-        midnight = now // _UNITS["d"] * _UNITS["d"]
-        return midnight - (milliseconds(whole[1]) if whole[1] else 0), now
-    return now - milliseconds(query.time_from.removeprefix("now-")), now
+    own = query.time_from if query.time_from.startswith("now") else f"now-{query.time_from}"
+    begin = parse(own, datetime.fromtimestamp(now / 1000, UTC), "UTC")
+    return round(begin.timestamp() * 1000), now
 
 
 def ask(server: InfluxServer, board: Mapping[str, Any], query: Query, over: str, now: int) -> Answer:

@@ -218,6 +218,8 @@ def _known_types() -> dict[str, dict[str, str]]:
         if name not in found[schema.MEASUREMENT_MONITOR]:
             states = {} if unit else {schema.state_number(name): "integer"}
             found[schema.MEASUREMENT_MONITOR] |= states | {name: "float" if unit else "boolean"}
+    doors = dict.fromkeys((schema.state_number("held"), schema.state_number("forced")), "integer")
+    found["door"] |= doors | {"state": "string"}
     return found
 
 

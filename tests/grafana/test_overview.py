@@ -1,166 +1,174 @@
-"""What the overview shows of a day and a half of known data, on a real InfluxDB."""
+"""What the overview shows of a site of which everything is known, on a real InfluxDB, against sums of its own."""
 
 import json
-import math
 from collections.abc import Iterator
 from datetime import timedelta
-from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
-import config
 from monitor.grafana import dashboards
 from monitor.grafana.__main__ import main
-from tests.grafana.day import BEGIN, END, MIDNIGHT, energy, fill_day, ms
-from tests.grafana.filled import filled
-from tests.grafana.substitute import substitute
-from tests.servers.influxdb import InfluxServer
+from tests.grafana.answers.colours import colour
+from tests.grafana.shipped import DASHBOARDS, FOLDER, panels_of
+from tests.grafana.situation import METERS, NOW, PRICE, Seen, amount, day_amount, days_of, seen, today_hours
 
-_FOLDER = Path(config.__file__).parent / "grafana"
-_SHIPPED = json.loads((_FOLDER / "dashboards" / "overview.json").read_text("utf-8"))
-
-_ALL = {"site": ".*", "building": ".*"}
+_MAINS = pytest.mark.parametrize(
+    ("title", "device"), [("Electricity", "e-main"), ("Water", "w-main"), ("Gas", "g-main")]
+)
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InfluxServer]:
-    with filled(tmp_path_factory, "day", fill_day) as server:
-        yield server
+def overview(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
+    with seen(tmp_path_factory, "overview") as site:
+        yield site
 
 
-def _range(time_from: str | None) -> tuple[int, int]:
-    start = {None: BEGIN, "now/d": MIDNIGHT, "30d": END - timedelta(days=30)}[time_from]
-    return ms(start), ms(END)
+def test_open_alarms_are_counted_by_how_bad_they_are_now(overview: Seen):
+    found = overview.answer("Open alarms").stats()
 
-
-def _database(source: dict[str, Any]) -> str:
-    return {"${datasource}": "facility", "${access}": "facility-access"}[source["uid"]]
-
-
-def _ask(server: InfluxServer, title: str, ref: str = "A", **chosen: str) -> list[dict[str, Any]]:
-    [panel] = [panel for panel in _SHIPPED["panels"] if panel["title"] == title]
-    [target] = [target for target in panel["targets"] if target["refId"] == ref]
-    start, end = _range(panel.get("timeFrom"))
-    query = substitute(target["query"], start, end, {**_ALL, **chosen})
-    return server.query(query, _database(target["datasource"]))
-
-
-@pytest.mark.parametrize("variable", ["site", "building"])
-def test_the_variables_list_what_there_is(server: InfluxServer, variable: str):
-    [found] = [each for each in _SHIPPED["templating"]["list"] if each["name"] == variable]
-    query = substitute(found["query"], 0, 0, _ALL)
-
-    assert "time > now()" in query
-    rows = server.query(query, _database(found["datasource"]))
-    assert {row["value"] for row in rows} == {{"site": "hq", "building": "b1"}[variable]}
-
-
-def test_the_annotations_mark_alarms_from_start_to_end(server: InfluxServer):
-    [annotation] = _SHIPPED["annotations"]["list"]
-    target = annotation["target"]
-    rows = server.query(substitute(target["query"], *_range(None), _ALL), _database(annotation["datasource"]))
-
-    assert len(rows) == 3
-    columns = {target[key] for key in ("titleColumn", "textColumn", "tagsColumn", "timeEndColumn")}
-    assert columns <= rows[0].keys()
-    ended = {row["tags"]: row[target["timeEndColumn"]] - row["time"] for row in rows if row["end_ms"]}
-    assert ended == {"high,high-power": 120_000, "high,door-forced": 0}
-
-
-def test_the_newest_voltage_of_each_phase_is_shown(server: InfluxServer):
-    shown = [_ask(server, "Supply", ref)[0]["last"] for ref in "ABC"]
-
-    assert shown == [230.0, 229.0, 190.0]
-
-
-def test_power_now_adds_up_the_main_meters_alone(server: InfluxServer):
-    [row] = _ask(server, "Power now")
-
-    assert row["sum"] == pytest.approx(5000.0 + 1000.0 * math.sin(2159 / 200))
-
-
-def test_today_counts_from_midnight(server: InfluxServer):
-    assert _ask(server, "Electricity today")[0]["sum"] == pytest.approx(720 * 0.5)
-    assert _ask(server, "Water today")[0]["sum"] == pytest.approx(720 * 0.01)
-    assert _ask(server, "Gas today")[0]["sum"] == pytest.approx(720 * 0.02)
-    assert _ask(server, "Water flow now")[0]["sum"] == pytest.approx(0.6)
-
-
-def test_a_swapped_meter_does_not_count_its_register(server: InfluxServer):
-    rows = _ask(server, "Electricity per hour")
-
-    counted = sum(b - a for a, b in pairwise(energy(minute) for minute in range(36 * 60)) if b >= a)
-    assert counted == pytest.approx(2158 * 0.5)
-    assert sum(row["value"] for row in rows) == pytest.approx(counted)
-    assert len(rows) == 36
-    assert max(row["value"] for row in rows) == pytest.approx(30.0)
-
-
-def test_open_alarms_are_those_that_last_or_wait_for_somebody(server: InfluxServer):
-    rows = _ask(server, "Open alarms")
-
-    assert list(rows[0]) == ["time", "severity", "title", "text", "response", "start_ms"]
-    assert {(row["title"], row["response"]) for row in rows} == {
-        ("High power: E main", "unacked"),
-        ("door-forced: E main", "unacked"),
-    }
-
-
-def test_detectors_and_doors_show_what_they_said_last(server: InfluxServer):
-    assert [(row["device"], row["last"]) for row in _ask(server, "Leak, gas and smoke detectors")] == [("leak", 1)]
-    assert [(row["device"], row["last"]) for row in _ask(server, "Pumps, lifts, equipment")] == [("pump", 0)]
-    assert [(row["device"], row["last"]) for row in _ask(server, "Doors now")] == [
-        ("front-door", 0),
-        ("gate", 1),
+    assert {name: shown.number for name, shown, _ in found} == {"critical": 2, "high": 2, "medium": 1, "low": 1}
+    assert [shown.colour for _, shown, _ in found] == [
+        colour(each) for each in ("dark-red", "red", "orange", "blue")
     ]
 
 
-def test_what_has_no_building_is_there_when_all_are_chosen(server: InfluxServer):
-    assert "gate" not in {row["device"] for row in _ask(server, "Doors now", building="b1")}
-    assert "gate" in {row["device"] for row in _ask(server, "Doors now")}
+def test_alarms_of_which_nobody_has_said_anything_are_counted_when_they_are_over_too(overview: Seen):
+    assert overview.numbers("Not acknowledged") == {"waiting": 4}
 
 
-def test_doors_are_counted_since_midnight(server: InfluxServer):
-    counts = {ref: _ask(server, "Doors today", ref) for ref in "ABCD"}
+def test_each_open_alarm_is_a_line_that_says_how_it_is(overview: Seen):
+    rows = overview.rows("What is wrong")
 
-    assert [rows[0]["sum"] if rows else 0 for rows in counts.values()] == [6, 1, 0, 1]
-    cards = _ask(server, "Cards per hour")
-    assert sum(row["sum"] for row in cards if row["result"] == "granted") == 6
-    assert sum(row["sum"] for row in cards if row["result"] == "denied") == 1
+    assert [(row["What"], row["How bad"], row["Now"], row["Looked after"]) for row in rows] == [
+        ("High-power: E main", "critical", "lasts", "nobody yet"),
+        ("Leak: Leak", "critical", "lasts", "nobody yet"),
+        ("Door-forced: Front door", "high", "over", "nobody yet"),
+        ("Pump-fault: Pump", "high", "over, wants a reset", "yes"),
+        ("Too-warm: Pump", "medium", "lasts", "yes"),
+        ("Offline: Leak", "low", "lasts", "nobody yet"),
+    ]
+    assert [row["Since"] for row in rows] == [
+        "5 hours ago", "2 months ago", "8 hours ago", "3 hours ago", "4 hours ago", "2 hours ago",
+    ]  # fmt: skip
 
 
-def test_a_chosen_site_hides_the_others(server: InfluxServer):
-    assert _ask(server, "Power now", site="hq")
-    assert _ask(server, "Power now", site="elsewhere") == []
-    assert _ask(server, "Power now", building="b2") == []
+@pytest.mark.parametrize(
+    ("title", "numbers"),
+    [
+        ("Supplies lost", {"lost": 2}),
+        ("Detectors in alarm", {"detectors": 1}),
+        ("Machines at fault", {"faults": 1}),
+        ("Doors", {"open too long": 1, "forced": 1}),
+        ("Silent devices", {"silent": 1}),
+    ],
+)
+def test_what_is_wrong_now_is_counted_and_red(overview: Seen, title: str, numbers: dict[str, float]):
+    found = overview.answer(title).stats()
+
+    assert {name: shown.number for name, shown, _ in found} == numbers
+    assert {shown.colour for _, shown, _ in found} == {colour("red")}
+
+
+def test_the_place_that_is_chosen_counts_alone(overview: Seen):
+    assert overview.numbers("Doors", building="b1") == {"open too long": 1, "forced": 0}, (
+        "the gate has no building"
+    )
+    assert overview.numbers("Silent devices", site="elsewhere") == {}
+
+
+def test_each_supply_says_how_it_is_and_each_phase_its_voltage(overview: Seen):
+    rows = overview.rows("Supply of each building")
+    voltage = overview.answer("Voltage").stats()
+
+    assert [(row["Building"], row["Supply"], row["State"]) for row in rows] == [
+        ("b1", "electricity", "supplied"),
+        ("b1", "gas", "PARTLY"),
+        ("b1", "water", "LOST"),
+    ]
+    assert [(name, str(shown)) for name, shown, _ in voltage] == [
+        ("e-main L1", "230 V"), ("e-main L2", "229 V"), ("e-main L3", "190 V"),
+    ]  # fmt: skip
+    assert [shown.colour for _, shown, _ in voltage] == [colour("green"), colour("green"), colour("red")]
+
+
+@_MAINS
+def test_today_is_compared_with_the_same_hours_of_last_week(overview: Seen, title: str, device: str):
+    hours = today_hours()
+    known = [each for each in hours if device != "w-main" or each.hour != 3]
+    before = sum(amount(device, each - timedelta(days=7)) for each in known)
+    comparable = sum(amount(device, each) for each in known)
+
+    found = overview.numbers(f"{title} today")
+    assert found == pytest.approx(
+        {
+            "today": sum(amount(device, each) for each in hours),
+            "last week": before,
+            "change": 100 * (comparable - before) / before,
+        }
+    )
+
+
+def test_cost_is_that_of_every_meter_since_the_first_of_the_month(overview: Seen):
+    month = days_of(NOW.replace(day=1, hour=0, minute=0))
+    cost = dict.fromkeys(METERS.values(), 0.0)
+    for device, utility in METERS.items():
+        cost[utility] += sum(PRICE * day_amount(device, day) for day in month)
+
+    assert overview.numbers("Cost this month so far") == pytest.approx(cost)
+    assert overview.stats("Cost this month so far")["gas"] == f"{cost['gas']:.2f} EUR"
+
+
+@_MAINS
+def test_days_are_those_of_the_main_meter(overview: Seen, title: str, device: str):
+    [frame] = [each for each in overview.answer(f"{title} per day").frames if each.ref == "A"]
+
+    assert frame.fields[1].values == [
+        day_amount(device, day) for day in days_of((NOW - timedelta(days=29)).replace(hour=0, minute=0))
+    ]
+
+
+def test_people_are_numbers_and_services_say_what_was_told_last(overview: Seen):
+    services = overview.rows("Services and batteries")
+
+    assert overview.numbers("People in each zone") == {"house": 7, "garage": 2}
+    assert overview.stats("Pumps, lifts, machines") == {"pump": "FAULT"}
+    assert [(row["Of"], row["What"]) for row in services] == [("pump", "serviced"), ("pump", "SERVICE DUE")]
+
+
+def test_alarms_of_the_week_say_when_they_ended(overview: Seen):
+    rows = overview.rows("Alarms of the last seven days")
+
+    assert [(row["What"], row["Ended"] == "lasts") for row in rows] == [
+        ("Offline: Leak", True),
+        ("Pump-fault: Pump", True),
+        ("Too-warm: Pump", True),
+        ("High-power: E main", True),
+        ("Offline: Leak", False),
+        ("Door-forced: Front door", False),
+        ("Offline: W main", False),
+        ("Moved: E main", False),
+    ]
+
+
+def test_who_may_not_see_the_doors_can_use_it():
+    text = json.dumps(DASHBOARDS["overview"])
+
+    assert "${access}" not in text
+    assert all(panel["links"] for panel in panels_of(DASHBOARDS["overview"]) if "Cost" not in panel["title"])
 
 
 def test_the_committed_dashboards_are_those_that_are_built(tmp_path: Path):
     main(tmp_path)
 
     built = {file.name: file.read_text("utf-8") for file in tmp_path.iterdir()}
-    committed = {file.name: file.read_text("utf-8") for file in (_FOLDER / "dashboards").iterdir()}
+    committed = {file.name: file.read_text("utf-8") for file in FOLDER.iterdir()}
     assert committed == built == dict(dashboards())
 
 
-def test_the_dashboard_says_what_grafana_would_otherwise_guess():
-    ids = [panel["id"] for panel in _SHIPPED["panels"]]
-
-    assert 39 <= _SHIPPED["schemaVersion"] <= 42
-    assert len(ids) == len(set(ids))
-    for panel in _SHIPPED["panels"]:
-        assert panel["description"]
-        if panel["type"] == "stat":
-            assert panel["options"]["reduceOptions"]["calcs"] == ["lastNotNull"]
-        if panel["type"] == "timeseries":
-            assert panel["options"]["legend"]["showLegend"] is True
-
-
 def test_provisioning_names_what_the_dashboard_looks_for():
-    provisioning = _FOLDER / "provisioning"
+    provisioning = FOLDER.parent / "provisioning"
     sources = yaml.safe_load((provisioning / "datasources" / "facility-monitor.yaml").read_text())
     providers = yaml.safe_load((provisioning / "dashboards" / "facility-monitor.yaml").read_text())
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 import pytest
@@ -10,7 +11,7 @@ from monitor import fieldkeys, schema
 from monitor.grafana.looks import grafana_unit
 from tests.grafana.answers.dashboards import Answer
 from tests.grafana.answers.formats import DATES
-from tests.grafana.answers.frames import Field, Frame, display_name
+from tests.grafana.answers.frames import Field, Frame, display_name, is_nothing
 from tests.grafana.answers.looks import display
 from tests.grafana.answers.transform import transformed
 from tests.grafana.house import House, house
@@ -89,9 +90,10 @@ def test_what_can_be_chosen_narrows_what_is_shown(looked: House, name: str):
 @pytest.mark.parametrize("name", DASHBOARDS)
 def test_annotations_mark_what_happened(looked: House, name: str):
     look = looked.look(name)
+    look.range = replace(look.range, start="now-30d")
     marks = look.marks()
 
-    if DASHBOARDS[name]["annotations"]["list"] and not look.dashboard["uid"].endswith("monitor"):
+    if DASHBOARDS[name]["annotations"]["list"] and name != "monitor":
         assert marks
     for mark in marks:
         assert mark.text
@@ -184,8 +186,7 @@ def _unit(column: Field, frame: Frame, answer: Answer) -> set[str] | None:
         return set(DATES)
     unit = schema.MONITOR_POINTS.get(field) or schema.point_unit(field)
     spans = {"s", "dtdurations", "dthms", "dtdhms"} if unit == "s" else set()
-    if field == fieldkeys.HEALTH_POLL_MS:
-        unit = "ms"
+    unit = {fieldkeys.HEALTH_POLL_MS: "ms", fieldkeys.USAGE_CARBON: "kg"}.get(field, unit)
     return {grafana_unit(unit), *spans} if unit else {"", "none", "short"}
 
 
@@ -202,4 +203,4 @@ def test_every_value_has_a_text_and_a_colour(looked: House, name: str, panel: Js
             for value in column.values[-50:]:
                 shown = display(column, value, looked.now, looked.zone)
                 assert shown.colour.startswith("#")
-                assert value is None or str(shown) not in {"", "NaN", "undefined"} or value == ""
+                assert is_nothing(value) or value == "" or str(shown) not in {"", "NaN"}

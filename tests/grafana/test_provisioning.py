@@ -100,11 +100,17 @@ def test_dashboards_are_for_the_site_and_only_those_it_needs(tmp_path: Path) -> 
     assert {file.stem for file in everything.glob("dashboards/*/*.json")} == set(DASHBOARDS)
 
 
-def test_doors_may_be_for_an_organisation_of_their_own(tmp_path: Path) -> None:
+def test_doors_may_be_for_an_organisation_that_sees_everything(tmp_path: Path) -> None:
     out = _export(tmp_path, "--access-org", "7", "--all")
 
-    assert [each["orgId"] for each in _yaml(out, "datasources")["datasources"]] == [1, 7]
-    assert [each["orgId"] for each in _yaml(out, "dashboards")["providers"]] == [1, 7]
+    sources, providers = _yaml(out, "datasources")["datasources"], _yaml(out, "dashboards")["providers"]
+    assert [(each["orgId"], each["jsonData"]["dbName"]) for each in sources] == [
+        (1, "fac"), (7, "fac-access"), (7, "fac"),
+    ]  # fmt: skip
+    assert [(each["orgId"], Path(each["options"]["path"]).name) for each in providers] == [
+        (1, "facility"), (7, "access"), (7, "facility"),
+    ]  # fmt: skip
+    assert len({each["name"] for each in providers}) == 3
     for file in out.glob("dashboards/facility/*.json"):
         assert "${access}" not in file.read_text("utf-8")
 

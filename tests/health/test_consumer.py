@@ -1,8 +1,11 @@
 """Health as a consumer of a real journal, with its state in a real state.db."""
 
 import asyncio
+import sqlite3
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from threading import get_ident
 from time import monotonic
 from typing import Any
@@ -13,11 +16,13 @@ from structlog.testing import capture_logs
 
 from monitor.health import Health
 from monitor.journal.feeder import Feeder
+from monitor.journal.files import open_files
 from monitor.journal.sqlite import SqliteJournal
 from monitor.journal.state import State
 from monitor.model import Derived, Entry, Event, Missing, Reading
 from monitor.ports import Batch
-from monitor.site import Connection, Device, Point, Site
+from monitor.schema import MEASUREMENT_HEALTH, MEASUREMENT_HEALTH_HOUR
+from monitor.site import Connection, Device, JournalSettings, Point, Site
 from tests.clock import ManualClock
 from tests.running import running
 
@@ -67,14 +72,22 @@ async def keep(journal: SqliteJournal, *entries: Entry) -> None:
     await journal.append([Batch(entries=entries)])
 
 
-async def told(journal: SqliteJournal, kind: type) -> Sequence[Any]:
-    found = await journal.between("meter", 0, 2**62)
-    return [each.entry for each in found if type(each.entry) is kind]
+async def told(journal: SqliteJournal, kind: type, measurement: str = MEASUREMENT_HEALTH) -> Sequence[Any]:
+    found = [each.entry for each in await journal.between("meter", 0, 2**62)]
+    return [
+        each for each in found if type(each) is kind and getattr(each, "measurement", measurement) == measurement
+    ]
 
 
-async def until_told(journal: SqliteJournal, kind: type, number: int) -> None:
+async def hours(journal: SqliteJournal) -> Sequence[Derived]:
+    return await told(journal, Derived, MEASUREMENT_HEALTH_HOUR)
+
+
+async def until_told(
+    journal: SqliteJournal, kind: type, number: int, measurement: str = MEASUREMENT_HEALTH
+) -> None:
     async with asyncio.timeout(60):
-        while len(await told(journal, kind)) < number:  # noqa: ASYNC110 - as above
+        while len(await told(journal, kind, measurement)) < number:  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.01)
 
 
@@ -251,3 +264,98 @@ async def test_those_that_never_answered_are_named_once_a_day(
     assert (early, same_day) == (0, 1)
     assert notices()[0]["devices"] == {"bus": ["other"]}
     assert notices()[0]["number"] == 1
+
+
+def _to_the_hour(clock: ManualClock) -> None:
+    """Move to the beginning of an hour."""
+    clock.advance(60 * MINUTE - clock.now() % (60 * MINUTE))
+
+
+async def _live(journal: SqliteJournal, health: Health, clock: ManualClock, minutes: int) -> None:
+    """Answer once in each of the next minutes."""
+    for _ in range(minutes):
+        number = health.readings
+        await keep(journal, said(clock))
+        await until(lambda number=number: health.readings > number)  # type: ignore[misc]
+        clock.advance(MINUTE)
+
+
+@pytest.mark.fault(
+    "monitor killed",
+    part="whole monitor",
+    outcome="The hour that runs goes on with the minutes it had, and none is counted twice.",
+)
+async def test_an_hour_goes_on_over_kills_and_starts(
+    journal: SqliteJournal, state: State, clock: ManualClock
+) -> None:
+    _to_the_hour(clock)
+    feeder = Feeder(state, journal)
+    start = clock.now()
+    first = make(journal, state, clock, steady=monotonic)
+    async with running(first, feeder):
+        await _live(journal, first, clock, 15)
+        await until_told(journal, Derived, 14)
+    second = make(journal, state, clock, steady=lambda: 0.0)  # keeps nothing: as if killed
+    async with running(second, feeder):
+        await _live(journal, second, clock, 10)
+        await until(lambda: second.readings)
+    third = make(journal, state, clock, steady=monotonic)
+    async with running(third, feeder):
+        await _live(journal, third, clock, 40)
+        await until_told(journal, Derived, 6, MEASUREMENT_HEALTH_HOUR)
+        minutes, found = await told(journal, Derived), await hours(journal)
+
+    whole = [each for each in found if each.time == start][-1]
+    within = [each for each in minutes if start < each.time <= start + 60 * MINUTE]
+    assert whole.values["minutes"] == len(within) > 55
+    assert whole.values["up_minutes"] == sum(bool(each.values["up"]) for each in within)
+    assert whole.values["polls"] == sum(int(each.values["polls"]) for each in within)
+    assert whole.values["poll_ms"] == 4.5
+    assert dict(whole.attributes) == {"protocol": "modbus"}
+    assert len({(each.time, each.key) for each in found}) == len(found)
+
+
+async def test_a_replay_of_an_hour_appends_no_second_word_on_it(
+    journal: SqliteJournal, state: State, clock: ManualClock
+) -> None:
+    _to_the_hour(clock)
+    feeder = Feeder(state, journal)
+    health = make(journal, state, clock, steady=monotonic)
+    async with running(health, feeder):
+        await _live(journal, health, clock, 62)
+        await until_told(journal, Derived, 6, MEASUREMENT_HEALTH_HOUR)
+    before = await hours(journal)
+    await state.transact(lambda db: db.execute("DELETE FROM health"))
+    await state.transact(lambda db: db.execute("DELETE FROM positions"))
+    again = make(journal, state, clock, steady=monotonic)
+    async with running(again, feeder):
+        await until(lambda: again.readings == 62)
+        await until_kept(state)
+    await feeder.feed()
+
+    assert await hours(journal) == before
+    assert [each.values["minutes"] for each in before] == [10, 20, 30, 40, 50, 60]
+
+
+@pytest.mark.fault(
+    "file of another version",
+    part="whole monitor",
+    outcome="Devices do as they did, and their hour begins with the start.",
+)
+async def test_it_goes_on_with_the_state_of_a_version_that_knew_no_hours(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "state.db")) as db:
+        db.executescript((Path(__file__).parents[1] / "databases" / "state-v14.sql").read_text("utf-8"))
+    clock.advance(1_795_378_720_000 - clock.now())
+    async with open_files(tmp_path, JournalSettings(), now=clock.now, timezone=ZoneInfo("UTC")) as files:
+        journal = files.journal
+        health = make(journal, files.state, clock, steady=monotonic)
+        async with running(health, Feeder(files.state, journal)):
+            await until(lambda: health.states()["meter"] == "answering")
+            await _live(journal, health, clock, 22)
+            await until_told(journal, Derived, 2, MEASUREMENT_HEALTH_HOUR)
+        found = await hours(journal)
+
+    assert {each.values["state"] for each in found} == {"answering"}
+    assert {each.values["up_pct"] for each in found} == {100.0}

@@ -24,6 +24,7 @@ COMMAND = Command(id="c", time=NOW, by="ana", kind="acknowledge", target="o")
         (derived("door", {"held": True}), "readings"),
         (derived("usage_daily", {"amount": 1.0}), "usage"),
         (derived("device_health", {"up": True}), "health"),
+        (derived("device_hourly", {"up_pct": 100.0}), "health"),
         (derived("facility_monitor", {"rss_mb": 1.0}), "monitor"),
         (derived("occupancy", {"count": 1}), "access"),
         (derived("supply", {"state": "present"}), "events"),

@@ -3,6 +3,12 @@
 from collections.abc import Mapping
 
 from monitor.fieldkeys import (
+    HEALTH_ERROR,
+    HEALTH_LOSS,
+    HEALTH_POLL_MS,
+    HEALTH_STATE,
+    HEALTH_STATE_END,
+    HEALTH_UP_PCT,
     USAGE_AMOUNT,
     USAGE_BELOW,
     USAGE_CARBON,
@@ -35,6 +41,7 @@ from monitor.schema import (
     MEASUREMENT_ACCESS,
     MEASUREMENT_ALARMS,
     MEASUREMENT_EVENTS,
+    MEASUREMENT_HEALTH_HOUR,
     MEASUREMENT_SUPPLY,
     MEASUREMENT_USAGE,
     STATES,
@@ -74,6 +81,8 @@ _ALARMS = {
     **dict.fromkeys(("value", "threshold", ALARM_SINCE), _FLOAT),
 }
 
+_HEALTH = (HEALTH_UP_PCT, HEALTH_LOSS, HEALTH_POLL_MS)
+_HEALTH_TEXTS = (HEALTH_STATE, HEALTH_STATE_END, HEALTH_ERROR)
 _USAGE = (
     USAGE_AMOUNT,
     USAGE_ESTIMATED,
@@ -95,6 +104,7 @@ def main_types(site: Site) -> Types:
     found[MEASUREMENT_ALARMS] = dict(_ALARMS)
     found[MEASUREMENT_EVENTS] = {"detail": _STRING} | dict.fromkeys((EVENT_COUNT, EVENT_LATE, "seq"), _INTEGER)
     found[MEASUREMENT_SUPPLY] = {"state": _STRING, "present": _BOOLEAN, state_number("present"): _INTEGER}
+    found[MEASUREMENT_HEALTH_HOUR] |= dict.fromkeys(_HEALTH, _FLOAT) | dict.fromkeys(_HEALTH_TEXTS, _STRING)
     for measurement in MEASUREMENT_USAGE.values():
         found[measurement] |= dict.fromkeys(_USAGE, _FLOAT) | {USAGE_CURRENCY: _STRING}
     for device in site.devices.values():

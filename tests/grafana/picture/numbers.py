@@ -1,6 +1,7 @@
 """Panels of large numbers: stat, gauge, bar gauge."""
 
 import math
+from collections.abc import Mapping
 
 from tests.grafana.answers import Answer
 from tests.grafana.answers.colours import GRID, MUTED, TEXT, colour
@@ -19,6 +20,19 @@ def _nothing(canvas: Canvas, answer: Answer, box: Box) -> None:
     canvas.say(box.x + box.w / 2, box.y + box.h / 2, str(said), 22, MUTED, "center")
 
 
+def _calm(canvas: Canvas, answer: Answer, box: Box) -> None:
+    """What stands for nothing, on the colour of the lowest step."""
+    defaults, size = (
+        answer.panel["fieldConfig"]["defaults"],
+        answer.panel["options"].get("text", {}).get("valueSize"),
+    )
+    fill = colour(defaults["thresholds"]["steps"][0]["color"])
+    canvas.box(box.x, box.y, box.w, box.h, fill, radius=3)
+    ink = _DARK if _is_light(fill) else "white"
+    said = str(defaults.get("noValue") or "No data")
+    canvas.say(box.x + box.w / 2, box.y + box.h / 2, said, min(size or 32, 48), ink, "center", bold=True)
+
+
 def _grid(count: int, box: Box) -> tuple[int, int]:
     """How many columns and rows show so many values largest."""
     best = max(
@@ -31,6 +45,9 @@ def _grid(count: int, box: Box) -> tuple[int, int]:
 def stat(canvas: Canvas, answer: Answer, box: Box) -> None:
     """Large numbers, each in its colour or on it."""
     found, options = answer.stats(), answer.panel["options"]
+    if not found and options.get("colorMode") == "background":
+        _calm(canvas, answer, box)
+        return
     if not found:
         _nothing(canvas, answer, box)
         return
@@ -51,7 +68,15 @@ def stat(canvas: Canvas, answer: Answer, box: Box) -> None:
         ink = (_DARK if _is_light(shown.colour) else "white") if background else shown.colour
         plain = options.get("colorMode") == "none"
         inks = TEXT if plain else ink, ink if background else TEXT
-        _value(canvas, cell, title if named else "", shown, inks)
+        sizes = options.get("text", {})
+        if sizes.get("titleSize") and options.get("orientation") == "horizontal":
+            canvas.say(cell.x + 12, cell.y + cell.h / 2, cut(title, sizes["titleSize"], cell.w * 0.8),
+                       sizes["titleSize"], inks[1])  # fmt: skip
+            canvas.say(
+                cell.x + cell.w - 12, cell.y + cell.h / 2, str(shown), sizes["valueSize"], ink, "right", bold=True
+            )
+        else:
+            _value(canvas, cell, (title if named else "", shown), inks, sizes)
 
 
 def _is_light(fill: str) -> bool:
@@ -59,15 +84,17 @@ def _is_light(fill: str) -> bool:
     return 0.299 * red + 0.587 * green + 0.114 * blue > 140
 
 
-def _value(canvas: Canvas, cell: Box, title: str, shown: Display, inks: tuple[str, str]) -> None:
-    room, (ink, name_ink) = cell.w - 16, inks
+def _value(
+    canvas: Canvas, cell: Box, said: tuple[str, Display], inks: tuple[str, str], sizes: Mapping[str, int]
+) -> None:
+    room, (title, shown), (ink, name_ink) = cell.w - 16, said, inks
     text = f"{shown.text}{shown.suffix}"
-    size = min(cell.h * (0.42 if title else 0.55), 64)
+    size = sizes.get("valueSize") or min(cell.h * (0.42 if title else 0.55), 64)
     size = min(size, size * room / max(width_of(text, size, bold=True), 1))
     size = max(size, 9)
     middle = cell.y + cell.h / 2
     if title:
-        name = min(max(size * 0.5, 11), 18)
+        name = sizes.get("titleSize") or min(max(size * 0.5, 11), 18)
         canvas.say(cell.x + cell.w / 2, middle - size * 0.6, cut(title, name, room), name, name_ink, "center")
         middle += name * 0.6
     canvas.say(cell.x + cell.w / 2, middle, cut(text, size, cell.w), size, ink, "center", bold=True)
