@@ -69,11 +69,15 @@ class SinkError(FacilityMonitorError):
 
 
 class SinkUnavailable(SinkError):
-    """The sink cannot take anything now; `retry_after` is its own wish in seconds, if it said one."""
+    """The sink cannot take anything now; `retry_after` is its own wish in seconds, if it said one.
 
-    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+    `maybe_taken` when a request is not answered in time: it may be worked off later.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None, maybe_taken: bool = False) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.maybe_taken = maybe_taken
 
 
 class SinkRejected(SinkError):

@@ -217,6 +217,11 @@ class Erasing:
                     await asyncio.sleep(_LOOK_EVERY)
         if outside.position() < until:
             raise SinkUnavailable(f"{outside.name} has not been written yet what was kept before")
+        try:  # a period that is sent again, or a dead letter: neither is told by the position
+            async with asyncio.timeout(_CATCHES_UP):
+                await outside.settled()
+        except TimeoutError:
+            raise SinkUnavailable(f"{outside.name} is still being written what was read before") from None
 
     async def _note(self, number: str, counts: Mapping[str, int], **facts: Any) -> None:
         """Add to what is known of an erasure; `waits_for` goes with the next step that is done."""

@@ -42,6 +42,9 @@ class Outside(Protocol):
     def position(self) -> int:
         """How far it has been written in the journal."""
 
+    async def settled(self) -> None:
+        """Return when nothing that was read of the files before is on its way to it any more."""
+
     async def count(self, pseudonym: str) -> int:
         """How many points there are of a person."""
 

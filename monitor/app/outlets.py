@@ -54,7 +54,7 @@ class Outlets:
         for name, settings in site.influxdbs.items():
             influx = InfluxSink(settings, site, files.state)
             runner = self._run(influx, None if is_on_loopback(settings.url) else sync)
-            self.outside.append(InfluxErasing(settings, partial(self._written_until, name)))
+            self.outside.append(InfluxErasing(settings, partial(self._written_until, name), runner.settled))
             past = InfluxPast(influx, site, files.journal, folder / "state.db", book.past_usage)
             self.backfills[name] = Backfill(runner, files.state, past, now=now)
         for broker in site.mqtt_sinks.values():

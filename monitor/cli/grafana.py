@@ -90,6 +90,11 @@ def export(  # noqa: PLR0917 - each is an option
     if known is not None:
         del files[ENVIRONMENT]
     _write(folder, files)
+    if api is None and settings.api == "auto" and settings.secret and not settings.token:
+        print_line(
+            f"The secret {clean(settings.secret)} cannot be read here: InfluxDB was taken for 1.x;"
+            " for 2.x or 3.x say --api v2"
+        )
     print_line(f"{len(files)} files in {clean(folder)}, for InfluxDB at {clean(connected.url)}. Next:")
     if known is None:
         known = folder.absolute() / ENVIRONMENT
@@ -101,7 +106,8 @@ def export(  # noqa: PLR0917 - each is an option
 
 def _environment(file: Path, sink: str) -> Path | None:
     """The file that `influx setup` has written for Grafana, where it has."""
-    path = file.absolute().with_name("grafana.env" if sink == "influxdb" else f"grafana-{sink}.env")
+    folder = file.absolute() if file.is_dir() else file.absolute().parent
+    path = folder / ("grafana.env" if sink == "influxdb" else f"grafana-{sink}.env")
     return path if path.exists() else None
 
 
@@ -154,6 +160,6 @@ def _write(folder: Path, files: Mapping[str, str]) -> None:
 def _clear(folder: Path, files: Mapping[str, str]) -> None:
     """Take away dashboards of ours that are no longer there: Grafana would go on showing them."""
     for path in (folder / "dashboards").glob("*/*.json"):
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8", errors="replace")
         if str(path.relative_to(folder)) not in files and '"facility-monitor"' in text:
             path.unlink()

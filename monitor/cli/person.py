@@ -146,7 +146,10 @@ def export(
     socket: SocketPath = None,
     state: StateFolder = None,
 ) -> None:
-    """Print everything that is kept of a person, as JSON. The number of the card is asked for."""
+    """Print everything that is kept of a person, as JSON. The number of the card is asked for.
+
+    Files that were exported before, and backups, are not looked into: whoever made them has to.
+    """
     person = _person(form, pseudonym, name)
     print_json(Asking.of(socket, state).client.post("access", "export", body=person, timeout=_PATIENCE))
 
@@ -162,7 +165,10 @@ def erase(
     state: StateFolder = None,
     as_json: Json = False,
 ) -> None:
-    """Forget a person: nothing that is kept leads to him any more. It cannot be undone."""
+    """Forget a person: nothing that is kept leads to him any more. It cannot be undone.
+
+    Files that were exported before, and backups, are not reached: whoever made them has to delete them.
+    """
     person = _person(form, pseudonym, name)
     asking = Asking.of(socket, state)
     if not yes:
@@ -208,3 +214,4 @@ def _print_erasure(asking: Asking, done: dict[str, Any]) -> None:
             print_table(("where it still stands", "times"), left.items())
             print_line("it goes with time; why, docs/privacy.md says")
     print_line(f"kept as proof, without the person: erasure {done['id']}")
+    print_line("files exported before, and backups, are not reached: whoever made them has to delete them")

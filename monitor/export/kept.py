@@ -14,7 +14,7 @@ from typing import Final
 
 from monitor.errors import JournalError
 from monitor.export.kinds import ENTRIES_OF, kind_of
-from monitor.journal.past import Place, begin_at, begins, is_told, read_page
+from monitor.journal.past import Place, begin_at, begins, is_told, read_page, shortened
 from monitor.metering.past import past_usage
 from monitor.metering.rollup import Meters
 from monitor.model import Position, Recorded
@@ -88,8 +88,11 @@ class Kept:
         while place is not None:
             with _told_as("journal.db"):
                 page = read_page(self._journal, place, wish.end, most=_AT_ONCE, kinds=kinds, devices=wish.devices)
-            found += [each for each in page.entries if kind_of(each.entry) in wish.kinds]
             following = page.following
+            if following is not None and following.start < place.end and (shorter := shortened(place)) is not None:
+                place, found = shorter, []
+                continue
+            found += [each for each in page.entries if kind_of(each.entry) in wish.kinds]
             if following is None or following.start >= place.end:
                 found.sort(key=lambda each: (each.entry.time, each.position))
                 yield place.end, found

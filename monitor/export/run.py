@@ -83,11 +83,11 @@ def _write(
     mark: bool,
 ) -> Outcome:
     outcome = Outcome()
-    header, _ = write_rows(columns, [{column: column for column in columns}])
+    [(header, _)] = write_rows(columns, [{column: column for column in columns}])
     out.write((_MARK * mark + header).encode())
     for until, rows in found:
-        text, count = write_rows(columns, rows)
-        out.write(text.encode())
-        outcome.written += count
+        for text, count in write_rows(columns, rows):
+            out.write(text.encode())
+            outcome.written += count
         reached(until)
     return outcome

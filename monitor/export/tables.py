@@ -42,6 +42,7 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Kind -> its columns."""
 
+_ROWS_AT_ONCE: Final = 2000
 _USAGE: Final = frozenset({"amount", "estimated", "partial_i", "cost"})
 _QUALITIES: Final = ("good", "estimated", "suspect", "manual")
 _PER: Final = {measurement: per for per, measurement in MEASUREMENT_USAGE.items()}
@@ -185,15 +186,20 @@ def point_rows(site: Site, points: Iterable[Point]) -> Iterator[Row]:
                 yield {**at, "point": point, "value": value, "unit": point_unit(point) or ""}
 
 
-def write_rows(columns: Sequence[str], rows: Iterable[Row]) -> tuple[str, int]:
-    """The rows as CSV, without the header; and how many there are."""
+def write_rows(columns: Sequence[str], rows: Iterable[Row]) -> Iterator[tuple[str, int]]:
+    """The rows as CSV, without the header, some thousand at a time; and how many these are."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
     count = 0
     for row in rows:
         writer.writerow([_cell(row.get(column)) for column in columns])
         count += 1
-    return out.getvalue(), count
+        if count == _ROWS_AT_ONCE:
+            yield out.getvalue(), count
+            out.seek(0)
+            out.truncate()
+            count = 0
+    yield out.getvalue(), count
 
 
 def _local(time: int, site: Site) -> str:

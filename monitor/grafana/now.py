@@ -4,7 +4,7 @@ What a device said last counts, however long ago: a door tells of itself when it
 source once, whatever building and zone it stands in now, so that one that was moved is not there twice.
 
 Alarms: the newest step of each site, device, rule and point tells how its alarm is now, since a rule has one alarm
-at a time of each of them. `clear` is over; `normal` is over too, but waits for a reset.
+at a time of each of them. Its state is `clear` when it is over; one that waits for a reset is not.
 """
 
 from collections.abc import Sequence
@@ -14,6 +14,7 @@ from monitor.fieldkeys import HEALTH_UP
 from monitor.grafana.influxql import Select, call, column, equals
 from monitor.grafana.looks import State
 from monitor.schema import (
+    ALARM_CAUSE,
     ALARM_RESPONSE,
     ALARM_SEVERITY,
     ALARM_START,
@@ -60,7 +61,16 @@ SUPPLY_STATES: Final = {
 }
 
 _ALARM: Final = ("site", "device", "rule", "point")
-_TOLD: Final = ("severity_i", "state", ALARM_SEVERITY, ALARM_TITLE, ALARM_TEXT, ALARM_RESPONSE, ALARM_START)
+_TOLD: Final = (
+    "severity_i",
+    "state",
+    ALARM_CAUSE,
+    ALARM_SEVERITY,
+    ALARM_TITLE,
+    ALARM_TEXT,
+    ALARM_RESPONSE,
+    ALARM_START,
+)
 _NOW: Final = "now"
 
 

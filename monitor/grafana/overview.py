@@ -62,6 +62,18 @@ _RESPONSES: Final = {
     "acked": State("yes", "text"),
     "none": State("not needed", "text"),
 }
+_STEPS: Final = {
+    cause: State(said, "text")
+    for cause, said in (
+        ("raised", "began"),
+        ("severity", "better or worse"),
+        ("acknowledged", "acknowledged"),
+        ("recovering", "about to end"),
+        ("reopened", "came back"),
+        ("normal", "over, wants a reset"),
+        ("cleared", "over"),
+    )
+}
 _DUE: Final = {
     "service_soon": State("service soon due", "yellow"),
     "service_due": State("SERVICE DUE", "orange"),
@@ -153,13 +165,7 @@ def _open_alarms() -> Panel:
         ALARM_TITLE: Look(name="What", custom={"width": 420}),
         ALARM_START: Look(unit="ago", name="Since", custom={"width": 160}),
         ALARM_RESPONSE: Look(name="Looked after", states=_RESPONSES, custom={"width": 130}),
-        "state": Look(
-            name="Now", custom={"width": 170},
-            states={
-                "active": State("lasts", "text"), "recovering": State("about to end", "text"),
-                "normal": State("over, wants a reset", "text"), "clear": State("over", "text"),
-            },
-        ),
+        ALARM_CAUSE: Look(name="Newest step", custom={"width": 170}, states=_STEPS),
         ALARM_TEXT: Look(name="In words"),
     }  # fmt: skip
     query = now.alarms_now(now.WAITS, columns=[column(name) for name in (*shown, "severity_i")])

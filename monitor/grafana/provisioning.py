@@ -24,6 +24,7 @@ _FOLDERS: Final[Mapping[Source, str]] = {DATA: "Facility", ACCESS: "Facility acc
 _PATHS: Final[Mapping[Source, str]] = {DATA: "dashboards/facility", ACCESS: "dashboards/access"}
 _USER: Final = "$FACILITY_INFLUXDB_USER"
 _SECRET: Final = "$FACILITY_INFLUXDB_PASSWORD"  # noqa: S105 - the name of what holds it
+_MAIN_ORG: Final = 1
 _FASTEST_S, _SLOWEST_S = 10, 900
 _HEAD: Final = "# Written by `facility-monitor grafana export`, which writes it again.\n"
 _ENVIRONMENT: Final = """\
@@ -109,7 +110,10 @@ def _sources(site: Site, connected: Connected) -> Mapping[str, Any]:
             found["jsonData"]["httpHeaderName1"] = "Authorization"
             found["secureJsonData"] = {"httpHeaderValue1": f"Token {_SECRET}"}
         sources.append(found)
-    return {"apiVersion": 1, "datasources": sources}
+    told: dict[str, Any] = {"apiVersion": 1}
+    if _everywhere(connected)[1] != (ACCESS, _MAIN_ORG):  # an earlier export gave it to everybody
+        told["deleteDatasources"] = [{"name": _literal(_names(site)[ACCESS][0]), "orgId": _MAIN_ORG}]
+    return told | {"datasources": sources}
 
 
 def _providers(site: Site, connected: Connected) -> Mapping[str, Any]:
@@ -132,9 +136,9 @@ def _providers(site: Site, connected: Connected) -> Mapping[str, Any]:
 
 def _everywhere(connected: Connected) -> list[tuple[Source, int]]:
     """What is in which organisation: who may see the doors sees everything else there, too."""
-    doors = connected.access_org or 1
-    found: list[tuple[Source, int]] = [(DATA, 1), (ACCESS, doors)]
-    return found if doors == 1 else [*found, (DATA, doors)]
+    doors = connected.access_org or _MAIN_ORG
+    found: list[tuple[Source, int]] = [(DATA, _MAIN_ORG), (ACCESS, doors)]
+    return found if doors == _MAIN_ORG else [*found, (DATA, doors)]
 
 
 def _interval(site: Site) -> int:

@@ -14,7 +14,18 @@ from monitor.errors import JournalError
 from monitor.journal.codec import KINDS, decode
 from monitor.model import Derived, Position, Recorded
 
-__all__ = ["Page", "Place", "begin_at", "begins", "devices_of", "is_told", "read_page", "steps_of", "told_around"]
+__all__ = [
+    "Page",
+    "Place",
+    "begin_at",
+    "begins",
+    "devices_of",
+    "is_told",
+    "read_page",
+    "shortened",
+    "steps_of",
+    "told_around",
+]
 
 _FIRST: Final = 60_000
 _SHORTEST: Final = 1000
@@ -55,6 +66,12 @@ class Page:
 def begin_at(start: int, until: int) -> Place:
     """Where to begin with [start, until)."""
     return Place(start=start, end=min(until, start + _FIRST))
+
+
+def shortened(place: Place) -> Place | None:
+    """Where to begin anew when a slice is more than a page, a quarter of it; None: it is as short as can be."""
+    length = (place.end - place.start) // 4
+    return None if length < _SHORTEST else Place(start=place.start, end=place.start + length)
 
 
 def begins(db: sqlite3.Connection) -> int | None:

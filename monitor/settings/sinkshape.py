@@ -26,6 +26,14 @@ def _http(text: str) -> str:
     return text
 
 
+def _one_line(token: str) -> str:
+    if not token.isprintable():
+        raise ValueError("a token is one line, without control characters")
+    if ":" not in token and not token.isascii():
+        raise ValueError("a token has no letters such as ä; the user:password of InfluxDB 1.x may")
+    return token
+
+
 class InfluxKeys(Frozen):
     """The section `sinks.influxdb`, or one entry of it."""
 
@@ -34,7 +42,7 @@ class InfluxKeys(Frozen):
     org: Label = ""
     bucket: Annotated[Label, Field(min_length=1)] = "facility"
     access_bucket: Label = ""
-    token: str = Field(default="", repr=False)
+    token: Annotated[str, AfterValidator(_one_line)] = Field(default="", repr=False)
     api: Literal["auto", "v2", "v1"] = "auto"
     ca: File | None = None
     retention: _Retention | None = None

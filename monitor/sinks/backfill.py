@@ -85,6 +85,7 @@ class Backfill:
         self._job: _Job | None = None
         self._change = asyncio.Event()
         self._loaded = asyncio.Event()
+        self._beginning = asyncio.Lock()
         self._waits_for = ""
         self._steps: deque[tuple[float, int, int]] = deque()
         """When (monotonic), how far in the period, and after how many entries."""
@@ -106,18 +107,23 @@ class Backfill:
         while True:
             self._change.clear()
             if self._is_under_way:
-                await self._send()
+                try:
+                    await self._send()
+                except Exception:  # noqa: BLE001 - it must not end the monitor, at each start anew
+                    _log.exception("backfill_failed", sink=self.name)
+                    await self._end("failed")
             else:
                 await self._change.wait()
 
     async def start(self, first: int, until: int, *, by: str) -> None:
         """Begin to send [first, until) (UTC ms) again. Raises RequestRefused while another period is under way."""
         await self._loaded.wait()
-        if self._is_under_way:
-            raise RequestRefused(f"{self.name}: a period is being sent again already; stop that first")
-        job = _Job(first=first, until=until, asked=self._now(), place={}, entries=0, ended=None, outcome="")
-        await self._state.transact(lambda db: _begin(db, self.name, job, by))
-        self._job = job
+        async with self._beginning:
+            if self._is_under_way:
+                raise RequestRefused(f"{self.name}: a period is being sent again already; stop that first")
+            job = _Job(first=first, until=until, asked=self._now(), place={}, entries=0, ended=None, outcome="")
+            await self._state.transact(lambda db: _begin(db, self.name, job, by))
+            self._job = job
         self._steps.clear()
         _log.info("backfill_begun", sink=self.name, first=first, until=until, by=by)
         self._change.set()
@@ -173,6 +179,8 @@ class Backfill:
                     lambda: self._past.portion(job.place, job.first, job.until)
                 )
             except (SinkUnavailable, JournalError) as error:
+                if job.outcome:  # somebody has stopped it meanwhile
+                    return
                 self._waits_for = str(error)
                 await asyncio.sleep(self._pace.pause(error, attempt, random.random()))  # noqa: S311
                 attempt += 1

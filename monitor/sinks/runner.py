@@ -31,8 +31,11 @@ _GATHERED = _BATCH + _PIECE
 _REASONS = 100
 
 
-_Prepare = Callable[[Sequence[Recorded]], Coroutine[None, None, None]]
-"""What some sinks do with the batch after the one under way, before it is written."""
+_Prepare = Callable[[Sequence[Recorded]], Coroutine[None, None, bool]]
+"""What some sinks do with the batch after the one under way, before it is written: in the journal's order.
+
+Answers whether what follows may be prepared, too.
+"""
 
 _PACE = Pace()
 
@@ -88,6 +91,7 @@ class SinkRunner:
         self._live: deque[Recorded] = deque(maxlen=_BATCH)  # the oldest go first: their turn comes anyway
         self._change = asyncio.Condition()
         self._turn = asyncio.Lock()  # a sink is written to once at a time
+        self._past = asyncio.Lock()  # held from reading something of the past until that is written
         self._letters = letters or DeadLetters(state, now)
         self._retries = Retries(
             self._letters,
@@ -97,6 +101,7 @@ class SinkRunner:
             unwritable=getattr(sink, "unwritable", lambda _: ""),
         )
         self._prepare: _Prepare | None = getattr(sink, "prepare", None)
+        self._lingers: Callable[[], float] = getattr(sink, "lingers", float)
         self._piece = _BATCH if self._prepare is None else _PIECE
         self._position = Position(0)
         self._is_new = False
@@ -145,7 +150,7 @@ class SinkRunner:
 
         What is refused is buried. Raises SinkUnavailable and JournalError: nothing is lost, read it again.
         """
-        async with self._turn:
+        async with self._past, self._turn:
             portion = await read()
             if portion.entries:
                 await self._write_portion(portion, portion.entries)
@@ -164,6 +169,16 @@ class SinkRunner:
             half = len(entries) // 2
             await self._write_portion(portion, entries[:half])
             await self._write_portion(portion, entries[half:])
+
+    async def settled(self) -> None:
+        """Return when no more of the past is under way that was read before this was called.
+
+        Raises SinkUnavailable while a request may still be worked off of which no answer came.
+        """
+        async with self._past:
+            left = self._lingers()
+        if left:
+            raise SinkUnavailable(f"{self.name} may still be writing what it has not answered: {left:.0f} s more")
 
     @property
     def position(self) -> Position:
@@ -222,6 +237,7 @@ class SinkRunner:
 
     async def _carry(self) -> None:
         following: list[Recorded] = []
+        is_prepared = False
         while True:
             began = monotonic()
             async with self._change:
@@ -230,10 +246,14 @@ class SinkRunner:
                 following = list(islice(self._waiting, len(batch), len(batch) + self._piece))
             if len(following) < self._piece:  # more will have come for it until its turn
                 following = []
+            if following and self._prepare is not None and not is_prepared:
+                is_prepared = await self._prepare(batch)  # it may have to wait for its turn: never behind the next
+            prepared = None
             async with asyncio.TaskGroup() as group:
-                if following and self._prepare is not None:
-                    group.create_task(self._prepare(following), name=f"{self._sink.name}-prepare")
+                if following and self._prepare is not None and is_prepared:
+                    prepared = group.create_task(self._prepare(following), name=f"{self._sink.name}-prepare")
                 await self._deliver(batch)
+            is_prepared = prepared is not None and prepared.result()
             await self._confirm(batch[-1].position)
             async with self._change:
                 for _ in batch:
@@ -302,7 +322,8 @@ class SinkRunner:
         while True:
             await asked.wait()
             try:
-                await self._retries.once()
+                async with self._past:
+                    await self._retries.once()
             except (SinkUnavailable, JournalError) as error:
                 asked.set()
                 await asyncio.sleep(self._pace.pause(error, attempt, random.random()))  # noqa: S311

@@ -111,6 +111,9 @@ async def test_who_cannot_be_reached_keeps_it_open_and_is_asked_again(
         def position(self) -> int:
             return 10_000
 
+        async def settled(self) -> None:
+            pass
+
         async def count(self, pseudonym: str) -> int:
             return await self.erase(pseudonym)
 
@@ -157,6 +160,9 @@ async def test_what_has_gone_out_while_a_person_was_erased_is_deleted_as_well(
             def position(self) -> int:
                 return files.journal.last
 
+            async def settled(self) -> None:
+                pass
+
             async def count(self, pseudonym: str) -> int:
                 raise AssertionError(pseudonym)
 
@@ -189,6 +195,9 @@ async def test_what_is_not_written_out_yet_is_waited_for(
         def position(self) -> int:
             return 0
 
+        async def settled(self) -> None:
+            pass
+
         async def count(self, pseudonym: str) -> int:
             assert pseudonym == ANA
             return 0
@@ -213,6 +222,9 @@ async def test_a_database_that_does_not_answer_is_not_waited_for(tmp_path: Path,
 
         def position(self) -> int:
             return 0
+
+        async def settled(self) -> None:
+            pass
 
         async def count(self, pseudonym: str) -> int:
             assert pseudonym == ANA

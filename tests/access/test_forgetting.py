@@ -112,6 +112,9 @@ async def test_an_odd_answer_of_a_database_holds_one_erasure_up_and_not_the_moni
         def position(self) -> int:
             return 10_000
 
+        async def settled(self) -> None:
+            pass
+
         async def count(self, pseudonym: str) -> int:
             return len(pseudonym)
 

@@ -155,6 +155,7 @@ async def test_a_person_is_erased_with_yes_and_without_it_only_when_that_is_conf
     assert ANA in kept.out
     assert done.code == 0
     assert "every file was read again: nothing is left" in done.out
+    assert "files exported before, and backups, are not reached" in done.out
     assert ANA not in done.out
     assert ANA not in after.out
     assert "erased" in after.out

@@ -1,4 +1,4 @@
-"""`influx setup` as a process: on the real InfluxDB 1.6.7, with and without authentication."""
+"""`influx setup` on the real InfluxDB 1.6.7, with and without authentication; twice as a process of its own."""
 
 import stat
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ import pytest
 from monitor.sinks.influxdb.client import InfluxClient
 from monitor.sinks.rejection import SinkMisconfigured
 from monitor.site import InfluxSettings
-from tests.cli.running import Ran, command
+from tests.cli.running import Ran, command, within
 from tests.cli.terminal import Terminal
 from tests.servers.influxdb import ADMIN, PASSWORD, InfluxServer, influxdb
 
@@ -74,8 +74,8 @@ def site_file(tmp_path: Path, server: InfluxServer, keys: str = YEARS, more: str
     return folder / "site.yaml"
 
 
-async def setup(file: Path, *words: str | Path) -> Ran:
-    return await command("influx", "setup", file, "--admin-env", "INFLUX_ADMIN", *words)
+def setup(file: Path, *words: str | Path) -> Ran:
+    return within("influx", "setup", file, "--admin-env", "INFLUX_ADMIN", *words)
 
 
 def variables(file: Path) -> dict[str, str]:
@@ -105,7 +105,7 @@ def lasting(server: InfluxServer, database: str) -> str:
 async def test_two_commands_connect_a_guarded_server(tmp_path: Path, guarded: InfluxServer) -> None:
     """Databases, retention, a user who may only write and one who may only read; then the check finds all fine."""
     file = site_file(tmp_path, guarded)
-    ran = await setup(file)
+    ran = await command("influx", "setup", file, "--admin-env", "INFLUX_ADMIN")
     checked = await command("influx", "check", file, "--json")
 
     assert ran.code == 0, ran.err
@@ -132,11 +132,11 @@ async def test_two_commands_connect_a_guarded_server(tmp_path: Path, guarded: In
 
 
 @pytest.mark.usefixtures("admin")
-async def test_said_again_it_changes_nothing_and_says_so(tmp_path: Path, guarded: InfluxServer) -> None:
+def test_said_again_it_changes_nothing_and_says_so(tmp_path: Path, guarded: InfluxServer) -> None:
     file = site_file(tmp_path, guarded)
-    await setup(file)
+    setup(file)
     before = {each: each.read_bytes() for each in file.parent.rglob("*") if each.is_file()}
-    people, programs = await setup(file), await setup(file, "--json")
+    people, programs = setup(file), setup(file, "--json")
 
     assert (people.code, programs.code) == (0, 0)
     assert people.out.splitlines()[-1] == "Nothing was changed."
@@ -145,24 +145,22 @@ async def test_said_again_it_changes_nothing_and_says_so(tmp_path: Path, guarded
     assert {each: each.read_bytes() for each in file.parent.rglob("*") if each.is_file()} == before
 
 
-async def test_a_server_that_asks_nobody_needs_no_administrator(tmp_path: Path, open_to_all: InfluxServer) -> None:
+def test_a_server_that_asks_nobody_needs_no_administrator(tmp_path: Path, open_to_all: InfluxServer) -> None:
     """As Debian installs it. The users are made all the same, where the site file names a secret."""
     file = site_file(tmp_path, open_to_all)
-    ran = await command("influx", "setup", file)
-    again = await command("influx", "setup", file, "--json")
+    ran = within("influx", "setup", file)
+    again = within("influx", "setup", file, "--json")
 
     assert ran.code == 0, ran.err
     assert users(open_to_all) == {"monitor", "grafana"}
-    assert (await command("influx", "check", file)).code == 0
+    assert within("influx", "check", file).code == 0
     assert again.json["changed"] is False
 
 
-async def test_without_a_token_in_the_site_file_no_users_are_made(
-    tmp_path: Path, open_to_all: InfluxServer
-) -> None:
+def test_without_a_token_in_the_site_file_no_users_are_made(tmp_path: Path, open_to_all: InfluxServer) -> None:
     file = site_file(tmp_path, open_to_all, "retention: 30 days")
-    ran = await command("influx", "setup", file)
-    again = await command("influx", "setup", file, "--json")
+    ran = within("influx", "setup", file)
+    again = within("influx", "setup", file, "--json")
 
     assert ran.code == 0, ran.err
     assert users(open_to_all) == set()
@@ -172,11 +170,11 @@ async def test_without_a_token_in_the_site_file_no_users_are_made(
 
 
 @pytest.mark.usefixtures("admin")
-async def test_another_retention_is_changed_only_when_that_is_said(tmp_path: Path, guarded: InfluxServer) -> None:
+def test_another_retention_is_changed_only_when_that_is_said(tmp_path: Path, guarded: InfluxServer) -> None:
     guarded.query('CREATE DATABASE "facility" WITH DURATION 30d')
     file = site_file(tmp_path, guarded)
-    first, kept = await setup(file), lasting(guarded, "facility")
-    altered = await setup(file, "--alter-retention")
+    first, kept = setup(file), lasting(guarded, "facility")
+    altered = setup(file, "--alter-retention")
 
     assert (first.code, kept) == (1, "720h0m0s")
     assert "keeps its points for 30 days, not for 1826.25 days" in first.out
@@ -184,14 +182,14 @@ async def test_another_retention_is_changed_only_when_that_is_said(tmp_path: Pat
 
 
 @pytest.mark.usefixtures("admin")
-async def test_users_of_another_site_keep_their_passwords(tmp_path: Path, guarded: InfluxServer) -> None:
+def test_users_of_another_site_keep_their_passwords(tmp_path: Path, guarded: InfluxServer) -> None:
     first = site_file(tmp_path, guarded)
-    await setup(first)
+    setup(first)
     theirs = (first.parent / "secrets" / "influxdb").read_text()
     second = tmp_path / "second" / "site.yaml"
     second.parent.mkdir()
     second.write_text(first.read_text().replace("id: hq", "id: mill").replace("facility,", "mill,"))
-    ran = await setup(second)
+    ran = setup(second)
 
     assert ran.code == 0, ran.err
     mine = (second.parent / "secrets" / "influxdb").read_text().strip()
@@ -203,41 +201,37 @@ async def test_users_of_another_site_keep_their_passwords(tmp_path: Path, guarde
 
 
 @pytest.mark.usefixtures("admin")
-async def test_what_broke_off_goes_on_with_the_password_that_is_kept(
-    tmp_path: Path, guarded: InfluxServer
-) -> None:
+def test_what_broke_off_goes_on_with_the_password_that_is_kept(tmp_path: Path, guarded: InfluxServer) -> None:
     file = site_file(tmp_path, guarded)
     (file.parent / "secrets").mkdir()
     secret = file.parent / "secrets" / "influxdb"
     secret.write_text("monitor:kept before it's made\n")
     secret.chmod(0o600)
-    ran = await setup(file)
+    ran = setup(file)
 
     assert ran.code == 0, ran.err
     assert may_write(guarded, "monitor:kept before it's made", "facility")
 
 
 @pytest.mark.usefixtures("admin")
-async def test_a_site_that_may_erase_people_may_read_what_it_has_to_find(
-    tmp_path: Path, guarded: InfluxServer
-) -> None:
-    await setup(site_file(tmp_path, guarded, more="access: {pseudonyms: true}"))
+def test_a_site_that_may_erase_people_may_read_what_it_has_to_find(tmp_path: Path, guarded: InfluxServer) -> None:
+    setup(site_file(tmp_path, guarded, more="access: {pseudonyms: true}"))
 
     rights = {row["database"]: row["privilege"] for row in guarded.query("SHOW GRANTS FOR monitor")}
     assert rights == {"facility": "ALL PRIVILEGES", "facility-access": "ALL PRIVILEGES"}
 
 
-async def test_an_administrator_is_named_and_never_shown(tmp_path: Path, guarded: InfluxServer) -> None:
+def test_an_administrator_is_named_and_never_shown(tmp_path: Path, guarded: InfluxServer) -> None:
     file, word = site_file(tmp_path, guarded), tmp_path / "word"
-    nobody = await command("influx", "setup", file)
+    nobody = within("influx", "setup", file)
     word.write_text("admin:mistyped\n")
     word.chmod(0o644)
-    seen = await command("influx", "setup", file, "--admin-file", word)
+    seen = within("influx", "setup", file, "--admin-file", word)
     word.chmod(0o600)
-    wrong = await command("influx", "setup", file, "--admin-file", word)
+    wrong = within("influx", "setup", file, "--admin-file", word)
     word.write_text(f"{ADMIN}:{PASSWORD}\n")
-    right = await command("influx", "setup", file, "--admin-file", word)
-    both = await command("influx", "setup", file, "--admin-file", word, "--admin-env", "X")
+    right = within("influx", "setup", file, "--admin-file", word)
+    both = within("influx", "setup", file, "--admin-file", word, "--admin-env", "X")
 
     assert (nobody.code, seen.code, wrong.code, right.code, both.code) == (1, 1, 1, 0, 2)
     assert "--admin-file" in nobody.err
@@ -248,10 +242,10 @@ async def test_an_administrator_is_named_and_never_shown(tmp_path: Path, guarded
 
 
 @pytest.mark.usefixtures("admin")
-async def test_nothing_is_made_where_the_secret_could_not_be_kept(tmp_path: Path, guarded: InfluxServer) -> None:
+def test_nothing_is_made_where_the_secret_could_not_be_kept(tmp_path: Path, guarded: InfluxServer) -> None:
     file = site_file(tmp_path, guarded)
     (file.parent / "secrets").write_text("no folder")
-    ran = await setup(file)
+    ran = setup(file)
 
     assert ran.code == 1
     assert "secrets is no folder" in ran.err
@@ -259,11 +253,11 @@ async def test_nothing_is_made_where_the_secret_could_not_be_kept(tmp_path: Path
 
 
 @pytest.mark.usefixtures("admin")
-async def test_an_error_says_what_was_done_before_it(tmp_path: Path, guarded: InfluxServer) -> None:
+def test_an_error_says_what_was_done_before_it(tmp_path: Path, guarded: InfluxServer) -> None:
     file = site_file(tmp_path, guarded)
     for name in ("monitor", "monitor-hq", "monitor-hq-influxdb"):
         guarded.query(f"CREATE USER \"{name}\" WITH PASSWORD 'x'")
-    ran = await setup(file)
+    ran = setup(file)
 
     assert ran.code == 1
     assert "2 of what is to be done was done before that" in ran.err
@@ -272,7 +266,7 @@ async def test_an_error_says_what_was_done_before_it(tmp_path: Path, guarded: In
 
 
 @pytest.mark.usefixtures("admin")
-async def test_one_of_several_sinks_is_prepared(tmp_path: Path, guarded: InfluxServer) -> None:
+def test_one_of_several_sinks_is_prepared(tmp_path: Path, guarded: InfluxServer) -> None:
     file = site_file(tmp_path, guarded)
     text = file.read_text().partition("sinks:")[0]
     file.write_text(
@@ -280,10 +274,10 @@ async def test_one_of_several_sinks_is_prepared(tmp_path: Path, guarded: InfluxS
         f'    - {{id: influxdb, url: "{guarded.url}", bucket: facility, token: !secret influxdb}}\n'
         f'    - {{id: owner, url: "{guarded.url}", bucket: owner, token: !secret owner}}\n'
     )
-    one = await setup(file, "--sink", "owner")
-    nobody = await setup(file, "--sink", "else")
+    one = setup(file, "--sink", "owner")
+    nobody = setup(file, "--sink", "else")
 
-    shared = await setup(file, "--grafana", tmp_path / "shared.env")
+    shared = setup(file, "--grafana", tmp_path / "shared.env")
 
     assert (shared.code, (tmp_path / "shared.env").exists()) == (2, False)
     assert one.code == 0, one.err

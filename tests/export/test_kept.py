@@ -59,6 +59,23 @@ async def test_entries_come_in_the_order_of_time_and_once(journal: SqliteJournal
     assert times == [NOW + each * 500 for each in range(8000)]
 
 
+async def test_memory_holds_little_though_nothing_was_told_for_a_year_before(
+    journal: SqliteJournal, tmp_path: Path
+):
+    """Slices are long where there is little: the first one in which there is much becomes a short one."""
+    for first in range(0, 40_000, 1000):
+        await append(
+            journal, *(reading("e-main", NOW + each * 100, power_w=1.0) for each in range(first, first + 1000))
+        )
+    kept = Kept(tmp_path, a_site(), NOW)
+    slices = list(kept.slices(wish(start=NOW - 365 * 24 * 60 * MINUTE)))
+    kept.close()
+
+    times = [each.entry.time for _, entries in slices for each in entries]
+    assert times == [NOW + each * 100 for each in range(40_000)]
+    assert max(len(entries) for _, entries in slices) <= 5000
+
+
 async def test_it_reads_the_files_of_a_daemon_that_is_stopped(tmp_path: Path, clock: ManualClock):
     journal = SqliteJournal.open(tmp_path / "journal.db", JournalSettings(), now=clock.now)
     await append(journal, reading("e-main", power_w=1.0), event("tamper"))

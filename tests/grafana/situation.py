@@ -92,7 +92,14 @@ def _alarms() -> Iterator[Entry]:
     yield from _alarm(
         "too-warm", "pump", (*raised, "medium"), ("acknowledged", "active", "acked", "medium"), ago=4
     )
-    yield from _alarm("pump-fault", "pump", (*raised, "high"), ("normal", "normal", "acked", "high"), ago=3)
+    yield from _alarm(
+        "pump-fault",
+        "pump",
+        (*raised, "high"),
+        ("acknowledged", "active", "acked", "high"),
+        ("normal", "active", "acked", "high"),
+        ago=3,
+    )
     over = ("acknowledged", "active", "acked", "low"), ("cleared", "clear", "none", "low")
     yield from _alarm("offline", "w-main", (*raised, "low"), *over, ago=9)
     yield from _alarm(

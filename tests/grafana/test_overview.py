@@ -41,13 +41,13 @@ def test_alarms_of_which_nobody_has_said_anything_are_counted_when_they_are_over
 def test_each_open_alarm_is_a_line_that_says_how_it_is(overview: Seen):
     rows = overview.rows("What is wrong")
 
-    assert [(row["What"], row["How bad"], row["Now"], row["Looked after"]) for row in rows] == [
-        ("High-power: E main", "critical", "lasts", "nobody yet"),
-        ("Leak: Leak", "critical", "lasts", "nobody yet"),
+    assert [(row["What"], row["How bad"], row["Newest step"], row["Looked after"]) for row in rows] == [
+        ("High-power: E main", "critical", "better or worse", "nobody yet"),
+        ("Leak: Leak", "critical", "began", "nobody yet"),
         ("Door-forced: Front door", "high", "over", "nobody yet"),
         ("Pump-fault: Pump", "high", "over, wants a reset", "yes"),
-        ("Too-warm: Pump", "medium", "lasts", "yes"),
-        ("Offline: Leak", "low", "lasts", "nobody yet"),
+        ("Too-warm: Pump", "medium", "acknowledged", "yes"),
+        ("Offline: Leak", "low", "began", "nobody yet"),
     ]
     assert [row["Since"] for row in rows] == [
         "5 hours ago", "2 months ago", "8 hours ago", "3 hours ago", "4 hours ago", "2 hours ago",

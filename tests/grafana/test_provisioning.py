@@ -115,6 +115,18 @@ def test_doors_may_be_for_an_organisation_that_sees_everything(tmp_path: Path) -
         assert "${access}" not in file.read_text("utf-8")
 
 
+def test_doors_that_get_an_organisation_leave_the_one_that_everybody_is_in(tmp_path: Path) -> None:
+    """Grafana keeps a data source until it is told, and a dashboard where its provider first had it."""
+    before = _yaml(_export(tmp_path), "dashboards")["providers"]
+    out = _export(tmp_path, "--access-org", "7")
+    sources, providers = _yaml(out, "datasources"), _yaml(out, "dashboards")["providers"]
+
+    assert sources["deleteDatasources"] == [{"name": "Maple $$Court (access)", "orgId": 1}]
+    assert providers[0]["name"] == before[0]["name"]
+    assert providers[1]["name"] not in {each["name"] for each in before}
+    assert "deleteDatasources" not in _yaml(_export(tmp_path), "datasources")
+
+
 def test_written_again_it_keeps_the_password_and_takes_away_what_is_gone(tmp_path: Path) -> None:
     out = _export(tmp_path)
     private = out / "grafana.env"
@@ -122,7 +134,7 @@ def test_written_again_it_keeps_the_password_and_takes_away_what_is_gone(tmp_pat
     private.write_text("FACILITY_INFLUXDB_PASSWORD=mine\n")
     ours, theirs = out / "dashboards/facility/old.json", out / "dashboards/facility/theirs.json"
     ours.write_text('{"tags": ["facility-monitor"]}')
-    theirs.write_text("{}")
+    theirs.write_bytes(b'{"title": "L\xfcftung"}')
 
     _export(tmp_path)
 
@@ -131,7 +143,7 @@ def test_written_again_it_keeps_the_password_and_takes_away_what_is_gone(tmp_pat
     assert theirs.exists()
     for file in out.rglob("*"):
         if file.is_file() and file != private:
-            assert "secret" not in file.read_text("utf-8")
+            assert b"secret" not in file.read_bytes()
 
 
 def test_what_setup_has_written_for_grafana_is_used(tmp_path: Path) -> None:
@@ -140,6 +152,26 @@ def test_what_setup_has_written_for_grafana_is_used(tmp_path: Path) -> None:
 
     assert f"EnvironmentFile={tmp_path / 'grafana.env'}" in answer.output
     assert not (tmp_path / "out" / "grafana.env").exists()
+
+
+def test_the_site_may_be_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "grafana.env").write_text("FACILITY_INFLUXDB_USER=grafana\nFACILITY_INFLUXDB_PASSWORD=x\n")
+    folder = _file(tmp_path).parent
+    answer = CliRunner().invoke(app, ["grafana", "export", str(tmp_path / "out"), str(folder)])
+
+    assert answer.exit_code == 0, answer.output
+    assert f"EnvironmentFile={tmp_path / 'grafana.env'}" in answer.output
+
+
+@pytest.mark.parametrize(("options", "told"), [((), True), (("--api", "v2"), False)])
+def test_which_influxdb_it_is_was_guessed_without_its_token(
+    tmp_path: Path, options: tuple[str, ...], *, told: bool
+) -> None:
+    file = _file(tmp_path, '{url: "http://127.0.0.1:8086", token: !secret influx}')
+    answer = CliRunner().invoke(app, ["grafana", "export", str(tmp_path / "out"), str(file), *options])
+
+    assert answer.exit_code == 0, answer.output
+    assert ("--api v2" in answer.output) is told
 
 
 def test_where_it_lies_may_be_said(tmp_path: Path) -> None:

@@ -120,6 +120,19 @@ def test_an_absent_secret_is_no_second_mistake_and_its_name_is_known(load_text: 
     assert [finding.path for finding in loaded.refusals] == ["sinks.influxdb.token"]
 
 
+@pytest.mark.parametrize("token", [r"mellon\nsecond line", r"mellon\r\nX-Other: 1", "mellön"])
+def test_a_token_that_no_header_can_carry_is_refused_and_not_shown(mistakes: Mistakes, token: str) -> None:
+    [finding] = mistakes(f'sinks: {{influxdb: {{{URL}, token: "{token}"}}}}\n')
+
+    assert (finding.path, "mell" in finding.message) == ("sinks.influxdb.token", False)
+
+
+def test_a_password_may_have_any_letters(load_text: Load) -> None:
+    site = load_text(f'sinks: {{influxdb: {{{URL}, token: "mönitor:wörd"}}}}\n').site
+
+    assert site.influxdbs["influxdb"].token == "mönitor:wörd"
+
+
 def test_a_reload_says_which_sinks_change(load_text: Load) -> None:
     old = load_text(f"sinks: {{influxdb: {{{URL}}}, mqtt: {{connection: broker}}}}\n").site
     new = load_text(f"sinks: {{influxdb: [{{id: influxdb, {URL}, bucket: b}}, {{id: owner, {URL}}}]}}\n").site

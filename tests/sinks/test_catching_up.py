@@ -341,3 +341,30 @@ async def test_a_kill_while_catching_up_loses_nothing(
     assert row["count"] == 12_000
     [row] = server.query('SELECT count("flow_m3h") FROM "water"', database)
     assert row["count"] == 4
+
+
+async def test_the_batch_after_a_waiting_one_is_prepared_behind_it(
+    journal: SqliteJournal,
+    state: State,
+    settings: Callable[..., InfluxSettings],
+    server: InfluxServer,
+    database: str,
+):
+    """Milliseconds and the ends of alarms are settled in the journal's order, whoever has the turn meanwhile."""
+    await append(journal, step("raised", 1, NOW), event("card", NOW, result="denied", number=1))
+    await missed(journal, 4000)
+    await append(journal, step("cleared", 2, NOW + 60_000), event("card", NOW, result="denied", number=2))
+    await missed(journal, 4000)
+    runner = a_runner(journal, state, InfluxSink(settings(), a_site(), state))
+    async with runner._turn:
+        task = asyncio.create_task(runner.run())
+        await until(lambda: bool(runner._turn._waiters))
+        await asyncio.sleep(0.2)  # what is prepared meanwhile has time to be
+    await until(lambda: runner.status()["lag"] == 0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+    [raised, _] = server.query("SELECT * FROM alarms", database)
+    cards = server.query("SELECT * FROM access", f"{database}-access")
+    assert raised["end_ms"] == NOW + 60_000
+    assert [row["seq"] for row in cards] == [2, 4004]

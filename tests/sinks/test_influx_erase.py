@@ -34,6 +34,10 @@ Make = Callable[..., InfluxSettings]
 ANA, BEN = "0123456789abcdef01234567", "fedcba9876543210fedcba98"
 
 
+async def settled() -> None:
+    """Nothing is on its way."""
+
+
 def card(who: str, number: int, **attributes: Any) -> Event:
     """A card; every third one is said to be at the same instant as the one before."""
     time = NOW + number - (number % 3 == 2)
@@ -81,7 +85,7 @@ async def test_one_person_leaves_and_the_neighbours_of_the_same_instant_stay(
     monkeypatch.setattr(erase_module, "_STATEMENTS", 7)
     await write(settings(), tmp_path)
     ana, ben = stored(server, database, ANA), stored(server, database, BEN)
-    erasing = InfluxErasing(settings(), lambda: 0)
+    erasing = InfluxErasing(settings(), lambda: 0, settled)
 
     erased = await erasing.erase(ANA)
     left, again = await erasing.count(ANA), await erasing.erase(ANA)
@@ -94,7 +98,7 @@ async def test_one_person_leaves_and_the_neighbours_of_the_same_instant_stay(
 
 
 async def test_a_database_that_is_not_there_knows_nobody(settings: Make) -> None:
-    erasing = InfluxErasing(settings(bucket="absent", access_bucket="absent-too", api="auto"), lambda: 0)
+    erasing = InfluxErasing(settings(bucket="absent", access_bucket="absent-too", api="auto"), lambda: 0, settled)
 
     assert await erasing.erase(ANA) == 0
     erasing.close()
@@ -106,7 +110,7 @@ async def test_who_cannot_be_reached_is_tried_again(tmp_path: Path) -> None:
         server.create("b", "b-access")
         settings = InfluxSettings(url=server.url, token=server.token, bucket="b", access_bucket="b-access")
         await write(settings, tmp_path)
-        erasing = InfluxErasing(settings, lambda: 0)
+        erasing = InfluxErasing(settings, lambda: 0, settled)
         server.stop()
         with pytest.raises(SinkUnavailable):
             await erasing.erase(ANA)
@@ -118,8 +122,8 @@ async def test_who_cannot_be_reached_is_tried_again(tmp_path: Path) -> None:
 
 
 async def test_a_wrong_token_and_a_wrong_address_say_what_to_do(settings: Make) -> None:
-    wrong = InfluxErasing(settings(token="nobody:nothing"), lambda: 0)
-    absent = InfluxErasing(settings(url=f"http://127.0.0.1:{free_port()}"), lambda: 0)
+    wrong = InfluxErasing(settings(token="nobody:nothing"), lambda: 0, settled)
+    absent = InfluxErasing(settings(url=f"http://127.0.0.1:{free_port()}"), lambda: 0, settled)
 
     with pytest.raises(SinkMisconfigured) as refused:
         await wrong.erase(ANA)
@@ -171,7 +175,7 @@ async def test_the_way_of_2x_deletes_each_point_by_its_tags_and_instant(
     await write(settings(), tmp_path)
     ben = stored(server, database, BEN)
     web.handle = as_2x(server)
-    v2 = InfluxErasing(settings(url=web.url, api="v2", org="house", token="secret"), lambda: 0)
+    v2 = InfluxErasing(settings(url=web.url, api="v2", org="house", token="secret"), lambda: 0, settled)
 
     erased = await v2.erase(ANA)
     v2.close()
@@ -197,7 +201,7 @@ async def test_a_2x_that_cannot_be_asked_stays_open_and_says_what_to_do(
     web: WebServer, answer: Answer, said: str, advice: str
 ) -> None:
     web.handle = lambda _: answer
-    erasing = InfluxErasing(InfluxSettings(url=web.url, api="v2", bucket="b"), lambda: 0)
+    erasing = InfluxErasing(InfluxSettings(url=web.url, api="v2", bucket="b"), lambda: 0, settled)
 
     with pytest.raises(SinkMisconfigured, match=said) as refused:
         await erasing.erase(ANA)
@@ -208,7 +212,7 @@ async def test_a_server_that_only_says_that_it_deletes_is_not_believed(web: WebS
     there = {"series": [{"tags": {"device": "reader"}, "columns": ["time", "credential"], "values": [[7, ANA]]}]}
     found = json.dumps({"results": [there]}).encode()
     web.handle = lambda request: (204, {}) if "delete" in request.path else (200, {}, found)
-    erasing = InfluxErasing(InfluxSettings(url=web.url, api="v2", bucket="b"), lambda: 0)
+    erasing = InfluxErasing(InfluxSettings(url=web.url, api="v2", bucket="b"), lambda: 0, settled)
 
     async with asyncio.timeout(60):
         with pytest.raises(SinkMisconfigured, match="still has points"):
@@ -230,7 +234,7 @@ async def test_a_person_who_was_sent_leaves_and_what_is_sent_later_knows_nobody(
         house = a_site(access=AccessSettings(pseudonyms=True))
         async with opened(tmp_path / "state" / "ledger.db", clock) as files:
             runner = a_runner(files.journal, files.state, InfluxSink(settings, house, files.state))
-            outside = InfluxErasing(settings, lambda: int(str(runner.status()["position"])))
+            outside = InfluxErasing(settings, lambda: int(str(runner.status()["position"])), runner.settled)
             erasing = Erasing(files, now=clock.now, outside=[outside])
             async with running(runner):
                 await append(files.journal, *CARDS[:30])

@@ -1,5 +1,6 @@
 """The past as it is sent to InfluxDB again: what the journal has, and what usage only the ledger still knows."""
 
+import hashlib
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import closing
@@ -11,7 +12,7 @@ from typing import Any, Final, Protocol
 from monitor.errors import JournalError
 from monitor.journal.past import Page, Place, begin_at, begins, is_told, read_page
 from monitor.journal.sqlite import SqliteJournal
-from monitor.model import Derived, Position, Recorded
+from monitor.model import Derived, Position, Recorded, Transition
 from monitor.sinks.backfill import Portion
 from monitor.sinks.influxdb.encoder import Encoder
 from monitor.sinks.influxdb.lines import Stamp, Wanted
@@ -67,6 +68,10 @@ class InfluxPast:
             place = asdict(begin_at(first, until))
         at_place = Place(**{name: place[name] for name in ("start", "end", "device", "time")})
         page, stamps = await self._journal.look(partial(self._read, place=at_place, until=until))
+        lasting = self._lasting(page.entries, stamps)
+        if lasting:  # once that is noted, an end is found here, or told later by what follows the journal
+            await self._sink.begun(lasting)
+            stamps = await self._journal.look(partial(self._stamps, entries=page.entries))
         return Portion(
             entries=page.entries,
             write=partial(self._sink.write, stamps=stamps),
@@ -85,7 +90,21 @@ class InfluxPast:
 
     def _read(self, db: sqlite3.Connection, place: Place, until: int) -> tuple[Page, Mapping[Position, Stamp]]:
         page = read_page(db, place, until, most=_AT_ONCE)
-        return page, past_stamps(db, self._encoder, page.entries, self._owned)
+        return page, self._stamps(db, page.entries)
+
+    def _stamps(self, db: sqlite3.Connection, entries: Sequence[Recorded]) -> Mapping[Position, Stamp]:
+        return past_stamps(db, self._encoder, entries, self._owned)
+
+    def _lasting(
+        self, entries: Sequence[Recorded], stamps: Mapping[Position, Stamp]
+    ) -> Sequence[tuple[Wanted, int]]:
+        """First steps, which the sink writes, of alarms that have not ended."""
+        takes = self._sink.takes
+        steps = [each for each in entries if isinstance(each.entry, Transition)]
+        wanted = self._encoder.wanted(each for each in steps if takes is None or takes(each.entry))
+        return [
+            (each, stamps[each.position].time) for each in wanted if each.begins and not stamps[each.position].end
+        ]
 
     def _owned(self, wanted: Sequence[Wanted]) -> Owned:
         try:
@@ -96,6 +115,13 @@ class InfluxPast:
 
 
 def untold(db: sqlite3.Connection, entries: Sequence[Derived]) -> Sequence[Recorded]:
-    """Those of which the journal has no version, with positions that none of its entries has."""
-    left = [each for each in entries if not is_told(db, each)]
-    return [Recorded(Position(-number), each.time, each) for number, each in enumerate(left, 1)]
+    """Those of which the journal has no version, each with a position that no other has, whenever it is asked for.
+
+    By its position a dead letter is known, and kept once.
+    """
+    return [Recorded(_position(each), each.time, each) for each in entries if not is_told(db, each)]
+
+
+def _position(derived: Derived) -> Position:
+    name = f"{derived.producer}/{derived.device}/{derived.time}/{derived.key.partition('@')[0]}"
+    return Position(-1 - (int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest()) >> 1))

@@ -6,7 +6,7 @@ goes. Then it is asked again, until it knows of none.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -43,14 +43,21 @@ class _Point:
 class InfluxErasing:
     """What one InfluxDB knows of a person. `position`: how far the sink has come in the journal.
 
+    `settled`: returns when nothing that was read before is on its way beside that, or raises SinkUnavailable.
     Raises SinkUnavailable or SinkMisconfigured, which may be tried again; what was deleted meanwhile stays so.
     """
 
-    def __init__(self, settings: InfluxSettings, position: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        settings: InfluxSettings,
+        position: Callable[[], int],
+        settled: Callable[[], Coroutine[Any, Any, None]],
+    ) -> None:
         self.name = settings.id
         self._settings = settings
         self._buckets = tuple(reversed(tuple(settings.buckets)))
         self.position = position
+        self.settled = settled
         self._client: InfluxClient | None = None
         self._thread = BlockingThread(f"{settings.id}-erasing")
 

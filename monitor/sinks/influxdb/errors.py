@@ -16,7 +16,7 @@ from email.utils import parsedate_to_datetime
 
 from influxdb_client.client.exceptions import InfluxDBError
 from influxdb_client.rest import ApiException
-from urllib3.exceptions import HTTPError, LocationValueError, SSLError
+from urllib3.exceptions import HTTPError, LocationValueError, ReadTimeoutError, SSLError
 
 from monitor.errors import SinkError, SinkRejected, SinkUnavailable
 from monitor.sinks.rejection import SETUP, AllRejected, BucketMissing, SinkMisconfigured
@@ -47,6 +47,8 @@ _CONFLICTS = (
     ),
 )
 _TRANSIENT = frozenset({408, 425, 429})
+_LEFT_OPEN = frozenset({500, 502, 504})
+"""A time-out within the server, or a proxy's word that it has no answer: the lines may be written yet."""
 _BROKEN_TLS = re.compile(r"EOF|reset|timed out|closed", re.IGNORECASE)
 _ABOUT_TLS = (
     ("has expired", "renew the server's certificate, or set this box's clock right"),
@@ -75,7 +77,8 @@ def classify(error: Exception, *, lines: int) -> SinkError:
         return SinkMisconfigured(f"TLS: {said}", what_to_do=f"{about_tls(said)}; {_CHECK}")
     if isinstance(error, LocationValueError):
         return SinkMisconfigured(f"the address is wrong: {_short(error)}", what_to_do="mend `url`")
-    return SinkUnavailable(f"{type(error).__name__}: {_short(error)}")
+    slow = isinstance(error, ReadTimeoutError)
+    return SinkUnavailable(f"{type(error).__name__}: {_short(error)}", maybe_taken=slow)
 
 
 def about_tls(said: str) -> str:
@@ -97,7 +100,8 @@ def _answered(error: ApiException, lines: int) -> SinkError:
         return kind(f"{status}: {_conflict(reason) or reason or 'too large'}")
     if status in _TRANSIENT or status >= 500:  # noqa: PLR2004 - HTTP
         wish = _retry_after(error.headers or {})
-        return SinkUnavailable(f"{status}: {reason or _short(error.reason)}", retry_after=wish)
+        told = f"{status}: {reason or _short(error.reason)}"
+        return SinkUnavailable(told, retry_after=wish, maybe_taken=status in _LEFT_OPEN)
     hint = _HINTS.get(status, f"check that `url` is that of InfluxDB; {_CHECK}")
     missing = status == 404 and _MISSING.search(reason or "")  # noqa: PLR2004 - HTTP
     waits = BucketMissing if missing else SinkMisconfigured

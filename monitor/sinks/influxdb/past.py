@@ -7,7 +7,7 @@ journal in its order, as it was then.
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from monitor.journal.past import steps_of, told_around
@@ -77,12 +77,14 @@ def past_stamps(
     for device, entries in _forgotten(batch, wanted, times).items():
         first, last = min(each.time for each in entries), max(each.time for each in entries)
         around = list(told_around(journal, device, first - _AROUND, last + _AROUND))
-        beside = encoder.wanted(around)
+        # What is being written may have been trimmed since it was read.
+        found = {each.position: each for each in (*encoder.wanted(around), *entries)}
+        beside = [found[position] for position in sorted(found)]
         times = {**_worked_out(beside, {**owned(beside).times, **times}), **times}
     steps = {each.position for each in batch if isinstance(each.entry, Transition)}
-    episodes: dict[str, _Episode | None] = dict(kept.episodes)
+    episodes: dict[str, _Episode | None] = {}
     return {
-        each.position: _step(journal, each, times[each.position], episodes)
+        each.position: _step(journal, each, times[each.position], kept.episodes, episodes)
         if each.position in steps
         else Stamp(time=times[each.position])
         for each in wanted
@@ -116,14 +118,30 @@ def _worked_out(wanted: Sequence[Wanted], kept: Mapping[Position, int]) -> Mappi
     return times
 
 
-def _step(journal: sqlite3.Connection, wanted: Wanted, time: int, episodes: dict[str, _Episode | None]) -> Stamp:
+def _step(
+    journal: sqlite3.Connection,
+    wanted: Wanted,
+    time: int,
+    kept: Mapping[str, _Episode],
+    episodes: dict[str, _Episode | None],
+) -> Stamp:
     if wanted.occurrence not in episodes:
-        episodes[wanted.occurrence] = _episode(journal, wanted.occurrence)
+        episodes[wanted.occurrence] = _known(journal, wanted.occurrence, kept.get(wanted.occurrence))
     episode = episodes[wanted.occurrence]
     if episode is None:
         return Stamp(time=time, end=wanted.time if wanted.ends else 0)
     over = episode.end_position is not None and (wanted.begins or wanted.position >= episode.end_position)
     return Stamp(time=time, start=episode.start, end=episode.ended or 0 if over else 0)
+
+
+def _known(journal: sqlite3.Connection, occurrence: str, kept: _Episode | None) -> _Episode | None:
+    """What is kept; the end as the journal has it, where who follows that is not there yet or has left it out."""
+    if kept is not None and kept.ended is not None:
+        return kept
+    found = _episode(journal, occurrence)
+    if kept is None or found is None:
+        return found or kept
+    return replace(kept, ended=found.ended, end_position=found.end_position)
 
 
 def _episode(journal: sqlite3.Connection, occurrence: str) -> _Episode | None:

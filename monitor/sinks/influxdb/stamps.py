@@ -37,6 +37,18 @@ class Stamps:
             return {}
         return await self._state.transact(lambda db: self._settle(db, wanted))
 
+    async def begun(self, steps: Sequence[tuple[Wanted, int]]) -> None:
+        """Note that the sink has the lines at the start of occurrences, at these milliseconds, and owes their end.
+
+        Raises JournalError.
+        """
+
+        def work(db: sqlite3.Connection) -> None:
+            for each, time in steps:
+                _begin(db, each, time, self._sink)
+
+        await self._state.transact(work)
+
     def _settle(self, db: sqlite3.Connection, wanted: Sequence[Wanted]) -> dict[Position, Stamp]:
         stamps = {}
         for each in wanted:
@@ -73,13 +85,17 @@ def _own_time(db: sqlite3.Connection, wanted: Wanted) -> int:
     return time
 
 
+def _begin(db: sqlite3.Connection, wanted: Wanted, time: int, sink: str) -> None:
+    db.execute(
+        "INSERT INTO influx_occurrences VALUES (?, ?, ?, ?, NULL, NULL, ?) ON CONFLICT DO NOTHING",
+        (wanted.occurrence, wanted.series, time, wanted.time, wanted.recorded),
+    )
+    db.execute("INSERT INTO influx_started VALUES (?, ?) ON CONFLICT DO NOTHING", (wanted.occurrence, sink))
+
+
 def _step(db: sqlite3.Connection, wanted: Wanted, time: int, sink: str) -> Stamp:
     if wanted.begins:
-        db.execute(
-            "INSERT INTO influx_occurrences VALUES (?, ?, ?, ?, NULL, NULL, ?) ON CONFLICT DO NOTHING",
-            (wanted.occurrence, wanted.series, time, wanted.time, wanted.recorded),
-        )
-        db.execute("INSERT INTO influx_started VALUES (?, ?) ON CONFLICT DO NOTHING", (wanted.occurrence, sink))
+        _begin(db, wanted, time, sink)
     found = db.execute(
         "SELECT series, written, start, ended, end_position FROM influx_occurrences WHERE occurrence = ?",
         (wanted.occurrence,),

@@ -1,6 +1,5 @@
 """The sink itself: entries in, requests to InfluxDB out, in two threads of its own: one encodes, one waits."""
 
-import contextlib
 import re
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -10,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from monitor.errors import JournalError, SinkRejected
+from monitor.errors import JournalError, SinkRejected, SinkUnavailable
 from monitor.journal.state import State
 from monitor.model import Entry, Position, Reading, Recorded, Value
 from monitor.sinks.filter import make_filter
 from monitor.sinks.influxdb.encoder import Encoder
-from monitor.sinks.influxdb.lines import Encoded, Lines, Stamp
+from monitor.sinks.influxdb.lines import Encoded, Lines, Stamp, Wanted
 from monitor.sinks.influxdb.stamps import Stamps
 from monitor.sinks.influxdb.thread import BlockingThread
 from monitor.sinks.rejection import SETUP, AllRejected, BucketMissing, EntriesRejected, SinkMisconfigured
@@ -30,6 +29,8 @@ _Line = tuple[bytes, Position]
 _Rejected = dict[Position, tuple[str, bytes]]
 _SERIES = re.compile(rb"(?:[^ \\]|\\.)*")
 _REQUESTS_KEPT = 100
+_LINGERS_S = 300.0
+"""For as long as a server, or a proxy before it, may have a request that nobody waits for any more."""
 
 _log = structlog.get_logger()
 
@@ -55,7 +56,8 @@ class InfluxSink:
         self._client: InfluxClient | None = None
         self._thread = BlockingThread(settings.id)
         self._encoding = BlockingThread(f"{settings.id}-encoder")
-        self._prepared: tuple[Sequence[Recorded], Encoded] | None = None
+        self._prepared: deque[tuple[Sequence[Recorded], Encoded]] = deque(maxlen=2)
+        """The batch that is written next, and the one after it."""
         self._left_out = 0
         self._tried: set[str] = set()
         """Buckets that were to be made in this outage."""
@@ -63,6 +65,8 @@ class InfluxSink:
         """Lines that the server has taken; what is sent again counts again."""
         self._closed = False
         self._took: deque[float] = deque(maxlen=_REQUESTS_KEPT)
+        self._left_open: float | None = None
+        """When (monotonic) a request was given up that the server may still work off."""
 
     async def write(self, batch: Sequence[Recorded], *, stamps: Mapping[Position, Stamp] | None = None) -> None:
         """Write the batch, or raise SinkUnavailable (call again) or EntriesRejected (the others are written).
@@ -70,11 +74,12 @@ class InfluxSink:
         Raises SinkRejected when nothing is written because something cannot be encoded, and JournalError when
         the state cannot be written; call again. `stamps`: those of the past; without, they are settled and kept.
         """
-        prepared = self._prepared
-        if prepared is not None and prepared[0] is batch:
-            encoded, self._prepared = prepared[1], None
-        else:
+        prepared = next((each for each in self._prepared if each[0] is batch), None)
+        if prepared is None:
             encoded = await self._encode(batch, stamps)
+        else:
+            self._prepared.remove(prepared)
+            encoded = prepared[1]
         rejected: _Rejected = {}
         for bucket, lines in (
             (self._settings.bucket, encoded.main),
@@ -88,13 +93,20 @@ class InfluxSink:
                 {position: line for position, (_, line) in rejected.items()},
             )
 
-    async def prepare(self, batch: Sequence[Recorded]) -> None:
+    async def prepare(self, batch: Sequence[Recorded]) -> bool:
         """Encode what will be written next, while something else is under way; what fails is told by `write`.
 
-        For `write` it has to be the very same list.
+        For `write` it has to be the very same list. Answers whether its milliseconds are settled: before they are,
+        those of what follows must not be.
         """
-        with contextlib.suppress(JournalError, SinkRejected):
-            self._prepared = batch, await self._encode(batch)
+        try:
+            encoded = await self._encode(batch)
+        except JournalError:
+            return False
+        except SinkRejected:
+            return True
+        self._prepared.append((batch, encoded))
+        return True
 
     async def _encode(self, batch: Sequence[Recorded], past: Mapping[Position, Stamp] | None = None) -> Encoded:
         try:
@@ -109,6 +121,10 @@ class InfluxSink:
         except Exception as error:  # one entry of a kind nobody thought of must not stop all that follow
             raise SinkRejected(f"cannot be encoded: {type(error).__name__}: {error}") from error
 
+    async def begun(self, steps: Sequence[tuple[Wanted, int]]) -> None:
+        """Give alarms that last their end later, whose first steps (at these ms) are of the past. JournalError."""
+        await self._stamps.begun(steps)
+
     def unwritable(self, entry: Entry) -> str:
         """Why nothing of an entry would be written; empty when something would."""
         if isinstance(entry, Reading) and entry.device not in self._devices:
@@ -116,6 +132,11 @@ class InfluxSink:
         if self.takes is not None and not self.takes(entry):
             return f"`only` or `kinds` of {self.name} leave it out"
         return ""
+
+    def lingers(self) -> float:
+        """Seconds for which something that was given up may still come to be written."""
+        left_open = self._left_open
+        return 0.0 if left_open is None else max(0.0, left_open + _LINGERS_S - monotonic())
 
     def status(self) -> Mapping[str, Value]:
         """Facts for `status`: which API is spoken, lines taken, how long 95 of 100 requests took at most (ms)."""
@@ -198,6 +219,10 @@ class InfluxSink:
             return self._write(bucket, lines[:half], in_order=True) | self._write(
                 bucket, lines[half:], in_order=True
             )
+        except SinkUnavailable as error:
+            if error.maybe_taken:
+                self._left_open = monotonic()
+            raise
         self._took.append(monotonic() - began)
         self.lines += len(lines)
         return {}
