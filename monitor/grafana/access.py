@@ -229,7 +229,7 @@ def _cards() -> Row:
     )  # fmt: skip
 
 
-def _each() -> Row:
+def _each_door() -> Panel:
     """How doors do as things that wear out."""
     stood = [call("median", EVENT_OPEN, "usual"), call("percentile", EVENT_OPEN, "long", "90")]
     stood.append(call("max", EVENT_OPEN, "longest"))
@@ -243,10 +243,6 @@ def _each() -> Row:
     asked.append(
         Select(columns=stood, source=MEASUREMENT_ACCESS, where=[_is("closed")], variables=CHOSEN, by=["device"])
     )
-    daily = Select(
-        columns=[call("percentile", EVENT_OPEN, "long", "90")], source=MEASUREMENT_ACCESS, where=[_is("closed")],
-        variables=CHOSEN, by=["device"], every=DAY,
-    )  # fmt: skip
     looks = {
         "device": Look(name="Door", links=[_LOCAL, _ITS_ALARMS]),
         "opened": Look(name="Opened", decimals=0, steps=NEUTRAL),
@@ -256,20 +252,28 @@ def _each() -> Row:
         "long": Look(name="9 of 10 at most", unit="s", decimals=0),
         "longest": Look(name="Longest", unit="s", decimals=0),
     }
+    return Panel(
+        kind=Table(sort="Opened"), title="Each door", width=14, height=9, time_from="30d",
+        description="How often it was opened, forced and held, and how long it stood"
+        " open. A door that usually stands open for longer than its neighbours wants its closer adjusted.",
+        targets=[Target(query=query, source=ACCESS) for query in asked], reshape=[Join("device")],
+        overrides=[
+            *(Override(pattern=f"/^{name}$/", look=look) for name, look in looks.items()),
+            Override(pattern="/^Time/", hidden=True),
+        ],
+    )  # fmt: skip
+
+
+def _each() -> Row:
+    daily = Select(
+        columns=[call("percentile", EVENT_OPEN, "long", "90")], source=MEASUREMENT_ACCESS, where=[_is("closed")],
+        variables=CHOSEN, by=["device"], every=DAY,
+    )  # fmt: skip
     causes = {**_CAUSES, "none": "nothing: forced"}
     return Row(
         title="How each door does",
         panels=[
-            Panel(
-                kind=Table(sort="Opened"), title="Each door", width=14, height=9, time_from="30d",
-                description="How often it was opened, forced and held, and how long it stood"
-                " open. A door that usually stands open for longer than its neighbours wants its closer adjusted.",
-                targets=[Target(query=query, source=ACCESS) for query in asked], reshape=[Join("device")],
-                overrides=[
-                    *(Override(pattern=f"/^{name}$/", look=look) for name, look in looks.items()),
-                    Override(pattern="/^Time/", hidden=True),
-                ],
-            ),
+            _each_door(),
             Panel(
                 kind=TimeSeries(bars=True, stacked=True, calcs=["sum"]), title="Why doors were opened", width=10,
                 height=9, time_from="30d",

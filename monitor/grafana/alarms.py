@@ -120,7 +120,7 @@ def _now() -> Row:
 
 
 def _open_list() -> Row:
-    shown = (_RANK, ALARM_TITLE, ALARM_TEXT, ALARM_START, ALARM_RESPONSE, "value", "threshold")
+    shown = (_RANK, ALARM_TITLE, ALARM_TEXT, ALARM_START, ALARM_RESPONSE, ALARM_CAUSE, "value", "threshold")
     query = Select(
         columns=[*(column(name) for name in shown), column("device")], source=_newest(*shown), where=[_WAITS]
     )
@@ -129,6 +129,7 @@ def _open_list() -> Row:
         ALARM_TITLE: Look(name="What", custom={"width": 400}),
         ALARM_START: Look(name="Since", unit="time", custom={"width": 165}),
         ALARM_RESPONSE: Look(name="Acknowledged", states=_RESPONSES, custom={**COLOURED, "width": 120}),
+        ALARM_CAUSE: Look(name="Newest step", states=_CAUSES, custom={"width": 160}),
         "value": Look(name="Value", decimals=1, custom={"width": 90}),
         "threshold": Look(name="Limit", decimals=1, custom={"width": 90}),
         "device": Look(name="Device", links=[_LOCAL, _HEALTH], custom={"width": 180}),

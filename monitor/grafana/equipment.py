@@ -195,8 +195,8 @@ def _told(  # noqa: PLR0913 - a panel has that many sides
     )  # fmt: skip
 
 
-def _each() -> Row:
-    steps = _of(_PUMPS, *(call("non_negative_difference", name, name) for name in (_HOURS, _STARTS)))
+def _each_piece() -> Panel:
+    steps = _of(_PUMPS, *(_risen(name, name) for name in (_HOURS, _STARTS)), every="1h", fill="previous")
     total = Select(
         columns=[call("sum", _HOURS, "ran"), call("sum", _STARTS, "begun")], source=steps, by=["device"]
     )
@@ -211,19 +211,23 @@ def _each() -> Row:
         "hours": Look(name="Hours in all", unit="h", decimals=0),
         "starts": Look(name="Starts in all", decimals=0),
     }
+    return Panel(
+        kind=Table(sort="Fault"), title="Each piece of equipment", width=14, height=8,
+        time_from="30d", description="How long it ran and how often it started, and in all."
+        " Duty and standby should run equally often, unless you want it otherwise.",
+        targets=[Target(query=newest), Target(query=total), Target(query=whole)], reshape=[Join("device")],
+        overrides=[
+            *(Override(pattern=f"/^{name}$/", look=look) for name, look in looks.items()),
+            Override(pattern="/^Time/", hidden=True),
+        ],
+    )  # fmt: skip
+
+
+def _each() -> Row:
     return Row(
         title="Pumps, lifts, fans",
         panels=[
-            Panel(
-                kind=Table(sort="Fault"), title="Each piece of equipment", width=14, height=8,
-                time_from="30d", description="How long it ran and how often it started, and in all."
-                " Duty and standby should run equally often, unless you want it otherwise.",
-                targets=[Target(query=newest), Target(query=total), Target(query=whole)], reshape=[Join("device")],
-                overrides=[
-                    *(Override(pattern=f"/^{name}$/", look=look) for name, look in looks.items()),
-                    Override(pattern="/^Time/", hidden=True),
-                ],
-            ),
+            _each_piece(),
             Panel(
                 kind=StateTimeline(), title="When what ran, the last day", width=10, height=8, time_from="24h",
                 says_time=True, look=Look(states=_RAN),

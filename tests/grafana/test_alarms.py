@@ -42,6 +42,8 @@ def test_open_alarms_are_listed_the_worst_first(board: Weeks):
     assert [row["Since"].number for row in rows] == [each.time for each in expected]
     words = ["nobody yet" if each.acknowledged is None else "yes" for each in expected]
     assert [str(row["Acknowledged"]) for row in rows] == words
+    steps = {str(row["Device"]): str(row["Newest step"]) for row in rows}
+    assert (steps["pump-2"], steps["boiler-gas"], steps["e-main"]) == ("acknowledged", "raised", "over")
     [power] = [row for row in rows if str(row["Device"]) == "e-main"]
     assert (str(power["Value"]), str(power["Limit"])) == ("6100.0", "6000.0")
     assert len({row["Severity"].colour for row in rows}) == len({each.severity for each in expected})
