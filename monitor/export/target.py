@@ -2,17 +2,20 @@
 
 import contextlib
 import os
+import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import IO
+from typing import IO, Final
 
 from monitor.errors import RequestRefused
 
 __all__ = ["STANDARD_OUTPUT", "open_target"]
 
 STANDARD_OUTPUT = Path("-")
+
+_LONGEST_PREFIX: Final = 100
 
 
 @contextlib.contextmanager
@@ -22,25 +25,62 @@ def open_target(path: Path, *, force: bool) -> Iterator[IO[bytes]]:
     Raises RequestRefused when it exists and is not to be replaced (`force`), or cannot be written.
     """
     if path == STANDARD_OUTPUT:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
+        with _standard_output() as out:
+            yield out
         return
-    if path.exists() and not force:
-        raise RequestRefused(f"{path} is there already: say another name, or --force to replace it")
+    _look_at(path, force=force)
     beside = None
     try:
-        with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as beside:  # mode 0600
+        prefix = f".{path.name[:_LONGEST_PREFIX]}."
+        with NamedTemporaryFile(dir=path.parent, prefix=prefix, delete=False) as beside:  # mode 0600
             yield beside
             beside.flush()
             os.fsync(beside.fileno())
         if force:
             Path(beside.name).replace(path)
         else:
-            os.link(beside.name, path)  # and not over what came meanwhile
+            _put(Path(beside.name), path)
     except OSError as error:
-        if isinstance(error, BrokenPipeError):
-            raise
         raise RequestRefused(f"{path} cannot be written: {error.strerror or error}") from error
     finally:
         if beside is not None:
             Path(beside.name).unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _standard_output() -> Iterator[IO[bytes]]:
+    try:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+    except OSError as error:
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # or what is left would fail at the end again
+        if isinstance(error, BrokenPipeError):  # whoever reads has enough
+            raise
+        told = f"standard output cannot be written: {error.strerror or error}; what is there is not whole"
+        raise RequestRefused(told) from error
+
+
+def _look_at(path: Path, *, force: bool) -> None:
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise RequestRefused(f"{path} cannot be written: {error.strerror or error}") from error
+    if not stat.S_ISREG(mode):
+        raise RequestRefused(f"{path} is not a file: say another name, or - for standard output")
+    if not force:
+        raise RequestRefused(f"{path} is there already: say another name, or --force to replace it")
+
+
+def _put(beside: Path, path: Path) -> None:
+    """Give it its name, and not over what came meanwhile."""
+    try:
+        os.link(beside, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a stick with FAT has no links
+        with path.open("xb"):
+            beside.replace(path)
