@@ -46,6 +46,11 @@ _CONFLICTS = (
         r" got (?:\w+::)*(?P<wants>\w+)"
     ),
 )
+_NOBODY = "create admin user first"
+_FIRST = (
+    "on the server say `influx -execute \"CREATE USER admin WITH PASSWORD 'choose one' WITH ALL PRIVILEGES\"`,"
+    f" then `{SETUP}`"
+)
 _TRANSIENT = frozenset({408, 425, 429})
 _BROKEN_TLS = re.compile(r"EOF|reset|timed out|closed", re.IGNORECASE)
 _ABOUT_TLS = (
@@ -99,6 +104,8 @@ def _answered(error: ApiException, lines: int) -> SinkError:
         wish = _retry_after(error.headers or {})
         return SinkUnavailable(f"{status}: {reason or _short(error.reason)}", retry_after=wish)
     hint = _HINTS.get(status, f"check that `url` is that of InfluxDB; {_CHECK}")
+    if _NOBODY in (reason or ""):  # 1.x that asks for passwords and has no users yet
+        hint = _FIRST
     missing = status == 404 and _MISSING.search(reason or "")  # noqa: PLR2004 - HTTP
     waits = BucketMissing if missing else SinkMisconfigured
     return waits(f"{status}: {reason or _short(error.reason)}", what_to_do=hint, status=status)
