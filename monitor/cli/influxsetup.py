@@ -20,6 +20,7 @@ __all__ = ["setup"]
 
 _LARGEST = 64 * 1024
 _MODE = 0o600
+_LOOK = "look at it, and take it away if it is empty"
 
 _File = Annotated[Path, typer.Argument(metavar="FILE", help="The site file.", show_default=False)]
 _Sink = Annotated[str, typer.Option(metavar="ID", help="One sink, where there are several.", show_default=False)]
@@ -165,6 +166,7 @@ class _Files:
 
     def __init__(self, settings: "InfluxSettings", folder: Path, grafana: Path) -> None:
         self._name = settings.secret
+        self._is_known = bool(settings.token)
         self._secrets = folder / "secrets"
         self._grafana = grafana
 
@@ -174,6 +176,9 @@ class _Files:
 
         if self._secrets.exists() and not self._secrets.is_dir():
             raise RequestRefused(f"{self._secrets} is no folder, and secrets are to be kept there")
+        place = self._secrets / self._name
+        if self._name and not self._is_known and os.path.lexists(place):
+            raise RequestRefused(f"{place} is there, and yet it could not be read: {_LOOK}")
         for folder in (self._grafana.parent, self._secrets if self._secrets.is_dir() else self._secrets.parent):
             if not os.access(folder, os.W_OK | os.X_OK):
                 raise RequestRefused(f"{folder} cannot be written to: try with sudo")
@@ -185,7 +190,7 @@ class _Files:
 
         place = self._secrets / self._name
         if place_secrets(self._secrets, {self._name: token}):
-            raise RequestRefused(f"{place} is there, and yet it could not be read: look at it")
+            raise RequestRefused(f"{place} has come meanwhile, and is not overwritten: {_LOOK}")
         return str(place)
 
     def grafana(self) -> Mapping[str, str]:

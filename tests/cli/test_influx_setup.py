@@ -242,6 +242,39 @@ def test_an_administrator_is_named_and_never_shown(tmp_path: Path, guarded: Infl
 
 
 @pytest.mark.usefixtures("admin")
+def test_a_guarded_server_without_users_is_told_how_it_gets_the_first(tmp_path: Path) -> None:
+    folder = tmp_path / "influxdb"
+    folder.mkdir()
+    server = InfluxServer(folder, auth=True)
+    server.start()
+    try:
+        ran = setup(site_file(tmp_path, server))
+    finally:
+        server.stop()
+
+    assert ran.code == 1
+    assert "CREATE USER admin WITH PASSWORD 'choose one' WITH ALL PRIVILEGES" in ran.err
+    assert "let the token write" not in ran.err
+
+
+@pytest.mark.usefixtures("admin")
+@pytest.mark.parametrize("content", ["", "\n"])
+def test_nothing_is_made_where_a_secret_is_there_and_says_nothing(
+    tmp_path: Path, guarded: InfluxServer, content: str
+) -> None:
+    file = site_file(tmp_path, guarded)
+    secret = file.parent / "secrets" / "influxdb"
+    secret.parent.mkdir()
+    secret.write_text(content)
+    secret.chmod(0o600)
+    ran = setup(file)
+
+    assert ran.code == 1
+    assert f"{secret} is there, and yet it could not be read" in ran.err
+    assert guarded.query("SHOW DATABASES") == []
+
+
+@pytest.mark.usefixtures("admin")
 def test_nothing_is_made_where_the_secret_could_not_be_kept(tmp_path: Path, guarded: InfluxServer) -> None:
     file = site_file(tmp_path, guarded)
     (file.parent / "secrets").write_text("no folder")

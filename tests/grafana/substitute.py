@@ -12,14 +12,9 @@ def substitute(query: str, start: int, end: int, chosen: Mapping[str, str], inte
     query = query.replace("$__interval", interval)
     for name, value in chosen.items():
         shown = value if value == ".*" else re.escape(value)
-<<<<<<< HEAD
-        query = query.replace(f"${{{name}:regex}}", shown).replace(f"${{{name}}}", value)
-        query = query.replace(f"${name}", shown)
-=======
         query = (
             query.replace(f"${{{name}:regex}}", shown).replace(f"${{{name}}}", value).replace(f"${name}", shown)
         )
->>>>>>> hourly8
     left = re.sub(r"/\^.*?\$/", "", query)
     assert "$" not in left, f"nobody replaces the variable in {left}"
     return query

@@ -46,6 +46,11 @@ _CONFLICTS = (
         r" got (?:\w+::)*(?P<wants>\w+)"
     ),
 )
+_NOBODY = "create admin user first"
+_FIRST = (
+    "on the server say `influx -execute \"CREATE USER admin WITH PASSWORD 'choose one' WITH ALL PRIVILEGES\"`,"
+    f" then `{SETUP}`"
+)
 _TRANSIENT = frozenset({408, 425, 429})
 _LEFT_OPEN = frozenset({500, 502, 504})
 """A time-out within the server, or a proxy's word that it has no answer: the lines may be written yet."""
@@ -103,6 +108,8 @@ def _answered(error: ApiException, lines: int) -> SinkError:
         told = f"{status}: {reason or _short(error.reason)}"
         return SinkUnavailable(told, retry_after=wish, maybe_taken=status in _LEFT_OPEN)
     hint = _HINTS.get(status, f"check that `url` is that of InfluxDB; {_CHECK}")
+    if _NOBODY in (reason or ""):  # 1.x that asks for passwords and has no users yet
+        hint = _FIRST
     missing = status == 404 and _MISSING.search(reason or "")  # noqa: PLR2004 - HTTP
     waits = BucketMissing if missing else SinkMisconfigured
     return waits(f"{status}: {reason or _short(error.reason)}", what_to_do=hint, status=status)
