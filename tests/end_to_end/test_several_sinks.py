@@ -75,7 +75,7 @@ def retained(broker: Mosquitto) -> dict[str, bytes]:
         if message.topic == LAST:
             over.set()
         elif message.retain:
-            found[message.topic] = message.payload
+            found[message.topic] = bytes(message.payload)
 
     def ask(client: paho.Client, *_: object) -> None:
         client.subscribe("#", 1)
