@@ -9,7 +9,7 @@ from monitor.grafana.influxql import Select, call
 from monitor.grafana.kinds import BarGauge, Table
 from monitor.grafana.looks import Look, Override, State, Step
 from monitor.grafana.model import DATA, Panel, Source, Target
-from monitor.grafana.reshape import Organize, Reshape, Sort
+from monitor.grafana.reshape import Merge, Organize, Reshape, Sort
 from monitor.schema import ALARM_SEVERITY, state_number
 
 __all__ = [
@@ -68,6 +68,7 @@ class Top:
     source: Source = DATA
     look: Look = field(default_factory=Look)
     rows: int = 10
+    time_from: str | None = None
 
     def panel(self, title: str, description: str, width: int, height: int) -> Panel:
         """The panel; what has none is left out."""
@@ -82,6 +83,7 @@ class Top:
         query = Select(columns=[top, f'"{self.by}"'], source=found, where=['"much" > 0'])
         return Panel(
             kind=BarGauge(rows=self.rows), title=title, description=description, width=width, height=height,
+            time_from=self.time_from,
             targets=[Target(query=query, source=self.source)], tables=True, look=self.look,
             reshape=[Organize(hidden=["Time"]), Sort("most", descending=True)],
         )  # fmt: skip
@@ -95,16 +97,21 @@ def listed(  # noqa: PLR0913 - a panel has that many sides
     query: Select, columns: Columns, title: str, description: str, *,
     width: int = 24, height: int = 9, hidden: Sequence[str] = (), sort: str = "", source: Source = DATA,
     time_from: str | None = None, before: Sequence[Reshape] = (), also: Columns = MappingProxyType({}),
+    more: Sequence[Select] = (),
 ) -> Panel:  # fmt: skip
     """A table of single points, the newest first unless a heading to `sort` by is said.
 
     `also`: columns that only some answers have, after the others; `before`: what is done to the answers first.
+    `more`: questions whose answers are rows of the same table, each with a limit of its own.
     """
     first = next(iter(columns.values())).name or ""
     return Panel(
         kind=Table(sort=sort or first), title=title, description=description, width=width, height=height,
-        time_from=time_from, targets=[Target(query=query, source=source)],
-        reshape=[*before, Organize(names={name: name for name in columns}, hidden=hidden)],
+        time_from=time_from, targets=[Target(query=each, source=source) for each in (query, *more)],
+        reshape=[
+            *([Merge()] if more else []), *before,
+            Organize(names={name: name for name in columns}, hidden=hidden),
+        ],
         overrides=[
             *(Override(name=name, look=look) for name, look in columns.items()),
             *(Override(pattern=f"/^{name}$/", look=look) for name, look in also.items()),

@@ -91,9 +91,11 @@ class Hearing:
             for entry in self._heard(device, topic, body, at)
         ]
 
-    def card(self, reader: Device, credential: str, at: int, *, granted: bool) -> Sequence[Entry]:
+    def card(
+        self, reader: Device, credential: str, at: int, *, granted: bool, is_known: bool = True
+    ) -> Sequence[Entry]:
         """The event of a card held to a reader at `at` (UTC ms)."""
-        topic, body = payload.card(reader, credential, granted=granted, now=at / 1000)
+        topic, body = payload.card(reader, credential, granted=granted, is_known=is_known, now=at / 1000)
         return [each for each in self._heard(reader, topic, body, at) if isinstance(each, Event)]
 
     def _heard(self, device: Device, topic: str, body: bytes, at: int) -> Sequence[Entry]:

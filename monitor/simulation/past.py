@@ -135,7 +135,9 @@ class Past:
                     yield from (_Doing(edge + later, look) for later in _LOOKS_AGAIN)
         for trial in stories.trials:
             if start <= trial.at < end:
-                yield _Doing(trial.at, partial(self._deny, self._site.devices[trial.device], trial.number))
+                yield _Doing(
+                    trial.at, partial(self._deny, self._site.devices[trial.device], trial.number, is_known=False)
+                )
 
     def _met(self, story: Story) -> Sequence[Device]:
         devices = (*self._regular, *self._seldom)
@@ -214,9 +216,9 @@ class Past:
             self._world.overrides.pop((door, "open"), None)
         return self._hearing.reading(self._site.devices[door], at)
 
-    def _deny(self, reader: Device, number: str, at: int) -> Sequence[Entry]:
+    def _deny(self, reader: Device, number: str, at: int, *, is_known: bool = True) -> Sequence[Entry]:
         self.counts["denied"] += 1
-        return self._hearing.card(reader, number, at, granted=False)
+        return self._hearing.card(reader, number, at, granted=False, is_known=is_known)
 
     # Pumps ------------------------------------------------------------------------------------------------
 

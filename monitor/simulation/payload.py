@@ -44,8 +44,13 @@ def _metrics(device: Device, values: Mapping[str, Value], now: float) -> tuple[s
     return f"{node}/{'DDATA' if '/' in rest else 'NDATA'}/{rest}", content.SerializeToString()
 
 
-def card(device: Device, credential: str, *, granted: bool, now: float) -> tuple[str, bytes]:
-    """The message of a card held to a reader, with all that a real reader tells besides."""
+def card(
+    device: Device, credential: str, *, granted: bool, now: float, is_known: bool = True
+) -> tuple[str, bytes]:
+    """The message of a card held to a reader, with all that a real reader tells besides.
+
+    A known card that is denied has expired, as far as the reader tells that from a card that nobody knows.
+    """
     event = next(event for event in device.events if event.kind == "card")
     result = "granted" if granted else "denied"
     content: dict[str, Any] = {"isKnown": str(granted).lower(), "username": "Erika Mustermann"}
@@ -56,8 +61,8 @@ def card(device: Device, credential: str, *, granted: bool, now: float) -> tuple
         _put(content, _below(device, event.credential.json_path), credential)
     if event.result is not None:
         meanings: Mapping[str, Value] = event.result.map or {result: result}
-        sent = next(sent for sent, kept in meanings.items() if kept == result)
-        _put(content, _below(device, event.result.json_path), sent)
+        sent = [sent for sent, kept in meanings.items() if kept == result]
+        _put(content, _below(device, event.result.json_path), sent[0 if is_known else -1])
     _stamp(device, content, now)
     return _topic(device, event.topic), orjson.dumps(content)
 

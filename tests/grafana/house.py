@@ -1,4 +1,4 @@
-"""The data that all dashboards are looked at with."""
+"""The data that all dashboards are looked at with: the month of the demo's house."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,24 +9,28 @@ from typing import Any, Final
 import pytest
 
 from tests.grafana.answers import Answer, Answers, Range, Source
-from tests.grafana.day import END, fill_day
 from tests.grafana.filled import filled
-from tests.grafana.shipped import DASHBOARDS
+from tests.grafana.month import NOW, fill_month
+from tests.grafana.shipped import DASHBOARDS, panels_of
 from tests.servers.influxdb import InfluxServer
 
-__all__ = ["FILL", "NOW", "House", "house"]
+__all__ = ["FILL", "NOW", "House", "house", "panel_of"]
 
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """A server with data up to `now`; `is_whole`: of every measurement and field that dashboards ask for."""
+    """A server with data up to `now`."""
 
     server: InfluxServer
     now: datetime
-    is_whole: bool
     zone: str = "Europe/Berlin"
 
     _answers: dict[tuple[str, int], Answer] = field(default_factory=dict)
+
+    @property
+    def source(self) -> Source:
+        """The server, for which it is `now`."""
+        return Source(self.server.url, now=round(self.now.timestamp() * 1000))
 
     def answer(self, name: str, panel: Mapping[str, Any]) -> Answer:
         """What a panel shows when nothing is chosen; asked once."""
@@ -39,30 +43,23 @@ class House:
         """A dashboard with the time that it opens with, and what is chosen."""
         dashboard = DASHBOARDS[name]
         shown = Range(start=dashboard["time"]["from"], end=dashboard["time"]["to"], now=self.now, zone=self.zone)
-        return Answers(dashboard, Source(self.server.url), shown, chosen)
-
-    def fields(self) -> dict[str, set[str]]:
-        """Measurement -> the fields that are there."""
-        found: dict[str, set[str]] = {}
-        for database in Source(self.server.url).databases.values():
-            for measurement in _column(self.server.query("SHOW MEASUREMENTS", database), "name"):
-                rows = self.server.query(f'SHOW FIELD KEYS FROM "{measurement}"', database)
-                found.setdefault(measurement, set()).update(_column(rows, "fieldKey"))
-        return found
+        if any(each["name"] == "timezone" for each in dashboard["templating"]["list"]):
+            chosen = {"timezone": [self.zone], **chosen}
+        return Answers(dashboard, self.source, shown, chosen)
 
 
-def _column(rows: list[dict[str, Any]], name: str) -> list[str]:
-    return [str(row[name]) for row in rows]
-
-
-FILL: Final = fill_day
+FILL: Final = fill_month
 """Writes the data into a server; gets a folder of its own."""
-NOW: Final = END
-"""When it is looked at."""
 
 
 @contextmanager
 def house(factory: pytest.TempPathFactory) -> Iterator[House]:
     """A server of one's own with the data."""
     with filled(factory, "house", FILL) as server:
-        yield House(server, NOW, is_whole=False)
+        yield House(server, NOW)
+
+
+def panel_of(name: str, title: str) -> Mapping[str, Any]:
+    """The one panel of a title on a dashboard."""
+    [found] = [panel for panel in panels_of(DASHBOARDS[name]) if panel["title"] == title]
+    return found

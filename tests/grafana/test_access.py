@@ -73,7 +73,7 @@ def test_cards_are_counted_by_hour_and_by_reason(board: Weeks):
     for result in ("granted", "denied"):
         hours = Counter(time // 3_600_000 * 3_600_000 for time, _, found, _ in new if found == result)
         assert {time: value for time, value in shown[result] if value} == hours
-    reasons = Counter(reason for _, _, result, reason in new if result == "denied")
+    reasons = Counter(reason for _, _, result, reason in cards() if result == "denied")
     assert board.stats("Denied, by reason") == reasons
     assert list(board.stats("Denied, by reason")) == [reason for reason, _ in reasons.most_common()]
 

@@ -35,7 +35,7 @@ def test_a_phone_shows_one_panel_below_the_other(looked: House):
 
 
 def test_the_command_writes_pictures(looked: House, tmp_path: Path):
-    said = ["--url", looked.server.url, "--now", looked.now.isoformat(), "--var", "site=hq"]
+    said = ["--url", looked.server.url, "--now", looked.now.isoformat(), "--var", "site=demo"]
     main(["overview", str(tmp_path / "one.png"), *said])
     main(["overview", str(tmp_path / "all"), "--phone", "--from", "now-6h", *said])
 

@@ -59,7 +59,8 @@ def main(arguments: list[str] | None = None) -> None:
     said = parser.parse_args(arguments)
     now = datetime.fromisoformat(said.now) if said.now else NOW if not said.url else datetime.now(UTC)
     with _server(said.url) as url:
-        source = Source(url, {"datasource": said.database, "access": said.access}, said.user)
+        databases = {"datasource": said.database, "access": said.access}
+        source = Source(url, databases, said.user, now=round(now.timestamp() * 1000))
         for file in _files(said.dashboards):
             _draw(file, source, now, said)
 
