@@ -1,7 +1,7 @@
 """Binds where what is in the journal is written to: the section `sinks`."""
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -48,6 +48,7 @@ def bind_sinks(binding: Binding, root: Node, access: AccessSettings | None) -> S
     for node, path, ident in _each(binding, sinks, _INFLUXDB, ids):
         influx = _influxdb(binding, node, path, ident, access)
         if influx is not None:
+            _agree(binding, node, path, influx, found.influxdbs.values())
             found.influxdbs[ident] = influx
     places: dict[tuple[str, str], str] = {}
     for node, path, ident in _each(binding, sinks, _MQTT, ids):
@@ -130,6 +131,18 @@ def _influxdb(
         access_retention=keep if keys.access_retention is None else keys.access_retention,
         filter=chosen,
     )
+
+
+def _agree(
+    binding: Binding, node: Node, path: str, influx: InfluxSettings, others: Iterable[InfluxSettings]
+) -> None:
+    """Two sinks of one bucket should keep its points as long: who makes it decides for both."""
+    for other in others:
+        same = influx.buckets.keys() & other.buckets.keys() if influx.url == other.url else ()
+        for bucket in sorted(same):
+            if influx.buckets[bucket] != other.buckets[bucket] and influx.org == other.org:
+                message = f"`{other.id}` writes to `{bucket}`, too, and keeps it for another time"
+                binding.findings.warning(node, path, message)
 
 
 def _mqtt(binding: Binding, node: Node, path: str, ident: str) -> MqttSinkSettings | None:

@@ -105,6 +105,21 @@ def test_one_bucket_for_everything_keeps_the_longer_time(load_text: Load) -> Non
     assert influx["influxdb"].buckets == {"facility": 5 * 31_557_600}
 
 
+@pytest.mark.parametrize(
+    ("second", "warnings"),
+    [("retention: 1 years", 1), ("retention: 5 years", 0), ("bucket: owner, retention: 1 years", 0)],
+)
+def test_one_bucket_of_two_sinks_that_keep_it_for_another_time_is_warned_of(
+    load_text: Load, second: str, warnings: int
+) -> None:
+    loaded = load_text(
+        f"sinks: {{influxdb: [{{id: a, {URL}, retention: 5 years}}, {{id: b, {URL}, kinds: usage, {second}}}]}}\n"
+    )
+
+    told = [each for each in loaded.warnings if each.path == "sinks.influxdb[1]"]
+    assert len(told) == warnings
+
+
 def test_a_selector_that_fits_no_device_is_warned_of(load_text: Load) -> None:
     loaded = load_text(DEVICES + f"sinks: {{influxdb: {{{URL}, only: {{building: A, class: water}}}}}}\n")
 
