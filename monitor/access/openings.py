@@ -4,8 +4,8 @@ Times are UTC ms. `time`, `opened` and the like are times of entries; what ends 
 when something is settled that has waited until then.
 """
 
-from collections.abc import Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Final
 
 __all__ = ["TOLERANCE", "Button", "Contact", "Leaf", "Lock", "Opening", "Reason", "covers", "packed", "unpacked"]
@@ -147,27 +147,25 @@ class Button:
     is_level: bool = False
 
 
-_FIELDS: Final[Mapping[type, tuple[Field[Any], ...]]] = {
-    kind: fields(kind) for kind in (Opening, Reason, Leaf, Contact, Lock, Button)
+_USUAL: Final[Mapping[type, Sequence[tuple[str, Any]]]] = {
+    kind: [(each.name, each.default) for each in fields(kind)]
+    for kind in (Opening, Reason, Leaf, Contact, Lock, Button)
 }
-"""Worked out once: a door's past is packed with each of its openings."""
+"""Fields and their defaults, worked out once: a door's past is packed with each of its openings."""
 
 
 def packed(thing: Opening | Reason | Leaf | Contact | Lock | Button) -> dict[str, Any]:
     """A thing as JSON: what is as usual is left out."""
     body: dict[str, Any] = {}
-    for each in _FIELDS[type(thing)]:
-        value = getattr(thing, each.name)
-        if isinstance(value, Leaf):
-            value = packed(value)
-            usual: Any = {}
-        elif isinstance(value, list):
-            value = [packed(item) for item in value]
-            usual = []
-        else:
-            usual = each.default
-        if usual is MISSING or value != usual:
-            body[each.name] = value
+    for name, usual in _USUAL[type(thing)]:
+        value = getattr(thing, name)
+        kind = type(value)
+        if kind is Leaf or kind is list:
+            value = packed(value) if kind is Leaf else [packed(item) for item in value]
+            if value:
+                body[name] = value
+        elif usual is MISSING or value != usual:
+            body[name] = value
     return body
 
 

@@ -10,7 +10,8 @@ import asyncio
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,8 +24,7 @@ from monitor.app.pastloop import PastClock, PastLoop
 from monitor.clock import Clock
 from monitor.clocksync import ClockSync
 from monitor.downtime import note_stop
-from monitor.errors import SettingsError
-from monitor.journal.state import State
+from monitor.errors import JournalError, SettingsError
 from monitor.ports import Batch
 from monitor.simulation.past import STEP, Past, seldom
 from monitor.simulation.stories import Stories
@@ -104,14 +104,30 @@ def seed(  # noqa: PLR0913 - a site, a folder, and three times
     place.mkdir(mode=0o700)
     clock = PastClock(begin)
     loop = PastLoop(clock)
-    with asyncio.Runner(loop_factory=lambda: loop) as runner:
-        filling = _Filling(site, place, begin=begin, stories=stories, clock=clock, loop=loop)
-        month = runner.run(filling.run(end, tell))
-    _settle(place)
-    (place / MARK).write_text(json.dumps(asdict(month)), "utf-8")
-    _settle(place)
+    try:
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            filling = _Filling(site, place, begin=begin, stories=stories, clock=clock, loop=loop)
+            month = runner.run(filling.run(end, tell))
+        _settle(place)
+        (place / MARK).write_text(json.dumps(asdict(month)), "utf-8")
+        _settle(place)
+    except* (JournalError, OSError) as errors:
+        shutil.rmtree(place, ignore_errors=True)
+        why = next(_leaves(errors))
+        raise SettingsError(
+            f"the past does not fit into {folder}, or cannot be written there ({why}); what was begun is taken "
+            "away again: make room (about 10 MB a day), or name another folder with --state"
+        ) from errors
     _take_places(folder)
     return month
+
+
+def _leaves(errors: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for each in errors.exceptions:
+        if isinstance(each, BaseExceptionGroup):
+            yield from _leaves(each)
+        else:
+            yield each
 
 
 class _Filling:
@@ -132,8 +148,8 @@ class _Filling:
         async with open_parts(self._site, self._folder, self._clock, sync, past=float(STEP)) as parts:
             files = parts.files
             for store in (files.state, files.ledger, files.access):
-                await _hurry(store)
-            await files.journal.in_writer(lambda db: db.execute("PRAGMA synchronous = OFF"))
+                await store.alone(_hurry)
+            await files.journal.in_writer(_hurry)
             async with asyncio.TaskGroup() as tasks:
                 running = [tasks.create_task(part, name=name) for name, part in parts.tasks_of_the_past().items()]
                 await self._loop.settled()
@@ -165,9 +181,11 @@ class _Filling:
             if moment.time // _TOLD_EVERY != told:
                 told = moment.time // _TOLD_EVERY
                 tell(moment.time)
+                _must_be_kept(parts)
         clock.move_to(clock.now() + _SETTLES)
         await self._loop.settled()
         await self._loop.settled()
+        _must_be_kept(parts)
         return past
 
     def _at_home(self, past: Past) -> Mapping[str, list[int]]:
@@ -184,9 +202,24 @@ _SETTLES: Final = 20_000
 """Ms that pass at the end, so that everybody keeps what he has: nobody takes longer than 15 s."""
 
 
-async def _hurry(store: State) -> None:
-    """Let a store be written without waiting for the disk: what is cut off begins anew anyway."""
-    await store.alone(lambda db: db.execute("PRAGMA synchronous = OFF"))
+_PAGES: Final = 16_000
+"""Pages (4 KiB) of a log before it is copied into its file: most are written many times."""
+_CACHE_KIB: Final = 65_536
+
+
+def _hurry(db: sqlite3.Connection) -> None:
+    """Let a file be written without waiting for the disk: what is cut off begins anew anyway."""
+    db.execute("PRAGMA synchronous = OFF")
+    db.execute(f"PRAGMA wal_autocheckpoint = {_PAGES}")
+    db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+
+
+def _must_be_kept(parts: Parts) -> None:
+    """Raise JournalError when a file of the past could not be written: nobody waits for a disk to get better."""
+    files = parts.files
+    why = next((each.failure for each in (files.state, files.ledger, files.access) if each.failure), "")
+    if why:
+        raise JournalError(why)
 
 
 async def carry(site: Site, folder: Path, tell: Callable[[int, int], None]) -> str:

@@ -1,6 +1,7 @@
 """The demo's past: filling it in with a bar, and telling what it contains."""
 
 import asyncio
+import shlex
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -15,7 +16,7 @@ from monitor.periods import DAY
 from monitor.simulation.plot import DAYS
 from monitor.site import Site
 
-__all__ = ["give_past"]
+__all__ = ["give_past", "what_next"]
 
 
 _HOUR: Final = 3_600_000
@@ -47,6 +48,23 @@ def give_past(site: Site, folder: Path, days: int, say: Say) -> Month:
     _tell(site, folder, month, time.time() - began, say)
     _carry(site, folder, say)
     return month
+
+
+def what_next(folder: Path, *, is_over: bool) -> list[str]:
+    """Whole commands for a folder that has a past; reports are answered while the demo runs."""
+    command, state = ".venv/bin/facility-monitor", shlex.quote(str(folder))
+    lines = [
+        f"  {command} report usage --period last-month --state {state}",
+        f"  {command} report usage --period this-month --state {state}",
+        f"  {command} grafana export DIR {shlex.quote(str(folder / 'site.yaml'))}",
+    ]
+    if is_over:
+        return [
+            "What to do next: let it go on, and in a second terminal look at what it has:",
+            f"  {command} demo --state {state}",
+            *lines,
+        ]
+    return ["What to do next, in a second terminal:", *lines]
 
 
 def _filled(site: Site, folder: Path, begin: int, stories: int) -> Month:

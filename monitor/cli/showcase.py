@@ -108,12 +108,11 @@ class Showcase:
 
         if self.seed_days is None:
             return month_of(self.folder)
-        from monitor.cli.pastmonth import give_past
+        from monitor.cli.pastmonth import give_past, what_next
 
         month = give_past(site, self.folder, self.seed_days, self.say)
-        self.say(
-            f"What to do with it: `report usage --period last-month --state {self.folder}`, `grafana export DIR`"
-        )
+        for line in what_next(self.folder, is_over=self.seconds == 0):
+            self.say(line)
         return month
 
     def _try_report(self) -> None:

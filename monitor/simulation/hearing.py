@@ -4,6 +4,7 @@ There is no wire between: registers of simulated units go through the blocks and
 payloads of simulated MQTT devices through the decoder of the MQTT driver.
 """
 
+import struct
 from collections.abc import Callable, Sequence
 
 from drivers.modbus.decode import BlockDecoder, Decoded, finish
@@ -54,7 +55,7 @@ def _bytes(are_bits: bool, words: Sequence[int]) -> bytes:  # noqa: FBT001 - whi
     if are_bits:
         packed = sum((word & 1) << place for place, word in enumerate(words))
         return packed.to_bytes((len(words) + 7) // 8, "little")
-    return b"".join([word.to_bytes(2, "big") for word in words])
+    return struct.pack(f">{len(words)}H", *words)
 
 
 class Hearing:

@@ -20,7 +20,8 @@ _Act = TypeVar("_Act")
 
 _STANDS_OPEN: Final = 2.5
 """Seconds for which a door stands open when somebody goes through and its closer is well."""
-_OFTEN_AT_LAST: Final = 0.6
+_OFTEN_AT_FIRST: Final = 0.02
+_OFTEN_AT_LAST: Final = 0.12
 """Part of the passages at which a sticking door stays open just before it is mended."""
 
 
@@ -187,7 +188,7 @@ class Stories:
             return _STANDS_OPEN
         worn = (now * 1000 - story.begin) / (story.end - story.begin)
         luck = noise(f"{passage * 7919} {door} {passage}")
-        if luck >= 0.05 + (_OFTEN_AT_LAST - 0.05) * worn:
+        if luck >= _OFTEN_AT_FIRST + (_OFTEN_AT_LAST - _OFTEN_AT_FIRST) * worn:
             return _STANDS_OPEN
         held_after = self._site.access.door(door).held_after
         return held_after + 4.0 + 50.0 * worn * noise(f"{door} {passage * 104_729}")

@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from monitor.model import Value
 from monitor.simulation.building import Curve, LocalDays, noise
@@ -183,7 +184,7 @@ class World:
     def _value(self, device: Device, name: str, now: float) -> Value:
         told = self.stories.value(device.id, name, now) if self.stories is not None else None
         measured = self._measured(device, name, now)
-        if measured is not None and name.rpartition("_")[2] in _COUNTED:
+        if measured is not None and _parts_of(name)[2] in _COUNTED:
             return self._since_swap(device, name, now, measured)
         if measured is not None:
             return measured
@@ -201,10 +202,9 @@ class World:
 
     def _measured(self, device: Device, name: str, now: float) -> float | None:
         """What is measured of what flows, by the suffix of a point; None for a point that is something else."""
-        quantity, _, suffix = name.rpartition("_")
-        if not quantity or quantity.startswith(("battery", "voltage_thd")):
+        quantity, phase, suffix = _parts_of(name)
+        if not quantity:
             return None
-        phase = next((p for p in _PHASES if p in quantity.split("_")), None)
         per_m3 = 1 / _WH_PER_M3 if device.device_class == "heat" else 1.0
         if suffix in _RATES:
             return self.rate(device, now, phase) * _PER_W.get(suffix, per_m3)
@@ -257,6 +257,15 @@ class World:
             return 0.0
         drawn = self.total(main, begin + _QUARTER) - self.total(main, begin)
         return min(drawn * 3600.0 / _QUARTER, _PUMPED_AT_MOST) * _QUARTER
+
+
+@lru_cache(maxsize=4096)
+def _parts_of(name: str) -> tuple[str, str | None, str]:
+    """The quantity, phase and suffix in the name of a point; no quantity where it is none of what flows."""
+    quantity, _, suffix = name.rpartition("_")
+    if quantity.startswith(("battery", "voltage_thd")):
+        return "", None, suffix
+    return quantity, next((phase for phase in _PHASES if phase in quantity.split("_")), None), suffix
 
 
 def _steady(device: Device, name: str, now: float) -> float | None:

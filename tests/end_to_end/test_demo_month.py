@@ -67,6 +67,9 @@ def test_a_past_that_was_cut_off_is_begun_anew_written_out_and_goes_on_live(tmp_
 
     assert "half filled in" in said
     assert "all of it is written to influxdb" in said
+    for command in ("demo", "report usage --period last-month"):
+        assert f"facility-monitor {command} --state {state}" in said
+    assert f"grafana export DIR {state / 'site.yaml'}" in said
     assert written == kept["number"] > 4 * 280
     assert not (state / "seeding").exists()
     assert "goes on from there" in again

@@ -202,7 +202,7 @@ def test_the_front_door_closes_worse_and_worse_until_it_is_mended() -> None:
         return sum(each > 6.0 for each in stands)
 
     assert (held(7), held(22)) == (0, 0)
-    assert 10 < held(8) < held(12) < held(16) < held(21) < 700
+    assert 10 < held(8) < held(12) < held(16) < held(21) < 150
     assert STORIES.stands_open("cellar-door", 1, at(21, "12:00")) == 2.5
 
 
