@@ -5,6 +5,7 @@ from typing import Final
 
 from monitor.grafana.common import BUILDING, MAIN, SITE, ZONE, alarm_marks
 from monitor.grafana.costs import carbon, costs, per_tenant
+from monitor.grafana.happened import SERIOUS
 from monitor.grafana.influxql import INTERVAL, Select, call
 from monitor.grafana.kinds import Stat, TimeSeries
 from monitor.grafana.looks import EN_50160, Look, Override
@@ -153,6 +154,6 @@ ELECTRICITY: Final = Dashboard(
         Row(title="Supply and phases", panels=_quality()),
     ],
     choices=[SITE, BUILDING, ZONE, meters(_CLASS), tenants(_CLASS)],
-    annotations=[alarm_marks(*HOUSE)],
+    annotations=[alarm_marks(*HOUSE, where=[SERIOUS])],
     classes=frozenset({_CLASS}),
 )  # fmt: skip

@@ -269,3 +269,16 @@ def test_water_on_the_floor_is_an_alarm_of_its_detector(looking: _Looking):
 
     assert [value for _, value in states] == [0, 1, 0]
     assert looking.lines("alarms", "Noisiest rules")["leak"]
+
+
+@pytest.mark.parametrize("name", ["electricity", "water", "heating"])
+def test_charts_of_use_are_marked_with_what_was_serious_and_not_with_every_door(looking: _Looking, name: str):
+    look = looking.house.look(name)
+    look.range = replace(look.range, start="now-30d")
+    marks = look.marks()
+
+    begins = {mark.begin // HOUR for mark in marks}
+    assert len(marks) == 6
+    assert {
+        _story(each).begin // HOUR for each in ("undervoltage", "forced-door", "no-water", "wet-floor")
+    } <= begins
