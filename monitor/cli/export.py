@@ -148,12 +148,15 @@ def _of_kept(file: Path, folder: Path, wished: "Wish", shape: _Shape, progress: 
     site = shape.site
     kept = Kept(folder, site, time.time_ns() // 1_000_000)
     try:
-        _tell_of_begin(kept, wished, site)
+        began = _tell_of_begin(kept, wished, site)
         with open_target(file, force=force) as out:
             if shape.form is Form.LINE:
-                return lines_of_kept(kept, site, wished, out, progress).written
-            wide = site.devices[shape.wide] if shape.wide else None
-            return rows_of_kept(kept, site, wished, out, progress, wide=wide, mark=shape.mark).written
+                written = lines_of_kept(kept, site, wished, out, progress).written
+            else:
+                wide = site.devices[shape.wide] if shape.wide else None
+                written = rows_of_kept(kept, site, wished, out, progress, wide=wide, mark=shape.mark).written
+        _tell_of_trimming(kept, wished, site, began)
+        return written
     finally:
         kept.close()
 
@@ -270,10 +273,23 @@ def _look_for_journal(folder: Path) -> None:
         raise RequestRefused(f"there is no journal in {folder}: say where the daemon's state is with --state")
 
 
-def _tell_of_begin(kept: "Kept", wished: "Wish", site: "Site") -> None:
+def _tell_of_begin(kept: "Kept", wished: "Wish", site: "Site") -> int | None:
     begins = kept.begins
     if begins is None:
         sys.stderr.write("the journal is empty\n")
     elif wished.start < begins and wished.kinds != {"usage"}:
-        at = datetime.fromtimestamp(begins / 1000, site.timezone).isoformat(sep=" ", timespec="minutes")
+        at = _minute(begins, site)
         sys.stderr.write(f"the journal begins at {at}; what is older is in InfluxDB: --source influxdb\n")
+    return begins
+
+
+def _tell_of_trimming(kept: "Kept", wished: "Wish", site: "Site", began: int | None) -> None:
+    begins = kept.begins
+    if began is None or begins is None or begins <= max(began, wished.start):
+        return
+    told = f"while this was written the journal let go what was recorded before {_minute(begins, site)}"
+    sys.stderr.write(f"{told}: some of that may be missing; it is in InfluxDB: --source influxdb\n")
+
+
+def _minute(time: int, site: "Site") -> str:
+    return datetime.fromtimestamp(time / 1000, site.timezone).isoformat(sep=" ", timespec="minutes")

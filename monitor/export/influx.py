@@ -21,6 +21,9 @@ _SHORTEST: Final = 1000
 _LONGEST: Final = 86_400_000
 """A day at most: InfluxDB 3 Core answers about three in one query."""
 _ENOUGH: Final = 20_000
+_NOT_INFLUXDBS = "the answer to a query is not InfluxDB's"
+_ODD = (LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
+"""What comes of an answer that is of another shape."""
 _MAY = "let the token read in the buckets; on 2.x make them known to InfluxQL (`facility-monitor influx check`)"
 
 
@@ -52,7 +55,12 @@ class InfluxSource:
     def points(self, start: int, end: int) -> Iterator[tuple[int, Sequence[Point]]]:
         """Yield all points of [start, end) (UTC ms), a window after the other, with how far it has come."""
         for bucket in self._buckets():
-            types = self._types(bucket)
+            try:
+                types = self._types(bucket)
+            except _TooMuch:
+                raise SinkUnavailable(f"{bucket} has more fields than one answer of the server holds") from None
+            except _ODD as error:
+                raise SinkUnavailable(_NOT_INFLUXDBS) from error
             at, length = start, _FIRST
             while at < end and types:
                 until = min(end, at + length)
@@ -60,9 +68,12 @@ class InfluxSource:
                     found = list(self._window(bucket, types, at, until))
                 except _TooMuch:
                     if length <= _SHORTEST:
-                        raise SinkUnavailable(f"more than {_LARGEST} bytes in one second of {bucket}") from None
+                        told = f"one second of {bucket} is more than one answer of the server holds"
+                        raise SinkUnavailable(told) from None
                     length //= 4
                     continue
+                except _ODD as error:
+                    raise SinkUnavailable(_NOT_INFLUXDBS) from error
                 yield until, found
                 at = until
                 if len(found) < _ENOUGH:
@@ -103,7 +114,7 @@ class InfluxSource:
                         if value is not None
                     }
                     if fields:
-                        yield Point(measurement, tags, fields, time)
+                        yield _point(measurement, tags, fields, time, (start, end))
 
     def _ask(self, bucket: str, query: str) -> Sequence[Mapping[str, Any]]:
         asked = {"db": bucket, "epoch": "ms"}
@@ -117,15 +128,32 @@ class InfluxSource:
             results = json.loads(body)["results"]
             said = "; ".join(str(each["error"]) for each in results if "error" in each)
             series = [each for result in results for each in result.get("series", ())]
-        except (ValueError, KeyError, TypeError) as error:
-            raise SinkUnavailable("the answer to a query is not InfluxDB's") from error
+            is_cut = any(each.get("partial") for each in (*results, *series))
+        except _ODD as error:
+            raise SinkUnavailable(_NOT_INFLUXDBS) from error
         if said:
             raise SinkMisconfigured(said, what_to_do=_MAY)
+        if is_cut:  # `max-row-limit` of 1.x
+            raise _TooMuch
         return series
 
 
 class _TooMuch(Exception):
-    """The answer is too large to be held."""
+    """The answer is too large to be held, or the server has cut it off."""
+
+
+def _point(
+    measurement: str, tags: Mapping[str, str], fields: Mapping[str, Value], time: int, span: tuple[int, int]
+) -> Point:
+    """Raises TypeError or ValueError for what no InfluxDB has, or was not asked for."""
+    texts = (measurement, *tags.keys(), *tags.values(), *fields.keys())
+    if not all(isinstance(each, str) for each in texts) or type(time) is not int:
+        raise TypeError(time)
+    if not all(isinstance(each, (str, int, float)) for each in fields.values()):
+        raise TypeError(fields)
+    if not span[0] <= time < span[1]:
+        raise ValueError(time)
+    return Point(measurement, tags, fields, time)
 
 
 def _as(kind: str, value: Any) -> Value:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from monitor.fieldkeys import USAGE_AMOUNT
 from monitor.grafana.common import BUILDING, MAIN, SITE, ZONE, alarm_marks
 from monitor.grafana.costs import carbon, costs, per_tenant
 from monitor.grafana.happened import SERIOUS
@@ -13,7 +14,20 @@ from monitor.grafana.model import Dashboard, Panel, Row, Target
 from monitor.grafana.rhythm import base, highest_hours, peaks, week
 from monitor.grafana.shares import shares, stacked, unmetered, unmetered_share, who
 from monitor.grafana.totals import change, cost, days, highest, hours, month, today
-from monitor.grafana.usage import DAILY, HOUSE, NEUTRAL, SELDOM, Used, meters, per_meter, series_links, tenants
+from monitor.grafana.usage import (
+    DAILY,
+    FINE,
+    HOURLY,
+    HOUSE,
+    IS_WHOLE,
+    NEUTRAL,
+    SELDOM,
+    Used,
+    meters,
+    per_meter,
+    series_links,
+    tenants,
+)
 from monitor.schema import (
     POINT_FREQUENCY,
     POINT_POWER,
@@ -26,6 +40,8 @@ from monitor.schema import (
 __all__ = ["ELECTRICITY"]
 
 _CLASS: Final = "electricity"
+_STEPS: Final = 240
+"""Steps of time in a chart of all meters: of 7 days the hours, of 30 days three at a time."""
 _EXPORT: Final = "energy_export_kwh"
 _USED: Final = Used(name="Electricity", utility=_CLASS, unit="kWh", digits=1, finer=(1000, "W"))
 _COLOURS: Final = {"L1": "orange", "L2": "purple", "L3": "blue"}
@@ -51,19 +67,35 @@ def _fed_in() -> Target:
 
 def _power() -> Panel:
     return Panel(
-        kind=TimeSeries(joined=SELDOM, calcs=["min", "mean", "max", "lastNotNull"]), title="Power", width=24,
+        kind=TimeSeries(joined=SELDOM, calcs=["min", "mean", "max", "lastNotNull"]), title="Power", width=12,
         height=9,
         look=Look(unit="W", links=series_links(_USED.uid)),
-        description="Mean power of each chosen meter in the time chosen at the top right; in a hole the meter"
-        " did not"
-        " answer.",
-        targets=[Target(query=per_meter(_CLASS, POINT_POWER, INTERVAL), alias="$tag_device")],
+        description="Power of the main meters, or of the one meter that is chosen, in the time chosen at the top"
+        " right; in a hole the meter did not answer.",
+        targets=[Target(query=per_meter(_CLASS, POINT_POWER, INTERVAL, "mean", FINE), alias="$tag_device")],
+    )  # fmt: skip
+
+
+def _power_of_each() -> Panel:
+    """Of what each meter counted in whole hours, which is told for it and need not be made of its readings."""
+    power = Select(
+        columns=[f'mean("{USAGE_AMOUNT}") * 1000 AS "value"'], source=HOURLY, where=[_USED.is_it, IS_WHOLE],
+        by=["device"], every=INTERVAL, fill="none",
+    )  # fmt: skip
+    return Panel(
+        kind=TimeSeries(stepped=True, fill=0, calcs=["min", "mean", "max"]), title="Mean power of each meter",
+        width=12, height=9, shortest="1h", points=_STEPS, look=Look(unit="W", links=series_links(_USED.uid)),
+        description="Mean power of each chosen meter, hour by hour; over weeks some hours together. Choose one"
+        " meter, and its power stands beside it minute by minute.",
+        targets=[Target(query=power, alias="$tag_device")],
     )  # fmt: skip
 
 
 def _any(point: str, function: str) -> Select:
-    """A function of a point over all chosen meters, so that many meters are not many lines."""
-    return Select(columns=[call(function, point, "value")], source=_CLASS, every=INTERVAL, fill="null")
+    """A function of a point over the main meters, or of the one that is chosen: many meters are not many lines."""
+    return Select(
+        columns=[call(function, point, "value")], source=_CLASS, where=[FINE], every=INTERVAL, fill="null"
+    )
 
 
 def _phases(points: Mapping[str, str], function: str, said: str = "") -> list[Target]:
@@ -87,29 +119,30 @@ def _quality() -> Sequence[Panel]:
             kind=TimeSeries(fill=0, limits=True, joined=SELDOM, calcs=["min", "max"]), title="Voltage", width=24,
             height=9,
             look=Look(unit="V", decimals=1, steps=EN_50160, scheme="palette-classic", custom=_soft(200, 260)),
-            description="The lowest and the highest voltage of each phase at any of the chosen meters, between the"
-            " dashed limits 207 V and 253 V: 230 V and ten per cent (EN 50160).",
+            description="The lowest and the highest voltage of each phase at any main meter, or at the meter that"
+            " is chosen, between the dashed limits 207 V and 253 V: 230 V and ten per cent (EN 50160).",
             targets=[*_phases(POINTS_VOLTAGE, "min", " lowest"), *_phases(POINTS_VOLTAGE, "max", " highest")],
             overrides=_coloured(),
         ),
         Panel(
             kind=one, title="Current by phase", width=12, height=8, look=Look(unit="A", decimals=1),
-            description="The highest current of each phase at any of the chosen meters: with All that of the main"
-            " meter. Phases that differ much: have the loads spread anew.",
+            description="The highest current of each phase at any main meter, or at the meter that is chosen."
+            " Phases that differ much: have the loads spread anew.",
             targets=_phases(POINTS_CURRENT, "max"), overrides=_coloured(),
         ),
         Panel(
             kind=one, title="Power by phase", width=12, height=8, look=Look(unit="W"),
-            description="The highest power of each phase at any of the chosen meters: with All that of the main"
-            " meter.",
+            description="The highest power of each phase at any main meter, or at the meter that is chosen.",
             targets=_phases(POINTS_POWER, "max"), overrides=_coloured(),
         ),
         Panel(
             kind=one, title="Power factor", width=12, height=7,
             look=Look(decimals=2, custom=_soft(0, 1), links=series_links(_USED.uid)),
-            description="Of each chosen meter. Near 1 is good; below 0.9 the grid operator may charge for reactive"
+            description="Of the main meters, or of the one that is chosen. Near 1 is good; below 0.9 the grid operator may charge for reactive"
             " power.",
-            targets=[Target(query=per_meter(_CLASS, POINT_POWER_FACTOR, INTERVAL), alias="$tag_device")],
+            targets=[
+                Target(query=per_meter(_CLASS, POINT_POWER_FACTOR, INTERVAL, "mean", FINE), alias="$tag_device")
+            ],
         ),
         Panel(
             kind=one, title="Frequency", width=12, height=7,
@@ -142,7 +175,7 @@ ELECTRICITY: Final = Dashboard(
             who(_USED, 16), shares(_USED, 8, 9), stacked(_USED, "day"), stacked(_USED, "month"),
             unmetered(_USED, 24),
         ]),
-        Row(title="When it is used", panels=[week(_USED), _power()]),
+        Row(title="When it is used", panels=[week(_USED), _power(), _power_of_each()]),
         Row(title="Peaks and base load", panels=[
             highest(_USED, 4, 8), peaks(_USED, "day", 12), highest_hours(_USED), peaks(_USED, "month"),
             base(_USED),

@@ -196,10 +196,10 @@ def _told(  # noqa: PLR0913 - a panel has that many sides
 
 
 def _each_piece() -> Panel:
-    steps = _of(_PUMPS, *(_risen(name, name) for name in (_HOURS, _STARTS)), every="1h", fill="previous")
-    total = Select(
-        columns=[call("sum", _HOURS, "ran"), call("sum", _STARTS, "begun")], source=steps, by=["device"]
-    )
+    totals = [
+        Select(columns=[call("sum", "risen", shown)], source=_counted(name, "risen", "1h"), by=["device"])
+        for name, shown in ((_HOURS, "ran"), (_STARTS, "begun"))
+    ]  # two at once take InfluxDB three times as long as one after the other
     newest = _of(_PUMPS, call("last", _RUNNING, "runs"), call("last", _FAULT, "fault"))
     whole = _of(_PUMPS, call("last", _HOURS, "hours"), call("last", _STARTS, "starts"))
     looks = {
@@ -215,7 +215,7 @@ def _each_piece() -> Panel:
         kind=Table(sort="Fault"), title="Each piece of equipment", width=14, height=8,
         time_from="30d", description="How long it ran and how often it started, and in all."
         " Duty and standby should run equally often, unless you want it otherwise.",
-        targets=[Target(query=newest), Target(query=total), Target(query=whole)], reshape=[Join("device")],
+        targets=[Target(query=query) for query in (newest, *totals, whole)], reshape=[Join("device")],
         overrides=[
             *(Override(pattern=f"/^{name}$/", look=look) for name, look in looks.items()),
             Override(pattern="/^Time/", hidden=True),

@@ -16,6 +16,7 @@ from monitor.fieldkeys import (
     USAGE_PARTIAL,
     USAGE_WEEK_BEFORE,
 )
+from monitor.grafana.common import MAIN
 from monitor.grafana.influxql import VARIABLES, Select, call, equals
 from monitor.grafana.looks import Link, Look, State, Step
 from monitor.grafana.model import DATA, Choice, Target, to
@@ -23,6 +24,7 @@ from monitor.schema import MEASUREMENT_USAGE, rate_unit
 
 __all__ = [
     "DAYS",
+    "FINE",
     "HOUSE",
     "LESS_IS_BETTER",
     "MONTHS",
@@ -43,6 +45,13 @@ SELDOM: Final = 1200.0
 DAYS: Final = "30d"
 MONTHS: Final = "1y"
 THIS_MONTH: Final = "now/M"
+
+FINE: Final = f"({MAIN} OR {equals('device', '${device:raw}')})"
+"""A condition: main meters, and the one meter that is chosen alone.
+
+Readings of dozens of meters over weeks would take seconds. Where all are chosen, no device is called `.*`; where
+several are, none is called as all of them together.
+"""
 
 HOURLY, DAILY, MONTHLY = (MEASUREMENT_USAGE[each] for each in ("hour", "day", "month"))
 IS_WHOLE: Final = equals(USAGE_PARTIAL, 0)

@@ -4,7 +4,10 @@ import asyncio
 import base64
 import csv
 import io
+import sqlite3
+import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -88,6 +91,34 @@ async def test_readings_come_as_csv_and_the_begin_of_the_journal_is_told(folder:
     assert "59 rows written to -" in ran.err
     assert "the journal begins at 2" in ran.err
     assert "--source influxdb" in ran.err
+
+
+async def test_what_the_journal_lets_go_meanwhile_is_told(
+    folder: Path, site: Path, journal: SqliteJournal
+) -> None:
+    """Who reads slowly from a pipe holds the command up, and the journal goes on."""
+    entries = [
+        Reading(device="meter", time=at, arrived=at, values={"power_w": 5.0})
+        for at in range(NOW - 3000 * MINUTE, NOW, MINUTE // 4)
+    ]
+    await journal.append([Batch(entries=entries)])
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "monitor", "export", "-", *LONG_AGO, "--state", folder, "--site", site),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        limit=1000,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    await process.stdout.read(10)
+    with closing(sqlite3.connect(folder / "journal.db")) as db, db:
+        db.execute("DELETE FROM entries WHERE position < (SELECT max(position) FROM entries)")
+        db.execute("UPDATE entries SET recorded = recorded + 60000")
+    out, err = await asyncio.wait_for(process.communicate(), 90)
+
+    assert process.returncode == 0, err
+    assert out.count(b"\r\n") < len(entries)
+    assert "while this was written the journal let go what was recorded before" in err.decode()
 
 
 async def test_a_file_is_for_its_owner_and_never_replaced_unasked(folder: Path, site: Path) -> None:

@@ -1,6 +1,8 @@
 """Line protocol out of the journal and of InfluxDB: written into an empty one, it is the same, point for point."""
 
 import io
+import json
+import re
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,11 +14,12 @@ from monitor.export import influx
 from monitor.export.influx import InfluxSource
 from monitor.export.kept import Kept, Wish
 from monitor.export.kinds import KINDS
-from monitor.export.run import lines_of_influx, lines_of_kept
+from monitor.export.run import lines_of_influx, lines_of_kept, rows_of_influx
 from monitor.journal.state import State
 from monitor.sinks.influxdb.client import InfluxClient
 from monitor.sinks.rejection import SinkMisconfigured
 from monitor.site import InfluxSettings
+from tests.servers.http import Answer, Request, WebServer
 from tests.servers.influxdb import InfluxServer
 from tests.sinks.site import NOW, a_site
 from tests.sinks.test_backfill import END, HOUR, MINUTE, House, within
@@ -157,6 +160,77 @@ async def test_influxdb_and_the_journal_tell_the_same(settings: Make, tmp_path: 
 
     assert len(theirs.splitlines()) == 400
     assert len(ours.splitlines()) == 401, "one reading was said again"
+
+
+KEYS = {"name": "electricity", "columns": ["fieldKey", "fieldType"], "values": [["power_w", "float"]]}
+ROW = {"name": "electricity", "tags": {"device": "e-main"}, "columns": ["time", "power_w"], "values": [[NOW, 1]]}
+
+
+def scripted(keys: Any, rows: Any) -> Callable[[Request], Answer]:
+    """A server that has these series."""
+
+    def answer(request: Request) -> Answer:
+        if request.path == "/ping":
+            return 204, {"X-Influxdb-Version": "1.8.10"}
+        said = {"results": [{"series": keys if b"SHOW" in request.body else rows}]}
+        return 200, {}, json.dumps(said).encode()
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("keys", "rows"),
+    [
+        ([{"values": [["power_w", "float"]]}], []),
+        ([{**KEYS, "values": [["power_w"]]}], []),
+        ([{**KEYS, "values": 5}], []),
+        (["electricity"], []),
+        ([{**KEYS, "name": ["x"]}], []),
+        ([KEYS], [{"name": "electricity"}]),
+        ([KEYS], [{**ROW, "values": [[NOW]]}]),
+        ([KEYS], [{**ROW, "values": [["now", 1]]}]),
+        ([KEYS], [{**ROW, "values": [[10**30, 1]]}]),
+        ([KEYS], [{**ROW, "values": [[NOW, [1]]]}]),
+        ([KEYS], [{**ROW, "values": [[NOW, 10**400]]}]),
+        ([KEYS], [{**ROW, "tags": {"device": 5}}]),
+        ([KEYS], [{**ROW, "tags": ["device"]}]),
+        ([KEYS], [{**ROW, "columns": ["time", 7]}]),
+        ([KEYS], 7),
+    ],
+    ids=range(15),
+)
+def test_an_answer_that_is_not_influxdbs_is_told_and_never_written(keys: Any, rows: Any):
+    with WebServer() as web:
+        web.handle = scripted(keys, rows)
+        source, out = InfluxSource(InfluxSettings(url=web.url), frozenset({"readings"})), io.BytesIO()
+        with pytest.raises(SinkUnavailable, match="not InfluxDB's"):
+            rows_of_influx(source, a_site(), wish(NOW - MINUTE, NOW + MINUTE), out, lambda _: None, mark=False)
+        source.close()
+
+    assert len(out.getvalue().splitlines()) == 1
+
+
+def test_a_server_that_cuts_its_answers_off_is_asked_for_less():
+    """`max-row-limit` of 1.x: what is above it is left out, and `partial` says so."""
+    times = [NOW + each * 1000 for each in range(1000)]
+
+    def answer(request: Request) -> Answer:
+        found = re.search(rb"time\+%3E%3D\+(\d+)ms\+AND\+time\+%3C\+(\d+)ms", request.body)
+        if found is None:
+            return scripted([KEYS], [])(request)
+        start, end = map(int, found.groups())
+        values = [[time, 1] for time in times if start <= time < end]
+        return scripted([], [{**ROW, "values": values[:100], **({"partial": True} if values[100:] else {})}])(
+            request
+        )
+
+    with WebServer() as web:
+        web.handle = answer
+        source, out = InfluxSource(InfluxSettings(url=web.url), frozenset({"readings"})), io.BytesIO()
+        lines_of_influx(source, wish(NOW - MINUTE, NOW + HOUR), out, lambda _: None)
+        source.close()
+
+    assert [int(line.split()[-1]) for line in out.getvalue().splitlines()] == times
 
 
 async def test_a_server_that_is_away_or_refuses_says_so(settings: Make):

@@ -13,7 +13,10 @@ def substitute(query: str, start: int, end: int, chosen: Mapping[str, str], inte
     for name, value in chosen.items():
         shown = value if value == ".*" else re.escape(value)
         query = (
-            query.replace(f"${{{name}:regex}}", shown).replace(f"${{{name}}}", value).replace(f"${name}", shown)
+            query.replace(f"${{{name}:regex}}", shown)
+            .replace(f"${{{name}:raw}}", value)
+            .replace(f"${{{name}}}", value)
+            .replace(f"${name}", shown)
         )
     left = re.sub(r"/\^.*?\$/", "", query)
     assert "$" not in left, f"nobody replaces the variable in {left}"

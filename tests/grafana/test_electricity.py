@@ -205,6 +205,25 @@ def test_cost_is_that_of_all_tariffs_in_their_currency(board: Board):
     assert _MAIN not in rows or all(row["cost"] is None for row in rows[_MAIN])
 
 
+def test_power_minute_by_minute_is_of_main_meters_or_of_the_one_that_is_chosen(board: Board):
+    """Readings of all meters over weeks would take InfluxDB seconds."""
+    assert board.by_device("Power").keys() == {_MAIN}
+    assert board.by_device("Power", device="e-shop").keys() == {"e-shop"}
+    [newest] = [row["value"] for row in board.ask("Power", device="e-shop") if row["value"] is not None][-1:]
+    assert newest == pytest.approx(4000 * amount("e-shop", NOW - _HOUR // 4, NOW))
+
+
+def test_mean_power_by_the_hour_is_of_every_meter(board: Board):
+    rows = board.by_device("Mean power of each meter")
+
+    assert rows.keys() == {_MAIN, "e-rest", *_SUBS}
+    for device, hours in rows.items():
+        told = [row for row in hours if row["value"] is not None]
+        assert len(told) >= 20
+        for row in told:
+            assert row["value"] == pytest.approx(1000 * amount(device, row["time"], row["time"] + _HOUR))
+
+
 def test_voltages_are_the_lowest_and_highest_of_the_chosen_meters(board: Board):
     lowest = [row["value"] for row in board.ask("Voltage", "C") if row["value"] is not None]
     highest = [row["value"] for row in board.ask("Voltage", "D") if row["value"] is not None]

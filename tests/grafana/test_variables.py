@@ -16,6 +16,13 @@ def test_a_choice_is_a_regular_expression(chosen: list[str], shown: str):
     assert substitute('"site" =~ /^${site:regex}$/', {"site": chosen}, _ALL_VALUES) == f'"site" =~ /^{shown}$/'
 
 
+@pytest.mark.parametrize(("chosen", "shown"), [([ALL], ".*"), (["e-1"], "e-1"), (["e-1", "e-2"], "e-1,e-2")])
+def test_a_choice_as_it_is_names_one_alone(chosen: list[str], shown: str):
+    said = substitute("\"device\" = '${device:raw}'", {"device": chosen}, {"device": ".*"})
+
+    assert said == f"\"device\" = '{shown}'"
+
+
 def test_titles_take_the_plain_value():
     assert substitute("Power of $site", {"site": ["hq"]}, {}) == "Power of hq"
     assert substitute("Power of ${site}", {"site": ["hq", "b"]}, {}) == "Power of {hq,b}"

@@ -5,6 +5,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,13 +15,28 @@ import pytest
 import trustme
 import urllib3
 
+from monitor.errors import SinkUnavailable
+from monitor.sinks.influxdb.buckets import Buckets
 from monitor.sinks.influxdb.check import Finding, examine
+from monitor.sinks.influxdb.client import InfluxClient
 from monitor.site import InfluxSettings
 from tests.servers.http import Answer, Request, WebServer
 from tests.servers.influxdb import InfluxServer
 from tests.servers.ports import free_port
 from tests.sinks.front import as_2x, breaking
 from tests.sinks.site import NOW, a_site
+
+_POLICY = b'{"results":[{"series":[{"columns":["name","duration","default"],"values":[["a","%bh",true]]}]}]}'
+_RULE = b'{"buckets":[{"name":"facility","id":"a","retentionRules":[{"everySeconds":%b}]}]}'
+BEYOND_MEASURE = [
+    b"[" * 100_000,
+    _POLICY % (b"9" * 400),
+    _RULE % (b"9" * 400),
+    _RULE % b"1e999",
+    b'{"buckets":[{"name":"facility","id":"a","retentionRules":7}]}',
+    b'{"results":[{"series":[{"name":[1],"columns":["a","b"],"values":[["a","b"]]}]}]}',
+    b'[{"iox::database":["facility"]}]',
+]
 
 Make = Callable[..., InfluxSettings]
 
@@ -292,6 +308,23 @@ def test_no_write_is_tried_with_3x_which_might_create_a_database(settings: Make,
 
     assert (found["bucket"].state, found["access_bucket"].state) == ("fine", "warning")
     assert {request.method for request in web.requests} == {"GET"}
+
+
+@pytest.mark.parametrize("version", ["1.6.7", "2.7.1", "3.0.0"])
+@pytest.mark.parametrize("body", BEYOND_MEASURE)
+def test_answers_beyond_all_measure_are_survived(version: str, body: bytes, settings: Make, web: WebServer):
+    is_told = {"/ping", "/write", "/api/v2/write"}
+    web.handle = lambda request: (
+        (204, {"X-Influxdb-Version": version}, b"") if urlsplit(request.path).path in is_told else (200, {}, body)
+    )
+    given = replace(settings(url=web.url, api="auto", token="a:b"), bucket="facility", access_bucket="doors")
+    found = look(given)
+    client = InfluxClient(given)
+    with suppress(SinkUnavailable):
+        Buckets(client, given.org).find("facility")
+    client.close()
+
+    assert found["server"].state == "fine"
 
 
 @pytest.mark.parametrize(

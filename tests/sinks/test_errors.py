@@ -47,6 +47,27 @@ def test_each_failure_says_who_must_act(error: Exception, expected: type[SinkErr
     assert type(classify(error, lines=2)) is expected
 
 
+@pytest.mark.parametrize(
+    ("error", "maybe"),
+    [
+        (answer(500, '{"error":"timeout"}'), True),
+        (answer(502), True),
+        (answer(504), True),
+        (ReadTimeoutError(None, "/write", "Read timed out."), True),  # type: ignore[arg-type]
+        (answer(429), False),
+        (answer(503), False),
+        (NewConnectionError(None, "refused"), False),  # type: ignore[arg-type]
+        (ConnectionResetError("reset"), False),
+    ],
+    ids=range(8),
+)
+def test_what_is_given_up_may_be_written_later_where_nobody_said_that_it_is_not(error: Exception, maybe: bool):  # noqa: FBT001
+    found = classify(error, lines=2)
+
+    assert isinstance(found, SinkUnavailable)
+    assert found.maybe_taken is maybe
+
+
 def test_what_3x_says_line_by_line_is_the_reason():
     body = (
         '{"error":"partial write of line protocol occurred","data":[{"line_number":1,"error_message":"bad type"}]}'

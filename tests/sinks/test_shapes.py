@@ -36,7 +36,7 @@ _SHORT = st.text(max_size=10) | st.text(alphabet='\\", =\n\0null', max_size=70)
 _VALUES = st.dictionaries(_KEYS, _NUMBERS | st.booleans() | _SHORT, max_size=8)
 _ATTRIBUTES = st.dictionaries(
     st.sampled_from(["tenant", "utility", "currency", "pf", "protocol"]), _SHORT, max_size=4
-)
+).map(lambda found: dict(sorted(found.items())))  # equal ones may be written in the order of those before
 _MEASUREMENTS = st.sampled_from(["electricity", "device_health", "usage_hourly", "occupancy", "new"])
 
 _READINGS = Shapes()

@@ -22,6 +22,7 @@ __all__ = ["Bucket", "Buckets", "Refused", "in_words", "quoted", "seconds_of"]
 
 _LARGEST: Final = 4 * 1024 * 1024
 _LONGEST: Final = 300
+_MOST_SECONDS: Final = 2**53
 _NOT_FOUND: Final = 404
 _TAKEN: Final = 409
 _DAY, _HOUR = 86_400, 3_600
@@ -69,7 +70,9 @@ def seconds_of(text: str) -> float | None:
     """Seconds of a duration such as `2160h0m0s`; None for none at all, which means for ever. Raises ValueError."""
     if not _DURATION.fullmatch(text):
         raise ValueError("this is no duration")
-    seconds = sum(int(number) * _UNITS[unit] for number, unit in _PART.findall(text))
+    seconds = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
+    if not math.isfinite(seconds):
+        raise ValueError("this is no duration")
     return seconds or None
 
 
@@ -163,16 +166,16 @@ class Buckets:
         found = [each for each in _items(said, "buckets") if each.get("name") == name]
         if not found:
             return None
-        rules = found[0].get("retentionRules")
-        lasting = [rule.get("everySeconds") for rule in rules if isinstance(rule, dict)] if rules else []
-        if not all(isinstance(each, int) for each in lasting):
+        rules = found[0].get("retentionRules") or []
+        lasting = [rule.get("everySeconds") for rule in _items(rules, "")]
+        if not all(isinstance(each, int) and abs(each) <= _MOST_SECONDS for each in lasting):
             raise SinkUnavailable("the answer about retention is not InfluxDB's")
         seconds = next((float(each) for each in lasting if each), None)
         return Bucket(name=name, retention=seconds, ident=_ident(found[0]))
 
     def _find_3x(self, name: str) -> Bucket | None:
         said = self.ask("GET", "/api/v3/configure/database", {"format": "json"})
-        known = {value for each in _items(said, "databases") for value in each.values()}
+        known = {str(value) for each in _items(said, "databases") for value in each.values()}
         return Bucket(name=name, told=False) if name in known else None
 
     # Over the wire ---------------------------------------------------------------------------------------

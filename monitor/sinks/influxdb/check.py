@@ -67,7 +67,7 @@ class _Answer:
     def said(self) -> Mapping[str, Any]:
         try:
             found = json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
         return found if isinstance(found, dict) else {}
 
@@ -240,7 +240,7 @@ class _Examination:
     def _judge_v3(self, key: str, bucket: str, answer: _Answer) -> bool:
         try:
             known = {str(name) for each in json.loads(answer.body) for name in each.values()}
-        except (ValueError, TypeError, AttributeError):
+        except (ValueError, TypeError, AttributeError, RecursionError):
             self._find(key, "unknown", f"the list of databases cannot be read; {bucket} was not looked for")
             return False
         there = bucket in known
@@ -254,7 +254,7 @@ class _Examination:
         """Compare how long the bucket keeps its points with the settings, of which none means that any will do."""
         try:
             kept = self._retention(bucket)
-        except ValueError:
+        except (ValueError, OverflowError):
             self._find("retention", "unknown", f"{bucket}: how long it keeps its points cannot be seen from here")
             return
         wanted = self.settings.buckets[bucket]
@@ -269,7 +269,7 @@ class _Examination:
             self._find("retention", "warning", f"{found}, longer than the site says: {_for(wanted)}", advice)
 
     def _retention(self, bucket: str) -> float | None:
-        """Seconds, or None for ever; raises ValueError when it cannot be seen."""
+        """Seconds, or None for ever; raises ValueError or OverflowError when it cannot be seen."""
         if self._is_v1:
             answer, error = self._query(bucket, f"SHOW RETENTION POLICIES ON {quoted(bucket)}")
             try:
@@ -346,7 +346,7 @@ def _fields(answer: _Answer) -> Sequence[tuple[str, str, str]]:
     found = []
     try:
         for series in answer.said["results"][0].get("series", ()):
-            found += [(series["name"], str(row[0]), str(row[1])) for row in series["values"]]
+            found += [(str(series["name"]), str(row[0]), str(row[1])) for row in series["values"]]
     except (KeyError, IndexError, TypeError, AttributeError):
         return []
     return found

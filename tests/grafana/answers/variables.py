@@ -24,6 +24,8 @@ def formatted(values: Sequence[str], how: str, all_value: str) -> str:
     if how == "regex":
         escaped = [_SPECIAL.sub(r"\\\g<0>", value) for value in values]
         return escaped[0] if len(escaped) == 1 else f"({'|'.join(escaped)})"
+    if how == "raw":
+        return ",".join(values)
     return values[0] if len(values) == 1 else "{" + ",".join(values) + "}"
 
 
