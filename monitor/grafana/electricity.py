@@ -138,8 +138,8 @@ def _quality() -> Sequence[Panel]:
         Panel(
             kind=one, title="Power factor", width=12, height=7,
             look=Look(decimals=2, custom=_soft(0, 1), links=series_links(_USED.uid)),
-            description="Of the main meters, or of the one that is chosen. Near 1 is good; below 0.9 the grid operator may charge for reactive"
-            " power.",
+            description="Of the main meters, or of the one that is chosen. Near 1 is good; below 0.9 the grid"
+            " operator may charge for reactive power.",
             targets=[
                 Target(query=per_meter(_CLASS, POINT_POWER_FACTOR, INTERVAL, "mean", FINE), alias="$tag_device")
             ],
