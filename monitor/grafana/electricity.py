@@ -6,6 +6,7 @@ from typing import Final
 from monitor.fieldkeys import USAGE_AMOUNT
 from monitor.grafana.common import BUILDING, MAIN, SITE, ZONE, alarm_marks
 from monitor.grafana.costs import carbon, costs, per_tenant
+from monitor.grafana.happened import SERIOUS
 from monitor.grafana.influxql import INTERVAL, Select, call
 from monitor.grafana.kinds import Stat, TimeSeries
 from monitor.grafana.looks import EN_50160, Look, Override
@@ -137,8 +138,8 @@ def _quality() -> Sequence[Panel]:
         Panel(
             kind=one, title="Power factor", width=12, height=7,
             look=Look(decimals=2, custom=_soft(0, 1), links=series_links(_USED.uid)),
-            description="Of the main meters, or of the one that is chosen. Near 1 is good; below 0.9 the grid operator may charge for reactive"
-            " power.",
+            description="Of the main meters, or of the one that is chosen. Near 1 is good; below 0.9 the grid"
+            " operator may charge for reactive power.",
             targets=[
                 Target(query=per_meter(_CLASS, POINT_POWER_FACTOR, INTERVAL, "mean", FINE), alias="$tag_device")
             ],
@@ -186,6 +187,6 @@ ELECTRICITY: Final = Dashboard(
         Row(title="Supply and phases", panels=_quality()),
     ],
     choices=[SITE, BUILDING, ZONE, meters(_CLASS), tenants(_CLASS)],
-    annotations=[alarm_marks(*HOUSE)],
+    annotations=[alarm_marks(*HOUSE, where=[SERIOUS])],
     classes=frozenset({_CLASS}),
 )  # fmt: skip

@@ -7,6 +7,7 @@ from typing import Final
 from monitor.fieldkeys import USAGE_AMOUNT, USAGE_ENERGY
 from monitor.grafana.common import BUILDING, MAIN, SITE, TODAY, ZONE, alarm_marks
 from monitor.grafana.costs import carbon, costs, per_tenant
+from monitor.grafana.happened import SERIOUS
 from monitor.grafana.influxql import INTERVAL, Select, call, column
 from monitor.grafana.kinds import Stat, TimeSeries
 from monitor.grafana.leaks import nights
@@ -186,6 +187,6 @@ HEATING: Final = Dashboard(
         ]),
     ],
     choices=[SITE, BUILDING, ZONE, meters(*_BOTH), tenants(*_BOTH)],
-    annotations=[alarm_marks(*HOUSE)],
+    annotations=[alarm_marks(*HOUSE, where=[SERIOUS])],
     classes=frozenset(_BOTH),
 )  # fmt: skip

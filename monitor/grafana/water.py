@@ -4,6 +4,7 @@ from typing import Final
 
 from monitor.grafana.common import BUILDING, MAIN, SITE, ZONE, alarm_marks
 from monitor.grafana.costs import costs, per_tenant
+from monitor.grafana.happened import SERIOUS
 from monitor.grafana.influxql import INTERVAL, Select, call
 from monitor.grafana.kinds import Stat, TimeSeries
 from monitor.grafana.leaks import leaks, least, nights
@@ -62,6 +63,6 @@ WATER: Final = Dashboard(
         Row(title="Cost", panels=[costs(_USED, "day", 8), costs(_USED, "month", 8), per_tenant(_USED)]),
     ],
     choices=[SITE, BUILDING, ZONE, meters(_CLASS), tenants(_CLASS)],
-    annotations=[alarm_marks(*HOUSE)],
+    annotations=[alarm_marks(*HOUSE, where=[SERIOUS])],
     classes=frozenset({_CLASS}),
 )  # fmt: skip

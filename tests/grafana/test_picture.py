@@ -1,5 +1,6 @@
 """Dashboards are drawn with what their panels show."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from matplotlib.image import imread
 
 from tests.grafana.house import House, house
 from tests.grafana.picture.__main__ import main
+from tests.grafana.picture.charts import joined
 from tests.grafana.picture.page import FOOTER, drawn
 from tests.grafana.shipped import DASHBOARDS, panels_of
 
@@ -25,6 +27,16 @@ def test_every_panel_of_every_dashboard_is_drawn(looked: House, name: str):
     for panel in panels_of(DASHBOARDS[name]):
         assert panel["title"].replace("$", "")[:12] in texts.replace("\\$", "").replace("$", "")
     assert FOOTER in texts
+
+
+def test_holes_alone_part_a_line_and_short_ones_do_not():
+    hour, hole = 3_600_000, math.nan
+    times = [at * hour for at in range(7)]
+
+    found = joined(times, [1.0, 2.0, hole, 3.0, hole, hole, 4.0], 2.0 * hour)
+
+    assert [time for time in found[0] if time % hour == 0] == [0, hour, 3 * hour, 6 * hour]
+    assert [math.isnan(value) for value in found[1]] == [False, False, False, True, False]
 
 
 def test_a_phone_shows_one_panel_below_the_other(looked: House):

@@ -1,6 +1,5 @@
 """Each story of the month can be seen on the dashboards by somebody who only looks at them."""
 
-import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -193,11 +192,14 @@ def test_a_meter_that_is_replaced_leaves_no_spike_and_no_hole(looking: _Looking)
     story = _story("meter-swap")
     days = looking.lines("electricity", "Meters per day")["shop-electricity"]
     same = {days[_midnight(story.begin, 7 * weeks)] for weeks in (-1, 1, 2)}
-    power = looking.lines("electricity", "Power", story.begin - 4 * HOUR, story.begin + 4 * HOUR)
+    power = looking.lines(
+        "electricity", "Mean power of each meter", story.begin - 4 * HOUR, story.begin + 4 * HOUR
+    )
+    hours = power["shop-electricity"]
 
     assert days[_midnight(story.begin)] == pytest.approx(fmean(same), rel=0.15)
-    times = sorted(at for at in power["shop-electricity"] if isinstance(at, int))
-    assert max(two - one for one, two in itertools.pairwise(times)) <= 6 * 60_000
+    assert len(hours) == 8, "no hole"
+    assert max(hours.values()) < 1.5 * fmean(hours.values())
     assert looking.lines("devices", "Events per hour", story.begin, story.begin + 6 * HOUR)
 
 
@@ -269,3 +271,16 @@ def test_water_on_the_floor_is_an_alarm_of_its_detector(looking: _Looking):
 
     assert [value for _, value in states] == [0, 1, 0]
     assert looking.lines("alarms", "Noisiest rules")["leak"]
+
+
+@pytest.mark.parametrize("name", ["electricity", "water", "heating"])
+def test_charts_of_use_are_marked_with_what_was_serious_and_not_with_every_door(looking: _Looking, name: str):
+    look = looking.house.look(name)
+    look.range = replace(look.range, start="now-30d")
+    marks = look.marks()
+
+    begins = {mark.begin // HOUR for mark in marks}
+    assert len(marks) == 6
+    assert {
+        _story(each).begin // HOUR for each in ("undervoltage", "forced-door", "no-water", "wet-floor")
+    } <= begins

@@ -64,7 +64,8 @@ _ELECTRICITY: Final[Mapping[str, Panel]] = {
     "Power now": lambda truths, _: truths.now("power", schema.POINT_POWER),
     "Electricity per day": lambda truths, _: truths.days(),
     "Hours of the week, in W": lambda truths, _: truths.week(),
-    "Power": lambda truths, answer: truths.sampled(schema.POINT_POWER, answer),
+    "Power": lambda truths, answer: truths.sampled(schema.POINT_POWER, answer, [truths.main]),
+    "Mean power of each meter": lambda truths, answer: truths.power_of_each(answer),
     "Highest demand this month": lambda truths, _: truths.highest(),
     "Base load per day": lambda truths, _: truths.base(),
     "CO₂ per day": lambda truths, _: truths.carbon("day"),
@@ -72,7 +73,7 @@ _ELECTRICITY: Final[Mapping[str, Panel]] = {
     "Voltage": _voltage,
     "Current by phase": _any(schema.POINTS_CURRENT, 0.011),
     "Power by phase": _any(schema.POINTS_POWER, 0.011),
-    "Power factor": lambda truths, answer: truths.sampled(schema.POINT_POWER_FACTOR, answer),
+    "Power factor": lambda truths, answer: truths.sampled(schema.POINT_POWER_FACTOR, answer, [truths.main]),
     "Frequency": _frequency,
 }
 _WATER: Final[Mapping[str, Panel]] = {

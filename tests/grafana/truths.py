@@ -315,25 +315,35 @@ class Truths:
         value = self.sample(self.main, point, self._last())
         return self._one(name, value, 1e-5 * value + 1e-6)
 
-    def sampled(self, point: str, answer: Answer) -> Expected:
-        """Means of each meter per interval of the chart."""
+    def power_of_each(self, answer: Answer) -> Expected:
+        """Means of what each meter counted in whole hours, per interval of the chart."""
+        begin = answer.range.ms[0]
+        lines: dict[str, dict[object, float]] = {}
+        for meter in self._measured():
+            found: dict[int, list[float]] = defaultdict(list)
+            for start, end in self.counted.hours(begin):
+                if end - start == HOUR:
+                    found[start // answer.interval * answer.interval].append(
+                        1000 * self.counted.amount(meter, start, end)
+                    )
+            lines[meter] = {at: fmean(values) for at, values in found.items()}
+        return Expected(lines=lines, within=1000 * self.step)
+
+    def sampled(self, point: str, answer: Answer, meters: Sequence[str] = ()) -> Expected:
+        """Means of each of these meters, or of all, per interval of the chart."""
         lines: dict[str, Mapping[object, float]] = {}
-        for meter in self.all:
+        for meter in meters or self.all:
             device = self.counted.meters[meter]
             if not device.by_hand and (point in device.points):
                 lines[meter] = self._per_interval(answer, partial(self._of_all, [meter], point, fmean))
         return Expected(lines=lines, within=0.011)
 
     def any_of(self, points: Mapping[str, str], how: Callable[[Iterable[float]], float], answer: Answer) -> Lines:
-        """Of all meters that have such a point, the least or the greatest value per interval of the chart."""
+        """Of the main meter the least or the greatest value per interval of the chart."""
         return {
-            name: self._per_interval(answer, partial(self._of_all, self._with(point), point, how))
+            name: self._per_interval(answer, partial(self._of_all, [self.main], point, how))
             for name, point in points.items()
         }
-
-    def _with(self, point: str) -> Sequence[str]:
-        found = (meter for meter in self.all if not self.counted.meters[meter].virtual)
-        return [meter for meter in found if point in self.counted.meters[meter].points]
 
     def _of_all(
         self, meters: Sequence[str], point: str, how: Callable[[Iterable[float]], float], at: Sequence[int]

@@ -19,7 +19,7 @@ from tests.grafana.picture.canvas import Canvas, cut, width_of
 from tests.grafana.picture.legend import Line, legend
 from tests.grafana.picture.place import Box
 
-__all__ = ["state_timeline", "time_series"]
+__all__ = ["joined", "state_timeline", "time_series"]
 
 
 def _lines(answer: Answer) -> list[Line]:
@@ -122,12 +122,7 @@ def _line(axes: Axes, times: list[int], values: list[float], base: list[float] |
     custom, fill = column.config["custom"], series_colour(column)
     join = custom.get("spanNulls")
     if join and base is None:
-        kept = [(time, value) for time, value in zip(times, values, strict=True) if not math.isnan(value)]
-        times, values = [time for time, _ in kept], [value for _, value in kept]
-        for index in reversed(range(1, len(times))):
-            if join is not True and times[index] - times[index - 1] > join:
-                times.insert(index, times[index - 1] + 1)
-                values.insert(index, math.nan)
+        times, values = joined(times, values, math.inf if join is True else join)
     step = "post" if custom.get("lineInterpolation") == "stepAfter" else None
     style: dict[str, Any] = {"drawstyle": "steps-post"} if step else {}
     if custom.get("lineStyle", {}).get("fill") == "dash":
@@ -141,6 +136,18 @@ def _line(axes: Axes, times: list[int], values: list[float], base: list[float] |
     if opacity:
         floor = base if base is not None else [axes.get_ylim()[0]] * len(values)
         axes.fill_between(times, floor, values, color=fill, alpha=opacity, linewidth=0, step=step)  # type: ignore[arg-type]
+
+
+def joined(times: list[int], values: list[float], longest: float) -> tuple[list[int], list[float]]:
+    """Without the holes that are not longer; neighbours are joined however far apart they are."""
+    kept: list[tuple[int, float]] = []
+    for index, (time, value) in enumerate(zip(times, values, strict=True)):
+        if math.isnan(value):
+            continue
+        if kept and math.isnan(values[index - 1]) and time - kept[-1][0] > longest:
+            kept.append((kept[-1][0] + 1, math.nan))
+        kept.append((time, value))
+    return [time for time, _ in kept], [value for _, value in kept]
 
 
 def _is_stacked(column: Field) -> bool:

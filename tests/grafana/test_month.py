@@ -1,7 +1,4 @@
-"""The month that all dashboards are looked at with is all there.
-
-These are the first tests of this folder: the month is made once for all, while other processes go on with others.
-"""
+"""The month that all dashboards are looked at with is all there."""
 
 from collections.abc import Iterator
 from datetime import timedelta
