@@ -26,6 +26,7 @@ from monitor.grafana.usage import (
     per_meter,
     series_links,
     tenants,
+    together,
 )
 from monitor.schema import (
     POINT_FREQUENCY,
@@ -48,13 +49,10 @@ _COLOURS: Final = {"L1": "orange", "L2": "purple", "L3": "blue"}
 
 
 def _power_now() -> Panel:
-    newest = Select(
-        columns=[call("last", POINT_POWER, "newest")], source=_CLASS, where=[MAIN], variables=HOUSE, by=["device"]
-    )
     return Panel(
         kind=Stat(), title="Power now", width=4, height=4, look=Look(unit="W", decimals=1, steps=NEUTRAL),
         description="What the main meters draw at this moment, together; below zero while the house feeds in.",
-        targets=[Target(query=Select(columns=[call("sum", "newest")], source=newest), alias="power")],
+        targets=[Target(query=together(_CLASS, POINT_POWER), alias="power")],
     )  # fmt: skip
 
 
@@ -91,7 +89,7 @@ def _power_of_each() -> Panel:
 
 
 def _any(point: str, function: str) -> Select:
-    """A function of a point over the main meters, or of the one that is chosen: many meters are not many lines."""
+    """A function of a point over the main meters, or of the meter that is chosen: few lines for many meters."""
     return Select(
         columns=[call(function, point, "value")], source=_CLASS, where=[FINE], every=INTERVAL, fill="null"
     )
@@ -137,8 +135,8 @@ def _quality() -> Sequence[Panel]:
         Panel(
             kind=one, title="Power factor", width=12, height=7,
             look=Look(decimals=2, custom=_soft(0, 1), links=series_links(_USED.uid)),
-            description="Of the main meters, or of the one that is chosen. Near 1 is good; below 0.9 the grid operator may charge for reactive"
-            " power.",
+            description="Of the main meters, or of the one that is chosen. Near 1 is good; below 0.9 the grid"
+            " operator may charge for reactive power.",
             targets=[
                 Target(query=per_meter(_CLASS, POINT_POWER_FACTOR, INTERVAL, "mean", FINE), alias="$tag_device")
             ],

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from monitor.grafana.common import ALARM_STATES, BUILDING, FAULT_STATES, SITE, ZONE, alarm_marks
+from monitor.grafana.common import ALARM_STATES, BUILDING, FAULT_STATES, SITE, ZONE, about, alarm_marks
 from monitor.grafana.happened import CHOSEN, COLOURED, SERIOUS, Columns, fixed, listed
 from monitor.grafana.influxql import DAY, INTERVAL, Select, call, column, equals, is_any
 from monitor.grafana.kinds import BarGauge, Stat, StateTimeline, Table, TimeSeries
@@ -226,7 +226,7 @@ def _each_piece() -> Panel:
 def _each() -> Row:
     return Row(
         title="Pumps, lifts, fans",
-        panels=[
+        panels=about([
             _each_piece(),
             Panel(
                 kind=StateTimeline(), title="When what ran, the last day", width=10, height=8, time_from="24h",
@@ -265,7 +265,7 @@ def _each() -> Row:
                     )
                 ],
             ),
-        ],
+        ], _PUMPS),
     )  # fmt: skip
 
 
@@ -310,6 +310,7 @@ def _safety() -> Row:
     return Row(
         title="Detectors and batteries",
         panels=[
+            *about([
             Panel(
                 kind=StateTimeline(), title="When detectors were in alarm", width=14, height=8, time_from="30d",
                 look=Look(states=ALARM_STATES), description="Each leak, gas and smoke detector. Alarms that were"
@@ -337,6 +338,7 @@ def _safety() -> Row:
                            alias="$tag_device")
                 ],
             ),
+            ], _DETECTORS),
             Panel(
                 kind=BarGauge(), title="Batteries of detectors and doors", width=10, height=8, time_from=_NEWEST,
                 description="What each says of its battery. Change it below 15 %. Lithium cells say 100 % until"

@@ -9,7 +9,7 @@ from typing import Final
 
 from monitor.fieldkeys import USAGE_AMOUNT, USAGE_COST, USAGE_CURRENCY, USAGE_WEEK_BEFORE
 from monitor.grafana import now
-from monitor.grafana.common import BUILDING, FAULT_STATES, MAIN, SITE, TODAY
+from monitor.grafana.common import BUILDING, FAULT_STATES, MAIN, SITE, TODAY, about
 from monitor.grafana.happened import SEVERITY_COLOURS, fixed
 from monitor.grafana.influxql import Select, call, column, equals, is_any
 from monitor.grafana.kinds import BarGauge, Stat, Table
@@ -252,6 +252,7 @@ def _today(used: Used) -> Panel:
         targets=compared(used), look=replace(used.look, steps=_PLAIN, no_value="nothing yet"),
         overrides=[Override(name="change", look=change)],
     )  # fmt: skip
+    [panel] = about([panel], used.utility)
     return _leads(panel, used.uid.removeprefix("facility-"), used.name)
 
 
@@ -275,7 +276,9 @@ def _cost() -> Sequence[Panel]:
 def _went() -> Sequence[Panel]:
     """The last 30 days, day by day; the legend says what a day of them was."""
     return [
-        _leads(replace(days(used, 8), height=9), used.uid.removeprefix("facility-"), used.name)
+        _leads(
+            replace(*about([days(used, 8)], used.utility), height=9), used.uid.removeprefix("facility-"), used.name
+        )
         for used in UTILITIES_USED
     ]
 

@@ -36,6 +36,7 @@ __all__ = [
     "meters",
     "per_meter",
     "tenants",
+    "together",
 ]
 
 HOUSE: Final = ("site", "building")
@@ -149,6 +150,14 @@ def per_meter(measurement: str, point: str, every: str, function: str = "mean", 
         every=every,
         fill="null",
     )
+
+
+def together(measurement: str, point: str) -> Select:
+    """The newest value of each main meter, added up."""
+    newest = Select(
+        columns=[call("last", point, "newest")], source=measurement, where=[MAIN], variables=HOUSE, by=["device"]
+    )
+    return Select(columns=[call("sum", "newest")], source=newest)
 
 
 def hourly(columns: Sequence[str], *where: str, variables: Sequence[str] = VARIABLES) -> Select:
