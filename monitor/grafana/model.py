@@ -218,7 +218,11 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Annotation:
-    """Marks on every chart; the query answers columns title, text, tags and the end of a region (UTC ms)."""
+    """Marks on every chart; the query answers columns title, text, tags and the end of a region (UTC ms).
+
+    Grafana calls a column of an annotation by its series and field, `alarms.end_ms`, as Grafana's server names
+    series without an alias, and compares that (responseParser.ts of its InfluxDB data source, 10.3 and later).
+    """
 
     name: str
     query: Select
@@ -242,13 +246,16 @@ class Annotation:
                 "rawQuery": True,
                 "queryType": "tags",
                 "fromAnnotations": True,
-                "titleColumn": self.title,
-                "textColumn": self.text,
-                "tagsColumn": self.tags,
-                "timeEndColumn": self.end,
+                "titleColumn": self._of_series(self.title),
+                "textColumn": self._of_series(self.text),
+                "tagsColumn": self._of_series(self.tags),
+                "timeEndColumn": self._of_series(self.end),
                 "name": self.name,
             },
         }
+
+    def _of_series(self, name: str) -> str:
+        return f"{self.query.source}.{name}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
