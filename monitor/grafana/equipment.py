@@ -189,7 +189,7 @@ def _each_piece() -> Panel:
     totals = [
         Select(columns=[call("sum", "risen", shown)], source=_counted(name, "risen", "1h"), by=["device"])
         for name, shown in ((_HOURS, "ran"), (_STARTS, "begun"))
-    ]  # two at once take InfluxDB three times as long as one after the other
+    ]  # two counters in one question take InfluxDB three times as long as two questions
     newest = _of(_PUMPS, call("last", _RUNNING, "runs"), call("last", _FAULT, "fault"))
     whole = _of(_PUMPS, call("last", _HOURS, "hours"), call("last", _STARTS, "starts"))
     looks = {
