@@ -6,7 +6,7 @@ from monitor.grafana.common import ALARM_STATES, BUILDING, FAULT_STATES, SITE, Z
 from monitor.grafana.happened import CHOSEN, COLOURED, SERIOUS, WORK, Columns, fixed, listed
 from monitor.grafana.influxql import DAY, INTERVAL, Select, call, column, equals, is_any
 from monitor.grafana.kinds import BarGauge, Stat, StateTimeline, Table, TimeSeries
-from monitor.grafana.looks import Link, Look, Override, State, Step
+from monitor.grafana.looks import CHARGE, Link, Look, Override, State, Step
 from monitor.grafana.model import Choice, Dashboard, Panel, Row, Target, to
 from monitor.grafana.now import SUPPLY_STATES
 from monitor.grafana.reshape import Extract, Join, Merge, Only, Organize
@@ -77,7 +77,6 @@ _TASK: Final = {
     **dict.fromkeys(("service", "by", "at", "low"), _GONE),
 }
 """What some kinds of events have in their details."""
-_CHARGE: Final = (Step(None, "red"), Step(15, "orange"), Step(30, "green"))
 _GAS: Final = (Step(None, "green"), Step(10, "orange"), Step(20, "red"))
 """Percent of the lower explosive limit: detectors warn at 10, alarm at 20."""
 
@@ -333,7 +332,7 @@ def _safety() -> Row:
                 kind=BarGauge(), title="Batteries of detectors and doors", width=10, height=8, time_from=_NEWEST,
                 description="What each says of its battery. Change it below 15 %. Lithium cells say 100 % until"
                 " shortly before their end.", targets=batteries,
-                look=Look(unit="%", decimals=0, minimum=0, maximum=100, steps=_CHARGE, links=[_OF_SERIES]),
+                look=Look(unit="%", decimals=0, minimum=0, maximum=100, steps=CHARGE, links=[_OF_SERIES]),
             ),
         ],
     )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Final
 
 from monitor.grafana.influxql import Select, call
 from monitor.grafana.kinds import BarGauge, Table
-from monitor.grafana.looks import Look, Override, State, Step
+from monitor.grafana.looks import COLOURED, NEUTRAL, Look, Override, State, Step
 from monitor.grafana.model import DATA, Panel, Source, Target
 from monitor.grafana.reshape import Organize, Reshape, Sort
 from monitor.schema import ALARM_SEVERITY, state_number
@@ -32,12 +32,8 @@ __all__ = [
 
 CHOSEN: Final = ("site", "building", "zone", "device")
 
-NEUTRAL: Final = (Step(None, "text"),)
-"""A number that is neither good nor bad."""
 ANY_IS_RED: Final = (Step(None, "green"), Step(1, "red"))
 ANY_IS_ORANGE: Final = (Step(None, "green"), Step(1, "orange"))
-COLOURED: Final = {"cellOptions": {"type": "color-background", "mode": "basic"}}
-"""A cell whose background is coloured."""
 
 SEVERITY_COLOURS: Final[Mapping[str, str]] = {
     "critical": "dark-red",

@@ -13,12 +13,11 @@ from monitor.grafana.common import BUILDING, FAULT_STATES, MAIN, SITE, TODAY, ab
 from monitor.grafana.happened import CAUSES, RESPONSES, SEVERITY_COLOURS, WORK, fixed
 from monitor.grafana.influxql import Select, call, column, equals, is_any
 from monitor.grafana.kinds import BarGauge, Stat, Table
-from monitor.grafana.looks import EN_50160, Link, Look, Override, State, Step
+from monitor.grafana.looks import COLOURED, EN_50160, NEUTRAL, Link, Look, Override, State, Step
 from monitor.grafana.model import DATA, Dashboard, Panel, Row, Target, to
 from monitor.grafana.reshape import Organize, Sort, UnitFrom
 from monitor.grafana.totals import days
 from monitor.grafana.usage import (
-    COLOURED,
     COMPARABLE,
     DAILY,
     HOURLY,
@@ -55,7 +54,6 @@ UTILITIES_USED: Final = (
 
 _BAD: Final = (Step(None, "green"), Step(1, "red"))
 _POOR: Final = (Step(None, "green"), Step(1, "orange"))
-_PLAIN: Final = (Step(None, "text"),)
 _SEVERITY: Final = {name: State(name, colour) for name, colour in SEVERITY_COLOURS.items()}
 
 
@@ -226,7 +224,7 @@ def _today(used: Used) -> Panel:
         kind=Stat(), says_time=True, title=f"{used.name} today", width=8, height=4, time_from=TODAY,
         description="The whole hours of today so far at the main meters, the same hours of the same weekday last"
         " week, and the change. Orange from a tenth more on, red from three tenths more.",
-        targets=compared(used), look=replace(used.look, steps=_PLAIN, no_value="nothing yet"),
+        targets=compared(used), look=replace(used.look, steps=NEUTRAL, no_value="nothing yet"),
         overrides=[Override(name="change", look=change)],
     )  # fmt: skip
     [panel] = about([panel], used.utility)
@@ -244,7 +242,7 @@ def _cost() -> Sequence[Panel]:
             Target(query=cost, alias="$tag_utility"),
             Target(query=currency, alias=USAGE_CURRENCY),
         ],
-        look=Look(decimals=2, steps=_PLAIN, no_value="no tariff in the settings"),
+        look=Look(decimals=2, steps=NEUTRAL, no_value="no tariff in the settings"),
         reshape=[UnitFrom("B", USAGE_CURRENCY)],
     )  # fmt: skip
     return [panel]
