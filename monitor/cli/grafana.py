@@ -66,7 +66,7 @@ def export(  # noqa: PLR0917 - each is an option
         ),
     ] = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="Also the dashboards of what the site file has no devices of.")
+        bool, typer.Option("--all", help="Also dashboards and panels of what the site file has no devices of.")
     ] = False,
 ) -> None:
     """Write provisioning and dashboards for a site; what was written before is written anew."""

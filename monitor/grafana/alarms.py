@@ -6,9 +6,11 @@ from monitor.grafana.common import BUILDING, HIDDEN_TIME, SITE, TODAY, ZONE, dev
 from monitor.grafana.happened import (
     ANY_IS_ORANGE,
     ANY_IS_RED,
+    CAUSES,
     CHOSEN,
     COLOURED,
     NEUTRAL,
+    RESPONSES,
     SEVERITIES,
     SEVERITY_COLOURS,
     Top,
@@ -45,22 +47,6 @@ _MANY: Final = 5
 
 _LOCAL: Final = Link("This device alone", to("facility-alarms", "site", device="${__data.fields.device}"))
 _HEALTH: Final = Link("How it answers", to("facility-devices", "site", device="${__data.fields.device}"))
-_RESPONSES: Final = {
-    "unacked": State("nobody yet", "red"),
-    "acked": State("yes", "green"),
-    "none": State("not needed", "gray"),
-}
-_CAUSES: Final = {
-    "raised": State("raised", "red"),
-    "severity": State("severity changed", "orange"),
-    "acknowledged": State("acknowledged", "blue"),
-    "recovering": State("recovering", "yellow"),
-    "reopened": State("came back", "red"),
-    "normal": State("over, waits for reset", "yellow"),
-    "reset": State("reset", "green"),
-    "cleared": State("over", "green"),
-    "closed": State("closed", "gray"),
-}
 _LASTS: Final = {"0": State("fine", "green"), **SEVERITIES}
 _SHARES: Final = {"half within": ("median", ()), "9 of 10 within": ("percentile", ("90",))}
 
@@ -128,8 +114,8 @@ def _open_list() -> Row:
         _RANK: Look(name="Severity", states=SEVERITIES, custom={**COLOURED, "width": 90}),
         ALARM_TITLE: Look(name="What", custom={"width": 400}),
         ALARM_START: Look(name="Since", unit="time", custom={"width": 165}),
-        ALARM_RESPONSE: Look(name="Acknowledged", states=_RESPONSES, custom={**COLOURED, "width": 120}),
-        ALARM_CAUSE: Look(name="Newest step", states=_CAUSES, custom={"width": 160}),
+        ALARM_RESPONSE: Look(name="Acknowledged", states=RESPONSES, custom={**COLOURED, "width": 120}),
+        ALARM_CAUSE: Look(name="Newest step", states=CAUSES, custom={"width": 160}),
         "value": Look(name="Value", decimals=1, custom={"width": 90}),
         "threshold": Look(name="Limit", decimals=1, custom={"width": 90}),
         "device": Look(name="Device", links=[_LOCAL, _HEALTH], custom={"width": 180}),
@@ -252,7 +238,7 @@ def _all() -> Row:
         "Time": Look(name="When", unit="time", custom={"width": 170}),
         _RANK: Look(name="Severity", states=SEVERITIES, custom={**COLOURED, "width": 90}),
         ALARM_CAUSE: Look(
-            name="Step", states=_CAUSES, custom={"cellOptions": {"type": "color-text"}, "width": 160}
+            name="Step", states=CAUSES, custom={"cellOptions": {"type": "color-text"}, "width": 160}
         ),
         ALARM_TITLE: Look(name="What", custom={"width": 400}),
         ALARM_SINCE: Look(name="After", unit="s", decimals=1, custom={"width": 100}),

@@ -1,11 +1,12 @@
 """What several dashboards share: what can be chosen, the marks of alarms, states and their colours."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from monitor.grafana.influxql import Select, column, equals
 from monitor.grafana.looks import Override, State
-from monitor.grafana.model import Annotation, Choice
+from monitor.grafana.model import Annotation, Choice, Panel
 from monitor.schema import (
     ALARM_CAUSE,
     ALARM_END,
@@ -26,6 +27,7 @@ __all__ = [
     "SUB",
     "TODAY",
     "ZONE",
+    "about",
     "alarm_marks",
     "device",
     "tenant",
@@ -38,6 +40,11 @@ TODAY: Final = "now/d"
 SITE: Final = Choice(name="site")
 BUILDING: Final = Choice(name="building", among=("site",))
 ZONE: Final = Choice(name="zone", among=("site", "building"))
+
+
+def about(panels: Sequence[Panel], *classes: str) -> list[Panel]:
+    """Panels that a site without devices of these classes does not need."""
+    return [replace(panel, classes=frozenset(classes)) for panel in panels]
 
 
 def device(measurement: str) -> Choice:

@@ -22,7 +22,7 @@ from monitor.fieldkeys import (
 from monitor.grafana.common import BUILDING, SITE, ZONE, device
 from monitor.grafana.influxql import INTERVAL, Select, call, column, is_any
 from monitor.grafana.kinds import BarGauge, Stat, StateTimeline, Table, TimeSeries
-from monitor.grafana.looks import Link, Look, Override, State, Step
+from monitor.grafana.looks import CHARGE, COLOURED, Link, Look, Override, State, Step
 from monitor.grafana.model import Dashboard, Panel, Row, Target, to
 from monitor.grafana.reshape import Organize
 from monitor.schema import (
@@ -52,8 +52,6 @@ HEALTH_STATES: Final = {
     "never_answered": State("never answered", "purple"),
 }
 _PERCENT: Final = (Step(None, "red"), Step(95, "yellow"), Step(99, "green"))
-_CHARGE: Final = (Step(None, "red"), Step(15, "orange"), Step(30, "green"))
-_COLORED: Final = {"cellOptions": {"type": "color-background", "mode": "basic"}}
 _ONE_DEVICE: Final = Link("This device alone", to("facility-devices", "site", device="${__data.fields.device}"))
 _OF_SERIES: Final = Link("This device alone", to("facility-devices", "site", device="${__field.labels.device}"))
 
@@ -135,8 +133,8 @@ def _table() -> Row:
     worst = _hours(call("max", HEALTH_STATE_NUMBER), every=INTERVAL, fill="null")
     names = {
         "device": Look(name="Device", links=[_ONE_DEVICE], custom={"width": 200}),
-        "available": Look(name="Available", unit="%", decimals=2, steps=_PERCENT, custom=_COLORED),
-        "state": Look(name="State", states=HEALTH_STATES, custom=_COLORED),
+        "available": Look(name="Available", unit="%", decimals=2, steps=_PERCENT, custom=COLOURED),
+        "state": Look(name="State", states=HEALTH_STATES, custom=COLOURED),
         "lost": Look(name="Lost polls", unit="%", decimals=1),
         "answer": Look(name="Answers after", unit="ms", decimals=0),
         "error": Look(name="Newest error"),
@@ -204,7 +202,7 @@ def _quality() -> Row:
                 kind=BarGauge(), title="Batteries", width=8, height=8, time_from="7d",
                 description="What each device says of its battery. Change it below 15 %.",
                 targets=[Target(query=query, alias="$tag_device") for query in batteries],
-                look=Look(unit="%", decimals=0, minimum=0, maximum=100, steps=_CHARGE, links=[_OF_SERIES]),
+                look=Look(unit="%", decimals=0, minimum=0, maximum=100, steps=CHARGE, links=[_OF_SERIES]),
             ),
             Panel(
                 kind=TimeSeries(joined=3 * 86_400, calcs=["lastNotNull"]), title="Batteries over time",

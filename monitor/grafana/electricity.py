@@ -27,6 +27,7 @@ from monitor.grafana.usage import (
     per_meter,
     series_links,
     tenants,
+    together,
 )
 from monitor.schema import (
     POINT_FREQUENCY,
@@ -49,13 +50,10 @@ _COLOURS: Final = {"L1": "orange", "L2": "purple", "L3": "blue"}
 
 
 def _power_now() -> Panel:
-    newest = Select(
-        columns=[call("last", POINT_POWER, "newest")], source=_CLASS, where=[MAIN], variables=HOUSE, by=["device"]
-    )
     return Panel(
         kind=Stat(), title="Power now", width=4, height=4, look=Look(unit="W", decimals=1, steps=NEUTRAL),
         description="What the main meters draw at this moment, together; below zero while the house feeds in.",
-        targets=[Target(query=Select(columns=[call("sum", "newest")], source=newest), alias="power")],
+        targets=[Target(query=together(_CLASS, POINT_POWER), alias="power")],
     )  # fmt: skip
 
 
@@ -92,7 +90,7 @@ def _power_of_each() -> Panel:
 
 
 def _any(point: str, function: str) -> Select:
-    """A function of a point over the main meters, or of the one that is chosen: many meters are not many lines."""
+    """A function of a point over the main meters, or of the meter that is chosen: few lines for many meters."""
     return Select(
         columns=[call(function, point, "value")], source=_CLASS, where=[FINE], every=INTERVAL, fill="null"
     )

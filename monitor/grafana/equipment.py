@@ -2,12 +2,13 @@
 
 from typing import Final
 
-from monitor.grafana.common import ALARM_STATES, BUILDING, FAULT_STATES, SITE, ZONE, alarm_marks
-from monitor.grafana.happened import CHOSEN, COLOURED, SERIOUS, Columns, fixed, listed
+from monitor.grafana.common import ALARM_STATES, BUILDING, FAULT_STATES, SITE, ZONE, about, alarm_marks
+from monitor.grafana.happened import CHOSEN, COLOURED, SERIOUS, WORK, Columns, fixed, listed
 from monitor.grafana.influxql import DAY, INTERVAL, Select, call, column, equals, is_any
 from monitor.grafana.kinds import BarGauge, Stat, StateTimeline, Table, TimeSeries
-from monitor.grafana.looks import Link, Look, Override, State, Step
+from monitor.grafana.looks import CHARGE, Link, Look, Override, State, Step
 from monitor.grafana.model import Choice, Dashboard, Panel, Row, Target, to
+from monitor.grafana.now import SUPPLY_STATES
 from monitor.grafana.reshape import Extract, Join, Merge, Only, Organize
 from monitor.schema import (
     EVENT_COUNT,
@@ -38,12 +39,6 @@ _ITS_ALARMS: Final = Link(
 
 _RUNS: Final = {"0": State("off", "text"), "1": State("runs", "blue")}
 _RAN: Final = {"0": State("off", "gray"), "1": State("runs", "blue")}
-_SUPPLY: Final = {
-    "present": State("there", "green"),
-    "partial": State("in part", "orange"),
-    "lost": State("LOST", "red"),
-    "unknown": State("unknown", "gray"),
-}
 _FAILURES: Final = {
     "failed_to_start": State("did not start", "red"),
     "failed_to_stop": State("did not stop", "purple"),
@@ -51,12 +46,6 @@ _FAILURES: Final = {
     "took_over": State("took over for another", "yellow"),
     "no_reserve": State("no reserve left", "dark-red"),
     "idle": State("stood still too long", "blue"),
-}
-_WORK: Final = {
-    "service_due": State("service is due", "red"),
-    "service_soon": State("service is due soon", "orange"),
-    "serviced": State("service was done", "green"),
-    "battery_soon": State("battery runs out", "orange"),
 }
 _OUTAGES: Final = {
     "supply_lost": State("lost", "red"),
@@ -88,7 +77,6 @@ _TASK: Final = {
     **dict.fromkeys(("service", "by", "at", "low"), _GONE),
 }
 """What some kinds of events have in their details."""
-_CHARGE: Final = (Step(None, "red"), Step(15, "orange"), Step(30, "green"))
 _GAS: Final = (Step(None, "green"), Step(10, "orange"), Step(20, "red"))
 """Percent of the lower explosive limit: detectors warn at 10, alarm at 20."""
 
@@ -117,8 +105,8 @@ def _now() -> Row:
     )  # fmt: skip
     looks = {
         "building": Look(name="Building"),
-        "utility": Look(name="Supply of"),
-        "state": Look(name="Is", states=_SUPPLY, custom=COLOURED),
+        "utility": Look(name="Supply"),
+        "state": Look(name="State", states=SUPPLY_STATES, custom=COLOURED),
         "Time": Look(name="Last away", unit="time", no_value="not in a year"),
     }
     return Row(
@@ -167,7 +155,8 @@ def _supply() -> Row:
             Panel(
                 kind=StateTimeline(), title="Supply of the buildings", width=14, height=7, time_from="30d",
                 description="When each building had electricity, water and gas. Grey: nobody knows.",
-                look=Look(states=_SUPPLY), targets=[Target(query=states, alias="$tag_building $tag_utility")],
+                look=Look(states=SUPPLY_STATES),
+                targets=[Target(query=states, alias="$tag_building $tag_utility")],
             ),
             _told(_OUTAGES, "Interruptions", "When a supply was lost and came back: what to show to the grid"
                   " operator or the waterworks.", width=10, height=7, time_from="30d", details=_OUTAGE),
@@ -199,7 +188,7 @@ def _each_piece() -> Panel:
     totals = [
         Select(columns=[call("sum", "risen", shown)], source=_counted(name, "risen", "1h"), by=["device"])
         for name, shown in ((_HOURS, "ran"), (_STARTS, "begun"))
-    ]  # two at once take InfluxDB three times as long as one after the other
+    ]  # two counters in one question take InfluxDB three times as long as two questions
     newest = _of(_PUMPS, call("last", _RUNNING, "runs"), call("last", _FAULT, "fault"))
     whole = _of(_PUMPS, call("last", _HOURS, "hours"), call("last", _STARTS, "starts"))
     looks = {
@@ -226,7 +215,7 @@ def _each_piece() -> Panel:
 def _each() -> Row:
     return Row(
         title="Pumps, lifts, fans",
-        panels=[
+        panels=about([
             _each_piece(),
             Panel(
                 kind=StateTimeline(), title="When what ran, the last day", width=10, height=8, time_from="24h",
@@ -265,7 +254,7 @@ def _each() -> Row:
                     )
                 ],
             ),
-        ],
+        ], _PUMPS),
     )  # fmt: skip
 
 
@@ -291,7 +280,7 @@ def _work() -> Row:
                 look=Look(decimals=0, minimum=0), targets=per_day,
                 overrides=fixed({state.text: state.color for state in _FAILURES.values()}),
             ),
-            _told(_WORK, "Services and batteries", "What was said to be due, soon or now, and what was done."
+            _told(WORK, "Services and batteries", "What was said to be due, soon or now, and what was done."
                   " The list of all services: facility-monitor equipment.", width=24, height=6, time_from="90d",
                   details=_TASK),
         ],
@@ -310,6 +299,7 @@ def _safety() -> Row:
     return Row(
         title="Detectors and batteries",
         panels=[
+            *about([
             Panel(
                 kind=StateTimeline(), title="When detectors were in alarm", width=14, height=8, time_from="30d",
                 look=Look(states=ALARM_STATES), description="Each leak, gas and smoke detector. Alarms that were"
@@ -337,11 +327,12 @@ def _safety() -> Row:
                            alias="$tag_device")
                 ],
             ),
+            ], _DETECTORS),
             Panel(
                 kind=BarGauge(), title="Batteries of detectors and doors", width=10, height=8, time_from=_NEWEST,
                 description="What each says of its battery. Change it below 15 %. Lithium cells say 100 % until"
                 " shortly before their end.", targets=batteries,
-                look=Look(unit="%", decimals=0, minimum=0, maximum=100, steps=_CHARGE, links=[_OF_SERIES]),
+                look=Look(unit="%", decimals=0, minimum=0, maximum=100, steps=CHARGE, links=[_OF_SERIES]),
             ),
         ],
     )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Final
 
 from monitor.grafana.influxql import Select, call
 from monitor.grafana.kinds import BarGauge, Table
-from monitor.grafana.looks import Look, Override, State, Step
+from monitor.grafana.looks import COLOURED, NEUTRAL, Look, Override, State, Step
 from monitor.grafana.model import DATA, Panel, Source, Target
 from monitor.grafana.reshape import Merge, Organize, Reshape, Sort
 from monitor.schema import ALARM_SEVERITY, state_number
@@ -15,12 +15,15 @@ from monitor.schema import ALARM_SEVERITY, state_number
 __all__ = [
     "ANY_IS_ORANGE",
     "ANY_IS_RED",
+    "CAUSES",
     "CHOSEN",
     "COLOURED",
     "NEUTRAL",
+    "RESPONSES",
     "SERIOUS",
     "SEVERITIES",
     "SEVERITY_COLOURS",
+    "WORK",
     "Columns",
     "Top",
     "fixed",
@@ -29,12 +32,8 @@ __all__ = [
 
 CHOSEN: Final = ("site", "building", "zone", "device")
 
-NEUTRAL: Final = (Step(None, "text"),)
-"""A number that is neither good nor bad."""
 ANY_IS_RED: Final = (Step(None, "green"), Step(1, "red"))
 ANY_IS_ORANGE: Final = (Step(None, "green"), Step(1, "orange"))
-COLOURED: Final = {"cellOptions": {"type": "color-background", "mode": "basic"}}
-"""A cell whose background is coloured."""
 
 SEVERITY_COLOURS: Final[Mapping[str, str]] = {
     "critical": "dark-red",
@@ -50,6 +49,32 @@ SEVERITIES: Final[Mapping[str, State]] = {
     for rank, (name, color) in zip((4, 3, 2, 1), SEVERITY_COLOURS.items(), strict=True)
 }
 """How the number of a severity is called."""
+
+RESPONSES: Final = {
+    "unacked": State("nobody yet", "red"),
+    "acked": State("yes", "green"),
+    "none": State("not needed", "gray"),
+}
+"""Whether somebody has said that he looks after an alarm."""
+CAUSES: Final = {
+    "raised": State("raised", "red"),
+    "severity": State("severity changed", "orange"),
+    "acknowledged": State("acknowledged", "blue"),
+    "recovering": State("recovering", "yellow"),
+    "reopened": State("came back", "red"),
+    "normal": State("over, waits for reset", "yellow"),
+    "reset": State("reset", "green"),
+    "cleared": State("over", "green"),
+    "closed": State("closed", "gray"),
+}
+"""What the step of an alarm is called."""
+WORK: Final = {
+    "service_due": State("service is due", "red"),
+    "service_soon": State("service is due soon", "orange"),
+    "serviced": State("service was done", "green"),
+    "battery_soon": State("battery runs out", "orange"),
+}
+"""Services and batteries."""
 
 
 def fixed(colors: Mapping[str, str]) -> list[Override]:

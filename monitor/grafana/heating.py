@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from monitor.fieldkeys import USAGE_AMOUNT, USAGE_ENERGY
-from monitor.grafana.common import BUILDING, MAIN, SITE, TODAY, ZONE, alarm_marks
+from monitor.grafana.common import BUILDING, MAIN, SITE, TODAY, ZONE, about, alarm_marks
 from monitor.grafana.costs import carbon, costs, per_tenant
 from monitor.grafana.happened import SERIOUS
 from monitor.grafana.influxql import INTERVAL, Select, call, column
@@ -32,6 +32,7 @@ from monitor.grafana.usage import (
     per_meter,
     series_links,
     tenants,
+    together,
 )
 from monitor.schema import POINT_FLOW, POINT_FLOW_TEMPERATURE, POINT_POWER, POINT_RETURN_TEMPERATURE
 
@@ -58,17 +59,9 @@ def _gas(title: str, source: str, time_from: str, description: str) -> Panel:
     )  # fmt: skip
 
 
-def _together(measurement: str, point: str) -> Select:
-    """The newest value of each main meter, added up."""
-    newest = Select(
-        columns=[call("last", point, "newest")], source=measurement, where=[MAIN], variables=HOUSE, by=["device"]
-    )
-    return Select(columns=[call("sum", "newest")], source=newest)
-
-
 def _now() -> Sequence[Panel]:
     """The first two lines: gas, and below it heat."""
-    return [
+    gas = [
         _gas("Gas: today", HOURLY, TODAY, "Counted by the main gas meters since midnight, in m³ and in kWh."),
         change(_GAS),
         _gas("Gas: this month", DAILY, THIS_MONTH, "The same since the first of the month."),
@@ -77,16 +70,19 @@ def _now() -> Sequence[Panel]:
             kind=Stat(), title="Gas: flow now", width=5, height=4,
             look=Look(unit="m3/h", decimals=2, steps=NEUTRAL),
             description="What flows through the main gas meters at this moment, together.",
-            targets=[Target(query=_together("gas", POINT_FLOW), alias="flow")],
+            targets=[Target(query=together("gas", POINT_FLOW), alias="flow")],
         ),
+    ]  # fmt: skip
+    heat = [
         today(_HEAT, 5), change(_HEAT), month(_HEAT, 5), cost(_HEAT, 5),
         Panel(
             kind=Stat(), title="Heat: power now", width=5, height=4,
             look=Look(unit="W", decimals=1, steps=NEUTRAL),
             description="Heat that the main heat meters pass at this moment, together.",
-            targets=[Target(query=_together("heat", POINT_POWER), alias="power")],
+            targets=[Target(query=together("heat", POINT_POWER), alias="power")],
         ),
     ]  # fmt: skip
+    return [*about(gas, "gas"), *about(heat, "heat")]
 
 
 def _in_and_out(per: str) -> Panel:
@@ -165,8 +161,11 @@ HEATING: Final = Dashboard(
     title="Gas and heat",
     description="What is burnt and what comes out of it, today and this month, by whom and when; cost and CO₂.",
     rows=[
-        Row(panels=[*_now(), hours(_GAS), hours(_HEAT), _in_and_out("day"), _in_and_out("month")]),
-        Row(title="Gas", panels=[
+        Row(panels=[
+            *_now(), *about([hours(_GAS)], "gas"), *about([hours(_HEAT)], "heat"),
+            *about([_in_and_out("day"), _in_and_out("month")], "gas"),
+        ]),
+        Row(title="Gas", panels=about([
             days(_GAS), months(_GAS), who(_GAS, 24, 5), week(_GAS),
             peaks(_GAS, "day", 8), nights(_GAS, 8, limits=False),
             _line(
@@ -174,16 +173,16 @@ HEATING: Final = Dashboard(
                 Look(unit="m3/h", decimals=2, minimum=0, links=series_links(_GAS.uid)),
                 "Mean flow of each chosen gas meter.", 8,
             ),
-        ]),
-        Row(title="Heat", panels=[
+        ], "gas")),
+        Row(title="Heat", panels=about([
             days(_HEAT), unmetered(_HEAT), who(_HEAT, 16), shares(_HEAT, 8, 9),
             stacked(_HEAT, "day"), stacked(_HEAT, "month"), week(_HEAT), peaks(_HEAT, "day", 24),
-        ]),
-        Row(title="What heat meters measure", panels=_heat_meters()),
+        ], "heat")),
+        Row(title="What heat meters measure", panels=about(_heat_meters(), "heat")),
         Row(title="Cost and CO₂", panels=[
-            costs(_GAS, "day", 8), costs(_GAS, "month", 8), per_tenant(_GAS),
-            costs(_HEAT, "day", 8), costs(_HEAT, "month", 8), per_tenant(_HEAT),
-            carbon(_GAS, "day"), carbon(_GAS, "month"),
+            *about([costs(_GAS, "day", 8), costs(_GAS, "month", 8), per_tenant(_GAS)], "gas"),
+            *about([costs(_HEAT, "day", 8), costs(_HEAT, "month", 8), per_tenant(_HEAT)], "heat"),
+            *about([carbon(_GAS, "day"), carbon(_GAS, "month")], "gas"),
         ]),
     ],
     choices=[SITE, BUILDING, ZONE, meters(*_BOTH), tenants(*_BOTH)],

@@ -4,7 +4,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-__all__ = ["EN_50160", "UNITS", "Json", "Link", "Look", "Override", "State", "Step", "grafana_unit"]
+__all__ = [
+    "CHARGE",
+    "COLOURED",
+    "EN_50160",
+    "NEUTRAL",
+    "UNITS",
+    "Json",
+    "Link",
+    "Look",
+    "Override",
+    "State",
+    "Step",
+    "grafana_unit",
+]
 
 Json = dict[str, Any]
 
@@ -49,6 +62,12 @@ class Step:
     color: str
 
 
+NEUTRAL: Final = (Step(None, "text"),)
+"""A number that is neither good nor bad."""
+CHARGE: Final = (Step(None, "red"), Step(15, "orange"), Step(30, "green"))
+"""Percent of a battery: it is changed below 15."""
+COLOURED: Final = {"cellOptions": {"type": "color-background", "mode": "basic"}}
+"""A cell whose background is coloured."""
 EN_50160: Final = (Step(None, "red"), Step(207, "green"), Step(253, "red"))
 """Voltage in V of a phase against neutral: 230 V and ten per cent more or less are in order (EN 50160)."""
 

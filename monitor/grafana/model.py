@@ -4,7 +4,7 @@ A dashboard is rows of panels; where each lies, its id and the names of its quer
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Final, Literal
 
@@ -96,6 +96,7 @@ class Panel:
     range (`now/d`: today so far; `30d`), `time_shift` moves it back (`7d`). `tables`: whether queries answer rows
     rather than series; a table does. `says_time`: the title says the time, so that nothing beside it does.
     `shortest`: what `$__interval` is at least; `points`: how many of them make the whole width, at most.
+    `classes`: of which devices it tells; it is left out where there are none of them. Empty: it is always there.
     """
 
     kind: Kind
@@ -114,6 +115,7 @@ class Panel:
     says_time: bool = False
     shortest: str | None = None
     points: int | None = None
+    classes: frozenset[str] = frozenset()
 
     def json(self, number: int, x: int, y: int) -> Json:
         """The panel as Grafana stores it."""
@@ -216,7 +218,11 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Annotation:
-    """Marks on every chart; the query answers columns title, text, tags and the end of a region (UTC ms)."""
+    """Marks on every chart; the query answers columns title, text, tags and the end of a region (UTC ms).
+
+    Grafana calls a column of an annotation by its series and field, `alarms.end_ms`, as Grafana's server names
+    series without an alias, and compares that (responseParser.ts of its InfluxDB data source, 10.3 and later).
+    """
 
     name: str
     query: Select
@@ -240,13 +246,16 @@ class Annotation:
                 "rawQuery": True,
                 "queryType": "tags",
                 "fromAnnotations": True,
-                "titleColumn": self.title,
-                "textColumn": self.text,
-                "tagsColumn": self.tags,
-                "timeEndColumn": self.end,
+                "titleColumn": self._of_series(self.title),
+                "textColumn": self._of_series(self.text),
+                "tagsColumn": self._of_series(self.tags),
+                "timeEndColumn": self._of_series(self.end),
                 "name": self.name,
             },
         }
+
+    def _of_series(self, name: str) -> str:
+        return f"{self.query.source}.{name}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -299,6 +308,14 @@ class Dashboard:
             "panels": panels,
             "links": [_elsewhere(), *(_fixed(link) for link in self.links)],
         }
+
+    def only(self, classes: frozenset[str] | set[str]) -> "Dashboard":
+        """The dashboard without what a site that has devices of these classes alone would see empty."""
+        rows = []
+        for row in self.rows:
+            kept = [panel for panel in row.panels if not panel.classes or panel.classes & classes]
+            rows += [replace(row, panels=kept)] if kept else []
+        return replace(self, rows=rows)
 
     def _asks_for_days(self) -> bool:
         panels = (panel for row in self.rows for panel in row.panels)

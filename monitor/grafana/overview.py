@@ -9,16 +9,15 @@ from typing import Final
 
 from monitor.fieldkeys import USAGE_AMOUNT, USAGE_COST, USAGE_CURRENCY, USAGE_WEEK_BEFORE
 from monitor.grafana import now
-from monitor.grafana.common import BUILDING, FAULT_STATES, MAIN, SITE, TODAY
-from monitor.grafana.happened import SEVERITY_COLOURS, fixed
+from monitor.grafana.common import BUILDING, FAULT_STATES, MAIN, SITE, TODAY, about
+from monitor.grafana.happened import CAUSES, RESPONSES, SEVERITY_COLOURS, WORK, fixed
 from monitor.grafana.influxql import Select, call, column, equals, is_any
 from monitor.grafana.kinds import BarGauge, Stat, Table
-from monitor.grafana.looks import EN_50160, Link, Look, Override, State, Step
+from monitor.grafana.looks import COLOURED, EN_50160, NEUTRAL, Link, Look, Override, State, Step
 from monitor.grafana.model import DATA, Dashboard, Panel, Row, Target, to
 from monitor.grafana.reshape import Organize, Sort, UnitFrom
 from monitor.grafana.totals import days
 from monitor.grafana.usage import (
-    COLOURED,
     COMPARABLE,
     DAILY,
     HOURLY,
@@ -55,31 +54,7 @@ UTILITIES_USED: Final = (
 
 _BAD: Final = (Step(None, "green"), Step(1, "red"))
 _POOR: Final = (Step(None, "green"), Step(1, "orange"))
-_PLAIN: Final = (Step(None, "text"),)
 _SEVERITY: Final = {name: State(name, colour) for name, colour in SEVERITY_COLOURS.items()}
-_RESPONSES: Final = {
-    "unacked": State("nobody yet", "orange"),
-    "acked": State("yes", "text"),
-    "none": State("not needed", "text"),
-}
-_STEPS: Final = {
-    cause: State(said, "text")
-    for cause, said in (
-        ("raised", "began"),
-        ("severity", "better or worse"),
-        ("acknowledged", "acknowledged"),
-        ("recovering", "about to end"),
-        ("reopened", "came back"),
-        ("normal", "over, wants a reset"),
-        ("cleared", "over"),
-    )
-}
-_DUE: Final = {
-    "service_soon": State("service soon due", "yellow"),
-    "service_due": State("SERVICE DUE", "orange"),
-    "serviced": State("serviced", "green"),
-    "battery_soon": State("battery soon empty", "orange"),
-}
 
 
 def _leads(panel: Panel, name: str, said: str) -> Panel:
@@ -161,11 +136,11 @@ def _attention() -> Sequence[Panel]:
 
 def _open_alarms() -> Panel:
     shown = {
-        ALARM_SEVERITY: Look(name="How bad", states=_SEVERITY, custom=COLOURED | {"width": 100}),
+        ALARM_SEVERITY: Look(name="Severity", states=_SEVERITY, custom=COLOURED | {"width": 100}),
         ALARM_TITLE: Look(name="What", custom={"width": 420}),
         ALARM_START: Look(unit="ago", name="Since", custom={"width": 160}),
-        ALARM_RESPONSE: Look(name="Looked after", states=_RESPONSES, custom={"width": 130}),
-        ALARM_CAUSE: Look(name="Newest step", custom={"width": 170}, states=_STEPS),
+        ALARM_RESPONSE: Look(name="Acknowledged", states=RESPONSES, custom={"width": 130}),
+        ALARM_CAUSE: Look(name="Newest step", custom={"width": 170}, states=CAUSES),
         ALARM_TEXT: Look(name="In words"),
     }  # fmt: skip
     query = now.alarms_now(now.WAITS, columns=[column(name) for name in (*shown, "severity_i")])
@@ -249,9 +224,10 @@ def _today(used: Used) -> Panel:
         kind=Stat(), says_time=True, title=f"{used.name} today", width=8, height=4, time_from=TODAY,
         description="The whole hours of today so far at the main meters, the same hours of the same weekday last"
         " week, and the change. Orange from a tenth more on, red from three tenths more.",
-        targets=compared(used), look=replace(used.look, steps=_PLAIN, no_value="nothing yet"),
+        targets=compared(used), look=replace(used.look, steps=NEUTRAL, no_value="nothing yet"),
         overrides=[Override(name="change", look=change)],
     )  # fmt: skip
+    [panel] = about([panel], used.utility)
     return _leads(panel, used.uid.removeprefix("facility-"), used.name)
 
 
@@ -266,7 +242,7 @@ def _cost() -> Sequence[Panel]:
             Target(query=cost, alias="$tag_utility"),
             Target(query=currency, alias=USAGE_CURRENCY),
         ],
-        look=Look(decimals=2, steps=_PLAIN, no_value="no tariff in the settings"),
+        look=Look(decimals=2, steps=NEUTRAL, no_value="no tariff in the settings"),
         reshape=[UnitFrom("B", USAGE_CURRENCY)],
     )  # fmt: skip
     return [panel]
@@ -275,7 +251,9 @@ def _cost() -> Sequence[Panel]:
 def _went() -> Sequence[Panel]:
     """The last 30 days, day by day; the legend says what a day of them was."""
     return [
-        _leads(replace(days(used, 8), height=9), used.uid.removeprefix("facility-"), used.name)
+        _leads(
+            replace(*about([days(used, 8)], used.utility), height=9), used.uid.removeprefix("facility-"), used.name
+        )
         for used in UTILITIES_USED
     ]
 
@@ -288,11 +266,11 @@ def _house() -> Sequence[Panel]:
     faults = now.newest("equipment", state_number(POINT_FAULT), by=["device"])
     due = Select(
         columns=[call("last", EVENT_COUNT, "told")], source=MEASUREMENT_EVENTS, variables=now.PLACE,
-        where=[is_any("kind", tuple(_DUE))], by=["device", "kind"],
+        where=[is_any("kind", tuple(WORK))], by=["device", "kind"],
     )  # fmt: skip
     names = {
         "device": Look(name="Of"),
-        "kind": Look(name="What", states=_DUE),
+        "kind": Look(name="What", states=WORK),
         "Time": Look(name="Told", unit="ago"),
     }
     return [
@@ -333,7 +311,7 @@ def _house() -> Sequence[Panel]:
 def _recent() -> Panel:
     shown = {
         "Time": Look(name="Began", unit="time", custom={"width": 170}),
-        ALARM_SEVERITY: Look(name="How bad", states=_SEVERITY, custom=COLOURED | {"width": 100}),
+        ALARM_SEVERITY: Look(name="Severity", states=_SEVERITY, custom=COLOURED | {"width": 100}),
         ALARM_TITLE: Look(name="What", custom={"width": 420}),
         ALARM_END: Look(
             name="Ended", unit="time", states={"0": State("lasts", "text")}, custom={"width": 170, "align": "left"}

@@ -57,7 +57,7 @@ class Connected:
 def provision(site: Site, connected: Connected, *, everything: bool = False) -> Mapping[str, str]:
     """The text of each file by its path below the folder.
 
-    `everything`: also the dashboards of classes of which the site has no device.
+    `everything`: also the dashboards and panels of classes of which the site has no device.
     """
     classes = {device.device_class for device in site.devices.values()}
     shown = {
@@ -71,7 +71,8 @@ def provision(site: Site, connected: Connected, *, everything: bool = False) -> 
     }
     for name, each in shown.items():
         folder = _PATHS[ACCESS if ACCESS in each.sources else DATA]
-        files[f"{folder}/{name}.json"] = json.dumps(each.json(place), ensure_ascii=False, indent=2) + "\n"
+        board = each if everything else each.only(classes)
+        files[f"{folder}/{name}.json"] = json.dumps(board.json(place), ensure_ascii=False, indent=2) + "\n"
     return files
 
 

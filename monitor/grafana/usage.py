@@ -18,16 +18,18 @@ from monitor.fieldkeys import (
 )
 from monitor.grafana.common import MAIN
 from monitor.grafana.influxql import VARIABLES, Select, call, equals
-from monitor.grafana.looks import Link, Look, State, Step
+from monitor.grafana.looks import COLOURED, NEUTRAL, Link, Look, State, Step
 from monitor.grafana.model import DATA, Choice, Target, to
 from monitor.schema import MEASUREMENT_USAGE, rate_unit
 
 __all__ = [
+    "COLOURED",
     "DAYS",
     "FINE",
     "HOUSE",
     "LESS_IS_BETTER",
     "MONTHS",
+    "NEUTRAL",
     "THIS_MONTH",
     "UTILITIES",
     "Used",
@@ -36,6 +38,7 @@ __all__ = [
     "meters",
     "per_meter",
     "tenants",
+    "together",
 ]
 
 HOUSE: Final = ("site", "building")
@@ -59,8 +62,6 @@ COMPARABLE: Final = f'"{USAGE_WEEK_BEFORE}" >= 0'
 HAS_BELOW: Final = f'"{USAGE_BELOW}" >= 0'
 UNMETERED: Final = f'"{USAGE_AMOUNT}" - "{USAGE_BELOW}"'
 
-NEUTRAL: Final = (Step(None, "text"),)
-"""A number that is neither good nor bad."""
 LESS_IS_BETTER: Final = (Step(None, "green"), Step(10, "orange"), Step(30, "red"))
 """Colours of a change in percent."""
 WEEKDAYS: Final[Mapping[str, State]] = {
@@ -89,8 +90,6 @@ DASHED_RIGHT: Final = {
 }
 """A share in percent, on an axis of its own."""
 
-COLOURED: Final = {"cellOptions": {"type": "color-background", "mode": "basic"}}
-"""A cell whose background is coloured."""
 PER_DAY: Final = {"drawStyle": "points", "showPoints": "always", "pointSize": 7}
 """A meter beside the bars of the main one."""
 ANY_IS_ORANGE: Final = (Step(None, "transparent"), Step(0.001, "orange"))
@@ -149,6 +148,14 @@ def per_meter(measurement: str, point: str, every: str, function: str = "mean", 
         every=every,
         fill="null",
     )
+
+
+def together(measurement: str, point: str) -> Select:
+    """The newest value of each main meter, added up."""
+    newest = Select(
+        columns=[call("last", point, "newest")], source=measurement, where=[MAIN], variables=HOUSE, by=["device"]
+    )
+    return Select(columns=[call("sum", "newest")], source=newest)
 
 
 def hourly(columns: Sequence[str], *where: str, variables: Sequence[str] = VARIABLES) -> Select:

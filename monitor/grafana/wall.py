@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 from monitor.grafana import now
-from monitor.grafana.common import BUILDING, SITE, TODAY
+from monitor.grafana.common import BUILDING, SITE, TODAY, about
 from monitor.grafana.influxql import Select, call, column
 from monitor.grafana.kinds import Stat
 from monitor.grafana.looks import Look, Override, State, Step
@@ -106,6 +106,10 @@ def _today(used: Used) -> Panel:
     )  # fmt: skip
 
 
+def _used() -> Sequence[Panel]:
+    return [panel for used in UTILITIES_USED for panel in about([_today(used)], used.utility)]
+
+
 def _strips() -> Panel:
     query = now.alarms_now(now.WAITS, columns=[column("severity_i"), column(ALARM_TITLE)])
     return Panel(
@@ -124,7 +128,7 @@ WALL: Final = Dashboard(
     uid="facility-wall",
     title="Wall",
     description="For a display in a lobby or the caretaker's office: is all well, what is used today.",
-    rows=[Row(panels=[*_states(), *(_today(used) for used in UTILITIES_USED), _strips()])],
+    rows=[Row(panels=[*_states(), *_used(), _strips()])],
     choices=[SITE, BUILDING],
     refresh="30s",
 )

@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from monitor.grafana.common import BUILDING, MAIN, SITE, ZONE, alarm_marks
+from monitor.grafana.common import BUILDING, SITE, ZONE, alarm_marks
 from monitor.grafana.costs import costs, per_tenant
 from monitor.grafana.happened import SERIOUS
-from monitor.grafana.influxql import INTERVAL, Select, call
+from monitor.grafana.influxql import INTERVAL
 from monitor.grafana.kinds import Stat, TimeSeries
 from monitor.grafana.leaks import leaks, least, nights
 from monitor.grafana.looks import Look
@@ -13,7 +13,7 @@ from monitor.grafana.model import Dashboard, Panel, Row, Target
 from monitor.grafana.rhythm import highest_hours, peaks, week
 from monitor.grafana.shares import shares, stacked, unmetered, unmetered_share, who
 from monitor.grafana.totals import change, cost, days, hours, month, today
-from monitor.grafana.usage import HOUSE, NEUTRAL, SELDOM, Used, meters, per_meter, series_links, tenants
+from monitor.grafana.usage import HOUSE, NEUTRAL, SELDOM, Used, meters, per_meter, series_links, tenants, together
 from monitor.schema import POINT_FLOW
 
 __all__ = ["WATER"]
@@ -23,13 +23,10 @@ _USED: Final = Used(name="Water", utility=_CLASS, unit="m3", digits=2, finer=(10
 
 
 def _flow_now() -> Panel:
-    newest = Select(
-        columns=[call("last", POINT_FLOW, "newest")], source=_CLASS, where=[MAIN], variables=HOUSE, by=["device"]
-    )
     return Panel(
         kind=Stat(), title="Flow now", width=4, height=4, look=Look(unit="m3/h", decimals=2, steps=NEUTRAL),
         description="What flows through the main meters at this moment, together.",
-        targets=[Target(query=Select(columns=[call("sum", "newest")], source=newest), alias="flow")],
+        targets=[Target(query=together(_CLASS, POINT_FLOW), alias="flow")],
     )  # fmt: skip
 
 

@@ -95,6 +95,17 @@ def test_queries_have_the_keys_of_grafanas_influxdb_source(dashboard: Json):
 
 
 @_DASHBOARD
+def test_columns_of_marks_are_called_as_grafanas_server_calls_them(dashboard: Json):
+    """By series and field: else no mark had an end (`transformAnnotationResponse`, `BuildFrameNameFromQuery`)."""
+    for each in dashboard["annotations"]["list"]:
+        target = each["target"]
+        query = asked(target["query"])
+        called = {f"{query.measurement}.{name}" for name in query.names}
+        for part in ("titleColumn", "textColumn", "tagsColumn", "timeEndColumn"):
+            assert target[part] in called, part
+
+
+@_DASHBOARD
 def test_grafana_knows_every_unit(dashboard: Json):
     for panel in panels_of(dashboard):
         looks = [panel["fieldConfig"]["defaults"]]

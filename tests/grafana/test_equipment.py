@@ -18,9 +18,12 @@ def board(weeks: Weeks) -> Weeks:
 
 
 def test_supply_is_told_with_when_it_was_away(board: Weeks):
-    rows = {str(row["Supply of"]): row for row in board.table("Supply now")}
+    rows = {str(row["Supply"]): row for row in board.table("Supply now")}
 
-    assert {name: str(row["Is"]) for name, row in rows.items()} == {"water": "there", "electricity": "there"}
+    assert {name: str(row["State"]) for name, row in rows.items()} == {
+        "water": "supplied",
+        "electricity": "supplied",
+    }
     assert rows["water"]["Last away"].number == at(5, 11.25)
     assert str(rows["electricity"]["Last away"]) == "not in a year"
     line = [

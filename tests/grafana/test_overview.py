@@ -41,13 +41,13 @@ def test_alarms_of_which_nobody_has_said_anything_are_counted_when_they_are_over
 def test_each_open_alarm_is_a_line_that_says_how_it_is(overview: Seen):
     rows = overview.rows("What is wrong")
 
-    assert [(row["What"], row["How bad"], row["Newest step"], row["Looked after"]) for row in rows] == [
-        ("High-power: E main", "critical", "better or worse", "nobody yet"),
-        ("Leak: Leak", "critical", "began", "nobody yet"),
+    assert [(row["What"], row["Severity"], row["Newest step"], row["Acknowledged"]) for row in rows] == [
+        ("High-power: E main", "critical", "severity changed", "nobody yet"),
+        ("Leak: Leak", "critical", "raised", "nobody yet"),
         ("Door-forced: Front door", "high", "over", "nobody yet"),
-        ("Pump-fault: Pump", "high", "over, wants a reset", "yes"),
+        ("Pump-fault: Pump", "high", "over, waits for reset", "yes"),
         ("Too-warm: Pump", "medium", "acknowledged", "yes"),
-        ("Offline: Leak", "low", "began", "nobody yet"),
+        ("Offline: Leak", "low", "raised", "nobody yet"),
     ]
     assert [row["Since"] for row in rows] == [
         "5 hours ago", "2 months ago", "8 hours ago", "3 hours ago", "4 hours ago", "2 hours ago",
@@ -134,7 +134,10 @@ def test_people_are_numbers_and_services_say_what_was_told_last(overview: Seen):
 
     assert overview.numbers("People in each zone") == {"house": 7, "garage": 2}
     assert overview.stats("Pumps, lifts, machines") == {"pump": "FAULT"}
-    assert [(row["Of"], row["What"]) for row in services] == [("pump", "serviced"), ("pump", "SERVICE DUE")]
+    assert [(row["Of"], row["What"]) for row in services] == [
+        ("pump", "service was done"),
+        ("pump", "service is due"),
+    ]
 
 
 def test_alarms_of_the_week_say_when_they_ended(overview: Seen):

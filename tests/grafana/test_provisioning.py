@@ -100,6 +100,26 @@ def test_dashboards_are_for_the_site_and_only_those_it_needs(tmp_path: Path) -> 
     assert {file.stem for file in everything.glob("dashboards/*/*.json")} == set(DASHBOARDS)
 
 
+def test_panels_are_those_of_what_the_site_has(tmp_path: Path) -> None:
+    """A site without gas is not asked to look at empty panels of it; a heading without panels is none."""
+
+    def titles(folder: Path) -> dict[str, set[str]]:
+        boards = {file.stem: json.loads(file.read_text("utf-8")) for file in folder.glob("dashboards/*/*.json")}
+        return {name: {panel["title"] for panel in board["panels"]} for name, board in boards.items()}
+
+    some = titles(_export(tmp_path))
+    everything = titles(_export(tmp_path, "--all"))
+
+    assert "Gas today" in everything["overview"] - some["overview"]
+    assert {"Electricity today", "What is wrong", "Silent devices"} <= some["overview"]
+    assert everything["wall"] - some["wall"] == {"Gas today", "Water today"}
+    for shown in (each.only({"gas"}) for each in DASHBOARDS.values()):
+        assert all(row.panels for row in shown.rows)
+    heating = {row.title for row in DASHBOARDS["heating"].only({"gas"}).rows}
+    assert {"Gas", "Cost and CO₂"} <= heating
+    assert not heating & {"Heat", "What heat meters measure"}
+
+
 def test_doors_may_be_for_an_organisation_that_sees_everything(tmp_path: Path) -> None:
     out = _export(tmp_path, "--access-org", "7", "--all")
 

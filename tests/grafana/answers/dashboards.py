@@ -198,9 +198,9 @@ class Answers:
             if not each.get("enable") or "query" not in target:
                 continue
             for series in self.source.ask(self.sent(target), _variable(each)):
-                place = {name: index for index, name in enumerate(series.columns)}
+                place = {f"{series.name}.{name}": index for index, name in enumerate(series.columns)}
                 for row in series.values:
-                    begin, end = row[place["time"]], row[place[target["timeEndColumn"]]] or 0
+                    begin, end = row[0], row[place[target["timeEndColumn"]]] or 0
                     found.append(Mark(begin, max(end, begin), str(row[place[target["titleColumn"]]])))
         return found
 
