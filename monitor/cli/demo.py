@@ -39,7 +39,8 @@ def demo(  # noqa: PLR0917 - the options of a command
         str | None,
         typer.Option(
             metavar="URL",
-            help="Also write to InfluxDB, and whenever this demo goes on: http://USER:PASSWORD@HOST:8086/DATABASE or …/BUCKET?org=ORG&token=T.",
+            help="Also write to InfluxDB, and whenever this demo goes on: "
+            "http://USER:PASSWORD@HOST:8086/DATABASE or …/BUCKET?org=ORG&token=T.",
             show_default=False,
         ),
     ] = None,
