@@ -14,7 +14,7 @@ import typer
 from monitor.cli.options import Buildings, Classes, Devices, OneInflux, Period, Since, StateFolder, Until
 from monitor.cli.places import SITE_FILE, state_folder
 from monitor.cli.progress import Watched
-from monitor.errors import RequestRefused, SettingsError
+from monitor.errors import RequestRefused
 from monitor.export.target import STANDARD_OUTPUT, open_target
 
 if TYPE_CHECKING:
@@ -217,15 +217,12 @@ def _widened(site: "Site", form: Form, kinds: frozenset[str], ids: Devices, *, w
 
 
 def _influx(site: "Site", sink: str) -> "InfluxSettings":
-    known = site.influxdbs
-    if not known:
-        raise SettingsError("the site file has no `sinks.influxdb`")
-    if not sink and len(known) == 1:
-        return next(iter(known.values()))
-    if sink not in known:
-        called = f"no InfluxDB is called {sink[:40]}" if sink else "there are several InfluxDBs: say --sink"
-        raise RequestRefused(f"{called}: there is {', '.join(known)}")
-    return known[sink]
+    from monitor.app import influxdbs_of
+
+    known = influxdbs_of(site, sink)
+    if len(known) > 1:
+        raise RequestRefused(f"there are several InfluxDBs: say --sink {' or '.join(each.id for each in known)}")
+    return known[0]
 
 
 def _folder(state: Path | None, site: Path) -> Path:
