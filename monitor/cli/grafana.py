@@ -1,5 +1,6 @@
 """`grafana export`: data sources, folders and dashboards of a site, in a folder that Grafana reads."""
 
+import contextlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -71,7 +72,7 @@ def export(  # noqa: PLR0917 - each is an option
 ) -> None:
     """Write provisioning and dashboards for a site; what was written before is written anew."""
     from monitor.cli.places import SITE_FILE
-    from monitor.grafana.provisioning import ENVIRONMENT, Connected, provision
+    from monitor.grafana.provisioning import ACCESS_SECRET, ENVIRONMENT, Connected, provision
 
     site = _site(file)
     settings = _settings(site, sink)
@@ -98,7 +99,9 @@ def export(  # noqa: PLR0917 - each is an option
     print_line(f"{len(files)} files in {clean(folder)}, for InfluxDB at {clean(connected.url)}. Next:")
     if known is None:
         known = folder.absolute() / ENVIRONMENT
-        print_line(f"  # write the password or token that Grafana reads with into {clean(known)}")
+        print_line(f"  # write the passwords or tokens that Grafana reads with into {clean(known)}")
+    if settings.access_bucket in settings.buckets and settings.access_bucket != settings.bucket:
+        _warn(known, ACCESS_SECRET)
     print_line(f"  sudo cp -r {clean(folder)}/provisioning /etc/grafana/")
     print_line(f"  sudo systemctl edit grafana-server    # [Service] EnvironmentFile={clean(known)}")
     print_line("  sudo systemctl restart grafana-server")
@@ -109,6 +112,13 @@ def _environment(file: Path, sink: str) -> Path | None:
     folder = file.absolute() if file.is_dir() else file.absolute().parent
     path = folder / ("grafana.env" if sink == "influxdb" else f"grafana-{sink}.env")
     return path if path.exists() else None
+
+
+def _warn(environment: Path, variable: str) -> None:
+    """Say it when an environment is from before doors and cards had a reader of their own."""
+    with contextlib.suppress(OSError):
+        if variable not in environment.read_text("utf-8", errors="replace"):
+            print_line(f"  # {variable} is not in {clean(environment)} yet: say influx setup again, or add it")
 
 
 def _site(file: Path | None) -> "Site":

@@ -106,6 +106,11 @@ def _say_what_follows(file: Path, steps: Sequence[Mapping[str, Any]]) -> None:
         return
     if any(step["what"] == "token" and step["state"] == "made" for step in steps):
         print_line("The token is new: start the monitor, or say systemctl restart facility-monitor.")
+    if any(step["state"] == "changed" and step["what"] in {"grafana", "right", "token"} for step in steps):
+        print_line(
+            "Grafana reads otherwise from now on: say facility-monitor grafana export again, copy what it writes"
+            " and restart Grafana."
+        )
     print_line(f"Next: facility-monitor influx check {file}")
 
 

@@ -1,7 +1,8 @@
 """What Grafana needs to show one site: data sources, folders and dashboards, as files of its provisioning.
 
 Nothing secret is in them: who reads, and the password or token, comes from Grafana's environment, where
-`FACILITY_INFLUXDB_USER` and `FACILITY_INFLUXDB_PASSWORD` are; `influx setup` writes them.
+`FACILITY_INFLUXDB_USER` and `FACILITY_INFLUXDB_PASSWORD` are, and `FACILITY_INFLUXDB_ACCESS_USER` and
+`FACILITY_INFLUXDB_ACCESS_PASSWORD` for doors and cards; `influx setup` writes them.
 """
 
 import json
@@ -15,15 +16,21 @@ from monitor.grafana import DASHBOARDS
 from monitor.grafana.model import ACCESS, ACCESS_MARK, DATA, Place, Source
 from monitor.site import Site
 
-__all__ = ["ENVIRONMENT", "Connected", "provision"]
+__all__ = ["ACCESS_SECRET", "ENVIRONMENT", "Connected", "provision"]
 
 ENVIRONMENT: Final = "grafana.env"
 """The file that Grafana's environment comes from."""
 
+ACCESS_SECRET: Final = "FACILITY_INFLUXDB_ACCESS_PASSWORD"  # noqa: S105 - the name of what holds it
+"""The variable that an environment from before there were two readers has not."""
+
 _FOLDERS: Final[Mapping[Source, str]] = {DATA: "Facility", ACCESS: "Facility access"}
 _PATHS: Final[Mapping[Source, str]] = {DATA: "dashboards/facility", ACCESS: "dashboards/access"}
-_USER: Final = "$FACILITY_INFLUXDB_USER"
-_SECRET: Final = "$FACILITY_INFLUXDB_PASSWORD"  # noqa: S105 - the name of what holds it
+_USERS: Final[Mapping[Source, str]] = {DATA: "$FACILITY_INFLUXDB_USER", ACCESS: "$FACILITY_INFLUXDB_ACCESS_USER"}
+_SECRETS: Final[Mapping[Source, str]] = {
+    DATA: "$FACILITY_INFLUXDB_PASSWORD",
+    ACCESS: f"${ACCESS_SECRET}",
+}
 _MAIN_ORG: Final = 1
 _FASTEST_S, _SLOWEST_S = 10, 900
 _HEAD: Final = "# Written by `facility-monitor grafana export`, which writes it again.\n"
@@ -32,8 +39,12 @@ _ENVIRONMENT: Final = """\
 #   [Service]
 #   EnvironmentFile={path}
 # InfluxDB 1.x: a user who may read, and the password; anything where nobody asks. 2.x, 3.x: a token that may read.
+# This one reads the main database ({bucket}) and nothing else: whoever may ask in Grafana asks in its name.
 FACILITY_INFLUXDB_USER=grafana
 FACILITY_INFLUXDB_PASSWORD=
+# And this one doors and cards ({doors}) and nothing else. Never the same user or token as above.
+FACILITY_INFLUXDB_ACCESS_USER=grafana-access
+FACILITY_INFLUXDB_ACCESS_PASSWORD=
 """
 
 
@@ -67,7 +78,11 @@ def provision(site: Site, connected: Connected, *, everything: bool = False) -> 
     files = {
         "provisioning/datasources/facility-monitor.yaml": _HEAD + _yaml(_sources(site, connected)),
         "provisioning/dashboards/facility-monitor.yaml": _HEAD + _yaml(_providers(site, connected)),
-        ENVIRONMENT: _ENVIRONMENT.format(path=f"{connected.folder.rstrip('/')}/{ENVIRONMENT}"),
+        ENVIRONMENT: _ENVIRONMENT.format(
+            path=f"{connected.folder.rstrip('/')}/{ENVIRONMENT}",
+            bucket=connected.bucket,
+            doors=connected.access_bucket,
+        ),
     }
     for name, each in shown.items():
         folder = _PATHS[ACCESS if ACCESS in each.sources else DATA]
@@ -91,6 +106,7 @@ def _sources(site: Site, connected: Connected) -> Mapping[str, Any]:
     named = _names(site)
     for source, org in _everywhere(connected):
         name, uid = named[source]
+        asking = DATA if buckets[source] == connected.bucket else source
         found: dict[str, Any] = {
             "name": _literal(name),
             "uid": uid,
@@ -106,10 +122,10 @@ def _sources(site: Site, connected: Connected) -> Mapping[str, Any]:
             },
         }
         if connected.api == "v1":
-            found |= {"user": _USER, "secureJsonData": {"password": _SECRET}}
+            found |= {"user": _USERS[asking], "secureJsonData": {"password": _SECRETS[asking]}}
         else:
             found["jsonData"]["httpHeaderName1"] = "Authorization"
-            found["secureJsonData"] = {"httpHeaderValue1": f"Token {_SECRET}"}
+            found["secureJsonData"] = {"httpHeaderValue1": f"Token {_SECRETS[asking]}"}
         sources.append(found)
     told: dict[str, Any] = {"apiVersion": 1}
     if _everywhere(connected)[1] != (ACCESS, _MAIN_ORG):  # an earlier export gave it to everybody

@@ -1,18 +1,24 @@
 """`influx setup` on the real InfluxDB 1.6.7, with and without authentication; twice as a process of its own."""
 
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 import pytest
 
+from monitor.app import prepare_influx
+from monitor.sinks.influxdb.buckets import Buckets
 from monitor.sinks.influxdb.client import InfluxClient
+from monitor.sinks.influxdb.prepare import Step
 from monitor.sinks.rejection import SinkMisconfigured
 from monitor.site import InfluxSettings
 from tests.cli.running import Ran, command, within
 from tests.cli.terminal import Terminal
 from tests.servers.influxdb import ADMIN, PASSWORD, InfluxServer, influxdb
+from tests.sinks.kept import Kept
+from tests.sinks.site import a_site
 
 SITE = """\
 site: {{id: hq, timezone: Europe/Berlin}}
@@ -96,6 +102,17 @@ def may_write(server: InfluxServer, token: str, database: str) -> bool:
     return refused not in {401, 403}
 
 
+def rights(server: InfluxServer, user: str) -> dict[str, str]:
+    rows = server.query(f'SHOW GRANTS FOR "{user}"')
+    return {row["database"]: row["privilege"] for row in rows if row["privilege"] != "NO PRIVILEGES"}
+
+
+def readers_in(known: Mapping[str, str]) -> list[str]:
+    """Both `user:password` that Grafana asks with: for everything, and for doors and cards."""
+    names = ("FACILITY_INFLUXDB", "FACILITY_INFLUXDB_ACCESS")
+    return [f"{known[f'{name}_USER']}:{known[f'{name}_PASSWORD']}" for name in names]
+
+
 def lasting(server: InfluxServer, database: str) -> str:
     [policy] = server.query(f'SHOW RETENTION POLICIES ON "{database}"')
     return str(policy["duration"])
@@ -114,19 +131,18 @@ async def test_two_commands_connect_a_guarded_server(tmp_path: Path, guarded: In
         "server": "fine", "version": "fine", "clock": "fine", "token": "fine", "bucket": "fine",
         "access_bucket": "fine", "retention": "unknown", "types": "unknown",
     }  # fmt: skip
-    secret, grafana = file.parent / "secrets" / "influxdb", variables(file)
-    mine, his = (
-        secret.read_text().strip(),
-        f"{grafana['FACILITY_INFLUXDB_USER']}:{grafana['FACILITY_INFLUXDB_PASSWORD']}",
-    )
+    secret = file.parent / "secrets" / "influxdb"
+    mine, readers = secret.read_text().strip(), readers_in(variables(file))
     assert (mode(secret), mode(file.parent / "grafana.env")) == (0o600, 0o600)
     assert (lasting(guarded, "facility"), lasting(guarded, "facility-access")) == ("43830h0m0s", "2160h0m0s")
     assert mine.startswith("monitor:")
     for database in ("facility", "facility-access"):
         assert may_write(guarded, mine, database)
-        assert not may_write(guarded, his, database)
-    rights = {row["database"]: row["privilege"] for row in guarded.query("SHOW GRANTS FOR grafana")}
-    assert rights == {"facility": "READ", "facility-access": "READ"}
+        for reader in readers:
+            assert not may_write(guarded, reader, database)
+    assert [reader.partition(":")[0] for reader in readers] == ["grafana", "grafana-access"]
+    assert rights(guarded, "grafana") == {"facility": "READ"}
+    assert rights(guarded, "grafana-access") == {"facility-access": "READ"}
     assert PASSWORD not in ran.out + ran.err
     assert mine.partition(":")[2] not in ran.out + ran.err
 
@@ -152,7 +168,11 @@ def test_a_server_that_asks_nobody_needs_no_administrator(tmp_path: Path, open_t
     again = within("influx", "setup", file, "--json")
 
     assert ran.code == 0, ran.err
-    assert users(open_to_all) == {"monitor", "grafana"}
+    assert users(open_to_all) == {"monitor", "grafana", "grafana-access"}
+    assert (
+        "the server asks nobody for a password: whoever reaches it, or Grafana, can read facility-access"
+        in ran.out
+    )
     assert within("influx", "check", file).code == 0
     assert again.json["changed"] is False
 
@@ -198,6 +218,7 @@ def test_users_of_another_site_keep_their_passwords(tmp_path: Path, guarded: Inf
     assert not may_write(guarded, mine, "facility")
     assert may_write(guarded, theirs.strip(), "facility")
     assert variables(second)["FACILITY_INFLUXDB_USER"] == "grafana-mill"
+    assert variables(second)["FACILITY_INFLUXDB_ACCESS_USER"] == "grafana-access-mill"
 
 
 @pytest.mark.usefixtures("admin")
@@ -217,8 +238,7 @@ def test_what_broke_off_goes_on_with_the_password_that_is_kept(tmp_path: Path, g
 def test_a_site_that_may_erase_people_may_read_what_it_has_to_find(tmp_path: Path, guarded: InfluxServer) -> None:
     setup(site_file(tmp_path, guarded, more="access: {pseudonyms: true}"))
 
-    rights = {row["database"]: row["privilege"] for row in guarded.query("SHOW GRANTS FOR monitor")}
-    assert rights == {"facility": "ALL PRIVILEGES", "facility-access": "ALL PRIVILEGES"}
+    assert rights(guarded, "monitor") == {"facility": "ALL PRIVILEGES", "facility-access": "ALL PRIVILEGES"}
 
 
 def test_an_administrator_is_named_and_never_shown(tmp_path: Path, guarded: InfluxServer) -> None:
@@ -332,3 +352,112 @@ def test_at_a_terminal_the_administrator_is_asked_and_what_is_typed_is_not_shown
     assert PASSWORD not in terminal.shown
     assert "systemctl restart facility-monitor" in terminal.shown
     assert (file.parent / "secrets" / "influxdb").exists()
+
+
+OLD = "Nobody-thinks-of_such-a-password"
+BOTH = {"facility": "READ", "facility-access": "READ"}
+
+
+def as_an_earlier_setup_left_it(server: InfluxServer, password: str = OLD, *, user: str = "grafana") -> Kept:
+    """Two databases and one reader for both."""
+    server.create("facility", "facility-access")
+    server.query("CREATE USER monitor WITH PASSWORD 'm'")
+    server.query(f"CREATE USER \"{user}\" WITH PASSWORD '{password}'")
+    for database in BOTH:
+        server.query(f'GRANT WRITE ON "{database}" TO monitor')
+        server.query(f'GRANT READ ON "{database}" TO "{user}"')
+    return Kept(
+        {
+            "FACILITY_INFLUXDB_URL": server.url,
+            "FACILITY_INFLUXDB_BUCKET": "facility",
+            "FACILITY_INFLUXDB_USER": user,
+            "FACILITY_INFLUXDB_PASSWORD": password,
+            "GF_SERVER_DOMAIN": "house.example",
+        }
+    )
+
+
+def prepared(server: InfluxServer, kept: Kept) -> Iterator[Step]:
+    settings = InfluxSettings(url=server.url, token="monitor:m")
+    return prepare_influx(settings, a_site(), files=kept, admin=lambda: f"{ADMIN}:{PASSWORD}")
+
+
+def test_doors_are_taken_from_the_one_reader_of_an_earlier_setup(guarded: InfluxServer) -> None:
+    """Also when it breaks off after any of its steps and is said again; then nothing is left to do."""
+    before = dict(as_an_earlier_setup_left_it(guarded).variables)
+    whole = list(prepared(guarded, Kept(before)))
+    for count in range(len(whole) + 1):
+        guarded.query('GRANT READ ON "facility-access" TO grafana')
+        guarded.query('DROP USER "grafana-access"')
+        kept = Kept(before)
+        broken = prepared(guarded, kept)
+        first = list(islice(broken, count))
+        broken.close()
+        second = list(prepared(guarded, kept))
+
+        assert rights(guarded, "grafana") == {"facility": "READ"}
+        assert rights(guarded, "grafana-access") == {"facility-access": "READ"}
+        assert {name: kept.variables[name] for name in before} == before
+        assert all(lets_in(guarded, reader) for reader in readers_in(kept.variables))
+        changed = [step.told for step in (*first, *second) if step.state == "changed"]
+        assert "grafana may no longer read facility-access" in changed
+    assert {step.state for step in prepared(guarded, kept)} == {"kept"}
+    assert [step.state for step in whole if step.what == "grafana"] == ["changed"]
+
+
+def lets_in(server: InfluxServer, token: str) -> bool:
+    client = InfluxClient(InfluxSettings(url=server.url, token=token))
+    try:
+        Buckets(client, "").query("SHOW DATABASES")
+    except SinkMisconfigured:
+        return False
+    finally:
+        client.close()
+    return True
+
+
+@pytest.mark.parametrize(("user", "password"), [("grafana", "thought up"), ("dashboards", OLD)])
+def test_a_reader_that_setup_has_not_made_keeps_its_rights_and_is_told(
+    guarded: InfluxServer, user: str, password: str
+) -> None:
+    kept = as_an_earlier_setup_left_it(guarded, password, user=user)
+    steps = list(prepared(guarded, kept))
+
+    assert rights(guarded, user) == BOTH
+    [left] = [step for step in steps if step.state == "left"]
+    assert left.told.startswith(f"{user} has READ on facility-access: whoever may ask in Grafana")
+    assert f'REVOKE READ ON "facility-access" FROM "{user}"' in left.what_to_do
+    assert kept.variables["FACILITY_INFLUXDB_ACCESS_USER"] == "grafana-access"
+
+
+def test_a_user_with_another_password_is_somebody_elses(guarded: InfluxServer) -> None:
+    """Nothing is taken from it, and nothing given to it."""
+    kept = as_an_earlier_setup_left_it(guarded)
+    guarded.query("SET PASSWORD FOR grafana = 'changed since'")
+    guarded.query('REVOKE ALL ON "facility" FROM grafana')
+    steps = list(prepared(guarded, kept))
+
+    assert rights(guarded, "grafana") == {"facility-access": "READ"}
+    assert {step.what for step in steps if step.state == "left"} == {"user", "right"}
+
+
+def test_one_user_for_both_sources_and_an_administrator_are_told(guarded: InfluxServer) -> None:
+    kept = as_an_earlier_setup_left_it(guarded)
+    four = dict(kept.variables)
+    same = {"FACILITY_INFLUXDB_ACCESS_USER": "grafana", "FACILITY_INFLUXDB_ACCESS_PASSWORD": OLD}
+    [left] = [step for step in prepared(guarded, Kept(four | same)) if step.state == "left"]
+    assert left.told == "Grafana reads doors and cards as grafana, too"
+
+    ruler = {"FACILITY_INFLUXDB_USER": ADMIN, "FACILITY_INFLUXDB_PASSWORD": PASSWORD}
+    [left] = [step for step in prepared(guarded, Kept(four | ruler)) if step.state == "left"]
+    assert left.told == f"whoever may ask in Grafana asks as {ADMIN}, and sees doors"
+
+
+@pytest.mark.usefixtures("admin")
+def test_where_access_is_not_written_there_is_one_reader(tmp_path: Path, guarded: InfluxServer) -> None:
+    file = site_file(tmp_path, guarded, "kinds: [usage, alarms], token: !secret influxdb")
+    ran = setup(file)
+
+    assert ran.code == 0, ran.err
+    assert users(guarded) == {"monitor", "grafana"}
+    assert not [name for name in variables(file) if "ACCESS" in name]

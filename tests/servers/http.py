@@ -53,7 +53,7 @@ class WebServer:
             def do_POST(self) -> None:
                 outer._serve(self)
 
-            do_GET = do_PUT = do_PATCH = do_POST
+            do_GET = do_PUT = do_PATCH = do_DELETE = do_POST
 
             def log_message(self, *_: object) -> None:
                 """Say nothing: the tests look at `requests`."""

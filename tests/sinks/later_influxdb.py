@@ -23,10 +23,13 @@ class Influx2:
 
     version = "v2.7.12"
 
-    def __init__(self) -> None:
+    def __init__(self, *, tells_tokens: bool = True) -> None:
+        self.tells_tokens = tells_tokens
+        self._made = 0
         self.buckets: dict[str, dict[str, Any]] = {}
         self.tokens: dict[str, set[tuple[str, str]]] = {}
-        self.descriptions: list[str] = []
+        self.described: dict[str, tuple[str, str]] = {}
+        """By token: its id, and what it is for."""
         self.lines: dict[str, list[bytes]] = {}
 
     def __call__(self, request: Request) -> Answer:
@@ -56,6 +59,8 @@ class Influx2:
         if path == "/api/v2/orgs":
             found = [{"id": "0123456789abcdef", "name": "facility"}] if query["org"] == "facility" else []
             return _said(200, {"orgs": found})
+        if path.startswith("/api/v2/authorizations") and request.method != "POST":
+            return self._authorizations(request.method, path.rpartition("/")[2])
         told = request.json()
         if path == "/api/v2/buckets":
             assert told["orgID"] == "0123456789abcdef"
@@ -67,10 +72,23 @@ class Influx2:
             changed |= told
             return _said(200, changed)
         assert path == "/api/v2/authorizations", path
-        made_token = f"token-{len(self.tokens)}-of-more-than-thirty-two-letters=="
+        self._made += 1
+        made_token = f"token-{self._made}-of-more-than-thirty-two-letters=="
         self.tokens[made_token] = {(each["action"], each["resource"]["id"]) for each in told["permissions"]}
-        self.descriptions.append(told["description"])
-        return _said(201, {**told, "id": "00000000000000aa", "token": made_token, "status": "active"})
+        self.described[made_token] = (f"{self._made:016x}", told["description"])
+        return _said(201, {**told, "id": f"{self._made:016x}", "token": made_token, "status": "active"})
+
+    def _authorizations(self, method: str, ident: str) -> Answer:
+        if method == "GET":
+            known = [
+                {"id": ident, "token": token if self.tells_tokens else "redacted", "description": told}
+                for token, (ident, told) in self.described.items()
+            ]
+            return _said(200, {"authorizations": known})
+        assert method == "DELETE"
+        token = next(token for token, (known, _) in self.described.items() if known == ident)
+        del self.tokens[token], self.described[token]
+        return 204
 
     def _may(self, token: str, action: str, ident: str) -> bool:
         return token == OPERATOR or (action, ident) in self.tokens[token]
@@ -79,7 +97,9 @@ class Influx2:
         bucket = self.buckets.get(database)
         if bucket is None or not self._may(token, "read", bucket["id"]):
             return _said(401, {"code": "unauthorized", "message": "unauthorized"})
-        return _said(200, {"results": [{"statement_id": 0}]})
+        found = [line.replace(b" ", b",").split(b",")[0].decode() for line in self.lines.get(database, ())]
+        series = {"name": "measurements", "columns": ["name"], "values": [[name] for name in found[:1]]}
+        return _said(200, {"results": [{"statement_id": 0} | ({"series": [series]} if found else {})]})
 
     def _write(self, bucket: str, body: bytes, token: str) -> Answer:
         found = self.buckets.get(bucket)

@@ -18,7 +18,7 @@ from monitor.sinks.rejection import SinkMisconfigured
 if TYPE_CHECKING:
     from monitor.sinks.influxdb.client import InfluxClient
 
-__all__ = ["Bucket", "Buckets", "Refused", "in_words", "quoted", "seconds_of"]
+__all__ = ["Bucket", "Buckets", "Refused", "ident_of", "in_words", "items", "quoted", "seconds_of"]
 
 _LARGEST: Final = 4 * 1024 * 1024
 _LONGEST: Final = 300
@@ -137,12 +137,12 @@ class Buckets:
             if not self._org:
                 raise Refused("no organisation is named", what_to_do="write `org` in `sinks.influxdb`")
             said = self.ask("GET", "/api/v2/orgs", {"org": self._org}, also={_NOT_FOUND})
-            found = [each for each in _items(said, "orgs") if each.get("name") == self._org]
+            found = [each for each in items(said, "orgs") if each.get("name") == self._org]
             if not found:
                 raise Refused(
                     f"there is no organisation {self._org!r}", what_to_do="mend `org` in `sinks.influxdb`"
                 )
-            self._org_id = _ident(found[0])
+            self._org_id = ident_of(found[0])
         return self._org_id
 
     def _find_1x(self, name: str) -> Bucket | None:
@@ -163,19 +163,19 @@ class Buckets:
 
     def _find_2x(self, name: str) -> Bucket | None:
         said = self.ask("GET", "/api/v2/buckets", {"org": self._org, "name": name}, also={_NOT_FOUND})
-        found = [each for each in _items(said, "buckets") if each.get("name") == name]
+        found = [each for each in items(said, "buckets") if each.get("name") == name]
         if not found:
             return None
         rules = found[0].get("retentionRules") or []
-        lasting = [rule.get("everySeconds") for rule in _items(rules, "")]
+        lasting = [rule.get("everySeconds") for rule in items(rules, "")]
         if not all(isinstance(each, int) and abs(each) <= _MOST_SECONDS for each in lasting):
             raise SinkUnavailable("the answer about retention is not InfluxDB's")
         seconds = next((float(each) for each in lasting if each), None)
-        return Bucket(name=name, retention=seconds, ident=_ident(found[0]))
+        return Bucket(name=name, retention=seconds, ident=ident_of(found[0]))
 
     def _find_3x(self, name: str) -> Bucket | None:
         said = self.ask("GET", "/api/v3/configure/database", {"format": "json"})
-        known = {str(value) for each in _items(said, "databases") for value in each.values()}
+        known = {str(value) for each in items(said, "databases") for value in each.values()}
         return Bucket(name=name, told=False) if name in known else None
 
     # Over the wire ---------------------------------------------------------------------------------------
@@ -240,15 +240,16 @@ def _shard(retention: float) -> str:
     return "1d" if retention <= 180 * _DAY else "7d"
 
 
-def _items(said: Any, key: str) -> Sequence[Mapping[str, Any]]:
-    """The mappings of a list, which stands alone or under a key."""
+def items(said: Any, key: str) -> Sequence[Mapping[str, Any]]:
+    """The mappings of a list, which stands alone or under a key; raises SinkUnavailable."""
     found = said.get(key, ()) if isinstance(said, dict) else said
     if not isinstance(found, list | tuple) or not all(isinstance(each, dict) for each in found):
         raise SinkUnavailable("the answer is not InfluxDB's")
     return found
 
 
-def _ident(item: Mapping[str, Any]) -> str:
+def ident_of(item: Mapping[str, Any]) -> str:
+    """The id of a bucket, an organisation or a token; raises SinkUnavailable."""
     ident = item.get("id")
     if not isinstance(ident, str) or not re.fullmatch(r"[0-9A-Za-z_-]{1,64}", ident):
         raise SinkUnavailable("the answer has no id of InfluxDB's")
