@@ -21,8 +21,8 @@ from monitor.sinks.rejection import SinkMisconfigured
 from monitor.site import InfluxSettings
 from tests.servers.http import Answer, Request, WebServer
 from tests.servers.influxdb import InfluxServer
+from tests.sinks.pasts import END, HOUR, MINUTE, House, within
 from tests.sinks.site import NOW, a_site
-from tests.sinks.test_backfill import END, HOUR, MINUTE, House, within
 from tests.sinks.test_catching_up import contents
 
 Make = Callable[..., InfluxSettings]
