@@ -405,6 +405,28 @@ def test_doors_are_taken_from_the_one_reader_of_an_earlier_setup(guarded: Influx
     assert [step.state for step in whole if step.what == "grafana"] == ["changed"]
 
 
+@pytest.mark.usefixtures("admin")
+def test_the_file_of_an_earlier_setup_is_completed_and_what_follows_is_told(
+    tmp_path: Path, guarded: InfluxServer
+) -> None:
+    file = site_file(tmp_path, guarded)
+    setup(file)
+    environment = file.parent / "grafana.env"
+    four = [line for line in environment.read_text().splitlines() if "ACCESS" not in line]
+    environment.write_text("\n".join([*four, "GF_SERVER_DOMAIN=house.example", ""]))
+    guarded.query('GRANT READ ON "facility-access" TO grafana')
+    guarded.query('DROP USER "grafana-access"')
+    ran, again = setup(file), setup(file)
+
+    assert ran.code == 0, ran.err
+    assert "changed  right: grafana may no longer read facility-access" in ran.out
+    assert "say facility-monitor grafana export again" in ran.out
+    assert environment.read_text().splitlines()[:5] == [*four, "GF_SERVER_DOMAIN=house.example"]
+    assert mode(environment) == 0o600
+    assert all(lets_in(guarded, reader) for reader in readers_in(variables(file)))
+    assert again.out.splitlines()[-1] == "Nothing was changed."
+
+
 def lets_in(server: InfluxServer, token: str) -> bool:
     client = InfluxClient(InfluxSettings(url=server.url, token=token))
     try:
