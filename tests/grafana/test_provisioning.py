@@ -75,6 +75,16 @@ def test_one_bucket_for_both_has_one_reader(tmp_path: Path) -> None:
     assert access["secureJsonData"] == {"password": "$FACILITY_INFLUXDB_PASSWORD"}
 
 
+def test_where_doors_are_not_written_nothing_of_them_is_there(tmp_path: Path) -> None:
+    without = '{url: "http://127.0.0.1:8086", bucket: fac, token: "monitor:secret-word", kinds: [readings, usage]}'
+    out = _export(tmp_path, "--all", "--access-org", "7", influxdb=without)
+
+    assert [each["uid"] for each in _yaml(out, "datasources")["datasources"]] == ["facility-maple"]
+    assert [each["orgId"] for each in _yaml(out, "dashboards")["providers"]] == [1]
+    assert not list(out.glob("dashboards/access/*"))
+    assert "ACCESS" not in (out / "grafana.env").read_text()
+
+
 def test_the_environment_to_be_filled_in_has_a_reader_for_each(tmp_path: Path) -> None:
     text = (_export(tmp_path) / "grafana.env").read_text()
     lines = dict(line.split("=", 1) for line in text.splitlines() if not line.startswith(("#", " ")))
