@@ -13,7 +13,7 @@ from monitor.sinks.influxdb.buckets import Buckets
 from monitor.sinks.influxdb.client import InfluxClient
 from monitor.sinks.influxdb.prepare import Step
 from monitor.sinks.rejection import SinkMisconfigured
-from monitor.site import InfluxSettings
+from monitor.site import InfluxSettings, SinkFilter
 from tests.cli.running import Ran, command, within
 from tests.cli.terminal import Terminal
 from tests.servers.influxdb import ADMIN, PASSWORD, InfluxServer, influxdb
@@ -377,8 +377,8 @@ def as_an_earlier_setup_left_it(server: InfluxServer, password: str = OLD, *, us
     )
 
 
-def prepared(server: InfluxServer, kept: Kept) -> Iterator[Step]:
-    settings = InfluxSettings(url=server.url, token="monitor:m")
+def prepared(server: InfluxServer, kept: Kept, kinds: frozenset[str] | None = None) -> Iterator[Step]:
+    settings = InfluxSettings(url=server.url, token="monitor:m", filter=SinkFilter(kinds=kinds))
     return prepare_influx(settings, a_site(), files=kept, admin=lambda: f"{ADMIN}:{PASSWORD}")
 
 
@@ -473,6 +473,15 @@ def test_one_user_for_both_sources_and_an_administrator_are_told(guarded: Influx
     ruler = {"FACILITY_INFLUXDB_USER": ADMIN, "FACILITY_INFLUXDB_PASSWORD": PASSWORD}
     [left] = [step for step in prepared(guarded, Kept(four | ruler)) if step.state == "left"]
     assert left.told == f"whoever may ask in Grafana asks as {ADMIN}, and sees doors"
+
+
+def test_doors_that_are_no_longer_written_are_taken_from_the_one_reader(guarded: InfluxServer) -> None:
+    kept = as_an_earlier_setup_left_it(guarded)
+    steps = list(prepared(guarded, kept, frozenset({"readings"})))
+
+    assert rights(guarded, "grafana") == {"facility": "READ"}
+    assert users(guarded) == {"monitor", "grafana"}
+    assert "left" not in {step.state for step in steps}
 
 
 @pytest.mark.usefixtures("admin")
