@@ -79,7 +79,7 @@ def export(  # noqa: PLR0917 - each is an option
     connected = Connected(
         url=url or settings.url,
         bucket=settings.bucket,
-        access_bucket=settings.access_bucket,
+        access_bucket=settings.access_bucket if settings.access_bucket in settings.buckets else "",
         api=api or _api(settings),
         folder=lies_at or str(folder.absolute()),
         access_org=access_org,

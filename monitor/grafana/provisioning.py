@@ -42,6 +42,8 @@ _ENVIRONMENT: Final = """\
 # This one reads the main database ({bucket}) and nothing else: whoever may ask in Grafana asks in its name.
 FACILITY_INFLUXDB_USER=grafana
 FACILITY_INFLUXDB_PASSWORD=
+"""
+_ENVIRONMENT_OF_DOORS: Final = """\
 # And this one doors and cards ({doors}) and nothing else. Never the same user or token as above.
 FACILITY_INFLUXDB_ACCESS_USER=grafana-access
 FACILITY_INFLUXDB_ACCESS_PASSWORD=
@@ -52,9 +54,10 @@ FACILITY_INFLUXDB_ACCESS_PASSWORD=
 class Connected:
     """How Grafana reaches InfluxDB: `url` as seen from Grafana, `api` v1 (user and password) or v2 (a token).
 
-    `folder`: where the files will lie on Grafana's machine. `access_org`: the number of the organisation in
-    Grafana that sees the doors beside everything else; None: there is but one. Grafana's open edition has no
-    rights on single data sources: whoever is in an organisation may ask each of them anything.
+    `access_bucket`: empty where doors and cards are not written. `folder`: where the files will lie on Grafana's
+    machine. `access_org`: the number of the organisation in Grafana that sees the doors beside everything else;
+    None: there is but one. Grafana's open edition has no rights on single data sources: whoever is in an
+    organisation may ask each of them anything that the data source's user may read.
     """
 
     url: str
@@ -72,23 +75,33 @@ def provision(site: Site, connected: Connected, *, everything: bool = False) -> 
     """
     classes = {device.device_class for device in site.devices.values()}
     shown = {
-        name: each for name, each in DASHBOARDS.items() if everything or not each.classes or each.classes & classes
+        name: each
+        for name, each in DASHBOARDS.items()
+        if (everything or not each.classes or each.classes & classes)
+        and (ACCESS not in each.sources or connected.access_bucket)
     }
     place = Place(timezone=site.timezone.key, sources=_names(site))
     files = {
         "provisioning/datasources/facility-monitor.yaml": _HEAD + _yaml(_sources(site, connected)),
         "provisioning/dashboards/facility-monitor.yaml": _HEAD + _yaml(_providers(site, connected)),
-        ENVIRONMENT: _ENVIRONMENT.format(
-            path=f"{connected.folder.rstrip('/')}/{ENVIRONMENT}",
-            bucket=connected.bucket,
-            doors=connected.access_bucket,
-        ),
+        ENVIRONMENT: _environment(connected),
     }
     for name, each in shown.items():
         folder = _PATHS[ACCESS if ACCESS in each.sources else DATA]
         board = each if everything else each.only(classes)
         files[f"{folder}/{name}.json"] = json.dumps(board.json(place), ensure_ascii=False, indent=2) + "\n"
     return files
+
+
+def _environment(connected: Connected) -> str:
+    """What is to be filled in, with a reader for doors and cards where they have a bucket of their own."""
+    path, bucket, doors = (
+        f"{connected.folder.rstrip('/')}/{ENVIRONMENT}",
+        connected.bucket,
+        connected.access_bucket,
+    )
+    text = _ENVIRONMENT.format(path=path, bucket=bucket)
+    return text if doors in {"", bucket} else text + _ENVIRONMENT_OF_DOORS.format(doors=doors)
 
 
 def _names(site: Site) -> Mapping[Source, tuple[str, str]]:
@@ -128,7 +141,7 @@ def _sources(site: Site, connected: Connected) -> Mapping[str, Any]:
             found["secureJsonData"] = {"httpHeaderValue1": f"Token {_SECRETS[asking]}"}
         sources.append(found)
     told: dict[str, Any] = {"apiVersion": 1}
-    if _everywhere(connected)[1] != (ACCESS, _MAIN_ORG):  # an earlier export gave it to everybody
+    if (ACCESS, _MAIN_ORG) not in _everywhere(connected):  # an earlier export gave it to everybody
         told["deleteDatasources"] = [{"name": _literal(_names(site)[ACCESS][0]), "orgId": _MAIN_ORG}]
     return told | {"datasources": sources}
 
@@ -153,6 +166,8 @@ def _providers(site: Site, connected: Connected) -> Mapping[str, Any]:
 
 def _everywhere(connected: Connected) -> list[tuple[Source, int]]:
     """What is in which organisation: who may see the doors sees everything else there, too."""
+    if not connected.access_bucket:
+        return [(DATA, _MAIN_ORG)]
     doors = connected.access_org or _MAIN_ORG
     found: list[tuple[Source, int]] = [(DATA, _MAIN_ORG), (ACCESS, doors)]
     return found if doors == _MAIN_ORG else [*found, (DATA, doors)]

@@ -13,7 +13,7 @@ from monitor.sinks.influxdb.buckets import Buckets
 from monitor.sinks.influxdb.client import InfluxClient
 from monitor.sinks.influxdb.prepare import Step
 from monitor.sinks.rejection import SinkMisconfigured
-from monitor.site import InfluxSettings
+from monitor.site import InfluxSettings, SinkFilter
 from tests.cli.running import Ran, command, within
 from tests.cli.terminal import Terminal
 from tests.servers.influxdb import ADMIN, PASSWORD, InfluxServer, influxdb
@@ -377,8 +377,8 @@ def as_an_earlier_setup_left_it(server: InfluxServer, password: str = OLD, *, us
     )
 
 
-def prepared(server: InfluxServer, kept: Kept) -> Iterator[Step]:
-    settings = InfluxSettings(url=server.url, token="monitor:m")
+def prepared(server: InfluxServer, kept: Kept, kinds: frozenset[str] | None = None) -> Iterator[Step]:
+    settings = InfluxSettings(url=server.url, token="monitor:m", filter=SinkFilter(kinds=kinds))
     return prepare_influx(settings, a_site(), files=kept, admin=lambda: f"{ADMIN}:{PASSWORD}")
 
 
@@ -403,6 +403,28 @@ def test_doors_are_taken_from_the_one_reader_of_an_earlier_setup(guarded: Influx
         assert "grafana may no longer read facility-access" in changed
     assert {step.state for step in prepared(guarded, kept)} == {"kept"}
     assert [step.state for step in whole if step.what == "grafana"] == ["changed"]
+
+
+@pytest.mark.usefixtures("admin")
+def test_the_file_of_an_earlier_setup_is_completed_and_what_follows_is_told(
+    tmp_path: Path, guarded: InfluxServer
+) -> None:
+    file = site_file(tmp_path, guarded)
+    setup(file)
+    environment = file.parent / "grafana.env"
+    four = [line for line in environment.read_text().splitlines() if "ACCESS" not in line]
+    environment.write_text("\n".join([*four, "GF_SERVER_DOMAIN=house.example", ""]))
+    guarded.query('GRANT READ ON "facility-access" TO grafana')
+    guarded.query('DROP USER "grafana-access"')
+    ran, again = setup(file), setup(file)
+
+    assert ran.code == 0, ran.err
+    assert "changed  right: grafana may no longer read facility-access" in ran.out
+    assert "say facility-monitor grafana export again" in ran.out
+    assert environment.read_text().splitlines()[:5] == [*four, "GF_SERVER_DOMAIN=house.example"]
+    assert mode(environment) == 0o600
+    assert all(lets_in(guarded, reader) for reader in readers_in(variables(file)))
+    assert again.out.splitlines()[-1] == "Nothing was changed."
 
 
 def lets_in(server: InfluxServer, token: str) -> bool:
@@ -451,6 +473,15 @@ def test_one_user_for_both_sources_and_an_administrator_are_told(guarded: Influx
     ruler = {"FACILITY_INFLUXDB_USER": ADMIN, "FACILITY_INFLUXDB_PASSWORD": PASSWORD}
     [left] = [step for step in prepared(guarded, Kept(four | ruler)) if step.state == "left"]
     assert left.told == f"whoever may ask in Grafana asks as {ADMIN}, and sees doors"
+
+
+def test_doors_that_are_no_longer_written_are_taken_from_the_one_reader(guarded: InfluxServer) -> None:
+    kept = as_an_earlier_setup_left_it(guarded)
+    steps = list(prepared(guarded, kept, frozenset({"readings"})))
+
+    assert rights(guarded, "grafana") == {"facility": "READ"}
+    assert users(guarded) == {"monitor", "grafana"}
+    assert "left" not in {step.state for step in steps}
 
 
 @pytest.mark.usefixtures("admin")

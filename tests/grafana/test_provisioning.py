@@ -63,6 +63,40 @@ def test_data_sources_are_those_of_the_site(tmp_path: Path) -> None:
     assert data["jsonData"]["timeInterval"] == "30s"
     assert data["user"] == "$FACILITY_INFLUXDB_USER"
     assert data["secureJsonData"] == {"password": "$FACILITY_INFLUXDB_PASSWORD"}
+    assert access["user"] == "$FACILITY_INFLUXDB_ACCESS_USER"
+    assert access["secureJsonData"] == {"password": "$FACILITY_INFLUXDB_ACCESS_PASSWORD"}
+
+
+def test_one_bucket_for_both_has_one_reader(tmp_path: Path) -> None:
+    one = '{url: "http://127.0.0.1:8086", bucket: fac, access_bucket: fac, token: "monitor:secret-word"}'
+    _, access = _yaml(_export(tmp_path, influxdb=one), "datasources")["datasources"]
+
+    assert access["user"] == "$FACILITY_INFLUXDB_USER"
+    assert access["secureJsonData"] == {"password": "$FACILITY_INFLUXDB_PASSWORD"}
+
+
+def test_where_doors_are_not_written_nothing_of_them_is_there(tmp_path: Path) -> None:
+    without = '{url: "http://127.0.0.1:8086", bucket: fac, token: "monitor:secret-word", kinds: [readings, usage]}'
+    out = _export(tmp_path, "--all", "--access-org", "7", influxdb=without)
+
+    assert [each["uid"] for each in _yaml(out, "datasources")["datasources"]] == ["facility-maple"]
+    assert [each["orgId"] for each in _yaml(out, "dashboards")["providers"]] == [1]
+    assert not list(out.glob("dashboards/access/*"))
+    assert "ACCESS" not in (out / "grafana.env").read_text()
+
+
+def test_the_environment_to_be_filled_in_has_a_reader_for_each(tmp_path: Path) -> None:
+    text = (_export(tmp_path) / "grafana.env").read_text()
+    lines = dict(line.split("=", 1) for line in text.splitlines() if not line.startswith(("#", " ")))
+
+    assert lines == {
+        "FACILITY_INFLUXDB_USER": "grafana",
+        "FACILITY_INFLUXDB_PASSWORD": "",
+        "FACILITY_INFLUXDB_ACCESS_USER": "grafana-access",
+        "FACILITY_INFLUXDB_ACCESS_PASSWORD": "",
+    }
+    assert "the main database (fac)" in text
+    assert "doors and cards (fac-access)" in text
 
 
 def test_a_token_goes_into_a_header(tmp_path: Path) -> None:
@@ -72,6 +106,7 @@ def test_a_token_goes_into_a_header(tmp_path: Path) -> None:
     assert data["url"] == "http://influxdb:8086"
     assert data["jsonData"]["httpHeaderName1"] == "Authorization"
     assert data["secureJsonData"] == {"httpHeaderValue1": "Token $FACILITY_INFLUXDB_PASSWORD"}
+    assert access["secureJsonData"] == {"httpHeaderValue1": "Token $FACILITY_INFLUXDB_ACCESS_PASSWORD"}
     assert access["jsonData"]["dbName"] == "doors"
 
 
@@ -172,6 +207,14 @@ def test_what_setup_has_written_for_grafana_is_used(tmp_path: Path) -> None:
 
     assert f"EnvironmentFile={tmp_path / 'grafana.env'}" in answer.output
     assert not (tmp_path / "out" / "grafana.env").exists()
+    assert "FACILITY_INFLUXDB_ACCESS_PASSWORD is not in" in answer.output  # an earlier setup has written it
+
+
+def test_what_setup_has_completed_is_not_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "grafana.env").write_text("FACILITY_INFLUXDB_ACCESS_PASSWORD=x\n")
+    answer = CliRunner().invoke(app, ["grafana", "export", str(tmp_path / "out"), str(_file(tmp_path))])
+
+    assert "ACCESS_PASSWORD is not in" not in answer.output
 
 
 def test_the_site_may_be_a_folder(tmp_path: Path) -> None:

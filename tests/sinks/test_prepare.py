@@ -159,6 +159,16 @@ def test_a_sink_without_access_has_no_bucket_for_it():
     assert next(each.state for each in looked if each.check == "bucket") == "fine"
 
 
+def test_one_bucket_for_both_has_one_reader_and_that_is_told():
+    influx, kept = Influx2(), Kept()
+    with serving(influx) as web:
+        steps = said(settings(web, access_bucket="facility"), kept)
+
+    assert set(influx.buckets) == {"facility"}
+    assert not [name for name in kept.variables if "ACCESS" in name]
+    assert steps[-1].told.startswith("doors and cards are in facility beside all else")
+
+
 def test_2x_where_the_organisation_is_wrong_nothing_is_made():
     influx, kept = Influx2(), Kept()
     with serving(influx) as web, pytest.raises(Refused, match="no organisation 'other'"):

@@ -225,8 +225,9 @@ class _Preparation:
             return
         for each in self._readers:
             yield from self._user(chosen[each.user], chosen[each.password], known, "READ", [each.bucket])
-        if len(self._readers) > 1:
-            yield from self._apart(chosen[USER], chosen[PASSWORD], is_admin=known[chosen[USER]])
+        if self._settings.access_bucket != self._settings.bucket:  # it may be there from before, unwritten now
+            is_admin = known[chosen[USER]] and len(self._readers) > 1
+            yield from self._apart(chosen[USER], chosen[PASSWORD], is_admin=is_admin)
 
     def _apart(self, name: str, password: str, *, is_admin: bool) -> Iterator[Step]:
         """Take doors and cards from the reader of all else: setup gave it both, before there was one for them.

@@ -37,6 +37,8 @@ class Source:
     )
     user: str = ""
     """`user:password`, or empty where nobody asks."""
+    users: Mapping[str, str] = field(default_factory=dict)
+    """The same by the variable, where data sources ask as different users."""
     interval: str = "10s"
     """`timeInterval` of the data source."""
     now: int | None = None
@@ -45,7 +47,8 @@ class Source:
 
     def ask(self, query: str, variable: str) -> list[Series]:
         """The series that a query answers, times in milliseconds."""
-        headers = urllib3.make_headers(basic_auth=self.user) if self.user else {}
+        user = self.users.get(variable, self.user)
+        headers = urllib3.make_headers(basic_auth=user) if user else {}
         if self.now is not None:
             query = query.replace("now()", f"{self.now}ms")
         fields = {"q": query, "epoch": "ms", "db": self.databases[variable]}

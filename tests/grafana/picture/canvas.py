@@ -1,5 +1,6 @@
 """A page in pixels, from its top left, on Matplotlib."""
 
+import io
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -10,12 +11,14 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.patches import FancyBboxPatch, Rectangle, Wedge
 from matplotlib.textpath import TextPath
+from PIL import Image
 
 from tests.grafana.answers.colours import CANVAS, GRID, MUTED, TEXT
 
 __all__ = ["Canvas", "cut", "width_of"]
 
 _DPI: Final = 100
+_COLOURS: Final = 256
 _FONT: Final = "DejaVu Sans"
 
 
@@ -97,5 +100,8 @@ class Canvas:
         return axes
 
     def save(self, file: Path) -> None:
-        """Write a PNG."""
-        self.figure.savefig(file, dpi=_DPI, facecolor=CANVAS)
+        """Write a PNG of few colours: a quarter of the bytes, and nobody sees the difference."""
+        drawn = io.BytesIO()
+        self.figure.savefig(drawn, format="png", dpi=_DPI, facecolor=CANVAS)
+        with Image.open(drawn) as picture:
+            picture.convert("RGB").quantize(_COLOURS).save(file, format="PNG", optimize=True)
