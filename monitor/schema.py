@@ -84,17 +84,7 @@ __all__ = [
 ID: Final = re.compile(r"[a-z0-9][a-z0-9-]*")
 """Every id matches this, whole."""
 
-CLASSES: Final = (
-    "electricity",
-    "water",
-    "heat",
-    "gas",
-    "access",
-    "door",
-    "safety",
-    "environment",
-    "equipment",
-)
+CLASSES: Final = ("electricity", "water", "heat", "gas", "access", "door", "safety", "environment", "equipment")
 """Classes of devices; also the measurements of their readings."""
 
 MEASUREMENT_ACCESS: Final = "access"

@@ -133,39 +133,53 @@ class Parts:
         )
         channels = Channels()
         self._make_messages(channels)
-        direct = Direct(site, channels)
+        self._make_alarms(Direct(site, channels))
+        self._make_drivers(pseudonyms)
+        self._make_health(folder)
+        for consumer in (ALARMS, Health.name, Metering.name, Upkeep.name, *self.outlets.names):
+            journal.register(consumer)
+
+    def _make_alarms(self, direct: Direct) -> None:
+        """Make what judges, and what tells people directly while the journal takes nothing."""
+        site, journal, state, clock = self._site, self._journal, self._state, self._clock
         self._unrecorded = Unrecorded(state, site, now=clock.now, tell=direct.alarm)
         self._outages = Outages(
-            site, journal, failing=files.failure, direct=direct, now=clock.now, meanwhile=self._unrecorded.run
+            site,
+            journal,
+            failing=self.files.failure,
+            direct=direct,
+            now=clock.now,
+            meanwhile=self._unrecorded.run,
         )
         self._alarms = Alarms(
             journal,
             state,
             site,
-            router=make_router(site) if past is None else _nobody,
+            router=make_router(site) if self._past is None else _nobody,
             now=clock.now,
             monotonic=clock.steady,
             woken=self._notifier.wake,
         )
-        self._make_drivers(pseudonyms)
+
+    def _make_health(self, folder: Path) -> None:
+        """Make what tells how devices and the monitor itself do, here and to whoever waits for its ping."""
+        site, journal, clock = self._site, self._journal, self._clock
         self._health = Health(
             journal,
-            state,
+            self._state,
             site,
             polls=self._poller.status,
             now=clock.now,
             steady=clock.pace,
-            minute=past or MINUTE,
+            minute=self._past or MINUTE,
         )
-        sources, every = self._sources(folder), past or REPORT_EVERY
+        sources, every = self._sources(folder), self._past or REPORT_EVERY
         self._itself = SelfReport(journal, sources, now=clock.now, version=_VERSION, every=every)
         self._deadman = None
         if site.monitor.deadman:
             stuck = Watchdog(self.movers()).stuck
             every = site.monitor.deadman_every
             self._deadman = Deadman(site.monitor.deadman, every, stuck=stuck, now=clock.now)
-        for consumer in (ALARMS, Health.name, Metering.name, Upkeep.name, *self.outlets.names):
-            journal.register(consumer)
 
     def _make_metering(self, folder: Path) -> None:
         """Make what meters, and the book that answers for it."""

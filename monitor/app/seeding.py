@@ -8,7 +8,6 @@ there: what was interrupted is begun anew, and nothing else is ever touched.
 
 import asyncio
 import json
-import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
@@ -25,6 +24,7 @@ from monitor.clock import Clock
 from monitor.clocksync import ClockSync
 from monitor.downtime import note_stop
 from monitor.errors import JournalError, SettingsError
+from monitor.journal.soundness import sync
 from monitor.ports import Batch
 from monitor.simulation.past import STEP, Past, seldom
 from monitor.simulation.stories import Stories
@@ -38,6 +38,16 @@ MARK: Final = "seeded.json"
 _HALF_DONE: Final = "seeding"
 _FILES: Final = ("journal.db", "state.db", "ledger.db", "access.db")
 _PEOPLE: Final = "residents.json"
+
+_LOOKS_EVERY: Final = 0.2
+_PATIENCE: Final = 60.0
+"""Seconds for which a sink that gets nowhere is waited for."""
+_TOLD_EVERY: Final = 3_600_000
+_SETTLES: Final = 20_000
+"""Ms that pass at the end, so that everybody keeps what he has: nobody takes longer than 15 s."""
+_PAGES: Final = 16_000
+"""Pages (4 KiB) of a log before it is copied into its file: most are written many times."""
+_CACHE_KIB: Final = 65_536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,8 +154,8 @@ class _Filling:
         self._loop = loop
 
     async def run(self, end: Callable[[], int], tell: Callable[[int], None]) -> Month:
-        sync = ClockSync(ask=lambda: True)
-        async with open_parts(self._site, self._folder, self._clock, sync, past=float(STEP)) as parts:
+        synchronised = ClockSync(ask=lambda: True)
+        async with open_parts(self._site, self._folder, self._clock, synchronised, past=float(STEP)) as parts:
             files = parts.files
             for store in (files.state, files.ledger, files.access):
                 await store.alone(_hurry)
@@ -192,19 +202,6 @@ class _Filling:
         """The numbers of those who are in, by the connection of the readers."""
         readers = [each for each in self._site.devices.values() if each.device_class == "access" and each.door]
         return {reader.connection: sorted(past.inside) for reader in readers}
-
-
-_LOOKS_EVERY: Final = 0.2
-_PATIENCE: Final = 60.0
-"""Seconds for which a sink that gets nowhere is waited for."""
-_TOLD_EVERY: Final = 3_600_000
-_SETTLES: Final = 20_000
-"""Ms that pass at the end, so that everybody keeps what he has: nobody takes longer than 15 s."""
-
-
-_PAGES: Final = 16_000
-"""Pages (4 KiB) of a log before it is copied into its file: most are written many times."""
-_CACHE_KIB: Final = 65_536
 
 
 def _hurry(db: sqlite3.Connection) -> None:
@@ -256,11 +253,7 @@ def _count(db: Any) -> Mapping[str, int]:
 def _settle(folder: Path) -> None:
     """Have all of a folder on the disk."""
     for path in [*folder.rglob("*"), folder]:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync(path)
 
 
 def _take_places(folder: Path) -> None:
@@ -271,12 +264,4 @@ def _take_places(folder: Path) -> None:
     for path in sorted(place.iterdir(), key=lambda path: path.name == MARK):
         path.replace(folder / path.name)
     place.rmdir()
-    _settle_names(folder)
-
-
-def _settle_names(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync(folder)

@@ -39,7 +39,8 @@ def demo(  # noqa: PLR0917 - the options of a command
         str | None,
         typer.Option(
             metavar="URL",
-            help="Also write to InfluxDB: http://USER:PASSWORD@HOST:8086/DATABASE or …/BUCKET?org=ORG&token=T.",
+            help="Also write to InfluxDB, and whenever this demo goes on: "
+            "http://USER:PASSWORD@HOST:8086/DATABASE or …/BUCKET?org=ORG&token=T.",
             show_default=False,
         ),
     ] = None,
@@ -106,7 +107,7 @@ def simulate(
     duration: _Seconds = None,
 ) -> None:
     """Serve the devices of a site file on this machine, for whoever has no meter at hand."""
-    from monitor.cli.showcase import serve
+    from monitor.cli.simulating import serve
 
     serve(
         file,

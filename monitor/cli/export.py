@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.cli.options import StateFolder
+from monitor.cli.options import Buildings, Classes, Devices, OneInflux, Period, Since, StateFolder, Until
 from monitor.cli.places import SITE_FILE, state_folder
 from monitor.cli.progress import Watched
-from monitor.errors import RequestRefused, SettingsError
+from monitor.errors import RequestRefused
+from monitor.export.target import STANDARD_OUTPUT, open_target
 
 if TYPE_CHECKING:
     from monitor.export.kept import Kept, Wish
+    from monitor.export.run import Reached
     from monitor.site import InfluxSettings, Site
 
 __all__ = ["add_to"]
@@ -40,9 +42,6 @@ class Source(StrEnum):
     INFLUXDB = "influxdb"
 
 
-_Chosen = list[str] | None
-
-
 def add_to(app: typer.Typer) -> None:
     """Add this module's commands."""
     app.command()(export)
@@ -50,19 +49,9 @@ def add_to(app: typer.Typer) -> None:
 
 def export(  # noqa: PLR0917 - options of a command are many
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write; - is standard output.")],
-    period: Annotated[
-        str | None,
-        typer.Option(
-            metavar="PERIOD",
-            help="2026, 2026-11, 2026-W48, 2026-11-27, FROM..TO, yesterday, last-month and the like.",
-        ),
-    ] = None,
-    since: Annotated[
-        str | None, typer.Option("--from", metavar="TIME", help="From this local time on: `2026-11-27 10:30`.")
-    ] = None,
-    until: Annotated[
-        str | None, typer.Option("--to", metavar="TIME", help="Until this local time; else until now.")
-    ] = None,
+    period: Period = None,
+    since: Since = None,
+    until: Until = None,
     form: Annotated[Form, typer.Option("--format", help="csv, or line protocol in ms.")] = Form.CSV,
     what: Annotated[
         str | None,
@@ -71,20 +60,14 @@ def export(  # noqa: PLR0917 - options of a command are many
             help="readings, usage, alarms, events, health, monitor, access; of line several, with commas.",
         ),
     ] = None,
-    device: Annotated[
-        _Chosen, typer.Option(metavar="ID", help="Only this device; may be repeated.", show_default=False)
-    ] = None,
-    device_class: Annotated[
-        _Chosen, typer.Option("--class", metavar="CLASS", help="Only devices of this class.", show_default=False)
-    ] = None,
-    building: Annotated[
-        _Chosen, typer.Option(metavar="NAME", help="Only devices in this building.", show_default=False)
-    ] = None,
+    device: Devices = None,
+    device_class: Classes = None,
+    building: Buildings = None,
     wide: Annotated[bool, typer.Option("--wide", help="CSV of one device: a column for each point.")] = False,
     source: Annotated[
         Source, typer.Option(help="The box itself, or InfluxDB for what is older.")
     ] = Source.JOURNAL,
-    sink: Annotated[str, typer.Option(metavar="ID", help="The InfluxDB, where there are several.")] = "",
+    sink: OneInflux = "",
     site: Annotated[Path, typer.Option(metavar="FILE", help="The site file.")] = SITE_FILE,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
     state: StateFolder = None,
@@ -101,15 +84,19 @@ def export(  # noqa: PLR0917 - options of a command are many
     kinds = _kinds(what, form)
     devices = _devices(loaded, device, device_class, building)
     wished = _wish(start, end, kinds, devices)
-    shape = _Shape(loaded, form, _widened(loaded, form, kinds, device, wide=wide), mark=str(file) != "-")
+    shape = _Shape(loaded, form, _widened(loaded, form, kinds, device, wide=wide), mark=file != STANDARD_OUTPUT)
     with Watched(max(1, (end - start) // _STEP_MS), "minutes of the period") as bar:
+
+        def reached(time: int) -> None:
+            bar.reach((time - start) // _STEP_MS)
+
         if source is Source.INFLUXDB:
             if wide:
                 raise typer.BadParameter("--wide is of the journal's readings", param_hint="--wide")
-            written = _of_influx(file, _influx(loaded, sink), wished, shape, _Progress(bar, start), force=force)
+            written = _of_influx(file, _influx(loaded, sink), wished, shape, reached, force=force)
         else:
             folder = _folder(state, site)
-            written = _of_kept(file, folder, wished, shape, _Progress(bar, start), force=force)
+            written = _of_kept(file, folder, wished, shape, reached, force=force)
     told = f"{written} {'lines' if form is Form.LINE else 'rows'} written to {file}"
     sys.stderr.write(f"{told}\n")
 
@@ -124,25 +111,9 @@ class _Shape:
     mark: bool
 
 
-class _Progress:
-    """Moves a bar to the time that is reached."""
-
-    def __init__(self, bar: Watched, start: int) -> None:
-        self._bar = bar
-        self._start = start
-        self._shown = 0
-
-    def __call__(self, reached: int) -> None:
-        done = (reached - self._start) // _STEP_MS
-        if done > self._shown:
-            self._bar.step(done - self._shown)
-            self._shown = done
-
-
-def _of_kept(file: Path, folder: Path, wished: "Wish", shape: _Shape, progress: _Progress, *, force: bool) -> int:
+def _of_kept(file: Path, folder: Path, wished: "Wish", shape: _Shape, reached: "Reached", *, force: bool) -> int:
     from monitor.export.kept import Kept
     from monitor.export.run import lines_of_kept, rows_of_kept
-    from monitor.export.target import open_target
 
     _look_for_journal(folder)
     site = shape.site
@@ -151,10 +122,10 @@ def _of_kept(file: Path, folder: Path, wished: "Wish", shape: _Shape, progress: 
         began = _tell_of_begin(kept, wished, site)
         with open_target(file, force=force) as out:
             if shape.form is Form.LINE:
-                written = lines_of_kept(kept, site, wished, out, progress).written
+                written = lines_of_kept(kept, site, wished, out, reached)
             else:
                 wide = site.devices[shape.wide] if shape.wide else None
-                written = rows_of_kept(kept, site, wished, out, progress, wide=wide, mark=shape.mark).written
+                written = rows_of_kept(kept, site, wished, out, reached, wide=wide, mark=shape.mark)
         _tell_of_trimming(kept, wished, site, began)
         return written
     finally:
@@ -162,18 +133,17 @@ def _of_kept(file: Path, folder: Path, wished: "Wish", shape: _Shape, progress: 
 
 
 def _of_influx(
-    file: Path, settings: "InfluxSettings", wished: "Wish", shape: _Shape, progress: _Progress, *, force: bool
+    file: Path, settings: "InfluxSettings", wished: "Wish", shape: _Shape, reached: "Reached", *, force: bool
 ) -> int:
     from monitor.export.influx import InfluxSource
     from monitor.export.run import lines_of_influx, rows_of_influx
-    from monitor.export.target import open_target
 
     source = InfluxSource(settings, wished.kinds)
     try:
         with open_target(file, force=force) as out:
             if shape.form is Form.LINE:
-                return lines_of_influx(source, wished, out, progress).written
-            return rows_of_influx(source, shape.site, wished, out, progress, mark=shape.mark).written
+                return lines_of_influx(source, wished, out, reached)
+            return rows_of_influx(source, shape.site, wished, out, reached, mark=shape.mark)
     finally:
         source.close()
 
@@ -213,7 +183,7 @@ def _kinds(what: str | None, form: Form) -> frozenset[str]:
     return frozenset(chosen)
 
 
-def _devices(site: "Site", ids: _Chosen, classes: _Chosen, buildings: _Chosen) -> frozenset[str] | None:
+def _devices(site: "Site", ids: Devices, classes: Classes, buildings: Buildings) -> frozenset[str] | None:
     if not (ids or classes or buildings):
         return None
     unknown = sorted(set(ids or ()) - {*site.devices})
@@ -238,7 +208,7 @@ def _wish(start: int, end: int, kinds: frozenset[str], devices: frozenset[str] |
     return Wish(start=start, end=end, kinds=kinds, devices=devices)
 
 
-def _widened(site: "Site", form: Form, kinds: frozenset[str], ids: _Chosen, *, wide: bool) -> str:
+def _widened(site: "Site", form: Form, kinds: frozenset[str], ids: Devices, *, wide: bool) -> str:
     if not wide:
         return ""
     if form is not Form.CSV or kinds != {"readings"} or ids is None or len(ids) != 1 or ids[0] not in site.devices:
@@ -247,15 +217,12 @@ def _widened(site: "Site", form: Form, kinds: frozenset[str], ids: _Chosen, *, w
 
 
 def _influx(site: "Site", sink: str) -> "InfluxSettings":
-    known = site.influxdbs
-    if not known:
-        raise SettingsError("the site file has no `sinks.influxdb`")
-    if not sink and len(known) == 1:
-        return next(iter(known.values()))
-    if sink not in known:
-        called = f"no InfluxDB is called {sink[:40]}" if sink else "there are several InfluxDBs: say --sink"
-        raise RequestRefused(f"{called}: there is {', '.join(known)}")
-    return known[sink]
+    from monitor.app import influxdbs_of
+
+    known = influxdbs_of(site, sink)
+    if len(known) > 1:
+        raise RequestRefused(f"there are several InfluxDBs: say --sink {' or '.join(each.id for each in known)}")
+    return known[0]
 
 
 def _folder(state: Path | None, site: Path) -> Path:

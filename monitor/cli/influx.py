@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from monitor.cli.influxsetup import setup
-from monitor.cli.options import Json, SocketPath, StateFolder
+from monitor.cli.options import Json, OneInflux, Period, Since, SocketPath, StateFolder, Until
 from monitor.cli.output import clean, lasting, local_time, print_json, print_line, print_table
 from monitor.cli.progress import Watched
 
@@ -93,19 +93,10 @@ def _look(file: Path, sink: str) -> dict[str, Any]:
 
 
 def backfill(  # noqa: PLR0917 - options of a command are many
-    period: Annotated[
-        str | None,
-        typer.Option(
-            metavar="PERIOD", help="2026, 2026-11, 2026-11-27, FROM..TO, yesterday, last-month and the like."
-        ),
-    ] = None,
-    since: Annotated[
-        str | None, typer.Option("--from", metavar="TIME", help="From this local time on: `2026-11-27 10:30`.")
-    ] = None,
-    until: Annotated[
-        str | None, typer.Option("--to", metavar="TIME", help="Until this local time; else until now.")
-    ] = None,
-    sink: Annotated[str, typer.Option(metavar="ID", help="The InfluxDB, where there are several.")] = "",
+    period: Period = None,
+    since: Since = None,
+    until: Until = None,
+    sink: OneInflux = "",
     stop: Annotated[bool, typer.Option("--stop", help="Leave it where it is; what was sent stays.")] = False,
     show: Annotated[bool, typer.Option("--show", help="Say how far it is.")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Return when it is over.")] = False,
@@ -157,11 +148,8 @@ def _watch(client: Any, sink: str) -> Any:
     told = client.get("influx", "backfill", sink=sink)
     first, until = told["facts"]["backfill_from"], told["facts"]["backfill_until"]
     with Watched(max(1, (until - first) // 1000), "seconds of the period") as bar:
-        shown = 0
         while told["facts"]["backfill"] in {"running", "waiting"}:
-            done = (told["facts"]["backfill_reached"] - first) // 1000
-            bar.step(done - shown)
-            shown = done
+            bar.reach((told["facts"]["backfill_reached"] - first) // 1000)
             time.sleep(_LOOK_EVERY)
             told = client.get("influx", "backfill", sink=sink)
     return told

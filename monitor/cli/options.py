@@ -5,7 +5,18 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["Json", "SocketPath", "StateFolder"]
+__all__ = [
+    "Buildings",
+    "Classes",
+    "Devices",
+    "Json",
+    "OneInflux",
+    "Period",
+    "Since",
+    "SocketPath",
+    "StateFolder",
+    "Until",
+]
 
 SocketPath = Annotated[
     Path | None, typer.Option("--socket", help="The daemon's socket.", metavar="PATH", show_default=False)
@@ -15,3 +26,27 @@ StateFolder = Annotated[
     typer.Option("--state", help="The daemon's state folder.", metavar="FOLDER", show_default=False),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+Period = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PERIOD",
+        help="2026, 2026-11, 2026-W48, 2026-11-27, FROM..TO, yesterday, last-month and the like.",
+    ),
+]
+Since = Annotated[
+    str | None, typer.Option("--from", metavar="TIME", help="From this local time on: `2026-11-27 10:30`.")
+]
+Until = Annotated[str | None, typer.Option("--to", metavar="TIME", help="Until this local time; else until now.")]
+OneInflux = Annotated[str, typer.Option(metavar="ID", help="The InfluxDB, where there are several.")]
+
+Devices = Annotated[
+    list[str] | None, typer.Option(metavar="ID", help="Only this device; may be repeated.", show_default=False)
+]
+Classes = Annotated[
+    list[str] | None,
+    typer.Option("--class", metavar="CLASS", help="Only devices of this class.", show_default=False),
+]
+Buildings = Annotated[
+    list[str] | None, typer.Option(metavar="NAME", help="Only devices in this building.", show_default=False)
+]

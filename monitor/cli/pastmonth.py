@@ -12,14 +12,12 @@ import typer
 
 from monitor.app.seeding import Month, begin_of, carry, half_done, month_of, seed, stories_of
 from monitor.cli.progress import Watched
-from monitor.periods import DAY
+from monitor.periods import DAY, HOUR
 from monitor.simulation.plot import DAYS
 from monitor.site import Site
 
 __all__ = ["give_past", "what_next"]
 
-
-_HOUR: Final = 3_600_000
 _INTERRUPTED: Final = 130
 
 Say = Callable[[str], None]
@@ -68,16 +66,15 @@ def what_next(folder: Path, *, is_over: bool) -> list[str]:
 
 
 def _filled(site: Site, folder: Path, begin: int, stories: int) -> Month:
-    done = 0
-    with Watched((round(time.time() * 1000) - begin) // _HOUR, "hours of the past") as bar:
-
-        def tell(at: int) -> None:
-            nonlocal done
-            hours = (at - begin) // _HOUR
-            bar.step(hours - done)
-            done = hours
-
-        return seed(site, folder, begin=begin, stories=stories, end=lambda: round(time.time() * 1000), tell=tell)
+    with Watched((round(time.time() * 1000) - begin) // HOUR, "hours of the past") as bar:
+        return seed(
+            site,
+            folder,
+            begin=begin,
+            stories=stories,
+            end=lambda: round(time.time() * 1000),
+            tell=lambda at: bar.reach((at - begin) // HOUR),
+        )
 
 
 def _carry(site: Site, folder: Path, say: Say) -> None:
@@ -85,16 +82,9 @@ def _carry(site: Site, folder: Path, say: Say) -> None:
     sinks = [*site.influxdbs, *site.mqtt_sinks]
     if not sinks:
         return
-    began, done = time.monotonic(), 0
+    began = time.monotonic()
     with Watched(100, f"percent written to {', '.join(sinks)}") as bar:
-
-        def tell(written: int, of: int) -> None:
-            nonlocal done
-            part = 100 * written // max(1, of)
-            bar.step(part - done)
-            done = part
-
-        why = asyncio.run(carry(site, folder, tell))
+        why = asyncio.run(carry(site, folder, lambda written, of: bar.reach(100 * written // max(1, of))))
     if why:
         say(f"not all of it is written to {', '.join(sinks)} ({why}); the demo goes on with it")
     else:

@@ -33,7 +33,13 @@ class Watched:
 
     def step(self, count: int = 1) -> None:
         """So many more are done."""
-        self._done += count
+        self.reach(self._done + count)
+
+    def reach(self, done: int) -> None:
+        """So many are done in all; fewer than before change nothing."""
+        if done <= self._done:
+            return
+        self._done = done
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=self._done)
         elif time.monotonic() - self._told > _EVERY:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from monitor.cli.options import Json, SocketPath, StateFolder
+from monitor.cli.options import Buildings, Classes, Devices, Json, SocketPath, StateFolder
 from monitor.cli.output import print_line, print_table
 from monitor.reports.report import Report
 
@@ -49,9 +49,6 @@ class Language(StrEnum):
     CHINESE = "zh"
 
 
-_Chosen = list[str] | None
-
-
 def add_to(app: typer.Typer) -> None:
     """Add this module's commands."""
     app.command()(report)
@@ -71,17 +68,11 @@ def report(  # noqa: PLR0917 - options of a command are many
         Path | None,
         typer.Option(metavar="FILE", help="Write it to this file, over the one there.", show_default=False),
     ] = None,
-    device: Annotated[
-        _Chosen, typer.Option(metavar="ID", help="Only this device; may be repeated.", show_default=False)
-    ] = None,
-    device_class: Annotated[
-        _Chosen, typer.Option("--class", metavar="CLASS", help="Only devices of this class.", show_default=False)
-    ] = None,
-    building: Annotated[
-        _Chosen, typer.Option(metavar="NAME", help="Only devices in this building.", show_default=False)
-    ] = None,
+    device: Devices = None,
+    device_class: Classes = None,
+    building: Buildings = None,
     tenant: Annotated[
-        _Chosen, typer.Option(metavar="NAME", help="Only devices of this tenant.", show_default=False)
+        list[str] | None, typer.Option(metavar="NAME", help="Only devices of this tenant.", show_default=False)
     ] = None,
     language: Annotated[
         Language | None, typer.Option(help="Of html and table; else that of the site.", show_default=False)

@@ -1,15 +1,13 @@
 """The demo: simulated servers in a process of their own, the real daemon, a caretaker, and what it came to."""
 
 import asyncio
-import contextlib
 import json
 import re
 import shlex
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -23,6 +21,7 @@ from monitor.cli.compared import Before, Compared, compare, lines
 from monitor.cli.influxaddress import influx_keys
 from monitor.cli.output import with_unit
 from monitor.cli.portchoice import with_free_ports
+from monitor.cli.simulating import READY, REST, TRUTH, TRUTH_EVERY
 from monitor.daemon import Daemon, holding, run_daemon
 from monitor.errors import FacilityMonitorError, SettingsError
 from monitor.meters import billed_counter
@@ -30,16 +29,14 @@ from monitor.site import Site
 
 if TYPE_CHECKING:
     from monitor.app.seeding import Month
-    from monitor.simulation.serve import SimulatedSite
-    from monitor.simulation.stories import Stories
 
-__all__ = ["Showcase", "serve"]
+__all__ = ["Showcase"]
 
-_READY = "ready"
+_TRIES = 3
+_NOT_IN_ORDER = 78
+"""With what the simulated servers end when they cannot listen."""
+_SINKS = "\nsinks:\n  influxdb: "
 _SHIPPED = Path(config.__path__[0]) / "demo.yaml"
-_TRUTH = "truth: "
-_TRUTH_EVERY = 0.2
-_REST = signal.SIGUSR1
 _SETTLES = 15.0
 _GRACE = 3.0
 _HESITATION_MS = 6_000
@@ -82,17 +79,17 @@ class Showcase:
         self._try_report()
         with holding(self.folder), (self.folder / "demo.log").open("a", encoding="utf-8") as log:
             write_log_to(log)
-            site_file = self._site_file()
-            self._site = site = load_site(site_file).site
-            self._month = self._past(site)
+            self._site = load_site(self._site_file()).site
+            self._month = self._past(self._site)
             if self.seconds == 0:
                 return
+            site_file, simulation = self._simulation()
+            self._site = site = load_site(site_file).site
             mail = re.search(r"mailto://127\.0\.0\.1:(\d+)", site_file.read_text(encoding="utf-8"))
             mailbox = Mailbox(self.folder / "mailbox", int(mail[1]) if mail else 0)
-            mailbox.start()
-            self._before = Before.now(self.folder)
-            simulation = self._simulation(site_file)
             try:
+                mailbox.start()
+                self._before = Before.now(self.folder)
                 self._greet(len(site.devices))
                 run_daemon(
                     Daemon(site=site, folder=self.folder, file=site_file), partial(self._beside, simulation)
@@ -146,29 +143,38 @@ class Showcase:
         self.say("")
 
     def _site_file(self) -> Path:
-        """The shipped site, with other ports where those are taken, and with InfluxDB where that is wished."""
+        """The shipped site, with other ports where those are taken, and InfluxDB where that was ever wished."""
+        path = self.folder / "site.yaml"
         text = with_free_ports(_SHIPPED.read_text(encoding="utf-8"))
         if self.influxdb is not None:
-            text += f"\nsinks:\n  influxdb: {json.dumps(influx_keys(self.influxdb))}\n"
-        path = self.folder / "site.yaml"
+            text += f"{_SINKS}{json.dumps(influx_keys(self.influxdb))}\n"
+        elif path.exists():
+            _, begins, known = path.read_text(encoding="utf-8").partition(_SINKS)
+            text += begins + known
         path.write_text(text, encoding="utf-8")
         path.chmod(0o600)
         return path
 
-    def _simulation(self, site_file: Path) -> "subprocess.Popen[bytes]":
-        """Start the simulated servers; returns once all of them listen."""
+    def _simulation(self) -> tuple[Path, "subprocess.Popen[bytes]"]:
+        """Start the simulated servers, which somebody may take a port from meanwhile; all of them listen then."""
+        for tries in range(_TRIES):
+            site_file = self._site_file()
+            simulation = self._simulate(site_file)
+            assert simulation.stdout is not None
+            if simulation.stdout.readline().decode().rstrip() == READY:
+                return site_file, simulation
+            status = simulation.wait()
+            if status != _NOT_IN_ORDER or tries == _TRIES - 1:
+                break
+        raise SettingsError(f"the simulated servers ended with status {status}; see their message above")
+
+    def _simulate(self, site_file: Path) -> "subprocess.Popen[bytes]":
         options = ["--incidents", "--residents", str(site_file.with_name("residents.json"))]
         if self._month is not None:
             began = datetime.fromtimestamp(self._month.stories / 1000, self._site.timezone)
             options += ["--month-from", f"{began:%Y-%m-%d}"]
         command = [sys.executable, "-m", "monitor", "simulate", str(site_file), *options]
-        simulation = subprocess.Popen(command, stdout=subprocess.PIPE)  # noqa: S603 - this program itself
-        assert simulation.stdout is not None
-        if simulation.stdout.readline().decode().rstrip() != _READY:
-            raise SettingsError(
-                f"the simulated servers ended with status {simulation.wait()}; see their message above"
-            )
-        return simulation
+        return subprocess.Popen(command, stdout=subprocess.PIPE)  # noqa: S603 - this program itself
 
     async def _beside(self, simulation: "subprocess.Popen[bytes]") -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -193,8 +199,8 @@ class Showcase:
         await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), simulation.stdout)
         async for line in reader:
             text = line.decode(errors="replace").rstrip()
-            if text.startswith(_TRUTH):
-                self._truth = json.loads(text.removeprefix(_TRUTH))
+            if text.startswith(TRUTH):
+                self._truth = json.loads(text.removeprefix(TRUTH))
             else:
                 self._tell(text)
         await asyncio.sleep(_GRACE)  # Ctrl-C ends both processes; then this is cancelled
@@ -284,10 +290,10 @@ class Showcase:
 
     async def _compare(self, simulation: "subprocess.Popen[bytes]") -> Compared:
         """What happened in this run: by the monitor, and by the simulated house itself."""
-        simulation.send_signal(_REST)  # somebody may be on his way
+        simulation.send_signal(REST)  # somebody may be on his way
         deadline = time.monotonic() + _SETTLES
         while True:
-            await asyncio.sleep(2 * _TRUTH_EVERY)
+            await asyncio.sleep(2 * TRUTH_EVERY)
             both, agree = await compare(self._ask, self._before, self._truth)
             if (agree and not self._truth.get("passing")) or time.monotonic() > deadline:
                 return both
@@ -309,86 +315,3 @@ class Showcase:
                 self.say(f"          {each['device']:<18} {counted:>17} {truly:>17}")
         if self.report is not None:
             self.report.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
-
-
-def serve(
-    file: Path,
-    *,
-    faults: Path | None,
-    incidents: bool,
-    residents: Path | None,
-    month_from: str | None,
-    seconds: float | None,
-    say: Callable[[str], None],
-) -> None:
-    """Serve a site file's devices on this machine until told to end, or for `seconds`.
-
-    `residents`: where it is noted who is inside. `month_from`: the local time at which a
-    month of stories began. With `incidents`, nobody sets out any more after SIGUSR1.
-    """
-    from monitor.simulation.happened import come_back
-    from monitor.simulation.incidents import DEMO, play
-    from monitor.simulation.serve import SimulatedSite
-    from monitor.simulation.world import World
-
-    site = load_site(file).site
-    stories = None if month_from is None else _stories(site, month_from)
-    world = World(site, stories=stories, pumps_follow_water=not incidents)
-
-    def tell(text: str) -> None:
-        say(f"{datetime.now(world.site.timezone):%H:%M:%S}  {text}")
-
-    simulated = SimulatedSite(world, faults=faults, tell=tell)
-
-    async def run() -> None:
-        ready = asyncio.Event()
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(simulated.run(ready.set), name="simulated site")
-            await ready.wait()
-            say(_READY)
-            if incidents:
-                tasks.create_task(play(simulated.stage, DEMO, say), name="incidents")
-                tasks.create_task(_tell_truth(simulated, residents, say), name="what is true")
-                asyncio.get_running_loop().add_signal_handler(_REST, simulated.rest)
-
-    if residents is not None:
-        come_back(residents, simulated.residents)
-    asyncio.run(_until_told(run, seconds))
-
-
-def _stories(site: Site, month_from: str) -> "Stories":
-    from monitor.metering.written import moment
-    from monitor.simulation.stories import Stories
-
-    try:
-        return Stories(site, moment(month_from, site.timezone, round(time.time() * 1000)))
-    except ValueError as error:
-        raise SettingsError(f"--month-from: {error}") from error
-
-
-async def _tell_truth(simulated: "SimulatedSite", residents: Path | None, say: Callable[[str], None]) -> None:
-    """Say what really happened whenever that changes: the demo holds the monitor against it."""
-    from monitor.simulation.happened import go_home
-
-    told: dict[str, Any] = {}
-    while True:
-        found = simulated.truth()
-        if found != told:
-            told = found
-            say(_TRUTH + json.dumps(told))
-            if residents is not None:
-                go_home(residents, simulated.residents)
-        await asyncio.sleep(_TRUTH_EVERY)
-
-
-async def _until_told(run: Callable[[], Coroutine[Any, Any, None]], seconds: float | None) -> None:
-    task = asyncio.create_task(run())
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-    await asyncio.wait([task], timeout=seconds)
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        try:
-            await task
-        except* OSError as errors:
-            raise SettingsError(f"the simulated servers cannot listen: {errors.exceptions[0]}") from errors

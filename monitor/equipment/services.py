@@ -1,7 +1,7 @@
 """Work that has to be done again and again: when it is due, by running hours or by the calendar, what comes first.
 
 Pure. Times are UTC ms. Hours left become a date by how many the device ran a day lately: over the last 30 days, as
-soon as it is known for one.
+soon as it is known for one. A date that would be more than ten years away is none: that pace says nothing.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,6 +20,7 @@ __all__ = ["Services"]
 
 _DAY: Final = 86_400_000
 _LATELY: Final = 30 * _DAY
+_FARTHEST: Final = 3650 * _DAY
 _MINUTE: Final = 60_000
 _RANK: Final = {"due": 0, "soon": 1, "fine": 2}
 
@@ -94,8 +95,10 @@ class _Job:
         found = []
         if self.plan.every is not None and self.last is not None:
             found.append(self.last + round(self.plan.every * 1000))
-        if left is not None and (left <= 0 or pace):
-            found.append(now if left <= 0 or not pace else now + round(left / pace))
+        if left is not None and left <= 0:
+            found.append(now)
+        elif left is not None and pace and left / pace <= _FARTHEST:
+            found.append(now + round(left / pace))
         return min(found, default=None)
 
     def state(self, now: int, due: int | None) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from monitor.errors import SinkRejected, SinkUnavailable
 from monitor.export.kinds import kind_of_measurement
 from monitor.model import Value
+from monitor.sinks.influxdb.buckets import quoted
 from monitor.sinks.influxdb.client import InfluxClient
 from monitor.sinks.influxdb.text import integer, name, number, tag_set, text
 from monitor.sinks.rejection import SinkMisconfigured
@@ -103,7 +104,8 @@ class InfluxSource:
         self, bucket: str, types: Mapping[str, Mapping[str, str]], start: int, end: int
     ) -> Iterator[Point]:
         for measurement, kinds in types.items():
-            wanted = f"SELECT * FROM {_quoted(measurement)} WHERE time >= {start}ms AND time < {end}ms GROUP BY *"  # noqa: S608
+            span = f"time >= {start}ms AND time < {end}ms"
+            wanted = f"SELECT * FROM {quoted(measurement)} WHERE {span} GROUP BY *"  # noqa: S608 - quoted
             for series in self._ask(bucket, wanted):
                 tags = {key: value for key, value in sorted(series.get("tags", {}).items()) if value}
                 names = series["columns"][1:]
@@ -178,8 +180,3 @@ def _fields(fields: Mapping[str, Value]) -> Iterable[bytes]:
             yield b"%b=%b" % (name(key), text(value))
         elif (written := integer(value) if isinstance(value, int) else number(value)) is not None:
             yield b"%b=%b" % (name(key), written)
-
-
-def _quoted(value: str) -> str:
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'

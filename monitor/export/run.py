@@ -1,7 +1,6 @@
-"""An export from its wish to its last line."""
+"""An export from its wish to its last line. Each function answers how many lines or rows it has written."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import IO, Final
 
 from monitor.export.influx import InfluxSource, Point, line
@@ -10,7 +9,7 @@ from monitor.export.tables import COLUMNS, Row, Tables, point_rows, write_rows
 from monitor.sinks.influxdb.encoder import Encoder
 from monitor.site import Device, Site
 
-__all__ = ["Outcome", "lines_of_influx", "lines_of_kept", "rows_of_influx", "rows_of_kept"]
+__all__ = ["Reached", "lines_of_influx", "lines_of_kept", "rows_of_influx", "rows_of_kept"]
 
 _MARK: Final = "\ufeff"
 """Without it a spreadsheet takes UTF-8 for something else."""
@@ -19,29 +18,22 @@ Reached = Callable[[int], None]
 """Is told up to which time (UTC ms) it has come."""
 
 
-@dataclass(slots=True)
-class Outcome:
-    """What was written: lines or rows."""
-
-    written: int = 0
-
-
-def lines_of_kept(kept: Kept, site: Site, wish: Wish, out: IO[bytes], reached: Reached) -> Outcome:
+def lines_of_kept(kept: Kept, site: Site, wish: Wish, out: IO[bytes], reached: Reached) -> int:
     """Write line protocol exactly as the sink does. What tells of people is written only where that is a kind."""
-    encoder, outcome = Encoder(site), Outcome()
+    encoder, written = Encoder(site), 0
     for until, entries in kept.slices(wish):
         encoded = encoder.encode(entries, kept.stamps(encoder, entries))
         for texts in (encoded.main.texts, encoded.access.texts):
             if texts:
                 out.write(b"\n".join(texts) + b"\n")
-                outcome.written += len(texts)
+                written += len(texts)
         reached(until)
-    return outcome
+    return written
 
 
 def rows_of_kept(  # noqa: PLR0913 - a wish, and how it is written
     kept: Kept, site: Site, wish: Wish, out: IO[bytes], reached: Reached, *, wide: Device | None, mark: bool
-) -> Outcome:
+) -> int:
     """Write CSV of one kind; `wide`: of one device, a column for each point. `mark`: with a byte order mark."""
     [kind] = wish.kinds
     tables = Tables(site, kind, wide=wide)
@@ -49,20 +41,20 @@ def rows_of_kept(  # noqa: PLR0913 - a wish, and how it is written
     return _write(tables.columns, found, out, reached, mark=mark)
 
 
-def lines_of_influx(source: InfluxSource, wish: Wish, out: IO[bytes], reached: Reached) -> Outcome:
+def lines_of_influx(source: InfluxSource, wish: Wish, out: IO[bytes], reached: Reached) -> int:
     """Write line protocol of what InfluxDB has, field types and all."""
-    outcome = Outcome()
+    written = 0
     for until, points in _chosen(source, wish):
         if points:
             out.write(b"\n".join(map(line, points)) + b"\n")
-            outcome.written += len(points)
+            written += len(points)
         reached(until)
-    return outcome
+    return written
 
 
 def rows_of_influx(  # noqa: PLR0913 - a wish, and how it is written
     source: InfluxSource, site: Site, wish: Wish, out: IO[bytes], reached: Reached, *, mark: bool
-) -> Outcome:
+) -> int:
     """Write CSV of what InfluxDB has, a row for each field."""
     found = ((until, point_rows(site, points)) for until, points in _chosen(source, wish))
     return _write(COLUMNS["readings"], found, out, reached, mark=mark)
@@ -81,13 +73,13 @@ def _write(
     reached: Reached,
     *,
     mark: bool,
-) -> Outcome:
-    outcome = Outcome()
+) -> int:
+    written = 0
     [(header, _)] = write_rows(columns, [{column: column for column in columns}])
     out.write((_MARK * mark + header).encode())
     for until, rows in found:
         for text, count in write_rows(columns, rows):
             out.write(text.encode())
-            outcome.written += count
+            written += count
         reached(until)
-    return outcome
+    return written

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from monitor.export.influx import Point
+from monitor.fieldkeys import USAGE_AMOUNT, USAGE_COST, USAGE_CURRENCY, USAGE_ESTIMATED, USAGE_PARTIAL
 from monitor.meters import billed_counter
 from monitor.model import Derived, Event, Reading, Recorded, Transition, Value
 from monitor.reports.csvfile import safe_text
@@ -43,7 +44,7 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
 """Kind -> its columns."""
 
 _ROWS_AT_ONCE: Final = 2000
-_USAGE: Final = frozenset({"amount", "estimated", "partial_i", "cost"})
+_USAGE: Final = frozenset({USAGE_AMOUNT, USAGE_ESTIMATED, USAGE_PARTIAL, USAGE_COST})
 _QUALITIES: Final = ("good", "estimated", "suspect", "manual")
 _PER: Final = {measurement: per for per, measurement in MEASUREMENT_USAGE.items()}
 
@@ -112,12 +113,12 @@ class Tables:
             "role": "" if known is None else known.role,
             "tenant": entry.attributes.get("tenant", ""),
             "utility": entry.attributes.get("utility", ""),
-            "amount": values.get("amount"),
+            "amount": values.get(USAGE_AMOUNT),
             "unit": point_unit(counter or "") or "",
-            "estimated": values.get("estimated"),
-            "final": not values.get("partial_i"),
-            "cost": values.get("cost"),
-            "currency": entry.attributes.get("currency", ""),
+            "estimated": values.get(USAGE_ESTIMATED),
+            "final": not values.get(USAGE_PARTIAL),
+            "cost": values.get(USAGE_COST),
+            "currency": entry.attributes.get(USAGE_CURRENCY, ""),
             "more": json.dumps(more, ensure_ascii=False, sort_keys=True) if more else "",
         }
 
@@ -179,7 +180,7 @@ def point_rows(site: Site, points: Iterable[Point]) -> Iterator[Row]:
             "measurement": measurement,
             **{name: tags.get(name, "") for name in ("device", "building", "zone")},
             "name": "" if known is None else known.name,
-            "quality": _QUALITIES[quality] if quality in range(len(_QUALITIES)) else "",  # type: ignore[index]
+            "quality": _QUALITIES[quality] if quality in range(len(_QUALITIES)) else "",  # type: ignore[index]  # it is in that range
         }
         for point, value in fields.items():
             if point not in RESERVED_FIELDS:

@@ -13,8 +13,7 @@ from monitor.errors import RequestRefused
 
 __all__ = ["STANDARD_OUTPUT", "open_target"]
 
-STANDARD_OUTPUT = Path("-")
-
+STANDARD_OUTPUT: Final = Path("-")
 _LONGEST_PREFIX: Final = 100
 
 
@@ -53,9 +52,8 @@ def _standard_output() -> Iterator[IO[bytes]]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
     except OSError as error:
-        os.dup2(
-            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
-        )  # or what is left would fail at the end again
+        # Or what is left would fail once more at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(error, BrokenPipeError):  # whoever reads has enough
             raise
         told = f"standard output cannot be written: {error.strerror or error}; what is there is not whole"

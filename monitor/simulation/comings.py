@@ -69,7 +69,7 @@ def _of(day: date, midnight: datetime, resident: int, residents: int) -> Iterato
     free = 0.0
     for leaves, comes in _ways(luck, resident / residents, day.weekday() >= _SATURDAY):
         leaves = max(leaves, free + 5)  # noqa: PLW2901 - nobody leaves before he is back
-        comes = min(max(comes, leaves + 10), _LATEST)  # noqa: PLW2901
+        comes = min(max(comes, leaves + 10), _LATEST)  # noqa: PLW2901 - everybody is back by night
         if leaves >= comes:
             continue
         free = comes
@@ -90,7 +90,7 @@ def _ways(luck: _Luck, kind: float, is_weekend: bool) -> Sequence[tuple[float, f
             ways.append((luck.around(7 * 60 + 40, 75), luck.around(17 * 60 + 30, 110)))
     elif kind < _SCHOOL:
         ways.append((luck.around(7 * 60 + 25, 15), luck.around(14 * 60, 90)))
-    elif luck.next() < 0.7:  # noqa: PLR2004
+    elif luck.next() < 0.7:  # noqa: PLR2004 - not everybody goes out each day
         leaves = luck.around(10 * 60 + 30, 100)
         ways.append((leaves, leaves + 30 + 90 * luck.next()))
     if luck.next() < (0.4 if is_weekend else 0.25):

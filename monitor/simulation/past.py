@@ -12,12 +12,12 @@ from operator import attrgetter
 from typing import Final
 
 from monitor.model import Entry
-from monitor.periods import QUARTER, day_of
+from monitor.periods import HOUR, QUARTER, day_of
 from monitor.simulation.building import noise
 from monitor.simulation.comings import Passing, comings
 from monitor.simulation.hearing import Hearing
 from monitor.simulation.residents import CARDS, STRANGER
-from monitor.simulation.stories import Story
+from monitor.simulation.stories import STANDS_OPEN, Story
 from monitor.simulation.world import World
 from monitor.site import Device, Site
 
@@ -26,10 +26,11 @@ __all__ = ["STEP", "Moment", "Past", "seldom"]
 STEP: Final = 300
 """Seconds from one poll of a device to the next."""
 _STEP_MS: Final = 1000 * STEP
-_HOUR_MS: Final = 3_600_000
 _REACHES_FOR_THE_DOOR: Final = 800
 _LOOKS_AGAIN: Final = (0, 1_000, 3_000, 6_000, 12_000)
 """Ms after something has begun or ended at which it is looked at: rules wait for some seconds."""
+_HELD_AGAIN: Final = (0, 1_000, 2_000, 4_000)
+"""Ms after a door has stood open for too long at which time passes, so that it is told in time."""
 _SHOWN: Final = 250
 """Ms for which a device shows the same."""
 _DENIED_DAYS: Final = 0.3
@@ -89,8 +90,6 @@ class Past:
         self._open: set[str] = set()
         self._passages = 0
         self.inside: set[int] = set()
-        self.counts = {"granted": 0, "denied": 0, "held": 0}
-        """What happened at the doors."""
 
     def moments(self, end: Callable[[], int]) -> Iterator[Moment]:
         """All that arrives before `end()`, which is asked again and again: the past may grow meanwhile."""
@@ -118,7 +117,7 @@ class Past:
     def _round(self, at: int) -> Sequence[Entry]:
         """Hear all that is heard regularly; sleepy contacts say once an hour that they are there."""
         devices: Iterable[Device] = self._regular
-        if at % _HOUR_MS == 0:
+        if at % HOUR == 0:
             devices = (*self._regular, *self._seldom)
         return [entry for device in devices for entry in self._hearing.reading(device, at)]
 
@@ -159,7 +158,7 @@ class Past:
         for passing in comings(day, self._site.timezone, len(CARDS), presence):
             yield from self._passing(passing)
         if noise(f"{day} an expired card") < _DENIED_DAYS:
-            at = start + round((8 + 11 * noise(f"{day} when it is held")) * _HOUR_MS)
+            at = start + round((8 + 11 * noise(f"{day} when it is held")) * HOUR)
             yield _Doing(at, partial(self._deny, self._into[0], STRANGER))
 
     def _forget_who_is_in(self, _: int) -> Sequence[Entry]:
@@ -174,22 +173,22 @@ class Past:
         self._passages += 1
         opened = passing.at + _REACHES_FOR_THE_DOOR
         stories = self._world.stories
-        stands = 2.5 if stories is None else stories.stands_open(reader.door, self._passages, opened / 1000)
+        stands = (
+            STANDS_OPEN if stories is None else stories.stands_open(reader.door, self._passages, opened / 1000)
+        )
         going = _Going(passing, reader)
         yield _Doing(passing.at, partial(self._hold_card, going))
         yield _Doing(opened, partial(self._push, going))
         held_after = self._site.access.door(reader.door).held_after
         if stands > held_after:
             told = opened + round(1000 * held_after)
-            yield from (_Doing(told + later, _nothing) for later in (1_000, 2_000, 4_000) if later < 1000 * stands)
-            yield _Doing(told, partial(self._is_held, going))
+            yield from (_Doing(told + later, _nothing) for later in _HELD_AGAIN if later < 1000 * stands)
         yield _Doing(opened + round(1000 * stands), partial(self._let_go, going))
 
     def _hold_card(self, going: "_Going", at: int) -> Sequence[Entry]:
         going.goes = going.reader.door not in self._open
         if not going.goes:
             return ()
-        self.counts["granted"] += 1
         return self._hearing.card(going.reader, CARDS[going.passing.resident], at, granted=True)
 
     def _push(self, going: "_Going", at: int) -> Sequence[Entry]:
@@ -198,10 +197,6 @@ class Past:
         (self.inside.add if going.passing.comes else self.inside.discard)(going.passing.resident)
         self._open.add(going.reader.door)
         return self._contact(going.reader.door, at, is_open=True)
-
-    def _is_held(self, going: "_Going", _: int) -> Sequence[Entry]:
-        self.counts["held"] += going.goes
-        return ()
 
     def _let_go(self, going: "_Going", at: int) -> Sequence[Entry]:
         if not going.goes:
@@ -217,7 +212,6 @@ class Past:
         return self._hearing.reading(self._site.devices[door], at)
 
     def _deny(self, reader: Device, number: str, at: int, *, is_known: bool = True) -> Sequence[Entry]:
-        self.counts["denied"] += 1
         return self._hearing.card(reader, number, at, granted=False, is_known=is_known)
 
     # Pumps ------------------------------------------------------------------------------------------------

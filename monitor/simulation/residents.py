@@ -9,6 +9,7 @@ from typing import Final
 from monitor.simulation import payload
 from monitor.simulation.building import noise
 from monitor.simulation.stage import Speech
+from monitor.simulation.stories import STANDS_OPEN
 from monitor.simulation.world import World
 from monitor.site import Device
 
@@ -16,7 +17,6 @@ __all__ = ["CARDS", "STRANGER", "Residents"]
 
 _PASSAGE: Final = 8.0
 _REACHES_FOR_THE_DOOR: Final = 0.8
-_DOOR_STAYS_OPEN: Final = 2.5
 _LOOK_EVERY: Final = 0.25
 _MOVERS: Final = 4
 """How many of the residents come and go all the time; the others are at home or out."""
@@ -110,7 +110,7 @@ class Residents:
         (self.inside.discard if reader.direction == "out" else self.inside.add)(card)
         may_be_open = self._world.site.access.door(reader.door).held_after
         stories = self._world.stories
-        stands_open = stories.stands_open(reader.door, turn, time.time()) if stories else _DOOR_STAYS_OPEN
+        stands_open = stories.stands_open(reader.door, turn, time.time()) if stories else STANDS_OPEN
         await asyncio.sleep(stands_open)
         self.held += stands_open > may_be_open
         while reader.door in self._world.held:

@@ -14,11 +14,11 @@ from monitor.simulation.building import noise
 from monitor.simulation.plot import DAYS, PLOT, Draws, Leans, Scene, Shows, Swaps, Tries, When
 from monitor.site import Device, Site
 
-__all__ = ["Draw", "Lean", "Stories", "Story", "Swap", "Trial"]
+__all__ = ["STANDS_OPEN", "Draw", "Lean", "Stories", "Story", "Swap", "Trial"]
 
 _Act = TypeVar("_Act")
 
-_STANDS_OPEN: Final = 2.5
+STANDS_OPEN: Final = 2.5
 """Seconds for which a door stands open when somebody goes through and its closer is well."""
 _OFTEN_AT_FIRST: Final = 0.02
 _OFTEN_AT_LAST: Final = 0.12
@@ -185,11 +185,11 @@ class Stories:
         """
         story = self._by_id.get("sticking-door")
         if story is None or door not in story.devices or not story.is_on(now):
-            return _STANDS_OPEN
+            return STANDS_OPEN
         worn = (now * 1000 - story.begin) / (story.end - story.begin)
         luck = noise(f"{passage * 7919} {door} {passage}")
         if luck >= _OFTEN_AT_FIRST + (_OFTEN_AT_LAST - _OFTEN_AT_FIRST) * worn:
-            return _STANDS_OPEN
+            return STANDS_OPEN
         held_after = self._site.access.door(door).held_after
         return held_after + 4.0 + 50.0 * worn * noise(f"{door} {passage * 104_729}")
 

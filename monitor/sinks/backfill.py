@@ -182,7 +182,8 @@ class Backfill:
                 if job.outcome:  # somebody has stopped it meanwhile
                     return
                 self._waits_for = str(error)
-                await asyncio.sleep(self._pace.pause(error, attempt, random.random()))  # noqa: S311
+                chance = random.random()  # noqa: S311 - spreads the load, keeps no secret
+                await asyncio.sleep(self._pace.pause(error, attempt, chance))
                 attempt += 1
                 continue
             attempt = 0

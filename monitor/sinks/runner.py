@@ -326,7 +326,8 @@ class SinkRunner:
                     await self._retries.once()
             except (SinkUnavailable, JournalError) as error:
                 asked.set()
-                await asyncio.sleep(self._pace.pause(error, attempt, random.random()))  # noqa: S311
+                chance = random.random()  # noqa: S311 - spreads the load, keeps no secret
+                await asyncio.sleep(self._pace.pause(error, attempt, chance))
                 attempt += 1
             else:
                 attempt = 0

@@ -232,3 +232,15 @@ async def test_backfill_begins_shows_and_stops(journal: SqliteJournal, clock: Ma
     assert "running" in shown.out
     assert "stopped" in stopped.out
     assert wrong.code == 2
+
+
+async def test_of_several_influxdbs_one_has_to_be_named(folder: Path, site: Path):
+    several = 'influxdb: [{id: a, url: "http://127.0.0.1:1"}, {id: b, url: "http://127.0.0.1:1"}]'
+    write(site, SITE.partition("sinks:")[0].format() + f"sinks:\n  {several}\n")
+    words = (folder / "old.csv", "--period", "2025", "--source", "influxdb")
+    unnamed = await export(folder, *words, site=site)
+    unknown = await export(folder, *words, "--sink", "c", site=site)
+
+    assert "say --sink a or b" in unnamed.err
+    assert "there is a, b" in unknown.err
+    assert unnamed.code == unknown.code == 1

@@ -33,6 +33,8 @@ AWAY: Final = 3000
 """Milliseconds that the faults last which let nothing be heard."""
 DIGIT: Final = 0.0001
 OTHER: Final = 5000.0
+FEW: Final = 300
+"""Entries that may wait at any moment of a site that is read; what a past leaves behind is thousands."""
 """What another meter showed more."""
 METERS: Final = ("plain", "glitch", "dip", "roll", "swap", "dead")
 SITE: Final = """\
@@ -278,10 +280,15 @@ def test_a_replacement_told_by_the_command_line_mends_all_that_depends_on_it(
         )
         return found[0][field] if found else None
 
+    def written(daemon: Daemon) -> bool:
+        status = daemon.get("status")
+        return all(each["lag"] < FEW for each in (status["metering"], status["sinks"]["influxdb"]))
+
     with simulation(str(file)) as simulated, Daemon(file, tmp_path / "state", before=IMPATIENT) as daemon:
         simulated.says("ready")
         daemon.start()
-        daemon.until(lambda: told("swap"), "the day is in InfluxDB")
+        daemon.until(lambda: told("rest"), "the day is in InfluxDB")
+        daemon.until(lambda: written(daemon), "and all that was told of it since")
         before = told("swap"), told("rest"), told("swap", "cost")
         mended = daemon.ask(
             "meter", "replace", "swap", "--final", f"{start + OTHER:.4f}", "--start", f"{start:.4f}", "--at", at

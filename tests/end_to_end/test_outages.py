@@ -13,34 +13,15 @@ import pytest
 from monitor.simulation.modbus import Unit
 from tests.end_to_end.daemon import Daemon, until
 from tests.end_to_end.meters import Endpoint, NumberedPublisher
+from tests.end_to_end.works import THREE_DEVICES
 from tests.servers.influxdb import InfluxServer
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.ports import free_port
 from tests.servers.smtp import MailServer
 
-SITE = """\
-site: {{id: works, timezone: Europe/Berlin}}
-connections:
-  - {{id: plant-room, modbus: {{transport: tcp, host: 127.0.0.1, port: {modbus}, timeout: 500 ms}}}}
-  - {{id: broker, mqtt: {{url: "mqtt://127.0.0.1:{mqtt}"}}}}
-devices:
-  - id: meter
-    connection: plant-room
-    every: 200 ms
-    class: electricity
-    points: {{power_w: {{register: holding 0, type: uint16, unit: W}}}}
-  - id: counter
-    connection: broker
-    topic: meters/counter
-    class: water
-    points: {{volume_m3: {{json: $.n, unit: m3}}}}
-  - id: leak
-    connection: broker
-    topic: detectors/leak
-    class: safety
-    points: {{alarm: {{json: $.leak}}}}
-rules:
-  - {{id: leak, kind: state, devices: {{class: safety}}, point: alarm, is: true, severity: critical}}
+SITE = (
+    THREE_DEVICES
+    + """\
 notify:
   people:
     - {{id: ana, channels: {{mail: "mailto://127.0.0.1:{mail}/?from=monitor@example.org&to=ana@example.org"}}}}
@@ -49,6 +30,7 @@ notify:
 sinks:
   influxdb: {{url: "{influx}", bucket: facility, token: "{token}"}}
 """
+)
 
 
 @pytest.fixture

@@ -14,32 +14,13 @@ from paho.mqtt.enums import CallbackAPIVersion
 from monitor.simulation.modbus import Unit
 from tests.end_to_end.daemon import Daemon
 from tests.end_to_end.meters import Endpoint, NumberedPublisher
+from tests.end_to_end.works import THREE_DEVICES
 from tests.servers.influxdb import InfluxServer, influxdb
 from tests.servers.mosquitto import Mosquitto
 
-SITE = """\
-site: {{id: works, timezone: Europe/Berlin}}
-connections:
-  - {{id: plant-room, modbus: {{transport: tcp, host: 127.0.0.1, port: {modbus}, timeout: 500 ms}}}}
-  - {{id: broker, mqtt: {{url: "mqtt://127.0.0.1:{mqtt}"}}}}
-devices:
-  - id: meter
-    connection: plant-room
-    every: 200 ms
-    class: electricity
-    points: {{power_w: {{register: holding 0, type: uint16, unit: W}}}}
-  - id: counter
-    connection: broker
-    topic: meters/counter
-    class: water
-    points: {{volume_m3: {{json: $.n, unit: m3}}}}
-  - id: leak
-    connection: broker
-    topic: detectors/leak
-    class: safety
-    points: {{alarm: {{json: $.leak}}}}
-rules:
-  - {{id: leak, kind: state, devices: {{class: safety}}, point: alarm, is: true, severity: critical}}
+SITE = (
+    THREE_DEVICES
+    + """\
 sinks:
   influxdb:
     - {{id: influxdb, url: "{main}", token: "{token}"}}
@@ -53,6 +34,7 @@ sinks:
     - {{id: panel, connection: broker, topic: panel, only: {{class: water}}, homeassistant: true}}
     - {{id: lamp, connection: broker, topic: lamp, only: {{class: safety}}, kinds: alarms}}
 """
+)
 LAST = "test/over"
 ALARM = "SELECT cause, state, start_ms, end_ms, active_i FROM alarms"
 

@@ -3,7 +3,7 @@
 from tests.end_to_end.daemon import Daemon
 from tests.servers.smtp import MailServer
 
-__all__ = ["SITE", "mails", "numbers", "polls"]
+__all__ = ["SITE", "THREE_DEVICES", "mails", "numbers", "polls"]
 
 SITE = """\
 site: {{id: works, timezone: Europe/Berlin}}
@@ -30,6 +30,32 @@ notify:
     - {{id: house, members: [ana, ben], escalation: [{{after: 0 s, notify: ana}}, {{after: 1 h, notify: ben}}]}}
   routes: [{{team: house}}]
 """
+
+THREE_DEVICES = """\
+site: {{id: works, timezone: Europe/Berlin}}
+connections:
+  - {{id: plant-room, modbus: {{transport: tcp, host: 127.0.0.1, port: {modbus}, timeout: 500 ms}}}}
+  - {{id: broker, mqtt: {{url: "mqtt://127.0.0.1:{mqtt}"}}}}
+devices:
+  - id: meter
+    connection: plant-room
+    every: 200 ms
+    class: electricity
+    points: {{power_w: {{register: holding 0, type: uint16, unit: W}}}}
+  - id: counter
+    connection: broker
+    topic: meters/counter
+    class: water
+    points: {{volume_m3: {{json: $.n, unit: m3}}}}
+  - id: leak
+    connection: broker
+    topic: detectors/leak
+    class: safety
+    points: {{alarm: {{json: $.leak}}}}
+rules:
+  - {{id: leak, kind: state, devices: {{class: safety}}, point: alarm, is: true, severity: critical}}
+"""
+"""Without notify and sinks: a meter over Modbus; a counter and a leak detector over MQTT, and a rule for that."""
 
 
 def mails(mail: MailServer, person: str) -> list[str]:

@@ -77,6 +77,19 @@ def test_a_pump_that_does_not_run_is_never_due_by_hours() -> None:
     assert pump.services.due(pump.now)[0].due is None
 
 
+def test_a_pump_that_hardly_runs_has_no_date_beyond_ten_years() -> None:
+    pump = Running(OIL)
+    pump.pace = 600 / 3660
+    pump.days(5)
+
+    (due,) = pump.services.due(pump.now)
+    assert (due.due, due.state, due.hours_left) == (None, "fine", pytest.approx(600 - 5 * 600 / 3660))
+    pump.pace = 600 / 3600
+    pump.days(31)
+    (due,) = pump.services.due(pump.now)
+    assert due.due == pytest.approx(NOON + 3600 * DAY, abs=10 * DAY)
+
+
 def test_hours_are_told_soon_and_due_once_each() -> None:
     pump = Running(OIL)
     pump.days(80)

@@ -9,8 +9,7 @@ from monitor.journal.sqlite import SqliteJournal
 from monitor.journal.state import State
 from monitor.site import InfluxSettings
 from tests.sinks.conftest import database, front, server, settings
-from tests.sinks.test_backfill import House, afterwards, an_hour
-from tests.sinks.test_runner import append
+from tests.sinks.pasts import House
 
 __all__ = ["database", "front", "house", "server", "settings"]
 
@@ -21,7 +20,5 @@ async def house(
 ) -> AsyncIterator[House]:
     house = House(journal, state, settings(), tmp_path)
     async with house.running():
-        for entries in (an_hour(), afterwards()):
-            await append(journal, *entries)
-            await house.is_written()
+        await house.lives()
         yield house

@@ -21,8 +21,8 @@ from monitor.sinks.rejection import SinkMisconfigured
 from monitor.site import InfluxSettings
 from tests.servers.http import Answer, Request, WebServer
 from tests.servers.influxdb import InfluxServer
+from tests.sinks.pasts import END, HOUR, MINUTE, House, within
 from tests.sinks.site import NOW, a_site
-from tests.sinks.test_backfill import END, HOUR, MINUTE, House, within
 from tests.sinks.test_catching_up import contents
 
 Make = Callable[..., InfluxSettings]
@@ -35,10 +35,10 @@ def wish(start: int = NOW - HOUR, end: int = END + HOUR, kinds: Collection[str] 
 def exported(folder: Path, wished: Wish) -> bytes:
     kept, out = Kept(folder, a_site(), END + HOUR), io.BytesIO()
     try:
-        outcome = lines_of_kept(kept, a_site(), wished, out, lambda _: None)
+        written = lines_of_kept(kept, a_site(), wished, out, lambda _: None)
     finally:
         kept.close()
-    assert outcome.written == len(out.getvalue().splitlines())
+    assert written == len(out.getvalue().splitlines())
     return out.getvalue()
 
 

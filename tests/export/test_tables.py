@@ -10,8 +10,8 @@ from monitor.export.run import rows_of_kept
 from monitor.journal.sqlite import SqliteJournal
 from monitor.model import Quality
 from monitor.site import Counter, Point, Site
+from tests.sinks.pasts import usage
 from tests.sinks.site import NOW, a_site, derived, event, reading, step
-from tests.sinks.test_backfill import usage
 from tests.sinks.test_runner import append
 
 HOUR = 3_600_000

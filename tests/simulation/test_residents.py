@@ -24,7 +24,7 @@ SHIPPED = Path(config.__path__[0]) / "demo.yaml"
 @pytest.fixture(autouse=True)
 def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """A day in a second."""
-    for name, seconds in (("_PASSAGE", 0.01), ("_REACHES_FOR_THE_DOOR", 0.001), ("_DOOR_STAYS_OPEN", 0.005)):
+    for name, seconds in (("_PASSAGE", 0.01), ("_REACHES_FOR_THE_DOOR", 0.001), ("STANDS_OPEN", 0.005)):
         monkeypatch.setattr(residents, name, seconds)
 
 

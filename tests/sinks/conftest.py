@@ -2,13 +2,17 @@
 
 from collections.abc import Callable, Iterator
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from monitor.journal.sqlite import SqliteJournal
+from monitor.journal.state import State
 from monitor.site import InfluxSettings
 from tests.servers.influxdb import InfluxServer, influxdb
 from tests.servers.nginx import Nginx, nginx
+from tests.sinks.pasts import House
 
 _numbers = count(1)
 
@@ -47,3 +51,16 @@ def settings(server: InfluxServer, database: str) -> Callable[..., InfluxSetting
         return InfluxSettings(**{**base, **changes})
 
     return make
+
+
+@pytest.fixture
+def begun(
+    journal: SqliteJournal, state: State, settings: Callable[..., InfluxSettings], tmp_path: Path
+) -> Callable[[], House]:
+    """Begins with the files that there are."""
+    return lambda: House(journal, state, settings(), tmp_path)
+
+
+@pytest.fixture
+def house(begun: Callable[[], House]) -> House:
+    return begun()

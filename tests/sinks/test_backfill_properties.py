@@ -13,8 +13,8 @@ from monitor.journal.state import State
 from monitor.model import Entry
 from monitor.site import InfluxSettings, SinkFilter
 from tests.servers.influxdb import InfluxServer
+from tests.sinks.pasts import HOUR, MINUTE, House, lose, usage, within
 from tests.sinks.site import NOW, event, reading, step
-from tests.sinks.test_backfill import HOUR, MINUTE, House, lose, usage, within
 from tests.sinks.test_catching_up import contents
 from tests.sinks.test_runner import append
 

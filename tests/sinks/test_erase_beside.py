@@ -29,8 +29,8 @@ from tests.clock import ManualClock
 from tests.journal.ledgers import opened
 from tests.servers.http import Answer, Request, WebServer
 from tests.servers.influxdb import InfluxServer
+from tests.sinks.pasts import no_usage
 from tests.sinks.site import NOW, a_site
-from tests.sinks.test_backfill import no_usage
 from tests.sinks.test_influx_erase import ANA, BEN, CARDS, stored
 from tests.sinks.test_runner import append, running, until
 
