@@ -29,9 +29,10 @@ _VERSION = version("facility-monitor")
 
 
 class Outlets:
-    """Nothing runs before its task does. `book`: what meters used, longer than the journal knows.
+    """All sinks of a site, and what sends to InfluxDB again and erases there; nothing runs before its task does.
 
-    `sync`: what InfluxDBs elsewhere wait for: a box may start years back.
+    `book`: what meters used, longer than the journal knows. `sync`: what InfluxDBs elsewhere wait for: a box may
+    start years back.
     """
 
     def __init__(  # noqa: PLR0913 - what it works with

@@ -16,6 +16,42 @@ if TYPE_CHECKING:
 
 __all__ = ["add_to"]
 
+_Sink = Annotated[
+    str | None,
+    typer.Option(metavar="ID", help="Which InfluxDB, where the site has several.", show_default="the first"),
+]
+_Url = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL", help="InfluxDB's address as Grafana sees it.", show_default="that of the site file"
+    ),
+]
+_Api = Annotated[
+    Literal["v1", "v2"] | None,
+    typer.Option(
+        help="v1: Grafana reads with user and password; v2: with a token.",
+        show_default="after the site file's api and token",
+    ),
+]
+_LiesAt = Annotated[
+    str | None,
+    typer.Option(
+        "--as", metavar="PATH", help="Where DIR will be on Grafana's machine.", show_default="the same place"
+    ),
+]
+_AccessOrg = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        metavar="NUMBER",
+        help="The organisation in Grafana that alone sees doors and cards, beside the rest.",
+        show_default="everybody who sees the rest",
+    ),
+]
+_Everything = Annotated[
+    bool, typer.Option("--all", help="Also dashboards and panels of what the site file has no devices of.")
+]
+
 
 def add_to(app: typer.Typer) -> None:
     """Add this module's commands."""
@@ -29,46 +65,18 @@ def _group() -> None:
     """Grafana, where people look at it."""
 
 
-def export(  # noqa: PLR0917 - each is an option
+def export(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write; made if need be.")],
     file: Annotated[
         Path | None, typer.Argument(metavar="[FILE]", help="The site file.", show_default="the service's")
     ] = None,
-    sink: Annotated[
-        str | None,
-        typer.Option(metavar="ID", help="Which InfluxDB, where the site has several.", show_default="the first"),
-    ] = None,
-    url: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL", help="InfluxDB's address as Grafana sees it.", show_default="that of the site file"
-        ),
-    ] = None,
-    api: Annotated[
-        Literal["v1", "v2"] | None,
-        typer.Option(
-            help="v1: Grafana reads with user and password; v2: with a token.",
-            show_default="after the site file's api and token",
-        ),
-    ] = None,
-    lies_at: Annotated[
-        str | None,
-        typer.Option(
-            "--as", metavar="PATH", help="Where DIR will be on Grafana's machine.", show_default="the same place"
-        ),
-    ] = None,
-    access_org: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            metavar="NUMBER",
-            help="The organisation in Grafana that alone sees doors and cards, beside the rest.",
-            show_default="everybody who sees the rest",
-        ),
-    ] = None,
-    everything: Annotated[
-        bool, typer.Option("--all", help="Also dashboards and panels of what the site file has no devices of.")
-    ] = False,
+    *,
+    sink: _Sink = None,
+    url: _Url = None,
+    api: _Api = None,
+    lies_at: _LiesAt = None,
+    access_org: _AccessOrg = None,
+    everything: _Everything = False,
 ) -> None:
     """Write provisioning and dashboards for a site; what was written before is written anew."""
     from monitor.cli.places import SITE_FILE

@@ -186,8 +186,8 @@ def told_around(db: sqlite3.Connection, device: str, start: int, end: int) -> It
     """Events and transitions of a device with start <= time < end, in the journal's order."""
     rows = db.execute(
         "SELECT position, recorded, kind, body FROM entries WHERE device = ? AND time >= ? AND time < ?"
-        " AND kind IN (2, 4) ORDER BY position",
-        (device, start, end),
+        " AND kind IN (?, ?) ORDER BY position",
+        (device, start, end, KINDS["event"], KINDS["transition"]),
     )
     return (found for row in rows if (found := _read(*row)) is not None)
 

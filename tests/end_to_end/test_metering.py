@@ -259,9 +259,7 @@ async def live_before(folder: Path, site: Site, swapped: int, now: int) -> dict[
 def test_a_replacement_told_by_the_command_line_mends_all_that_depends_on_it(
     tmp_path: Path, influx: InfluxServer
 ) -> None:
-    devices = "".join(
-        METER.format(name=name, unit=unit, more="") for unit, name in enumerate(("plain", "swap"), 1)
-    )
+    devices = METER.format(name="plain", unit=1, more="") + METER.format(name="swap", unit=2, more="")
     file = tmp_path / "site.yaml"
     file.write_text(HISTORY.format(port=free_port(), influx=influx.url, token=influx.token, devices=devices))
     site, now = load_site(file).site, round(time.time() * 1000)

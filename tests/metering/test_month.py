@@ -100,6 +100,17 @@ def wrong_with_told(told: Sequence[Derived], device: Device, truth: Truth, perio
     return wrong
 
 
+def deltas(told: Sequence[Derived], ident: str) -> float:
+    """The sum of what was told of a meter beside its readings."""
+    return sum(
+        float(value)
+        for each in told
+        if each.device == ident and each.key == ""
+        for name, value in each.values.items()
+        if "_delta_" in name
+    )
+
+
 async def test_the_demo_months_usage_agrees_with_the_simulators_true_consumption_to_the_last_digit(
     tmp_path: Path,
 ) -> None:
@@ -142,15 +153,8 @@ async def test_the_demo_months_usage_agrees_with_the_simulators_true_consumption
         )
         slack = (truths[ident].at(period.end) - truths[ident].at(period.start)) / 2000 if ident in ODD else 0.0
         assert abs((rows[ident].amount or 0) - (end - start)) <= digit(device, end) + slack + EXACT, ident
-        deltas = [
-            float(v)
-            for each in told
-            if each.device == ident and each.key == ""
-            for name, v in each.values.items()
-            if "_delta_" in name
-        ]
         whole = read[ident][-1].values[points[ident]] - read[ident][0].values[points[ident]]  # type: ignore[operator]  # floats
-        assert sum(deltas) == pytest.approx(whole, abs=EXACT), ident
+        assert deltas(told, ident) == pytest.approx(whole, abs=EXACT), ident
     parts = sum(
         rows[ident].amount or 0
         for ident, device in meters.items()
