@@ -342,7 +342,7 @@ def test_any_text_comes_back_from_the_real_server(
 async def test_the_preparation_in_the_documents_is_enough(state: State, tmp_path: Path):
     page = (Path(__file__).parents[2] / "docs" / "influxdb.md").read_text("utf-8")
     block, *_ = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
-    [token] = re.findall(r"The token is then `(.*?)`", page)
+    [token] = re.findall(r"The token is\s+then `(.*?)`", page)
     folder = tmp_path / "influxdb"
     folder.mkdir()
     server = InfluxServer(folder, auth=True)
