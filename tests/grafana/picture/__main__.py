@@ -1,7 +1,7 @@
 """`python -m tests.grafana.picture overview OUT.png --url http://127.0.0.1:8086`: draw dashboards as PNG.
 
 DASHBOARD is the name of a shipped one (`overview`), a file of JSON, or `all`; OUT a file for one, or a folder.
-Without `--url` they are drawn from the data of the tests, in a server of their own.
+Without `--url` they are drawn from the demo's month, in a server of their own.
 """
 
 import argparse
