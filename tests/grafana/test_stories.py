@@ -121,8 +121,9 @@ def test_a_door_that_closes_worse_and_worse_is_held_more_often_until_it_is_mende
     after = [value for at, value in held.items() if at > story.end]
 
     assert not sum(before)
-    assert weeks == sorted(weeks)
-    assert weeks[-1] > 2 * weeks[0] > 0
+    assert min(weeks[1:]) > 1.5 * weeks[0] > 0, (
+        "fewer people pass at the end of a week, and yet it is held more often"
+    )
     assert not sum(after)
     assert next(iter(looking.lines("alarms", "Noisiest rules"))) == "door-held"
 
