@@ -21,6 +21,7 @@ from monitor.grafana.influxql import DAY, Select, call, column, equals, is_any
 from monitor.grafana.kinds import BarGauge, Stat, StateTimeline, Table, TimeSeries
 from monitor.grafana.looks import Link, Look, Override, State, Step
 from monitor.grafana.model import Dashboard, Panel, Row, Target, to
+from monitor.grafana.now import WAITS
 from monitor.grafana.reshape import Organize, Sort
 from monitor.schema import (
     ALARM_ACTIVE,
@@ -61,12 +62,9 @@ def _newest(*columns: str) -> Select:
     )
 
 
-_WAITS: Final = f"({equals('open', 1)} OR {equals(ALARM_RESPONSE, 'unacked')})"
-
-
 def _open(*where: str) -> Select:
     """How many are open, or wait for somebody."""
-    newest = _newest(ALARM_SEVERITY, ALARM_RESPONSE)
+    newest = _newest(ALARM_SEVERITY, ALARM_RESPONSE, "state")
     return Select(columns=[call("count", "open", "alarms")], source=newest, where=where)
 
 
@@ -81,7 +79,7 @@ def _now() -> Row:
                 " act now. High: somebody has to look at it today. Medium: within the week. Low: to be known.",
                 look=Look(decimals=0, no_value="None"),
                 targets=[
-                    Target(query=_open(_WAITS, equals(ALARM_SEVERITY, name)), alias=name)
+                    Target(query=_open(WAITS, equals(ALARM_SEVERITY, name)), alias=name)
                     for name in SEVERITY_COLOURS
                 ],
                 overrides=[
@@ -108,7 +106,9 @@ def _now() -> Row:
 def _open_list() -> Row:
     shown = (_RANK, ALARM_TITLE, ALARM_TEXT, ALARM_START, ALARM_RESPONSE, ALARM_CAUSE, "value", "threshold")
     query = Select(
-        columns=[*(column(name) for name in shown), column("device")], source=_newest(*shown), where=[_WAITS]
+        columns=[*(column(name) for name in shown), column("device")],
+        source=_newest(*shown, "state"),
+        where=[WAITS],
     )
     looks = {
         _RANK: Look(name="Severity", states=SEVERITIES, custom={**COLOURED, "width": 90}),
