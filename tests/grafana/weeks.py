@@ -276,7 +276,8 @@ def _plant() -> Iterator[Entry]:
             if (moment := at(ago, hour)) < NOW:
                 alarm = ago == 4 and hour == 15
                 yield _said("laundry-leak", moment, alarm=alarm, battery_pct=100.0 - (DAYS - ago))
-                yield _said("boiler-gas", moment, alarm=False, concentration_pct_lel=float(hour % 4))
+                if moment < NOW - 2 * _HOUR:
+                    yield _said("boiler-gas", moment, alarm=False, concentration_pct_lel=float(hour % 4))
     yield _said("boiler-gas", NOW - 2 * _HOUR, alarm=True, concentration_pct_lel=24.0)
     for utility, device in (("water", "e-main"), ("electricity", "e-main")):
         spans = [(moment, "present") for moment in range(at(DAYS, 0), NOW, QUARTER)]
