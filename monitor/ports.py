@@ -303,7 +303,7 @@ class RuleType(Protocol):
     """What a module in `rules/kinds/` offers: the model of its settings and how it finds its sources.
 
     `model` derives from `monitor.settings.model.RuleModel`; its fields of type Quantity are converted to the
-    unit of the points the rule watches before the rule is built.
+    unit of the points the rule watches, or to that of `quantity_units`, before the rule is built.
     """
 
     kind: str
@@ -311,6 +311,9 @@ class RuleType(Protocol):
 
     def point_patterns(self, params: Any) -> Sequence[str] | None:
         """Names of points (with `*`), one alarm each; None: one alarm per device."""
+
+    def quantity_units(self, params: Any, unit: str | None) -> Mapping[str, str | None]:
+        """Field -> unit of its quantities, where that is not the `unit` of the points."""
 
 
 class NoticeKind(StrEnum):

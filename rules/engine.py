@@ -7,19 +7,22 @@ comes from the entries, and whatever becomes due between two of them is done bef
 from collections.abc import Iterable, Mapping, Sequence
 from heapq import heappop, heappush
 
-from monitor.model import Command, Derived, Event, Origin, Quality, Reading, Recorded, Value
-from monitor.schema import MEASUREMENT_MONITOR, MONITOR_DEVICE
-from monitor.site import Device, Rule
+from monitor.model import Command, Derived, Event, Origin, Quality, Reading, Recorded, Transition, Value
+from monitor.schema import CLASSES, MEASUREMENT_MONITOR, MONITOR_DEVICE
+from monitor.site import Rule
 from rules.effects import Effects, Row
 from rules.index import Index, alarm_key
 from rules.memory import Memory
+from rules.surroundings import Surroundings
 from rules.timeline import Timeline, is_clock_step
-from rules.watch import EventWatch, ReadingWatch, Track, Watch
+from rules.watch import EntryWatch, EventWatch, ReadingWatch, Track, Watch
 
 __all__ = ["Engine"]
 
 _START = 60_000
 _SURE = frozenset({Quality.GOOD, Quality.MANUAL})
+_SAYS_POINTS = frozenset({*CLASSES, MEASUREMENT_MONITOR})
+"""Measurements of derived entries that stand beside what a device says, as more points of it."""
 
 
 class Engine:
@@ -29,10 +32,11 @@ class Engine:
     there, `load` takes it back. Nothing here is scanned: an entry costs only the rules that hear it.
     """
 
-    def __init__(self, rules: Sequence[Rule], devices: Mapping[str, Device]) -> None:
+    def __init__(self, rules: Sequence[Rule], around: Surroundings) -> None:
         self._time = Timeline()
         self._effects = Effects()
-        self._index = Index(rules, devices, self._time, self._effects)
+        self._published = 0
+        self._index = Index(rules, around, self._time, self._effects)
         self._memory = Memory(self._index, self._time)
         self._open: dict[str, str] = {}
         self._heap: list[tuple[int, int, Watch]] = []
@@ -69,8 +73,9 @@ class Engine:
             self._advance(self._time.arrive(item.recorded, None))
             if type(entry) is Command and entry.kind == "acknowledge":
                 self._acknowledge(entry)
-            elif type(entry) is Derived and entry.measurement == MEASUREMENT_MONITOR:
-                self._report(entry)
+            elif type(entry) is Derived:
+                self._derived(entry, item.recorded)
+        self._publish()
 
     def tick(self, now: int) -> Effects:
         """Do what is due by `now` (UTC ms): for times when no entry comes."""
@@ -92,6 +97,7 @@ class Engine:
         for watch in self._index.watches:
             watch.resume(stopped or self._time.now, self._time.now)
         self._memory.devices.update(self._index.readings)
+        self._memory.judges.update(watch for watch in self._index.watches if isinstance(watch, EntryWatch))
         self._rearm()
 
     def _restarted(self, recorded: int) -> None:
@@ -114,18 +120,49 @@ class Engine:
                 except Exception as error:  # noqa: BLE001 - a rule that fails must not stop the others
                     self._fail(watch, error)
                 self._arm(watch)
+        wide = self._index.wide_readings.get(device)
+        if wide is not None:
+            self._wide(wide, reading, self._time.place(reading.time, reading.arrived))
         tracks = self._index.points.get(device)
         if tracks is not None and not reading.late:
             self._memory.devices.add(device)
             self._points(reading, tracks, self._time.place(reading.time, reading.arrived))
 
-    def _report(self, report: Derived) -> None:
-        """Take what the monitor says of itself, as if it were a device that answers."""
-        tracks = self._index.points.get(report.device)
-        if tracks is not None:
-            self._memory.devices.add(report.device)
-            said = Reading(device=report.device, time=report.time, arrived=report.time, values=report.values)
-            self._points(said, tracks, self._time.place(said.time, said.arrived))
+    def _derived(self, derived: Derived, recorded: int) -> None:
+        at = self._time.place(derived.time, recorded)
+        wide = self._index.wide_derived.get((derived.device, derived.measurement))
+        if wide is not None:
+            self._wide(wide, derived, at)
+        tracks = self._index.points.get(derived.device)
+        if tracks is not None and derived.measurement in _SAYS_POINTS:
+            self._memory.devices.add(derived.device)
+            said = Reading(
+                device=derived.device,
+                time=derived.time,
+                arrived=derived.time,
+                values=derived.values,
+                quality=derived.quality,
+            )
+            self._points(said, tracks, at)
+
+    def _wide(self, watches: Iterable[EntryWatch], entry: Reading | Derived | Event | Transition, at: int) -> None:
+        for watch in watches:
+            try:
+                watch.hear(entry, at, self._time.now)
+            except Exception as error:  # noqa: BLE001 - a rule that fails must not stop the others
+                self._fail(watch, error)
+            self._memory.judges.add(watch)
+            self._arm(watch)
+
+    def _publish(self) -> None:
+        """Let who listens to the alarms of other rules hear their steps, and the steps that follow from that."""
+        steps = self._effects.steps
+        while self._published < len(steps):
+            step = steps[self._published]
+            self._published += 1
+            listeners = self._index.listeners.get(step.rule.id)
+            if listeners is not None:
+                self._wide(listeners, step.transition, self._time.now)
 
     def _points(self, reading: Reading, tracks: Mapping[str, Track], at: int) -> None:
         # A retained message without a time of its own may be of any age.
@@ -164,6 +201,9 @@ class Engine:
         track.settle()
 
     def _event(self, event: Event) -> None:
+        wide = self._index.wide_events.get((event.device, event.kind))
+        if wide is not None:
+            self._wide(wide, event, self._time.place(event.time, event.arrived))
         for watch in self._index.events.get((event.device, event.kind), ()):
             try:
                 if isinstance(watch, EventWatch):
@@ -194,6 +234,7 @@ class Engine:
             self._time.now = max(self._time.now, due)
             self._tick(watch)
             self._arm(watch)
+            self._publish()
         self._time.now = now
 
     def _tick(self, watch: Watch) -> None:
@@ -206,6 +247,8 @@ class Engine:
             self._fail(watch, error)
         if isinstance(watch, ReadingWatch):
             self._memory.devices.add(watch.machine.source.device)
+        elif isinstance(watch, EntryWatch):
+            self._memory.judges.add(watch)
 
     def _arm(self, watch: Watch) -> None:
         """Note what has changed, and when time will change it next; later is found out when it is due."""
@@ -242,10 +285,12 @@ class Engine:
             self._effects.refused.append((command.id, refusal))
 
     def _hand_over(self) -> Effects:
+        self._publish()
         effects = self._effects
         handed = Effects(list(effects.steps), list(effects.refused), list(effects.failures))
         for kept in (effects.steps, effects.refused, effects.failures):
             kept.clear()
+        self._published = 0
         for step in handed.steps:
             self._heed(step.transition.occurrence, alarm_key(step.rule.id, step.source.key))
         return handed

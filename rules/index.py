@@ -1,16 +1,18 @@
 """Who hears what: from devices, points and kinds of events to the rules that judge them."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from importlib import import_module
 from typing import cast
 
-from monitor.site import Device, Rule, Source
+from monitor.site import Rule, Source
 from rules.effects import Effects
-from rules.kind import Kind, patience
+from rules.kind import EntryJudge, Kind, patience
 from rules.kinds import RULES
 from rules.machine import Machine
+from rules.surroundings import Surroundings
 from rules.timeline import Timeline
-from rules.watch import EventWatch, PointWatch, ReadingWatch, Track, Watch
+from rules.watch import EntryWatch, EventWatch, PointWatch, ReadingWatch, Track, Watch
 
 __all__ = ["Index", "alarm_key"]
 
@@ -18,14 +20,15 @@ __all__ = ["Index", "alarm_key"]
 class Index:
     """All watches of a site. `points` and `readings` are by device, `events` by device and kind of event.
 
-    `watches` are in the order of the settings; `alarms` and `momentary` are by alarm key.
+    `watches` are in the order of the settings; `alarms` and `momentary` are by alarm key. Who judges entries of
+    any devices is in `wide_readings`, `wide_derived`, `wide_events` and, by the rule whose alarms it hears, in
+    `listeners`.
     """
 
-    def __init__(
-        self, rules: Sequence[Rule], devices: Mapping[str, Device], time: Timeline, effects: Effects
-    ) -> None:
+    def __init__(self, rules: Sequence[Rule], around: Surroundings, time: Timeline, effects: Effects) -> None:
         self._time = time
         self._effects = effects
+        self._around = around
         self.rules = {rule.id: rule for rule in rules if rule.params.enabled}
         self.points: dict[str, dict[str, Track]] = {}
         self.readings: dict[str, list[ReadingWatch]] = {}
@@ -33,13 +36,17 @@ class Index:
         self.watches: list[Watch] = []
         self.alarms: dict[str, Watch] = {}
         self.momentary: dict[str, EventWatch] = {}
+        self.wide_readings: dict[str, list[EntryWatch]] = defaultdict(list)
+        self.wide_derived: dict[tuple[str, str], list[EntryWatch]] = defaultdict(list)
+        self.wide_events: dict[tuple[str, str], list[EntryWatch]] = defaultdict(list)
+        self.listeners: dict[str, list[EntryWatch]] = defaultdict(list)
         for rule in self.rules.values():
             kind = _kind(rule.kind)
             for source in rule.sources:
-                self._add(kind, rule, source, devices[source.device])
+                self._add(kind, rule, source)
 
-    def _add(self, kind: Kind, rule: Rule, source: Source, device: Device) -> None:
-        judge = kind.build(rule, source, device)
+    def _add(self, kind: Kind, rule: Rule, source: Source) -> None:
+        judge = kind.build(rule, source, self._around)
         if judge is None:
             return
         key = alarm_key(rule.id, source.key)
@@ -52,7 +59,10 @@ class Index:
         watch: Watch
         if kind.hears == "point":
             assert source.point is not None
-            watch = PointWatch(len(self.watches), judge, machine, self._track(device, source.point))
+            watch = PointWatch(len(self.watches), judge, machine, self._track(source.device, source.point))
+        elif kind.hears == "entries":
+            watch = EntryWatch(len(self.watches), judge, machine)
+            self._attend(judge, watch)
         else:
             watch = ReadingWatch(len(self.watches), judge, machine)
             self.readings.setdefault(source.device, []).append(watch)
@@ -64,10 +74,21 @@ class Index:
         for kind in kinds:
             self.events.setdefault((device, kind), []).append(watch)
 
-    def _track(self, device: Device, point: str) -> Track:
-        tracks = self.points.setdefault(device.id, {})
+    def _attend(self, judge: EntryJudge, watch: EntryWatch) -> None:
+        interest = judge.interest
+        for device in interest.readings:
+            self.wide_readings[device].append(watch)
+        for made in interest.derived:
+            self.wide_derived[made].append(watch)
+        for happened in interest.events:
+            self.wide_events[happened].append(watch)
+        for rule in interest.alarms:
+            self.listeners[rule].append(watch)
+
+    def _track(self, device: str, point: str) -> Track:
+        tracks = self.points.setdefault(device, {})
         if point not in tracks:
-            seconds = patience(device, point)
+            seconds = patience(self._around.devices[device], point)
             tracks[point] = Track(None if seconds is None else round(seconds * 1000))
         return tracks[point]
 

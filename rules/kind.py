@@ -1,8 +1,8 @@
 """What a rule kind offers to the engine, and what the engine tells it.
 
-A kind builds one judge per source. There are three shapes of judges, by what they hear: the values of one
-point, all readings of one device, or events. The engine keeps order, staleness, quality and delays; a judge
-only says what the entry means. Times inside judges are engine milliseconds.
+A kind builds one judge per source. There are four shapes of judges, by what they hear: the values of one
+point, all readings of one device, events, or entries of any devices. The engine keeps order, staleness, quality
+and delays; a judge only says what the entry means. Times inside judges are engine milliseconds.
 """
 
 import math
@@ -13,14 +13,18 @@ from typing import Any, Protocol, Self
 from pydantic import model_validator
 
 from monitor.fields import Texts
-from monitor.model import Event, Reading, Value
+from monitor.model import Derived, Event, Origin, Quality, Reading, Transition, Value
 from monitor.settings.model import RuleModel
 from monitor.site import Device, Rule, Source
+from rules.surroundings import Surroundings
 from rules.truth import Truth
 
 __all__ = [
     "NEVER_QUIET",
+    "EntryJudge",
     "EventJudge",
+    "InUnitOfPoints",
+    "Interest",
     "Judge",
     "Kind",
     "PointJudge",
@@ -29,12 +33,14 @@ __all__ = [
     "Verdict",
     "grace",
     "interval",
+    "is_sure",
     "patience",
 ]
 
 _MIN_PATIENCE = 120.0
 _MISSED = 3
 _MAX_GRACE = 120.0
+_SURE = frozenset({Quality.GOOD, Quality.MANUAL})
 
 
 class PointRule(RuleModel):
@@ -61,12 +67,18 @@ NEVER_QUIET = (math.inf, -math.inf)
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a judge makes of what it knows: TRUE at a level (1 is the lowest), FALSE or UNKNOWN."""
+    """What a judge makes of what it knows: TRUE at a level (1 is the lowest), FALSE or UNKNOWN.
+
+    `since`: from when on that is so (engine ms), where it is not the time of the entry. `late`: it became so from
+    what arrived late, as only kinds with windows may say.
+    """
 
     truth: Truth
     level: int = 1
     value: float | None = None
     limit: float | None = None
+    since: int | None = None
+    late: bool = False
 
 
 class PointJudge(Protocol):
@@ -126,7 +138,69 @@ class EventJudge(Protocol):
         """Whether an event of one of the kinds is meant."""
 
 
-Judge = PointJudge | ReadingJudge | EventJudge
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interest:
+    """What a judge of entries wants to hear of, beside the time.
+
+    `readings`: ids of devices. `derived`: (device, measurement). `events`: (device, kind). `alarms`: ids of rules,
+    whose alarms' steps it hears.
+    """
+
+    readings: tuple[str, ...] = ()
+    derived: tuple[tuple[str, str], ...] = ()
+    events: tuple[tuple[str, str], ...] = ()
+    alarms: tuple[str, ...] = ()
+
+
+class EntryJudge:
+    """Judges entries of any devices and the passing of time: for windows, and for more than one source.
+
+    A kind derives its own and overrides what it needs. Late entries come too, with the time when they were true;
+    a judge that has no window leaves them out. What raises makes the source UNKNOWN, and the rule is reported.
+    """
+
+    severities: tuple[str, ...] = ("medium",)
+    interest: Interest = Interest()
+
+    def reading(self, reading: Reading, at: int, now: int) -> Verdict | None:
+        """Take a reading of time `at`, judged at `now`; None when there is nothing to say."""
+
+    def derived(self, derived: Derived, at: int, now: int) -> Verdict | None:
+        """Take what another part of the monitor made of earlier entries."""
+
+    def event(self, event: Event, at: int, now: int) -> Verdict | None:
+        """Take an event."""
+
+    def alarm(self, step: Transition, now: int) -> Verdict | None:
+        """Take a step of an alarm of another rule, the moment it is made."""
+
+    def due(self) -> int | None:
+        """Say when time alone will change the verdict, or what has to be remembered."""
+
+    def tick(self, now: int) -> Verdict | None:
+        """Answer what time alone has made of it."""
+
+    def resume(self, stopped: int, started: int) -> None:
+        """Leave out the time between: the monitor did not run, and nothing is held against anybody."""
+
+    def dump(self) -> Mapping[str, Any]:
+        """Answer the memory, JSON-ready and bounded."""
+        return {}
+
+    def load(self, memory: Mapping[str, Any]) -> None:
+        """Take back what `dump` gave."""
+
+
+Judge = PointJudge | ReadingJudge | EventJudge | EntryJudge
+
+
+class InUnitOfPoints:
+    """A part of kinds all of whose quantities are in the unit of the points."""
+
+    def quantity_units(self, params: Any, unit: str | None) -> Mapping[str, str | None]:
+        """No field is in another."""
+        del params, unit
+        return {}
 
 
 class Kind(Protocol):
@@ -135,13 +209,22 @@ class Kind(Protocol):
     kind: str
     model: type[Any]
     hears: str
-    """`point`, `readings` or `events`: the shape of its judges."""
+    """`point`, `readings`, `events` or `entries`: the shape of its judges."""
 
     def point_patterns(self, params: Any) -> Sequence[str] | None:
         """Names of points (with `*`), one alarm each; None: one alarm per device."""
 
-    def build(self, rule: Rule, source: Source, device: Device) -> Any:
+    def quantity_units(self, params: Any, unit: str | None) -> Mapping[str, str | None]:
+        """Units of the fields whose quantities are not in the `unit` of the points."""
+
+    def build(self, rule: Rule, source: Source, around: Surroundings) -> Any:
         """Make the judge of one source, of the shape that `hears` says; None where it can never be true."""
+
+
+def is_sure(reading: Reading) -> bool:
+    """Whether a reading may raise and clear alarms: of quality good or manual, and of a known age."""
+    aged = reading.origin is Origin.RETAINED and reading.time >= reading.arrived
+    return reading.quality in _SURE and not aged
 
 
 def interval(device: Device, point: str | None) -> float | None:

@@ -82,6 +82,7 @@ class Machine:
         "down_from",
         "last_time",
         "near_misses",
+        "late",
     )
     __slots__ = (*_KEPT, "_delays", "_effects", "_time", "changed", "rule", "severities", "source")
 
@@ -115,13 +116,15 @@ class Machine:
         self.down_from: int | None = None
         self.last_time = 0
         self.near_misses = 0
+        self.late = False
         self.changed = False
 
     # What the judge says ------------------------------------------------------------------------------
 
-    def true(self, level: int, value: Value | None, limit: float | None, at: int) -> None:
-        """The condition holds at time `at`, at a level (1 is the lowest)."""
+    def true(self, level: int, value: Value | None, limit: float | None, at: int, *, late: bool = False) -> None:
+        """The condition holds at time `at`, at a level (1 is the lowest); `late`: as what came late shows."""
         self.changed = True
+        self.late = late
         at = self._known(at)
         self.value, self.limit = number(value), limit
         if self.condition is Condition.CLEAR:
@@ -354,7 +357,8 @@ class Machine:
     def load(self, memory: Mapping[str, Any]) -> None:
         """Take back what `dump` gave; levels that the rule no longer has fall to its highest."""
         for name in self._KEPT:
-            setattr(self, name, memory[name])
+            if name in memory:  # what older versions kept has fewer
+                setattr(self, name, memory[name])
         self.condition = Condition(self.condition)
         self.response = Response(self.response)
         self.level = min(self.level, len(self.severities))
@@ -383,6 +387,7 @@ class Machine:
                     value=self.value,
                     limit=self.limit,
                     time=self.last_time,
+                    late=self.late,
                     by=by,
                     reason=reason,
                     rule_version=self.rule.version,

@@ -9,7 +9,7 @@ from rules.effects import Effects, Row
 from rules.index import Index, alarm_key
 from rules.machine import Machine
 from rules.timeline import Timeline
-from rules.watch import EventWatch, Watch
+from rules.watch import EntryWatch, EventWatch, Watch
 
 __all__ = ["Memory"]
 
@@ -18,7 +18,7 @@ class Memory:
     """Collects what has changed in an index since the last dump.
 
     Rows: `alarm` (by rule/source), `event` (by occurrence), `device` (what judges and points of a device have
-    seen) and `engine` (its time).
+    seen), `judge` (by rule/source, of those that hear any devices) and `engine` (its time).
     """
 
     def __init__(self, index: Index, time: Timeline) -> None:
@@ -29,6 +29,7 @@ class Memory:
         self.devices: set[str] = set()
         self.alarms: set[str] = set()
         self.momentary: set[str] = set()
+        self.judges: set[EntryWatch] = set()
 
     def note(self, watch: Watch) -> None:
         """Remember that an alarm has changed."""
@@ -49,8 +50,13 @@ class Memory:
             events.changed.clear()
         for device in sorted(self.devices):
             yield Row(area="device", key=device, body=self._of_device(device))
+        for watch in sorted(self.judges, key=lambda each: each.index):
+            if watch.stirred:
+                watch.stirred = False
+                key = alarm_key(watch.machine.rule.id, watch.machine.source.key)
+                yield Row(area="judge", key=key, body=watch.judge.dump())
         yield Row(area="engine", key="time", body={**self._time.dump(), "started_at": self.started_at})
-        for kept in (self.alarms, self.momentary, self.devices):
+        for kept in (self.alarms, self.momentary, self.devices, self.judges):
             kept.clear()
 
     def _of_device(self, device: str) -> Mapping[str, Any]:
@@ -77,6 +83,8 @@ class Memory:
                 self.started_at = row.body["started_at"]
             elif row.area == "device":
                 self._load_device(row.key, row.body)
+            elif row.area == "judge":
+                self._load_judge(row)
             else:
                 found = self._load_alarm(row, row.body)
                 if found is None:
@@ -95,6 +103,13 @@ class Memory:
             watch = self._index.alarms.get(key)
             if watch is not None and watch in self._index.readings.get(device, ()):
                 watch.judge.load(memory)  # type: ignore[union-attr] # only these have a memory
+
+    def _load_judge(self, row: Row) -> None:
+        watch = self._index.alarms.get(row.key)
+        if isinstance(watch, EntryWatch) and row.body is not None:
+            watch.judge.load(row.body)
+        else:
+            self._forgotten.append(Row(area=row.area, key=row.key, body=None))
 
     def _load_alarm(self, row: Row, body: Mapping[str, Any]) -> tuple[str, str] | None:
         """Take back one alarm and answer (occurrence or '', key); None when no rule answers for it."""

@@ -4,16 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from monitor.model import SEVERITY_RANK, Event, Reading, Transition, Value
+from monitor.model import SEVERITY_RANK, Derived, Event, Reading, Transition, Value
 from monitor.ports import NoticeKind
 from monitor.site import Rule, Source
 from rules.effects import Effects, Step
-from rules.kind import NEVER_QUIET, EventJudge, PointJudge, ReadingJudge, Verdict
+from rules.kind import NEVER_QUIET, EntryJudge, EventJudge, PointJudge, ReadingJudge, Verdict
 from rules.machine import Condition, Machine, occurrence_id
 from rules.timeline import Timeline
 from rules.truth import Truth
 
-__all__ = ["EventWatch", "PointWatch", "ReadingWatch", "Track", "Watch"]
+__all__ = ["EntryWatch", "EventWatch", "PointWatch", "ReadingWatch", "Track", "Watch"]
 
 _MOST_OPEN = 100
 _NOTICES = {"raised": NoticeKind.RAISE, "acknowledged": NoticeKind.ACKNOWLEDGED}
@@ -118,14 +118,7 @@ class ReadingWatch:
         self._follow(self.judge.event(event, now), now)
 
     def _follow(self, verdict: Verdict | None, at: int) -> None:
-        if verdict is None:
-            return
-        if verdict.truth is Truth.TRUE:
-            self.machine.true(verdict.level, verdict.value, verdict.limit, at)
-        elif verdict.truth is Truth.FALSE:
-            self.machine.false(verdict.value, at)
-        else:
-            self.machine.unknown(at)
+        _tell(self.machine, verdict, at)
 
     def due(self) -> int | None:
         """Say when time alone will change something."""
@@ -138,6 +131,55 @@ class ReadingWatch:
 
     def resume(self, stopped: int, started: int) -> None:
         """Leave out the time between."""
+        self.judge.resume(stopped, started)
+        self.machine.resume(stopped, started)
+
+
+class EntryWatch:
+    """A rule that judges entries of any devices. `stirred`: its judge may have something new to remember."""
+
+    __slots__ = ("armed", "index", "judge", "machine", "stirred")
+
+    def __init__(self, index: int, judge: EntryJudge, machine: Machine) -> None:
+        self.index = index
+        self.judge = judge
+        self.machine = machine
+        self.armed: int | None = None
+        self.stirred = False
+
+    def hear(self, entry: Reading | Derived | Event | Transition, at: int, now: int) -> None:
+        """Take an entry of time `at`. Lets out what the judge raises, having gone to UNKNOWN."""
+        self.stirred = True
+        try:
+            _tell(self.machine, self._verdict(entry, at, now), at)
+        except Exception:
+            self.machine.unknown(now)
+            raise
+
+    def _verdict(self, entry: Reading | Derived | Event | Transition, at: int, now: int) -> Verdict | None:
+        if isinstance(entry, Reading):
+            return self.judge.reading(entry, at, now)
+        if isinstance(entry, Derived):
+            return self.judge.derived(entry, at, now)
+        if isinstance(entry, Event):
+            return self.judge.event(entry, at, now)
+        return self.judge.alarm(entry, now)
+
+    def due(self) -> int | None:
+        """Say when time alone will change something."""
+        return _earlier(self.machine.due(), self.judge.due())
+
+    def tick(self, now: int) -> None:
+        """Do what is due by `now`."""
+        due = self.judge.due()
+        if due is not None and due <= now:
+            self.stirred = True
+            _tell(self.machine, self.judge.tick(now), now)
+        self.machine.tick(now)
+
+    def resume(self, stopped: int, started: int) -> None:
+        """Leave out the time between."""
+        self.stirred = True
         self.judge.resume(stopped, started)
         self.machine.resume(stopped, started)
 
@@ -231,7 +273,19 @@ class EventWatch:
         )
 
 
-Watch = PointWatch | ReadingWatch
+Watch = PointWatch | ReadingWatch | EntryWatch
+
+
+def _tell(machine: Machine, verdict: Verdict | None, at: int) -> None:
+    if verdict is None:
+        return
+    at = at if verdict.since is None else verdict.since
+    if verdict.truth is Truth.TRUE:
+        machine.true(verdict.level, verdict.value, verdict.limit, at, late=verdict.late)
+    elif verdict.truth is Truth.FALSE:
+        machine.false(verdict.value, at)
+    else:
+        machine.unknown(at)
 
 
 def _is_old_news(transition: Transition) -> bool:

@@ -16,10 +16,10 @@ from monitor.errors import JournalError
 from monitor.journal.state import State, set_position
 from monitor.model import Event, Position, Recorded, Value
 from monitor.ports import Gap, Journal, Router
-from monitor.profiles.itself import with_itself
 from monitor.site import Site
 from rules.effects import Effects, Row, Step
 from rules.engine import Engine
+from rules.surroundings import Surroundings
 from rules.timeline import is_clock_step
 
 __all__ = ["Alarms"]
@@ -62,8 +62,9 @@ class Alarms:
         self._time = _SteadyClock(now, monotonic)
         self._monotonic = monotonic
         self._woken = woken
-        self._devices = with_itself(site.devices)
-        self._engine = Engine(list(site.rules.values()), self._devices)
+        around = Surroundings.of(site)
+        self._devices = around.devices
+        self._engine = Engine(list(site.rules.values()), around)
         self._batches: asyncio.Queue[Sequence[Recorded] | Gap] = asyncio.Queue(1)
         self._position = Position(0)
         self._boundary = Position(0)

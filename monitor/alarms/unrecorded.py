@@ -17,10 +17,10 @@ from monitor.journal.codec import identity
 from monitor.journal.state import State
 from monitor.model import Entry, Event, Position, Reading, Recorded
 from monitor.ports import Batch, Intake, Notice, NoticeKind
-from monitor.profiles.itself import with_itself
 from monitor.site import Site
 from rules.effects import Effects, Row, Step
 from rules.engine import Engine
+from rules.surroundings import Surroundings
 
 __all__ = ["Tell", "Unrecorded"]
 
@@ -86,7 +86,7 @@ class Unrecorded:
             self._heard = None
 
     async def _engine(self) -> Engine:
-        engine = Engine(list(self._site.rules.values()), with_itself(self._site.devices))
+        engine = Engine(list(self._site.rules.values()), Surroundings.of(self._site))
         kept: Iterable[Row] = ()
         try:
             kept = await keep.memory_of(self._state)

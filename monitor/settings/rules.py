@@ -175,15 +175,13 @@ def _nothing(binding: Binding, written: _Written, key: str, message: str, names:
 
 
 def _in_units(binding: Binding, written: _Written, params: RuleModel, found: _Found) -> RuleModel:
-    """The rule with its quantities in the unit of its points, which have to share one."""
+    """The rule with its quantities in the unit of its points, which have to share one, or in that of its kind."""
     if not found or next(quantities(params), None) is None:
         return params
     points = {source.point or "": unit for source, unit, _ in found}
-    if not any(points):
-        return params
     units = sorted({unit or "no unit" for unit in points.values()})
     node, path = written.node, written.path
-    if len(units) > 1:
+    if any(points) and len(units) > 1:
         key = "point" if "point" in node.entries else "points"
         binding.findings.error(
             node.get(key) or node,
@@ -192,8 +190,18 @@ def _in_units(binding: Binding, written: _Written, params: RuleModel, found: _Fo
         )
         return params
     name, unit = next(iter(points.items()))
-    changed: RuleModel = converted(params, unit, name, node, path, binding.findings)
-    return changed
+    own = binding.rules[params.kind].quantity_units(params, unit)
+    changes = {}
+    for field, info in type(params).model_fields.items():
+        if field not in own and not name:
+            continue  # a whole device has no unit
+        key = info.alias or field
+        place = (node.get(key) or node, join(path, key))
+        before = getattr(params, field)
+        after = converted(before, own.get(field, unit), key if field in own else name, *place, binding.findings)
+        if after is not before:
+            changes[field] = after
+    return params.model_copy(update=changes) if changes else params
 
 
 def _version(params: RuleModel) -> str:

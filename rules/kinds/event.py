@@ -9,7 +9,9 @@ from monitor.fields import Texts
 from monitor.model import Event as EventEntry
 from monitor.schema import EVENT_KINDS
 from monitor.settings.model import RuleModel
-from monitor.site import Device, Rule, Source
+from monitor.site import Rule, Source
+from rules.kind import InUnitOfPoints
+from rules.surroundings import Surroundings
 
 __all__ = ["EVENT", "Event", "EventJudge", "EventRule"]
 
@@ -51,7 +53,7 @@ class EventJudge:
         return all(event.attributes.get(name) in values for name, values in self._where)
 
 
-class Event:
+class Event(InUnitOfPoints):
     """The kind `event`."""
 
     kind = "event"
@@ -62,9 +64,9 @@ class Event:
         """One alarm for each event of a device."""
         del params
 
-    def build(self, rule: Rule, source: Source, device: Device) -> EventJudge:
+    def build(self, rule: Rule, source: Source, around: Surroundings) -> EventJudge:
         """Make the judge of one device."""
-        del source, device
+        del source, around
         return EventJudge(rule.params)
 
 

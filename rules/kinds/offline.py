@@ -7,8 +7,9 @@ from pydantic import Field
 
 from monitor.model import Event, Missing, Origin, Reading
 from monitor.settings.model import RuleModel
-from monitor.site import Device, Rule, Source
-from rules.kind import Verdict, grace
+from monitor.site import Rule, Source
+from rules.kind import InUnitOfPoints, Verdict, grace
+from rules.surroundings import Surroundings
 from rules.truth import Truth
 
 __all__ = ["OFFLINE", "Offline", "OfflineJudge", "OfflineRule"]
@@ -102,7 +103,7 @@ def _is_last_will(reading: Reading) -> bool:
     return not reading.values and set(reading.missing.values()) == {Missing.TIMEOUT}
 
 
-class Offline:
+class Offline(InUnitOfPoints):
     """The kind `offline`."""
 
     kind = "offline"
@@ -113,11 +114,12 @@ class Offline:
         """One alarm for each device."""
         del params
 
-    def build(self, rule: Rule, source: Source, device: Device) -> OfflineJudge:
+    def build(self, rule: Rule, source: Source, around: Surroundings) -> OfflineJudge:
         """Make the judge of one device."""
-        del source
         params: OfflineRule = rule.params
-        return OfflineJudge(severity=params.severity, failures=params.failures, grace=grace(device))
+        return OfflineJudge(
+            severity=params.severity, failures=params.failures, grace=grace(around.devices[source.device])
+        )
 
 
 OFFLINE = Offline()

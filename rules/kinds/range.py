@@ -7,8 +7,9 @@ from pydantic import model_validator
 
 from monitor.fields import Quantity
 from monitor.model import Value
-from monitor.site import Device, Rule, Source
-from rules.kind import PointRule
+from monitor.site import Rule, Source
+from rules.kind import InUnitOfPoints, PointRule
+from rules.surroundings import Surroundings
 
 __all__ = ["RANGE", "Range", "RangeJudge", "RangeRule"]
 
@@ -51,7 +52,7 @@ class RangeJudge:
         return self._low if isinstance(value, int | float) and value < middle else self._high
 
 
-class Range:
+class Range(InUnitOfPoints):
     """The kind `range`."""
 
     kind = "range"
@@ -62,9 +63,9 @@ class Range:
         """One alarm for each point."""
         return params.patterns
 
-    def build(self, rule: Rule, source: Source, device: Device) -> RangeJudge:
+    def build(self, rule: Rule, source: Source, around: Surroundings) -> RangeJudge:
         """Make the judge of one point."""
-        del source, device
+        del source, around
         return RangeJudge(rule.params)
 
 

@@ -6,8 +6,9 @@ from typing import Any, Literal
 from monitor.fields import Duration, Texts
 from monitor.model import Event, Origin, Quality, Reading
 from monitor.settings.model import RuleModel
-from monitor.site import Device, Rule, Source
-from rules.kind import Verdict, grace, patience
+from monitor.site import Rule, Source
+from rules.kind import InUnitOfPoints, Verdict, grace, patience
+from rules.surroundings import Surroundings
 from rules.truth import Truth
 
 __all__ = ["STALE", "Stale", "StaleJudge", "StaleRule"]
@@ -86,7 +87,7 @@ class StaleJudge:
         self._last, self._told, self._news = memory["last"], memory["told"], memory["news"]
 
 
-class Stale:
+class Stale(InUnitOfPoints):
     """The kind `stale`."""
 
     kind = "stale"
@@ -97,9 +98,10 @@ class Stale:
         """One alarm for each point named, else one for the device."""
         return params.points
 
-    def build(self, rule: Rule, source: Source, device: Device) -> StaleJudge | None:
+    def build(self, rule: Rule, source: Source, around: Surroundings) -> StaleJudge | None:
         """Make the judge of one source; None where nothing says how often it should speak."""
         params: StaleRule = rule.params
+        device = around.devices[source.device]
         max_age = params.max_age if params.max_age is not None else patience(device, source.point)
         if max_age is None:
             return None

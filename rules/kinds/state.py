@@ -7,8 +7,9 @@ from pydantic import BeforeValidator, Field
 
 from monitor import fields
 from monitor.model import Value
-from monitor.site import Device, Rule, Source
-from rules.kind import NEVER_QUIET, PointRule
+from monitor.site import Rule, Source
+from rules.kind import NEVER_QUIET, InUnitOfPoints, PointRule
+from rules.surroundings import Surroundings
 
 __all__ = ["STATE", "State", "StateJudge", "StateRule"]
 
@@ -43,7 +44,7 @@ class StateJudge:
         return None
 
 
-class State:
+class State(InUnitOfPoints):
     """The kind `state`."""
 
     kind = "state"
@@ -54,9 +55,9 @@ class State:
         """One alarm for each point."""
         return params.patterns
 
-    def build(self, rule: Rule, source: Source, device: Device) -> StateJudge:
+    def build(self, rule: Rule, source: Source, around: Surroundings) -> StateJudge:
         """Make the judge of one point."""
-        del source, device
+        del source, around
         return StateJudge(rule.params)
 
 

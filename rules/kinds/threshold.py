@@ -8,8 +8,9 @@ from pydantic import model_validator
 
 from monitor.fields import Frozen, Quantity
 from monitor.model import SEVERITY_RANK, Value
-from monitor.site import Device, Rule, Source
-from rules.kind import PointRule
+from monitor.site import Rule, Source
+from rules.kind import InUnitOfPoints, PointRule
+from rules.surroundings import Surroundings
 
 __all__ = ["THRESHOLD", "Level", "Threshold", "ThresholdJudge", "ThresholdRule"]
 
@@ -98,7 +99,7 @@ def _signed(level: Level) -> tuple[float, float]:
     return -1.0, level.below.magnitude
 
 
-class Threshold:
+class Threshold(InUnitOfPoints):
     """The kind `threshold`."""
 
     kind = "threshold"
@@ -109,9 +110,9 @@ class Threshold:
         """One alarm for each point."""
         return params.patterns
 
-    def build(self, rule: Rule, source: Source, device: Device) -> ThresholdJudge:
+    def build(self, rule: Rule, source: Source, around: Surroundings) -> ThresholdJudge:
         """Make the judge of one point."""
-        del source, device
+        del source, around
         return ThresholdJudge(rule.params)
 
 

@@ -16,6 +16,7 @@ from monitor.model import Position, Recorded
 from monitor.ports import Batch, Notice, NoticeKind
 from monitor.site import Site
 from rules.engine import Engine
+from rules.surroundings import Surroundings
 from tests.alarms.test_shell import FORCED, LOW, House, site
 from tests.clock import ManualClock
 from tests.rules.build import event, reading
@@ -140,7 +141,7 @@ async def test_nothing_is_judged_before_and_after_an_outage(state: State, clock:
 async def test_an_alarm_without_an_end_is_told_and_not_remembered(clock: ManualClock) -> None:
     people, house = People(), site(FORCED)
     people.late.set()
-    engine = Engine(list(house.rules.values()), house.devices)
+    engine = Engine(list(house.rules.values()), Surroundings.of(house))
     forced = Recorded(position=Position(1), recorded=clock.now(), entry=event(1, "forced"))
     async with asyncio.TaskGroup() as group:
         aloud = _Aloud(group, people.tell)
@@ -153,7 +154,7 @@ async def test_an_alarm_without_an_end_is_told_and_not_remembered(clock: ManualC
 async def test_of_a_backlog_that_cannot_be_recorded_the_first_alarm_is_told(clock: ManualClock) -> None:
     people, house = People(), site({**FORCED, "severity": "high"})
     people.late.set()
-    engine = Engine(list(house.rules.values()), house.devices)
+    engine = Engine(list(house.rules.values()), Surroundings.of(house))
     late = [replace(event(at, "forced"), arrived=clock.now() + 600_000) for at in range(50)]
     live = replace(event(600_000, "forced"), arrived=clock.now() + 600_000)
     heard = [Recorded(position=Position(1), recorded=clock.now(), entry=each) for each in (*late, live)]

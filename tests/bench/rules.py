@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from monitor.model import Position, Reading, Recorded
 from rules.engine import Engine
+from rules.surroundings import Surroundings
 from tests.rules.build import START, device, rule
 
 __all__ = ["main"]
@@ -23,7 +24,7 @@ def engine(points: Sequence[str], watched: str) -> Engine:
         {"id": "low", "kind": "threshold", "points": watched, "below": "10 W", "on_delay": "1 min"},
         {"id": "band", "kind": "range", "points": watched, "low": "5 W", "high": "500 W"},
     ]
-    return Engine([rule(one, devices) for one in settings], devices)
+    return Engine([rule(one, devices) for one in settings], Surroundings(devices=devices))
 
 
 def rounds(points: Sequence[str]) -> list[list[Recorded]]:

@@ -7,13 +7,13 @@ import pytest
 
 from drivers import DRIVERS
 from monitor.model import Derived, Position, Recorded
-from monitor.profiles.itself import with_itself
 from monitor.schema import MEASUREMENT_MONITOR, MONITOR_DEVICE, MONITOR_POINTS
 from monitor.settings import SettingsInvalid, load
 from monitor.settings.loading import Loaded
 from monitor.settings.tables import resolve
 from rules.engine import Engine
 from rules.kinds import RULES
+from rules.surroundings import Surroundings
 
 NOW = 1_795_378_523_000
 SITE = """\
@@ -77,7 +77,7 @@ def test_limits_are_in_the_units_of_its_points(tmp_path: Path) -> None:
 
 def test_a_full_disk_is_raised_from_the_reports_of_the_monitor_and_cleared(tmp_path: Path) -> None:
     site = _load(tmp_path, "  - stock: monitor\n").site
-    engine = Engine(list(site.rules.values()), with_itself(site.devices))
+    engine = Engine(list(site.rules.values()), Surroundings.of(site))
     engine.judge([_report(at, disk_free_pct=50.0) for at in (0, 10_000)])
     raised = engine.judge([_report(at, disk_free_pct=5.0) for at in range(20_000, 100_000, 10_000)])
     cleared = engine.judge([_report(100_000, disk_free_pct=50.0)])
@@ -95,7 +95,7 @@ def test_a_full_disk_is_raised_from_the_reports_of_the_monitor_and_cleared(tmp_p
 )
 def test_a_clock_that_nobody_sets_is_one_low_alarm_after_an_hour(tmp_path: Path) -> None:
     site = _load(tmp_path, "  - stock: monitor\n").site
-    engine = Engine(list(site.rules.values()), with_itself(site.devices))
+    engine = Engine(list(site.rules.values()), Surroundings.of(site))
     hour = 3_600_000
     early = engine.judge([_report(at, clock_synchronised=False) for at in range(0, hour, 10_000)])
     raised = engine.judge([_report(at, clock_synchronised=False) for at in range(hour, 5 * hour, 10_000)])

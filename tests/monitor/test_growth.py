@@ -31,6 +31,7 @@ from monitor.ports import Answer, Batch
 from monitor.sinks.influxdb.encoder import Encoder
 from monitor.site import Device, JournalSettings, Rule, Site
 from rules.engine import Engine
+from rules.surroundings import Surroundings
 from tests.clock import ManualClock
 from tests.poller.scripted import ScriptedDriver, SteppedClock, meter, until
 from tests.rules.build import START, device, rule
@@ -113,7 +114,7 @@ def rules_for_all(devices: dict[str, Device]) -> list[Rule]:
 
 def judged_by(rules: Callable[[dict[str, Device]], Sequence[Rule]]) -> Callable[[dict[str, Device]], Work]:
     def make(devices: dict[str, Device]) -> Work:
-        engine = Engine(rules(devices), devices)
+        engine = Engine(rules(devices), Surroundings(devices=devices))
         engine.resume(START)
         engine.judge(spoken(0))
         engine.dump_changed()

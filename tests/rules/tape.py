@@ -18,6 +18,7 @@ from monitor.fields import Duration
 from monitor.model import Command, Event, Missing, Position, Quality, Reading, Recorded
 from rules.effects import Effects, Row, Step
 from rules.engine import Engine
+from rules.surroundings import Surroundings
 from tests.rules.build import START, device, rule
 
 _SECONDS = TypeAdapter[float](Duration)
@@ -44,7 +45,9 @@ class Tape:
         self.engine = self._engine()
 
     def _engine(self) -> Engine:
-        return Engine([rule(one, self.devices) for one in self.script["rules"]], self.devices)
+        return Engine(
+            [rule(one, self.devices) for one in self.script["rules"]], Surroundings(devices=self.devices)
+        )
 
     # The run ------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ import pytest
 
 from monitor.model import Event
 from rules.engine import Engine
+from rules.surroundings import Surroundings
 from tests.rules.build import START, device, event, reading, recorded, rule
 
 DEVICES = {"meter": device(), "door": device("door", points=[])}
@@ -12,7 +13,7 @@ HOUR = 3_600_000
 
 
 def engine(*settings: dict[str, object]) -> Engine:
-    return Engine([rule(one, DEVICES) for one in settings], DEVICES)
+    return Engine([rule(one, DEVICES) for one in settings], Surroundings(devices=DEVICES))
 
 
 @pytest.mark.fault(

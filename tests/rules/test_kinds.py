@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from rules.kinds import RULES
+from rules.surroundings import Surroundings
 from tests.rules.build import device, kind, rule
 
 POINT = {"id": "r", "point": "voltage_v"}
@@ -50,7 +51,7 @@ def test_what_makes_no_sense_is_refused(settings: dict[str, Any], message: str) 
 def test_a_threshold_with_levels_has_the_highest_severity_last() -> None:
     levels = [{"above": "2 V", "severity": "critical"}, {"above": "1 V", "severity": "low"}]
     made = rule({"kind": "threshold", **POINT, "levels": levels}, {"meter": device()})
-    judge = kind("threshold").build(made, made.sources[0], device())
+    judge = kind("threshold").build(made, made.sources[0], Surroundings(devices={"meter": device()}))
 
     assert judge.severities == ("low", "critical")
     assert [judge.level(value, 0) for value in (0.5, 1.5, 2.5)] == [0, 1, 2]
@@ -60,4 +61,4 @@ def test_nothing_is_stale_that_never_said_how_often_it_speaks() -> None:
     silent = device(every=None)
     made = rule({"id": "r", "kind": "stale"}, {"meter": silent})
 
-    assert kind("stale").build(made, made.sources[0], silent) is None
+    assert kind("stale").build(made, made.sources[0], Surroundings(devices={"meter": silent})) is None

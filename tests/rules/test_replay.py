@@ -11,6 +11,7 @@ from monitor.model import Command, Entry, Missing, Origin, Position, Quality, Re
 from rules.effects import Row
 from rules.engine import Engine
 from rules.kind import NEVER_QUIET
+from rules.surroundings import Surroundings
 from rules.watch import PointWatch
 from tests.rules.build import START, device, event, rule
 
@@ -91,7 +92,7 @@ def _entry(at: int, what: str, detail: object, position: int) -> Entry:
 
 
 def straight(batch: Sequence[Recorded], end: int) -> list[Transition]:
-    engine = Engine(RULES, DEVICES)
+    engine = Engine(RULES, Surroundings(devices=DEVICES))
     return [*engine.judge(batch).transitions, *engine.tick(end).transitions]
 
 
@@ -103,13 +104,13 @@ def test_a_dump_and_a_load_anywhere_change_nothing(
     batch = entries(happenings)
     end = batch[-1].recorded + 3_600_000
     kept = dict[tuple[str, str], Row]()
-    engine, found = Engine(RULES, DEVICES), list[Transition]()
+    engine, found = Engine(RULES, Surroundings(devices=DEVICES)), list[Transition]()
     for number, item in enumerate(batch):
         found += engine.judge([item]).transitions
         if number in cuts:
             for row in engine.dump_changed():
                 kept[row.area, row.key] = row
-            engine = Engine(RULES, DEVICES)
+            engine = Engine(RULES, Surroundings(devices=DEVICES))
             assert engine.load(kept.values(), item.recorded).transitions == []
     found += engine.tick(end).transitions
 
@@ -121,7 +122,7 @@ def test_a_dump_and_a_load_anywhere_change_nothing(
 def test_live_ticks_change_nothing(happenings: list[tuple[int, tuple[str, object]]]) -> None:
     batch = entries(happenings)
     end = batch[-1].recorded + 3_600_000
-    engine, found = Engine(RULES, DEVICES), list[Transition]()
+    engine, found = Engine(RULES, Surroundings(devices=DEVICES)), list[Transition]()
     for item in batch:
         while (due := engine.due()) is not None and due <= item.recorded:
             found += engine.tick(due).transitions
@@ -136,7 +137,7 @@ def test_live_ticks_change_nothing(happenings: list[tuple[int, tuple[str, object
 def test_values_that_pass_unseen_would_change_nothing(happenings: list[tuple[int, tuple[str, object]]]) -> None:
     batch = entries(happenings)
     end = batch[-1].recorded + 3_600_000
-    quick, thorough = Engine(RULES, DEVICES), Engine(RULES, DEVICES)
+    quick, thorough = Engine(RULES, Surroundings(devices=DEVICES)), Engine(RULES, Surroundings(devices=DEVICES))
     for watch in thorough._index.watches:
         if isinstance(watch, PointWatch):
             watch.judge.quiet = NEVER_QUIET

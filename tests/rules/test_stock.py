@@ -8,6 +8,7 @@ import yaml
 
 import config
 from monitor.schema import ACCESS_EVENTS, UPKEEP_EVENTS
+from rules.surroundings import Surroundings
 from tests.rules.build import device, kind, rule
 
 FILES = sorted((Path(config.__file__).parent / "rules").glob("*.yaml"))
@@ -59,4 +60,4 @@ def test_a_stock_rule_can_be_built(settings: dict[str, Any]) -> None:
     made = rule(settings, devices)
 
     assert made.sources
-    assert all(kind(made.kind).build(made, source, devices["one"]) for source in made.sources)
+    assert all(kind(made.kind).build(made, source, Surroundings(devices=devices)) for source in made.sources)

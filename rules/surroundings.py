@@ -1,0 +1,25 @@
+"""What rules know of the site beside their own sources. Pure data; no clock."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
+
+from monitor.profiles.itself import with_itself
+from monitor.site import Device, Site
+
+__all__ = ["UTC", "Surroundings"]
+
+UTC = ZoneInfo("UTC")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """All devices by id, the monitor itself among them, and the time zone in which days and hours are meant."""
+
+    devices: Mapping[str, Device] = field(default_factory=dict)
+    zone: ZoneInfo = UTC
+
+    @classmethod
+    def of(cls, site: Site) -> "Surroundings":
+        """What a site says of itself."""
+        return cls(devices=with_itself(site.devices), zone=site.timezone)
