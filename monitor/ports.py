@@ -328,13 +328,17 @@ class NoticeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """A transition that people have to hear of. `told`: (person, channel) pairs with a row for the occurrence."""
+    """A transition that people have to hear of. `told`: (person, channel) pairs with a row for the occurrence.
+
+    `facts`: what the rule wants to have told besides, JSON-ready.
+    """
 
     kind: NoticeKind
     transition: Transition
     rule: Rule
     raised_at: int
     told: frozenset[tuple[str, str]] = frozenset()
+    facts: Mapping[str, str | float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ class Step:
 
     `raised_at` and `since` are UTC ms: when the alarm was raised, and since when its condition had held.
     `latched`: the alarm will wait for a reset; `normal`: it waits only for that, its condition is over.
-    `momentary`: an event, over as soon as it was raised.
+    `momentary`: an event, over as soon as it was raised. `facts`: what the judge wants to have told besides.
     """
 
     transition: Transition
@@ -29,6 +29,7 @@ class Step:
     latched: bool = False
     normal: bool = False
     momentary: bool = False
+    facts: Mapping[str, str | float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

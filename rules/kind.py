@@ -7,7 +7,7 @@ and delays; a judge only says what the entry means. Times inside judges are engi
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, Self
 
 from pydantic import model_validator
@@ -70,7 +70,7 @@ class Verdict:
     """What a judge makes of what it knows: TRUE at a level (1 is the lowest), FALSE or UNKNOWN.
 
     `since`: from when on that is so (engine ms), where it is not the time of the entry. `late`: it became so from
-    what arrived late, as only kinds with windows may say.
+    what arrived late, as only kinds with windows may say. `facts`: what a message may tell besides, JSON-ready.
     """
 
     truth: Truth
@@ -79,6 +79,7 @@ class Verdict:
     limit: float | None = None
     since: int | None = None
     late: bool = False
+    facts: Mapping[str, str | float] = field(default_factory=dict)
 
 
 class PointJudge(Protocol):

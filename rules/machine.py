@@ -60,7 +60,7 @@ class Machine:
     """One alarm instance. `true`, `false` and `unknown` tell it the condition, `tick` that time has passed.
 
     `held` + (now - `run_from`) is how long the awaited condition has been proven; `run_from` is None while
-    nothing proves it.
+    nothing proves it. `late` and `facts` are the judge's, of when it said TRUE last.
     """
 
     _KEPT = (
@@ -83,6 +83,7 @@ class Machine:
         "last_time",
         "near_misses",
         "late",
+        "facts",
     )
     __slots__ = (*_KEPT, "_delays", "_effects", "_time", "changed", "rule", "severities", "source")
 
@@ -117,14 +118,14 @@ class Machine:
         self.last_time = 0
         self.near_misses = 0
         self.late = False
+        self.facts: Mapping[str, str | float] = {}
         self.changed = False
 
     # What the judge says ------------------------------------------------------------------------------
 
-    def true(self, level: int, value: Value | None, limit: float | None, at: int, *, late: bool = False) -> None:
-        """The condition holds at time `at`, at a level (1 is the lowest); `late`: as what came late shows."""
+    def true(self, level: int, value: Value | None, limit: float | None, at: int) -> None:
+        """The condition holds at time `at`, at a level (1 is the lowest)."""
         self.changed = True
-        self.late = late
         at = self._known(at)
         self.value, self.limit = number(value), limit
         if self.condition is Condition.CLEAR:
@@ -399,5 +400,6 @@ class Machine:
                 since=self.since,
                 latched=bool(self.rule.params.latched) and self.condition in _ON,
                 normal=self.normal_since is not None,
+                facts=self.facts,
             )
         )

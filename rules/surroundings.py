@@ -14,10 +14,14 @@ UTC = ZoneInfo("UTC")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """All devices by id, the monitor itself among them, and the time zone in which days and hours are meant."""
+    """All devices by id, the monitor itself among them, and the time zone in which days and hours are meant.
+
+    `above`: by device, the source keys of alarms that it hangs below: of its connection, of its building's supply.
+    """
 
     devices: Mapping[str, Device] = field(default_factory=dict)
     zone: ZoneInfo = UTC
+    above: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, site: Site) -> "Surroundings":

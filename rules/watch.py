@@ -281,7 +281,8 @@ def _tell(machine: Machine, verdict: Verdict | None, at: int) -> None:
         return
     at = at if verdict.since is None else verdict.since
     if verdict.truth is Truth.TRUE:
-        machine.true(verdict.level, verdict.value, verdict.limit, at, late=verdict.late)
+        machine.late, machine.facts = verdict.late, verdict.facts
+        machine.true(verdict.level, verdict.value, verdict.limit, at)
     elif verdict.truth is Truth.FALSE:
         machine.false(verdict.value, at)
     else:

@@ -125,7 +125,12 @@ def tell(db: sqlite3.Connection, steps: Sequence[Step], router: Router, now: int
             (row["person"], row["channel"]) for row in db.execute(_TOLD, (step.transition.occurrence,))
         )
         notice = Notice(
-            kind=step.notice, transition=step.transition, rule=step.rule, raised_at=step.raised_at, told=told
+            kind=step.notice,
+            transition=step.transition,
+            rule=step.rule,
+            raised_at=step.raised_at,
+            told=told,
+            facts=step.facts,
         )
         rows = _route(router, notice)
         if step.momentary and step.transition.late and step.notice is NoticeKind.RAISE:

@@ -110,6 +110,7 @@ def facts(site: Site, notice: Notice) -> Mapping[str, Any]:
         "response": getattr(rule.params, "response", None),
         "by": transition.by,
         "reason": transition.reason,
+        "facts": dict(notice.facts),
     }
     body |= {key: value for key, value in optional.items() if value}
     return body | _measured(transition.source_key, notice, device)
