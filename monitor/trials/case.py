@@ -1,5 +1,6 @@
 """What a tape says: the model of one case, checked before it is played."""
 
+from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -23,6 +24,14 @@ def _jump(value: object) -> float:
     return -amount if text.startswith("-") else amount
 
 
+def _start(text: str) -> str:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError("write a local time such as `2026-03-28 22:00`") from None
+    return text
+
+
 Line = Annotated[str, AfterValidator(_series)]
 Attributes = dict[str, Value]
 
@@ -39,6 +48,8 @@ class DeviceKeys(Frozen):
     zone: str = ""
     role: str = ""
     tenant: str = ""
+    door: str = ""
+    direction: str = ""
 
 
 class Happened(Frozen):
@@ -99,6 +110,7 @@ class Expected(Frozen):
     severity: str | None = None
     value: Value | None = None
     limit: Value | None = None
+    facts: Attributes | None = None
     unknown: bool | None = None
     normal: bool | None = None
     near_misses: int | None = None
@@ -113,7 +125,8 @@ class Case(Frozen):
     """One tape: what is given and what has to come of it. Times are from the start, in true time."""
 
     name: str
-    start: str = ""
+    start: Annotated[str, AfterValidator(_start)] = ""
+    timezone: str = ""
     rules: tuple[Any, ...] = ()
     devices: dict[str, DeviceKeys] = Field(default_factory=dict)
     given: tuple[Line, ...] = ()

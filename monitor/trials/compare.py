@@ -117,6 +117,7 @@ def _found(name: str, look: Snapshot, played: Played) -> Mapping[str, Any]:
         "severity": body["severity"],
         "value": body["value"],
         "limit": body["limit"],
+        "facts": body["facts"],
         "unknown": body["unknown_since"] is not None,
         "normal": body["normal_since"] is not None,
         "near_misses": body["near_misses"],

@@ -54,7 +54,8 @@ class _Player:
         self._make: Callable[[], Engine] = lambda: Engine(rules, around)
         self._engine = self._make()
         begin = datetime.fromisoformat(case.start) if case.start else _BEGIN
-        self._played = Played(round(begin.replace(tzinfo=around.zone).timestamp() * 1000))
+        begin = begin if begin.tzinfo is not None else begin.replace(tzinfo=around.zone)
+        self._played = Played(round(begin.timestamp() * 1000))
         self._rows: dict[tuple[str, str], Mapping[str, Any]] = {}
         self._jump = 0
         self._down_until = 0

@@ -130,17 +130,17 @@ def _tapes(reading: _Reading, root: Node) -> Iterator[Tape]:
     if cases is None or cases.kind != "list":
         reading.findings.error(cases or root, "cases", "write a list of cases: each begins with `- name: …`")
         return
-    zone = _zone(reading, head)
+    _zone(reading, head)
     for number, node in enumerate(cases.items):
         path = join("cases", number) if root.kind == "mapping" else join("", number)
         case = validate(Case, node, path, reading.findings)
         if case is not None:
-            tape = _tape(reading, case, node, head, zone)
+            tape = _tape(reading, case, node, head)
             if tape is not None:
                 yield tape
 
 
-def _tape(reading: _Reading, case: Case, node: Node, head: Node, zone: ZoneInfo) -> Tape | None:
+def _tape(reading: _Reading, case: Case, node: Node, head: Node) -> Tape | None:
     own = [each for part in (head, node) for each in _items(part.get("rules"))]
     if not own:
         if reading.site is None:
@@ -165,7 +165,7 @@ def _tape(reading: _Reading, case: Case, node: Node, head: Node, zone: ZoneInfo)
     )
     if len(reading.findings.errors) > before:
         return None
-    around = Surroundings(devices=devices, zone=zone)
+    around = Surroundings(devices=devices, zone=_zone(reading, node if case.timezone else head))
     return Tape(case=case, rules=tuple(bound.values()), around=around, file=node.file, line=node.line)
 
 
@@ -215,6 +215,8 @@ def _device(name: str, keys: DeviceKeys, points: Sequence[str]) -> Device:
         zone=keys.zone,
         role=keys.role,
         tenant=keys.tenant,
+        door=keys.door,
+        direction=keys.direction,
         scan={} if pushes else {"fast": keys.every},
         expected_every=keys.expected_every,
         points={point: Point(name=point, unit=point_unit(point)) for point in points if point},

@@ -123,6 +123,7 @@ def test_a_restart_and_a_step_of_the_clock_change_nothing(tmp_path: Path) -> Non
         ("cases: {}", "write a list of cases"),
         ("[]", "the file has no cases"),
         ("timezone: Europe/Berln\ncases: [{name: x}]", "did you mean `Europe/Berlin`?"),
+        ("- {name: x, start: yesterday}", "write a local time such as"),
         ("- {name: x, restart_at: [{at: soon}]}", "write a time such as"),
     ],
 )
