@@ -79,7 +79,8 @@ def test_the_flow_of_nights_shows_when_the_leak_began(board: Board):
 def _shown(board: Board, title: str) -> list[dict[str, Any]]:
     """The rows of a table as people see them."""
     now = datetime.fromtimestamp(NOW / 1000, UTC)
-    answers = Answers(shipped("water"), Source(board.server.url), Range(start="now-24h", now=now, zone=ZONE.key))
+    source = Source(board.server.url, now=NOW)
+    answers = Answers(shipped("water"), source, Range(start="now-24h", now=now, zone=ZONE.key))
     [panel] = [panel for panel in answers.panels() if panel["title"] == title]
     names, rows, _ = answers.answer(panel).table()
     return [dict(zip(names, row, strict=True)) for row in rows]
