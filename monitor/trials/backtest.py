@@ -98,7 +98,9 @@ def backtest(
     shares = max(len(shares_of(_rules(site, wish), Surroundings.of(site), count)) for site in sites)
     total = max(1, (until - after) * shares)
     jobs = [_Job(loader, tuple(variants), wish, (after, until), number, shares) for number in range(shares)]
-    parts = [_judge(jobs[0], lambda done: reached(done, total))] if shares == 1 else _spread(jobs, total, reached)
+    parts = (
+        [_judge(jobs[0], lambda done: reached(done, total))] if len(jobs) == 1 else _spread(jobs, total, reached)
+    )
     return [
         _result(variant, site, wish, number, parts)
         for number, (variant, site) in enumerate(zip(variants, sites, strict=True))
@@ -210,7 +212,9 @@ def _spread(jobs: Sequence[_Job], total: int, reached: Callable[[int, int], None
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-        return [one.result() for one in working]
+        parts = [one.result() for one in working]
+        reached(total, total)
+        return parts
 
 
 def _heard(said: Any) -> Iterator[tuple[int, int]]:
