@@ -63,6 +63,10 @@ class Shapes:
         self._keys: dict[tuple[str, ...], _Keys] = {}
         self._known = 0
 
+    def __len__(self) -> int:
+        """How many sets of keys are known."""
+        return len(self._keys)
+
     def write(self, values: Mapping[str, Value]) -> bytes:
         """`key=value` for each that can be written, joined by commas; empty when none can."""
         keys = tuple(values)
