@@ -151,10 +151,17 @@ class Device:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """What one alarm instance of a rule watches; `key` is device[/point]."""
+    """What one alarm instance of a rule watches; `key` is device[/point].
+
+    A kind of rule that names its own sources also says what people call them, and where that is: `name`,
+    `building` and `zone` are empty where the device says it.
+    """
 
     device: str
     point: str | None = None
+    name: str = ""
+    building: str = ""
+    zone: str = ""
 
     @property
     def key(self) -> str:
@@ -166,7 +173,8 @@ class Source:
 class Rule:
     """A rule bound to its sources; quantities in `params` are already in the unit of the points.
 
-    `version` is a short hash of its settings: it changes when the rule is edited.
+    `version` is a short hash of its settings: it changes when the rule is edited. `depends_on`: ids of the rules
+    whose alarms explain those of this one.
     """
 
     id: str
@@ -175,6 +183,7 @@ class Rule:
     params: Any
     sources: tuple[Source, ...]
     version: str
+    depends_on: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,4 +35,5 @@ class RuleModel(Frozen):
     latched: bool = False
     ack: Literal["required", "not_required"] = "required"
     response: str = ""
+    depends_on: Texts | None = None
     enabled: bool = True

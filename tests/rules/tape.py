@@ -1,10 +1,11 @@
 """Runs a tape: entries of devices in virtual time through the pure engine, and what is expected of it.
 
 A tape is a mapping: `rules`, `devices` (id -> {every, expected_every, class, points}; those of `given` are made by
-themselves), `given` (series `device/point: tokens @step`), `events`, `commands`, `restart_at`, `clock_jump`,
-`expect` and `expect_notifications`. Tokens: a number, true, false or a word, `_` (a failed poll), `gap` (nothing
-is sent), `bad:V`, `estimated:V`, `manual:V`, `late:V`, `again:V` and `older:V` (the time of one or two samples
-before), each with `xN` behind it for N times. All times are from the start of the tape, in true time.
+themselves), `supplies`, `given` (series `device/point: tokens @step`), `events`, `derived`, `commands`,
+`restart_at`, `clock_jump`, `expect` and `expect_notifications`. Tokens: a number, true, false or a word, `_` (a
+failed poll), `gap` (nothing is sent), `bad:V`, `estimated:V`, `manual:V`, `late:V`, `again:V` and `older:V` (the
+time of one or two samples before), each with `xN` behind it for N times. All times are from the start of the tape,
+in true time.
 """
 
 import heapq
@@ -15,7 +16,8 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from monitor.fields import Duration
-from monitor.model import Command, Event, Missing, Position, Quality, Reading, Recorded
+from monitor.model import Command, Derived, Event, Missing, Position, Quality, Reading, Recorded
+from monitor.plant import Supply
 from rules.effects import Effects, Row, Step
 from rules.engine import Engine
 from rules.surroundings import Surroundings
@@ -45,9 +47,9 @@ class Tape:
         self.engine = self._engine()
 
     def _engine(self) -> Engine:
-        return Engine(
-            [rule(one, self.devices) for one in self.script["rules"]], Surroundings(devices=self.devices)
-        )
+        supplies = [Supply(points=(), **one) for one in self.script.get("supplies", ())]
+        rules = [rule(one, self.devices, supplies=supplies) for one in self.script["rules"]]
+        return Engine(rules, Surroundings(devices=self.devices))
 
     # The run ------------------------------------------------------------------------------------------
 
@@ -87,6 +89,8 @@ class Tape:
                 yield at, (1, "entry", make)
         for one in self.script.get("events", ()):
             yield ms(one["at"]), (1, "entry", _event_maker(one))
+        for one in self.script.get("derived", ()):
+            yield ms(one["at"]), (1, "entry", _derived_maker(one))
         for number, one in enumerate(self.script.get("commands", ())):
             yield ms(one["at"]), (1, "entry", _command_maker(one, number))
         for one in self.script.get("clock_jump", ()):
@@ -221,6 +225,22 @@ def _event_maker(one: Mapping[str, Any]) -> Any:
             time=time,
             arrived=wall,
             id=f"{one['kind']}-{time}",
+            attributes=one.get("attributes", {}),
+        )
+
+    return make
+
+
+def _derived_maker(one: Mapping[str, Any]) -> Any:
+    def make(wall: int) -> Derived:
+        return Derived(
+            producer="tape",
+            key="",
+            device=one["device"],
+            time=wall - ms(one.get("ago", "0 s")),
+            measurement=one["measurement"],
+            values=one["values"],
+            quality=Quality[one.get("quality", "good").upper()],
             attributes=one.get("attributes", {}),
         )
 
