@@ -345,6 +345,8 @@ class NoticeKind(StrEnum):
     SEVERITY = "severity"
     CLEAR = "clear"
     ACKNOWLEDGED = "acknowledged"
+    SHELF_EXPIRING = "shelf_expiring"
+    CHATTER = "chatter"
     REPORT = "report"
 
 

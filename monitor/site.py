@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from monitor.maintenance import Window
 from monitor.plant import Equipment, Group, Supply
 from monitor.tariff import Tariff
 from monitor.zones import AccessSettings
@@ -356,6 +357,7 @@ class Site:
     """By the id of the device: every device of class equipment has one."""
     groups: Mapping[str, Group] = field(default_factory=dict)
     supplies: tuple[Supply, ...] = ()
+    maintenance: tuple[Window, ...] = ()
     monitor: MonitorSettings = field(default_factory=MonitorSettings)
     metering: MeteringSettings = field(default_factory=MeteringSettings)
     tariffs: Mapping[str, Tariff] = field(default_factory=dict)

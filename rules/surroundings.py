@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
+from monitor.maintenance import Window
 from monitor.profiles.itself import with_itself
 from monitor.schema import MONITOR_DEVICE
 from monitor.site import Device, Site
@@ -17,18 +18,24 @@ UTC = ZoneInfo("UTC")
 class Surroundings:
     """All devices by id, the monitor itself among them, and the time zone in which days and hours are meant.
 
-    `above`: by device, the source keys of alarms that it hangs below: of its connection, of its building's supply.
-    A connection has its own entry, by the source key of its alarm (`facility-monitor/CONNECTION`).
+    `above`: by device (or source key), the source keys of alarms that it hangs below: of its connection, of its
+    building's supply. `windows`: the maintenance that the site file plans.
     """
 
     devices: Mapping[str, Device] = field(default_factory=dict)
     zone: ZoneInfo = UTC
     above: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    windows: tuple[Window, ...] = ()
 
     @classmethod
     def of(cls, site: Site) -> "Surroundings":
         """What a site says of itself."""
-        return cls(devices=with_itself(site.devices), zone=site.timezone, above=hangs_below(site))
+        return cls(
+            devices=with_itself(site.devices),
+            zone=site.timezone,
+            above=hangs_below(site),
+            windows=site.maintenance,
+        )
 
 
 def hangs_below(site: Site) -> Mapping[str, frozenset[str]]:
