@@ -34,5 +34,10 @@ class RuleModel(Frozen):
     off_delay: Duration = 0.0
     latched: bool = False
     ack: Literal["required", "not_required"] = "required"
+    re_alarm: Duration | None = None
+    auto_ack_after: Duration | None = None
+    longest_shelf: Duration | None = None
+    unknown_reset: Duration = 600.0
+    count_downtime: bool = False
     response: str = ""
     enabled: bool = True

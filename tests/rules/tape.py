@@ -109,7 +109,7 @@ class Tape:
         self.engine = self._engine()
         kept = [Row(area=area, key=key, body=body) for (area, key), body in self.rows.items()]
         self._take(at, self.engine.load(kept, started))
-        self.engine.resume(started)
+        self._take(at, self.engine.resume(started))
 
     # Comparing ----------------------------------------------------------------------------------------
 
