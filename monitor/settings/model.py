@@ -1,6 +1,6 @@
 """The models that rule kinds and selectors in the site file start from."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -41,3 +41,5 @@ class RuleModel(Frozen):
     count_downtime: bool = False
     response: str = ""
     enabled: bool = True
+    tests: tuple[dict[str, Any], ...] = ()
+    """Cases that `rules test` plays; `monitor.trials.case.Case` says what they may hold."""
