@@ -176,6 +176,8 @@ class EntryJudge:
 
     severities: tuple[str, ...] = ("medium",)
     interest: Interest = Interest()
+    changed: bool = True
+    """Whether the entry heard last has left anything new to remember; who hears much and keeps little says so."""
 
     def reading(self, reading: Reading, at: int, now: int) -> Verdict | None:
         """Take a reading of time `at`, judged at `now`; None when there is nothing to say."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from monitor.maintenance import WORDS, Window, problem
-from monitor.site import Device, Rule
+from monitor.site import Device
 from rules.effects import Row, Step
 from rules.index import Index, alarm_key
 from rules.kind import interval
@@ -14,13 +14,7 @@ from rules.surroundings import Surroundings
 from rules.timeline import Timeline
 from rules.watch import Watch
 
-__all__ = ["PARENTS_BY_NATURE", "Suppressors"]
-
-PARENTS_BY_NATURE: Final[Mapping[str, tuple[str, ...]]] = {
-    "offline": ("segment", "supply"),
-    "stale": ("segment", "supply"),
-}
-"""Kind of rule -> kinds of rules below whose alarms its own hang, where the rule does not say."""
+__all__ = ["Suppressors"]
 
 _MAINTENANCE: Final = "maintenance:"
 _LONGEST_SETTLE: Final = 120_000
@@ -96,19 +90,16 @@ class Suppressors:
     def _bind(self, index: Index, around: Surroundings) -> None:
         by_source: dict[tuple[str, str], Watch] = {}
         by_device: dict[tuple[str, str], list[Watch]] = defaultdict(list)
-        by_kind: dict[str, list[str]] = defaultdict(list)
         for watch in index.watches:
             rule, source = watch.machine.rule, watch.machine.source
             by_source[rule.id, source.key] = watch
             by_device[rule.id, source.device].append(watch)
-        for rule in index.rules.values():
-            by_kind[rule.kind].append(rule.id)
         for watch in index.watches:
             machine = watch.machine
             source = machine.source
             places = around.above.get(source.device, frozenset()) | around.above.get(source.key, frozenset())
             parents: dict[str, Machine] = {}
-            for parent in _parents_of(machine.rule, by_kind):
+            for parent in machine.rule.depends_on:
                 found = [by_source[parent, place] for place in sorted(places) if (parent, place) in by_source]
                 for each in [*found, *by_device[parent, source.device]]:
                     if each is not watch:
@@ -279,13 +270,6 @@ class Suppressors:
     def loaded(self) -> None:
         """Go on from what was loaded: the windows that were on then are on."""
         self._look()
-
-
-def _parents_of(rule: Rule, by_kind: Mapping[str, list[str]]) -> tuple[str, ...]:
-    said: tuple[str, ...] | None = getattr(rule.params, "depends_on", None)
-    if said is not None:
-        return tuple(said)
-    return tuple(each for kind in PARENTS_BY_NATURE.get(rule.kind, ()) for each in by_kind.get(kind, ()))
 
 
 def _is_true(parent: Machine) -> bool:

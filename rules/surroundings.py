@@ -6,9 +6,10 @@ from zoneinfo import ZoneInfo
 
 from monitor.maintenance import Window
 from monitor.profiles.itself import with_itself
+from monitor.schema import MONITOR_DEVICE
 from monitor.site import Device, Site
 
-__all__ = ["UTC", "Surroundings"]
+__all__ = ["UTC", "Surroundings", "hangs_below"]
 
 UTC = ZoneInfo("UTC")
 
@@ -29,4 +30,38 @@ class Surroundings:
     @classmethod
     def of(cls, site: Site) -> "Surroundings":
         """What a site says of itself."""
-        return cls(devices=with_itself(site.devices), zone=site.timezone)
+        return cls(
+            devices=with_itself(site.devices),
+            zone=site.timezone,
+            above=hangs_below(site),
+            windows=site.maintenance,
+        )
+
+
+def hangs_below(site: Site) -> Mapping[str, frozenset[str]]:
+    """What each device hangs below: its connection, the electricity of its building, and that of the whole site.
+
+    What measures water, gas or heat also hangs below the supply of that. A connection hangs below the electricity
+    of the building that all its devices are in.
+    """
+    supplies: dict[tuple[str, str], set[str]] = {}
+    for supply in site.supplies:
+        key = f"{supply.device}/{supply.utility}"
+        supplies.setdefault((supply.building, supply.utility), set()).add(key)
+
+    def told(building: str, utility: str) -> set[str]:
+        return supplies.get((building, utility), set()) | supplies.get(("", utility), set())
+
+    above: dict[str, frozenset[str]] = {}
+    buildings: dict[str, set[str]] = {}
+    for device in site.devices.values():
+        found = told(device.building, "electricity") | told(device.building, device.device_class)
+        if device.connection:
+            segment = f"{MONITOR_DEVICE}/{device.connection}"
+            buildings.setdefault(segment, set()).add(device.building)
+            found.add(segment)
+        above[device.id] = frozenset(found)
+    for segment, its in buildings.items():
+        building = its.copy().pop() if len(its) == 1 else ""
+        above[segment] = frozenset(told(building, "electricity"))
+    return above

@@ -160,12 +160,13 @@ class EntryWatch:
 
     def hear(self, entry: Reading | Derived | Event | Transition, at: int, now: int) -> None:
         """Take an entry of time `at`. Lets out what the judge raises, having gone to UNKNOWN."""
-        self.stirred = True
         try:
             _tell(self.machine, self._verdict(entry, at, now), at)
         except Exception:
+            self.stirred = True
             self.machine.unknown(now)
             raise
+        self.stirred |= self.judge.changed
 
     def _verdict(self, entry: Reading | Derived | Event | Transition, at: int, now: int) -> Verdict | None:
         if isinstance(entry, Reading):

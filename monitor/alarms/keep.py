@@ -95,7 +95,7 @@ def _shown(step: Step, transition: Mapping[str, object], device: Device | None) 
     taken = step.transition
     point = step.source.point
     known = device.points.get(point) if device is not None and point is not None else None
-    name = device.name if device is not None and device.name else taken.device
+    name = step.source.name or (device.name if device is not None else "") or taken.device
     return {
         **transition,
         "point": point,
@@ -128,6 +128,7 @@ def tell(db: sqlite3.Connection, steps: Sequence[Step], router: Router, now: int
             kind=step.notice,
             transition=step.transition,
             rule=step.rule,
+            source=step.source,
             raised_at=step.raised_at,
             told=told,
             facts=step.facts,

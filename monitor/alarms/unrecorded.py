@@ -175,4 +175,11 @@ class _Aloud:
 
 
 def _notice(step: Step, kind: NoticeKind, told: frozenset[tuple[str, str]] = frozenset()) -> Notice:
-    return Notice(kind=kind, transition=step.transition, rule=step.rule, raised_at=step.raised_at, told=told)
+    return Notice(
+        kind=kind,
+        transition=step.transition,
+        rule=step.rule,
+        source=step.source,
+        raised_at=step.raised_at,
+        told=told,
+    )

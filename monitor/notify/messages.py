@@ -28,7 +28,7 @@ KINDS: Final = ("raise", "severity", "clear", "acknowledged", "combined", "unrec
 _TITLE_LIMIT: Final = 150
 _FACT_LIMIT: Final = 1000
 
-_WITHOUT_VALUE: Final = frozenset({"state", "event", "stale", "offline"})
+_WITHOUT_VALUE: Final = frozenset({"state", "event", "stale", "offline", "segment", "supply"})
 """Kinds of rules that judge no quantity: what they carry as value would puzzle the reader."""
 
 _PARTS: Final = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))

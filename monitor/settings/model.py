@@ -40,6 +40,7 @@ class RuleModel(Frozen):
     unknown_reset: Duration = 600.0
     count_downtime: bool = False
     response: str = ""
+    depends_on: Texts | None = None
     enabled: bool = True
     tests: tuple[dict[str, Any], ...] = ()
     """Cases that `rules test` plays; `monitor.trials.case.Case` says what they may hold."""
