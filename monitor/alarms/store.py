@@ -15,6 +15,9 @@ _SELECT = """
     LEFT JOIN rule_memory AS memory ON memory.area = 'alarm' AND memory.key = alarm.rule || '/' || alarm.source_key
         AND json_extract(memory.body, '$.occurrence') = alarm.occurrence AND alarm.state <> 'clear'
 """
+_HELD = (("out_of_service", "I"), ("shelved", "G"), ("suppressed", "H"))
+"""Letters of what holds an alarm back, the first that holds counts."""
+
 _IS_OPEN = "(alarm.state <> 'clear' OR alarm.response <> 'none')"
 
 
@@ -104,12 +107,14 @@ async def show(state: State, occurrence: str) -> AlarmView | None:
     return _view(rows[0], tuple(AlarmStep(**dict(step)) for step in steps))
 
 
-def standing(db: sqlite3.Connection, occurrence: str) -> tuple[bool, bool]:
-    """Within `State.transact`: whether an occurrence waits for nobody any more, and whether it is over."""
-    row = db.execute("SELECT state, response FROM alarm WHERE occurrence = ?", (occurrence,)).fetchone()
+def standing(db: sqlite3.Connection, occurrence: str) -> tuple[bool, bool, bool]:
+    """Within `State.transact`: whether an occurrence waits for nobody any more, is over, and is held back."""
+    row = db.execute(
+        "SELECT state, response, suppression FROM alarm WHERE occurrence = ?", (occurrence,)
+    ).fetchone()
     if row is None:
-        return False, False
-    return row["response"] != "unacked", row["state"] == "clear"
+        return False, False, False
+    return row["response"] != "unacked", row["state"] == "clear", row["suppression"] != "[]"
 
 
 def _view(row: sqlite3.Row, history: Sequence[AlarmStep] = ()) -> AlarmView:
@@ -123,6 +128,9 @@ def _view(row: sqlite3.Row, history: Sequence[AlarmStep] = ()) -> AlarmView:
 
 
 def _isa(known: Mapping[str, Any]) -> str:
+    for state, letter in _HELD:
+        if state in known["suppression"]:
+            return letter
     if known["active"]:
         if known["latched"]:
             return "F" if known["normal"] else "E"

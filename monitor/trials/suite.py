@@ -212,7 +212,8 @@ def _devices(reading: _Reading, case: Case, head: Node) -> dict[str, Device]:
     for line in case.given:
         series = parse(line)
         spoken.setdefault(series.device, []).append("" if series.measurement else series.point)
-    named = [one.device for one in (*case.events, *case.derived)] + [one.device for one in case.supplies]
+    named = [one.device for one in case.events] + [one.device for one in case.derived]
+    named += [one.device for one in case.supplies]
     for name in named:
         spoken.setdefault(name, [])
     return {name: _device(name, keys.get(name, DeviceKeys()), points) for name, points in spoken.items()}
