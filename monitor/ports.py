@@ -355,7 +355,7 @@ class Notice:
     """A transition that people have to hear of. `told`: (person, channel) pairs with a row for the occurrence.
 
     `facts`: what the rule wants to have told besides, JSON-ready. `source`: what the alarm is about, where that is
-    known.
+    known. `gather`: notices with the same text are told in one message; `wait`: ms that it waits for more of them.
     """
 
     kind: NoticeKind
@@ -365,6 +365,8 @@ class Notice:
     source: Source | None = None
     told: frozenset[tuple[str, str]] = frozenset()
     facts: Mapping[str, str | float] = field(default_factory=dict)
+    gather: str = ""
+    wait: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

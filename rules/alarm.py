@@ -12,7 +12,7 @@ from monitor.ports import NoticeKind
 from monitor.site import Rule, Source
 from rules.chatter import Chatter
 from rules.effects import Effects, Step
-from rules.states import IS_ON, Condition, Response, is_old_news, ms, occurrence_id
+from rules.states import IS_ON, KEPT, Condition, Response, is_old_news, ms, occurrence_id
 from rules.suppression import Hold, Service, Shelf, longest_shelf
 from rules.timeline import Timeline
 
@@ -36,35 +36,8 @@ class Alarm:
     `spoken`: people were told of this occurrence. `later`: when time alone does something to all this.
     """
 
-    _KEPT = (
-        "condition",
-        "response",
-        "occurrence",
-        "step",
-        "severity",
-        "level",
-        "engaged",
-        "value",
-        "limit",
-        "held",
-        "run_from",
-        "since",
-        "raised_at",
-        "unknown_since",
-        "known_until",
-        "off_since",
-        "normal_since",
-        "down_from",
-        "over_at",
-        "acked_at",
-        "last_time",
-        "near_misses",
-        "late",
-        "facts",
-        "spoken",
-    )
     __slots__ = (
-        *_KEPT,
+        *KEPT,
         "_effects",
         "_time",
         "changed",
@@ -224,20 +197,26 @@ class Alarm:
         if shelf is not None and shelf.over_at(self._time.offset) <= now:
             self.hold.shelf = None
             self._freed("unshelved", reason="shelf expired")
-        elif shelf is not None and shelf.remind is not None and shelf.remind <= now:
-            shelf.remind = None
-            if self.is_on:
-                self._emit("shelf_expiring", now, NoticeKind.SHELF_EXPIRING, by=shelf.by, reason=shelf.why)
+        elif shelf is not None and _is_due(shelf.remind, now):
+            self._remind(shelf, now)
         if _is_due(self._above_due(), now):
             self.look_up()
         if _is_due(self._again_due(), now):
-            self._again(now, "still there" if self.normal_since is None else "still waits for its reset")
+            self._again(now, "still there" if self.normal_since is None else "waits for its reset")
         if _is_due(self._alone_due(), now):
             self.response = Response.NONE
             self._emit("closed", now, reason="nobody acknowledged it in time")
         if _is_due(self.chatter.due(), now):
             self._quiet(now)
         self.plan()
+
+    def _remind(self, shelf: Shelf, now: int) -> None:
+        shelf.remind = None
+        if not self.is_on:
+            return
+        facts, self.facts = self.facts, {"until": min(shelf.until, self._time.wall(shelf.ends))}
+        self._emit("shelf_expiring", now, NoticeKind.SHELF_EXPIRING, by=shelf.by, reason=shelf.why)
+        self.facts = facts
 
     def _again(self, now: int, reason: str, cause: str = "re_alarm") -> None:
         self.response = Response.UNACKED
@@ -289,14 +268,14 @@ class Alarm:
         """Answer the memory, JSON-ready; None when there is nothing to remember."""
         if self.condition is Condition.CLEAR and not self.occurrence and not self.near_misses:
             return None
-        kept = {name: getattr(self, name) for name in self._KEPT}
+        kept = {name: getattr(self, name) for name in KEPT}
         kept |= {"rule": self.rule.id, "name": self.rule.name, "kind": self.rule.kind}
         kept |= {"hold": self.hold.dump(), "chatter": self.chatter.dump()}
         return kept | {"device": self.source.device, "point": self.source.point}
 
     def load(self, memory: Mapping[str, Any]) -> None:
         """Take back what `dump` gave; levels that were renumbered are found by their severity."""
-        for name in self._KEPT:
+        for name in KEPT:
             if name in memory:  # what older versions kept has fewer
                 setattr(self, name, memory[name])
         self.condition = Condition(self.condition)
@@ -314,10 +293,10 @@ class Alarm:
         rank = SEVERITY_RANK[severity]
         return max(1, sum(SEVERITY_RANK[each] <= rank for each in self.severities))
 
+    # Steps --------------------------------------------------------------------------------------------
+
     def _next_time(self, at: int) -> int:
         return max(self._time.wall(at), self.last_time + 1)
-
-    # Steps --------------------------------------------------------------------------------------------
 
     def _emit(  # noqa: PLR0913 - what a step says beside the alarm itself
         self,

@@ -6,7 +6,7 @@ from typing import Final
 
 from monitor.model import SEVERITY_RANK, Value
 
-__all__ = ["IS_ON", "Condition", "Response", "is_old_news", "ms", "number", "occurrence_id"]
+__all__ = ["IS_ON", "KEPT", "Condition", "Response", "is_old_news", "ms", "number", "occurrence_id"]
 
 
 class Condition(StrEnum):
@@ -28,6 +28,36 @@ class Response(StrEnum):
 
 IS_ON: Final = frozenset({Condition.ACTIVE, Condition.RECOVERING})
 """Conditions in which an alarm is there."""
+
+
+KEPT: Final = (
+    "condition",
+    "response",
+    "occurrence",
+    "step",
+    "severity",
+    "level",
+    "engaged",
+    "value",
+    "limit",
+    "held",
+    "run_from",
+    "since",
+    "raised_at",
+    "unknown_since",
+    "known_until",
+    "off_since",
+    "normal_since",
+    "down_from",
+    "over_at",
+    "acked_at",
+    "last_time",
+    "near_misses",
+    "late",
+    "facts",
+    "spoken",
+)
+"""What is remembered of an alarm, beside what holds it back and whether it chatters."""
 
 
 def ms(seconds: float) -> int:

@@ -52,8 +52,11 @@ _OUTBOX = """
     VALUES (:notification_id, :occurrence, :kind, :person, :channel, :step, :severity, :created,
         :not_before, :expires, :not_before, :body)
 """
-_TOLD = "SELECT DISTINCT person, channel FROM outbox WHERE occurrence = ? AND kind IN ('raise', 'severity')"
+_TOLD = (
+    "SELECT DISTINCT person, channel FROM outbox WHERE occurrence = ? AND kind IN ('raise', 'severity', 'chatter')"
+)
 
+_TO_WHO_WAS_TOLD = frozenset({NoticeKind.CLEAR, NoticeKind.ACKNOWLEDGED, NoticeKind.SHELF_EXPIRING})
 _BY_PEOPLE = frozenset({"acknowledged", "reset"})
 
 _log = structlog.get_logger()
@@ -132,6 +135,8 @@ def tell(db: sqlite3.Connection, steps: Sequence[Step], router: Router, now: int
             raised_at=step.raised_at,
             told=told,
             facts=step.facts,
+            gather=step.gather,
+            wait=step.wait,
         )
         rows = _route(router, notice)
         if step.momentary and step.transition.late and step.notice is NoticeKind.RAISE:
@@ -143,7 +148,7 @@ def tell(db: sqlite3.Connection, steps: Sequence[Step], router: Router, now: int
 
 
 def _route(router: Router, notice: Notice) -> Sequence[OutboxRow]:
-    if notice.kind in {NoticeKind.CLEAR, NoticeKind.ACKNOWLEDGED} and not notice.told:
+    if notice.kind in _TO_WHO_WAS_TOLD and not notice.told:
         return ()
     try:
         return router(notice)

@@ -153,12 +153,14 @@ async def show(state: State, occurrence: str) -> AlarmView | None:
     return _view(rows[0], tuple(map(_step, steps)))
 
 
-def standing(db: sqlite3.Connection, occurrence: str) -> tuple[bool, bool]:
-    """Within `State.transact`: whether an occurrence waits for nobody any more, and whether it is over."""
-    row = db.execute("SELECT state, response FROM alarm WHERE occurrence = ?", (occurrence,)).fetchone()
+def standing(db: sqlite3.Connection, occurrence: str) -> tuple[bool, bool, bool]:
+    """Within `State.transact`: whether an occurrence waits for nobody any more, is over, and is held back."""
+    row = db.execute(
+        "SELECT state, response, suppression FROM alarm WHERE occurrence = ?", (occurrence,)
+    ).fetchone()
     if row is None:
-        return False, False
-    return row["response"] != "unacked", row["state"] == "clear"
+        return False, False, False
+    return row["response"] != "unacked", row["state"] == "clear", row["suppression"] != "[]"
 
 
 def _step(row: sqlite3.Row) -> AlarmStep:

@@ -20,6 +20,7 @@ from monitor.site import Device, Person, Route, Rule, Site, Source, Step
 __all__ = ["TIME_TO_LIVE", "Chosen", "Reason", "choose", "facts", "make_router", "unreachable"]
 
 _HOUR = 3_600_000
+_ALARMING: Final = frozenset({NoticeKind.RAISE, NoticeKind.SEVERITY, NoticeKind.CHATTER})
 
 TIME_TO_LIVE: Final[Mapping[str, int]] = {
     "critical": 24 * _HOUR,
@@ -67,7 +68,7 @@ def make_router(site: Site) -> Router:
         chosen = choose(site, notice)
         body = facts(site, notice)
         rows = [_row(notice, one, body) for one in chosen if one.tells]
-        if not rows and notice.kind in {NoticeKind.RAISE, NoticeKind.SEVERITY}:
+        if not rows and notice.kind in _ALARMING:
             reasons = sorted({str(one.reason) for one in chosen})
             _LOG.warning("alarm_reaches_nobody", rule=notice.rule.id, reasons=reasons)
         return rows
@@ -77,10 +78,11 @@ def make_router(site: Site) -> Router:
 
 def choose(site: Site, notice: Notice) -> Sequence[Chosen]:
     """Decide who is told and why: first along the routes, afterwards only those who were told before."""
-    if notice.kind in {NoticeKind.RAISE, NoticeKind.SEVERITY}:
+    if notice.kind in _ALARMING:
         transition = notice.transition
         source = notice.source or Source(device=transition.device)
-        return tuple(_along_routes(site, notice.rule, source, transition.severity))
+        chosen = tuple(_along_routes(site, notice.rule, source, transition.severity))
+        return chosen if notice.kind is not NoticeKind.CHATTER else _first(chosen)
     return tuple(_among_told(site, notice))
 
 
@@ -116,6 +118,7 @@ def facts(site: Site, notice: Notice) -> Mapping[str, Any]:
         "by": transition.by,
         "reason": transition.reason,
         "facts": dict(notice.facts),
+        "gather": notice.gather,
     }
     body |= {key: value for key, value in optional.items() if value}
     return body | _measured(transition.source_key, notice, device)
@@ -139,8 +142,10 @@ def _measured(source_key: str, notice: Notice, device: Device | None) -> dict[st
 
 def _row(notice: Notice, chosen: Chosen, body: Mapping[str, Any]) -> OutboxRow:
     transition = notice.transition
-    first = notice.raised_at if notice.kind is NoticeKind.RAISE else transition.time
-    due = first + chosen.after
+    # What is told again begins now; what is told the first time began when it was raised.
+    first = notice.raised_at if transition.cause == "raised" else transition.time
+    after = chosen.after + notice.wait
+    due = first + after
     return OutboxRow(
         notification_id=f"{transition.occurrence}:{notice.kind}:{transition.number}",
         occurrence=transition.occurrence,
@@ -151,8 +156,14 @@ def _row(notice: Notice, chosen: Chosen, body: Mapping[str, Any]) -> OutboxRow:
         severity=transition.severity,
         not_before=due,
         expires=due + TIME_TO_LIVE[transition.severity],
-        body={**body, "after": chosen.after},
+        body={**body, "after": after},
     )
+
+
+def _first(chosen: Sequence[Chosen]) -> Sequence[Chosen]:
+    """Those of the first step: nobody is called to a chatter in the end."""
+    soonest = min((one.after for one in chosen if one.tells), default=0)
+    return tuple(one for one in chosen if not one.tells or one.after == soonest)
 
 
 def _along_routes(site: Site, rule: Rule, source: Source, severity: str) -> Iterator[Chosen]:
