@@ -173,7 +173,7 @@ class Alarm:
         return end if shelf.remind is None else min(end, shelf.remind)
 
     def _above_due(self) -> int | None:
-        return self.hold.above.due() if self.hold.by and self.hold.above is not None else None
+        return self.hold.above.due(self.hold.by) if self.hold.by and self.hold.above is not None else None
 
     def _again_due(self) -> int | None:
         if self.response is not Response.ACKED or not self.is_on or self.acked_at is None:

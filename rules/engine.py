@@ -227,7 +227,7 @@ class Engine:
                     self._fail(watch, error)
             else:
                 watch.machine.unknown(at)
-            if watch.machine.changed:
+            if watch.machine.changed or watch.machine.raises_on_silence:
                 self._arm(watch)
         track.settle()
 

@@ -75,8 +75,8 @@ class Above(Protocol):
     def now(self) -> tuple[str, ...]:
         """Names of what does so now: keys of alarms, and `maintenance:ID`."""
 
-    def due(self) -> int | None:
-        """Say when time alone makes that less."""
+    def due(self, names: Sequence[str]) -> int | None:
+        """Say when time alone ends one of the names."""
 
     def title(self, name: str) -> str:
         """What people call one of the names."""
@@ -101,7 +101,8 @@ class Shelf:
         """End it no later than `longest` ms from now."""
         if self.ends > now + longest:
             self.ends, self.until = now + longest, min(self.until, wall + longest)
-            self.remind = None if self.remind is None else min(self.remind, self.ends)
+            if self.remind is not None:
+                self.remind = self.ends - reminded_before(longest)
 
     def over_at(self, offset: int) -> int:
         """Engine time of its end; `offset` is that between engine time and the clock now."""

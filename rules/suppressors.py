@@ -52,11 +52,12 @@ class _Overhead:
             return True
         return parent.over_at is not None and self._time.now < parent.over_at + self._settle
 
-    def due(self) -> int | None:
+    def due(self, names: Sequence[str]) -> int | None:
+        parents = [self._parents[name] for name in names if name in self._parents]
         settling = [
             parent.over_at + self._settle
-            for parent in self._parents.values()
-            if parent.over_at is not None and not _is_true(parent) and self._holds(parent)
+            for parent in parents
+            if parent.over_at is not None and not _is_true(parent)
         ]
         return min(settling, default=None)
 
