@@ -9,7 +9,8 @@ from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
 from monitor.model import Entry, Event, Missing, Position, Recorded, Transition, Value
-from monitor.site import Connection, Device, Rule
+from monitor.plant import Supply
+from monitor.site import Connection, Device, Rule, Source
 
 __all__ = [
     "Answer",
@@ -25,10 +26,12 @@ __all__ = [
     "Journal",
     "LastEvent",
     "Message",
+    "NamesSources",
     "Notice",
     "NoticeKind",
     "OutboxRow",
     "PolledDriver",
+    "Premises",
     "Pseudonymise",
     "PushedDriver",
     "RegisterBus",
@@ -316,6 +319,25 @@ class RuleType(Protocol):
         """Field -> unit of its quantities, where that is not the `unit` of the points."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Premises:
+    """What a kind of rule that names its own sources may choose from.
+
+    `devices`: those that the rule's selector leaves, by id. `supplies`: those that one of them tells.
+    """
+
+    devices: Mapping[str, Device]
+    supplies: Sequence[Supply] = ()
+
+
+@runtime_checkable
+class NamesSources(Protocol):
+    """A `RuleType` whose alarms are about neither points nor devices: it says what they are about."""
+
+    def sources(self, params: Any, premises: Premises) -> Sequence[Source]:
+        """One alarm each."""
+
+
 class NoticeKind(StrEnum):
     """Why people are told."""
 
@@ -323,6 +345,8 @@ class NoticeKind(StrEnum):
     SEVERITY = "severity"
     CLEAR = "clear"
     ACKNOWLEDGED = "acknowledged"
+    SHELF_EXPIRING = "shelf_expiring"
+    CHATTER = "chatter"
     REPORT = "report"
 
 
@@ -330,15 +354,19 @@ class NoticeKind(StrEnum):
 class Notice:
     """A transition that people have to hear of. `told`: (person, channel) pairs with a row for the occurrence.
 
-    `facts`: what the rule wants to have told besides, JSON-ready.
+    `facts`: what the rule wants to have told besides, JSON-ready. `source`: what the alarm is about, where that is
+    known. `gather`: notices with the same text are told in one message; `wait`: ms that it waits for more of them.
     """
 
     kind: NoticeKind
     transition: Transition
     rule: Rule
     raised_at: int
+    source: Source | None = None
     told: frozenset[tuple[str, str]] = frozenset()
     facts: Mapping[str, str | float] = field(default_factory=dict)
+    gather: str = ""
+    wait: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from monitor.maintenance import Window
 from monitor.plant import Equipment, Group, Supply
 from monitor.tariff import Tariff
 from monitor.zones import AccessSettings
@@ -151,10 +152,17 @@ class Device:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """What one alarm instance of a rule watches; `key` is device[/point]."""
+    """What one alarm instance of a rule watches; `key` is device[/point].
+
+    A kind of rule that names its own sources also says what people call them, and where that is: `name`,
+    `building` and `zone` are empty where the device says it.
+    """
 
     device: str
     point: str | None = None
+    name: str = ""
+    building: str = ""
+    zone: str = ""
 
     @property
     def key(self) -> str:
@@ -166,7 +174,8 @@ class Source:
 class Rule:
     """A rule bound to its sources; quantities in `params` are already in the unit of the points.
 
-    `version` is a short hash of its settings: it changes when the rule is edited.
+    `version` is a short hash of its settings: it changes when the rule is edited. `depends_on`: ids of the rules
+    whose alarms explain those of this one.
     """
 
     id: str
@@ -175,6 +184,7 @@ class Rule:
     params: Any
     sources: tuple[Source, ...]
     version: str
+    depends_on: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -347,6 +357,7 @@ class Site:
     """By the id of the device: every device of class equipment has one."""
     groups: Mapping[str, Group] = field(default_factory=dict)
     supplies: tuple[Supply, ...] = ()
+    maintenance: tuple[Window, ...] = ()
     monitor: MonitorSettings = field(default_factory=MonitorSettings)
     metering: MeteringSettings = field(default_factory=MeteringSettings)
     tariffs: Mapping[str, Tariff] = field(default_factory=dict)

@@ -18,6 +18,7 @@ class Step:
     `raised_at` and `since` are UTC ms: when the alarm was raised, and since when its condition had held.
     `latched`: the alarm will wait for a reset; `normal`: it waits only for that, its condition is over.
     `momentary`: an event, over as soon as it was raised. `facts`: what the judge wants to have told besides.
+    `gather`: steps with the same text are told in one message; `wait`: ms that it waits for more of them.
     """
 
     transition: Transition
@@ -30,6 +31,8 @@ class Step:
     normal: bool = False
     momentary: bool = False
     facts: Mapping[str, str | float] = field(default_factory=dict)
+    gather: str = ""
+    wait: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,9 +10,12 @@ from heapq import heappop, heappush
 from monitor.model import Command, Derived, Event, Origin, Quality, Reading, Recorded, Transition, Value
 from monitor.schema import CLASSES, MEASUREMENT_MONITOR, MONITOR_DEVICE
 from monitor.site import Rule
+from rules.commands import Commands
 from rules.effects import Effects, Row
+from rules.flood import Flood
 from rules.index import Index, alarm_key
 from rules.memory import Memory
+from rules.suppressors import Suppressors
 from rules.surroundings import Surroundings
 from rules.timeline import Timeline, is_clock_step
 from rules.watch import EntryWatch, EventWatch, ReadingWatch, Track, Watch
@@ -20,6 +23,7 @@ from rules.watch import EntryWatch, EventWatch, ReadingWatch, Track, Watch
 __all__ = ["Engine"]
 
 _START = 60_000
+_EARLIER = 86_400_000
 _SURE = frozenset({Quality.GOOD, Quality.MANUAL})
 _SAYS_POINTS = frozenset({*CLASSES, MEASUREMENT_MONITOR})
 """Measurements of derived entries that stand beside what a device says, as more points of it."""
@@ -37,15 +41,25 @@ class Engine:
         self._effects = Effects()
         self._published = 0
         self._index = Index(rules, around, self._time, self._effects)
-        self._memory = Memory(self._index, self._time)
+        self._suppressors = Suppressors(self._index, around, self._time)
+        self._flood = Flood(len(self._index.watches) + 1, self._time)
+        self._memory = Memory(self._index, self._time, self._suppressors, self._flood)
         self._open: dict[str, str] = {}
-        self._heap: list[tuple[int, int, Watch]] = []
+        self._commands = Commands(self._index, self._memory, self._suppressors, self._time, self._open)
+        self._heap: list[tuple[int, int, Watch | Suppressors | Flood]] = []
         self._failed: set[str] = set()
+
+    @property
+    def flooding(self) -> bool:
+        """Whether more alarms come than anybody can read one by one."""
+        return self._flood.is_on
 
     # Judging ------------------------------------------------------------------------------------------
 
     def judge(self, batch: Sequence[Recorded]) -> Effects:
         """Judge entries in the order of the journal; what is due before each of them comes first."""
+        if batch and not self._time.now:
+            self._begin(batch[0].recorded)
         steps = [
             (item.recorded, item.entry)
             for item in batch
@@ -55,6 +69,7 @@ class Engine:
             # What shares its stamp with a step of the clock was stamped by the stepped clock.
             while steps and steps[0][0] <= item.recorded:
                 self._time.stepped(*steps.pop(0))
+                self._reconsider()
             self._judge(item)
         return self._hand_over()
 
@@ -71,26 +86,37 @@ class Engine:
             self._event(entry)
         else:
             self._advance(self._time.arrive(item.recorded, None))
-            if type(entry) is Command and entry.kind == "acknowledge":
-                self._acknowledge(entry)
+            if type(entry) is Command and self._commands.knows(entry.kind):
+                self._command(entry)
             elif type(entry) is Derived:
                 self._derived(entry, item.recorded)
         self._publish()
 
     def tick(self, now: int) -> Effects:
         """Do what is due by `now` (UTC ms): for times when no entry comes."""
+        if not self._time.now:
+            self._begin(now)
         self._advance(max(self._time.now, now + self._time.offset))
         return self._hand_over()
+
+    def _begin(self, now: int) -> None:
+        # Some time before, so that a step of the clock that is told of with the first entry is still heeded.
+        self._time.now = max(1, now - _EARLIER)
+        self._reconsider()
 
     def due(self) -> int | None:
         """Say when a tick is needed (UTC ms), unless an entry comes before; it may turn out to do nothing."""
         return self._time.wall(self._heap[0][0]) if self._heap else None
 
-    def resume(self, started: int) -> None:
+    def resume(self, started: int) -> Effects:
         """Go on after the monitor did not run: what lies between the last entry or tick and `started` (UTC ms).
 
         That time counts for no delay, and nothing is held against a device that could not be heard.
         """
+        self._resume(started)
+        return self._hand_over()
+
+    def _resume(self, started: int) -> None:
         self._memory.started_at = started
         stopped = self._time.now
         self._time.resume(started)
@@ -98,12 +124,12 @@ class Engine:
             watch.resume(stopped or self._time.now, self._time.now)
         self._memory.devices.update(self._index.readings)
         self._memory.judges.update(watch for watch in self._index.watches if isinstance(watch, EntryWatch))
-        self._rearm()
+        self._reconsider()
 
     def _restarted(self, recorded: int) -> None:
         # The shell resumes by itself when it starts; a replay has only the event to go by.
         if recorded > self._memory.started_at + _START:
-            self.resume(recorded)
+            self._resume(recorded)
 
     # What comes in ------------------------------------------------------------------------------------
 
@@ -155,12 +181,16 @@ class Engine:
             self._arm(watch)
 
     def _publish(self) -> None:
-        """Heed the steps; who listens to other rules' alarms hears them, and then those that follow."""
+        """Heed the steps; who listens to other alarms, or hangs below them, hears them, and those that follow."""
         steps = self._effects.steps
         while self._published < len(steps):
-            step = steps[self._published]
+            step = steps[self._published] = self._flood.take(steps[self._published])
             self._published += 1
             self._heed(step.transition.occurrence, alarm_key(step.rule.id, step.source.key))
+            if self._flood.changed:
+                self._arm(self._flood)
+            for watch in self._suppressors.heed(step):
+                self._arm(watch)
             listeners = self._index.listeners.get(step.rule.id)
             if listeners is not None:
                 self._wide(listeners, step.transition, self._time.now)
@@ -187,6 +217,7 @@ class Engine:
                 for watch in track.watches:
                     watch.machine.unknown(at)
                     self._arm(watch)
+                track.settle()
 
     def _sample(self, track: Track, value: Value, at: int, *, sure: bool) -> None:
         for watch in track.watches:
@@ -197,7 +228,7 @@ class Engine:
                     self._fail(watch, error)
             else:
                 watch.machine.unknown(at)
-            if watch.machine.changed:
+            if watch.machine.changed or watch.machine.raises_on_silence:
                 self._arm(watch)
         track.settle()
 
@@ -213,12 +244,12 @@ class Engine:
                 else:
                     watch.event(event, self._time.now)
                     self._memory.devices.add(event.device)
-                    self._arm(watch)
+                self._arm(watch)
             except Exception as error:  # noqa: BLE001 - a rule that fails must not stop the others
                 self._fail(watch, error)
 
-    def _fail(self, watch: Watch | EventWatch, error: Exception) -> None:
-        rule = watch.rule if isinstance(watch, EventWatch) else watch.machine.rule
+    def _fail(self, watch: Watch, error: Exception) -> None:
+        rule = watch.machine.rule
         if rule.id not in self._failed:
             self._failed.add(rule.id)
             self._effects.failures.append((rule.id, f"{type(error).__name__}: {error}"))
@@ -238,9 +269,16 @@ class Engine:
             self._publish()
         self._time.now = now
 
-    def _tick(self, watch: Watch) -> None:
+    def _tick(self, watch: Watch | Suppressors | Flood) -> None:
+        if isinstance(watch, Suppressors):
+            for each in watch.follow():
+                self._arm(each)
+            return
         due = watch.due()
         if due is None or due > self._time.now:
+            return
+        if isinstance(watch, Flood):
+            watch.tick(self._time.now)
             return
         try:
             watch.tick(self._time.now)
@@ -250,10 +288,12 @@ class Engine:
             self._memory.devices.add(watch.machine.source.device)
         elif isinstance(watch, EntryWatch):
             self._memory.judges.add(watch)
+        elif isinstance(watch, EventWatch):
+            self._memory.momentary.add(alarm_key(watch.rule.id, watch.source.key))
 
-    def _arm(self, watch: Watch) -> None:
+    def _arm(self, watch: Watch | Suppressors | Flood) -> None:
         """Note what has changed, and when time will change it next; later is found out when it is due."""
-        if watch.machine.changed:
+        if not isinstance(watch, Suppressors | Flood) and watch.machine.changed:
             self._memory.note(watch)
         due = watch.due()
         if due is not None and (watch.armed is None or due < watch.armed):
@@ -262,26 +302,24 @@ class Engine:
 
     def _rearm(self) -> None:
         self._heap.clear()
-        for watch in self._index.watches:
+        for watch in (*self._index.watches, self._suppressors, self._flood):
             watch.armed = None
             self._arm(watch)
 
+    def _reconsider(self) -> None:
+        """Look at everything again that the clock of the wall or new settings may have moved."""
+        for watch in self._suppressors.reconsider():
+            self._arm(watch)
+        self._publish()
+        self._rearm()
+
     # People -------------------------------------------------------------------------------------------
 
-    def _acknowledge(self, command: Command) -> None:
-        key = self._open.get(command.target, command.target)
-        refusal = "there is no such alarm, or it is over already"
-        if key in self._index.momentary:
-            events = self._index.momentary[key]
-            wanted = [command.target] if command.target in events.opened else events.waiting()
-            refusal = "" if wanted else "nothing waits for an acknowledgement"
-            self._memory.momentary.add(key)
-            for occurrence in wanted:
-                events.acknowledge(occurrence, command.by, command.reason)
-        elif key in self._index.alarms:
-            watch = self._index.alarms[key]
-            refusal = watch.machine.acknowledge(command.by, command.reason, self._time.now)
+    def _command(self, command: Command) -> None:
+        refusal, watches = self._commands.judge(command)
+        for watch in watches:
             self._arm(watch)
+        self._arm(self._suppressors)
         if refusal:
             self._effects.refused.append((command.id, refusal))
 
@@ -300,7 +338,7 @@ class Engine:
             is_open = occurrence in self._index.momentary[key].opened
         else:
             watch = self._index.alarms.get(key)
-            is_open = watch is not None and watch.machine.is_open and watch.machine.occurrence == occurrence
+            is_open = watch is not None and watch.machine.is_listed and watch.machine.occurrence == occurrence
         if is_open:
             self._open[occurrence] = key
         else:
@@ -316,5 +354,7 @@ class Engine:
         """Take back what `dump_changed` gave; what no rule answers for any more is closed at `now` (UTC ms)."""
         for occurrence, key in self._memory.load(rows, now, self._effects):
             self._open[occurrence] = key
+        for watch in self._index.watches:
+            watch.machine.plan()
         self._rearm()
         return self._hand_over()

@@ -50,16 +50,16 @@ class Index:
         if judge is None:
             return
         key = alarm_key(rule.id, source.key)
-        if kind.hears == "events":
-            momentary = EventWatch(rule, source, judge, self._time, self._effects)
-            self.momentary[key] = momentary
-            self._hear(source.device, judge.kinds, momentary)
-            return
         machine = Machine(rule, source, judge.severities, self._time, self._effects)
         watch: Watch
-        if kind.hears == "point":
+        if kind.hears == "events":
+            watch = EventWatch(len(self.watches), judge, machine, self._time, self._effects)
+            self.momentary[key] = watch
+            self._hear(source.device, judge.kinds, watch)
+        elif kind.hears == "point":
             assert source.point is not None
-            watch = PointWatch(len(self.watches), judge, machine, self._track(source.device, source.point))
+            track = self._track(source.device, source.point)
+            watch = PointWatch(len(self.watches), judge, machine, track, self._time)
         elif kind.hears == "entries":
             watch = EntryWatch(len(self.watches), judge, machine)
             self._attend(judge, watch)

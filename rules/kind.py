@@ -8,11 +8,11 @@ and delays; a judge only says what the entry means. Times inside judges are engi
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, Self
+from typing import Any, Literal, Protocol, Self
 
 from pydantic import model_validator
 
-from monitor.fields import Texts
+from monitor.fields import Duration, Texts
 from monitor.model import Derived, Event, Origin, Quality, Reading, Transition, Value
 from monitor.settings.model import RuleModel
 from monitor.site import Device, Rule, Source
@@ -30,6 +30,7 @@ __all__ = [
     "PointJudge",
     "PointRule",
     "ReadingJudge",
+    "ValueRule",
     "Verdict",
     "grace",
     "interval",
@@ -59,6 +60,19 @@ class PointRule(RuleModel):
     def patterns(self) -> tuple[str, ...]:
         """The names of the points, with `*`."""
         return self.point or self.points or ()
+
+
+class ValueRule(PointRule):
+    """What rules that judge the latest value of a point have in common: what it means that there is none.
+
+    `missing`: nothing (`hold`), as bad as a wrong one (`raise`) or as good as a right one (`clear`). `gap`: if a
+    delay goes on after a time without values (`hold`) or begins anew (`restart`). `stale_after`: seconds after
+    which the last value says nothing any more.
+    """
+
+    missing: Literal["hold", "raise", "clear"] = "hold"
+    gap: Literal["hold", "restart"] = "hold"
+    stale_after: Duration | None = None
 
 
 NEVER_QUIET = (math.inf, -math.inf)
@@ -162,6 +176,8 @@ class EntryJudge:
 
     severities: tuple[str, ...] = ("medium",)
     interest: Interest = Interest()
+    changed: bool = True
+    """Whether the entry heard last has left anything new to remember; who hears much and keeps little says so."""
 
     def reading(self, reading: Reading, at: int, now: int) -> Verdict | None:
         """Take a reading of time `at`, judged at `now`; None when there is nothing to say."""

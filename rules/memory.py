@@ -6,24 +6,32 @@ from typing import Any, cast
 from monitor.settings.model import RuleModel
 from monitor.site import Rule, Source
 from rules.effects import Effects, Row
+from rules.flood import Flood
 from rules.index import Index, alarm_key
 from rules.machine import Machine
+from rules.suppressors import Suppressors
 from rules.timeline import Timeline
 from rules.watch import EntryWatch, EventWatch, Watch
 
 __all__ = ["Memory"]
 
 
+_ALARMS = frozenset({"alarm", "event"})
+
+
 class Memory:
     """Collects what has changed in an index since the last dump.
 
     Rows: `alarm` (by rule/source), `event` (by occurrence), `device` (what judges and points of a device have
-    seen), `judge` (by rule/source, of those that hear any devices) and `engine` (its time).
+    seen), `judge` (by rule/source, of those that hear any devices), `window` (maintenance, by its id) and `engine`
+    (its time, and the flood).
     """
 
-    def __init__(self, index: Index, time: Timeline) -> None:
+    def __init__(self, index: Index, time: Timeline, suppressors: Suppressors, flood: Flood) -> None:
         self._index = index
         self._time = time
+        self._suppressors = suppressors
+        self._flood = flood
         self._forgotten: list[Row] = []
         self.started_at = 0
         self.devices: set[str] = set()
@@ -55,6 +63,10 @@ class Memory:
                 watch.stirred = False
                 key = alarm_key(watch.machine.rule.id, watch.machine.source.key)
                 yield Row(area="judge", key=key, body=watch.judge.dump())
+        yield from self._suppressors.changed()
+        if self._flood.changed:
+            self._flood.changed = False
+            yield Row(area="engine", key="flood", body=self._flood.dump())
         yield Row(area="engine", key="time", body={**self._time.dump(), "started_at": self.started_at})
         for kept in (self.alarms, self.momentary, self.devices, self.judges):
             kept.clear()
@@ -78,21 +90,30 @@ class Memory:
         for row in rows:
             if row.body is None:
                 continue
-            if row.area == "engine":
-                self._time.load(row.body)
-                self.started_at = row.body["started_at"]
-            elif row.area == "device":
-                self._load_device(row.key, row.body)
-            elif row.area == "judge":
-                self._load_judge(row)
-            else:
+            if row.area in _ALARMS:
                 found = self._load_alarm(row, row.body)
                 if found is None:
                     orphans.append(row)
                 elif found[0]:
                     yield found
+            else:
+                self._load_other(row, row.body)
+        self._suppressors.loaded()
         for row in orphans:
             self._close(row, cast("Mapping[str, Any]", row.body), now, effects)
+
+    def _load_other(self, row: Row, body: Mapping[str, Any]) -> None:
+        if row.area == "device":
+            self._load_device(row.key, body)
+        elif row.area == "judge":
+            self._load_judge(row)
+        elif row.area == "window":
+            self._suppressors.load(row.key, body)
+        elif row.key == "flood":
+            self._flood.load(body)
+        else:
+            self._time.load(body)
+            self.started_at = body["started_at"]
 
     def _load_device(self, device: str, body: Mapping[str, Any]) -> None:
         tracks = self._index.points.get(device, {})
@@ -124,7 +145,7 @@ class Memory:
         if watch is None or watch.machine.rule.kind != body["kind"]:
             return None
         watch.machine.load(body)
-        return watch.machine.occurrence if watch.machine.is_open else "", row.key
+        return watch.machine.occurrence if watch.machine.is_listed else "", row.key
 
     def _close(self, row: Row, body: Mapping[str, Any], now: int, effects: Effects) -> None:
         reason = "rule_changed" if body["rule"] in self._index.rules else "rule_deleted"
@@ -133,12 +154,12 @@ class Memory:
         time.now = max(time.now, now + time.offset)
         source = Source(device=body["device"], point=body.get("point"))
         rule = _stand_in(body, source)
+        machine = Machine(rule, source, (rule.params.severity,), time, effects)
         if row.area == "event":
-            events = EventWatch(rule, source, cast("Any", None), time, effects)
+            events = EventWatch(0, cast("Any", None), machine, time, effects)
             events.opened[row.key] = dict(body)
             events.close(row.key, reason)
         else:
-            machine = Machine(rule, source, (rule.params.severity,), time, effects)
             machine.load(body)
             machine.close(reason, time.now)
         self._forgotten.append(Row(area=row.area, key=row.key, body=None))

@@ -1,13 +1,16 @@
 """What rules know of the site beside their own sources. Pure data; no clock."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
+from monitor.maintenance import Window
+from monitor.plant import Supply
 from monitor.profiles.itself import with_itself
+from monitor.schema import MONITOR_DEVICE
 from monitor.site import Device, Site
 
-__all__ = ["UTC", "Surroundings"]
+__all__ = ["UTC", "Surroundings", "hangs_below"]
 
 UTC = ZoneInfo("UTC")
 
@@ -16,14 +19,50 @@ UTC = ZoneInfo("UTC")
 class Surroundings:
     """All devices by id, the monitor itself among them, and the time zone in which days and hours are meant.
 
-    `above`: by device, the source keys of alarms that it hangs below: of its connection, of its building's supply.
+    `above`: by device (or source key), the source keys of alarms that it hangs below: of its connection, of its
+    building's supply. `windows`: the maintenance that the site file plans.
     """
 
     devices: Mapping[str, Device] = field(default_factory=dict)
     zone: ZoneInfo = UTC
     above: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    windows: tuple[Window, ...] = ()
 
     @classmethod
     def of(cls, site: Site) -> "Surroundings":
         """What a site says of itself."""
-        return cls(devices=with_itself(site.devices), zone=site.timezone)
+        return cls(
+            devices=with_itself(site.devices),
+            zone=site.timezone,
+            above=hangs_below(site.devices, site.supplies),
+            windows=site.maintenance,
+        )
+
+
+def hangs_below(devices: Mapping[str, Device], told: Iterable[Supply]) -> Mapping[str, frozenset[str]]:
+    """What each device hangs below: its connection, the electricity of its building, and that of the whole site.
+
+    What measures water, gas or heat also hangs below the supply of that. A connection hangs below the electricity
+    of the building that all its devices are in.
+    """
+    supplies: dict[tuple[str, str], set[str]] = {}
+    for supply in told:
+        key = f"{supply.device}/{supply.utility}"
+        supplies.setdefault((supply.building, supply.utility), set()).add(key)
+
+    def over(building: str, utility: str) -> set[str]:
+        return supplies.get((building, utility), set()) | supplies.get(("", utility), set())
+
+    above: dict[str, frozenset[str]] = {}
+    buildings: dict[str, set[str]] = {}
+    for device in devices.values():
+        found = over(device.building, "electricity") | over(device.building, device.device_class)
+        if device.connection:
+            segment = f"{MONITOR_DEVICE}/{device.connection}"
+            buildings.setdefault(segment, set()).add(device.building)
+            found.add(segment)
+        above[device.id] = frozenset(found)
+    for segment, its in buildings.items():
+        building = its.copy().pop() if len(its) == 1 else ""
+        above[segment] = frozenset(over(building, "electricity"))
+    return above

@@ -21,7 +21,7 @@ class Timeline:
     caught up; meanwhile the arrival of the entries says how late it is.
     """
 
-    __slots__ = ("_before", "_offset_before", "_still", "now", "offset")
+    __slots__ = ("_before", "_offset_before", "_still", "now", "offset", "started")
 
     def __init__(self) -> None:
         self.now = 0
@@ -29,6 +29,8 @@ class Timeline:
         self._still = 0
         self._before = 0
         self._offset_before = 0
+        self.started = 0
+        """When the monitor was started last."""
 
     def wall(self, at: int) -> int:
         """UTC ms of an engine time."""
@@ -71,7 +73,7 @@ class Timeline:
             self._still, self._before = self.wall(self.now), 0
             self._offset_before = self.offset
             self.offset += self.now - at
-        self.now = max(at, self.now)
+        self.now = self.started = max(at, self.now)
 
     def dump(self) -> Mapping[str, Any]:
         """Answer the memory, JSON-ready."""
@@ -81,6 +83,7 @@ class Timeline:
             "still": self._still,
             "before": self._before,
             "offset_before": self._offset_before,
+            "began": self.started,
         }
 
     def load(self, memory: Mapping[str, Any]) -> None:
@@ -88,3 +91,4 @@ class Timeline:
         self.now, self.offset = memory["now"], memory["offset"]
         self._still, self._before = memory["still"], memory["before"]
         self._offset_before = memory["offset_before"]
+        self.started = memory.get("began", 0)  # what older versions kept has none

@@ -1,22 +1,14 @@
 """One rule at one source: a judge that says what entries mean, and the alarm that follows from it."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any
-
-from monitor.model import SEVERITY_RANK, Derived, Event, Reading, Transition, Value
-from monitor.ports import NoticeKind
-from monitor.site import Rule, Source
-from rules.effects import Effects, Step
-from rules.kind import NEVER_QUIET, EntryJudge, EventJudge, PointJudge, ReadingJudge, Verdict
-from rules.machine import Condition, Machine, occurrence_id
+from monitor.model import Derived, Event, Reading, Transition, Value
+from rules.kind import NEVER_QUIET, EntryJudge, PointJudge, ReadingJudge, Verdict
+from rules.machine import Machine
+from rules.momentary import EventWatch
+from rules.states import Condition, ms
 from rules.timeline import Timeline
 from rules.truth import Truth
 
 __all__ = ["EntryWatch", "EventWatch", "PointWatch", "ReadingWatch", "Track", "Watch"]
-
-_MOST_OPEN = 100
-_NOTICES = {"raised": NoticeKind.RAISE, "acknowledged": NoticeKind.ACKNOWLEDGED}
 
 
 class Track:
@@ -46,21 +38,32 @@ class Track:
 
 
 class PointWatch:
-    """A rule that judges the values of one point."""
+    """A rule that judges the values of one point.
 
-    __slots__ = ("armed", "index", "judge", "machine", "track")
+    `stale_after`: ms after which its last value says nothing any more (None: never). `gone`: that has been heeded,
+    by a rule that says what it means.
+    """
 
-    def __init__(self, index: int, judge: PointJudge, machine: Machine, track: Track) -> None:
+    __slots__ = ("_time", "armed", "gone", "index", "judge", "machine", "stale_after", "track")
+
+    def __init__(self, index: int, judge: PointJudge, machine: Machine, track: Track, time: Timeline) -> None:
         self.index = index
         self.judge = judge
         self.machine = machine
         self.track = track
+        self._time = time
         self.armed: int | None = None
+        self.gone = False
+        stale_after = getattr(machine.rule.params, "stale_after", None)
+        self.stale_after = track.stale_after if stale_after is None else ms(stale_after)
+        if self.stale_after is not None:
+            machine.gap = self.stale_after
         track.watches.append(self)
 
     def sample(self, value: Value, at: int) -> None:
         """Take a good value of time `at`. Lets out what the judge raises, having gone to UNKNOWN."""
         machine = self.machine
+        self.gone = False
         try:
             level = self.judge.level(value, machine.engaged)
         except Exception:
@@ -73,9 +76,14 @@ class PointWatch:
 
     def _stale_at(self) -> int | None:
         machine = self.machine
-        if machine.condition is Condition.CLEAR or machine.unknown_since is not None:
+        if self.stale_after is None or machine.unknown_since is not None or self.gone:
             return None
-        return None if self.track.stale_after is None else self.track.last + self.track.stale_after
+        last = self.track.last
+        if machine.minds_silence:
+            if not last or (machine.condition is Condition.CLEAR and not machine.raises_on_silence):
+                return None
+            return max(last, self._time.started) + self.stale_after
+        return None if machine.condition is Condition.CLEAR else last + self.stale_after
 
     def due(self) -> int | None:
         """Say when time alone will change something."""
@@ -85,12 +93,15 @@ class PointWatch:
         """Do what is due by `now`: what the last value still proves, then the end of that proof."""
         stale, due = self._stale_at(), self.machine.due()
         if stale is not None and stale <= now and (due is None or stale < due):
-            self.machine.unknown(stale)
+            self.gone = self.machine.minds_silence
+            self.machine.unknown(stale, self.track.last)
+            self.track.settle()
         self.machine.tick(now)
 
     def resume(self, stopped: int, started: int) -> None:
         """Leave out the time between."""
-        self.machine.resume(stopped, started, keeps_word=self.track.stale_after is None)
+        self.gone = False
+        self.machine.resume(stopped, started, keeps_word=self.stale_after is None)
 
 
 class ReadingWatch:
@@ -149,12 +160,13 @@ class EntryWatch:
 
     def hear(self, entry: Reading | Derived | Event | Transition, at: int, now: int) -> None:
         """Take an entry of time `at`. Lets out what the judge raises, having gone to UNKNOWN."""
-        self.stirred = True
         try:
             _tell(self.machine, self._verdict(entry, at, now), at)
         except Exception:
+            self.stirred = True
             self.machine.unknown(now)
             raise
+        self.stirred |= self.judge.changed
 
     def _verdict(self, entry: Reading | Derived | Event | Transition, at: int, now: int) -> Verdict | None:
         if isinstance(entry, Reading):
@@ -184,96 +196,7 @@ class EntryWatch:
         self.machine.resume(stopped, started)
 
 
-class EventWatch:
-    """A rule whose alarms are over at once: what is open here only waits for its acknowledgement."""
-
-    __slots__ = ("_effects", "_time", "changed", "judge", "opened", "rule", "source")
-
-    def __init__(self, rule: Rule, source: Source, judge: EventJudge, time: Timeline, effects: Effects) -> None:
-        self.rule = rule
-        self.source = source
-        self.judge = judge
-        self._time = time
-        self._effects = effects
-        self.opened: dict[str, dict[str, Any]] = {}
-        self.changed: set[str] = set()
-
-    def event(self, event: Event) -> str:
-        """Raise an alarm for an event that matches, and answer its occurrence; '' when it does not."""
-        if not self.judge.matches(event):
-            return ""
-        time = min(event.time, self._time.wall(self._time.now))
-        while any(memory["raised_at"] == time for memory in self.opened.values()):
-            time += 1
-        occurrence = occurrence_id(self.rule.id, self.source.key, event.id, time)
-        waits = self.rule.params.ack == "required"
-        memory = {
-            "rule": self.rule.id,
-            "name": self.rule.name,
-            "kind": self.rule.kind,
-            "device": self.source.device,
-            "severity": self.judge.severities[0],
-            "raised_at": time,
-            "late": event.late,
-        }
-        if waits:
-            self.opened[occurrence] = memory
-            self.changed.add(occurrence)
-        raised = self._transition(occurrence, memory, "raised")
-        self._emit(replace(raised, number=1, time=time, response="unacked" if waits else "none"), memory)
-        if len(self.opened) > _MOST_OPEN:
-            self.close(self.waiting()[0], f"more than {_MOST_OPEN} wait")
-        return occurrence
-
-    def waiting(self) -> Sequence[str]:
-        """Answer the occurrences that wait, oldest first."""
-        return sorted(self.opened, key=lambda occurrence: (self.opened[occurrence]["raised_at"], occurrence))
-
-    def acknowledge(self, occurrence: str, by: str, reason: str) -> None:
-        """End the wait of one alarm."""
-        memory = self._end(occurrence)
-        self._emit(replace(self._transition(occurrence, memory, "acknowledged"), by=by, reason=reason), memory)
-
-    def close(self, occurrence: str, reason: str) -> None:
-        """End the wait of one alarm without anybody's word."""
-        memory = self._end(occurrence)
-        self._emit(replace(self._transition(occurrence, memory, "closed"), reason=reason), memory)
-
-    def _end(self, occurrence: str) -> dict[str, Any]:
-        self.changed.add(occurrence)
-        return self.opened.pop(occurrence)
-
-    def _transition(self, occurrence: str, memory: Mapping[str, Any], cause: str) -> Transition:
-        return Transition(
-            occurrence=occurrence,
-            number=2,
-            rule=self.rule.id,
-            device=self.source.device,
-            source_key=self.source.key,
-            cause=cause,
-            condition=Condition.CLEAR.value,
-            response="none",
-            severity=memory["severity"],
-            time=max(self._time.wall(self._time.now), memory["raised_at"] + 1),
-            late=memory["late"],
-            rule_version=self.rule.version,
-        )
-
-    def _emit(self, transition: Transition, memory: Mapping[str, Any]) -> None:
-        self._effects.steps.append(
-            Step(
-                transition=transition,
-                rule=self.rule,
-                source=self.source,
-                notice=None if _is_old_news(transition) else _NOTICES.get(transition.cause),
-                raised_at=memory["raised_at"],
-                since=memory["raised_at"],
-                momentary=True,
-            )
-        )
-
-
-Watch = PointWatch | ReadingWatch | EntryWatch
+Watch = PointWatch | ReadingWatch | EntryWatch | EventWatch
 
 
 def _tell(machine: Machine, verdict: Verdict | None, at: int) -> None:
@@ -287,11 +210,6 @@ def _tell(machine: Machine, verdict: Verdict | None, at: int) -> None:
         machine.false(verdict.value, at)
     else:
         machine.unknown(at)
-
-
-def _is_old_news(transition: Transition) -> bool:
-    """Whether nobody needs to be told: it was over long before it was heard of, and was not severe."""
-    return transition.late and SEVERITY_RANK[transition.severity] < SEVERITY_RANK["high"]
 
 
 def _earlier(one: int | None, other: int | None) -> int | None:

@@ -37,10 +37,10 @@ _ALARM = """
         cleared_at = coalesce(cleared_at, excluded.cleared_at), reason = excluded.reason
 """
 _EVENT = """
-    INSERT INTO alarm_event (occurrence, number, time, cause, state, response, severity, value, "limit",
-        by, reason, rule_version)
-    VALUES (:occurrence, :number, :time, :cause, :condition, :response, :severity, :value, :limit, :by, :reason,
-        :rule_version) ON CONFLICT DO NOTHING
+    INSERT INTO alarm_event (occurrence, number, time, cause, state, response, severity, suppression, value,
+        "limit", by, reason, rule_version)
+    VALUES (:occurrence, :number, :time, :cause, :condition, :response, :severity, :suppression, :value, :limit,
+        :by, :reason, :rule_version) ON CONFLICT DO NOTHING
 """
 _MEMORY = """
     INSERT INTO rule_memory VALUES (:area, :key, :body) ON CONFLICT (area, key) DO UPDATE SET body = excluded.body
@@ -52,8 +52,11 @@ _OUTBOX = """
     VALUES (:notification_id, :occurrence, :kind, :person, :channel, :step, :severity, :created,
         :not_before, :expires, :not_before, :body)
 """
-_TOLD = "SELECT DISTINCT person, channel FROM outbox WHERE occurrence = ? AND kind IN ('raise', 'severity')"
+_TOLD = (
+    "SELECT DISTINCT person, channel FROM outbox WHERE occurrence = ? AND kind IN ('raise', 'severity', 'chatter')"
+)
 
+_TO_WHO_WAS_TOLD = frozenset({NoticeKind.CLEAR, NoticeKind.ACKNOWLEDGED, NoticeKind.SHELF_EXPIRING})
 _BY_PEOPLE = frozenset({"acknowledged", "reset"})
 
 _log = structlog.get_logger()
@@ -87,7 +90,7 @@ def write_steps(db: sqlite3.Connection, steps: Sequence[Step], devices: Mapping[
     for step in steps:
         transition = asdict(step.transition)
         db.execute(_ALARM, _shown(step, transition, devices.get(step.transition.device)))
-        db.execute(_EVENT, {**transition, "suppression": ""})
+        db.execute(_EVENT, {**transition, "suppression": json.dumps(step.transition.suppression)})
     produce(db, NAME, [step.transition for step in steps])
 
 
@@ -95,7 +98,7 @@ def _shown(step: Step, transition: Mapping[str, object], device: Device | None) 
     taken = step.transition
     point = step.source.point
     known = device.points.get(point) if device is not None and point is not None else None
-    name = device.name if device is not None and device.name else taken.device
+    name = step.source.name or (device.name if device is not None else "") or taken.device
     return {
         **transition,
         "point": point,
@@ -128,9 +131,12 @@ def tell(db: sqlite3.Connection, steps: Sequence[Step], router: Router, now: int
             kind=step.notice,
             transition=step.transition,
             rule=step.rule,
+            source=step.source,
             raised_at=step.raised_at,
             told=told,
             facts=step.facts,
+            gather=step.gather,
+            wait=step.wait,
         )
         rows = _route(router, notice)
         if step.momentary and step.transition.late and step.notice is NoticeKind.RAISE:
@@ -142,7 +148,7 @@ def tell(db: sqlite3.Connection, steps: Sequence[Step], router: Router, now: int
 
 
 def _route(router: Router, notice: Notice) -> Sequence[OutboxRow]:
-    if notice.kind in {NoticeKind.CLEAR, NoticeKind.ACKNOWLEDGED} and not notice.told:
+    if notice.kind in _TO_WHO_WAS_TOLD and not notice.told:
         return ()
     try:
         return router(notice)
@@ -167,7 +173,9 @@ def _row(row: OutboxRow, now: int) -> dict[str, object]:
 def prune(db: sqlite3.Connection, before: int) -> None:
     """Forget occurrences that were over before a time (UTC ms), and their steps."""
     gone = db.execute(
-        "DELETE FROM alarm WHERE changed_at < ? AND state = 'clear' AND response = 'none'", (before,)
+        "DELETE FROM alarm WHERE changed_at < ? AND state = 'clear' AND response = 'none'"
+        " AND (suppression = '[]' OR momentary)",
+        (before,),
     ).rowcount
     if gone:
         _log.info("old_alarms_forgotten", occurrences=gone)

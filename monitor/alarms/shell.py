@@ -80,7 +80,13 @@ class Alarms:
     def status(self) -> Mapping[str, Value]:
         """Answer facts for `status`: rules, how far the journal is judged, alarms raised since the start."""
         behind = self._journal.last > self.applied
-        return {"rules": len(self._site.rules), "applied": self.applied, "behind": behind, **self._counts}
+        return {
+            "rules": len(self._site.rules),
+            "applied": self.applied,
+            "behind": behind,
+            "flooding": self._engine.flooding,
+            **self._counts,
+        }
 
     async def run(self) -> None:
         """Judge until cancelled, from where the state says that it had come to."""
@@ -106,7 +112,7 @@ class Alarms:
         """Once what was recorded before this start is judged, leave out the time until now."""
         if not self._resumed and self._position >= self._boundary:
             self._resumed = True
-            self._engine.resume(self._time.now())
+            self._take(self._engine.resume(self._time.now()))
             self._is_dirty = True
 
     async def _follow(self, position: Position) -> None:

@@ -142,7 +142,7 @@ class _Aloud:
             if step.momentary:  # it has no end to be told of
                 if step.notice is NoticeKind.RAISE and self._is_news(step):
                     self._begin(_notice(step, step.notice), set())
-            elif step.notice in {NoticeKind.RAISE, NoticeKind.SEVERITY}:
+            elif step.notice in {NoticeKind.RAISE, NoticeKind.SEVERITY, NoticeKind.CHATTER}:
                 self._hush(occurrence)
                 told = self._told.setdefault(occurrence, set())
                 self._telling[occurrence] = self._begin(_notice(step, step.notice), told)
@@ -175,4 +175,11 @@ class _Aloud:
 
 
 def _notice(step: Step, kind: NoticeKind, told: frozenset[tuple[str, str]] = frozenset()) -> Notice:
-    return Notice(kind=kind, transition=step.transition, rule=step.rule, raised_at=step.raised_at, told=told)
+    return Notice(
+        kind=kind,
+        transition=step.transition,
+        rule=step.rule,
+        source=step.source,
+        raised_at=step.raised_at,
+        told=told,
+    )

@@ -15,7 +15,7 @@ __all__ = ["PENDING", "Action", "Decision", "Past", "Standing", "decide"]
 PENDING: Final = frozenset({"queued", "sending", "failed"})
 """States of a row that may still be sent."""
 
-_ALARMING: Final = frozenset({"raise", "severity"})
+_ALARMING: Final = frozenset({"raise", "severity", "chatter"})
 
 
 class Standing(NamedTuple):
@@ -23,6 +23,8 @@ class Standing(NamedTuple):
 
     acknowledged: bool
     cleared: bool
+    held: bool = False
+    """It is shelved, suppressed or out of service."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +68,7 @@ def decide(row: Past, history: Sequence[Past], standing: Standing, now: int) -> 
     """Decide what becomes of a row that is due; `now` in UTC ms."""
     if any(other.state == "sending" for other in history):
         return Decision(Action.WAIT, "another message of this alarm is on its way")
-    decision = _alarming(row, history, standing) if row.kind in _ALARMING else _informing(row, history)
+    decision = _alarming(row, history, standing) if row.kind in _ALARMING else _informing(row, history, standing)
     if decision.action in {Action.SEND, Action.COMBINE} and now >= row.expires:
         return Decision(Action.EXPIRE, "expired")
     return decision
@@ -74,7 +76,7 @@ def decide(row: Past, history: Sequence[Past], standing: Standing, now: int) -> 
 
 def _alarming(row: Past, history: Sequence[Past], standing: Standing) -> Decision:
     cleared = any(other.kind == "clear" and other.id > row.id for other in history)
-    if row.step > 0 and (reason := _escalation_over(row, standing, cleared=cleared)):
+    if reason := _needless(row, standing, cleared=cleared):
         return Decision(Action.DROP, reason)
     if any(_replaces(other, row) for other in history):
         return Decision(Action.DROP, "a newer message replaces it")
@@ -87,7 +89,12 @@ def _alarming(row: Past, history: Sequence[Past], standing: Standing) -> Decisio
     return Decision(Action.COMBINE)
 
 
-def _escalation_over(row: Past, standing: Standing, *, cleared: bool) -> str:
+def _needless(row: Past, standing: Standing, *, cleared: bool) -> str:
+    """Why an alarm is held back, or its escalation is over; or nothing."""
+    if standing.held:
+        return "the alarm was shelved, suppressed or taken out of service"
+    if row.step == 0:
+        return ""
     if standing.acknowledged:
         return "the alarm was acknowledged"
     return "the alarm had cleared" if cleared or (standing.cleared and not row.momentary) else ""
@@ -99,11 +106,13 @@ def _replaces(other: Past, row: Past) -> bool:
     return newer and (other.step == 0 or row.step > 0)
 
 
-def _informing(row: Past, history: Sequence[Past]) -> Decision:
+def _informing(row: Past, history: Sequence[Past], standing: Standing) -> Decision:
     if any(_must_come_first(other, row) for other in history):
         return Decision(Action.WAIT, "an earlier message of this alarm comes first")
     if not _any_told(other for other in history if other.id < row.id):
         return Decision(Action.DROP, "this person was never told of the alarm")
+    if row.kind == "shelf_expiring" and (standing.cleared or not standing.held):
+        return Decision(Action.DROP, "the shelf or the alarm is over")
     if row.kind == "acknowledged" and any(other.kind == "clear" and other.id > row.id for other in history):
         return Decision(Action.DROP, "the alarm had cleared; the message about that follows")
     return Decision(Action.SEND)

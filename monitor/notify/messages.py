@@ -22,13 +22,24 @@ __all__ = ["KINDS", "LANGUAGES", "render"]
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 
 LANGUAGES: Final = ("en", "zh")
-KINDS: Final = ("raise", "severity", "clear", "acknowledged", "combined", "unrecorded", "recorded")
-"""The messages there are; `combined` tells of an alarm that had cleared before it could be told."""
+KINDS: Final = (
+    "raise",
+    "severity",
+    "clear",
+    "acknowledged",
+    "combined",
+    "gathered",
+    "shelf_expiring",
+    "chatter",
+    "unrecorded",
+    "recorded",
+)
+"""The messages there are; `combined`: of an alarm that cleared before it could be told; `gathered`: of many."""
 
 _TITLE_LIMIT: Final = 150
 _FACT_LIMIT: Final = 1000
 
-_WITHOUT_VALUE: Final = frozenset({"state", "event", "stale", "offline"})
+_WITHOUT_VALUE: Final = frozenset({"state", "event", "stale", "offline", "segment", "supply"})
 """Kinds of rules that judge no quantity: what they carry as value would puzzle the reader."""
 
 _PARTS: Final = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))

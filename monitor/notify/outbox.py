@@ -21,9 +21,10 @@ from monitor.errors import ChannelRejected, ChannelUnavailable, JournalError, Re
 from monitor.journal.state import State
 from monitor.model import SEVERITY_RANK
 from monitor.notify import store
+from monitor.notify.attempt import Attempt, Lane
 from monitor.notify.decision import Standing
 from monitor.notify.messages import render
-from monitor.notify.store import Attempt, GetStanding, Lane, Outcome
+from monitor.notify.store import GetStanding, Outcome
 from monitor.ports import Channel, Message
 from monitor.site import Site
 
@@ -218,6 +219,8 @@ class Notifier:
         if attempt.is_report:
             return await self._render_report(attempt.body, language)
         kind = attempt.kind if attempt.cleared is None else "combined"
+        if attempt.gathered:
+            kind = "gathered"
         return render(kind, language, attempt.body, cleared=attempt.cleared)
 
     def _failure(

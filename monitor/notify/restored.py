@@ -11,7 +11,7 @@ from monitor.notify.decision import Action, Decision, Past, Standing
 
 __all__ = ["Restore", "decide_restored", "newest_restore"]
 
-_ALARMING = frozenset({"raise", "severity"})
+_ALARMING = frozenset({"raise", "severity", "chatter"})
 _NEWEST = """
     SELECT at, until, (SELECT position FROM positions WHERE consumer = 'alarms') AS judged
     FROM restores ORDER BY at DESC LIMIT 1

@@ -4,7 +4,7 @@ Alarm -> route -> team -> step -> person -> channel, as the design's alarms page
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
@@ -15,11 +15,12 @@ from monitor.ports import Notice, NoticeKind, OutboxRow, Router
 from monitor.profiles.itself import ITSELF
 from monitor.schema import MONITOR_DEVICE, point_unit
 from monitor.settings.patterns import fits
-from monitor.site import Device, Person, Route, Rule, Site, Step
+from monitor.site import Device, Person, Route, Rule, Site, Source, Step
 
 __all__ = ["TIME_TO_LIVE", "Chosen", "Reason", "choose", "facts", "make_router", "unreachable"]
 
 _HOUR = 3_600_000
+_ALARMING: Final = frozenset({NoticeKind.RAISE, NoticeKind.SEVERITY, NoticeKind.CHATTER})
 
 TIME_TO_LIVE: Final[Mapping[str, int]] = {
     "critical": 24 * _HOUR,
@@ -67,7 +68,7 @@ def make_router(site: Site) -> Router:
         chosen = choose(site, notice)
         body = facts(site, notice)
         rows = [_row(notice, one, body) for one in chosen if one.tells]
-        if not rows and notice.kind in {NoticeKind.RAISE, NoticeKind.SEVERITY}:
+        if not rows and notice.kind in _ALARMING:
             reasons = sorted({str(one.reason) for one in chosen})
             _LOG.warning("alarm_reaches_nobody", rule=notice.rule.id, reasons=reasons)
         return rows
@@ -77,9 +78,11 @@ def make_router(site: Site) -> Router:
 
 def choose(site: Site, notice: Notice) -> Sequence[Chosen]:
     """Decide who is told and why: first along the routes, afterwards only those who were told before."""
-    if notice.kind in {NoticeKind.RAISE, NoticeKind.SEVERITY}:
+    if notice.kind in _ALARMING:
         transition = notice.transition
-        return tuple(_along_routes(site, notice.rule, transition.device, transition.severity))
+        source = notice.source or Source(device=transition.device)
+        chosen = tuple(_along_routes(site, notice.rule, source, transition.severity))
+        return chosen if notice.kind is not NoticeKind.CHATTER else _first(chosen)
     return tuple(_among_told(site, notice))
 
 
@@ -91,10 +94,14 @@ def unreachable(site: Site) -> Sequence[str]:
 def facts(site: Site, notice: Notice) -> Mapping[str, Any]:
     """Everything a message may say, JSON-ready; what is not known is absent. Times are UTC ms."""
     transition, rule = notice.transition, notice.rule
+    source = notice.source or Source(device=transition.device)
     device = ITSELF if transition.device == MONITOR_DEVICE else site.devices.get(transition.device)
     body: dict[str, Any] = {
         "site": {"id": site.id, "name": site.name, "timezone": site.timezone.key or "UTC"},
-        "device": {"id": transition.device, "name": (device.name if device else "") or transition.device},
+        "device": {
+            "id": transition.device,
+            "name": source.name or (device.name if device else "") or transition.device,
+        },
         "rule": {"id": rule.id, "name": rule.name or rule.id, "kind": rule.kind},
         "occurrence": transition.occurrence,
         "since": notice.raised_at,
@@ -105,12 +112,13 @@ def facts(site: Site, notice: Notice) -> Mapping[str, Any]:
     }
     optional: dict[str, Any] = {
         "class": device.device_class if device else None,
-        "building": device.building if device else None,
-        "zone": device.zone if device else None,
+        "building": source.building or (device.building if device else None),
+        "zone": source.zone or (device.zone if device else None),
         "response": getattr(rule.params, "response", None),
         "by": transition.by,
         "reason": transition.reason,
         "facts": dict(notice.facts),
+        "gather": notice.gather,
     }
     body |= {key: value for key, value in optional.items() if value}
     return body | _measured(transition.source_key, notice, device)
@@ -134,8 +142,10 @@ def _measured(source_key: str, notice: Notice, device: Device | None) -> dict[st
 
 def _row(notice: Notice, chosen: Chosen, body: Mapping[str, Any]) -> OutboxRow:
     transition = notice.transition
-    first = notice.raised_at if notice.kind is NoticeKind.RAISE else transition.time
-    due = first + chosen.after
+    # What is told again begins now; what is told the first time began when it was raised.
+    first = notice.raised_at if transition.cause == "raised" else transition.time
+    after = chosen.after + notice.wait
+    due = first + after
     return OutboxRow(
         notification_id=f"{transition.occurrence}:{notice.kind}:{transition.number}",
         occurrence=transition.occurrence,
@@ -146,12 +156,18 @@ def _row(notice: Notice, chosen: Chosen, body: Mapping[str, Any]) -> OutboxRow:
         severity=transition.severity,
         not_before=due,
         expires=due + TIME_TO_LIVE[transition.severity],
-        body={**body, "after": chosen.after},
+        body={**body, "after": after},
     )
 
 
-def _along_routes(site: Site, rule: Rule, device: str, severity: str) -> Iterator[Chosen]:
-    routes = list(_matching(site, rule, device, severity))
+def _first(chosen: Sequence[Chosen]) -> Sequence[Chosen]:
+    """Those of the first step: nobody is called to a chatter in the end."""
+    soonest = min((one.after for one in chosen if one.tells), default=0)
+    return tuple(one for one in chosen if not one.tells or one.after == soonest)
+
+
+def _along_routes(site: Site, rule: Rule, source: Source, severity: str) -> Iterator[Chosen]:
+    routes = list(_matching(site, rule, source, severity))
     if not routes:
         yield Chosen(reason=Reason.NO_ROUTE)
     told: set[tuple[str, str]] = set()
@@ -184,13 +200,13 @@ def _channels(person: Person, team: str, step: int, after: int) -> Iterator[Chos
         yield Chosen(reason=Reason.NO_CHANNEL, team=team, person=person.id)
 
 
-def _matching(site: Site, rule: Rule, device: str, severity: str) -> Iterator[Route]:
-    known = site.devices.get(device)
+def _matching(site: Site, rule: Rule, source: Source, severity: str) -> Iterator[Route]:
+    known = site.devices.get(source.device)
     said = {
-        "building": known.building if known else "",
-        "zone": known.zone if known else "",
+        "building": source.building or (known.building if known else ""),
+        "zone": source.zone or (known.zone if known else ""),
         "class": known.device_class if known else "",
-        "device": device,
+        "device": source.device,
         "rule": rule.id,
         "kind": rule.kind,
         "severity": severity,
@@ -218,11 +234,11 @@ def _is(person: Person, by: str) -> bool:
 
 
 def _always_reaches(site: Site, rule: Rule) -> bool:
-    devices = {source.device for source in rule.sources}
+    places = {replace(source, point=None, name="") for source in rule.sources}
     severities = _severities(rule)
     return all(
-        any(one.tells for one in _along_routes(site, rule, device, severity))
-        for device in devices
+        any(one.tells for one in _along_routes(site, rule, place, severity))
+        for place in places
         for severity in severities
     )
 

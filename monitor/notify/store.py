@@ -8,6 +8,7 @@ from typing import Any, Final
 import orjson
 
 from monitor.notify import reports
+from monitor.notify.attempt import Attempt, Lane, gathered
 from monitor.notify.decision import PENDING, Action, Decision, Past, Standing, decide
 from monitor.notify.restored import Restore, decide_restored, newest_restore
 from monitor.ports import NoticeKind
@@ -28,11 +29,8 @@ __all__ = [
     "take",
 ]
 
-Lane = tuple[str, str]
-"""A person and one of their channels: its messages go out one after the other."""
-
-GetStanding = Callable[[sqlite3.Connection, str], tuple[bool, bool]]
-"""Whether an occurrence is acknowledged, and whether it has cleared (a `Standing`); called in a transaction."""
+GetStanding = Callable[[sqlite3.Connection, str], tuple[bool, ...]]
+"""The fields of a `Standing` of an occurrence; called in a transaction."""
 
 STATES: Final = ("queued", "sending", "sent", "failed", "unknown", "dead", "superseded")
 """queued: waits for its time; failed: will be tried again; unknown: it may have arrived, and is left at that."""
@@ -65,6 +63,13 @@ _DUE: Final = """
     ) WHERE place = 1 ORDER BY next_at LIMIT :most
 """
 
+_GATHERED: Final = """
+    SELECT * FROM outbox
+    WHERE state IN ('queued', 'sending', 'failed') AND state <> 'sending' AND next_at <= :now AND kind = 'raise'
+        AND person = :person AND channel = :channel AND json_extract(body, '$.gather') = :gather
+    ORDER BY id LIMIT 1000
+"""
+
 _SENDING: Final = "UPDATE outbox SET state = 'sending', attempts = attempts + 1 WHERE id = ?"
 
 _ANSWER: Final = """
@@ -72,32 +77,6 @@ _ANSWER: Final = """
            not_before, next_at, expires, sent_at, maybe_delivered, last_error
     FROM outbox
 """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
-    """A row that is to be sent now. `cleared`: UTC ms of the alarm's end, when both are told in one message.
-
-    `maybe_delivered`: it may have arrived already.
-    """
-
-    id: int
-    lane: Lane
-    occurrence: str
-    notification: str
-    kind: str
-    step: int
-    severity: str
-    expires: int
-    number: int
-    body: Mapping[str, Any]
-    cleared: int | None = None
-    maybe_delivered: bool = False
-
-    @property
-    def is_report(self) -> bool:
-        """Whether it is a report, and no alarm."""
-        return self.kind == NoticeKind.REPORT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,6 +188,21 @@ def _decide(
     body: dict[str, Any] = orjson.loads(row["body"])
     if row["kind"] == NoticeKind.REPORT:
         return _decide_report(db, row, body, now, restore)
+    attempt = _decide_alarm(db, row, now, standing, restore)
+    if attempt is None or not body.get("gather") or row["kind"] != NoticeKind.RAISE:
+        return attempt
+    others = db.execute(
+        _GATHERED,
+        {"person": row["person"], "channel": row["channel"], "now": now, "gather": body["gather"]},
+    ).fetchall()
+    taken = [_decide_alarm(db, each, now, standing, restore) for each in others]
+    return gathered(attempt, [each for each in taken if each is not None])
+
+
+def _decide_alarm(
+    db: sqlite3.Connection, row: sqlite3.Row, now: int, standing: GetStanding, restore: Restore | None
+) -> Attempt | None:
+    body: dict[str, Any] = orjson.loads(row["body"])
     if _postpone(db, row, int(body.get("after", 0))):
         row = db.execute("SELECT * FROM outbox WHERE id = ?", (row["id"],)).fetchone()
         if row["next_at"] > now:
@@ -234,7 +228,9 @@ def _standing_of(
     about = body.get("backlog", {}).get("occurrences") or [row["occurrence"]]
     found = [Standing(*standing(db, occurrence)) for occurrence in about]
     return Standing(
-        acknowledged=all(each.acknowledged for each in found), cleared=all(each.cleared for each in found)
+        acknowledged=all(each.acknowledged for each in found),
+        cleared=all(each.cleared for each in found),
+        held=all(each.held for each in found),
     )
 
 
@@ -310,6 +306,10 @@ def _leave(db: sqlite3.Connection, row: sqlite3.Row, decision: Decision, now: in
 
 def mark(db: sqlite3.Connection, attempt: Attempt, outcome: Outcome, now: int) -> int:
     """Write down what an attempt came to; answers how many rows of the next step were brought forward by it."""
+    return sum(_mark(db, each, outcome, now) for each in (attempt, *attempt.gathered))
+
+
+def _mark(db: sqlite3.Connection, attempt: Attempt, outcome: Outcome, now: int) -> int:
     db.execute(
         "UPDATE outbox SET state = :state, last_error = :error, maybe_delivered = maybe_delivered OR :maybe,"
         " next_at = coalesce(:next_at, next_at), sent_at = CASE :state WHEN 'sent' THEN :now ELSE sent_at END"
@@ -344,7 +344,7 @@ def mark(db: sqlite3.Connection, attempt: Attempt, outcome: Outcome, now: int) -
 
 def _hasten(db: sqlite3.Connection, notification: str, kind: str, now: int) -> int:
     """When a message reached nobody at all so far, make the next step of its escalation due at once."""
-    if kind not in {"raise", "severity"}:
+    if kind not in {"raise", "severity", "chatter"}:
         return 0
     rows = db.execute(
         "SELECT state, step, attempts, maybe_delivered FROM outbox WHERE notification_id = ?", (notification,)

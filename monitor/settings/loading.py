@@ -21,6 +21,7 @@ from monitor.settings.binding import Binding
 from monitor.settings.budgets import check_budgets
 from monitor.settings.devices import bind_connections, bind_devices
 from monitor.settings.equipment import bind_equipment, bind_groups
+from monitor.settings.maintenance import bind_maintenance
 from monitor.settings.metershape import MeteringKeys
 from monitor.settings.people import bind_notify, warn_of_silence
 from monitor.settings.reports import bind_reports
@@ -40,6 +41,7 @@ _SECTIONS: Final = (
     "devices",
     "equipment",
     "journal",
+    "maintenance",
     "metering",
     "monitor",
     "notify",
@@ -147,14 +149,15 @@ def _site(binding: Binding, root: Node, path: Path) -> Site | None:
     keys, zone = _head(binding, root, path)
     bind_connections(binding, root)
     devices = bind_devices(binding, root)
-    rules = bind_rules(binding, root)
+    supplies = bind_supply(binding, root, devices)
+    rules = bind_rules(binding, root, supplies)
     written = _rule_ids(root) | set(rules)
     notify = bind_notify(binding, root, sorted(written), "en" if keys is None else keys.language)
+    maintenance = bind_maintenance(binding, root, devices, written, zone)
     journal = binding.check(JournalKeys, _section(root, "journal"), "journal")
     access = bind_access(binding, root, devices)
     equipment = bind_equipment(binding, root, devices, zone)
     groups = bind_groups(binding, root, equipment)
-    supplies = bind_supply(binding, root, devices)
     monitor = _monitor(binding, root)
     sinks = bind_sinks(binding, root, access)
     metering = binding.check(MeteringKeys, _section(root, "metering"), "metering") or MeteringKeys()
@@ -180,6 +183,7 @@ def _site(binding: Binding, root: Node, path: Path) -> Site | None:
         equipment=equipment,
         groups=groups,
         supplies=supplies,
+        maintenance=maintenance,
         monitor=monitor,
         metering=MeteringSettings(keep=metering.keep),
         tariffs=tariffs,

@@ -34,7 +34,13 @@ class RuleModel(Frozen):
     off_delay: Duration = 0.0
     latched: bool = False
     ack: Literal["required", "not_required"] = "required"
+    re_alarm: Duration | None = None
+    auto_ack_after: Duration | None = None
+    longest_shelf: Duration | None = None
+    unknown_reset: Duration = 600.0
+    count_downtime: bool = False
     response: str = ""
+    depends_on: Texts | None = None
     enabled: bool = True
     tests: tuple[dict[str, Any], ...] = ()
     """Cases that `rules test` plays; `monitor.trials.case.Case` says what they may hold."""

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any, Final
 
@@ -161,12 +162,12 @@ def _has_channel(team: Team, people: Mapping[str, Person]) -> bool:
 def _silent(rule: Rule, devices: Mapping[str, Device], routes: Sequence[Route], heard: set[str]) -> str:
     """The first device (and severity) of a rule whose alarm reaches nobody, in words; empty when there is none."""
     severities = _severities(rule.params)
-    for ident in dict.fromkeys(source.device for source in rule.sources):
-        device = devices[ident]
+    for source in dict.fromkeys(replace(source, point=None, name="") for source in rule.sources):
+        device = devices[source.device]
         for severity in severities:
             facts = {
-                "building": device.building,
-                "zone": device.zone,
+                "building": source.building or device.building,
+                "zone": source.zone or device.zone,
                 "class": device.device_class,
                 "device": device.id,
                 "rule": rule.id,
@@ -174,7 +175,7 @@ def _silent(rule: Rule, devices: Mapping[str, Device], routes: Sequence[Route], 
                 "severity": severity,
             }
             if not _reaches(facts, routes, heard):
-                return f"device `{ident}` at severity {severity}"
+                return f"device `{device.id}` at severity {severity}"
     return ""
 
 

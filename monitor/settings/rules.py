@@ -8,7 +8,10 @@ from typing import Any
 
 from monitor.documents.node import Entry, Node, join
 from monitor.documents.reader import resolve_scalar
+from monitor.plant import Supply
+from monitor.ports import NamesSources, Premises
 from monitor.settings.binding import Binding, Candidate
+from monitor.settings.dependencies import bind_dependencies
 from monitor.settings.model import RuleModel, Selector
 from monitor.settings.patterns import fits
 from monitor.settings.quantities import converted, quantities
@@ -32,7 +35,7 @@ class _Written:
     narrowed: Selector | None = None
 
 
-def bind_rules(binding: Binding, root: Node) -> dict[str, Rule]:
+def bind_rules(binding: Binding, root: Node, supplies: Sequence[Supply] = ()) -> dict[str, Rule]:
     """Bind the section `rules`; disabled rules are checked and left out."""
     own: dict[str, Node] = {}
     written: list[_Written] = []
@@ -56,8 +59,11 @@ def bind_rules(binding: Binding, root: Node) -> dict[str, Rule]:
     for ident in binding.changes:
         if ident not in known:
             binding.unknown(root, "rules", ident, known, "rule")
-    found = [_rule(binding, _changed(binding, one)) for one in wanted]
-    return {rule.id: rule for rule in found if rule is not None}
+    everything = [_changed(binding, one) for one in wanted]
+    found = [_rule(binding, one, supplies) for one in everything]
+    rules = {rule.id: rule for rule in found if rule is not None}
+    places = [(one.node, one.path, one.stock is not None) for one in everything]
+    return bind_dependencies(binding, rules, places)
 
 
 def _changed(binding: Binding, written: _Written) -> _Written:
@@ -114,7 +120,7 @@ def _stock(binding: Binding, node: Node, path: str) -> list[_Written]:
     ]
 
 
-def _rule(binding: Binding, written: _Written) -> Rule | None:
+def _rule(binding: Binding, written: _Written, supplies: Sequence[Supply]) -> Rule | None:
     node, path = written.node, written.path
     kind = node.text("kind")
     if not kind:
@@ -134,8 +140,12 @@ def _rule(binding: Binding, written: _Written) -> Rule | None:
         return None
     selectors = [one for one in (params.devices, written.narrowed) if one is not None]
     chosen = select(binding, selectors)
-    patterns = rule_type.point_patterns(params)
-    found = _sources(binding, written, chosen, patterns, quiet=len(binding.findings.errors) > before)
+    quiet = len(binding.findings.errors) > before
+    if isinstance(rule_type, NamesSources):
+        found = _own_sources(binding, written, rule_type.sources(params, _premises(chosen, supplies)), quiet=quiet)
+    else:
+        patterns = rule_type.point_patterns(params)
+        found = _sources(binding, written, chosen, patterns, quiet=quiet)
     params = _in_units(binding, written, params, found)
     sources = tuple(sorted((source for source, _, known in found if known), key=lambda source: source.key))
     if not sources:
@@ -185,6 +195,22 @@ def _sources(
     if missing and not told and (not written.stock or not found):
         _nothing(binding, written, "points", f"none of these devices has a point `{missing[0][:60]}`", names)
     return found
+
+
+def _premises(chosen: Sequence[Candidate], supplies: Sequence[Supply]) -> Premises:
+    devices = {one.device.id: one.device for one in chosen if one.device is not None}
+    return Premises(devices=devices, supplies=[each for each in supplies if each.device in devices])
+
+
+def _own_sources(binding: Binding, written: _Written, named: Sequence[Source], *, quiet: bool) -> _Found:
+    """What a rule watches whose kind says so itself; connections that it names have to be there."""
+    place = written.node.get("connections")
+    before = len(binding.findings.errors)
+    binding.literals(place, join(written.path, "connections"), binding.connection_drivers, "connection")
+    if not named and not quiet and len(binding.findings.errors) == before:
+        key = "devices" if place is None else "connections"
+        _nothing(binding, written, key, "there is nothing of the kind here", {})
+    return [(source, None, True) for source in named]
 
 
 def _is_silent(one: Candidate, kind: str) -> bool:

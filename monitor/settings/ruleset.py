@@ -11,21 +11,22 @@ from monitor.profiles import Library
 from monitor.settings.binding import Binding, Candidate
 from monitor.settings.loading import SHIPPED
 from monitor.settings.rules import bind_rules
-from monitor.site import Device, Rule
+from monitor.site import Device, Rule, Site
 
 __all__ = ["bind_ruleset"]
 
 
 def bind_ruleset(  # noqa: PLR0913 - what is bound, to what, and the tables
     root: Node,
-    devices: Mapping[str, Device],
+    site: Site,
     findings: Findings,
     files: Files,
     *,
     drivers: Mapping[str, DriverType],
     rules: Mapping[str, RuleType],
 ) -> dict[str, Rule]:
-    """Bind the section `rules` of a document as that of a site file is bound; mistakes go to `findings`."""
+    """Bind the section `rules` of a document as that of the site's own file is; mistakes go to `findings`."""
+    devices = site.devices
     binding = Binding(
         findings=findings,
         files=files,
@@ -37,7 +38,7 @@ def bind_ruleset(  # noqa: PLR0913 - what is bound, to what, and the tables
     )
     binding.candidates.update({name: _candidate(device) for name, device in devices.items()})
     binding.connection_drivers.update({one.connection: "" for one in devices.values() if one.connection})
-    return bind_rules(binding, root)
+    return bind_rules(binding, root, site.supplies)
 
 
 def _candidate(device: Device) -> Candidate:

@@ -8,7 +8,20 @@ from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator
 
-__all__ = ["Day", "DayNumbers", "Kilograms", "Minute", "Money", "Ratio", "Season", "Share", "Span", "Spans"]
+__all__ = [
+    "Day",
+    "DayNumbers",
+    "Kilograms",
+    "Minute",
+    "Moment",
+    "Money",
+    "Ratio",
+    "Season",
+    "Share",
+    "Span",
+    "Spans",
+    "Wall",
+]
 
 _NUMBER = re.compile(r"[-+]?\d{1,15}(?:\.\d{1,15})?(?:[eE][-+]?\d{1,2})?")
 _MOST: Final = Decimal(10) ** 9
@@ -180,3 +193,21 @@ def _minute(value: object) -> int:
 
 Minute = Annotated[int, BeforeValidator(_minute)]
 """A minute of the local day, 0 to 1439."""
+
+
+Wall = tuple[date, int]
+"""A day, and a minute of it as the clock on the wall shows it."""
+
+
+def _moment(value: object) -> Any:
+    if isinstance(value, tuple):
+        return value
+    day, _, time = value.strip().replace("T", " ").partition(" ") if isinstance(value, str) else ("", "", "")
+    try:
+        return _day(day), _minute(time)
+    except ValueError:
+        raise ValueError("write a day and a time of it, such as `2026-11-28 08:00`") from None
+
+
+Moment = Annotated[Wall, BeforeValidator(_moment)]
+"""A local time of the site, to the minute."""

@@ -106,7 +106,7 @@ class _Player:
         self._engine = self._make()
         kept = [Row(area=area, key=key, body=body) for (area, key), body in self._rows.items()]
         self._take(self._engine.load(kept, wall + down))
-        self._engine.resume(wall + down)
+        self._take(self._engine.resume(wall + down))
 
     def _look(self, at: int, wall: int) -> None:
         self._take(self._engine.tick(wall))

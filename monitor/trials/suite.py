@@ -11,6 +11,7 @@ from monitor.documents.explain import unknown_key, validate
 from monitor.documents.files import Files, folder_of
 from monitor.documents.finding import Finding, Findings, nearest
 from monitor.documents.node import Entry, Node, join
+from monitor.plant import Supply
 from monitor.ports import DriverType, Router, RuleType
 from monitor.schema import point_unit
 from monitor.settings.ruleset import bind_ruleset
@@ -160,13 +161,25 @@ def _tape(reading: _Reading, case: Case, node: Node, head: Node) -> Tape | None:
     key = Node("scalar", node.file, node.line, node.column, scalar="rules")
     root.entries["rules"] = Entry(key, Node("list", node.file, node.line, node.column, items=own))
     before = len(reading.findings.errors)
+    house = Site(
+        id="tape",
+        name="tape",
+        timezone=_zone(reading, node if case.timezone else head),
+        devices=devices,
+        supplies=tuple(Supply(points=(), **one.model_dump()) for one in case.supplies),
+    )
     bound = bind_ruleset(
-        root, devices, reading.findings, reading.files, drivers=reading.drivers, rules=reading.rules
+        root, house, reading.findings, reading.files, drivers=reading.drivers, rules=reading.rules
     )
     if len(reading.findings.errors) > before:
         return None
-    around = Surroundings(devices=devices, zone=_zone(reading, node if case.timezone else head))
-    return Tape(case=case, rules=tuple(bound.values()), around=around, file=node.file, line=node.line)
+    return Tape(
+        case=case,
+        rules=tuple(bound.values()),
+        around=Surroundings.of(house),
+        file=node.file,
+        line=node.line,
+    )
 
 
 def _items(node: Node | None) -> Sequence[Node]:
@@ -199,7 +212,9 @@ def _devices(reading: _Reading, case: Case, head: Node) -> dict[str, Device]:
     for line in case.given:
         series = parse(line)
         spoken.setdefault(series.device, []).append("" if series.measurement else series.point)
-    for name in (*(one.device for one in case.events), *(one.device for one in case.derived)):
+    named = [one.device for one in case.events] + [one.device for one in case.derived]
+    named += [one.device for one in case.supplies]
+    for name in named:
         spoken.setdefault(name, [])
     return {name: _device(name, keys.get(name, DeviceKeys()), points) for name, points in spoken.items()}
 

@@ -8,6 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from monitor.errors import JournalError, RequestRefused, SettingsError
 from monitor.web.accessroutes import make_access_router
+from monitor.web.alarmroutes import make_alarm_router
 from monitor.web.backfillroutes import make_backfill_router
 from monitor.web.busroutes import make_bus_router
 from monitor.web.equipmentroutes import make_equipment_router
@@ -32,6 +33,7 @@ def make_api(parts: Parts, live: LiveState) -> FastAPI:
         make_sink_router(parts),
         make_backfill_router(parts),
         make_bus_router(parts),
+        make_alarm_router(parts),
         make_report_router(parts),
         make_meter_router(parts),
         make_access_router(parts),

@@ -6,6 +6,8 @@ RULES: dict[str, str] = {
     "state": "rules.kinds.state:STATE",
     "stale": "rules.kinds.stale:STALE",
     "offline": "rules.kinds.offline:OFFLINE",
+    "segment": "rules.kinds.segment:SEGMENT",
+    "supply": "rules.kinds.supply:SUPPLY",
     "event": "rules.kinds.event:EVENT",
 }
 """Kind (the key `kind` of a rule in the site file) -> `module:object`, a `rules.kind.Kind`."""

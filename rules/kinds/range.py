@@ -8,13 +8,13 @@ from pydantic import model_validator
 from monitor.fields import Quantity
 from monitor.model import Value
 from monitor.site import Rule, Source
-from rules.kind import InUnitOfPoints, PointRule
+from rules.kind import InUnitOfPoints, ValueRule
 from rules.surroundings import Surroundings
 
 __all__ = ["RANGE", "Range", "RangeJudge", "RangeRule"]
 
 
-class RangeRule(PointRule):
+class RangeRule(ValueRule):
     """Settings of a rule of kind `range`."""
 
     kind: Literal["range"]

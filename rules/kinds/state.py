@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field
 from monitor import fields
 from monitor.model import Value
 from monitor.site import Rule, Source
-from rules.kind import NEVER_QUIET, InUnitOfPoints, PointRule
+from rules.kind import NEVER_QUIET, InUnitOfPoints, ValueRule
 from rules.surroundings import Surroundings
 
 __all__ = ["STATE", "State", "StateJudge", "StateRule"]
@@ -18,7 +18,7 @@ def _listed(value: object) -> object:
     return value if isinstance(value, list | tuple) else (value,)
 
 
-class StateRule(PointRule):
+class StateRule(ValueRule):
     """Settings of a rule of kind `state`."""
 
     kind: Literal["state"]

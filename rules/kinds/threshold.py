@@ -9,7 +9,7 @@ from pydantic import model_validator
 from monitor.fields import Frozen, Quantity
 from monitor.model import SEVERITY_RANK, Value
 from monitor.site import Rule, Source
-from rules.kind import InUnitOfPoints, PointRule
+from rules.kind import InUnitOfPoints, ValueRule
 from rules.surroundings import Surroundings
 
 __all__ = ["THRESHOLD", "Level", "Threshold", "ThresholdJudge", "ThresholdRule"]
@@ -34,7 +34,7 @@ class Level(Frozen):
         return self
 
 
-class ThresholdRule(PointRule):
+class ThresholdRule(ValueRule):
     """Settings of a rule of kind `threshold`."""
 
     kind: Literal["threshold"]

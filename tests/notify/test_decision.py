@@ -9,6 +9,7 @@ from monitor.notify.decision import PENDING, Action, Past, Standing, decide
 STANDING = Standing(acknowledged=False, cleared=False)
 ACKNOWLEDGED = Standing(acknowledged=True, cleared=False)
 CLEARED = Standing(acknowledged=False, cleared=True)
+HELD = Standing(acknowledged=False, cleared=False, held=True)
 
 
 def past(number: int, kind: str, state: str = "queued", **more: object) -> Past:
@@ -27,6 +28,27 @@ def test_a_raise_is_sent_until_it_expires() -> None:
 
 def test_the_first_step_is_sent_although_somebody_was_quicker() -> None:
     assert action(past(1, "raise"), standing=ACKNOWLEDGED) is Action.SEND
+
+
+@pytest.mark.parametrize("kind", ["raise", "severity", "chatter"])
+@pytest.mark.parametrize("step", [0, 1])
+def test_what_is_held_back_is_dropped_whatever_its_step(kind: str, step: int) -> None:
+    assert action(past(1, kind, step=step), standing=HELD) is Action.DROP
+
+
+def test_the_end_of_what_is_held_back_is_told_to_whoever_was_told() -> None:
+    told = past(1, "raise", "sent")
+
+    assert action(past(2, "clear"), told, standing=HELD) is Action.SEND
+    assert action(past(2, "clear"), past(1, "raise", "superseded"), standing=HELD) is Action.DROP
+
+
+def test_a_shelf_that_is_over_does_not_end_soon() -> None:
+    told = past(1, "raise", "sent")
+
+    assert action(past(2, "shelf_expiring"), told, standing=HELD) is Action.SEND
+    assert action(past(2, "shelf_expiring"), told) is Action.DROP
+    assert action(past(2, "shelf_expiring"), standing=HELD) is Action.DROP
 
 
 @pytest.mark.parametrize("standing", [ACKNOWLEDGED, CLEARED])
@@ -110,7 +132,7 @@ rows = st.builds(
 @given(
     row=rows,
     history=st.lists(rows, max_size=5, unique_by=lambda past: past.id),
-    standing=st.builds(Standing, st.booleans(), st.booleans()),
+    standing=st.builds(Standing, st.booleans(), st.booleans(), st.booleans()),
     now=st.integers(0, 10),
 )
 def test_every_row_comes_to_an_end_and_no_end_is_told_without_its_beginning(

@@ -65,11 +65,45 @@ def test_the_combined_message_says_both_times() -> None:
     assert "Cleared: 2026-11-22 21:22:23 CET, after 7 min" in text
 
 
+def test_what_is_told_again_says_why() -> None:
+    expired = body(cause="unshelved", reason="shelf expired")
+
+    assert "It was shelved, and is still there. (shelf expired)" in render("raise", "en", expired).text
+    assert "搁置已结束，报警仍然存在。" in render("raise", "zh", expired).text
+    assert "still there" not in render("raise", "en", body()).text
+
+
+def test_the_end_of_a_shelf_is_told_with_its_time() -> None:
+    facts_of_shelf = body(NoticeKind.SHELF_EXPIRING, by="ben", reason="new pump") | {"facts": {"until": NOW}}
+    message = render("shelf_expiring", "en", facts_of_shelf)
+
+    assert message.title == "[SHELF ENDS] Undervoltage: Main meter"
+    assert "Shelved until: 2026-11-22 21:15:23 CET by ben" in message.text
+    assert "Reason: new pump" in message.text
+
+
+@pytest.mark.parametrize(
+    ("gather", "says"),
+    [("flood:1", "More alarms come than can be told"), ("maintenance:1", "Maintenance is over")],
+)
+def test_many_alarms_in_one_message(gather: str, says: str) -> None:
+    one = {"severity": "high", "rule": {"name": "Leak"}, "device": {"name": "Cellar"}, "since": NOW}
+    told = {"count": 12, "alarms": [{**one, "cleared": None}, {**one, "cleared": NOW}], "more": 10}
+    message = render("gathered", "en", {**body(), "gather": gather, "gathered": told})
+
+    assert message.title == "[HIGH] 12 alarms: Maple Court"
+    assert says in message.text
+    assert "- HIGH Leak: Cellar, since 2026-11-22 21:15:23 CET, cleared 2026-11-22" in message.text
+    assert "And 10 more." in message.text
+    assert "12 条报警" in render("gathered", "zh", {**body(), "gather": gather, "gathered": told}).title
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_not_known_is_not_mentioned(kind: str, language: str) -> None:
     bare = body(device="gone", source_key="gone", value=None, limit=None)
     bare.pop("response")
+    bare |= {"gather": "flood:1", "gathered": {"count": 0, "alarms": [], "more": 0}} if kind == "gathered" else {}
 
     message = render(kind, language, bare, cleared=NOW)
 

@@ -1,11 +1,13 @@
 """Rules, devices and entries for tests, with little ado."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from importlib import import_module
 from typing import Any
 
 from monitor.model import Entry, Event, Missing, Position, Reading, Recorded
+from monitor.plant import Supply
+from monitor.ports import NamesSources, Premises
 from monitor.schema import point_unit
 from monitor.site import Device, Point, Rule, Source
 from rules.kinds import RULES
@@ -37,7 +39,12 @@ def device(
     )
 
 
-def rule(settings: Mapping[str, Any], devices: Mapping[str, Device], version: str = "1") -> Rule:
+def rule(
+    settings: Mapping[str, Any],
+    devices: Mapping[str, Device],
+    version: str = "1",
+    supplies: Sequence[Supply] = (),
+) -> Rule:
     """Make a rule of its settings, for all devices that have its points (or that it names in `on`)."""
     settings = dict(settings)
     only = settings.pop("on", None)
@@ -45,6 +52,9 @@ def rule(settings: Mapping[str, Any], devices: Mapping[str, Device], version: st
     params = offered.model.model_validate({"id": settings["kind"], **settings})
     patterns = offered.point_patterns(params)
     sources = []
+    if isinstance(offered, NamesSources):
+        sources = [*offered.sources(params, Premises(devices=devices, supplies=supplies))]
+        devices = {}
     for id_, one in devices.items():
         if only is not None and id_ != only:
             continue
@@ -63,6 +73,7 @@ def rule(settings: Mapping[str, Any], devices: Mapping[str, Device], version: st
         params=params,
         sources=tuple(sources),
         version=version,
+        depends_on=tuple(params.depends_on or ()),
     )
 
 

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 import config
+from monitor.plant import Supply
 from monitor.schema import ACCESS_EVENTS, UPKEEP_EVENTS
 from rules.surroundings import Surroundings
 from tests.rules.build import device, kind, rule
@@ -32,6 +33,7 @@ def test_there_are_stock_rules_for_each_domain() -> None:
 
 def test_what_the_monitor_sees_at_doors_equipment_and_supply_has_a_stock_rule() -> None:
     told = {each for one in RULES if one.values[0]["kind"] == "event" for each in [one.values[0]["event"]]}
+    told |= {f"supply_{one.values[0]['is']}" for one in RULES if one.values[0]["kind"] == "supply"}
     history = {"card", "opened", "closed", "rex", "passage", "unlocked", "locked"}
     announced = {"idle", "service_soon", "serviced", "supply_back"}
 
@@ -56,8 +58,9 @@ def test_a_stock_rule_says_what_to_do(settings: dict[str, Any]) -> None:
 def test_a_stock_rule_can_be_built(settings: dict[str, Any]) -> None:
     params = kind(settings["kind"]).model.model_validate(settings)
     patterns = kind(settings["kind"]).point_patterns(params)
-    devices = {"one": device("one", points=patterns or ["power_w"])}
-    made = rule(settings, devices)
+    devices = {each: device(each, points=patterns or ["power_w"]) for each in ("one", "two")}
+    supply = Supply(building="A", utility="electricity", device="one", points=("power_w",))
+    made = rule(settings, devices, supplies=[supply])
 
     assert made.sources
     assert all(kind(made.kind).build(made, source, Surroundings(devices=devices)) for source in made.sources)

@@ -196,3 +196,96 @@ def test_shipped_stock_rules_have_no_mistakes(load_text: Load, name: str) -> Non
     loaded = load_text(f"{DEVICES}  - stock: {name}\n")
 
     assert all("watches nothing" in each.message or "no routes" in each.message for each in loaded.warnings)
+
+
+# Rules that name their own sources --------------------------------------------------------------------
+
+
+def test_a_rule_about_connections_has_an_alarm_for_each(load_text: Load) -> None:
+    rule = _rule(load_text, "{id: r, kind: segment}")
+
+    assert _keys(rule) == ["facility-monitor/broker", "facility-monitor/plant"]
+    assert [(source.name, source.building) for source in rule.sources] == [("broker", ""), ("plant", "")]
+
+
+def test_connections_are_chosen_by_name_and_by_their_devices(load_text: Load) -> None:
+    assert _keys(_rule(load_text, "{id: r, kind: segment, connections: pl*}")) == ["facility-monitor/plant"]
+    (source,) = _rule(load_text, "{id: r, kind: segment, devices: {building: A}}").sources
+    assert (source.key, source.building) == ("facility-monitor/plant", "A")
+
+
+def test_a_supply_is_called_by_its_building(load_text: Load) -> None:
+    rule = _rule(load_text, "{id: r, kind: supply}")
+
+    assert [(source.key, source.name, source.building) for source in rule.sources] == [
+        ("main/electricity", "A: electricity", "A")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{id: r, kind: segment, connections: [plnt]}", "there is no connection `plnt`"),
+        (
+            "{id: r, kind: segment, connections: x*}",
+            "there is nothing of the kind here: the rule would watch nothing",
+        ),
+        ("{id: r, kind: supply, utility: gas}", "there is nothing of the kind here: the rule would watch nothing"),
+        ("{id: r, kind: supply, utility: wine}", "allowed: electricity, water, gas, heat"),
+    ],
+)
+def test_what_is_not_there_is_told(mistakes: Mistakes, text: str, message: str) -> None:
+    (found,) = mistakes(f"{DEVICES}  - {text}\n")
+
+    assert message in str(found)
+
+
+# What an alarm depends on -----------------------------------------------------------------------------
+
+
+def test_silence_depends_on_the_connection_and_the_supply(load_text: Load) -> None:
+    rules = load_text(
+        f"{DEVICES}  - {{id: gone, kind: offline}}\n  - {{id: dead, kind: segment}}\n"
+        "  - {id: dark, kind: supply}\n"
+        "  - {id: busy, kind: threshold, point: power_w, above: 1 kW}\n"
+        "  - {id: own, kind: stale, depends_on: dead}\n  - {id: always, kind: offline, depends_on: []}\n"
+    ).site.rules
+
+    assert {name: rule.depends_on for name, rule in rules.items()} == {
+        "gone": ("dead", "dark"),
+        "dead": ("dark",),
+        "dark": (),
+        "busy": (),
+        "own": ("dead",),
+        "always": (),
+    }
+
+
+def test_a_stock_rule_may_depend_on_one_that_is_not_there(load_text: Load) -> None:
+    stock = load_text(
+        f"{DEVICES}  - stock: supply\n  - {{id: building-supply-lost, kind: offline, enabled: false}}\n"
+    )
+
+    assert stock.site.rules["building-supply-partial"].depends_on == ()
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        (["{id: a, kind: offline, depends_on: ab}", "{id: abc, kind: segment}"], "there is no rule `ab`"),
+        (["{id: a, kind: offline, depends_on: [a]}"], "a rule cannot depend on itself"),
+        (["{id: a, kind: offline, depends_on: 'a*'}"], "`*` stands for nothing here"),
+        (
+            [
+                "{id: a, kind: offline, depends_on: b}",
+                "{id: b, kind: offline, depends_on: c}",
+                "{id: c, kind: offline, depends_on: [a]}",
+            ],
+            "depend on each other, so that none would be told: `a` -> `b` -> `c` -> `a`",
+        ),
+    ],
+)
+def test_what_cannot_be_depended_on_is_told(mistakes: Mistakes, texts: list[str], message: str) -> None:
+    (found,) = mistakes(DEVICES + "".join(f"  - {text}\n" for text in texts))
+
+    assert message in str(found)
