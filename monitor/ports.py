@@ -315,6 +315,9 @@ class RuleType(Protocol):
     def quantity_units(self, params: Any, unit: str | None) -> Mapping[str, str | None]:
         """Field -> unit of its quantities, where that is not the `unit` of the points."""
 
+    def is_joint(self, params: Any) -> bool:
+        """Whether all devices have one alarm together, of the monitor itself."""
+
 
 class NoticeKind(StrEnum):
     """Why people are told."""

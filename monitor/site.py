@@ -166,7 +166,8 @@ class Source:
 class Rule:
     """A rule bound to its sources; quantities in `params` are already in the unit of the points.
 
-    `version` is a short hash of its settings: it changes when the rule is edited.
+    `version` is a short hash of its settings: it changes when the rule is edited. `devices`: those that are judged
+    together, in one alarm of the monitor itself.
     """
 
     id: str
@@ -175,6 +176,7 @@ class Rule:
     params: Any
     sources: tuple[Source, ...]
     version: str
+    devices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -135,8 +135,8 @@ class EventJudge(Protocol):
     kinds: tuple[str, ...]
     severities: tuple[str, ...]
 
-    def matches(self, event: Event) -> bool:
-        """Whether an event of one of the kinds is meant."""
+    def matches(self, event: Event) -> int:
+        """The level of an event of one of the kinds (1 is the lowest); 0 when it is not meant."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,12 +196,17 @@ Judge = PointJudge | ReadingJudge | EventJudge | EntryJudge
 
 
 class InUnitOfPoints:
-    """A part of kinds all of whose quantities are in the unit of the points."""
+    """A part of kinds all of whose quantities are in the unit of the points, with an alarm for each source."""
 
     def quantity_units(self, params: Any, unit: str | None) -> Mapping[str, str | None]:
         """No field is in another."""
         del params, unit
         return {}
+
+    def is_joint(self, params: Any) -> bool:
+        """Each source has an alarm of its own."""
+        del params
+        return False
 
 
 class Kind(Protocol):
@@ -217,6 +222,9 @@ class Kind(Protocol):
 
     def quantity_units(self, params: Any, unit: str | None) -> Mapping[str, str | None]:
         """Units of the fields whose quantities are not in the `unit` of the points."""
+
+    def is_joint(self, params: Any) -> bool:
+        """Whether all devices have one alarm together, of the monitor itself."""
 
     def build(self, rule: Rule, source: Source, around: Surroundings) -> Any:
         """Make the judge of one source, of the shape that `hears` says; None where it can never be true."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from monitor.documents.node import Node, join
+from monitor.schema import MONITOR_DEVICE
 from monitor.settings.binding import Binding, Candidate
 from monitor.settings.model import RuleModel, Selector
 from monitor.settings.patterns import fits
@@ -107,6 +108,10 @@ def _rule(binding: Binding, written: _Written) -> Rule | None:
     sources = tuple(sorted((source for source, _, known in found if known), key=lambda source: source.key))
     if not sources:
         return None
+    devices: tuple[str, ...] = ()
+    if rule_type.is_joint(params):
+        devices = tuple(dict.fromkeys(source.device for source in sources))
+        sources = (Source(device=MONITOR_DEVICE),)
     return Rule(
         id=params.id,
         name=params.name or params.id,
@@ -114,6 +119,7 @@ def _rule(binding: Binding, written: _Written) -> Rule | None:
         params=params,
         sources=sources,
         version=_version(params),
+        devices=devices,
     )
 
 

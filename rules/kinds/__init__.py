@@ -7,5 +7,9 @@ RULES: dict[str, str] = {
     "stale": "rules.kinds.stale:STALE",
     "offline": "rules.kinds.offline:OFFLINE",
     "event": "rules.kinds.event:EVENT",
+    "event_count": "rules.kinds.event_count:EVENT_COUNT",
+    "sequence": "rules.kinds.sequence:SEQUENCE",
+    "absence": "rules.kinds.sequence:ABSENCE",
+    "counter_fault": "rules.kinds.counter_fault:COUNTER_FAULT",
 }
 """Kind (the key `kind` of a rule in the site file) -> `module:object`, a `rules.kind.Kind`."""

@@ -6,8 +6,8 @@ from importlib import import_module
 from typing import Any
 
 from monitor.model import Entry, Event, Missing, Position, Reading, Recorded
-from monitor.schema import point_unit
-from monitor.site import Device, Point, Rule, Source
+from monitor.schema import MONITOR_DEVICE, is_counter, point_unit
+from monitor.site import Counter, Device, Point, Rule, Source
 from rules.kinds import RULES
 
 START = 1_795_378_523_000
@@ -25,6 +25,7 @@ def device(
     expected_every: float | None = None,
     device_class: str = "electricity",
     points: Iterable[str] = ("voltage_v",),
+    **more: Any,
 ) -> Device:
     return Device(
         id=id,
@@ -33,8 +34,13 @@ def device(
         device_class=device_class,
         scan={"fast": every} if expected_every is None else {},
         expected_every=expected_every,
-        points={name: Point(name=name, unit=point_unit(name)) for name in points},
+        points={name: _point(name) for name in points},
+        **more,
     )
+
+
+def _point(name: str) -> Point:
+    return Point(name=name, unit=point_unit(name), counter=Counter() if is_counter(name) else None)
 
 
 def rule(settings: Mapping[str, Any], devices: Mapping[str, Device], version: str = "1") -> Rule:
@@ -48,6 +54,8 @@ def rule(settings: Mapping[str, Any], devices: Mapping[str, Device], version: st
     for id_, one in devices.items():
         if only is not None and id_ != only:
             continue
+        if params.devices is not None and params.devices.id is not None and id_ not in params.devices.id:
+            continue
         if patterns is None:
             sources.append(Source(device=id_))
         else:
@@ -56,6 +64,9 @@ def rule(settings: Mapping[str, Any], devices: Mapping[str, Device], version: st
                 for name in one.points
                 if any(fnmatchcase(name, pattern) for pattern in patterns)
             ]
+    together: tuple[str, ...] = ()
+    if offered.is_joint(params):
+        together, sources = tuple(source.device for source in sources), [Source(device=MONITOR_DEVICE)]
     return Rule(
         id=params.id,
         name=params.name,
@@ -63,6 +74,7 @@ def rule(settings: Mapping[str, Any], devices: Mapping[str, Device], version: st
         params=params,
         sources=tuple(sources),
         version=version,
+        devices=together,
     )
 
 

@@ -1,9 +1,9 @@
 """Runs a tape: entries of devices in virtual time through the pure engine, and what is expected of it.
 
-A tape is a mapping: `rules`, `devices` (id -> {every, expected_every, class, points}; those of `given` are made by
-themselves), `given` (series `device/point: tokens @step`), `events`, `commands`, `restart_at`, `clock_jump`,
-`expect` and `expect_notifications`. Tokens: a number, true, false or a word, `_` (a failed poll), `gap` (nothing
-is sent), `bad:V`, `estimated:V`, `manual:V`, `late:V`, `again:V` and `older:V` (the time of one or two samples
+A tape is a mapping: `rules`, `devices` (id -> {every, expected_every, class, points, door …}; those of `given` are
+made by themselves), `given` (series `device/point: tokens @step`), `events`, `derived`, `commands`, `restart_at`,
+`clock_jump`, `expect` and `expect_notifications`. Tokens: a number, true, false or a word, `_` (a failed poll),
+`gap` (nothing is sent), `bad:V`, `estimated:V`, `manual:V`, `late:V`, `again:V` and `older:V` (the time of one or two samples
 before), each with `xN` behind it for N times. All times are from the start of the tape, in true time.
 """
 
@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from monitor.fields import Duration
-from monitor.model import Command, Event, Missing, Position, Quality, Reading, Recorded
+from monitor.model import Command, Derived, Event, Missing, Position, Quality, Reading, Recorded
 from rules.effects import Effects, Row, Step
 from rules.engine import Engine
 from rules.surroundings import Surroundings
@@ -87,6 +87,8 @@ class Tape:
                 yield at, (1, "entry", make)
         for one in self.script.get("events", ()):
             yield ms(one["at"]), (1, "entry", _event_maker(one))
+        for one in self.script.get("derived", ()):
+            yield ms(one["at"]), (1, "entry", _derived_maker(one))
         for number, one in enumerate(self.script.get("commands", ())):
             yield ms(one["at"]), (1, "entry", _command_maker(one, number))
         for one in self.script.get("clock_jump", ()):
@@ -227,6 +229,22 @@ def _event_maker(one: Mapping[str, Any]) -> Any:
     return make
 
 
+def _derived_maker(one: Mapping[str, Any]) -> Any:
+    def make(wall: int) -> Derived:
+        time = wall - ms(one.get("ago", "0 s"))
+        return Derived(
+            producer="tape",
+            key="",
+            device=one["device"],
+            time=time,
+            measurement=one["measurement"],
+            values=one["values"],
+            quality=Quality[one.get("quality", "good").upper()],
+        )
+
+    return make
+
+
 def _command_maker(one: Mapping[str, Any], number: int) -> Any:
     def make(wall: int) -> Command:
         return Command(
@@ -264,5 +282,7 @@ def _devices(script: Mapping[str, Any]) -> dict[str, Any]:
             every=None if every is None else ms(every) / 1000,
             expected_every=None if expected is None else ms(expected) / 1000,
             points=[*names, *said.pop("points", ())],
+            device_class=said.pop("class", "electricity"),
+            **said,
         )
     return made
