@@ -318,6 +318,9 @@ class RuleType(Protocol):
     def is_joint(self, params: Any) -> bool:
         """Whether all devices have one alarm together, of the monitor itself."""
 
+    def refusal(self, params: Any, device: Device, point: str | None) -> str:
+        """Why a source of a rule could never be judged; empty when it can."""
+
 
 class NoticeKind(StrEnum):
     """Why people are told."""

@@ -12,6 +12,7 @@ from typing import Any, Protocol, Self
 
 from pydantic import model_validator
 
+from monitor.derivedpoints import derived_points
 from monitor.fields import Texts
 from monitor.model import Derived, Event, Origin, Quality, Reading, Transition, Value
 from monitor.settings.model import RuleModel
@@ -208,6 +209,11 @@ class InUnitOfPoints:
         del params
         return False
 
+    def refusal(self, params: Any, device: Device, point: str | None) -> str:
+        """Every source can be judged."""
+        del params, device, point
+        return ""
+
 
 class Kind(Protocol):
     """A `monitor.ports.RuleType` that can also build its judges."""
@@ -226,6 +232,9 @@ class Kind(Protocol):
     def is_joint(self, params: Any) -> bool:
         """Whether all devices have one alarm together, of the monitor itself."""
 
+    def refusal(self, params: Any, device: Device, point: str | None) -> str:
+        """Why a source could never be judged; empty when it can. `build` answers None for such a one."""
+
     def build(self, rule: Rule, source: Source, around: Surroundings) -> Any:
         """Make the judge of one source, of the shape that `hears` says; None where it can never be true."""
 
@@ -238,6 +247,10 @@ def is_sure(reading: Reading) -> bool:
 
 def interval(device: Device, point: str | None) -> float | None:
     """Seconds between readings that are expected of a point (or of the device): None when none are."""
+    if point is not None and point not in device.points:
+        made = derived_points(device).get(point)
+        if made is not None:
+            return made.every
     if device.expected_every is not None:
         return device.expected_every
     if point is not None and point in device.points:

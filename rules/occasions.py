@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from monitor.derivedpoints import is_contact
 from monitor.doorways import door_of
 from monitor.model import Derived, Event, Reading, Value
 from monitor.settings.model import Occasion
@@ -33,8 +34,15 @@ def interest_in(occasion: Occasion, named: Sequence[str], devices: Mapping[str, 
         return Interest(events=tuple((name, kind) for name in named for kind in occasion.event))
     return Interest(
         readings=tuple(named),
-        derived=tuple((name, devices[name].device_class) for name in named if name in devices),
+        derived=tuple(
+            (name, measurement) for name in named if name in devices for measurement in _told_as(devices[name])
+        ),
     )
+
+
+def _told_as(device: Device) -> tuple[str, ...]:
+    """Measurements of what the monitor says of a device: of its class; of a door, whatever its contact is."""
+    return tuple(dict.fromkeys((device.device_class, "door") if is_contact(device) else (device.device_class,)))
 
 
 def joined(*interests: Interest) -> Interest:

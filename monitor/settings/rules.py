@@ -10,6 +10,7 @@ from monitor.documents.node import Node, join
 from monitor.schema import MONITOR_DEVICE
 from monitor.settings.binding import Binding, Candidate
 from monitor.settings.model import RuleModel, Selector
+from monitor.settings.occasions import bind_occasions, points_of
 from monitor.settings.patterns import fits
 from monitor.settings.quantities import converted, quantities
 from monitor.settings.selecting import check_selector, select
@@ -104,7 +105,9 @@ def _rule(binding: Binding, written: _Written) -> Rule | None:
     chosen = select(binding, selectors)
     patterns = rule_type.point_patterns(params)
     found = _sources(binding, written, chosen, patterns, quiet=len(binding.findings.errors) > before)
+    found = _judged(binding, written, params, found)
     params = _in_units(binding, written, params, found)
+    params = bind_occasions(binding, node, path, params, chosen)
     sources = tuple(sorted((source for source, _, known in found if known), key=lambda source: source.key))
     if not sources:
         return None
@@ -149,15 +152,35 @@ def _sources(
     names: dict[str, str | None] = {}
     for one in chosen:
         names |= one.points
-        for name, unit in one.points.items():
+        derived = {name: unit for name, unit in points_of(one).items() if name in patterns}
+        names |= derived
+        for name, unit in {**one.points, **derived}.items():
             if fits(name, patterns):
                 source = Source(device=one.attributes["id"], point=name)
                 found.append((source, unit, one.device is not None))
     missing = [each for each in patterns if not any(fits(name, (each,)) for name in names)]
     told = quiet or not all(one.complete for one in chosen)
     if missing and not told and (not written.stock or not found):
-        _nothing(binding, written, "points", f"none of these devices has a point `{missing[0][:60]}`", names)
+        offered = {name: unit for one in chosen for name, unit in points_of(one).items()}
+        _nothing(binding, written, "points", f"none of these devices has a point `{missing[0][:60]}`", offered)
     return found
+
+
+def _judged(binding: Binding, written: _Written, params: RuleModel, found: _Found) -> _Found:
+    """Those sources that the kind can judge; that there is none is a mistake, for a stock rule a warning."""
+    rule_type = binding.rules[params.kind]
+    kept: _Found = []
+    why = ""
+    for source, unit, known in found:
+        device = binding.candidates[source.device].device if source.device in binding.candidates else None
+        refusal = "" if device is None else rule_type.refusal(params, device, source.point)
+        if not refusal:
+            kept.append((source, unit, known))
+        why = why or refusal
+    if why and not kept:
+        key = next((each for each in ("point", "points", "devices") if each in written.node.entries), "kind")
+        _nothing(binding, written, key, why, {})
+    return kept
 
 
 def _is_silent(one: Candidate, kind: str) -> bool:

@@ -9,9 +9,10 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from monitor.fields import several
+from monitor.meters import counters_of
 from monitor.model import SEVERITY_RANK, Event
 from monitor.settings.model import RuleModel
-from monitor.site import Rule, Source
+from monitor.site import Device, Rule, Source
 from rules.kind import InUnitOfPoints
 from rules.surroundings import Surroundings
 
@@ -96,10 +97,14 @@ class CounterFault(InUnitOfPoints):
         """One alarm for each fault of a meter."""
         del params
 
+    def refusal(self, params: CounterFaultRule, device: Device, point: str | None) -> str:
+        """Only what counts can count wrongly."""
+        del params, point
+        return "" if counters_of(device) else "none of these devices has a counter that is metered"
+
     def build(self, rule: Rule, source: Source, around: Surroundings) -> CounterFaultJudge | None:
         """Make the judge of one meter; None of a device that counts nothing."""
-        points = around.devices[source.device].points.values()
-        return CounterFaultJudge(rule.params) if any(point.counter is not None for point in points) else None
+        return CounterFaultJudge(rule.params) if counters_of(around.devices[source.device]) else None
 
 
 COUNTER_FAULT = CounterFault()

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
+from monitor.derivedpoints import derived_points
 from monitor.fields import Duration
 from monitor.model import Derived, Event, Reading
 from monitor.settings.model import Occasion, RuleModel
@@ -333,10 +334,14 @@ class _OfTwo(InUnitOfPoints):
         del params
 
 
+def _has(device: Device, point: str) -> bool:
+    return point in device.points or point in derived_points(device)
+
+
 def _sides(first: Occasion, second: Occasion, own: str, around: Surroundings) -> tuple[_Side, _Side] | None:
     """Both sides; None where the device has not the point that the first is about."""
     device = around.devices.get(own)
-    if first.point is not None and (device is None or first.point not in device.points):
+    if device is None or (first.point is not None and not _has(device, first.point)):
         return None
     others = devices_of(second, own, around.devices)
     return _Side(first, (own,), around.devices), _Side(second, others, around.devices)

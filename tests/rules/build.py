@@ -50,11 +50,12 @@ def rule(settings: Mapping[str, Any], devices: Mapping[str, Device], version: st
     offered = kind(settings["kind"])
     params = offered.model.model_validate({"id": settings["kind"], **settings})
     patterns = offered.point_patterns(params)
+    named = set() if params.devices is None else set(devices).intersection(params.devices.id or ())
     sources = []
     for id_, one in devices.items():
         if only is not None and id_ != only:
             continue
-        if params.devices is not None and params.devices.id is not None and id_ not in params.devices.id:
+        if named and id_ not in named:
             continue
         if patterns is None:
             sources.append(Source(device=id_))

@@ -3,8 +3,9 @@
 A tape is a mapping: `rules`, `devices` (id -> {every, expected_every, class, points, door …}; those of `given` are
 made by themselves), `given` (series `device/point: tokens @step`), `events`, `derived`, `commands`, `restart_at`,
 `clock_jump`, `expect` and `expect_notifications`. Tokens: a number, true, false or a word, `_` (a failed poll),
-`gap` (nothing is sent), `bad:V`, `estimated:V`, `manual:V`, `late:V`, `again:V` and `older:V` (the time of one or two samples
-before), each with `xN` behind it for N times. All times are from the start of the tape, in true time.
+`gap` (nothing is sent), `bad:V`, `estimated:V`, `manual:V`, `late:V`, `again:V` and `older:V` (the time of one or
+two samples before), each with `xN` behind it for N times. What is derived has `device`, `measurement`, `values`,
+and may come again and again (`every`, `times`). All times are from the start of the tape, in true time.
 """
 
 import heapq
@@ -88,7 +89,8 @@ class Tape:
         for one in self.script.get("events", ()):
             yield ms(one["at"]), (1, "entry", _event_maker(one))
         for one in self.script.get("derived", ()):
-            yield ms(one["at"]), (1, "entry", _derived_maker(one))
+            for number in range(one.get("times", 1)):
+                yield ms(one["at"]) + number * ms(one.get("every", "0 s")), (1, "entry", _derived_maker(one))
         for number, one in enumerate(self.script.get("commands", ())):
             yield ms(one["at"]), (1, "entry", _command_maker(one, number))
         for one in self.script.get("clock_jump", ()):

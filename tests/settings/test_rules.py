@@ -196,3 +196,88 @@ def test_shipped_stock_rules_have_no_mistakes(load_text: Load, name: str) -> Non
     loaded = load_text(f"{DEVICES}  - stock: {name}\n")
 
     assert all("watches nothing" in each.message or "no routes" in each.message for each in loaded.warnings)
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        (
+            "{id: r, kind: threshold, devices: {id: main}, point: demand_sliding_w, above: 30 kW}",
+            ["demand_sliding_w"],
+        ),
+        ("{id: r, kind: threshold, devices: {id: main}, point: demand_w, above: 30 kW}", ["demand_w"]),
+        ("{id: r, kind: threshold, point: volume_delta_m3, above: 30 L}", ["volume_delta_m3"]),
+        ("{id: r, kind: threshold, devices: {id: main}, points: demand_*, above: 30 kW}", []),
+        ("{id: r, kind: state, devices: {id: front}, point: held, is: true}", ["held"]),
+    ],
+)
+def test_a_point_that_the_monitor_derives_is_named_whole(load_text: Load, text: str, keys: list[str]) -> None:
+    door = "  - {id: front, profile: aqara-mccgq11lm, connection: broker, topic: z}\nrules:\n"
+    site = DEVICES.replace("rules:\n", door)
+    if not keys:
+        with pytest.raises(loading.SettingsInvalid, match="no point of these devices that matches"):
+            load_text(f"{site}  - {text}\n")
+        return
+
+    rules = load_text(f"{site}  - {text}\n").site.rules
+
+    assert [source.point for source in rules["r"].sources] == keys
+
+
+def test_a_rate_of_degrees_is_a_difference(load_text: Load) -> None:
+    rule = _rule(load_text, "{id: r, kind: rate, point: temperature_c, above: 9 degF, per: 1 min}")
+
+    assert rule.params.above == Quantity(5, "degC")
+
+
+def test_what_a_rule_names_beside_its_points_is_in_its_own_unit(load_text: Load) -> None:
+    rule = _rule(
+        load_text,
+        "{id: r, kind: stuck, devices: {id: main}, point: energy_import_kwh, unchanged_for: 1 h,"
+        " while: {point: flow_m3h, above: 20 L/h, device: water}}",
+    )
+
+    assert rule.params.while_.above == Quantity(0.02, "m3/h")
+
+
+def test_devices_that_are_judged_together_have_one_alarm_of_the_monitor(load_text: Load) -> None:
+    rule = _rule(load_text, "{id: r, kind: event_count, devices: {id: [main, sub]}, event: card, across: devices}")
+
+    assert (_keys(rule), rule.devices) == (["facility-monitor"], ("main", "sub"))
+
+
+@pytest.mark.parametrize(
+    ("rule", "path", "hint"),
+    [
+        ("{id: r, kind: rate, point: power_w, above: 1 kWh}", "above", ""),
+        ("{id: r, kind: rate, point: powr_w, above: 1 kW}", "point", "power_w"),
+        ("{id: r, kind: rate, point: power_w, above: 1 kW, metod: delta}", "metod", "method"),
+        ("{id: r, kind: delta, point: power_w, above: 1 kW, per: day}", "point", ""),
+        ("{id: r, kind: delta, point: energy_import_kwh, above: 1 kWh, per: week}", "per", ""),
+        ("{id: r, kind: delta, devices: {id: water}, point: volume_m3, above: 1 kWh, per: day}", "above", ""),
+        ("{id: r, kind: counter_fault, devices: {id: cold}}", "devices", ""),
+        (
+            "{id: r, kind: stuck, point: energy_import_kwh, while: {point: powr_w, above: 1 W}}",
+            "while.point",
+            "power_w",
+        ),
+        ("{id: r, kind: stuck, point: energy_import_kwh, while: {point: power_w, above: 1 V}}", "while.above", ""),
+        ("{id: r, kind: stuck, point: demand_sliding_w}", "point", ""),
+        (
+            "{id: r, kind: absence, first: {event: card}, without: {event: opened, device: mian}, within: 9 s}",
+            "without.device",
+            "main",
+        ),
+        (
+            "{id: r, kind: absence, first: {point: callled, is: true}, without: {event: card}, within: 9 s}",
+            "first.point",
+            "",
+        ),
+    ],
+)
+def test_a_rule_of_a_window_that_is_wrong_is_told_once(
+    mistakes: Mistakes, rule: str, path: str, hint: str
+) -> None:
+    (finding,) = mistakes(f"{DEVICES}  - {rule}\n")
+
+    assert (finding.path, finding.hint) == (f"rules[0].{path}", hint)
