@@ -1,6 +1,6 @@
 """The models that rule kinds and selectors in the site file start from."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -81,3 +81,5 @@ class RuleModel(Frozen):
     ack: Literal["required", "not_required"] = "required"
     response: str = ""
     enabled: bool = True
+    tests: tuple[dict[str, Any], ...] = ()
+    """Cases that `rules test` plays; `monitor.trials.case.Case` says what they may hold."""
