@@ -55,6 +55,7 @@ class Engine:
             # What shares its stamp with a step of the clock was stamped by the stepped clock.
             while steps and steps[0][0] <= item.recorded:
                 self._time.stepped(*steps.pop(0))
+                self._rearm()  # hours of the day have moved
             self._judge(item)
         return self._hand_over()
 

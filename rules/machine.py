@@ -341,6 +341,16 @@ class Machine:
         self._forget()
 
     @property
+    def is_idle(self) -> bool:
+        """Whether it is clear, so that only what the judge says can change it."""
+        return self.condition is Condition.CLEAR
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether nothing is known."""
+        return self.unknown_since is not None
+
+    @property
     def is_open(self) -> bool:
         """Whether somebody still has to look at it."""
         return self.condition in _ON or self.response is not Response.NONE

@@ -38,7 +38,7 @@ class Track:
 
         It may while every alarm is clear: only a sample beyond somebody's band makes one anything else.
         """
-        if all(watch.machine.condition is Condition.CLEAR for watch in self.watches):
+        if all(watch.machine.is_idle for watch in self.watches):
             self.low = max(watch.judge.quiet[0] for watch in self.watches)
             self.high = min(watch.judge.quiet[1] for watch in self.watches)
         else:
@@ -68,12 +68,12 @@ class PointWatch:
             raise
         if level:
             machine.true(level, value, self.judge.limit(value, level), at)
-        elif machine.condition is not Condition.CLEAR:
+        elif not machine.is_idle:
             machine.false(value, at)
 
     def _stale_at(self) -> int | None:
         machine = self.machine
-        if machine.condition is Condition.CLEAR or machine.unknown_since is not None:
+        if machine.is_idle or machine.is_lost:
             return None
         return None if self.track.stale_after is None else self.track.last + self.track.stale_after
 

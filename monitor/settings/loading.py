@@ -21,6 +21,7 @@ from monitor.settings.binding import Binding
 from monitor.settings.budgets import check_budgets
 from monitor.settings.devices import bind_connections, bind_devices
 from monitor.settings.equipment import bind_equipment, bind_groups
+from monitor.settings.hours import bind_calendars
 from monitor.settings.metershape import MeteringKeys
 from monitor.settings.people import bind_notify, warn_of_silence
 from monitor.settings.reports import bind_reports
@@ -36,6 +37,7 @@ __all__ = ["Loaded", "SettingsInvalid", "load"]
 
 _SECTIONS: Final = (
     "access",
+    "calendars",
     "connections",
     "devices",
     "equipment",
@@ -144,6 +146,7 @@ def _site(binding: Binding, root: Node, path: Path) -> Site | None:
     keys, zone = _head(binding, root, path)
     bind_connections(binding, root)
     devices = bind_devices(binding, root)
+    bind_calendars(binding, root)
     rules = bind_rules(binding, root)
     written = _rule_ids(root) | set(rules)
     notify = bind_notify(binding, root, sorted(written), "en" if keys is None else keys.language)

@@ -6,6 +6,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from monitor.fields import Duration, Frozen, Id, Quantity, Texts, Value, several
 from monitor.schema import EVENT_KINDS
+from monitor.settings.calendarshape import ScheduleWritten
 
 __all__ = ["Occasion", "OneOrMore", "RuleModel", "Selector", "check_events"]
 
@@ -77,6 +78,7 @@ class RuleModel(Frozen):
     severity: Literal["low", "medium", "high", "critical"] = "medium"
     on_delay: Duration = 0.0
     off_delay: Duration = 0.0
+    schedule: ScheduleWritten | None = None
     latched: bool = False
     ack: Literal["required", "not_required"] = "required"
     response: str = ""

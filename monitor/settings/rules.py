@@ -9,6 +9,7 @@ from typing import Any
 from monitor.documents.node import Node, join
 from monitor.schema import MONITOR_DEVICE
 from monitor.settings.binding import Binding, Candidate
+from monitor.settings.hours import bind_schedules
 from monitor.settings.model import RuleModel, Selector
 from monitor.settings.occasions import bind_occasions, points_of
 from monitor.settings.patterns import fits
@@ -101,6 +102,7 @@ def _rule(binding: Binding, written: _Written) -> Rule | None:
         check_selector(binding, place, join(path, "devices"))
     if params is None or not params.enabled:
         return None
+    schedule, at = bind_schedules(binding, node, path, params)
     selectors = [one for one in (params.devices, written.narrowed) if one is not None]
     chosen = select(binding, selectors)
     patterns = rule_type.point_patterns(params)
@@ -121,8 +123,10 @@ def _rule(binding: Binding, written: _Written) -> Rule | None:
         kind=kind,
         params=params,
         sources=sources,
-        version=_version(params),
+        version=_version(params, schedule, at),
         devices=devices,
+        schedule=schedule,
+        at=at,
     )
 
 
@@ -233,9 +237,10 @@ def _in_units(binding: Binding, written: _Written, params: RuleModel, found: _Fo
     return params.model_copy(update=changes) if changes else params
 
 
-def _version(params: RuleModel) -> str:
-    """A short hash that changes when the rule is edited."""
+def _version(params: RuleModel, *hours: object) -> str:
+    """A short hash that changes when the rule, or what it names, is edited."""
     content = json.dumps(
         params.model_dump(mode="json", by_alias=True, exclude={"tests"}), sort_keys=True, default=str
     )
+    content += "".join(repr(each) for each in hours if each)
     return hashlib.sha256(content.encode()).hexdigest()[:8]

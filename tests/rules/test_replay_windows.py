@@ -1,20 +1,25 @@
 """Kinds that remember: however the journal is cut and taken up again, their transitions are the same."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from monitor.calendars import Hours, Schedule
 from monitor.model import Derived, Entry, Event, Missing, Position, Quality, Reading, Recorded, Transition
 from rules.effects import Row
 from rules.engine import Engine
-from rules.surroundings import Surroundings
+from rules.hours import ScheduledMachine
+from rules.surroundings import UTC, Surroundings
 from tests.rules.build import START, device, rule
 
+HOURS = Schedule(hours=(Hours(spans=tuple((minute, minute + 2) for minute in range(0, 1440, 4))),))
+"""Two minutes of every four."""
 DEVICES = {
     "meter": device("meter", every=10.0, points=["level_m", "power_w", "volume_m3"], device_class="water"),
-    "pump": device("pump", points=["called"], device_class="equipment"),
+    "pump": device("pump", every=None, points=["called"], device_class="equipment"),
     "door": device("door", points=[], device_class="door"),
     "reader": device("reader", points=[], device_class="access", door="door"),
 }
@@ -42,10 +47,21 @@ RULES = [
          "without": {"event": "opened", "same": "door"}, "clear_after": "30 s"},
         {"id": "unasked", "kind": "absence", "first": {"event": "opened"}, "before": "20 s",
          "without": {"event": "card", "device": "reader"}, "clear_after": "30 s"},
+        {"id": "hourly", "kind": "threshold", "point": "level_m", "above": "5 m", "on_delay": "5 s",
+         "off_delay": "5 s", "schedule": {"hours": "00:00-24:00"}},
+        {"id": "called", "kind": "state", "point": "called", "is": True, "schedule": {"hours": "00:00-24:00"}},
+        {"id": "counted", "kind": "event_count", "event": "card", "count": 2, "window": "2 min",
+         "schedule": {"hours": "00:00-24:00"}},
+        {"id": "band", "kind": "threshold", "point": "level_m", "above": "5 m",
+         "at": {"schedule": {"hours": "00:00-24:00"}, "above": "1.5 m"}},
         {"id": "dry", "kind": "absence", "first": {"point": "called", "is": True}, "within": "30 s",
          "without": {"point": "power_w", "above": "1 W", "device": "meter"}},
     )
 ]  # fmt: skip
+RULES = [
+    replace(one, schedule=one.params.schedule and HOURS, at=(HOURS,) * len(getattr(one.params, "at", ())))
+    for one in RULES
+]
 
 
 def entry_of(draw: st.DrawFn, at: int, position: int) -> Entry:
@@ -171,3 +187,37 @@ def test_every_rule_is_raised_by_some_journal() -> None:
     gather()
 
     assert raised >= {one.id for one in RULES} - {"little", "stuck"}
+
+
+@settings(max_examples=100, deadline=None)
+@given(batch=journals(), jumps=st.lists(st.tuples(st.integers(0, 50), st.integers(-400_000, 400_000)), max_size=3))
+def test_a_clock_that_is_set_moves_hours_and_nothing_is_due_for_ever(
+    batch: list[Recorded], jumps: list[tuple[int, int]]
+) -> None:
+    made, shift, last = engine(), 0, 0
+    for number, item in enumerate(batch):
+        for _, by in (jump for jump in jumps if jump[0] == number and jump[1]):
+            before, shift = item.recorded + shift, shift + by
+            last = max(last, before, before + by)
+            made.judge([Recorded(item.position, last, stepped(before, before + by))])
+        last = max(last, item.recorded + shift)
+        made.judge([Recorded(item.position, last, item.entry)])
+    made.tick(last + 7_200_000)
+
+    for watch in made._index.watches:
+        machine = watch.machine
+        if isinstance(machine, ScheduledMachine) and not machine.is_idle:
+            assert machine.in_hours is HOURS.is_on(made._time.wall(made._time.now), UTC)
+    due = made.due()
+    assert due is None or due > last + 7_200_000 - 1
+
+
+def stepped(before: int, after: int) -> Event:
+    return Event(
+        device="facility-monitor",
+        kind="clock_stepped",
+        time=after,
+        arrived=after,
+        id=f"{before}-{after}",
+        attributes={"from": before, "to": after},
+    )
