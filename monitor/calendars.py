@@ -44,17 +44,22 @@ class Hours:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """The hours of a place, and its holidays: those of `country` and `region`, and days off with their names."""
+    """The hours of a place, and its holidays: those of `country` and `region`, and days off with their names.
+
+    `inverted`: all hours but these are meant.
+    """
 
     hours: tuple[Hours, ...]
     country: str = ""
     region: str = ""
     days_off: Mapping[date, str] = field(default_factory=dict, hash=False)
+    inverted: bool = False
 
     def is_on(self, time: int, zone: ZoneInfo) -> bool:
         """Whether a moment lies within the hours."""
         day = local_day(time, zone)
-        return any(begin <= time < end for each in (day - _ONE_DAY, day) for begin, end in self._on(each, zone))
+        is_on = any(begin <= time < end for each in (day - _ONE_DAY, day) for begin, end in self._on(each, zone))
+        return is_on is not self.inverted
 
     def change_after(self, time: int, zone: ZoneInfo) -> int | None:
         """The first moment after `time` when that is another; None: not within more than a year."""

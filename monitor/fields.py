@@ -17,6 +17,7 @@ from pydantic import (
 from pydantic_core import CoreSchema, core_schema
 
 __all__ = [
+    "Difference",
     "Duration",
     "File",
     "Frozen",
@@ -166,6 +167,12 @@ class Quantity:
         return core_schema.no_info_plain_validator_function(
             cls.parse, serialization=core_schema.to_string_ser_schema()
         )
+
+
+class Difference(Quantity):
+    """A quantity that is a difference, or a change: of degrees only the size counts, not the zero."""
+
+    __slots__ = ()
 
 
 def is_http(text: str) -> bool:

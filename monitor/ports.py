@@ -318,6 +318,12 @@ class RuleType(Protocol):
     def quantity_units(self, params: Any, unit: str | None) -> Mapping[str, str | None]:
         """Field -> unit of its quantities, where that is not the `unit` of the points."""
 
+    def is_joint(self, params: Any) -> bool:
+        """Whether all devices have one alarm together, of the monitor itself."""
+
+    def refusal(self, params: Any, device: Device, point: str | None) -> str:
+        """Why a source of a rule could never be judged; empty when it can."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Premises:

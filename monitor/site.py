@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from monitor.calendars import Schedule
 from monitor.maintenance import Window
 from monitor.plant import Equipment, Group, Supply
 from monitor.tariff import Tariff
@@ -175,7 +176,9 @@ class Rule:
     """A rule bound to its sources; quantities in `params` are already in the unit of the points.
 
     `version` is a short hash of its settings: it changes when the rule is edited. `depends_on`: ids of the rules
-    whose alarms explain those of this one.
+    whose alarms explain those of this one. `devices`: those that are judged together, in one alarm of the monitor
+    itself. `schedule`: the hours in which it counts (None: always); `at`: those in which its limits are others,
+    one for each of `at` of its settings.
     """
 
     id: str
@@ -185,6 +188,9 @@ class Rule:
     sources: tuple[Source, ...]
     version: str
     depends_on: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ()
+    schedule: Schedule | None = None
+    at: tuple[Schedule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

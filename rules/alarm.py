@@ -5,7 +5,7 @@ service, 21 chattering. Pure; times are engine ms, what people see is UTC.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from monitor.model import SEVERITY_RANK, Transition
 from monitor.ports import NoticeKind
@@ -35,6 +35,9 @@ class Alarm:
 
     `spoken`: people were told of this occurrence. `later`: when time alone does something to all this.
     """
+
+    kept: ClassVar[tuple[str, ...]] = KEPT
+    """What is remembered as it is."""
 
     __slots__ = (
         *KEPT,
@@ -264,18 +267,23 @@ class Alarm:
 
     # Memory -------------------------------------------------------------------------------------------
 
+    @property
+    def is_blank(self) -> bool:
+        """Whether there is nothing to remember."""
+        return self.condition is Condition.CLEAR and not self.occurrence and not self.near_misses
+
     def dump(self) -> Mapping[str, Any] | None:
         """Answer the memory, JSON-ready; None when there is nothing to remember."""
-        if self.condition is Condition.CLEAR and not self.occurrence and not self.near_misses:
+        if self.is_blank:
             return None
-        kept = {name: getattr(self, name) for name in KEPT}
+        kept = {name: getattr(self, name) for name in self.kept}
         kept |= {"rule": self.rule.id, "name": self.rule.name, "kind": self.rule.kind}
         kept |= {"hold": self.hold.dump(), "chatter": self.chatter.dump()}
         return kept | {"device": self.source.device, "point": self.source.point}
 
     def load(self, memory: Mapping[str, Any]) -> None:
         """Take back what `dump` gave; levels that were renumbered are found by their severity."""
-        for name in KEPT:
+        for name in self.kept:
             if name in memory:  # what older versions kept has fewer
                 setattr(self, name, memory[name])
         self.condition = Condition(self.condition)

@@ -70,6 +70,7 @@ class Engine:
             while steps and steps[0][0] <= item.recorded:
                 self._time.stepped(*steps.pop(0))
                 self._reconsider()
+                self._rearm()  # hours of the day have moved
             self._judge(item)
         return self._hand_over()
 

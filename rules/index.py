@@ -2,12 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib import import_module
 from typing import cast
 
 from monitor.site import Rule, Source
 from rules.effects import Effects
-from rules.kind import EntryJudge, Kind, patience
+from rules.hours import HourlyJudge, ScheduledEvents, ScheduledMachine
+from rules.kind import EntryJudge, Kind, PointJudge, patience
 from rules.kinds import RULES
 from rules.machine import Machine
 from rules.surroundings import Surroundings
@@ -49,8 +51,15 @@ class Index:
         judge = kind.build(rule, source, self._around)
         if judge is None:
             return
+        if rule.at:
+            judge = self._hourly(kind, rule, source, judge)
         key = alarm_key(rule.id, source.key)
-        machine = Machine(rule, source, judge.severities, self._time, self._effects)
+        if kind.hears == "events" and rule.schedule is not None:
+            judge = ScheduledEvents(judge, rule.schedule, self._around.zone)
+        if kind.hears == "events":
+            machine = Machine(rule, source, judge.severities, self._time, self._effects)
+        else:
+            machine = self._machine(rule, source, judge.severities)
         watch: Watch
         if kind.hears == "events":
             watch = EventWatch(len(self.watches), judge, machine, self._time, self._effects)
@@ -69,6 +78,19 @@ class Index:
             self._hear(source.device, judge.event_kinds, watch)
         self.watches.append(watch)
         self.alarms[key] = watch
+
+    def _machine(self, rule: Rule, source: Source, severities: tuple[str, ...]) -> Machine:
+        if rule.schedule is None:
+            return Machine(rule, source, severities, self._time, self._effects)
+        hours = (rule.schedule, self._around.zone)
+        return ScheduledMachine(rule, source, severities, self._time, self._effects, *hours)
+
+    def _hourly(self, kind: Kind, rule: Rule, source: Source, usual: PointJudge) -> HourlyJudge:
+        others = [
+            (hours, kind.build(replace(rule, params=params), source, self._around))
+            for hours, params in zip(rule.at, rule.params.variants(), strict=True)
+        ]
+        return HourlyJudge(usual, others, self._around.zone, self._time)
 
     def _hear(self, device: str, kinds: Sequence[str], watch: EventWatch | ReadingWatch) -> None:
         for kind in kinds:

@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol, Self
 
 from pydantic import model_validator
 
+from monitor.derivedpoints import derived_points
 from monitor.fields import Duration, Texts
 from monitor.model import Derived, Event, Origin, Quality, Reading, Transition, Value
 from monitor.settings.model import RuleModel
@@ -149,8 +150,8 @@ class EventJudge(Protocol):
     kinds: tuple[str, ...]
     severities: tuple[str, ...]
 
-    def matches(self, event: Event) -> bool:
-        """Whether an event of one of the kinds is meant."""
+    def matches(self, event: Event) -> int:
+        """The level of an event of one of the kinds (1 is the lowest); 0 when it is not meant."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,12 +213,22 @@ Judge = PointJudge | ReadingJudge | EventJudge | EntryJudge
 
 
 class InUnitOfPoints:
-    """A part of kinds all of whose quantities are in the unit of the points."""
+    """A part of kinds all of whose quantities are in the unit of the points, with an alarm for each source."""
 
     def quantity_units(self, params: Any, unit: str | None) -> Mapping[str, str | None]:
         """No field is in another."""
         del params, unit
         return {}
+
+    def is_joint(self, params: Any) -> bool:
+        """Each source has an alarm of its own."""
+        del params
+        return False
+
+    def refusal(self, params: Any, device: Device, point: str | None) -> str:
+        """Every source can be judged."""
+        del params, device, point
+        return ""
 
 
 class Kind(Protocol):
@@ -234,6 +245,12 @@ class Kind(Protocol):
     def quantity_units(self, params: Any, unit: str | None) -> Mapping[str, str | None]:
         """Units of the fields whose quantities are not in the `unit` of the points."""
 
+    def is_joint(self, params: Any) -> bool:
+        """Whether all devices have one alarm together, of the monitor itself."""
+
+    def refusal(self, params: Any, device: Device, point: str | None) -> str:
+        """Why a source could never be judged; empty when it can. `build` answers None for such a one."""
+
     def build(self, rule: Rule, source: Source, around: Surroundings) -> Any:
         """Make the judge of one source, of the shape that `hears` says; None where it can never be true."""
 
@@ -246,6 +263,10 @@ def is_sure(reading: Reading) -> bool:
 
 def interval(device: Device, point: str | None) -> float | None:
     """Seconds between readings that are expected of a point (or of the device): None when none are."""
+    if point is not None and point not in device.points:
+        made = derived_points(device).get(point)
+        if made is not None:
+            return made.every
     if device.expected_every is not None:
         return device.expected_every
     if point is not None and point in device.points:

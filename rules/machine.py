@@ -329,3 +329,13 @@ class Machine(Alarm):
             self.response = Response.NONE
             self._emit("closed", at, reason=reason)
         self._forget()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it is clear, so that only what the judge says can change it."""
+        return self.condition is Condition.CLEAR
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether nothing is known."""
+        return self.unknown_since is not None

@@ -54,7 +54,8 @@ class EventWatch:
 
     def event(self, event: Event) -> str:
         """Raise an alarm for an event that matches, and answer its occurrence; '' when it does not."""
-        if not self.judge.matches(event):
+        level = self.judge.matches(event)
+        if not level:
             return ""
         time = min(event.time, self._time.wall(self._time.now))
         while any(memory["raised_at"] == time for memory in self.opened.values()):
@@ -66,7 +67,7 @@ class EventWatch:
             "name": self.rule.name,
             "kind": self.rule.kind,
             "device": self.source.device,
-            "severity": self.judge.severities[0],
+            "severity": self.judge.severities[level - 1],
             "raised_at": time,
             "late": event.late,
             "at": self._time.now,

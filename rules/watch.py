@@ -30,7 +30,7 @@ class Track:
 
         It may while every alarm is clear: only a sample beyond somebody's band makes one anything else.
         """
-        if all(watch.machine.condition is Condition.CLEAR for watch in self.watches):
+        if all(watch.machine.is_idle for watch in self.watches):
             self.low = max(watch.judge.quiet[0] for watch in self.watches)
             self.high = min(watch.judge.quiet[1] for watch in self.watches)
         else:
@@ -71,19 +71,19 @@ class PointWatch:
             raise
         if level:
             machine.true(level, value, self.judge.limit(value, level), at)
-        elif machine.condition is not Condition.CLEAR:
+        elif not machine.is_idle:
             machine.false(value, at)
 
     def _stale_at(self) -> int | None:
         machine = self.machine
-        if self.stale_after is None or machine.unknown_since is not None or self.gone:
+        if self.stale_after is None or machine.is_lost or self.gone:
             return None
         last = self.track.last
         if machine.minds_silence:
             if not last or (machine.condition is Condition.CLEAR and not machine.raises_on_silence):
                 return None
             return max(last, self._time.started) + self.stale_after
-        return None if machine.condition is Condition.CLEAR else last + self.stale_after
+        return None if machine.is_idle else last + self.stale_after
 
     def due(self) -> int | None:
         """Say when time alone will change something."""

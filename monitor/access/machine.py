@@ -16,6 +16,7 @@ from monitor.access.openings import Contact, Leaf, Lock, Reason, packed
 from monitor.access.reasons import Setup
 from monitor.access.told import OWN, is_own
 from monitor.accessbook import DoorNow
+from monitor.derivedpoints import is_contact
 from monitor.doorways import door_of, doors_of
 from monitor.model import Derived, Event, Origin, Position, Quality, Reading, Recorded
 from monitor.periods import DAY
@@ -268,12 +269,7 @@ class Machine:
 
 def _setup(door: str, members: Sequence[Device], site: Site) -> Setup:
     told = {member.id: {event.kind for event in member.events} for member in members}
-    contacts = [
-        member
-        for member in members
-        if told[member.id] & _ENDS
-        or (POINT_OPEN in member.points and (member.device_class == "door" or member.door))
-    ]
+    contacts = [member for member in members if is_contact(member)]
     settings = site.access.door(door)
     first = [*contacts, *(member for member in members if member.id == door), *members][0]
     return Setup(

@@ -1,17 +1,12 @@
 """What a device says: whether a value can still be believed, what it means, and what is told of it."""
 
 from collections.abc import Mapping
-from typing import Final
 
 from monitor.model import Event, Value
 from monitor.site import Device
 from rules.kind import interval, patience
 
-__all__ = ["Known", "event", "every_of", "limit_of", "own_points", "state_of"]
-
-_OWN_HOURS: Final = ("hours", "hours_h", "running_h", "run_h", "operating_h", "operating_hours_h")
-_OWN_STARTS: Final = ("starts", "start_count")
-"""Points by which equipment counts itself, the first that it has before the rest; then any point in hours."""
+__all__ = ["Known", "event", "every_of", "limit_of", "state_of"]
 
 
 def every_of(point: str, device: Device) -> int | None:
@@ -60,14 +55,6 @@ def event(device: str, kind: str, time: int, attributes: Mapping[str, Value], *,
         id=f"{kind}-{time}-{also}" if also else f"{kind}-{time}",
         attributes=attributes,
     )
-
-
-def own_points(device: Device) -> tuple[str, str]:
-    """The points by which equipment counts its hours and its starts itself; empty: it does not."""
-    hours = [name for name in _OWN_HOURS if name in device.points]
-    hours += [name for name, point in device.points.items() if point.unit == "h"]
-    starts = [name for name in _OWN_STARTS if name in device.points]
-    return (hours or [""])[0], (starts or [""])[0]
 
 
 def state_of(value: Value | None) -> bool | None:

@@ -7,8 +7,9 @@ an hour by engine time, which no setting of the clock moves (`rules.timeline`).
 from collections.abc import Mapping
 from typing import Any, Final
 
+from monitor.derivedpoints import own_counts
 from monitor.equipment.curve import BRIDGED, Curve
-from monitor.equipment.known import Known, event, every_of, limit_of, own_points, state_of
+from monitor.equipment.known import Known, event, every_of, limit_of, state_of
 from monitor.equipment.past import Starts
 from monitor.equipment.tally import Midnights, Tally
 from monitor.model import Derived, Event, Origin, Reading, Value
@@ -42,7 +43,7 @@ class Machine:
         self._hours = self._curve(equipment.running, "running_s")
         self._faults = self._curve(equipment.fault, "fault_s")
         self._is_polled = bool(device.scan)
-        self._own = own_points(device)
+        self._own = own_counts(device)
         self._own_values: list[float | None] = [None, None]
         self._wish: int | None = None
         """Since when it should do otherwise than it does (engine time)."""

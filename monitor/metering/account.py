@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from monitor.derivedpoints import has_demand, rhythm_of
 from monitor.figures import Register
 from monitor.metering.counter import Track
 from monitor.metering.pace import Pace
@@ -13,13 +14,11 @@ from monitor.periods import HOUR, QUARTER
 from monitor.schema import rate_unit
 from monitor.site import Device
 
-__all__ = ["Account", "Entry", "longest_step", "rhythm_of"]
+__all__ = ["Account", "Entry", "longest_step"]
 
 _SHORTEST_GAP: Final = 60_000
 _MISSED: Final = 3
 _NEXT: Final = 1.5
-_SLOWEST_FOR_DEMAND: Final = 5 * 60_000
-_SELDOM: Final = 24 * HOUR
 
 
 @dataclass(slots=True)
@@ -28,13 +27,6 @@ class Entry:
 
     amount: float
     register: float | None
-
-
-def rhythm_of(device: Device, point: str) -> float:
-    """How often a counter is read, in ms; 0 when nobody knows, a day for what people read."""
-    if device.by_hand:
-        return _SELDOM
-    return 1000 * (device.expected_every or device.scan.get(device.points[point].scan) or 0)
 
 
 def _shortest_hole(device: Device, point: str) -> int:
@@ -67,7 +59,7 @@ class Account:
         """Its id in the ledger; 0 until it has one."""
         self.gap = longest_step(device, point)
         self.hole = _shortest_hole(device, point)
-        self.shows_demand = is_billed and 0 < rhythm_of(device, point) <= _SLOWEST_FOR_DEMAND
+        self.shows_demand = is_billed and has_demand(device, point)
         self._ratio = device.ratio
         # What the ledger has still to be told.
         self.touched = False

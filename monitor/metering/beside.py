@@ -1,9 +1,10 @@
 """What metering writes beside the readings: deltas of counters, rates where the meter says none, and demand."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
+from monitor.derivedpoints import BESIDE_EVERY, RATES
 from monitor.metering.account import Account
 from monitor.metering.rollup import PRODUCER
 from monitor.metering.step import Cause
@@ -14,11 +15,10 @@ from monitor.site import Device
 
 __all__ = ["EVERY", "beside", "demands", "events"]
 
-EVERY: Final = 60_000
+EVERY: Final = BESIDE_EVERY
 """Milliseconds between two such entries of a meter at least: a quick poll shall not double the journal."""
 
 _DIGITS: Final = 9
-_RATES: Final[Mapping[str, tuple[str, str]]] = {"kWh": ("power", "w"), "m3": ("flow", "m3h")}
 
 
 def beside(device: Device, accounts: Sequence[Account], time: int) -> Derived | None:
@@ -35,7 +35,7 @@ def beside(device: Device, accounts: Sequence[Account], time: int) -> Derived | 
             continue
         values[delta_name(account.point)] = round(account.delta, _DIGITS)
         account.delta, account.delta_since = 0.0, None
-        if account.is_billed and account.unit in _RATES:
+        if account.is_billed and account.unit in RATES:
             values |= _rates(device, account)
     if not values:
         return None
@@ -47,7 +47,7 @@ def beside(device: Device, accounts: Sequence[Account], time: int) -> Derived | 
 
 
 def _rates(device: Device, account: Account) -> dict[str, Value]:
-    quantity, suffix = _RATES[account.unit]
+    quantity, suffix = RATES[account.unit]
     found: dict[str, Value] = {}
     rate, running = account.pace.rate(), account.running()
     sliding = account.pace.sliding() if account.shows_demand else None
@@ -62,9 +62,9 @@ def _rates(device: Device, account: Account) -> dict[str, Value]:
 
 def demands(device: Device, account: Account) -> Iterable[Derived]:
     """The demand of each quarter of an hour that has ended, at its end; holes are drawn, and have none."""
-    if not account.shows_demand or account.unit not in _RATES:
+    if not account.shows_demand or account.unit not in RATES:
         return
-    suffix = _RATES[account.unit][1]
+    suffix = RATES[account.unit][1]
     holes = [step for step in account.steps if step.cause is Cause.GAP]
     for quarter, amount in account.pace.closed:
         if any(hole.start <= quarter * QUARTER and hole.end >= (quarter + 1) * QUARTER for hole in holes):

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import orjson
 
+from monitor.derivedpoints import rhythm_of
 from monitor.fieldkeys import (
     USAGE_AMOUNT,
     USAGE_BELOW,
@@ -31,7 +32,6 @@ from monitor.fieldkeys import (
     demand_name,
 )
 from monitor.figures import Consumption
-from monitor.metering.account import rhythm_of
 from monitor.metering.prices import energy_cost
 from monitor.metering.view import View
 from monitor.meters import MeterGroup, billed_counter, counters_of, meter_groups

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+from monitor.derivedpoints import rhythm_of
 from monitor.figures import Break, Consumption
-from monitor.metering.account import longest_step, rhythm_of
+from monitor.metering.account import longest_step
 from monitor.metering.ledger import steps_between
 from monitor.metering.quarters import share_of
 from monitor.metering.step import Cause, Step

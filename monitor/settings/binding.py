@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
+from monitor.calendars import Schedule
 from monitor.documents.explain import validate
 from monitor.documents.files import Files
 from monitor.documents.finding import Findings, nearest
@@ -14,6 +15,7 @@ from monitor.documents.node import Node, join
 from monitor.ports import DriverType, RuleType
 from monitor.profiles import Library
 from monitor.schema import MONITOR_DEVICE
+from monitor.settings.calendarshape import HolidayKeys
 from monitor.site import Connection, Device, Point
 
 __all__ = ["Binding", "Candidate"]
@@ -57,6 +59,10 @@ class Binding:
     """Ids of people as written, whether what is said of them is right or not."""
     changes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Rule -> key -> what is tried there instead of what is written."""
+    calendars: dict[str, Schedule | None] = field(default_factory=dict)
+    """Every calendar named; None where it is wrong."""
+    holidays: tuple[HolidayKeys | None, tuple[str, str]] = (None, ("", ""))
+    """Those of the section `access`, and their country and region: for hours that have none of their own."""
     metered: dict[tuple[object, ...], Mapping[str, Point]] = field(default_factory=dict)
     """Points of profiles behind transformers and with ratings: devices that say the same share them."""
     _by_word: dict[str, dict[str, list[Candidate]]] = field(default_factory=dict)

@@ -48,17 +48,20 @@ def bind_hours(  # noqa: PLR0913, PLR0917 - hours, the holidays they heed, and w
     place: tuple[str, str],
     node: Node,
     path: str,
+    *,
+    section: str = "access",
 ) -> Schedule:
     """The hours as they are asked for; `place` is what `bind_holidays` answered.
 
-    `node` and `path` are those of the hours: of one mapping, or of a list of them.
+    `node` and `path` are those of the hours: of one mapping, or of a list of them. `section`: where their holidays
+    can be written.
     """
     hours = []
     for number, one in enumerate(keys):
         item, where = (node.items[number], join(path, number)) if node.kind == "list" else (node, path)
         days = frozenset(day for days in one.days for day in days)
         if _HOLIDAY in days and not (off is not None and off.is_known):
-            message = "nobody knows the holidays: add `holidays: {country: …}` to `access`"
+            message = f"nobody knows the holidays: add `holidays: {{country: …}}` to `{section}`"
             binding.findings.error(item.get("days") or item, join(where, "days"), message)
         hours.append(Hours(days=days, spans=tuple(sorted(set(one.hours)))))
     days_off = {} if off is None else dict(off.days)

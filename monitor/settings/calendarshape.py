@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from monitor.fields import Frozen, Label, several
+from monitor.fields import Frozen, Id, Label, several
 from monitor.settings.written import Day, DayNumbers, Span
 
-__all__ = ["HolidayKeys", "HoursKeys", "HoursList"]
+__all__ = ["CalendarKeys", "HolidayKeys", "HoursKeys", "HoursList", "ScheduleWritten"]
 
 
 def _named_days(value: object) -> Any:
@@ -43,6 +43,30 @@ class HoursKeys(Frozen):
             raise ValueError('write `days`, `hours` or both, such as `{days: mon-fri, hours: "07:00-17:00"}`')
         return self
 
+
+class CalendarKeys(Frozen):
+    """One entry of `calendars`: hours that rules call by its id."""
+
+    id: Id
+    hours: Annotated[tuple[HoursKeys, ...], BeforeValidator(several), Field(min_length=1)]
+    holidays: HolidayKeys | None = None
+
+
+def _hours_or_name(value: object) -> Any:
+    if isinstance(value, str):
+        return value
+    hours = several(value)
+    if not hours:
+        raise ValueError('write the id of a calendar, or hours such as `{days: mon-fri, hours: "07:00-17:00"}`')
+    return hours
+
+
+ScheduleWritten = Annotated[
+    Annotated[str, Tag("name")] | Annotated[tuple[HoursKeys, ...], Tag("hours")],
+    Discriminator(lambda value: "name" if isinstance(value, str) else "hours"),
+    BeforeValidator(_hours_or_name),
+]
+"""The id of a calendar (`not` before it: all other hours), or hours as in `HoursList`."""
 
 HoursList = Annotated[tuple[HoursKeys, ...], BeforeValidator(several), Field(min_length=1)]
 """One mapping or a list of them: what holds at any of them, holds."""

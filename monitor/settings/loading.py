@@ -21,6 +21,7 @@ from monitor.settings.binding import Binding
 from monitor.settings.budgets import check_budgets
 from monitor.settings.devices import bind_connections, bind_devices
 from monitor.settings.equipment import bind_equipment, bind_groups
+from monitor.settings.hours import bind_calendars
 from monitor.settings.maintenance import bind_maintenance
 from monitor.settings.metershape import MeteringKeys
 from monitor.settings.people import bind_notify, warn_of_silence
@@ -37,6 +38,7 @@ __all__ = ["Loaded", "SettingsInvalid", "load"]
 
 _SECTIONS: Final = (
     "access",
+    "calendars",
     "connections",
     "devices",
     "equipment",
@@ -150,6 +152,7 @@ def _site(binding: Binding, root: Node, path: Path) -> Site | None:
     bind_connections(binding, root)
     devices = bind_devices(binding, root)
     supplies = bind_supply(binding, root, devices)
+    bind_calendars(binding, root)
     rules = bind_rules(binding, root, supplies)
     written = _rule_ids(root) | set(rules)
     notify = bind_notify(binding, root, sorted(written), "en" if keys is None else keys.language)

@@ -1,12 +1,58 @@
 """The models that rule kinds and selectors in the site file start from."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, model_validator
 
-from monitor.fields import Duration, Frozen, Id, Texts
+from monitor.fields import Duration, Frozen, Id, Quantity, Texts, Value, several
+from monitor.schema import EVENT_KINDS
+from monitor.settings.calendarshape import ScheduleWritten
 
-__all__ = ["RuleModel", "Selector"]
+__all__ = ["Occasion", "OneOrMore", "RuleModel", "Selector", "check_events"]
+
+OneOrMore = Annotated[tuple[Value, ...], BeforeValidator(several), Field(min_length=1)]
+"""One value or a list of them, any of which is meant."""
+
+
+def check_events(events: tuple[str, ...]) -> None:
+    """Refuse kinds of events that there are not."""
+    unknown = sorted(set(events) - EVENT_KINDS)
+    if unknown:
+        raise ValueError(f"no such event: {', '.join(unknown)}; there are {', '.join(sorted(EVENT_KINDS))}")
+
+
+class Occasion(Frozen):
+    """What a rule names beside its own points: an event, or a point that is so, of this or of other devices.
+
+    `device`: ids of devices; without it those that share with the rule's device what `same` says: itself, its
+    door, zone or building. A quantity is in the unit of its own point.
+    """
+
+    device: Annotated[Texts, Field(min_length=1)] | None = None
+    same: Literal["device", "door", "zone", "building"] = "device"
+    event: Annotated[Texts, Field(min_length=1)] | None = None
+    where: dict[str, OneOrMore] = Field(default_factory=dict)
+    point: str | None = None
+    states: OneOrMore | None = Field(None, alias="is")
+    above: Quantity | None = None
+    below: Quantity | None = None
+
+    @model_validator(mode="after")
+    def _says_one_thing(self) -> Self:
+        conditions = sum(each is not None for each in (self.states, self.above, self.below))
+        if (self.event is None) == (self.point is None):
+            raise ValueError("write either `event:` or `point:`")
+        if self.event is not None:
+            check_events(self.event)
+            if conditions:
+                raise ValueError("`is:`, `above:` and `below:` are for points: of an event write `where:`")
+        elif conditions != 1:
+            raise ValueError("of a point write one of `is:`, `above:` and `below:`")
+        elif self.where:
+            raise ValueError("`where:` is for events: of a point write `is:`, `above:` or `below:`")
+        if self.device is not None and "same" in self.model_fields_set:
+            raise ValueError("write either `device:` or `same:`")
+        return self
 
 
 class Selector(Frozen):
@@ -32,6 +78,7 @@ class RuleModel(Frozen):
     severity: Literal["low", "medium", "high", "critical"] = "medium"
     on_delay: Duration = 0.0
     off_delay: Duration = 0.0
+    schedule: ScheduleWritten | None = None
     latched: bool = False
     ack: Literal["required", "not_required"] = "required"
     re_alarm: Duration | None = None

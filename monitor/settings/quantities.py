@@ -7,8 +7,9 @@ from pydantic import BaseModel
 
 from monitor.documents.finding import Findings
 from monitor.documents.node import Node, join
-from monitor.fields import Quantity
+from monitor.fields import Difference, Quantity
 from monitor.profiles.units import UnitMismatch, convert
+from monitor.settings.model import Occasion
 
 __all__ = ["converted", "quantities"]
 
@@ -17,9 +18,11 @@ DIFFERENCES: Final = frozenset({"deadband", "hysteresis"})
 
 
 def quantities(value: Any) -> Iterator[Quantity]:
-    """All quantities in a model, however deep."""
+    """All quantities in a model that are in the unit of the rule's points, however deep."""
     if isinstance(value, Quantity):
         yield value
+    elif isinstance(value, Occasion):
+        return  # in the unit of its own point
     elif isinstance(value, BaseModel):
         for name in type(value).model_fields:
             yield from quantities(getattr(value, name))
@@ -35,7 +38,7 @@ def converted(value: Any, unit: str | None, point: str, node: Node, path: str, f
     """The same model with every quantity in `unit`; what does not fit is told at its place."""
     if isinstance(value, Quantity):
         return _one(value, unit, point, node, path, findings)
-    if isinstance(value, BaseModel):
+    if isinstance(value, BaseModel) and not isinstance(value, Occasion):
         changes = {}
         for name, info in type(value).model_fields.items():
             key = info.alias or name
@@ -76,12 +79,12 @@ def _one(value: Quantity, unit: str | None, point: str, node: Node, path: str, f
             node, path, f"`{point}` is in {unit}: write the unit too", hint=f"{value.magnitude:g} {unit}"
         )
         return value
-    key = path.rpartition(".")[2]
+    is_difference = isinstance(value, Difference) or path.rpartition(".")[2] in DIFFERENCES
     try:
-        magnitude = convert(value.magnitude, value.unit, unit, difference=key in DIFFERENCES)
+        magnitude = convert(value.magnitude, value.unit, unit, difference=is_difference)
     except UnitMismatch as error:
         findings.error(
             node, path, f"`{point}` is in {unit}, and {error}", allowed=f"{unit} and units that convert to it"
         )
         return value
-    return Quantity(magnitude, unit)
+    return type(value)(magnitude, unit)

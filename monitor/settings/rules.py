@@ -10,9 +10,12 @@ from monitor.documents.node import Entry, Node, join
 from monitor.documents.reader import resolve_scalar
 from monitor.plant import Supply
 from monitor.ports import NamesSources, Premises
+from monitor.schema import MONITOR_DEVICE
 from monitor.settings.binding import Binding, Candidate
 from monitor.settings.dependencies import bind_dependencies
+from monitor.settings.hours import bind_schedules
 from monitor.settings.model import RuleModel, Selector
+from monitor.settings.occasions import bind_occasions, points_of
 from monitor.settings.patterns import fits
 from monitor.settings.quantities import converted, quantities
 from monitor.settings.selecting import check_selector, select
@@ -138,6 +141,7 @@ def _rule(binding: Binding, written: _Written, supplies: Sequence[Supply]) -> Ru
         check_selector(binding, place, join(path, "devices"))
     if params is None or not params.enabled:
         return None
+    schedule, at = bind_schedules(binding, node, path, params)
     selectors = [one for one in (params.devices, written.narrowed) if one is not None]
     chosen = select(binding, selectors)
     quiet = len(binding.findings.errors) > before
@@ -146,17 +150,26 @@ def _rule(binding: Binding, written: _Written, supplies: Sequence[Supply]) -> Ru
     else:
         patterns = rule_type.point_patterns(params)
         found = _sources(binding, written, chosen, patterns, quiet=quiet)
+        found = _judged(binding, written, params, found)
     params = _in_units(binding, written, params, found)
+    params = bind_occasions(binding, node, path, params, chosen)
     sources = tuple(sorted((source for source, _, known in found if known), key=lambda source: source.key))
     if not sources:
         return None
+    devices: tuple[str, ...] = ()
+    if rule_type.is_joint(params):
+        devices = tuple(dict.fromkeys(source.device for source in sources))
+        sources = (Source(device=MONITOR_DEVICE),)
     return Rule(
         id=params.id,
         name=params.name or params.id,
         kind=kind,
         params=params,
         sources=sources,
-        version=_version(params),
+        version=_version(params, schedule, at),
+        devices=devices,
+        schedule=schedule,
+        at=at,
     )
 
 
@@ -186,14 +199,17 @@ def _sources(
     names: dict[str, str | None] = {}
     for one in chosen:
         names |= one.points
-        for name, unit in one.points.items():
+        derived = {name: unit for name, unit in points_of(one).items() if name in patterns}
+        names |= derived
+        for name, unit in {**one.points, **derived}.items():
             if fits(name, patterns):
                 source = Source(device=one.attributes["id"], point=name)
                 found.append((source, unit, one.device is not None))
     missing = [each for each in patterns if not any(fits(name, (each,)) for name in names)]
     told = quiet or not all(one.complete for one in chosen)
     if missing and not told and (not written.stock or not found):
-        _nothing(binding, written, "points", f"none of these devices has a point `{missing[0][:60]}`", names)
+        offered = {name: unit for one in chosen for name, unit in points_of(one).items()}
+        _nothing(binding, written, "points", f"none of these devices has a point `{missing[0][:60]}`", offered)
     return found
 
 
@@ -211,6 +227,23 @@ def _own_sources(binding: Binding, written: _Written, named: Sequence[Source], *
         key = "devices" if place is None else "connections"
         _nothing(binding, written, key, "there is nothing of the kind here", {})
     return [(source, None, True) for source in named]
+
+
+def _judged(binding: Binding, written: _Written, params: RuleModel, found: _Found) -> _Found:
+    """Those sources that the kind can judge; that there is none is a mistake, for a stock rule a warning."""
+    rule_type = binding.rules[params.kind]
+    kept: _Found = []
+    why = ""
+    for source, unit, known in found:
+        device = binding.candidates[source.device].device if source.device in binding.candidates else None
+        refusal = "" if device is None else rule_type.refusal(params, device, source.point)
+        if not refusal:
+            kept.append((source, unit, known))
+        why = why or refusal
+    if why and not kept:
+        key = next((each for each in ("point", "points", "devices") if each in written.node.entries), "kind")
+        _nothing(binding, written, key, why, {})
+    return kept
 
 
 def _is_silent(one: Candidate, kind: str) -> bool:
@@ -263,9 +296,10 @@ def _in_units(binding: Binding, written: _Written, params: RuleModel, found: _Fo
     return params.model_copy(update=changes) if changes else params
 
 
-def _version(params: RuleModel) -> str:
-    """A short hash that changes when the rule is edited."""
+def _version(params: RuleModel, *hours: object) -> str:
+    """A short hash that changes when the rule, or what it names, is edited."""
     content = json.dumps(
         params.model_dump(mode="json", by_alias=True, exclude={"tests"}), sort_keys=True, default=str
     )
+    content += "".join(repr(each) for each in hours if each)
     return hashlib.sha256(content.encode()).hexdigest()[:8]

@@ -13,9 +13,9 @@ from monitor.documents.finding import Finding, Findings, nearest
 from monitor.documents.node import Entry, Node, join
 from monitor.plant import Supply
 from monitor.ports import DriverType, Router, RuleType
-from monitor.schema import point_unit
+from monitor.schema import is_counter, point_unit
 from monitor.settings.ruleset import bind_ruleset
-from monitor.site import Device, Point, Rule, Site
+from monitor.site import Counter, Device, Point, Rule, Site
 from monitor.trials.case import Case, DeviceKeys
 from monitor.trials.compare import differences
 from monitor.trials.play import play
@@ -234,8 +234,12 @@ def _device(name: str, keys: DeviceKeys, points: Sequence[str]) -> Device:
         direction=keys.direction,
         scan={} if pushes else {"fast": keys.every},
         expected_every=keys.expected_every,
-        points={point: Point(name=point, unit=point_unit(point)) for point in points if point},
+        points={point: _point(point) for point in points if point},
     )
+
+
+def _point(name: str) -> Point:
+    return Point(name=name, unit=point_unit(name), counter=Counter() if is_counter(name) else None)
 
 
 def _node_of(value: object, file: str) -> Node:

@@ -9,5 +9,12 @@ RULES: dict[str, str] = {
     "segment": "rules.kinds.segment:SEGMENT",
     "supply": "rules.kinds.supply:SUPPLY",
     "event": "rules.kinds.event:EVENT",
+    "rate": "rules.kinds.rate:RATE",
+    "delta": "rules.kinds.delta:DELTA",
+    "stuck": "rules.kinds.stuck:STUCK",
+    "event_count": "rules.kinds.event_count:EVENT_COUNT",
+    "sequence": "rules.kinds.sequence:SEQUENCE",
+    "absence": "rules.kinds.sequence:ABSENCE",
+    "counter_fault": "rules.kinds.counter_fault:COUNTER_FAULT",
 }
 """Kind (the key `kind` of a rule in the site file) -> `module:object`, a `rules.kind.Kind`."""

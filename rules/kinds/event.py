@@ -2,25 +2,16 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from monitor import fields
 from monitor.fields import Texts
 from monitor.model import Event as EventEntry
-from monitor.schema import EVENT_KINDS
-from monitor.settings.model import RuleModel
+from monitor.settings.model import OneOrMore, RuleModel, check_events
 from monitor.site import Rule, Source
 from rules.kind import InUnitOfPoints
 from rules.surroundings import Surroundings
 
 __all__ = ["EVENT", "Event", "EventJudge", "EventRule"]
-
-
-def _listed(value: object) -> object:
-    return value if isinstance(value, list | tuple) else (value,)
-
-
-OneOrMore = Annotated[tuple[fields.Value, ...], BeforeValidator(_listed), Field(min_length=1)]
 
 
 class EventRule(RuleModel):
@@ -32,9 +23,7 @@ class EventRule(RuleModel):
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
-        unknown = sorted(set(self.event) - EVENT_KINDS)
-        if unknown:
-            raise ValueError(f"no such event: {', '.join(unknown)}; there are {', '.join(sorted(EVENT_KINDS))}")
+        check_events(self.event)
         if self.latched or self.on_delay or self.off_delay:
             raise ValueError("an event has no `latched:`, `on_delay:` or `off_delay:`: it is over at once")
         return self

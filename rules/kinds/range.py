@@ -1,17 +1,36 @@
 """Kind `range`: a point outside a band."""
 
 from collections.abc import Sequence
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import model_validator
+from pydantic import BeforeValidator, model_validator
 
-from monitor.fields import Quantity
+from monitor.fields import Frozen, Quantity, several
 from monitor.model import Value
+from monitor.settings.calendarshape import ScheduleWritten
 from monitor.site import Rule, Source
 from rules.kind import InUnitOfPoints, ValueRule
 from rules.surroundings import Surroundings
 
-__all__ = ["RANGE", "Range", "RangeJudge", "RangeRule"]
+__all__ = ["RANGE", "Range", "RangeAt", "RangeJudge", "RangeRule"]
+
+
+class RangeAt(Frozen):
+    """Another band in some hours."""
+
+    schedule: ScheduleWritten
+    low: Quantity
+    high: Quantity
+
+    @model_validator(mode="after")
+    def _low_below_high(self) -> Self:
+        _in_order(self.low, self.high)
+        return self
+
+
+def _in_order(low: Quantity, high: Quantity) -> None:
+    if low.unit == high.unit and low.magnitude >= high.magnitude:
+        raise ValueError("`low:` must be below `high:`")
 
 
 class RangeRule(ValueRule):
@@ -21,12 +40,16 @@ class RangeRule(ValueRule):
     low: Quantity
     high: Quantity
     deadband: Quantity | None = None
+    at: Annotated[tuple[RangeAt, ...], BeforeValidator(several)] = ()
 
     @model_validator(mode="after")
     def _low_below_high(self) -> Self:
-        if self.low.unit == self.high.unit and self.low.magnitude >= self.high.magnitude:
-            raise ValueError("`low:` must be below `high:`")
+        _in_order(self.low, self.high)
         return self
+
+    def variants(self) -> Sequence[Self]:
+        """The same rule by the limits of each of `at`."""
+        return [self.model_copy(update={"low": each.low, "high": each.high, "at": ()}) for each in self.at]
 
 
 class RangeJudge:

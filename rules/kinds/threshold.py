@@ -2,17 +2,18 @@
 
 import math
 from collections.abc import Sequence
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import model_validator
+from pydantic import BeforeValidator, model_validator
 
-from monitor.fields import Frozen, Quantity
+from monitor.fields import Frozen, Quantity, several
 from monitor.model import SEVERITY_RANK, Value
+from monitor.settings.calendarshape import ScheduleWritten
 from monitor.site import Rule, Source
 from rules.kind import InUnitOfPoints, ValueRule
 from rules.surroundings import Surroundings
 
-__all__ = ["THRESHOLD", "Level", "Threshold", "ThresholdJudge", "ThresholdRule"]
+__all__ = ["THRESHOLD", "Level", "Threshold", "ThresholdAt", "ThresholdJudge", "ThresholdRule"]
 
 
 def _one_side(above: Quantity | None, below: Quantity | None) -> None:
@@ -34,6 +35,19 @@ class Level(Frozen):
         return self
 
 
+class ThresholdAt(Frozen):
+    """Another limit in some hours."""
+
+    schedule: ScheduleWritten
+    above: Quantity | None = None
+    below: Quantity | None = None
+
+    @model_validator(mode="after")
+    def _has_one_limit(self) -> Self:
+        _one_side(self.above, self.below)
+        return self
+
+
 class ThresholdRule(ValueRule):
     """Settings of a rule of kind `threshold`."""
 
@@ -42,12 +56,17 @@ class ThresholdRule(ValueRule):
     below: Quantity | None = None
     levels: tuple[Level, ...] | None = None
     deadband: Quantity | None = None
+    at: Annotated[tuple[ThresholdAt, ...], BeforeValidator(several)] = ()
 
     @model_validator(mode="after")
     def _has_limits(self) -> Self:
         if self.levels is None:
             _one_side(self.above, self.below)
+            if any((each.above is None) is not (self.above is None) for each in self.at):
+                raise ValueError("in `at:` write the limits on the same side as that of the rule")
             return self
+        if self.at:
+            raise ValueError("`at:` is for one limit: write a rule with a `schedule:` for each of the levels")
         if self.above is not None or self.below is not None or "severity" in self.model_fields_set:
             raise ValueError("with `levels:`, write the limits and severities there")
         if not self.levels:
@@ -55,6 +74,10 @@ class ThresholdRule(ValueRule):
         if len({level.severity for level in self.levels}) < len(self.levels):
             raise ValueError("each of `levels:` needs a severity of its own")
         return self
+
+    def variants(self) -> Sequence[Self]:
+        """The same rule by the limit of each of `at`."""
+        return [self.model_copy(update={"above": each.above, "below": each.below, "at": ()}) for each in self.at]
 
 
 class ThresholdJudge:

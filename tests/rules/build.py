@@ -8,8 +8,8 @@ from typing import Any
 from monitor.model import Entry, Event, Missing, Position, Reading, Recorded
 from monitor.plant import Supply
 from monitor.ports import NamesSources, Premises
-from monitor.schema import point_unit
-from monitor.site import Device, Point, Rule, Source
+from monitor.schema import MONITOR_DEVICE, is_counter, point_unit
+from monitor.site import Counter, Device, Point, Rule, Source
 from rules.kinds import RULES
 
 START = 1_795_378_523_000
@@ -27,6 +27,7 @@ def device(
     expected_every: float | None = None,
     device_class: str = "electricity",
     points: Iterable[str] = ("voltage_v",),
+    **more: Any,
 ) -> Device:
     return Device(
         id=id,
@@ -35,8 +36,13 @@ def device(
         device_class=device_class,
         scan={"fast": every} if expected_every is None else {},
         expected_every=expected_every,
-        points={name: Point(name=name, unit=point_unit(name)) for name in points},
+        points={name: _point(name) for name in points},
+        **more,
     )
+
+
+def _point(name: str) -> Point:
+    return Point(name=name, unit=point_unit(name), counter=Counter() if is_counter(name) else None)
 
 
 def rule(
@@ -51,12 +57,15 @@ def rule(
     offered = kind(settings["kind"])
     params = offered.model.model_validate({"id": settings["kind"], **settings})
     patterns = offered.point_patterns(params)
+    named = set() if params.devices is None else set(devices).intersection(params.devices.id or ())
     sources = []
     if isinstance(offered, NamesSources):
         sources = [*offered.sources(params, Premises(devices=devices, supplies=supplies))]
         devices = {}
     for id_, one in devices.items():
         if only is not None and id_ != only:
+            continue
+        if named and id_ not in named:
             continue
         if patterns is None:
             sources.append(Source(device=id_))
@@ -66,6 +75,9 @@ def rule(
                 for name in one.points
                 if any(fnmatchcase(name, pattern) for pattern in patterns)
             ]
+    together: tuple[str, ...] = ()
+    if offered.is_joint(params):
+        together, sources = tuple(source.device for source in sources), [Source(device=MONITOR_DEVICE)]
     return Rule(
         id=params.id,
         name=params.name,
@@ -74,6 +86,7 @@ def rule(
         sources=tuple(sources),
         version=version,
         depends_on=tuple(params.depends_on or ()),
+        devices=together,
     )
 
 

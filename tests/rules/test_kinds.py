@@ -9,6 +9,7 @@ from rules.kinds import RULES
 from rules.surroundings import Surroundings
 from tests.rules.build import device, kind, rule
 
+CARD = {"event": "card"}
 POINT = {"id": "r", "point": "voltage_v"}
 
 
@@ -56,6 +57,31 @@ def test_the_table_names_what_it_says(name: str) -> None:
         ),
         ({"kind": "event", "id": "r", "event": "forcd"}, "no such event: forcd"),
         ({"kind": "event", "id": "r", "event": "forced", "on_delay": "1 s"}, "it is over at once"),
+        ({"kind": "event_count", "id": "r", "event": "crad"}, "no such event: crad; there are"),
+        ({"kind": "event_count", "id": "r", "event": "card", "on_delay": "1 s"}, "has no `on_delay:`"),
+        ({"kind": "event_count", "id": "r", "event": "card", "distinct": "device"}, "needs `across: devices`"),
+        ({"kind": "event_count", "id": "r", "event": "card", "count": 0}, "greater than or equal to 1"),
+        ({"kind": "event_count", "id": "r", "event": "card", "window": "9 weeks"}, "less than or equal to"),
+        ({"kind": "counter_fault", "id": "r", "faults": "backward"}, "'backwards'"),
+        ({"kind": "counter_fault", "id": "r", "faults": {"reset": "hihg"}}, "'high'"),
+        ({"kind": "counter_fault", "id": "r", "latched": True}, "it is over at once"),
+        (
+            {"kind": "sequence", "id": "r", "first": CARD, "then": {"point": "open"}, "within": "1 s"},
+            "write one of `is:`",
+        ),
+        ({"kind": "sequence", "id": "r", "first": CARD, "then": {}, "within": "1 s"}, "`event:` or `point:`"),
+        (
+            {"kind": "sequence", "id": "r", "first": {**CARD, "same": "door"}, "then": CARD, "within": "1 s"},
+            "neither `device:` nor `same:`",
+        ),
+        (
+            {"kind": "sequence", "id": "r", "first": CARD, "then": {**CARD, "is": True}, "within": "1 s"},
+            "of an event write `where:`",
+        ),
+        (
+            {"kind": "absence", "id": "r", "first": CARD, "without": CARD, "within": "1 s", "before": "1 s"},
+            "either `within:`",
+        ),
     ],
 )
 def test_what_makes_no_sense_is_refused(settings: dict[str, Any], message: str) -> None:

@@ -75,6 +75,10 @@ def test_every_key_of_holidays_and_hours_is_described(page: str) -> None:
     assert [key for model in models for key in keys_of(model) if f"`{key}`" not in page] == []
 
 
+def test_every_key_of_calendars_is_described() -> None:
+    assert [key for key in keys_of(calendarshape.CalendarKeys) if f"`{key}`" not in SETTINGS] == []
+
+
 @pytest.mark.parametrize("name", tariffshape.__all__)
 def test_every_key_of_tariffs_is_described(name: str) -> None:
     assert [key for key in keys_of(getattr(tariffshape, name)) if f"`{key}`" not in TARIFFS] == []

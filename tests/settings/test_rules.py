@@ -289,3 +289,181 @@ def test_what_cannot_be_depended_on_is_told(mistakes: Mistakes, texts: list[str]
     (found,) = mistakes(DEVICES + "".join(f"  - {text}\n" for text in texts))
 
     assert message in str(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        (
+            "{id: r, kind: threshold, devices: {id: main}, point: demand_sliding_w, above: 30 kW}",
+            ["demand_sliding_w"],
+        ),
+        ("{id: r, kind: threshold, devices: {id: main}, point: demand_w, above: 30 kW}", ["demand_w"]),
+        ("{id: r, kind: threshold, point: volume_delta_m3, above: 30 L}", ["volume_delta_m3"]),
+        ("{id: r, kind: threshold, devices: {id: main}, points: demand_*, above: 30 kW}", []),
+        ("{id: r, kind: state, devices: {id: front}, point: held, is: true}", ["held"]),
+    ],
+)
+def test_a_point_that_the_monitor_derives_is_named_whole(load_text: Load, text: str, keys: list[str]) -> None:
+    door = "  - {id: front, profile: aqara-mccgq11lm, connection: broker, topic: z}\nrules:\n"
+    site = DEVICES.replace("rules:\n", door)
+    if not keys:
+        with pytest.raises(loading.SettingsInvalid, match="no point of these devices that matches"):
+            load_text(f"{site}  - {text}\n")
+        return
+
+    rules = load_text(f"{site}  - {text}\n").site.rules
+
+    assert [source.point for source in rules["r"].sources] == keys
+
+
+def test_a_rate_of_degrees_is_a_difference(load_text: Load) -> None:
+    rule = _rule(load_text, "{id: r, kind: rate, point: temperature_c, above: 9 degF, per: 1 min}")
+
+    assert rule.params.above == Quantity(5, "degC")
+
+
+def test_what_a_rule_names_beside_its_points_is_in_its_own_unit(load_text: Load) -> None:
+    rule = _rule(
+        load_text,
+        "{id: r, kind: stuck, devices: {id: main}, point: energy_import_kwh, unchanged_for: 1 h,"
+        " while: {point: flow_m3h, above: 20 L/h, device: water}}",
+    )
+
+    assert rule.params.while_.above == Quantity(0.02, "m3/h")
+
+
+def test_devices_that_are_judged_together_have_one_alarm_of_the_monitor(load_text: Load) -> None:
+    rule = _rule(load_text, "{id: r, kind: event_count, devices: {id: [main, sub]}, event: card, across: devices}")
+
+    assert (_keys(rule), rule.devices) == (["facility-monitor"], ("main", "sub"))
+
+
+@pytest.mark.parametrize(
+    ("rule", "path", "hint"),
+    [
+        ("{id: r, kind: rate, point: power_w, above: 1 kWh}", "above", ""),
+        ("{id: r, kind: rate, point: powr_w, above: 1 kW}", "point", "power_w"),
+        ("{id: r, kind: rate, point: power_w, above: 1 kW, metod: delta}", "metod", "method"),
+        ("{id: r, kind: delta, point: power_w, above: 1 kW, per: day}", "point", ""),
+        ("{id: r, kind: delta, point: energy_import_kwh, above: 1 kWh, per: week}", "per", ""),
+        ("{id: r, kind: delta, devices: {id: water}, point: volume_m3, above: 1 kWh, per: day}", "above", ""),
+        ("{id: r, kind: counter_fault, devices: {id: cold}}", "devices", ""),
+        (
+            "{id: r, kind: stuck, point: energy_import_kwh, while: {point: powr_w, above: 1 W}}",
+            "while.point",
+            "power_w",
+        ),
+        ("{id: r, kind: stuck, point: energy_import_kwh, while: {point: power_w, above: 1 V}}", "while.above", ""),
+        ("{id: r, kind: stuck, point: demand_sliding_w}", "point", ""),
+        (
+            "{id: r, kind: absence, first: {event: card}, without: {event: opened, device: mian}, within: 9 s}",
+            "without.device",
+            "main",
+        ),
+        (
+            "{id: r, kind: absence, first: {point: callled, is: true}, without: {event: card}, within: 9 s}",
+            "first.point",
+            "",
+        ),
+    ],
+)
+def test_a_rule_of_a_window_that_is_wrong_is_told_once(
+    mistakes: Mistakes, rule: str, path: str, hint: str
+) -> None:
+    (finding,) = mistakes(f"{DEVICES}  - {rule}\n")
+
+    assert (finding.path, finding.hint) == (f"rules[0].{path}", hint)
+
+
+CALENDARS = """\
+calendars:
+  - {id: office-hours, hours: {days: mon-fri, hours: "07:00-19:00"}, holidays: {country: DE}}
+  - {id: nights, hours: [{hours: "22:00-06:00"}]}
+"""
+OFFLINE = "{id: r, kind: offline, devices: {id: main}, schedule: "
+MONDAY_NOON = 1_767_610_800_000  # 2026-01-05 12:00 in Berlin
+
+
+@pytest.mark.parametrize(
+    ("written", "at_noon", "at_night"),
+    [
+        ("office-hours", True, False),
+        ("not office-hours", False, True),
+        ("nights", False, True),
+        ('{days: mon, hours: "11:00-13:00"}', True, False),
+        ('[{hours: "11:00-13:00"}, {hours: "00:00-01:00"}]', True, True),
+    ],
+)
+def test_a_rule_has_its_hours(load_text: Load, written: str, at_noon: bool, at_night: bool) -> None:  # noqa: FBT001
+    site = load_text(f"{CALENDARS}{DEVICES}  - {OFFLINE}{written}}}\n").site
+    schedule = site.rules["r"].schedule
+
+    assert schedule is not None
+    assert schedule.is_on(MONDAY_NOON, site.timezone) is at_noon
+    assert schedule.is_on(MONDAY_NOON - 12 * 3_600_000, site.timezone) is at_night
+
+
+def test_a_calendar_that_is_edited_edits_its_rules(load_text: Load) -> None:
+    text = f"{CALENDARS}{DEVICES}  - {OFFLINE}nights}}\n"
+    first = load_text(text).site.rules["r"].version
+
+    assert load_text(text).site.rules["r"].version == first
+    assert load_text(text.replace("22:00", "23:00")).site.rules["r"].version != first
+
+
+def test_limits_of_some_hours_are_turned_into_the_unit_too(load_text: Load) -> None:
+    rule = _rule(
+        load_text,
+        "{id: r, kind: range, point: flow_m3h, low: 1 m3/h, high: 9 m3/h,"
+        ' at: {schedule: {hours: "22:00-06:00"}, low: 10 L/h, high: 1 m3/h}}',
+    )
+
+    assert rule.params.at[0].low == Quantity(0.01, "m3/h")
+    assert len(rule.at) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "hint"),
+    [
+        (f"{OFFLINE}office-hour}}", "rules[0].schedule", "office-hours"),
+        (f"{OFFLINE}not nigths}}", "rules[0].schedule", "nights"),
+        (f"{OFFLINE}{{day: mon}}}}", "rules[0].schedule.day", "days"),
+        (f"{OFFLINE}{{days: mno}}}}", "rules[0].schedule.days", ""),
+        (f"{OFFLINE}[{{hours: 7-9}}]}}", "rules[0].schedule[0].hours", ""),
+        (f"{OFFLINE}{{days: holidays}}}}", "rules[0].schedule.days", ""),
+        (
+            (
+                "{id: r, kind: range, point: power_w, low: 1 W, high: 2 W,"
+                " at: [{schedule: night, low: 1 W, high: 3 W}]}"
+            ),
+            "rules[0].at[0].schedule",
+            "nights",
+        ),
+        (
+            (
+                "{id: r, kind: range, point: power_w, low: 1 W, high: 2 W,"
+                " at: [{schedule: nights, low: 1 V, high: 3 W}]}"
+            ),
+            "rules[0].at[0].low",
+            "",
+        ),
+        (
+            "{id: r, kind: threshold, point: power_w, above: 1 W, at: [{schedule: nights, below: 1 W}]}",
+            "rules[0]",
+            "",
+        ),
+    ],
+)
+def test_hours_that_are_wrong_are_told_once(mistakes: Mistakes, text: str, path: str, hint: str) -> None:
+    (finding,) = mistakes(f"{CALENDARS}{DEVICES}  - {text}\n")
+
+    assert (finding.path, finding.hint) == (path, hint)
+
+
+def test_a_mistake_in_a_calendar_is_told_once(mistakes: Mistakes) -> None:
+    calendars = "calendars: [{id: nights, hours: {hours: 22-6}}]\n"
+
+    (finding,) = mistakes(f"{calendars}{DEVICES}  - {OFFLINE}nights}}\n")
+
+    assert finding.path == "calendars[0].hours.hours"
