@@ -17,6 +17,7 @@ __all__ = [
     "Batch",
     "Budget",
     "Channel",
+    "ChoosyRuleType",
     "DriverContext",
     "DriverType",
     "Gap",
@@ -314,6 +315,17 @@ class RuleType(Protocol):
 
     def quantity_units(self, params: Any, unit: str | None) -> Mapping[str, str | None]:
         """Field -> unit of its quantities, where that is not the `unit` of the points."""
+
+
+@runtime_checkable
+class ChoosyRuleType(Protocol):
+    """A RuleType that can judge some devices only, whatever their points are called."""
+
+    wants: str
+    """What a device has to be, for people: `a meter that counts m3`."""
+
+    def suits(self, params: Any, device: Device) -> bool:
+        """Whether a device is that."""
 
 
 class NoticeKind(StrEnum):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from monitor.documents.node import Node, join
+from monitor.ports import ChoosyRuleType
 from monitor.settings.binding import Binding, Candidate
 from monitor.settings.model import RuleModel, Selector
 from monitor.settings.patterns import fits
@@ -100,9 +101,16 @@ def _rule(binding: Binding, written: _Written) -> Rule | None:
     if params is None or not params.enabled:
         return None
     selectors = [one for one in (params.devices, written.narrowed) if one is not None]
+    quiet = len(binding.findings.errors) > before
     chosen = select(binding, selectors)
+    if isinstance(rule_type, ChoosyRuleType) and chosen:
+        chosen = [one for one in chosen if one.device is None or rule_type.suits(params, one.device)]
+        if not chosen:
+            if not quiet:
+                _nothing(binding, written, "devices", f"none of these devices is {rule_type.wants}", {})
+            return None
     patterns = rule_type.point_patterns(params)
-    found = _sources(binding, written, chosen, patterns, quiet=len(binding.findings.errors) > before)
+    found = _sources(binding, written, chosen, patterns, quiet=quiet)
     params = _in_units(binding, written, params, found)
     sources = tuple(sorted((source for source, _, known in found if known), key=lambda source: source.key))
     if not sources:

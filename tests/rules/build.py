@@ -6,8 +6,8 @@ from importlib import import_module
 from typing import Any
 
 from monitor.model import Entry, Event, Missing, Position, Reading, Recorded
-from monitor.schema import point_unit
-from monitor.site import Device, Point, Rule, Source
+from monitor.schema import is_counter, point_unit
+from monitor.site import Counter, Device, Point, Rule, Source
 from rules.kinds import RULES
 
 START = 1_795_378_523_000
@@ -25,6 +25,7 @@ def device(
     expected_every: float | None = None,
     device_class: str = "electricity",
     points: Iterable[str] = ("voltage_v",),
+    **more: Any,
 ) -> Device:
     return Device(
         id=id,
@@ -33,8 +34,13 @@ def device(
         device_class=device_class,
         scan={"fast": every} if expected_every is None else {},
         expected_every=expected_every,
-        points={name: Point(name=name, unit=point_unit(name)) for name in points},
+        points={name: _point(name) for name in points},
+        **more,
     )
+
+
+def _point(name: str) -> Point:
+    return Point(name=name, unit=point_unit(name), counter=Counter() if is_counter(name) else None)
 
 
 def rule(settings: Mapping[str, Any], devices: Mapping[str, Device], version: str = "1") -> Rule:

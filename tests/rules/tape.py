@@ -1,21 +1,25 @@
 """Runs a tape: entries of devices in virtual time through the pure engine, and what is expected of it.
 
-A tape is a mapping: `rules`, `devices` (id -> {every, expected_every, class, points}; those of `given` are made by
-themselves), `given` (series `device/point: tokens @step`), `events`, `commands`, `restart_at`, `clock_jump`,
-`expect` and `expect_notifications`. Tokens: a number, true, false or a word, `_` (a failed poll), `gap` (nothing
-is sent), `bad:V`, `estimated:V`, `manual:V`, `late:V`, `again:V` and `older:V` (the time of one or two samples
-before), each with `xN` behind it for N times. All times are from the start of the tape, in true time.
+A tape is a mapping: `rules`, `devices` (id -> {every, expected_every, class, points …}; those of `given` are
+made by themselves), `given` (series `device/point: tokens @step`, or `device/MEASUREMENT.point` for what the
+monitor derives), `events`, `derived`, `commands`, `restart_at`, `clock_jump`, `expect` and
+`expect_notifications`; `start`: when it begins (RFC 3339), in the time zone `zone`. Tokens: a number, true,
+false or a word, `_` (a failed poll), `gap` (nothing is sent), `bad:V`, `estimated:V`, `manual:V`, `late:V`,
+`again:V` and `older:V` (the time of one or two samples before), each with `xN` behind it for N times. All times
+are from the start of the tape, in true time.
 """
 
 import heapq
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter
 
 from monitor.fields import Duration
-from monitor.model import Command, Event, Missing, Position, Quality, Reading, Recorded
+from monitor.model import Command, Derived, Event, Missing, Position, Quality, Reading, Recorded
 from rules.effects import Effects, Row, Step
 from rules.engine import Engine
 from rules.surroundings import Surroundings
@@ -41,13 +45,13 @@ class Tape:
     rows: dict[tuple[str, str], Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.start = _start(self.script)
         self.devices = _devices(self.script)
         self.engine = self._engine()
 
     def _engine(self) -> Engine:
-        return Engine(
-            [rule(one, self.devices) for one in self.script["rules"]], Surroundings(devices=self.devices)
-        )
+        around = Surroundings(devices=self.devices, zone=ZoneInfo(self.script.get("zone", "UTC")))
+        return Engine([rule(one, self.devices) for one in self.script["rules"]], around)
 
     # The run ------------------------------------------------------------------------------------------
 
@@ -60,7 +64,7 @@ class Tape:
         position = 0
         while agenda:
             at, _, _, (_, what, detail) = heapq.heappop(agenda)
-            wall = START + at + jump
+            wall = self.start + at + jump
             if what == "entry":
                 if at < down_until:
                     continue
@@ -87,6 +91,8 @@ class Tape:
                 yield at, (1, "entry", make)
         for one in self.script.get("events", ()):
             yield ms(one["at"]), (1, "entry", _event_maker(one))
+        for one in self.script.get("derived", ()):
+            yield ms(one["at"]), (1, "entry", _derived_maker(one))
         for number, one in enumerate(self.script.get("commands", ())):
             yield ms(one["at"]), (1, "entry", _command_maker(one, number))
         for one in self.script.get("clock_jump", ()):
@@ -147,7 +153,8 @@ class Tape:
             "unknown": body["unknown_since"] is not None,
             "normal": body["normal_since"] is not None,
             "near_misses": body["near_misses"],
-            "raised_at": f"{(body['raised_at'] - START) / 1000:g} s",
+            "facts": body["facts"],
+            "raised_at": f"{(body['raised_at'] - self.start) / 1000:g} s",
             "occurrences": self._count(name),
         }
 
@@ -159,7 +166,7 @@ class Tape:
         for _, step in self.steps:
             if step.notice is not None:
                 late = " late" if step.transition.late else ""
-                at = (step.transition.time - START) / 1000
+                at = (step.transition.time - self.start) / 1000
                 found.append(f"{at:g} s: {step.notice} {step.rule.id}{late}")
         assert found == wanted
 
@@ -168,13 +175,17 @@ def series(line: str) -> Iterator[tuple[int, Any]]:
     """Yield (ms, what makes the reading of a wall time) of a line such as `meter/voltage_v: 230x3 _ 205 @10s`."""
     name, _, rest = line.partition(": ")
     source, _, point = name.partition("/")
+    measurement, dot, field = point.partition(".")
     tokens, _, step = rest.rpartition("@")
     at = 0
     for token in tokens.split():
         word, times = _repeated(token)
         for _ in range(times):
             if word != "gap":
-                yield at, _reading_maker(source, point, word, ms(step))
+                if dot:
+                    yield at, _series_maker(source, measurement, field, word)
+                else:
+                    yield at, _reading_maker(source, point, word, ms(step))
             at += ms(step)
 
 
@@ -203,6 +214,28 @@ def _reading_maker(source: str, point: str, word: str, step: int) -> Any:
     return make
 
 
+def _series_maker(source: str, measurement: str, field: str, word: str) -> Any:
+    flavour, _, text = word.rpartition(":")
+
+    def make(wall: int) -> Derived:
+        return Derived(
+            producer="tape",
+            key=field,
+            device=source,
+            time=wall - (600_000 if flavour == "late" else 0),
+            measurement=measurement,
+            values={field: _value(text)},
+            quality=_QUALITIES.get(flavour, Quality.GOOD),
+        )
+
+    return make
+
+
+def _start(script: Mapping[str, Any]) -> int:
+    said = script.get("start")
+    return START if said is None else round(datetime.fromisoformat(said).timestamp() * 1000)
+
+
 def _value(text: str) -> Any:
     if text in {"true", "false"}:
         return text == "true"
@@ -221,6 +254,22 @@ def _event_maker(one: Mapping[str, Any]) -> Any:
             time=time,
             arrived=wall,
             id=f"{one['kind']}-{time}",
+            attributes=one.get("attributes", {}),
+        )
+
+    return make
+
+
+def _derived_maker(one: Mapping[str, Any]) -> Any:
+    def make(wall: int) -> Derived:
+        return Derived(
+            producer="tape",
+            key="",
+            device=one["device"],
+            time=wall - ms(one.get("ago", "0 s")),
+            measurement=one["measurement"],
+            values=one["values"],
+            quality=Quality[one.get("quality", "good").upper()],
             attributes=one.get("attributes", {}),
         )
 
@@ -251,7 +300,8 @@ def _devices(script: Mapping[str, Any]) -> dict[str, Any]:
     points: dict[str, list[str]] = {name: [] for name in script.get("devices", {})}
     for line in script.get("given", ()):
         source, _, point = line.partition(": ")[0].partition("/")
-        points.setdefault(source, []).append(point)
+        if "." not in point:
+            points.setdefault(source, []).append(point)
     for one in script.get("events", ()):
         points.setdefault(one.get("device", "door"), [])
     made = {}
@@ -264,5 +314,7 @@ def _devices(script: Mapping[str, Any]) -> dict[str, Any]:
             every=None if every is None else ms(every) / 1000,
             expected_every=None if expected is None else ms(expected) / 1000,
             points=[*names, *said.pop("points", ())],
+            device_class=said.pop("class", "electricity"),
+            **said,
         )
     return made

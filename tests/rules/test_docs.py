@@ -25,6 +25,9 @@ devices:
   - {id: main, profile: eastron-sdm630, connection: plant, unit: 1, every: 10 s, role: main, building: A}
   - {id: leak, profile: aqara-sjcgq11lm, connection: broker, topic: zigbee/leak, building: A}
   - {id: door, profile: aqara-mccgq11lm, connection: broker, topic: zigbee/door}
+  - {id: cold-main, profile: xintai-water, connection: plant, unit: 2, every: 10 s, role: main, building: A}
+  - {id: cold-flats, profile: xintai-water, connection: plant, unit: 3, every: 10 s, role: sub, building: A}
+  - {id: gas-flats, profile: diehl-aerius, connection: broker, topic: wmbus/gas, role: sub, building: A}
   - id: cistern
     connection: plant
     unit: 9

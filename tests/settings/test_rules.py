@@ -196,3 +196,10 @@ def test_shipped_stock_rules_have_no_mistakes(load_text: Load, name: str) -> Non
     loaded = load_text(f"{DEVICES}  - stock: {name}\n")
 
     assert all("watches nothing" in each.message or "no routes" in each.message for each in loaded.warnings)
+
+
+def test_a_kind_that_finds_no_meter_of_its_sort_says_what_it_wants(mistakes: Mistakes) -> None:
+    (finding,) = mistakes(f"{DEVICES}  - {{id: leak, kind: continuous_flow, devices: {{id: main}}}}\n")
+
+    assert finding.path == "rules[0].devices"
+    assert "none of these devices is a meter that counts m3" in finding.message

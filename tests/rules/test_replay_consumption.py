@@ -1,0 +1,106 @@
+"""Kinds about consumption come to the same, however the journal is cut, and whenever time is let pass."""
+
+from collections.abc import Sequence
+from json import dumps, loads
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monitor.model import Derived, Position, Quality, Recorded, Transition
+from rules.effects import Row
+from rules.engine import Engine
+from rules.surroundings import Surroundings
+from tests.rules.build import START, device, rule
+
+MINUTE = 60_000
+DEVICES = {
+    "main": device("main", device_class="water", points=["volume_m3"], role="main"),
+    "sub": device("sub", device_class="water", points=["volume_m3"], role="sub"),
+}
+AROUND = Surroundings(devices=DEVICES, zone=ZoneInfo("Europe/Berlin"))
+RULES = [
+    rule(one, DEVICES)
+    for one in (
+        {"id": "leak", "kind": "continuous_flow", "lookback": "5 h", "gap": "30 min", "on_delay": "10 min"},
+    )
+]  # fmt: skip
+FIELDS = {
+    "water.volume_delta_m3": [0.0, 0.0, 0.0001, 0.002, 0.05, 1.0],
+    "usage_hourly.amount": [0.0, 0.4, 0.5, 0.6, 5.0],
+    "usage_daily.amount": [0.0, 8.0, 10.0, 12.0],
+}
+SAID = st.sampled_from(
+    [
+        (field, ident, value)
+        for field, values in FIELDS.items()
+        for ident in ("main", "main", "sub")
+        for value in values
+    ]
+)
+HAPPENINGS = st.lists(
+    st.tuples(
+        st.sampled_from([1, 1, 5, 5, 20, 60, 60, 400, 1440]),
+        SAID,
+        st.sampled_from([Quality.GOOD] * 5 + [Quality.ESTIMATED]),
+        st.sampled_from([0] * 5 + [60, 1500]),
+    ),
+    min_size=1,
+    max_size=60,
+)
+
+
+def entries(happenings: Sequence[Any]) -> list[Recorded]:
+    at, made = 0, []
+    for position, (pause, (field, ident, value), quality, ago) in enumerate(happenings, 1):
+        at += pause * MINUTE
+        measurement, _, name = field.partition(".")
+        said = Derived(
+            producer="metering",
+            key=str(position),
+            device=ident,
+            time=START + at - ago * MINUTE,
+            measurement=measurement,
+            values={name: value},
+            quality=quality,
+        )
+        made.append(Recorded(Position(position), START + at, said))
+    return made
+
+
+def straight(batch: Sequence[Recorded]) -> list[Transition]:
+    engine = Engine(RULES, AROUND)
+    return [*engine.judge(batch).transitions, *engine.tick(batch[-1].recorded + 3_600_000).transitions]
+
+
+@settings(max_examples=150, deadline=None)
+@given(happenings=HAPPENINGS, cuts=st.sets(st.integers(0, 60), max_size=5))
+def test_a_dump_and_a_load_anywhere_change_nothing(happenings: list[Any], cuts: set[int]) -> None:
+    batch = entries(happenings)
+    kept = dict[tuple[str, str], Row]()
+    engine, found = Engine(RULES, AROUND), list[Transition]()
+    for number, item in enumerate(batch):
+        found += engine.judge([item]).transitions
+        if number in cuts:
+            for row in engine.dump_changed():
+                kept[row.area, row.key] = Row(area=row.area, key=row.key, body=loads(dumps(row.body)))
+            engine = Engine(RULES, AROUND)
+            assert engine.load(kept.values(), item.recorded).transitions == []
+    found += engine.tick(batch[-1].recorded + 3_600_000).transitions
+
+    assert found == straight(batch)
+
+
+@settings(max_examples=80, deadline=None)
+@given(happenings=HAPPENINGS)
+def test_live_ticks_change_nothing(happenings: list[Any]) -> None:
+    batch = entries(happenings)
+    engine, found = Engine(RULES, AROUND), list[Transition]()
+    for item in batch:
+        while (due := engine.due()) is not None and due <= item.recorded:
+            found += engine.tick(due).transitions
+        found += engine.judge([item]).transitions
+    found += engine.tick(batch[-1].recorded + 3_600_000).transitions
+
+    assert found == straight(batch)
