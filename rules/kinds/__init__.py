@@ -8,5 +8,6 @@ RULES: dict[str, str] = {
     "offline": "rules.kinds.offline:OFFLINE",
     "event": "rules.kinds.event:EVENT",
     "continuous_flow": "rules.kinds.continuous_flow:CONTINUOUS_FLOW",
+    "night_flow": "rules.kinds.night_flow:NIGHT_FLOW",
 }
 """Kind (the key `kind` of a rule in the site file) -> `module:object`, a `rules.kind.Kind`."""

@@ -47,7 +47,7 @@ DEVICES = {
     "cold-flats": {"profile": "xintai-water", "connection": "plant-room", "unit": 22, "every": "10 s"}
     | {"building": "A", "role": "sub"},
     "gas-flats": {"profile": "diehl-aerius", "connection": "broker", "topic": "wmbus/gas-flats", "every": "5 min"}
-    | {"building": "A", "role": "sub"},
+    | {"building": "A", "role": "sub", "gas": {"calorific_value": "11.2 kWh/m3"}},
     "leak": {"profile": "aqara-sjcgq11lm", "connection": "broker", "topic": "zigbee/leak"},
     "door": {"profile": "aqara-mccgq11lm", "connection": "broker", "topic": "zigbee/door"},
     "cistern": {"connection": "plant-room", "unit": 9, "every": "5 s", "class": "water"}

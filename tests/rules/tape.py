@@ -154,7 +154,7 @@ class Tape:
             "normal": body["normal_since"] is not None,
             "near_misses": body["near_misses"],
             "facts": body["facts"],
-            "raised_at": f"{(body['raised_at'] - self.start) / 1000:g} s",
+            "raised_at": f"{(body['raised_at'] - self.start) / 1000:.10g} s",
             "occurrences": self._count(name),
         }
 
