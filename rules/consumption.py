@@ -89,11 +89,13 @@ class Spans:
 class Used:
     """What was used in the local hour or day that begins at `start` (UTC ms).
 
-    `is_sure`: all of it is known, and none of it estimated. `price`: of one unit, where a tariff is known.
+    `is_whole`: all of it is known; `is_sure`: and none of it estimated. `price`: of one unit, where a tariff is
+    known.
     """
 
     start: int
     amount: float
+    is_whole: bool
     is_sure: bool
     price: float | None
     currency: str
@@ -106,12 +108,12 @@ def used(derived: Derived) -> Used | None:
         return None
     values = derived.values
     cost = number_of(derived, USAGE_COST)
+    is_whole = not values.get(USAGE_PARTIAL)
     return Used(
         start=derived.time,
         amount=amount,
-        is_sure=not values.get(USAGE_PARTIAL)
-        and not values.get(USAGE_ESTIMATED)
-        and derived.quality in {Quality.GOOD, Quality.MANUAL},
+        is_whole=is_whole,
+        is_sure=is_whole and not values.get(USAGE_ESTIMATED) and derived.quality in {Quality.GOOD, Quality.MANUAL},
         price=cost / amount if cost is not None and amount > 0 else None,
         currency=derived.attributes.get(USAGE_CURRENCY, ""),
     )

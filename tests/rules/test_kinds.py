@@ -44,6 +44,16 @@ def test_the_table_names_what_it_says(name: str) -> None:
         ({"kind": "night_flow", "id": "r", "window": "22:00-05:00"}, "within one day"),
         ({"kind": "night_flow", "id": "r", "window": "05:00-08:00"}, "over by `judged_at:`"),
         ({"kind": "night_flow", "id": "r", "nights": 7}, "cannot be more than `nights:`"),
+        ({"kind": "balance", "id": "r", "severity": "high"}, "write the severities in `levels:`"),
+        ({"kind": "balance", "id": "r", "levels": []}, "at least one level"),
+        (
+            {
+                "kind": "balance",
+                "id": "r",
+                "levels": [{"above": "20 %", "severity": "low"}, {"above": "10 %", "severity": "high"}],
+            },
+            "must be the greater share",
+        ),
         ({"kind": "event", "id": "r", "event": "forcd"}, "no such event: forcd"),
         ({"kind": "event", "id": "r", "event": "forced", "on_delay": "1 s"}, "it is over at once"),
     ],

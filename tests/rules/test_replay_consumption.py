@@ -25,6 +25,7 @@ RULES = [
     for one in (
         {"id": "leak", "kind": "continuous_flow", "lookback": "5 h", "gap": "30 min", "on_delay": "10 min"},
         {"id": "night", "kind": "night_flow", "nights": 7, "min_nights": 3, "floor": "0.001 m3/h"},
+        {"id": "loss", "kind": "balance", "days": 2},
     )
 ]  # fmt: skip
 FIELDS = {
