@@ -9,6 +9,7 @@ RULES: dict[str, str] = {
     "event": "rules.kinds.event:EVENT",
     "continuous_flow": "rules.kinds.continuous_flow:CONTINUOUS_FLOW",
     "night_flow": "rules.kinds.night_flow:NIGHT_FLOW",
+    "demand": "rules.kinds.demand:DEMAND",
     "balance": "rules.kinds.balance:BALANCE",
 }
 """Kind (the key `kind` of a rule in the site file) -> `module:object`, a `rules.kind.Kind`."""

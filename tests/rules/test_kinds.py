@@ -54,6 +54,8 @@ def test_the_table_names_what_it_says(name: str) -> None:
             },
             "must be the greater share",
         ),
+        ({"kind": "demand", "id": "r", "contract": "0 W"}, "more than nothing"),
+        ({"kind": "demand", "id": "r", "contract": "9 kW", "severity": "low"}, "severities in `levels:`"),
         ({"kind": "event", "id": "r", "event": "forcd"}, "no such event: forcd"),
         ({"kind": "event", "id": "r", "event": "forced", "on_delay": "1 s"}, "it is over at once"),
     ],

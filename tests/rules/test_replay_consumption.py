@@ -26,10 +26,13 @@ RULES = [
         {"id": "leak", "kind": "continuous_flow", "lookback": "5 h", "gap": "30 min", "on_delay": "10 min"},
         {"id": "night", "kind": "night_flow", "nights": 7, "min_nights": 3, "floor": "0.001 m3/h"},
         {"id": "loss", "kind": "balance", "days": 2},
+        {"id": "peak", "kind": "demand", "contract": "2 m3/h", "on_delay": "1 min", "off_delay": "2 min"},
     )
 ]  # fmt: skip
 FIELDS = {
     "water.volume_delta_m3": [0.0, 0.0, 0.0001, 0.002, 0.05, 1.0],
+    "water.demand_predicted_m3h": [1.0, 1.9, 2.5],
+    "water.demand_m3h": [1.0, 3.0],
     "usage_hourly.amount": [0.0, 0.4, 0.5, 0.6, 5.0],
     "usage_daily.amount": [0.0, 8.0, 10.0, 12.0],
     "usage_daily.night_m3h": [0.002, 0.002, 0.002, 0.1],
