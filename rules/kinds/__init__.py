@@ -11,5 +11,6 @@ RULES: dict[str, str] = {
     "night_flow": "rules.kinds.night_flow:NIGHT_FLOW",
     "demand": "rules.kinds.demand:DEMAND",
     "balance": "rules.kinds.balance:BALANCE",
+    "baseline": "rules.kinds.baseline:BASELINE",
 }
 """Kind (the key `kind` of a rule in the site file) -> `module:object`, a `rules.kind.Kind`."""

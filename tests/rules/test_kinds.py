@@ -56,6 +56,8 @@ def test_the_table_names_what_it_says(name: str) -> None:
         ),
         ({"kind": "demand", "id": "r", "contract": "0 W"}, "more than nothing"),
         ({"kind": "demand", "id": "r", "contract": "9 kW", "severity": "low"}, "severities in `levels:`"),
+        ({"kind": "baseline", "id": "r", "relative": "0 %"}, "more than nothing"),
+        ({"kind": "baseline", "id": "r", "lasting": "30 min"}, "greater than or equal to 3600"),
         ({"kind": "event", "id": "r", "event": "forcd"}, "no such event: forcd"),
         ({"kind": "event", "id": "r", "event": "forced", "on_delay": "1 s"}, "it is over at once"),
     ],

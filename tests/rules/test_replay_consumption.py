@@ -26,6 +26,8 @@ RULES = [
         {"id": "leak", "kind": "continuous_flow", "lookback": "5 h", "gap": "30 min", "on_delay": "10 min"},
         {"id": "night", "kind": "night_flow", "nights": 7, "min_nights": 3, "floor": "0.001 m3/h"},
         {"id": "loss", "kind": "balance", "days": 2},
+        {"id": "much", "kind": "baseline", "direction": "both", "least": "0.05 m3", "k": 0, "lasting": "1 h",
+         "min_days": 7},
         {"id": "peak", "kind": "demand", "contract": "2 m3/h", "on_delay": "1 min", "off_delay": "2 min"},
     )
 ]  # fmt: skip
