@@ -12,5 +12,6 @@ RULES: dict[str, str] = {
     "demand": "rules.kinds.demand:DEMAND",
     "balance": "rules.kinds.balance:BALANCE",
     "baseline": "rules.kinds.baseline:BASELINE",
+    "unbalance": "rules.kinds.unbalance:UNBALANCE",
 }
 """Kind (the key `kind` of a rule in the site file) -> `module:object`, a `rules.kind.Kind`."""

@@ -58,6 +58,17 @@ def test_the_table_names_what_it_says(name: str) -> None:
         ({"kind": "demand", "id": "r", "contract": "9 kW", "severity": "low"}, "severities in `levels:`"),
         ({"kind": "baseline", "id": "r", "relative": "0 %"}, "more than nothing"),
         ({"kind": "baseline", "id": "r", "lasting": "30 min"}, "greater than or equal to 3600"),
+        ({"kind": "unbalance", "id": "r", "points": ["voltage_l1_v", "voltage_l2_v"]}, "three names"),
+        ({"kind": "unbalance", "id": "r", "points": ["power_l1_w", "power_l2_w", "power_l3_w"]}, "points in V"),
+        ({"kind": "unbalance", "id": "r", "of": "current"}, "write the `rating:` of the circuit"),
+        ({"kind": "unbalance", "id": "r", "rating": "63 A"}, "`rating:` are for `of: current`"),
+        ({"kind": "unbalance", "id": "r", "of": "current", "method": "iec", "rating": "9 A"}, "between phases"),
+        ({"kind": "unbalance", "id": "r", "of": "current", "min_load": "9 A", "phase_loss": "40 %"}, "needs the"),
+        (
+            {"kind": "unbalance", "id": "r", "of": "current", "rating": "9 A", "phase_loss": "40 %"}
+            | {"severity": "critical"},
+            "must be higher",
+        ),
         ({"kind": "event", "id": "r", "event": "forcd"}, "no such event: forcd"),
         ({"kind": "event", "id": "r", "event": "forced", "on_delay": "1 s"}, "it is over at once"),
     ],

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.model import Derived, Position, Quality, Recorded, Transition
+from monitor.model import Derived, Missing, Position, Quality, Reading, Recorded, Transition
 from rules.effects import Row
 from rules.engine import Engine
 from rules.surroundings import Surroundings
@@ -17,6 +17,7 @@ from tests.rules.build import START, device, rule
 MINUTE = 60_000
 DEVICES = {
     "main": device("main", device_class="water", points=["volume_m3"], role="main"),
+    "board": device("board", points=[f"current_l{phase}_a" for phase in (1, 2, 3)]),
     "sub": device("sub", device_class="water", points=["volume_m3"], role="sub"),
 }
 AROUND = Surroundings(devices=DEVICES, zone=ZoneInfo("Europe/Berlin"))
@@ -28,6 +29,8 @@ RULES = [
         {"id": "loss", "kind": "balance", "days": 2},
         {"id": "much", "kind": "baseline", "direction": "both", "least": "0.05 m3", "k": 0, "lasting": "1 h",
          "min_days": 7},
+        {"id": "uneven", "kind": "unbalance", "of": "current", "rating": "60 A", "phase_loss": "40 %",
+         "on_delay": "2 min", "off_delay": "10 min"},
         {"id": "peak", "kind": "demand", "contract": "2 m3/h", "on_delay": "1 min", "off_delay": "2 min"},
     )
 ]  # fmt: skip
@@ -35,6 +38,7 @@ FIELDS = {
     "water.volume_delta_m3": [0.0, 0.0, 0.0001, 0.002, 0.05, 1.0],
     "water.demand_predicted_m3h": [1.0, 1.9, 2.5],
     "water.demand_m3h": [1.0, 3.0],
+    "reading.current": [(50.0, 50.0, 50.0), (60.0, 30.0, 50.0), (60.0, 3.0, 60.0), (1.0, 2.0, 3.0), None],
     "usage_hourly.amount": [0.0, 0.4, 0.5, 0.6, 5.0],
     "usage_daily.amount": [0.0, 8.0, 10.0, 12.0],
     "usage_daily.night_m3h": [0.002, 0.002, 0.002, 0.1],
@@ -61,20 +65,36 @@ HAPPENINGS = st.lists(
 
 def entries(happenings: Sequence[Any]) -> list[Recorded]:
     at, made = 0, []
-    for position, (pause, (field, ident, value), quality, ago) in enumerate(happenings, 1):
+    for position, (pause, said, quality, ago) in enumerate(happenings, 1):
         at += pause * MINUTE
-        measurement, _, name = field.partition(".")
-        said = Derived(
+        entry = _entry(str(position), said, quality, START + at - ago * MINUTE, START + at)
+        made.append(Recorded(Position(position), START + at, entry))
+    return made
+
+
+def _entry(key: str, said: Any, quality: Quality, time: int, arrived: int) -> Derived | Reading:
+    field, ident, value = said
+    measurement, _, name = field.partition(".")
+    if measurement != "reading":
+        return Derived(
             producer="metering",
-            key=str(position),
+            key=key,
             device=ident,
-            time=START + at - ago * MINUTE,
+            time=time,
             measurement=measurement,
             values={name: value},
             quality=quality,
         )
-        made.append(Recorded(Position(position), START + at, said))
-    return made
+    names = [f"current_l{phase}_a" for phase in (1, 2, 3)]
+    return Reading(
+        device="board",
+        time=time,
+        arrived=arrived,
+        values={} if value is None else dict(zip(names, value, strict=True)),
+        missing=dict.fromkeys(names, Missing.TIMEOUT) if value is None else {},
+        quality=quality,
+        late=arrived - time > 2 * MINUTE,
+    )
 
 
 def straight(batch: Sequence[Recorded]) -> list[Transition]:
