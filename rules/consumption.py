@@ -13,9 +13,22 @@ from monitor.meters import billed_counter
 from monitor.model import Derived, Quality
 from monitor.schema import delta_name
 from monitor.site import Device
-from rules.kind import patience
+from rules.kind import EntryJudge, Verdict, interval, patience
+from rules.truth import Truth
 
-__all__ = ["LATE", "Price", "Span", "Spans", "Used", "counted_unit", "number_of", "silence", "used"]
+__all__ = [
+    "LATE",
+    "Attentive",
+    "Price",
+    "Span",
+    "Spans",
+    "Used",
+    "counted_unit",
+    "is_read_within",
+    "number_of",
+    "silence",
+    "used",
+]
 
 LATE: Final = 300_000
 """Milliseconds behind which an entry comes from a backlog: metering itself may take some twenty seconds."""
@@ -31,6 +44,12 @@ def counted_unit(device: Device) -> str | None:
     return device.points[counter].unit
 
 
+def is_read_within(device: Device, seconds: float) -> bool:
+    """Whether a meter is read so often, as far as that is known."""
+    every = interval(device, billed_counter(device))
+    return every is None or every <= seconds
+
+
 def silence(device: Device) -> int | None:
     """Milliseconds without a delta after which nothing is known of a meter any more; None: it may be silent."""
     seconds = patience(device, billed_counter(device))
@@ -43,6 +62,31 @@ def number_of(derived: Derived, name: str) -> float | None:
     if isinstance(value, bool | str) or value is None or derived.quality is Quality.SUSPECT:
         return None
     return float(value)
+
+
+class Attentive(EntryJudge):
+    """A judge that knows nothing any more `patience` ms (None: never) after it heard what it judges by."""
+
+    def __init__(self, patience: int | None) -> None:
+        self._patience = patience
+        self._heard: int | None = None
+
+    def due(self) -> int | None:
+        """Say when nothing is known any more."""
+        return None if self._heard is None or self._patience is None else self._heard + self._patience
+
+    def tick(self, now: int) -> Verdict | None:
+        """Say that nothing is known."""
+        due = self.due()
+        if due is None or now < due:
+            return None
+        self._heard = None
+        return Verdict(Truth.UNKNOWN)
+
+    def resume(self, stopped: int, started: int) -> None:
+        """The counters went on counting: only the patience begins anew."""
+        del stopped
+        self._heard = None if self._heard is None else started
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,13 @@ from pydantic import Field, model_validator
 from monitor.fields import Quantity
 from monitor.meters import MeterGroup, billed_counter, meter_groups
 from monitor.model import Derived
-from monitor.periods import local_day
+from monitor.periods import HOUR, local_day
 from monitor.schema import MEASUREMENT_USAGE
 from monitor.settings.model import RuleModel
 from monitor.site import Device, Rule, Source
 from rules.amounts import ShareLevel, amount_unit, in_unit, ranked, suffix
-from rules.consumption import Price, counted_unit, used
-from rules.kind import EntryJudge, Interest, Verdict
+from rules.consumption import Attentive, Price, counted_unit, used
+from rules.kind import Interest, Verdict
 from rules.surroundings import Surroundings
 from rules.truth import Truth
 
@@ -22,6 +22,8 @@ __all__ = ["BALANCE", "Balance", "BalanceJudge", "BalanceRule"]
 
 _DAY = MEASUREMENT_USAGE["day"]
 _LEAST = {"m3": 0.5, "kWh": 5.0}
+_PATIENCE = 60 * HOUR
+"""After so long without a day that all meters know, nothing is known."""
 _LATER = 3
 """So many days more are remembered: late values may still complete them."""
 
@@ -46,10 +48,11 @@ class BalanceRule(RuleModel):
         return self
 
 
-class BalanceJudge(EntryJudge):
+class BalanceJudge(Attentive):
     """Adds up whole days of all meters of a group. A day of which one is not surely known says nothing."""
 
     def __init__(self, params: BalanceRule, group: MeterGroup, unit: str, around: Surroundings) -> None:
+        super().__init__(_PATIENCE)
         self.severities, self._shares = ranked(params.levels)
         self._mains = [one.id for one in group.mains]
         self._members = [one.id for one in group.meters]
@@ -62,6 +65,8 @@ class BalanceJudge(EntryJudge):
         self._least = in_unit(params.least, unit, _LEAST)
         self._amounts: dict[int, dict[str, float]] = {}
         """By the ordinal of a local day and the id of a meter: what is surely known."""
+        self._newest = 0
+        """The newest day that all meters knew."""
         self._price = Price()
 
     def derived(self, derived: Derived, at: int, now: int) -> Verdict | None:
@@ -91,6 +96,8 @@ class BalanceJudge(EntryJudge):
         if not days:
             return Verdict(Truth.UNKNOWN, since=now)
         last = max(days)
+        if last > self._newest:
+            self._heard, self._newest = now, last
         shares = [self._share(day) for day in range(last, last - self._days, -1)]
         newest = shares[0]
         assert newest is not None
@@ -148,7 +155,7 @@ class BalanceJudge(EntryJudge):
     def dump(self) -> Mapping[str, Any]:
         """Answer the memory, JSON-ready and bounded by some days of all meters."""
         days = [[day, known] for day, known in sorted(self._amounts.items())]
-        return {"days": days, "price": self._price.dump()}
+        return {"days": days, "price": self._price.dump(), "heard": self._heard, "newest": self._newest}
 
     def load(self, memory: Mapping[str, Any]) -> None:
         """Take back what `dump` gave; meters that are in the group no more are left out."""
@@ -157,6 +164,7 @@ class BalanceJudge(EntryJudge):
             for day, known in memory["days"]
         }
         self._price.load(memory["price"])
+        self._heard, self._newest = memory["heard"], memory["newest"]
 
 
 def _group_of(device: Device, devices: Sequence[Device]) -> MeterGroup | None:

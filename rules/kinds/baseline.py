@@ -16,8 +16,8 @@ from monitor.schema import MEASUREMENT_USAGE
 from monitor.settings.model import RuleModel
 from monitor.site import Device, Rule, Source
 from rules.amounts import amount_unit, in_unit
-from rules.consumption import Price, counted_unit, used
-from rules.kind import EntryJudge, Interest, Verdict
+from rules.consumption import Attentive, Price, counted_unit, is_read_within, used
+from rules.kind import Interest, Verdict
 from rules.seasonal import Seasonal, slot_of
 from rules.surroundings import Surroundings
 from rules.truth import Truth
@@ -28,6 +28,8 @@ _HOUR: Final = MEASUREMENT_USAGE["hour"]
 _LEAST: Final = {"m3": 0.2, "kWh": 2.0}
 _PER_CENT: Final = 100.0
 _LATE: Final = HOUR // 2
+_PATIENCE: Final = 3 * HOUR
+"""After so long without an hour that is known, nothing is."""
 _LATER: Final = 24
 """So many hours more are remembered: late values may still change them."""
 
@@ -61,10 +63,11 @@ class _Judged:
     high: float
 
 
-class BaselineJudge(EntryJudge):
+class BaselineJudge(Attentive):
     """Compares whole hours with their like. Hours that are not surely known are unknown, and teach nothing."""
 
     def __init__(self, params: BaselineRule, device: Device, around: Surroundings) -> None:
+        super().__init__(_PATIENCE)
         self.severities = (params.severity,)
         self.interest = Interest(derived=((device.id, _HOUR),))
         self._params = params
@@ -98,6 +101,8 @@ class BaselineJudge(EntryJudge):
             self._known.put(slot, start, day.toordinal(), found.amount)
         if self._recent and start < min(self._recent):
             return None
+        if judged is not None and start >= max(self._recent, default=start):
+            self._heard = now
         self._recent[start] = judged
         for old in sorted(self._recent)[: -self._hours - _LATER]:
             del self._recent[old]
@@ -166,13 +171,14 @@ class BaselineJudge(EntryJudge):
             "price": self._price.dump(),
             "recent": recent,
             "told": self._told,
+            "heard": self._heard,
         }
 
     def load(self, memory: Mapping[str, Any]) -> None:
         """Take back what `dump` gave."""
         self._known.load(memory["known"])
         self._price.load(memory["price"])
-        self._told = memory["told"]
+        self._told, self._heard = memory["told"], memory["heard"]
         self._recent = {hour: None if one is None else _Judged(*one) for hour, one in memory["recent"]}
 
 
@@ -182,7 +188,7 @@ class Baseline:
     kind = "baseline"
     model = BaselineRule
     hears = "entries"
-    wants = "a meter that counts m3 or kWh"
+    wants = "a meter that counts m3 or kWh and is read once an hour at least"
 
     def point_patterns(self, params: BaselineRule) -> None:
         """One alarm for each meter."""
@@ -196,7 +202,7 @@ class Baseline:
     def suits(self, params: BaselineRule, device: Device) -> bool:
         """Whether a device is such a meter."""
         del params
-        return counted_unit(device) in _LEAST
+        return counted_unit(device) in _LEAST and is_read_within(device, 3600.0)
 
     def build(self, rule: Rule, source: Source, around: Surroundings) -> BaselineJudge | None:
         """Make the judge of one meter; None for what is none."""

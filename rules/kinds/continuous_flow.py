@@ -15,8 +15,8 @@ from monitor.periods import HOUR, local_day
 from monitor.schema import MEASUREMENT_USAGE
 from monitor.settings.model import RuleModel
 from monitor.site import Device, Rule, Source
-from rules.consumption import LATE, Price, Spans, counted_unit, silence, used
-from rules.kind import EntryJudge, Interest, Verdict
+from rules.consumption import LATE, Attentive, Price, Spans, counted_unit, silence, used
+from rules.kind import Interest, Verdict
 from rules.quiet import Quiet
 from rules.surroundings import Surroundings
 from rules.truth import Truth
@@ -50,14 +50,14 @@ class ContinuousFlowRule(RuleModel):
         return self
 
 
-class ContinuousFlowJudge(EntryJudge):
+class ContinuousFlowJudge(Attentive):
     """Looks for a quiet gap in what a meter counted. A small leak is over only after several quiet nights."""
 
     def __init__(self, params: ContinuousFlowRule, device: Device, around: Surroundings) -> None:
+        super().__init__(silence(device))
         self.severities = (params.severity,)
         self.interest = Interest(derived=((device.id, device.device_class), (device.id, _DAY)))
         self._zone = around.zone
-        self._silence = silence(device)
         self._small = params.small.magnitude
         self._nights = params.clean_nights
         self._limit = _least_flow(device) if params.min_flow is None else params.min_flow.magnitude
@@ -68,7 +68,6 @@ class ContinuousFlowJudge(EntryJudge):
         )
         self._spans = Spans(device)
         self._price = Price()
-        self._heard: int | None = None
         self._told = False
         self._flow: float | None = None
         """While it is told: the least mean of an hour that there was, in m3/h."""
@@ -80,7 +79,7 @@ class ContinuousFlowJudge(EntryJudge):
             self._price.take(used(derived))
             return None
         span = self._spans.take(derived, at)
-        self._heard = at
+        self._heard = now
         if span is None:
             return None
         is_quiet = self._quiet.take(span)
@@ -133,23 +132,6 @@ class ContinuousFlowJudge(EntryJudge):
         if flows_for is not None:
             facts["flows_for_h"] = round(flows_for / HOUR, 1)
         return facts
-
-    def due(self) -> int | None:
-        """Say when nothing is known any more, because the meter is silent."""
-        return None if self._heard is None or self._silence is None else self._heard + self._silence
-
-    def tick(self, now: int) -> Verdict | None:
-        """Say that nothing is known."""
-        due = self.due()
-        if due is None or now < due:
-            return None
-        self._heard = None
-        return Verdict(Truth.UNKNOWN)
-
-    def resume(self, stopped: int, started: int) -> None:
-        """The counter went on counting: only silence begins anew."""
-        del stopped
-        self._heard = None if self._heard is None else started
 
     def dump(self) -> Mapping[str, Any]:
         """Answer the memory, JSON-ready and bounded."""

@@ -15,8 +15,8 @@ from monitor.settings.model import RuleModel
 from monitor.site import Device, Rule, Source
 from monitor.tariff import Tariff
 from rules.amounts import ShareLevel, ranked
-from rules.consumption import LATE, counted_unit, number_of, silence
-from rules.kind import EntryJudge, Interest, Verdict, interval
+from rules.consumption import LATE, Attentive, counted_unit, number_of, silence
+from rules.kind import Interest, Verdict, interval
 from rules.surroundings import Surroundings
 from rules.truth import Truth
 
@@ -52,10 +52,11 @@ class DemandRule(RuleModel):
         return self
 
 
-class DemandJudge(EntryJudge):
+class DemandJudge(Attentive):
     """Judges what the running quarter of an hour will come to, and at its end what it came to."""
 
     def __init__(self, params: DemandRule, device: Device, around: Surroundings) -> None:
+        super().__init__(silence(device))
         self.severities, self._shares = ranked(params.levels)
         self.interest = Interest(derived=((device.id, device.device_class),))
         unit, suffix = _RATES[counted_unit(device) or ""]
@@ -68,21 +69,21 @@ class DemandJudge(EntryJudge):
         self._after = round(params.after * QUARTER)
         self._tariff = around.tariffs.get(device.id)
         self._zone = around.zone
-        self._silence = silence(device)
-        self._heard: int | None = None
+        self._newest = 0
+        """Engine time of the newest demand that was still running."""
         self._level = 0
 
     def derived(self, derived: Derived, at: int, now: int) -> Verdict | None:
         """Take the demand so far, or that of a quarter of an hour that is over."""
         done = number_of(derived, self._done)
         if done is not None and self._is_block:
-            if self._heard is not None and at < self._heard - self._after:
+            if at < self._newest - self._after:
                 return None  # it is of a quarter that newer ones have followed
             return self._verdict(done, derived, is_done=True, is_late=now - at > LATE)
         running = number_of(derived, self._running)
         if running is None or now - at > LATE:
             return None  # what comes out of a backlog predicts nothing any more
-        self._heard = at
+        self._heard, self._newest = now, at
         if self._is_block and derived.time % QUARTER < self._after:
             return None
         return self._verdict(running, derived, is_done=False, is_late=False)
@@ -109,30 +110,14 @@ class DemandJudge(EntryJudge):
         limit = self._contract * self._shares[level - 1] / 100
         return Verdict(Truth.TRUE, level, value=demand, limit=limit, late=is_late, facts=facts)
 
-    def due(self) -> int | None:
-        """Say when nothing is known any more, because the meter is silent."""
-        return None if self._heard is None or self._silence is None else self._heard + self._silence
-
-    def tick(self, now: int) -> Verdict | None:
-        """Say that nothing is known."""
-        due = self.due()
-        if due is None or now < due:
-            return None
-        self._heard = None
-        return Verdict(Truth.UNKNOWN)
-
-    def resume(self, stopped: int, started: int) -> None:
-        """Only silence begins anew."""
-        del stopped
-        self._heard = None if self._heard is None else started
-
     def dump(self) -> Mapping[str, Any]:
         """Answer the memory, JSON-ready."""
-        return {"heard": self._heard, "level": self._level}
+        return {"heard": self._heard, "newest": self._newest, "level": self._level}
 
     def load(self, memory: Mapping[str, Any]) -> None:
         """Take back what `dump` gave."""
-        self._heard, self._level = memory["heard"], min(memory["level"], len(self._shares))
+        self._heard, self._newest = memory["heard"], memory["newest"]
+        self._level = min(memory["level"], len(self._shares))
 
 
 def _worth(tariff: Tariff | None, time: int, over: float, unit: str, zone: ZoneInfo) -> Mapping[str, str | float]:

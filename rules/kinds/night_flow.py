@@ -14,13 +14,13 @@ from pydantic import Field, model_validator
 from monitor.fieldkeys import USAGE_NIGHT
 from monitor.fields import Quantity
 from monitor.model import Derived
-from monitor.periods import local_day, moment_of
+from monitor.periods import HOUR, local_day, moment_of
 from monitor.schema import MEASUREMENT_USAGE
 from monitor.settings.model import RuleModel
 from monitor.settings.written import Minute, Span
 from monitor.site import Device, Rule, Source
-from rules.consumption import LATE, Price, Spans, counted_unit, number_of, used
-from rules.kind import EntryJudge, Interest, Verdict
+from rules.consumption import LATE, Attentive, Price, Spans, counted_unit, is_read_within, number_of, used
+from rules.kind import Interest, Verdict
 from rules.night import Night
 from rules.robust import deviation, median
 from rules.surroundings import Surroundings
@@ -31,6 +31,10 @@ __all__ = ["NIGHT_FLOW", "NightFlow", "NightFlowJudge", "NightFlowRule"]
 _DAY = MEASUREMENT_USAGE["day"]
 _METERED = (60, 300)
 """The hours of the night that metering itself looks at, in minutes of the local day."""
+_PATIENCE = 36 * HOUR
+"""After so long without a night that is known, nothing is."""
+_SLOWEST = 900.0
+"""Seconds between two readings above which nobody knows in which hour of the night it flowed."""
 _LITRES = 1000.0
 _HOURS = 24.0
 
@@ -59,10 +63,11 @@ class NightFlowRule(RuleModel):
         return self
 
 
-class NightFlowJudge(EntryJudge):
+class NightFlowJudge(Attentive):
     """Compares the least hour of each night with earlier nights. Nights above the limit are no measure."""
 
     def __init__(self, params: NightFlowRule, device: Device, around: Surroundings) -> None:
+        super().__init__(_PATIENCE)
         self.severities = (params.severity,)
         self.interest = Interest(derived=((device.id, device.device_class), (device.id, _DAY)))
         self._params = params
@@ -96,7 +101,7 @@ class NightFlowJudge(EntryJudge):
         least = self._night.least()
         if least is None and self._metered[0] == day:
             least = self._metered[1]
-        return self._verdict(day, least, is_late=now - at > LATE)
+        return self._verdict(day, least, now, is_late=now - at > LATE)
 
     def _day(self, derived: Derived, now: int) -> Verdict | None:
         self._price.take(used(derived))
@@ -108,7 +113,7 @@ class NightFlowJudge(EntryJudge):
             self._metered = [day, least]
         elif all(kept[0] != day for kept in self._nights):
             if day == self._judged:
-                found = self._verdict(day, least, is_late=True)
+                found = self._verdict(day, least, now, is_late=True)
                 return None if found is None else replace(found, since=now)
             self._keep(day, least)
         return None
@@ -117,9 +122,10 @@ class NightFlowJudge(EntryJudge):
         """Remember a night; one above the limit is none that others are compared with."""
         self._nights = sorted([*self._nights, [day, None if is_high else least]])[-self._params.nights :]
 
-    def _verdict(self, day: int, least: float | None, *, is_late: bool) -> Verdict | None:
+    def _verdict(self, day: int, least: float | None, now: int, *, is_late: bool) -> Verdict | None:
         if least is None:
             return Verdict(Truth.UNKNOWN)
+        self._heard = now
         earlier = [kept for _, kept in self._nights if kept is not None]
         if len(earlier) < self._params.min_nights:
             self._keep(day, least)
@@ -156,6 +162,8 @@ class NightFlowJudge(EntryJudge):
     def dump(self) -> Mapping[str, Any]:
         """Answer the memory, JSON-ready and bounded."""
         return {
+            "heard": self._heard,
+            "window": list(self._params.window),
             "night": self._night.dump(),
             "spans": self._spans.dump(),
             "price": self._price.dump(),
@@ -168,7 +176,9 @@ class NightFlowJudge(EntryJudge):
 
     def load(self, memory: Mapping[str, Any]) -> None:
         """Take back what `dump` gave."""
-        self._night.load(memory["night"])
+        self._heard = memory["heard"]
+        if memory["window"] == list(self._params.window):  # else the rule was changed, and it begins anew
+            self._night.load(memory["night"])
         self._spans.load(memory["spans"])
         self._price.load(memory["price"])
         self._judged, self._metered = memory["judged"], list(memory["metered"])
@@ -182,7 +192,7 @@ class NightFlow:
     kind = "night_flow"
     model = NightFlowRule
     hears = "entries"
-    wants = "a meter that counts m3"
+    wants = "a meter that counts m3 and is read every 15 minutes at least"
 
     def point_patterns(self, params: NightFlowRule) -> None:
         """One alarm for each meter."""
@@ -196,7 +206,7 @@ class NightFlow:
     def suits(self, params: NightFlowRule, device: Device) -> bool:
         """Whether a device is such a meter."""
         del params
-        return counted_unit(device) == "m3"
+        return counted_unit(device) == "m3" and is_read_within(device, _SLOWEST)
 
     def build(self, rule: Rule, source: Source, around: Surroundings) -> NightFlowJudge | None:
         """Make the judge of one meter; None for what counts no m3."""
