@@ -11,7 +11,9 @@ from drivers import DRIVERS
 from monitor.settings import load
 from monitor.settings.model import RuleModel
 from monitor.settings.tables import resolve
+from rules.engine import Engine
 from rules.kinds import RULES
+from rules.surroundings import Surroundings
 from tests.rules.build import kind
 
 PAGE = (Path(config.__file__).parents[1] / "docs" / "rules.md").read_text(encoding="utf-8")
@@ -46,7 +48,10 @@ def test_an_example_is_accepted(example: str, tmp_path: Path) -> None:
 
     site = load(path, drivers=resolve(DRIVERS), rules=resolve(RULES), environ={}).site
 
+    engine = Engine(list(site.rules.values()), Surroundings.of(site))
+
     assert site.rules
+    assert engine._index.alarms or engine._index.momentary
 
 
 @pytest.mark.parametrize("name", RULES)
