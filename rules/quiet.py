@@ -6,9 +6,11 @@ from typing import Any, Final
 from monitor.periods import HOUR
 from rules.consumption import Span
 
-__all__ = ["Quiet"]
+__all__ = ["Holes", "Quiet"]
 
 _DIGITS: Final = 9
+_MOST_HOLES: Final = 10
+_LONGEST_HOLE: Final = 7 * 24 * HOUR
 _PARTS: Final = 60
 """A gap is watched in so many parts at most: what is told more often is joined."""
 
@@ -124,3 +126,47 @@ class Quiet:
         self._begin = kept["begin"]
         self._window = deque((end, amount) for end, amount in kept["window"])
         self._least = deque((hour, rate) for hour, rate in kept["least"])
+
+
+class Holes:
+    """Spans that may hide a quiet, until late values have shown that it flowed in each of their hours.
+
+    Spans and hours are UTC ms; `at` is the end of a span in engine ms.
+    """
+
+    def __init__(self) -> None:
+        self._open: list[tuple[int, int, int, list[int]]] = []
+
+    def add(self, start: int, end: int, at: int) -> None:
+        """Note a span."""
+        self._open = [*self._open, (start, end, at, [])][-_MOST_HOLES:]
+
+    def flowed(self, hour: int) -> bool:
+        """It flowed in the hour that begins at `hour`; answers whether a span is hidden no more by that."""
+        before = len(self._open)
+        for start, end, _, hours in self._open:
+            if hour < end and start < hour + HOUR and end - start <= _LONGEST_HOLE and hour not in hours:
+                hours.append(hour)
+        self._open = [hole for hole in self._open if not _is_filled(*hole)]
+        return len(self._open) < before
+
+    @property
+    def last(self) -> int | None:
+        """The end of the last span that may hide a quiet, in engine ms."""
+        return max((at for _, _, at, _ in self._open), default=None)
+
+    def dump(self) -> list[Any]:
+        """Answer the memory, JSON-ready and bounded."""
+        return [list(hole) for hole in self._open]
+
+    def load(self, kept: Any) -> None:
+        """Take back what `dump` gave."""
+        self._open = [(start, end, at, list(hours)) for start, end, at, hours in kept]
+
+
+def _is_filled(start: int, end: int, at: int, hours: list[int]) -> bool:
+    del at
+    if not hours:
+        return False
+    first = start - (start - hours[0]) % HOUR  # local hours begin at half past in some zones
+    return len(hours) == -(-(end - first) // HOUR)

@@ -4,6 +4,7 @@ After what leak detection in meters and by utilities goes by: in 24 hours there 
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -15,15 +16,15 @@ from monitor.periods import HOUR, local_day
 from monitor.schema import MEASUREMENT_USAGE
 from monitor.settings.model import RuleModel
 from monitor.site import Device, Rule, Source
-from rules.consumption import LATE, Attentive, Price, Spans, counted_unit, silence, used
+from rules.consumption import LATE, Attentive, Price, Spans, Used, counted_unit, silence, used
 from rules.kind import Interest, Verdict
-from rules.quiet import Quiet
+from rules.quiet import Holes, Quiet
 from rules.surroundings import Surroundings
 from rules.truth import Truth
 
 __all__ = ["CONTINUOUS_FLOW", "ContinuousFlow", "ContinuousFlowJudge", "ContinuousFlowRule"]
 
-_DAY = MEASUREMENT_USAGE["day"]
+_HOUR, _DAY = MEASUREMENT_USAGE["hour"], MEASUREMENT_USAGE["day"]
 _HALF_A_DAY = 12 * HOUR
 _NO_FLOW = 0.01
 _SHARE = 0.0025
@@ -56,7 +57,7 @@ class ContinuousFlowJudge(Attentive):
     def __init__(self, params: ContinuousFlowRule, device: Device, around: Surroundings) -> None:
         super().__init__(silence(device))
         self.severities = (params.severity,)
-        self.interest = Interest(derived=((device.id, device.device_class), (device.id, _DAY)))
+        self.interest = Interest(derived=((device.id, device.device_class), (device.id, _HOUR), (device.id, _DAY)))
         self._zone = around.zone
         self._small = params.small.magnitude
         self._nights = params.clean_nights
@@ -66,6 +67,7 @@ class ContinuousFlowJudge(Attentive):
             lookback=round(params.lookback * 1000),
             allowed=max(self._limit * params.gap / 3600, _ROUNDING),
         )
+        self._holes = Holes()
         self._spans = Spans(device)
         self._price = Price()
         self._told = False
@@ -74,18 +76,33 @@ class ContinuousFlowJudge(Attentive):
         self._clean: list[int] = []
 
     def derived(self, derived: Derived, at: int, now: int) -> Verdict | None:
-        """Take a delta; what a day cost only tells the price."""
+        """Take a delta, or what an hour came to after all; what a day cost only tells the price."""
         if derived.measurement == _DAY:
             self._price.take(used(derived))
             return None
+        if derived.measurement == _HOUR:
+            return self._hour(used(derived), now)
         span = self._spans.take(derived, at)
         self._heard = now
         if span is None:
             return None
         is_quiet = self._quiet.take(span)
+        if self._quiet.maybe == span.end:
+            self._holes.add(derived.time - (span.end - span.start), derived.time, span.end)
         if self._told and is_quiet:
             return self._maybe_over(derived.time)
         return self._verdict(at, now)
+
+    def _hour(self, found: Used | None, now: int) -> Verdict | None:
+        """Late values may show that it flowed in a hole, too."""
+        last = self._spans.last
+        if found is None or last is None or not found.is_sure or found.amount <= self._limit:
+            return None
+        if not self._holes.flowed(found.start):
+            return None
+        self._quiet.maybe = self._holes.last
+        verdict = self._verdict(last, now)
+        return None if verdict is None else replace(verdict, since=now, late=verdict.truth is Truth.TRUE)
 
     def _maybe_over(self, time: int) -> Verdict | None:
         """It is quiet: enough for a great leak; a small one has to be so in several nights, one after another."""
@@ -137,6 +154,7 @@ class ContinuousFlowJudge(Attentive):
         """Answer the memory, JSON-ready and bounded."""
         return {
             "quiet": self._quiet.dump(),
+            "holes": self._holes.dump(),
             "spans": self._spans.dump(),
             "price": self._price.dump(),
             "heard": self._heard,
@@ -148,6 +166,7 @@ class ContinuousFlowJudge(Attentive):
     def load(self, memory: Mapping[str, Any]) -> None:
         """Take back what `dump` gave."""
         self._quiet.load(memory["quiet"])
+        self._holes.load(memory["holes"])
         self._spans.load(memory["spans"])
         self._price.load(memory["price"])
         self._heard, self._told, self._flow = memory["heard"], memory["told"], memory["flow"]

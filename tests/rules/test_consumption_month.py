@@ -1,4 +1,4 @@
-"""In a month of the demo's house the leak is found in its first night, and nothing else is called one."""
+"""In a month of the demo's house its leak is found, and nothing else is called one."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -41,8 +41,27 @@ def test_the_leak_is_found_in_its_first_night_and_nothing_else_is_one(ident: str
     )
 
 
+@pytest.mark.parametrize("ident", ["main-water", "flats-water", "laundry-water"])
+def test_nights_with_the_leak_are_told_once_enough_were_learnt(ident: str) -> None:
+    device = site().devices[ident]
+    night = rule({"id": "night", "kind": "night_flow", "min_nights": 10}, {ident: device})
+    engine = Engine([night], Surroundings(devices={ident: device}, zone=ZONE))
+
+    steps = engine.judge(list(deltas(device))).transitions
+
+    assert [(step.cause, _local(step).isoformat()) for step in steps] == (
+        []
+        if ident == "laundry-water"
+        else [("raised", "2026-11-02T07:00:00+01:00"), ("cleared", "2026-11-09T07:00:00+01:00")]
+    )
+
+
+def _local(step: Transition) -> datetime:
+    return datetime.fromtimestamp(step.time / 1000, ZONE)
+
+
 def _night(step: Transition) -> str:
     """The day before whose seven o'clock it was."""
-    local = datetime.fromtimestamp(step.time / 1000, ZONE)
+    local = _local(step)
     assert local.hour < 7
     return local.date().isoformat()
