@@ -33,7 +33,8 @@ _NEWS: Final = frozenset({NoticeKind.RAISE, NoticeKind.SEVERITY, NoticeKind.CHAT
 class Alarm:
     """The response of people, what holds an alarm back, and its steps.
 
-    `spoken`: people were told of this occurrence. `later`: when time alone does something to all this.
+    `spoken`: people were told of this occurrence. `later`: when time alone does something to all this. `is_past`:
+    its judge has just found out from what came late that it was, and is over.
     """
 
     kept: ClassVar[tuple[str, ...]] = KEPT
@@ -46,6 +47,7 @@ class Alarm:
         "changed",
         "chatter",
         "hold",
+        "is_past",
         "later",
         "rule",
         "severities",
@@ -67,6 +69,7 @@ class Alarm:
         self.severity = ""
         self.level = 0
         self.engaged = 0
+        self.is_past = False
         self.value: float | None = None
         self.limit: float | None = None
         self.held: int = 0
@@ -368,7 +371,7 @@ class Alarm:
         if notice in _NEWS and suppression:
             return None
         if notice in {NoticeKind.RAISE, NoticeKind.SEVERITY} and cause in {"raised", "severity"}:
-            is_old = is_old_news(late=self.late, severity=self.severity)
+            is_old = is_old_news(late=self.late and self.is_past, severity=self.severity)
             return None if is_old or (self.chatter.is_on and cause == "raised") else notice
         if notice is NoticeKind.CLEAR and self.chatter.is_on and not self.spoken:
             return None

@@ -22,6 +22,7 @@ from rules.truth import Truth
 
 __all__ = [
     "NEVER_QUIET",
+    "Choosy",
     "EntryJudge",
     "EventJudge",
     "InUnitOfPoints",
@@ -229,6 +230,22 @@ class InUnitOfPoints:
         """Every source can be judged."""
         del params, device, point
         return ""
+
+
+class Choosy(InUnitOfPoints):
+    """A part of kinds that can judge some devices only, whatever their points are called."""
+
+    wants: str
+    """What a device has to be, for people: `a meter that counts m3`."""
+
+    def suits(self, params: Any, device: Device) -> bool:
+        """Whether a device is that."""
+        raise NotImplementedError
+
+    def refusal(self, params: Any, device: Device, point: str | None) -> str:
+        """Why a device cannot be judged; said when none of them can."""
+        del point
+        return "" if self.suits(params, device) else f"none of these devices is {self.wants}"
 
 
 class Kind(Protocol):

@@ -4,11 +4,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
+from monitor.calendars import Schedule
 from monitor.maintenance import Window
 from monitor.plant import Supply
 from monitor.profiles.itself import with_itself
 from monitor.schema import MONITOR_DEVICE
 from monitor.site import Device, Site
+from monitor.tariff import Tariff
 
 __all__ = ["UTC", "Surroundings", "hangs_below"]
 
@@ -21,19 +23,30 @@ class Surroundings:
 
     `above`: by device (or source key), the source keys of alarms that it hangs below: of its connection, of its
     building's supply. `windows`: the maintenance that the site file plans.
+    `tariffs`: by meter, what it is billed by. `holidays`: who knows which days are; None: nobody.
     """
 
     devices: Mapping[str, Device] = field(default_factory=dict)
     zone: ZoneInfo = UTC
     above: Mapping[str, frozenset[str]] = field(default_factory=dict)
     windows: tuple[Window, ...] = ()
+    tariffs: Mapping[str, Tariff] = field(default_factory=dict)
+    holidays: Schedule | None = None
 
     @classmethod
     def of(cls, site: Site) -> "Surroundings":
         """What a site says of itself."""
+        tariffs = {
+            device: tariff
+            for tariff in site.tariffs.values()
+            if not tariff.credit
+            for device in sorted(tariff.devices)
+        }
         return cls(
             devices=with_itself(site.devices),
             zone=site.timezone,
+            tariffs=tariffs,
+            holidays=_holidays(site),
             above=hangs_below(site.devices, site.supplies),
             windows=site.maintenance,
         )
@@ -66,3 +79,15 @@ def hangs_below(devices: Mapping[str, Device], told: Iterable[Supply]) -> Mappin
         building = its.copy().pop() if len(its) == 1 else ""
         above[segment] = frozenset(over(building, "electricity"))
     return above
+
+
+def _holidays(site: Site) -> Schedule | None:
+    """The calendar that is written for doors and zones, else that of the first tariff which has one."""
+    doors = [door.unlocked for door in site.access.doors.values()]
+    zones = [zone.hours for zone in site.access.zones.values()]
+    kept = [one for one in (*doors, *zones) if one is not None]
+    kept += [
+        Schedule(hours=(), country=tariff.country, region=tariff.region, days_off=tariff.days_off)
+        for tariff in site.tariffs.values()
+    ]
+    return next((one for one in kept if one.country or one.days_off), None)

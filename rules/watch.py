@@ -161,7 +161,10 @@ class EntryWatch:
     def hear(self, entry: Reading | Derived | Event | Transition, at: int, now: int) -> None:
         """Take an entry of time `at`. Lets out what the judge raises, having gone to UNKNOWN."""
         try:
-            _tell(self.machine, self._verdict(entry, at, now), at)
+            verdict = self._verdict(entry, at, now)
+            over = self.judge.due() if verdict is not None and verdict.late else None
+            self.machine.is_past = over is not None and over <= now
+            _tell(self.machine, verdict, at)
         except Exception:
             self.stirred = True
             self.machine.unknown(now)

@@ -104,7 +104,7 @@ def _shown(step: Step, transition: Mapping[str, object], device: Device | None) 
         "point": point,
         "title": f"{step.rule.name or step.rule.id}: {name}",
         "response_text": getattr(step.rule.params, "response", ""),
-        "unit": known.unit if known is not None else point_unit(point or ""),
+        "unit": known.unit if known is not None else point_unit(point or "") or step.facts.get("unit"),
         "state": taken.condition,
         "suppression": json.dumps(taken.suppression),
         "latched": step.latched,

@@ -113,7 +113,7 @@ def _lasting(ms: int, language: str) -> str:
     return " ".join(words[:2]) or f"0 {_DURATION_WORDS[language]['s']}"
 
 
-def _quantity(value: float, unit: str | None) -> str:
+def _quantity(value: float, unit: str | None = None) -> str:
     """A number as people write it: no exponent, no trailing zeros; `207 V`, `0.04 m³/h`."""
     digits = 3 if abs(value) >= 1 or value == 0 else 6
     number = f"{value:.{digits}f}".rstrip("0").rstrip(".")

@@ -131,6 +131,8 @@ def _measured(source_key: str, notice: Notice, device: Device | None) -> dict[st
     if point is not None:
         known = device.points.get(point) if device else None
         unit = known.unit if known else point_unit(point)
+    elif isinstance(notice.facts.get("unit"), str):
+        unit = str(notice.facts["unit"])
     measured = {
         "point": point,
         "value": notice.transition.value,

@@ -16,5 +16,11 @@ RULES: dict[str, str] = {
     "sequence": "rules.kinds.sequence:SEQUENCE",
     "absence": "rules.kinds.sequence:ABSENCE",
     "counter_fault": "rules.kinds.counter_fault:COUNTER_FAULT",
+    "continuous_flow": "rules.kinds.continuous_flow:CONTINUOUS_FLOW",
+    "night_flow": "rules.kinds.night_flow:NIGHT_FLOW",
+    "demand": "rules.kinds.demand:DEMAND",
+    "balance": "rules.kinds.balance:BALANCE",
+    "baseline": "rules.kinds.baseline:BASELINE",
+    "unbalance": "rules.kinds.unbalance:UNBALANCE",
 }
 """Kind (the key `kind` of a rule in the site file) -> `module:object`, a `rules.kind.Kind`."""

@@ -42,6 +42,12 @@ CONNECTIONS = {
 DEVICES = {
     "main": {"profile": "eastron-sdm630", "connection": "plant-room", "unit": 1, "every": "10 s"}
     | {"building": "A", "role": "main"},
+    "cold-main": {"profile": "xintai-water", "connection": "plant-room", "unit": 21, "every": "10 s"}
+    | {"building": "A", "role": "main"},
+    "cold-flats": {"profile": "xintai-water", "connection": "plant-room", "unit": 22, "every": "10 s"}
+    | {"building": "A", "role": "sub"},
+    "gas-flats": {"profile": "diehl-aerius", "connection": "broker", "topic": "wmbus/gas-flats", "every": "5 min"}
+    | {"building": "A", "role": "sub", "gas": {"calorific_value": "11.2 kWh/m3"}},
     "leak": {"profile": "aqara-sjcgq11lm", "connection": "broker", "topic": "zigbee/leak"},
     "door": {"profile": "aqara-mccgq11lm", "connection": "broker", "topic": "zigbee/door"},
     "cistern": {"connection": "plant-room", "unit": 9, "every": "5 s", "class": "water"}

@@ -78,6 +78,7 @@ def notice(kind: NoticeKind, **changes: object) -> Notice:
     """A notice of the one alarm of the house; `changes` are fields of the transition, and some of the notice."""
     told = changes.pop("told", frozenset())
     about = changes.pop("rule", None)
+    besides = changes.pop("facts", {})
     raised_at = changes.pop("raised_at", NOW)
     causes: Mapping[str, str] = {"raise": "raised", "clear": "cleared"}
     said: dict[str, object] = {
@@ -100,6 +101,7 @@ def notice(kind: NoticeKind, **changes: object) -> Notice:
         rule=about or rule(),  # type: ignore[arg-type]
         raised_at=raised_at,  # type: ignore[arg-type]
         told=told,  # type: ignore[arg-type]
+        facts=besides,  # type: ignore[arg-type]
     )
 
 

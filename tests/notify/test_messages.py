@@ -113,6 +113,75 @@ def test_what_is_not_known_is_not_mentioned(kind: str, language: str) -> None:
     assert "\n" not in message.title
 
 
+LEAK = {"unit": "m3/h", "flow_l_h": 120.0, "usual_l_h": 4.0, "day_m3": 2.784, "day_cost": 11.27, "currency": "EUR"}
+MISSING = {"unit": "%", "main_m3": 10.0, "below_m3": 8.5, "missing_m3": 1.5}
+PEAK = {"unit": "W", "contract": 50_000.0, "share_pct": 104.0, "status": "predicted", "left_s": 540}
+MONTH = {"over": 2500.0, "month_cost": 20.5, "currency": "EUR"}
+HOURS = {"unit": "m3", "expected": 1.0, "expected_low": 0.8, "expected_high": 1.2, "hours": 3, "difference": 1.5}
+COST = {"cost": 3.0, "currency": "EUR"}
+
+
+@pytest.mark.parametrize(
+    ("told", "lines", "chinese"),
+    [
+        (
+            LEAK,
+            ["Flow: 120 L/h (usual at night: 4 L/h); 2.784 m³ a day, about 11.27 EUR"],
+            ["流量：120 L/h（夜间通常 4 L/h）；每天 2.784 m³，约 11.27 EUR"],
+        ),
+        (
+            {"flow_l_h": 12.0, "day_m3": 0.288, "flows_for_h": 23.1},
+            ["Flow: 12 L/h; 0.288 m³ a day", "Without a pause for: 23.1 h"],
+            ["流量：12 L/h；每天 0.288 m³", "持续流动：23.1 h"],
+        ),
+        (MISSING, ["Missing: 1.5 m³ of 10 m³ in a day"], ["差额：每天 1.5 m³（总表 10 m³）"]),
+        (
+            {"missing_kwh": 9.0, "main_kwh": 40.0, "day_cost": 2.7, "currency": "EUR"},
+            ["Missing: 9 kWh of 40 kWh in a day, about 2.70 EUR"],
+            ["差额：每天 9 kWh（总表 40 kWh），约 2.70 EUR"],
+        ),
+        (
+            {"status": "metering_fault", **MISSING},
+            ["The meters below count more than the main meter: one of them is wrong."],
+            ["分表之和大于总表：其中有表计不准。"],
+        ),
+        (
+            PEAK | MONTH,
+            [
+                "Contract: 50000 W; 104 % of it expected, 9 min are left",
+                "As the greatest of the month it adds 20.50 EUR to the demand charge.",
+            ],
+            [
+                "合同容量：50000 W；预计达到 104 %，剩余 9 分钟",
+                "若为本月最大需量，需量电费将增加 20.50 EUR。",
+            ],
+        ),
+        (
+            HOURS | COST,
+            ["Expected: 0.8 to 1.2 m³ in this hour; 1.5 m³ from what is usual in 3 h, about 3.00 EUR"],
+            ["预期：本小时 0.8 至 1.2 m³；3 小时内与平常相差 1.5 m³，约 3.00 EUR"],
+        ),
+        ({"odd": "current_l2_a", "status": "phase_loss"}, ["Gone: current_l2_a"], ["缺相：current_l2_a"]),
+    ],
+)
+def test_what_a_rule_found_besides_is_told_in_words(
+    told: dict[str, Any], lines: list[str], chinese: list[str]
+) -> None:
+    said = body() | {"facts": told}
+
+    for language, wanted in (("en", lines), ("zh", chinese)):
+        found = render("raise", language, said).text.splitlines()
+        assert found[4 : 4 + len(wanted) + 1][1:] == wanted
+        assert len(found) == len(render("raise", language, body()).text.splitlines()) + len(wanted)
+        assert set(wanted) <= set(render("severity", language, said).text.splitlines())
+
+
+def test_a_value_about_a_device_has_the_unit_that_its_rule_says() -> None:
+    raised = body(source_key="main-electricity", facts={"unit": "%"}, value=15.0, limit=10.0)
+
+    assert "Value: 15 % (limit 10 %)" in render("raise", "en", raised).text
+
+
 @pytest.mark.parametrize("kind", ["state", "event", "offline", "stale"])
 def test_rules_about_no_quantity_show_no_value(kind: str) -> None:
     assert "Value" not in render("raise", "en", body(rule=rule(kind), value=1.0)).text

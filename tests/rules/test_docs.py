@@ -11,7 +11,9 @@ from drivers import DRIVERS
 from monitor.settings import load
 from monitor.settings.model import RuleModel
 from monitor.settings.tables import resolve
+from rules.engine import Engine
 from rules.kinds import RULES
+from rules.surroundings import Surroundings
 from tests.rules.build import kind
 
 PAGE = (Path(config.__file__).parents[1] / "docs" / "rules.md").read_text(encoding="utf-8")
@@ -25,6 +27,9 @@ devices:
   - {id: main, profile: eastron-sdm630, connection: plant, unit: 1, every: 10 s, role: main, building: A}
   - {id: leak, profile: aqara-sjcgq11lm, connection: broker, topic: zigbee/leak, building: A}
   - {id: door, profile: aqara-mccgq11lm, connection: broker, topic: zigbee/door}
+  - {id: cold-main, profile: xintai-water, connection: plant, unit: 2, every: 10 s, role: main, building: A}
+  - {id: cold-flats, profile: xintai-water, connection: plant, unit: 3, every: 10 s, role: sub, building: A}
+  - {id: gas-flats, profile: diehl-aerius, connection: broker, topic: wmbus/gas, role: sub, building: A}
   - id: cistern
     connection: plant
     unit: 9
@@ -43,7 +48,10 @@ def test_an_example_is_accepted(example: str, tmp_path: Path) -> None:
 
     site = load(path, drivers=resolve(DRIVERS), rules=resolve(RULES), environ={}).site
 
+    engine = Engine(list(site.rules.values()), Surroundings.of(site))
+
     assert site.rules
+    assert engine._index.alarms or engine._index.momentary
 
 
 @pytest.mark.parametrize("name", RULES)

@@ -467,3 +467,10 @@ def test_a_mistake_in_a_calendar_is_told_once(mistakes: Mistakes) -> None:
     (finding,) = mistakes(f"{calendars}{DEVICES}  - {OFFLINE}nights}}\n")
 
     assert finding.path == "calendars[0].hours.hours"
+
+
+def test_a_kind_that_finds_no_meter_of_its_sort_says_what_it_wants(mistakes: Mistakes) -> None:
+    (finding,) = mistakes(f"{DEVICES}  - {{id: leak, kind: continuous_flow, devices: {{id: main}}}}\n")
+
+    assert finding.path == "rules[0].devices"
+    assert "none of these devices is a meter that counts m3" in finding.message
