@@ -37,6 +37,8 @@ __all__ = [
     "RuleType",
     "Sink",
     "Traffic",
+    "Vocabulary",
+    "WordedRuleType",
     "nothing_known",
 ]
 
@@ -314,6 +316,25 @@ class RuleType(Protocol):
 
     def quantity_units(self, params: Any, unit: str | None) -> Mapping[str, str | None]:
         """Field -> unit of its quantities, where that is not the `unit` of the points."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vocabulary:
+    """What a condition in words may name: points with their units by device, and the kinds of rules by id."""
+
+    points: Mapping[str, Mapping[str, str | None]]
+    rules: Mapping[str, str]
+
+
+@runtime_checkable
+class WordedRuleType(Protocol):
+    """A RuleType whose condition is an expression: it says what of the site it names."""
+
+    def devices(self, params: Any, chosen: Sequence[str], words: Vocabulary) -> Sequence[str]:
+        """The devices, of those chosen, whose alarms the rule has. SettingsError says which word is wrong."""
+
+    def rules(self, params: Any, words: Vocabulary) -> Sequence[str]:
+        """Ids of the rules whose alarms it asks about."""
 
 
 class NoticeKind(StrEnum):

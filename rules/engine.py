@@ -12,6 +12,7 @@ from monitor.schema import CLASSES, MEASUREMENT_MONITOR, MONITOR_DEVICE
 from monitor.site import Rule
 from rules.effects import Effects, Row
 from rules.index import Index, alarm_key
+from rules.machine import Condition
 from rules.memory import Memory
 from rules.surroundings import Surroundings
 from rules.timeline import Timeline, is_clock_step
@@ -19,6 +20,7 @@ from rules.watch import EntryWatch, EventWatch, ReadingWatch, Track, Watch
 
 __all__ = ["Engine"]
 
+_ON = frozenset({Condition.ACTIVE, Condition.RECOVERING})
 _START = 60_000
 _SURE = frozenset({Quality.GOOD, Quality.MANUAL})
 _SAYS_POINTS = frozenset({*CLASSES, MEASUREMENT_MONITOR})
@@ -317,5 +319,17 @@ class Engine:
         """Take back what `dump_changed` gave; what no rule answers for any more is closed at `now` (UTC ms)."""
         for occurrence, key in self._memory.load(rows, now, self._effects):
             self._open[occurrence] = key
+        self._remind()
         self._rearm()
         return self._hand_over()
+
+    def _remind(self) -> None:
+        """Tell who listens to the alarms of other rules which of them are active."""
+        for rule, listeners in self._index.listeners.items():
+            active = [
+                watch.machine.source.key
+                for watch in self._index.watches
+                if watch.machine.rule.id == rule and watch.machine.condition in _ON
+            ]
+            for listener in listeners:
+                listener.judge.standing(rule, active, self._time.now)

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib import import_module
 from typing import cast
 
@@ -28,8 +29,9 @@ class Index:
     def __init__(self, rules: Sequence[Rule], around: Surroundings, time: Timeline, effects: Effects) -> None:
         self._time = time
         self._effects = effects
-        self._around = around
         self.rules = {rule.id: rule for rule in rules if rule.params.enabled}
+        watched = {rule.id: frozenset(source.key for source in rule.sources) for rule in self.rules.values()}
+        self._around = replace(around, watched=watched)
         self.points: dict[str, dict[str, Track]] = {}
         self.readings: dict[str, list[ReadingWatch]] = {}
         self.events: dict[tuple[str, str], list[EventWatch | ReadingWatch]] = {}
@@ -61,6 +63,7 @@ class Index:
             assert source.point is not None
             watch = PointWatch(len(self.watches), judge, machine, self._track(source.device, source.point))
         elif kind.hears == "entries":
+            judge.wall = self._time.wall
             watch = EntryWatch(len(self.watches), judge, machine)
             self._attend(judge, watch)
         else:

@@ -6,7 +6,7 @@ and delays; a judge only says what the entry means. Times inside judges are engi
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, Self
 
@@ -162,6 +162,8 @@ class EntryJudge:
 
     severities: tuple[str, ...] = ("medium",)
     interest: Interest = Interest()
+    wall: Callable[[int], int] = staticmethod(int)
+    """Answers the UTC ms of an engine time; the engine gives it, because setting the clock moves one of them."""
 
     def reading(self, reading: Reading, at: int, now: int) -> Verdict | None:
         """Take a reading of time `at`, judged at `now`; None when there is nothing to say."""
@@ -174,6 +176,9 @@ class EntryJudge:
 
     def alarm(self, step: Transition, now: int) -> Verdict | None:
         """Take a step of an alarm of another rule, the moment it is made."""
+
+    def standing(self, rule: str, sources: Iterable[str], now: int) -> None:
+        """Take the source keys of all alarms of another rule that are active when the engine has loaded."""
 
     def due(self) -> int | None:
         """Say when time alone will change the verdict, or what has to be remembered."""

@@ -174,7 +174,11 @@ class EntryWatch:
         due = self.judge.due()
         if due is not None and due <= now:
             self.stirred = True
-            _tell(self.machine, self.judge.tick(now), now)
+            try:
+                _tell(self.machine, self.judge.tick(now), now)
+            except Exception:
+                self.machine.unknown(now)
+                raise
         self.machine.tick(now)
 
     def resume(self, stopped: int, started: int) -> None:

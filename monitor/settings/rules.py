@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from monitor.documents.node import Node, join
+from monitor.ports import Vocabulary, WordedRuleType
 from monitor.settings.binding import Binding, Candidate
 from monitor.settings.model import RuleModel, Selector
 from monitor.settings.patterns import fits
 from monitor.settings.quantities import converted, quantities
 from monitor.settings.selecting import check_selector, select
 from monitor.settings.shape import StockKeys
+from monitor.settings.wording import check_listening, choose, vocabulary
 from monitor.site import Rule, Source
 
 __all__ = ["bind_rules"]
@@ -50,8 +52,12 @@ def bind_rules(binding: Binding, root: Node) -> dict[str, Rule]:
         ident = one.node.text("id")
         if ident not in own:
             stocked.setdefault(ident, one)
-    found = [_rule(binding, one) for one in [*stocked.values(), *written]]
-    return {rule.id: rule for rule in found if rule is not None}
+    everything = [*stocked.values(), *written]
+    words = vocabulary(binding, {one.node.text("id"): one.node.text("kind") for one in everything})
+    found = [_rule(binding, one, words) for one in everything]
+    rules = {rule.id: rule for rule in found if rule is not None}
+    check_listening(binding, rules, {one.node.text("id"): (one.node, one.path) for one in everything}, words)
+    return rules
 
 
 def _stock(binding: Binding, node: Node, path: str) -> list[_Written]:
@@ -81,7 +87,7 @@ def _stock(binding: Binding, node: Node, path: str) -> list[_Written]:
     ]
 
 
-def _rule(binding: Binding, written: _Written) -> Rule | None:
+def _rule(binding: Binding, written: _Written, words: Vocabulary) -> Rule | None:
     node, path = written.node, written.path
     kind = node.text("kind")
     if not kind:
@@ -101,6 +107,10 @@ def _rule(binding: Binding, written: _Written) -> Rule | None:
         return None
     selectors = [one for one in (params.devices, written.narrowed) if one is not None]
     chosen = select(binding, selectors)
+    if isinstance(rule_type, WordedRuleType) and chosen:
+        chosen = choose(binding, (node, path), rule_type=rule_type, params=params, chosen=chosen, words=words)
+        if not chosen:
+            return None
     patterns = rule_type.point_patterns(params)
     found = _sources(binding, written, chosen, patterns, quiet=len(binding.findings.errors) > before)
     params = _in_units(binding, written, params, found)

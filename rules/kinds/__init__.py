@@ -7,5 +7,6 @@ RULES: dict[str, str] = {
     "stale": "rules.kinds.stale:STALE",
     "offline": "rules.kinds.offline:OFFLINE",
     "event": "rules.kinds.event:EVENT",
+    "composite": "rules.kinds.composite:COMPOSITE",
 }
 """Kind (the key `kind` of a rule in the site file) -> `module:object`, a `rules.kind.Kind`."""

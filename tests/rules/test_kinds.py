@@ -15,7 +15,7 @@ POINT = {"id": "r", "point": "voltage_v"}
 @pytest.mark.parametrize("name", RULES)
 def test_the_table_names_what_it_says(name: str) -> None:
     assert kind(name).kind == name
-    assert kind(name).hears in {"point", "readings", "events"}
+    assert kind(name).hears in {"point", "readings", "events", "entries"}
 
 
 @pytest.mark.parametrize(
@@ -39,6 +39,7 @@ def test_the_table_names_what_it_says(name: str) -> None:
         ({"kind": "state", **POINT, "is": []}, "at least 1"),
         ({"kind": "stale", "id": "r", "max_age": 5}, "write a time"),
         ({"kind": "offline", "id": "r", "failures": 0}, "greater than or equal to 1"),
+        ({"kind": "composite", "id": "r", "expression": "level_m < 1 and open"}, "instead of `and` write `&&`"),
         ({"kind": "event", "id": "r", "event": "forcd"}, "no such event: forcd"),
         ({"kind": "event", "id": "r", "event": "forced", "on_delay": "1 s"}, "it is over at once"),
     ],
