@@ -164,6 +164,7 @@ INTEGER_FIELDS: Final[Mapping[str, frozenset[str]]] = {
             "dead_letters",
             "notify_waiting",
             "notify_failed",
+            "rules_failing",
         }
     ),
     MEASUREMENT_OCCUPANCY: frozenset({"count", "known"}),
@@ -192,6 +193,8 @@ MONITOR_POINTS: Final[Mapping[str, str | None]] = {
     "write_ms_p95": "ms",
     "notify_waiting": None,
     "notify_failed": None,
+    "rules_failing": None,
+    "engine_lag_s": "s",
     "loop_lag_ms": "ms",
     "rss_mb": "MB",
     "disk_free_pct": "%",

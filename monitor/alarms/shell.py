@@ -42,6 +42,7 @@ class Alarms:
 
     `now` answers UTC ms, `monotonic` seconds that no clock setting moves. `woken` is called after messages were
     put into the outbox. `applied` is the position that the state on disk matches; `progress` grows while it moves.
+    `failing`: rules that failed since the start, and how.
     """
 
     def __init__(  # noqa: PLR0913 - what it works with, from the composition root
@@ -73,14 +74,30 @@ class Alarms:
         self._committed_at = 0.0
         self._is_dirty = False
         self._pruned_at = 0
-        self._counts = {"raised": 0, "failing_rules": 0}
+        self._goal = (Position(0), monotonic())
+        self._raised = 0
+        self.failing: dict[str, str] = {}
         self.applied = Position(0)
         self.progress = 0
 
     def status(self) -> Mapping[str, Value]:
         """Answer facts for `status`: rules, how far the journal is judged, alarms raised since the start."""
-        behind = self._journal.last > self.applied
-        return {"rules": len(self._site.rules), "applied": self.applied, "behind": behind, **self._counts}
+        return {
+            "rules": len(self._site.rules),
+            "applied": self.applied,
+            "behind": self._journal.last > self.applied,
+            "raised": self._raised,
+            "failing_rules": len(self.failing),
+            "lag_s": self._lag(),
+        }
+
+    def _lag(self) -> float:
+        """Seconds for which entries have certainly waited, found out by asking again and again."""
+        goal, since = self._goal
+        if self.applied >= goal:
+            self._goal = (self._journal.last, self._monotonic())
+            return 0.0
+        return self._monotonic() - since
 
     async def run(self) -> None:
         """Judge until cancelled, from where the state says that it had come to."""
@@ -178,13 +195,13 @@ class Alarms:
         for command, reason in effects.refused:
             _log.info("command_refused", command=command, reason=reason)
         for rule, error in effects.failures:
-            self._counts["failing_rules"] += 1
+            self.failing[rule] = error
             _log.error(
                 "rule_failed", rule=rule, error=error, what_to_do="correct the rule; its alarms stay as they are"
             )
         for step in effects.steps:
             if step.transition.cause == "raised":
-                self._counts["raised"] += 1
+                self._raised += 1
 
     # Keeping ------------------------------------------------------------------------------------------
 

@@ -265,6 +265,7 @@ class Parts:
             journal=self._journal.stats,
             poller=self._poller.facts,
             sinks=dict if self._past else self.outlets.facts,
+            alarms=self._alarms.status,
             state=self._state,
             folder=folder,
             synchronised=self._sync.is_synchronised,

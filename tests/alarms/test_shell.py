@@ -427,3 +427,33 @@ async def test_a_router_that_fails_does_not_lose_the_alarm(house: House) -> None
         await task
 
     assert (await house.only()).state == "active"
+
+
+async def test_a_rule_that_fails_is_counted_once_and_named(house: House) -> None:
+    async with house.running(site(LOW)):
+        for at in (0, 10_000):
+            await house.say(reading(at, "broken"), at=at)
+        assert house.alarms is not None
+        status, failing = house.alarms.status(), house.alarms.failing
+
+    assert status["failing_rules"] == 1
+    assert list(failing) == ["low"]
+    assert "TypeError" in failing["low"]
+
+
+async def test_how_long_entries_wait_is_found_out_by_asking_again(house: House) -> None:
+    async with house.running(site(LOW)):
+        await house.say(reading(0, 230.0), at=0)
+        await house.applied()
+        assert house.alarms is not None
+        assert house.alarms.status()["lag_s"] == 0.0  # nothing waits, and what is written from now on may
+        await house.say(reading(10_000, 230.0), at=10_000)
+        await house.applied()
+        assert house.alarms.status()["lag_s"] == 0.0
+    await house.journal.append([Batch(entries=[reading(20_000, 230.0)])])
+
+    lags = []
+    for _ in range(3):  # it runs no more
+        lags.append(house.alarms.status()["lag_s"])
+        house.clock.advance(10_000)
+    assert lags == [0.0, 10.0, 20.0]
