@@ -1,0 +1,14 @@
+"""`rules`: what is judged, and trying rules out."""
+
+import typer
+
+from monitor.cli.ruletests import rules_test
+
+__all__ = ["add_to"]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    group = typer.Typer(help="Rules: test them with tapes.", no_args_is_help=True, rich_markup_mode=None)
+    group.command("test")(rules_test)
+    app.add_typer(group, name="rules")
