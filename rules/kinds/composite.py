@@ -194,17 +194,18 @@ class CompositeJudge(EntryJudge):
 
     # Judging ------------------------------------------------------------------------------------------
 
-    def _judge(self, at: int, now: int) -> Verdict | None:
-        """Evaluate, and answer what is news."""
+    def _judge(self, at: int, now: int, *, heard: bool = True) -> Verdict | None:
+        """Evaluate, and answer what is news; a look that finds nothing new leaves no trace."""
         self._is_new = False
         self._tell_time(now)
         for point in self._ages:
             known = point.last is not None and (point.heard or now >= self._ends)
             age = (now - point.last) / 1000 if known and point.last is not None else None
             self._values.set(point.age_name, age)
-        self._since = max(self._since, at)
         before, self._said = self._said, Truth.UNKNOWN
         self._said = found = self._expr.truth(self._values)
+        if heard or found is not before:
+            self._since = max(self._since, at)
         if found is before and found is not Truth.TRUE:
             return None
         facts = {name: _shown(value) for name, value in self._values.known.items()}
@@ -245,7 +246,7 @@ class CompositeJudge(EntryJudge):
                 is_stale = point.last is None or point.last + point.patience <= now
                 passed |= is_stale and self._set(point, None)
         self._rearm(now)
-        return self._judge(now, now) if passed else None
+        return self._judge(now, now, heard=False) if passed else None
 
     def _rearm(self, now: int) -> None:
         """Find out anew what comes next."""
