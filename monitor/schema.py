@@ -67,6 +67,7 @@ __all__ = [
     "POINT_VOLUME",
     "READING_TAGS",
     "RESERVED_FIELDS",
+    "SHADOW",
     "STATES",
     "SUFFIX_UNITS",
     "TRAFFIC_ERRORS",
@@ -201,6 +202,9 @@ MONITOR_POINTS: Final[Mapping[str, str | None]] = {
     "clock_synchronised": None,
 }
 """What the monitor says of itself -> unit (None: a count or a state); each is explained in docs/metrics.md."""
+
+SHADOW: Final = "shadow"
+"""What marks the steps of alarms of rules that are only tried: among what suppresses an alarm, told to nobody."""
 
 ALARM_ACTIVE: Final = "active_i"
 ALARM_CAUSE: Final = "cause"

@@ -10,7 +10,7 @@ from heapq import heappop, heappush
 from monitor.model import Command, Derived, Event, Origin, Quality, Reading, Recorded, Transition, Value
 from monitor.schema import CLASSES, MEASUREMENT_MONITOR, MONITOR_DEVICE
 from monitor.site import Rule
-from rules.effects import Effects, Row
+from rules.effects import Effects, Row, unheard
 from rules.index import Index, alarm_key
 from rules.machine import Condition
 from rules.memory import Memory
@@ -43,6 +43,12 @@ class Engine:
         self._open: dict[str, str] = {}
         self._heap: list[tuple[int, int, Watch]] = []
         self._failed: set[str] = set()
+
+    @property
+    def learning(self) -> frozenset[str]:
+        """Ids of the rules that do not know yet, at some source, what is usual."""
+        watches = (watch for watch in self._index.watches if isinstance(watch, EntryWatch))
+        return frozenset(watch.machine.rule.id for watch in watches if watch.judge.learning)
 
     # Judging ------------------------------------------------------------------------------------------
 
@@ -160,7 +166,7 @@ class Engine:
         """Let who listens to the alarms of other rules hear their steps, and the steps that follow from that."""
         steps = self._effects.steps
         while self._published < len(steps):
-            step = steps[self._published]
+            step = steps[self._published] = unheard(steps[self._published])
             self._published += 1
             listeners = self._index.listeners.get(step.rule.id)
             if listeners is not None:

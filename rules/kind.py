@@ -162,6 +162,8 @@ class EntryJudge:
 
     severities: tuple[str, ...] = ("medium",)
     interest: Interest = Interest()
+    learning: bool = False
+    """Whether it has to learn what is usual: so it is while its verdicts have the fact `status: learning`."""
     wall: Callable[[int], int] = staticmethod(int)
     """Answers the UTC ms of an engine time; the engine gives it, because setting the clock moves one of them."""
 

@@ -151,10 +151,15 @@ class EntryWatch:
         """Take an entry of time `at`. Lets out what the judge raises, having gone to UNKNOWN."""
         self.stirred = True
         try:
-            _tell(self.machine, self._verdict(entry, at, now), at)
+            self._follow(self._verdict(entry, at, now), at)
         except Exception:
             self.machine.unknown(now)
             raise
+
+    def _follow(self, verdict: Verdict | None, at: int) -> None:
+        if verdict is not None:
+            self.judge.learning = verdict.facts.get("status") == "learning"
+        _tell(self.machine, verdict, at)
 
     def _verdict(self, entry: Reading | Derived | Event | Transition, at: int, now: int) -> Verdict | None:
         if isinstance(entry, Reading):
@@ -175,7 +180,7 @@ class EntryWatch:
         if due is not None and due <= now:
             self.stirred = True
             try:
-                _tell(self.machine, self.judge.tick(now), now)
+                self._follow(self.judge.tick(now), now)
             except Exception:
                 self.machine.unknown(now)
                 raise

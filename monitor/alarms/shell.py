@@ -7,7 +7,7 @@ that a kill at any instant loses nothing and doubles nothing.
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import structlog
 
@@ -16,7 +16,8 @@ from monitor.errors import JournalError
 from monitor.journal.state import State, set_position
 from monitor.model import Event, Position, Recorded, Value
 from monitor.ports import Gap, Journal, Router
-from monitor.site import Site
+from monitor.schema import SHADOW
+from monitor.site import Rule, Site
 from rules.effects import Effects, Row, Step
 from rules.engine import Engine
 from rules.surroundings import Surroundings
@@ -99,6 +100,16 @@ class Alarms:
             return 0.0
         return self._monotonic() - since
 
+    @property
+    def rules(self) -> Collection[Rule]:
+        """The rules that are judged, in the order of the settings."""
+        return self._site.rules.values()
+
+    @property
+    def learning(self) -> frozenset[str]:
+        """Ids of the rules that do not know yet what is usual."""
+        return self._engine.learning
+
     async def run(self) -> None:
         """Judge until cancelled, from where the state says that it had come to."""
         await self._load()
@@ -113,11 +124,16 @@ class Alarms:
     async def _load(self) -> None:
         self._boundary = self._journal.last
         self._position = self.applied = await self._state.position(keep.NAME)
-        kept = await self._state.transact(keep.read_memory)
+        kept = await self._state.transact(self._read)
         self._take(self._engine.load(kept, self._time.now()))
         self._resume_when_caught_up()
         if self._steps:
             await self._commit()
+
+    def _read(self, db: sqlite3.Connection) -> Sequence[Row]:
+        shadows = [rule.id for rule in self._site.rules.values() if rule.params.shadow]
+        keep.note_shadows(db, shadows, self._time.now())
+        return keep.read_memory(db)
 
     def _resume_when_caught_up(self) -> None:
         """Once what was recorded before this start is judged, leave out the time until now."""
@@ -200,7 +216,7 @@ class Alarms:
                 "rule_failed", rule=rule, error=error, what_to_do="correct the rule; its alarms stay as they are"
             )
         for step in effects.steps:
-            if step.transition.cause == "raised":
+            if step.transition.cause == "raised" and SHADOW not in step.transition.suppression:
                 self._raised += 1
 
     # Keeping ------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import typer
 
+from monitor.cli.rulelook import list_rules
 from monitor.cli.ruletests import rules_test
 
 __all__ = ["add_to"]
@@ -9,6 +10,9 @@ __all__ = ["add_to"]
 
 def add_to(app: typer.Typer) -> None:
     """Add this module's commands."""
-    group = typer.Typer(help="Rules: test them with tapes.", no_args_is_help=True, rich_markup_mode=None)
+    group = typer.Typer(
+        help="Rules: list them, test them with tapes.", no_args_is_help=True, rich_markup_mode=None
+    )
+    group.command("list")(list_rules)
     group.command("test")(rules_test)
     app.add_typer(group, name="rules")

@@ -1,8 +1,9 @@
 """The models that rule kinds and selectors in the site file start from."""
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from monitor.fields import Duration, Frozen, Id, Texts
 
@@ -36,5 +37,15 @@ class RuleModel(Frozen):
     ack: Literal["required", "not_required"] = "required"
     response: str = ""
     enabled: bool = True
+    shadow: bool = False
     tests: tuple[dict[str, Any], ...] = ()
     """Cases that `rules test` plays; `monitor.trials.case.Case` says what they may hold."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _shadows_wait_for_nobody(cls, said: Any) -> Any:
+        """Nobody is told of an alarm in shadow, so nobody acknowledges or resets it."""
+        if isinstance(said, Mapping) and said.get("shadow") is True:
+            given = {key: value for key, value in said.items() if key not in {"latched", "ack"}}
+            return {**given, "latched": False, "ack": "not_required"}
+        return said

@@ -153,7 +153,7 @@ async def exposition(parts: Parts) -> bytes:
 
 
 async def _sections(parts: Parts) -> Mapping[str, Facts]:
-    alarms = await parts.alarms.list_alarms()
+    alarms = [alarm for alarm in await parts.alarms.list_alarms() if not alarm.get("shadow")]
     return {
         "daemon": {"started": parts.started},
         "itself": parts.itself(),

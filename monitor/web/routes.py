@@ -92,7 +92,7 @@ def _add_status(router: APIRouter, parts: Parts) -> None:
     async def status() -> StatusOut:
         """Answer how the daemon does."""
         states = list(parts.health().values())
-        alarms = await parts.alarms.list_alarms()
+        alarms = [alarm for alarm in await parts.alarms.list_alarms() if not alarm.get("shadow")]
         active = [alarm for alarm in alarms if alarm.get("active")]
         unacked = [alarm for alarm in alarms if alarm.get("response") == "unacked"]
         return StatusOut(
@@ -195,6 +195,11 @@ def _add_alarms(router: APIRouter, parts: Parts) -> None:
     async def alarms() -> list[dict[str, Any]]:
         """Answer the alarms: those that are open and the newest that are over."""
         return [dict(alarm) for alarm in await parts.alarms.list_alarms()]
+
+    @router.get("/rules")
+    async def rules() -> list[dict[str, Any]]:
+        """Answer every rule and how it does."""
+        return [dict(rule) for rule in await parts.alarms.list_rules()]
 
     @router.get("/alarms/{occurrence}")
     async def alarm(occurrence: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.model import Derived, Entry, Missing, Position, Quality, Reading, Recorded, Transition
+from monitor.ports import NoticeKind
 from rules.effects import Row
 from rules.engine import Engine
 from rules.surroundings import Surroundings
@@ -169,6 +170,17 @@ def test_alarms_of_what_a_device_hangs_below_count_as_its_own() -> None:
         "well-2/level_m",
         "well/level_m",
         "pump-2",
+    ]
+
+
+def test_the_alarms_of_a_rule_in_shadow_may_be_asked_for() -> None:
+    low = rule({"id": "low", "kind": "threshold", "point": "level_m", "below": "1 m", "shadow": True}, DEVICES)
+    dry = rule({"id": "dry", "kind": "composite", "on": "pump-2", "expression": "alarm_low"}, DEVICES)
+    steps = Engine([low, dry], AROUND).judge([recorded(reading(0, 0.5, point="level_m", id="well"), 0)]).steps
+
+    assert [(step.rule.id, step.transition.suppression, step.notice) for step in steps] == [
+        ("low", ("shadow",), None),
+        ("dry", (), NoticeKind.RAISE),
     ]
 
 

@@ -196,3 +196,15 @@ def test_shipped_stock_rules_have_no_mistakes(load_text: Load, name: str) -> Non
     loaded = load_text(f"{DEVICES}  - stock: {name}\n")
 
     assert all("watches nothing" in each.message or "no routes" in each.message for each in loaded.warnings)
+
+
+def test_a_rule_in_shadow_is_neither_acknowledged_nor_reset_and_needs_no_route(load_text: Load) -> None:
+    loaded = load_text(
+        f"{DEVICES}  - {{id: r, kind: state, point: alarm, is: true, latched: true, shadow: true}}\n"
+        "notify: {people: [{id: ana, channels: {screen: 'terminal:'}}], teams: [{id: a, members: [ana]}],"
+        " routes: [{team: a, match: {rule: none-*}}]}\n"
+    )
+    params = loaded.site.rules["r"].params
+
+    assert (params.shadow, params.latched, params.ack) == (True, False, "not_required")
+    assert [warning for warning in loaded.warnings if "reach nobody" in warning.message] == []
