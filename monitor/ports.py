@@ -40,6 +40,8 @@ __all__ = [
     "RuleType",
     "Sink",
     "Traffic",
+    "Vocabulary",
+    "WordedRuleType",
     "nothing_known",
 ]
 
@@ -342,6 +344,25 @@ class NamesSources(Protocol):
 
     def sources(self, params: Any, premises: Premises) -> Sequence[Source]:
         """One alarm each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vocabulary:
+    """What a condition in words may name: points with their units by device, and the kinds of rules by id."""
+
+    points: Mapping[str, Mapping[str, str | None]]
+    rules: Mapping[str, str]
+
+
+@runtime_checkable
+class WordedRuleType(Protocol):
+    """A RuleType whose condition is an expression: it says what of the site it names."""
+
+    def devices(self, params: Any, chosen: Sequence[str], words: Vocabulary) -> Sequence[str]:
+        """The devices, of those chosen, whose alarms the rule has. SettingsError says which word is wrong."""
+
+    def rules(self, params: Any, words: Vocabulary) -> Sequence[str]:
+        """Ids of the rules whose alarms it asks about."""
 
 
 class NoticeKind(StrEnum):

@@ -67,6 +67,7 @@ __all__ = [
     "POINT_VOLUME",
     "READING_TAGS",
     "RESERVED_FIELDS",
+    "SHADOW",
     "STATES",
     "SUFFIX_UNITS",
     "TRAFFIC_ERRORS",
@@ -164,6 +165,7 @@ INTEGER_FIELDS: Final[Mapping[str, frozenset[str]]] = {
             "dead_letters",
             "notify_waiting",
             "notify_failed",
+            "rules_failing",
         }
     ),
     MEASUREMENT_OCCUPANCY: frozenset({"count", "known"}),
@@ -192,12 +194,17 @@ MONITOR_POINTS: Final[Mapping[str, str | None]] = {
     "write_ms_p95": "ms",
     "notify_waiting": None,
     "notify_failed": None,
+    "rules_failing": None,
+    "engine_lag_s": "s",
     "loop_lag_ms": "ms",
     "rss_mb": "MB",
     "disk_free_pct": "%",
     "clock_synchronised": None,
 }
 """What the monitor says of itself -> unit (None: a count or a state); each is explained in docs/metrics.md."""
+
+SHADOW: Final = "shadow"
+"""What marks the steps of alarms of rules that are only tried: among what suppresses an alarm, told to nobody."""
 
 ALARM_ACTIVE: Final = "active_i"
 ALARM_CAUSE: Final = "cause"

@@ -1,14 +1,15 @@
 """What the engine hands back: steps of alarms, refused commands, rules that failed, rows to keep."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from monitor.model import Transition
 from monitor.ports import NoticeKind
+from monitor.schema import SHADOW
 from monitor.site import Rule, Source
 
-__all__ = ["Effects", "Row", "Step"]
+__all__ = ["Effects", "Row", "Step", "unheard"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,14 @@ class Step:
     facts: Mapping[str, str | float] = field(default_factory=dict)
     gather: str = ""
     wait: int = 0
+
+
+def unheard(step: Step) -> Step:
+    """A step as it leaves the engine: of a rule in shadow it is marked, and told to nobody."""
+    if not step.rule.params.shadow:
+        return step
+    marked = replace(step.transition, suppression=(*step.transition.suppression, SHADOW))
+    return replace(step, transition=marked, notice=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

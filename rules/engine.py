@@ -11,10 +11,11 @@ from monitor.model import Command, Derived, Event, Origin, Quality, Reading, Rec
 from monitor.schema import CLASSES, MEASUREMENT_MONITOR, MONITOR_DEVICE
 from monitor.site import Rule
 from rules.commands import Commands
-from rules.effects import Effects, Row
+from rules.effects import Effects, Row, unheard
 from rules.flood import Flood
 from rules.index import Index, alarm_key
 from rules.memory import Memory
+from rules.states import Condition
 from rules.suppressors import Suppressors
 from rules.surroundings import Surroundings
 from rules.timeline import Timeline, is_clock_step
@@ -22,6 +23,7 @@ from rules.watch import EntryWatch, EventWatch, ReadingWatch, Track, Watch
 
 __all__ = ["Engine"]
 
+_ON = frozenset({Condition.ACTIVE, Condition.RECOVERING})
 _START = 60_000
 _EARLIER = 86_400_000
 _SURE = frozenset({Quality.GOOD, Quality.MANUAL})
@@ -53,6 +55,12 @@ class Engine:
     def flooding(self) -> bool:
         """Whether more alarms come than anybody can read one by one."""
         return self._flood.is_on
+
+    @property
+    def learning(self) -> frozenset[str]:
+        """Ids of the rules that do not know yet, at some source, what is usual."""
+        watches = (watch for watch in self._index.watches if isinstance(watch, EntryWatch))
+        return frozenset(watch.machine.rule.id for watch in watches if watch.judge.learning)
 
     # Judging ------------------------------------------------------------------------------------------
 
@@ -185,7 +193,7 @@ class Engine:
         """Heed the steps; who listens to other alarms, or hangs below them, hears them, and those that follow."""
         steps = self._effects.steps
         while self._published < len(steps):
-            step = steps[self._published] = self._flood.take(steps[self._published])
+            step = steps[self._published] = self._flood.take(unheard(steps[self._published]))
             self._published += 1
             self._heed(step.transition.occurrence, alarm_key(step.rule.id, step.source.key))
             if self._flood.changed:
@@ -357,5 +365,17 @@ class Engine:
             self._open[occurrence] = key
         for watch in self._index.watches:
             watch.machine.plan()
+        self._remind()
         self._rearm()
         return self._hand_over()
+
+    def _remind(self) -> None:
+        """Tell who listens to the alarms of other rules which of them are active."""
+        for rule, listeners in self._index.listeners.items():
+            active = [
+                watch.machine.source.key
+                for watch in self._index.watches
+                if watch.machine.rule.id == rule and watch.machine.condition in _ON
+            ]
+            for listener in listeners:
+                listener.judge.standing(rule, active, self._time.now)

@@ -30,8 +30,9 @@ class Index:
     def __init__(self, rules: Sequence[Rule], around: Surroundings, time: Timeline, effects: Effects) -> None:
         self._time = time
         self._effects = effects
-        self._around = around
         self.rules = {rule.id: rule for rule in rules if rule.params.enabled}
+        watched = {rule.id: frozenset(source.key for source in rule.sources) for rule in self.rules.values()}
+        self._around = replace(around, watched=watched)
         self.points: dict[str, dict[str, Track]] = {}
         self.readings: dict[str, list[ReadingWatch]] = {}
         self.events: dict[tuple[str, str], list[EventWatch | ReadingWatch]] = {}
@@ -70,6 +71,7 @@ class Index:
             track = self._track(source.device, source.point)
             watch = PointWatch(len(self.watches), judge, machine, track, self._time)
         elif kind.hears == "entries":
+            judge.wall = self._time.wall
             watch = EntryWatch(len(self.watches), judge, machine)
             self._attend(judge, watch)
         else:

@@ -6,7 +6,7 @@ and delays; a judge only says what the entry means. Times inside judges are engi
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, Self
 
@@ -180,6 +180,10 @@ class EntryJudge:
     interest: Interest = Interest()
     changed: bool = True
     """Whether the entry heard last has left anything new to remember; who hears much and keeps little says so."""
+    learning: bool = False
+    """Whether it has to learn what is usual: so it is while its verdicts have the fact `status: learning`."""
+    wall: Callable[[int], int] = staticmethod(int)
+    """Answers the UTC ms of an engine time; the engine gives it, because setting the clock moves one of them."""
 
     def reading(self, reading: Reading, at: int, now: int) -> Verdict | None:
         """Take a reading of time `at`, judged at `now`; None when there is nothing to say."""
@@ -192,6 +196,9 @@ class EntryJudge:
 
     def alarm(self, step: Transition, now: int) -> Verdict | None:
         """Take a step of an alarm of another rule, the moment it is made."""
+
+    def standing(self, rule: str, sources: Iterable[str], now: int) -> None:
+        """Take the source keys of all alarms of another rule that are active when the engine has loaded."""
 
     def due(self) -> int | None:
         """Say when time alone will change the verdict, or what has to be remembered."""

@@ -50,7 +50,10 @@ class Memory:
         for key in sorted(self.alarms):
             machine = self._index.alarms[key].machine
             machine.changed = False
-            yield Row(area="alarm", key=key, body=machine.dump())
+            body = machine.dump()
+            if body is not None and machine.rule.params.shadow:
+                body = {**body, "shadow": True}
+            yield Row(area="alarm", key=key, body=body)
         for key in sorted(self.momentary):
             events = self._index.momentary[key]
             for occurrence in sorted(events.changed):
@@ -144,6 +147,8 @@ class Memory:
         watch = self._index.alarms.get(row.key)
         if watch is None or watch.machine.rule.kind != body["kind"]:
             return None
+        if watch.machine.rule.params.shadow is not bool(body.get("shadow")):
+            return None  # who was told of it is told that it is over; out of shadow it begins anew
         watch.machine.load(body)
         return watch.machine.occurrence if watch.machine.is_listed else "", row.key
 
@@ -168,7 +173,11 @@ class Memory:
 def _stand_in(body: Mapping[str, Any], source: Source) -> Rule:
     """A rule in place of one that is gone, to say whose alarm is closed."""
     params = RuleModel(
-        id=body["rule"], kind=body["kind"], name=body["name"], severity=body["severity"] or "medium"
+        id=body["rule"],
+        kind=body["kind"],
+        name=body["name"],
+        severity=body["severity"] or "medium",
+        shadow=bool(body.get("shadow")),
     )
     return Rule(
         id=body["rule"], name=body["name"], kind=body["kind"], params=params, sources=(source,), version=""

@@ -164,12 +164,17 @@ class EntryWatch:
             verdict = self._verdict(entry, at, now)
             over = self.judge.due() if verdict is not None and verdict.late else None
             self.machine.is_past = over is not None and over <= now
-            _tell(self.machine, verdict, at)
+            self._follow(verdict, at)
         except Exception:
             self.stirred = True
             self.machine.unknown(now)
             raise
         self.stirred |= self.judge.changed
+
+    def _follow(self, verdict: Verdict | None, at: int) -> None:
+        if verdict is not None:
+            self.judge.learning = verdict.facts.get("status") == "learning"
+        _tell(self.machine, verdict, at)
 
     def _verdict(self, entry: Reading | Derived | Event | Transition, at: int, now: int) -> Verdict | None:
         if isinstance(entry, Reading):
@@ -189,7 +194,11 @@ class EntryWatch:
         due = self.judge.due()
         if due is not None and due <= now:
             self.stirred = True
-            _tell(self.machine, self.judge.tick(now), now)
+            try:
+                self._follow(self.judge.tick(now), now)
+            except Exception:
+                self.machine.unknown(now)
+                raise
         self.machine.tick(now)
 
     def resume(self, stopped: int, started: int) -> None:

@@ -14,7 +14,7 @@ from monitor.schema import point_unit
 from monitor.site import Device
 from rules.effects import Row, Step
 
-__all__ = ["NAME", "memory_of", "prune", "read_memory", "tell", "write_memory", "write_steps"]
+__all__ = ["NAME", "memory_of", "note_shadows", "prune", "read_memory", "tell", "write_memory", "write_steps"]
 
 NAME = "alarms"
 """The consumer's and producer's name in positions and in `produced`."""
@@ -45,7 +45,8 @@ _EVENT = """
 _MEMORY = """
     INSERT INTO rule_memory VALUES (:area, :key, :body) ON CONFLICT (area, key) DO UPDATE SET body = excluded.body
 """
-_MEMORIES = "SELECT area, key, body FROM rule_memory ORDER BY area, key"
+_MEMORIES = "SELECT area, key, body FROM rule_memory WHERE area <> 'shadow' ORDER BY area, key"
+_SHADOW = "INSERT INTO rule_memory VALUES ('shadow', ?, ?) ON CONFLICT (area, key) DO NOTHING"
 _OUTBOX = """
     INSERT OR IGNORE INTO outbox (notification_id, occurrence, kind, person, channel, step, severity, created,
         not_before, expires, next_at, body)
@@ -70,6 +71,15 @@ def read_memory(db: sqlite3.Connection) -> list[Row]:
 async def memory_of(state: State) -> list[Row]:
     """Read the same by itself, without a transaction: possible on a disk that takes nothing any more."""
     return _rows(await state.query(_MEMORIES))
+
+
+def note_shadows(db: sqlite3.Connection, shadows: Iterable[str], now: int) -> None:
+    """Keep since when (UTC ms) rules have been in shadow; those that are not any more begin anew another time."""
+    known = set(shadows)
+    for row in db.execute("SELECT key FROM rule_memory WHERE area = 'shadow'").fetchall():
+        if row["key"] not in known:
+            db.execute("DELETE FROM rule_memory WHERE area = 'shadow' AND key = ?", (row["key"],))
+    db.executemany(_SHADOW, [(rule, json.dumps({"since": now})) for rule in sorted(known)])
 
 
 def _rows(found: Iterable[sqlite3.Row]) -> list[Row]:

@@ -7,7 +7,7 @@ that a kill at any instant loses nothing and doubles nothing.
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import structlog
 
@@ -16,7 +16,8 @@ from monitor.errors import JournalError
 from monitor.journal.state import State, set_position
 from monitor.model import Event, Position, Recorded, Value
 from monitor.ports import Gap, Journal, Router
-from monitor.site import Site
+from monitor.schema import SHADOW
+from monitor.site import Rule, Site
 from rules.effects import Effects, Row, Step
 from rules.engine import Engine
 from rules.surroundings import Surroundings
@@ -42,6 +43,7 @@ class Alarms:
 
     `now` answers UTC ms, `monotonic` seconds that no clock setting moves. `woken` is called after messages were
     put into the outbox. `applied` is the position that the state on disk matches; `progress` grows while it moves.
+    `failing`: rules that failed since the start, and how.
     """
 
     def __init__(  # noqa: PLR0913 - what it works with, from the composition root
@@ -73,20 +75,41 @@ class Alarms:
         self._committed_at = 0.0
         self._is_dirty = False
         self._pruned_at = 0
-        self._counts = {"raised": 0, "failing_rules": 0}
+        self._goal = (Position(0), monotonic())
+        self._raised = 0
+        self.failing: dict[str, str] = {}
         self.applied = Position(0)
         self.progress = 0
 
     def status(self) -> Mapping[str, Value]:
         """Answer facts for `status`: rules, how far the journal is judged, alarms raised since the start."""
-        behind = self._journal.last > self.applied
         return {
             "rules": len(self._site.rules),
             "applied": self.applied,
-            "behind": behind,
+            "behind": self._journal.last > self.applied,
+            "raised": self._raised,
+            "failing_rules": len(self.failing),
+            "lag_s": self._lag(),
             "flooding": self._engine.flooding,
-            **self._counts,
         }
+
+    def _lag(self) -> float:
+        """Seconds for which entries have certainly waited, found out by asking again and again."""
+        goal, since = self._goal
+        if self.applied >= goal:
+            self._goal = (self._journal.last, self._monotonic())
+            return 0.0
+        return self._monotonic() - since
+
+    @property
+    def rules(self) -> Collection[Rule]:
+        """The rules that are judged, in the order of the settings."""
+        return self._site.rules.values()
+
+    @property
+    def learning(self) -> frozenset[str]:
+        """Ids of the rules that do not know yet what is usual."""
+        return self._engine.learning
 
     async def run(self) -> None:
         """Judge until cancelled, from where the state says that it had come to."""
@@ -102,11 +125,16 @@ class Alarms:
     async def _load(self) -> None:
         self._boundary = self._journal.last
         self._position = self.applied = await self._state.position(keep.NAME)
-        kept = await self._state.transact(keep.read_memory)
+        kept = await self._state.transact(self._read)
         self._take(self._engine.load(kept, self._time.now()))
         self._resume_when_caught_up()
         if self._steps:
             await self._commit()
+
+    def _read(self, db: sqlite3.Connection) -> Sequence[Row]:
+        shadows = [rule.id for rule in self._site.rules.values() if rule.params.shadow]
+        keep.note_shadows(db, shadows, self._time.now())
+        return keep.read_memory(db)
 
     def _resume_when_caught_up(self) -> None:
         """Once what was recorded before this start is judged, leave out the time until now."""
@@ -184,13 +212,13 @@ class Alarms:
         for command, reason in effects.refused:
             _log.info("command_refused", command=command, reason=reason)
         for rule, error in effects.failures:
-            self._counts["failing_rules"] += 1
+            self.failing[rule] = error
             _log.error(
                 "rule_failed", rule=rule, error=error, what_to_do="correct the rule; its alarms stay as they are"
             )
         for step in effects.steps:
-            if step.transition.cause == "raised":
-                self._counts["raised"] += 1
+            if step.transition.cause == "raised" and SHADOW not in step.transition.suppression:
+                self._raised += 1
 
     # Keeping ------------------------------------------------------------------------------------------
 

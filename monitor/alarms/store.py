@@ -2,19 +2,23 @@
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from monitor.journal.state import State
+from monitor.schema import SHADOW
+from monitor.site import Rule
 
 __all__ = [
     "STANDING",
     "AlarmStep",
     "AlarmView",
+    "RuleView",
     "ServiceView",
     "ShelfView",
     "list_alarms",
+    "list_rules",
     "open_alarms",
     "show",
     "standing",
@@ -28,6 +32,17 @@ _SELECT = """
     FROM alarm LEFT JOIN rule_memory AS memory
         ON memory.area = 'alarm' AND memory.key = alarm.rule || '/' || alarm.source_key
 """
+_OF_RULES = """
+    SELECT alarm.rule, sum(alarm.state <> 'clear' OR alarm.response <> 'none') AS open,
+        sum(raised_at >= :week) AS week, sum(raised_at >= :month) AS month,
+        sum(alarm.suppression LIKE '%"shadow"%'
+            AND raised_at >= coalesce(json_extract(memory.body, '$.since'), 0)) AS shadow
+    FROM alarm LEFT JOIN rule_memory AS memory ON memory.area = 'shadow' AND memory.key = alarm.rule
+    GROUP BY alarm.rule
+"""
+_SHADOWS = "SELECT key, json_extract(body, '$.since') AS since FROM rule_memory WHERE area = 'shadow'"
+_WEEK = 7 * 86_400_000
+_MONTH = 30 * 86_400_000
 _IS_OPEN = """(alarm.state <> 'clear' OR alarm.response <> 'none'
     OR alarm.suppression <> '[]' AND NOT alarm.momentary)"""
 
@@ -81,6 +96,7 @@ class AlarmView:
     `since`: when the condition began; `response_text`: what to do. `history` only where one alarm was asked for.
     `suppression`: shelved, suppressed, out_of_service; `shelf`, `service` and `suppressed_by` (keys of alarms,
     `maintenance:ID`) say more of it.
+    `shadow`: its rule is only tried, and nobody was told.
     """
 
     occurrence: str
@@ -100,6 +116,7 @@ class AlarmView:
     unknown: bool
     momentary: bool
     late: bool
+    shadow: bool
     severity: str
     value: float | None
     limit: float | None
@@ -124,6 +141,34 @@ class AlarmView:
         return asdict(self)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleView:
+    """How a rule does. Times are UTC ms.
+
+    `sources`: how many alarms it can have; `open`: how many somebody has to look at. `raised_in_shadow`: since
+    `shadow_since`, which is when the rule was put into shadow. `learning`: it does not know yet what is usual.
+    `failing`: why it cannot be judged; empty when it can.
+    """
+
+    id: str
+    name: str
+    kind: str
+    severities: tuple[str, ...]
+    sources: int
+    open: int
+    raised_7_days: int
+    raised_30_days: int
+    shadow: bool
+    shadow_since: int | None
+    raised_in_shadow: int
+    learning: bool
+    failing: str
+
+    def as_json(self) -> dict[str, Any]:
+        """Answer all of it as a mapping ready for JSON."""
+        return asdict(self)
+
+
 async def list_alarms(state: State, *, include_cleared: bool = False, last: int = 200) -> list[AlarmView]:
     """Answer the open occurrences, newest first, those that are only kept from being told of among them.
 
@@ -136,8 +181,45 @@ async def list_alarms(state: State, *, include_cleared: bool = False, last: int 
 
 
 async def open_alarms(state: State) -> list[dict[str, Any]]:
-    """Answer the occurrences that last or wait for somebody, ready for JSON."""
-    return [view.as_json() for view in await list_alarms(state) if view.active or view.response != "none"]
+    """Answer the occurrences that last or wait for somebody, ready for JSON: what is only tried is left out."""
+    views = await list_alarms(state)
+    return [view.as_json() for view in views if (view.active or view.response != "none") and not view.shadow]
+
+
+async def list_rules(
+    state: State, rules: Iterable[Rule], *, failing: Mapping[str, str], learning: Collection[str], now: int
+) -> list[RuleView]:
+    """Answer how rules do, in their order; `now` is UTC ms."""
+    counts = {
+        row["rule"]: row for row in await state.query(_OF_RULES, {"week": now - _WEEK, "month": now - _MONTH})
+    }
+    shadows = {row["key"]: row["since"] for row in await state.query(_SHADOWS)}
+    return [_rule(rule, counts.get(rule.id), shadows.get(rule.id), failing, learning) for rule in rules]
+
+
+def _rule(
+    rule: Rule,
+    counted: sqlite3.Row | None,
+    since: int | None,
+    failing: Mapping[str, str],
+    learning: Collection[str],
+) -> RuleView:
+    levels = getattr(rule.params, "levels", None) or ()
+    return RuleView(
+        id=rule.id,
+        name=rule.name,
+        kind=rule.kind,
+        severities=tuple(level.severity for level in levels) or (rule.params.severity,),
+        sources=len(rule.sources),
+        open=counted["open"] if counted else 0,
+        raised_7_days=counted["week"] if counted else 0,
+        raised_30_days=counted["month"] if counted else 0,
+        shadow=rule.params.shadow,
+        shadow_since=since if rule.params.shadow else None,
+        raised_in_shadow=counted["shadow"] if counted and rule.params.shadow else 0,
+        learning=rule.id in learning,
+        failing=failing.get(rule.id, ""),
+    )
 
 
 async def show(state: State, occurrence: str) -> AlarmView | None:
@@ -172,7 +254,6 @@ def _view(row: sqlite3.Row, history: Sequence[AlarmStep] = ()) -> AlarmView:
     del known["changed_at"]
     for name in ("latched", "normal", "unknown", "momentary", "late"):
         known[name] = bool(known[name])
-    known["suppression"] = tuple(json.loads(known["suppression"]))
     hold = json.loads(known.pop("hold") or "{}")
     shelf, service = hold.get("shelf"), hold.get("service")
     if shelf is not None:
@@ -181,6 +262,9 @@ def _view(row: sqlite3.Row, history: Sequence[AlarmStep] = ()) -> AlarmView:
     if service is not None:
         known["service"] = ServiceView(review_at=service["review_at"], by=service["by"], reason=service["why"])
     known["suppressed_by"] = tuple(hold.get("suppressed_by", ()))
+    marks = json.loads(known["suppression"])
+    known["suppression"] = tuple(mark for mark in marks if mark != SHADOW)
+    known["shadow"] = SHADOW in marks
     known["active"] = known["state"] in {"active", "recovering"}
     return AlarmView(**known, isa=_isa(known), history=tuple(history))
 

@@ -66,7 +66,7 @@ class Caretaker:
         waiting = {
             alarm.occurrence: alarm
             for alarm in await list_alarms(self._parts.files.state)
-            if alarm.response == "unacked" or alarm.normal
+            if (alarm.response == "unacked" or alarm.normal) and not alarm.shadow
         }
         known = self._known
         self._known = {

@@ -103,6 +103,8 @@ def _state(alarm: dict[str, Any]) -> str:
         words.append(alarm["response"])
     if alarm.get("normal"):
         words.append("latched, over")
+    if alarm.get("shadow"):
+        words.append("shadow")
     if alarm.get("unknown") and alarm.get("active"):
         words.append("value unknown")
     words += [words_of(each) for each in alarm.get("suppression", ())]

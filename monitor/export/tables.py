@@ -12,7 +12,7 @@ from monitor.fieldkeys import USAGE_AMOUNT, USAGE_COST, USAGE_CURRENCY, USAGE_ES
 from monitor.meters import billed_counter
 from monitor.model import Derived, Event, Reading, Recorded, Transition, Value
 from monitor.reports.csvfile import safe_text
-from monitor.schema import MEASUREMENT_USAGE, RESERVED_FIELDS, point_unit
+from monitor.schema import MEASUREMENT_USAGE, RESERVED_FIELDS, SHADOW, point_unit
 from monitor.site import Device, Site
 
 __all__ = ["COLUMNS", "Row", "Tables", "point_rows", "write_rows"]
@@ -125,6 +125,8 @@ class Tables:
     def _alarm(self, recorded: Recorded) -> Iterator[Row]:
         step = recorded.entry
         assert isinstance(step, Transition)
+        if SHADOW in step.suppression:
+            return
         parts = step.source_key.split("/", 2)
         point = parts[1] if len(parts) > 1 else ""
         yield {

@@ -47,6 +47,7 @@ class Sources:
     journal: Callable[[], Facts]
     poller: Callable[[], Facts]
     sinks: Callable[[], Mapping[str, Facts]]
+    alarms: Callable[[], Facts]
     state: State
     folder: Path
     synchronised: Callable[[], bool]
@@ -119,7 +120,7 @@ class SelfReport:
     async def _values(self) -> dict[str, Value]:
         sources, now = self._sources, self._now()
         counts = (await sources.state.query(_COUNTS, {"now": now, "hour": _HOUR}))[0]
-        journal, sinks = sources.journal(), list(sources.sinks().values())
+        journal, sinks, alarms = sources.journal(), list(sources.sinks().values()), sources.alarms()
         readings, before = sources.readings(), self._readings
         self._readings = readings
         disk = shutil.disk_usage(sources.folder)
@@ -138,6 +139,8 @@ class SelfReport:
             "access_replaced": bool(journal.get("access_replaced")),
             "access_failing": bool(journal.get("access_failing")),
             "sink_down_s": max((_since(sink, now) for sink in sinks), default=0.0),
+            "rules_failing": int(alarms.get("failing_rules") or 0),
+            "engine_lag_s": round(float(alarms.get("lag_s") or 0.0), 1),
             "loop_lag_ms": round(self._lag.take() * 1000, 3),
             "rss_mb": round(_resident() / _MB, 3),
             "disk_free_pct": round(100 * disk.free / disk.total, 2),

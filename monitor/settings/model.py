@@ -1,5 +1,6 @@
 """The models that rule kinds and selectors in the site file start from."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -89,5 +90,15 @@ class RuleModel(Frozen):
     response: str = ""
     depends_on: Texts | None = None
     enabled: bool = True
+    shadow: bool = False
     tests: tuple[dict[str, Any], ...] = ()
     """Cases that `rules test` plays; `monitor.trials.case.Case` says what they may hold."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _shadows_wait_for_nobody(cls, said: Any) -> Any:
+        """Nobody is told of an alarm in shadow, so nobody acknowledges or resets it."""
+        if isinstance(said, Mapping) and said.get("shadow") is True:
+            given = {key: value for key, value in said.items() if key not in {"latched", "ack"}}
+            return {**given, "latched": False, "ack": "not_required"}
+        return said

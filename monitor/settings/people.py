@@ -145,6 +145,8 @@ def warn_of_silence(
         return
     heard = {team.id for team in notify.teams.values() if _has_channel(team, notify.people)}
     for rule in rules.values():
+        if rule.params.shadow:
+            continue
         silent = _silent(rule, devices, notify.routes, heard)
         if silent:
             binding.findings.warning(

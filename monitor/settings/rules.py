@@ -9,7 +9,7 @@ from typing import Any
 from monitor.documents.node import Entry, Node, join
 from monitor.documents.reader import resolve_scalar
 from monitor.plant import Supply
-from monitor.ports import NamesSources, Premises
+from monitor.ports import NamesSources, Premises, Vocabulary, WordedRuleType
 from monitor.schema import MONITOR_DEVICE
 from monitor.settings.binding import Binding, Candidate
 from monitor.settings.dependencies import bind_dependencies
@@ -20,6 +20,7 @@ from monitor.settings.patterns import fits
 from monitor.settings.quantities import converted, quantities
 from monitor.settings.selecting import check_selector, select
 from monitor.settings.shape import StockKeys
+from monitor.settings.wording import check_listening, choose, vocabulary
 from monitor.site import Rule, Source
 
 __all__ = ["bind_rules"]
@@ -63,9 +64,11 @@ def bind_rules(binding: Binding, root: Node, supplies: Sequence[Supply] = ()) ->
         if ident not in known:
             binding.unknown(root, "rules", ident, known, "rule")
     everything = [_changed(binding, one) for one in wanted]
-    found = [_rule(binding, one, supplies) for one in everything]
+    words = vocabulary(binding, {one.node.text("id"): one.node.text("kind") for one in everything})
+    found = [_rule(binding, one, supplies, words) for one in everything]
     rules = {rule.id: rule for rule in found if rule is not None}
     places = [(one.node, one.path, one.stock is not None) for one in everything]
+    check_listening(binding, rules, {one.node.text("id"): (one.node, one.path) for one in everything}, words)
     return bind_dependencies(binding, rules, places)
 
 
@@ -123,7 +126,7 @@ def _stock(binding: Binding, node: Node, path: str) -> list[_Written]:
     ]
 
 
-def _rule(binding: Binding, written: _Written, supplies: Sequence[Supply]) -> Rule | None:
+def _rule(binding: Binding, written: _Written, supplies: Sequence[Supply], words: Vocabulary) -> Rule | None:
     node, path = written.node, written.path
     kind = node.text("kind")
     if not kind:
@@ -144,6 +147,10 @@ def _rule(binding: Binding, written: _Written, supplies: Sequence[Supply]) -> Ru
     schedule, at = bind_schedules(binding, node, path, params)
     selectors = [one for one in (params.devices, written.narrowed) if one is not None]
     chosen = select(binding, selectors)
+    if isinstance(rule_type, WordedRuleType) and chosen:
+        chosen = choose(binding, (node, path), rule_type=rule_type, params=params, chosen=chosen, words=words)
+        if not chosen:
+            return None
     quiet = len(binding.findings.errors) > before
     if isinstance(rule_type, NamesSources):
         found = _own_sources(binding, written, rule_type.sources(params, _premises(chosen, supplies)), quiet=quiet)

@@ -46,6 +46,11 @@ def _add_alarms(router: APIRouter, parts: Parts) -> None:
         known = [dict(alarm) for alarm in await parts.alarms.list_alarms()]
         return known if only is None else [alarm for alarm in known if _is(alarm, only)]
 
+    @router.get("/rules")
+    async def rules() -> list[dict[str, Any]]:
+        """Answer every rule and how it does."""
+        return [dict(rule) for rule in await parts.alarms.list_rules()]
+
     @router.get("/alarms/{occurrence}")
     async def alarm(occurrence: str) -> dict[str, Any]:
         """Answer one occurrence of an alarm: its steps and who was told."""

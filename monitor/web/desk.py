@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from monitor.alarms import commands, store
+from monitor.alarms import Alarms, commands, store
 from monitor.journal.state import State
 from monitor.model import Command
 from monitor.notify.outbox import Notifier
@@ -14,8 +14,9 @@ __all__ = ["AlarmDesk"]
 class AlarmDesk:
     """The `monitor.web.parts.AlarmBook` of the running daemon. `now` is UTC ms."""
 
-    def __init__(self, state: State, notifier: Notifier, now: Callable[[], int]) -> None:
+    def __init__(self, state: State, notifier: Notifier, now: Callable[[], int], alarms: Alarms) -> None:
         self._state = state
+        self._alarms = alarms
         self._notifier = notifier
         self._now = now
 
@@ -23,6 +24,14 @@ class AlarmDesk:
         """Every occurrence that is open, and the newest that are over; newest first."""
         now = self._now()
         return [_told(alarm, now) for alarm in await store.list_alarms(self._state, include_cleared=True)]
+
+    async def list_rules(self) -> Sequence[Mapping[str, Any]]:
+        """Every rule and how it does, in the order of the settings."""
+        alarms = self._alarms
+        found = await store.list_rules(
+            self._state, alarms.rules, failing=alarms.failing, learning=alarms.learning, now=self._now()
+        )
+        return [rule.as_json() for rule in found]
 
     async def show(self, occurrence: str) -> Mapping[str, Any] | None:
         """One occurrence with its steps and its notifications; None when nobody knows it."""

@@ -82,6 +82,8 @@ _ALONE = (
     _Known("dead_letters", "itself", "dead_letters", "Entries that a sink refused for good"),
     _Known("notify_waiting", "itself", "notify_waiting", "Messages that are due and not sent"),
     _Known("notify_failed", "itself", "notify_failed", "Messages that fail, or failed for good lately"),
+    _Known("rules_failing", "itself", "rules_failing", "Rules that failed since the start or reload"),
+    _Known("engine_lag_seconds", "itself", "engine_lag_s", "For how long entries have waited to be judged"),
     _Known("loop_lag_seconds", "itself", "loop_lag_ms", "How late the event loop was at worst in 10 s", 0.001),
     _Known("resident_memory_bytes", "itself", "rss_mb", "Memory of the process", 1e6),
     _Known("disk_free_ratio", "itself", "disk_free_pct", "Free share of the state folder's disk", 0.01),
@@ -151,7 +153,7 @@ async def exposition(parts: Parts) -> bytes:
 
 
 async def _sections(parts: Parts) -> Mapping[str, Facts]:
-    alarms = await parts.alarms.list_alarms()
+    alarms = [alarm for alarm in await parts.alarms.list_alarms() if not alarm.get("shadow")]
     return {
         "daemon": {"started": parts.started},
         "itself": parts.itself(),

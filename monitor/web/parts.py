@@ -70,6 +70,9 @@ class AlarmBook(Protocol):
     async def list_alarms(self) -> Sequence[Mapping[str, Any]]:
         """Every occurrence that is open, and the newest that are over; newest first."""
 
+    async def list_rules(self) -> Sequence[Mapping[str, Any]]:
+        """Every rule and how it does, in the order of the settings."""
+
     async def show(self, occurrence: str) -> Mapping[str, Any] | None:
         """One occurrence with its steps and its notifications; None when nobody knows it."""
 

@@ -89,7 +89,7 @@ def _add_status(router: APIRouter, parts: Parts) -> None:
     async def status() -> StatusOut:
         """Answer how the daemon does."""
         states = list(parts.health().values())
-        alarms = await parts.alarms.list_alarms()
+        alarms = [alarm for alarm in await parts.alarms.list_alarms() if not alarm.get("shadow")]
         active = [alarm for alarm in alarms if alarm.get("active")]
         unacked = [alarm for alarm in alarms if alarm.get("response") == "unacked"]
         return StatusOut(

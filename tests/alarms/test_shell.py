@@ -13,7 +13,7 @@ import pytest
 
 from monitor.alarms import Alarms
 from monitor.alarms.commands import acknowledge
-from monitor.alarms.store import AlarmView, list_alarms, show, standing
+from monitor.alarms.store import AlarmView, RuleView, list_alarms, list_rules, open_alarms, show, standing
 from monitor.errors import RequestRefused
 from monitor.journal.feeder import Feeder
 from monitor.journal.sqlite import SqliteJournal
@@ -427,3 +427,119 @@ async def test_a_router_that_fails_does_not_lose_the_alarm(house: House) -> None
         await task
 
     assert (await house.only()).state == "active"
+
+
+async def test_a_rule_that_fails_is_counted_once_and_named(house: House) -> None:
+    async with house.running(site(LOW)):
+        for at in (0, 10_000):
+            await house.say(reading(at, "broken"), at=at)
+        assert house.alarms is not None
+        status, failing = house.alarms.status(), house.alarms.failing
+
+    assert status["failing_rules"] == 1
+    assert list(failing) == ["low"]
+    assert "TypeError" in failing["low"]
+
+
+async def test_how_long_entries_wait_is_found_out_by_asking_again(house: House) -> None:
+    async with house.running(site(LOW)):
+        await house.say(reading(0, 230.0), at=0)
+        await house.applied()
+        assert house.alarms is not None
+        assert house.alarms.status()["lag_s"] == 0.0  # nothing waits, and what is written from now on may
+        await house.say(reading(10_000, 230.0), at=10_000)
+        await house.applied()
+        assert house.alarms.status()["lag_s"] == 0.0
+    await house.journal.append([Batch(entries=[reading(20_000, 230.0)])])
+
+    lags = []
+    for _ in range(3):  # it runs no more
+        lags.append(house.alarms.status()["lag_s"])
+        house.clock.advance(10_000)
+    assert lags == [0.0, 10.0, 20.0]
+
+
+SHADOW = {**LOW, "on_delay": "0 s", "shadow": True}
+
+
+async def test_a_rule_in_shadow_is_judged_and_kept_and_told_to_nobody(house: House) -> None:
+    async with house.running(site(SHADOW, {**FORCED, "shadow": True})):
+        await house.say(reading(0, 200.0), event(0, "forced"), at=0)
+        raised = await list_alarms(house.state)
+        counted = await open_alarms(house.state)
+        await house.say(reading(10_000, 230.0), at=10_000)
+        await house.settled()
+
+    assert [(each.rule, each.shadow, each.suppression, each.response) for each in raised] == [
+        ("low", True, (), "unacked")
+    ]
+    assert counted == []
+    everything = await list_alarms(house.state, include_cleared=True)
+    assert {(each.rule, each.state, each.response, each.shadow) for each in everything} == {
+        ("low", "clear", "none", True),
+        ("forced", "clear", "none", True),
+    }
+    steps = await house.transitions()
+    assert {(step.rule, step.cause, step.suppression) for step in steps} == {
+        ("low", "raised", ("shadow",)),
+        ("low", "cleared", ("shadow",)),
+        ("forced", "raised", ("shadow",)),
+    }
+    assert await house.outbox() == []
+
+
+async def test_what_people_were_told_of_is_ended_when_its_rule_goes_into_shadow_and_begins_anew_out_of_it(
+    house: House,
+) -> None:
+    async with house.running(site({**SHADOW, "shadow": False})):
+        await house.say(reading(0, 200.0), at=0)
+    async with house.running(site(SHADOW)):
+        await house.say(reading(10_000, 200.0), at=10_000)
+        shadowed = await list_alarms(house.state)
+    async with house.running(site({**SHADOW, "shadow": False})):
+        await house.say(reading(20_000, 200.0), at=20_000)
+        await house.settled()
+        told = await list_alarms(house.state)
+
+    assert [(each.shadow, each.raised_at - 1_795_378_523_000) for each in shadowed] == [(True, 10_000)]
+    assert [(each.shadow, each.raised_at - 1_795_378_523_000) for each in told] == [(False, 20_000)]
+    assert await house.outbox() == ["raise ana", "clear ana", "raise ana"]
+    steps = await house.transitions()
+    assert [(step.cause, step.reason, step.suppression) for step in steps] == [
+        ("raised", "", ()),
+        ("cleared", "rule_changed", ()),
+        ("raised", "", ("shadow",)),
+        ("cleared", "rule_changed", ("shadow",)),
+        ("raised", "", ()),
+    ]
+
+
+async def test_a_restart_in_shadow_goes_on_with_the_same_alarm_and_the_same_trial(house: House) -> None:
+    async def rules(now: int) -> RuleView:
+        assert house.alarms is not None
+        (found,) = await list_rules(
+            house.state, house.alarms.rules, failing=house.alarms.failing, learning=house.alarms.learning, now=now
+        )
+        return found
+
+    start, day = 1_795_378_523_000, 86_400_000
+    async with house.running(site({**SHADOW, "shadow": False})):
+        await house.say(reading(0, 200.0), at=0)
+        before = await rules(start)
+    async with house.running(site(SHADOW)):
+        await house.say(reading(day, 200.0), at=day)
+    async with house.running(site(SHADOW)):
+        await house.say(reading(2 * day, 200.0), at=2 * day)
+        tried = await rules(start + 10 * day)
+        alarms = await list_alarms(house.state)
+    async with house.running(site({**SHADOW, "shadow": False})):
+        await house.say(reading(3 * day, 230.0), at=3 * day)
+        after = await rules(start + 10 * day)
+
+    assert (before.shadow, before.shadow_since, before.open, before.raised_7_days) == (False, None, 1, 1)
+    assert len(alarms) == 1
+    assert (tried.shadow, tried.shadow_since, tried.open) == (True, start + day, 1)
+    assert (tried.raised_7_days, tried.raised_30_days, tried.raised_in_shadow) == (0, 2, 1)
+    assert (after.shadow, after.shadow_since, after.raised_in_shadow) == (False, None, 0)
+    assert (tried.severities, tried.sources, tried.learning, tried.failing) == (("high",), 1, False, "")
+    assert await house.state.query("SELECT 1 FROM rule_memory WHERE area = 'shadow'") == []

@@ -2,6 +2,7 @@
 
 import asyncio
 import getpass
+import json
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from monitor.model import Missing, Reading, Value
 from monitor.ports import Batch
 from tests.cli.running import command
 from tests.clock import ManualClock
-from tests.web.serving import make_parts, serving
+from tests.web.serving import RULES, make_parts, serving
 
 NOON = 1_795_345_200_000  # 2026-11-22 12:00 in Berlin
 
@@ -163,6 +164,24 @@ async def test_alarms_are_listed_with_and_without_the_word(folder: Path) -> None
     assert "active, unacked" in people.out
     assert programs.json == short.json
     assert programs.json[0]["occurrence"] == "undervoltage-1"
+
+
+async def test_rules_are_listed_and_those_in_shadow_say_what_they_would_have_done(folder: Path) -> None:
+    people, programs = await asyncio.gather(
+        command("rules", "list", "--state", folder), command("rules", "list", "--json", "--state", folder)
+    )
+
+    then = "take `shadow: true` away when that is right."
+    assert programs.json == [json.loads(json.dumps(rule)) for rule in RULES]
+    table, told = people.out.splitlines()[2:8], people.out.splitlines()[8:]
+    assert table[0].split() == ["undervoltage", "threshold", "medium,", "high", "3", "1", "2", "5"]
+    assert "fails: TypeError: no number, learning" in table[1]
+    assert "shadow since 2026-11-14 21:15" in table[2]
+    assert [" ".join(line.split()) for line in told] == [
+        f"tried has been in shadow for 8 days and would have raised an alarm 4 times (3.5 a week): {then}",
+        f"once has been in shadow for 8 days and would have raised an alarm once: {then}",
+        "quiet has been in shadow for 8 days and would have told nobody anything.",
+    ]
 
 
 def test_what_a_rule_about_a_device_counts_is_no_quantity() -> None:

@@ -88,7 +88,8 @@ async def test_usage_comes_once_and_as_it_was_told_last(journal: SqliteJournal, 
 
 
 async def test_alarms_are_their_steps(journal: SqliteJournal, tmp_path: Path):
-    await append(journal, step("raised", 1), step("cleared", 2, NOW + 60_000, reason="the pump runs"))
+    tried = step("raised", 1, NOW + 30_000, occurrence="o-2", suppression=("shadow",))
+    await append(journal, step("raised", 1), tried, step("cleared", 2, NOW + 60_000, reason="the pump runs"))
     rows = table(tmp_path, "alarms")
 
     assert [(row["step"], row["state"], row["point"], row["value"], row["unit"]) for row in rows] == [

@@ -36,6 +36,15 @@ def test_a_raise_says_what_where_since_when_how_much_and_what_to_do() -> None:
     assert message.severity == "high"
 
 
+def test_a_condition_of_several_values_tells_them() -> None:
+    known = body(rule=rule("composite"), value=None, limit=None) | {
+        "facts": {"open": "true", "main.power_w": 250.04, "age_open": 1801.0}
+    }
+
+    assert "Values: age_open = 1801, main.power_w = 250.04, open = true" in render("raise", "en", known).text
+    assert "数值：age_open = 1801，main.power_w = 250.04，open = true" in render("raise", "zh", known).text
+
+
 def test_a_raise_in_chinese() -> None:
     message = render("raise", "zh", body(severity="critical"))
 

@@ -85,6 +85,7 @@ def test_the_table_names_what_it_says(name: str) -> None:
             | {"severity": "critical"},
             "must be higher",
         ),
+        ({"kind": "composite", "id": "r", "expression": "level_m < 1 and open"}, "instead of `and` write `&&`"),
         ({"kind": "event", "id": "r", "event": "forcd"}, "no such event: forcd"),
         ({"kind": "event", "id": "r", "event": "forced", "on_delay": "1 s"}, "it is over at once"),
         ({"kind": "event_count", "id": "r", "event": "crad"}, "no such event: crad; there are"),

@@ -474,3 +474,15 @@ def test_a_kind_that_finds_no_meter_of_its_sort_says_what_it_wants(mistakes: Mis
 
     assert finding.path == "rules[0].devices"
     assert "none of these devices is a meter that counts m3" in finding.message
+
+
+def test_a_rule_in_shadow_is_neither_acknowledged_nor_reset_and_needs_no_route(load_text: Load) -> None:
+    loaded = load_text(
+        f"{DEVICES}  - {{id: r, kind: state, point: alarm, is: true, latched: true, shadow: true}}\n"
+        "notify: {people: [{id: ana, channels: {screen: 'terminal:'}}], teams: [{id: a, members: [ana]}],"
+        " routes: [{team: a, match: {rule: none-*}}]}\n"
+    )
+    params = loaded.site.rules["r"].params
+
+    assert (params.shadow, params.latched, params.ack) == (True, False, "not_required")
+    assert [warning for warning in loaded.warnings if "reach nobody" in warning.message] == []

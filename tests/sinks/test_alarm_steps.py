@@ -32,6 +32,8 @@ async def test_times_to_acknowledge_and_to_clear_are_those_from_the_start(
     said = (
         step("raised", 1, time=start),
         step("raised", 1, time=start + MINUTE, **other),
+        step("raised", 1, time=start + MINUTE, occurrence="o-3", rule="tried", suppression=("shadow",)),
+        step("cleared", 2, time=start + 2 * MINUTE, occurrence="o-3", rule="tried", suppression=("shadow",)),
         step("acknowledged", 2, time=start + 2 * MINUTE),
         step("acknowledged", 2, time=start + 5 * MINUTE, **other),
         replace(step("acknowledged", 3, time=start + 6 * MINUTE), cause="recovering", condition="recovering"),

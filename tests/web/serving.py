@@ -4,13 +4,14 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import httpx
 
+from monitor.alarms.store import RuleView
 from monitor.errors import RequestRefused, SettingsError
 from monitor.journal.sqlite import SqliteJournal
 from monitor.metering.recompute import Progress
@@ -90,6 +91,9 @@ class ScriptedAlarms:
     async def list_alarms(self) -> Sequence[Mapping[str, Any]]:
         return list(self.alarms.values())
 
+    async def list_rules(self) -> Sequence[Mapping[str, Any]]:
+        return list(RULES)
+
     async def show(self, occurrence: str) -> Mapping[str, Any] | None:
         return self.alarms.get(occurrence)
 
@@ -119,6 +123,32 @@ ALARM = {
     "limit": 207.0,
     "raised_at": 1_795_378_523_000,
 }
+
+
+_RULE = RuleView(
+    id="undervoltage",
+    name="Undervoltage",
+    kind="threshold",
+    severities=("medium", "high"),
+    sources=3,
+    open=1,
+    raised_7_days=2,
+    raised_30_days=5,
+    shadow=False,
+    shadow_since=None,
+    raised_in_shadow=0,
+    learning=False,
+    failing="",
+)
+_LONG_AGO = 1_795_378_523_000 - 8 * 86_400_000
+RULES = [
+    _RULE.as_json(),
+    replace(_RULE, id="broken", failing="TypeError: no number", learning=True).as_json(),
+    replace(_RULE, id="tried", shadow=True, shadow_since=_LONG_AGO, raised_in_shadow=4).as_json(),
+    replace(_RULE, id="once", shadow=True, shadow_since=_LONG_AGO, raised_in_shadow=1).as_json(),
+    replace(_RULE, id="quiet", shadow=True, shadow_since=_LONG_AGO).as_json(),
+    replace(_RULE, id="new", shadow=True, shadow_since=_LONG_AGO + 2 * 86_400_000).as_json(),
+]
 
 
 async def no_messages() -> Mapping[str, int]:

@@ -16,7 +16,7 @@ from monitor.model import Command, Entry, Event, Missing, Position, Reading, Val
 from monitor.ports import Batch, Gap
 from monitor.web.parts import Parts
 from tests.clock import ManualClock
-from tests.web.serving import make_parts, serving
+from tests.web.serving import ALARM, RULES, ScriptedAlarms, make_parts, serving
 
 
 def reading(number: int, device: str = "main") -> Reading:
@@ -59,6 +59,23 @@ async def test_status_counts_devices_and_alarms(client: httpx.AsyncClient) -> No
     assert facts["alarms"] == {"active": 1, "unacknowledged": 1} | held
     assert facts["sinks"] == {"influxdb": {"written": 3}}
     assert "position" in facts["journal"]
+
+
+async def test_what_is_only_tried_is_listed_and_counts_nowhere(parts: Parts, tmp_path: Path) -> None:
+    assert isinstance(parts.alarms, ScriptedAlarms)
+    parts.alarms.alarms["tried-1"] = {**ALARM, "occurrence": "tried-1", "shadow": True}
+    async with serving(parts, tmp_path / "api.sock") as client:
+        facts, alarms = (await client.get("/status")).json(), (await client.get("/alarms")).json()
+        metrics = (await client.get("/metrics")).text
+
+    assert facts["alarms"] == {"active": 1, "unacknowledged": 1}
+    assert [alarm["occurrence"] for alarm in alarms] == ["undervoltage-1", "tried-1"]
+    assert "facility_monitor_alarms_active 1.0" in metrics
+    assert "facility_monitor_alarms_unacknowledged 1.0" in metrics
+
+
+async def test_rules_say_how_they_do(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/rules")).json() == [json.loads(json.dumps(rule)) for rule in RULES]
 
 
 async def test_devices_say_how_they_do(client: httpx.AsyncClient) -> None:
@@ -295,6 +312,7 @@ async def test_openapi_describes_every_route(client: httpx.AsyncClient) -> None:
             "/notifications",
             "/dead-letters",
             "/dead-letters/retry",
+            "/rules",
             "/dead-letters/drop",
             "/influx/check",
             "/influx/backfill",

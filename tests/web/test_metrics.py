@@ -44,6 +44,8 @@ def _everything(parts: Parts) -> Parts:
     sink = {"lag": 5, "entries": 9, "rejected": 1, "gaps": 0, "last_success": 2000, "error_since": 0}
     counts = ("readings_total", "devices_down", "journal_lag", "dead_letters", "notify_waiting", "notify_failed")
     itself = dict.fromkeys(counts, 4) | {
+        "rules_failing": 1,
+        "engine_lag_s": 0.5,
         "loop_lag_ms": 1.5,
         "rss_mb": 61.0,
         "disk_free_pct": 40.0,

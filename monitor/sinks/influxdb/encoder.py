@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from monitor.model import Command, Derived, Event, Position, Reading, Recorded, Transition
-from monitor.schema import ACCESS_EVENTS, CLASSES, DERIVED_TAGS, READING_TAGS
+from monitor.schema import ACCESS_EVENTS, CLASSES, DERIVED_TAGS, READING_TAGS, SHADOW
 from monitor.sinks.influxdb.events import EventLines
 from monitor.sinks.influxdb.lines import Encoded, Lines, Stamp, Wanted
 from monitor.sinks.influxdb.places import Places
@@ -58,7 +58,7 @@ class Encoder:
                 continue
             if isinstance(entry, Event):
                 found.append(self._events.wanted_event(recorded, entry))
-            elif isinstance(entry, Transition):
+            elif isinstance(entry, Transition) and SHADOW not in entry.suppression:
                 found.append(self._events.wanted_transition(recorded, entry))
         return found
 
@@ -76,6 +76,8 @@ class Encoder:
                 (access if entry.kind in ACCESS_EVENTS else main).add(position, found)
                 continue
             elif isinstance(entry, Transition):
+                if SHADOW in entry.suppression:
+                    continue  # what is only tried is on no dashboard
                 for line in self._events.transition(entry, stamps[position]):
                     main.add(position, line)
                 continue
