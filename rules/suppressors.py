@@ -25,7 +25,7 @@ _SECOND: Final = 1000
 class _Overhead:
     """What is above one alarm (an `Above`). `settle`: ms for which a parent that is over still counts."""
 
-    __slots__ = ("_device", "_parents", "_rule", "_settle", "_suppressors", "_time")
+    __slots__ = ("_parents", "_places", "_rule", "_settle", "_suppressors", "_time")
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class _Overhead:
         time: Timeline,
     ) -> None:
         self._rule = machine.rule.id
-        self._device = machine.source.device
+        self._places = (machine.source.device, machine.source.key)
         self._parents = parents
         self._settle = settle
         self._suppressors = suppressors
@@ -44,7 +44,7 @@ class _Overhead:
 
     def now(self) -> tuple[str, ...]:
         names = [key for key, parent in self._parents.items() if self._holds(parent)]
-        names += [_MAINTENANCE + each for each in self._suppressors.covering(self._rule, self._device)]
+        names += [_MAINTENANCE + each for each in self._suppressors.covering(self._rule, self._places)]
         return tuple(names)
 
     def _holds(self, parent: Machine) -> bool:
@@ -131,9 +131,9 @@ class Suppressors:
 
     # Maintenance --------------------------------------------------------------------------------------
 
-    def covering(self, rule: str, device: str) -> list[str]:
-        """Ids of the windows that are on and cover an alarm."""
-        return [name for name, window in self._on.items() if window.covers(rule, device)]
+    def covering(self, rule: str, places: Sequence[str]) -> list[str]:
+        """Ids of the windows that are on and cover an alarm at a device, or at what only its source key names."""
+        return [name for name, window in self._on.items() if _covers(window, rule, places)]
 
     def title(self, name: str) -> str:
         """What people call a window."""
@@ -208,8 +208,8 @@ class Suppressors:
         gather = f"maintenance:{self._wall()}"
         for watch in self._watches:
             machine = watch.machine
-            place = (machine.rule.id, machine.source.device)
-            if machine.is_open and any(window.covers(*place) for window in changed):
+            places = (machine.source.device, machine.source.key)
+            if machine.is_open and any(_covers(window, machine.rule.id, places) for window in changed):
                 machine.look_up(gather)
                 yield watch
 
@@ -271,6 +271,10 @@ class Suppressors:
     def loaded(self) -> None:
         """Go on from what was loaded: the windows that were on then are on."""
         self._look()
+
+
+def _covers(window: Window, rule: str, places: Sequence[str]) -> bool:
+    return any(window.covers(rule, place) for place in places)
 
 
 def _is_true(parent: Machine) -> bool:

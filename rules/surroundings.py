@@ -1,10 +1,11 @@
 """What rules know of the site beside their own sources. Pure data; no clock."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 from monitor.maintenance import Window
+from monitor.plant import Supply
 from monitor.profiles.itself import with_itself
 from monitor.schema import MONITOR_DEVICE
 from monitor.site import Device, Site
@@ -33,29 +34,29 @@ class Surroundings:
         return cls(
             devices=with_itself(site.devices),
             zone=site.timezone,
-            above=hangs_below(site),
+            above=hangs_below(site.devices, site.supplies),
             windows=site.maintenance,
         )
 
 
-def hangs_below(site: Site) -> Mapping[str, frozenset[str]]:
+def hangs_below(devices: Mapping[str, Device], told: Iterable[Supply]) -> Mapping[str, frozenset[str]]:
     """What each device hangs below: its connection, the electricity of its building, and that of the whole site.
 
     What measures water, gas or heat also hangs below the supply of that. A connection hangs below the electricity
     of the building that all its devices are in.
     """
     supplies: dict[tuple[str, str], set[str]] = {}
-    for supply in site.supplies:
+    for supply in told:
         key = f"{supply.device}/{supply.utility}"
         supplies.setdefault((supply.building, supply.utility), set()).add(key)
 
-    def told(building: str, utility: str) -> set[str]:
+    def over(building: str, utility: str) -> set[str]:
         return supplies.get((building, utility), set()) | supplies.get(("", utility), set())
 
     above: dict[str, frozenset[str]] = {}
     buildings: dict[str, set[str]] = {}
-    for device in site.devices.values():
-        found = told(device.building, "electricity") | told(device.building, device.device_class)
+    for device in devices.values():
+        found = over(device.building, "electricity") | over(device.building, device.device_class)
         if device.connection:
             segment = f"{MONITOR_DEVICE}/{device.connection}"
             buildings.setdefault(segment, set()).add(device.building)
@@ -63,5 +64,5 @@ def hangs_below(site: Site) -> Mapping[str, frozenset[str]]:
         above[device.id] = frozenset(found)
     for segment, its in buildings.items():
         building = its.copy().pop() if len(its) == 1 else ""
-        above[segment] = frozenset(told(building, "electricity"))
+        above[segment] = frozenset(over(building, "electricity"))
     return above

@@ -1,23 +1,101 @@
-"""What a person may ask of an alarm: checked before the command enters the journal, in words for that person."""
+"""What a person may ask of an alarm: checked before the command enters the journal, in words for that person.
 
+The engine checks again when the command's turn comes: somebody else may have been quicker.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Final
 from uuid import uuid4
 
-from monitor.alarms.store import AlarmView, show
+from monitor.alarms.store import AlarmView, list_alarms, show
+from monitor.documents.finding import nearest
 from monitor.errors import RequestRefused
 from monitor.journal.state import State
-from monitor.model import Command
+from monitor.model import SEVERITY_RANK, Command
+from monitor.site import Rule, Site
+from rules.suppression import LONGEST_REVIEW, in_words, longest_shelf
 
-__all__ = ["ACKNOWLEDGE", "acknowledge", "check"]
+__all__ = [
+    "ACKNOWLEDGE",
+    "OUT_OF_SERVICE",
+    "RETURN",
+    "SHELVE",
+    "UNSHELVE",
+    "Target",
+    "acknowledge",
+    "check",
+    "command",
+    "out_of_service",
+    "return_to_service",
+    "said",
+    "shelve",
+    "target_of",
+    "unshelve",
+]
 
-ACKNOWLEDGE = "acknowledge"
-_LONGEST = 500
+ACKNOWLEDGE: Final = "acknowledge"
+SHELVE: Final = "shelve"
+UNSHELVE: Final = "unshelve"
+OUT_OF_SERVICE: Final = "out_of_service"
+RETURN: Final = "return_to_service"
+_LONGEST: Final = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """An alarm through all its occurrences: a rule at a source; `now`: how it stands, if any list shows it."""
+
+    rule: Rule
+    source_key: str
+    now: AlarmView | None
+
+    @property
+    def key(self) -> str:
+        """How commands call it: rule/device[/point]."""
+        return f"{self.rule.id}/{self.source_key}"
+
+    @property
+    def severity(self) -> str:
+        """Its severity; of one that is not raised the highest that it may have."""
+        if self.now is not None and (self.now.active or self.now.response != "none"):
+            return self.now.severity
+        levels: list[str] = [level.severity for level in getattr(self.rule.params, "levels", None) or ()]
+        return max(levels or [str(self.rule.params.severity)], key=lambda severity: SEVERITY_RANK[severity])
+
+    def is_in(self, suppression: str) -> bool:
+        """Whether it is shelved, suppressed or out of service now."""
+        return self.now is not None and suppression in self.now.suppression
+
+
+async def target_of(state: State, site: Site, name: str) -> Target:
+    """The alarm that an occurrence or RULE/SOURCE calls; RequestRefused says why there is none."""
+    if "/" not in name:
+        seen = await show(state, name)
+        if seen is None:
+            raise RequestRefused(f"there is no alarm {name}; write its occurrence or RULE/SOURCE")
+        name = f"{seen.rule}/{seen.source_key}"
+    ident, _, source_key = name.partition("/")
+    rule = site.rules.get(ident)
+    if rule is None:
+        raise RequestRefused(f"there is no rule {ident}{_hint(ident, site.rules)}")
+    sources = [source.key for source in rule.sources]
+    if source_key not in sources:
+        raise RequestRefused(f"the rule {ident} watches no {source_key}{_hint(source_key, sources)}")
+    open_ones = [each for each in await list_alarms(state) if each.rule == ident and each.source_key == source_key]
+    return Target(rule=rule, source_key=source_key, now=open_ones[0] if open_ones else None)
+
+
+def _hint(word: str, known: Collection[str]) -> str:
+    near = nearest(word, known)
+    return f"; did you mean {near}?" if near else ""
+
+
+# Acknowledging ----------------------------------------------------------------------------------------
 
 
 async def check(state: State, occurrence: str) -> AlarmView:
-    """Answer the alarm if it can be acknowledged now; RequestRefused says why it cannot.
-
-    The engine checks again when the command's turn comes: somebody else may have been quicker.
-    """
+    """Answer the alarm if it can be acknowledged now; RequestRefused says why it cannot."""
     alarm = await show(state, occurrence)
     if alarm is None:
         raise RequestRefused(f"there is no alarm {occurrence}")
@@ -35,7 +113,82 @@ async def acknowledge(state: State, occurrence: str, *, by: str, reason: str, no
 
     `now` is UTC ms. Raises RequestRefused.
     """
+    reason = said(reason, must=False)
+    await check(state, occurrence)
+    return command(ACKNOWLEDGE, occurrence, by=by, reason=reason, now=now)
+
+
+# Shelves ----------------------------------------------------------------------------------------------
+
+
+def shelve(  # noqa: PLR0913 - until when, and who wants it why
+    target: Target, *, until: int, once: bool, by: str, reason: str, now: int
+) -> Command:
+    """Make the command that shelves an alarm until then (UTC ms), or until it clears when that is `once`."""
+    reason = said(reason, must=True)
+    severity = target.severity
+    longest = longest_shelf(target.rule.params, severity)
+    if not longest:
+        raise RequestRefused(
+            f"the rule {target.rule.id} says that its alarms are never shelved (longest_shelf: 0 s)"
+        )
+    if until <= now:
+        raise RequestRefused("a shelf ends in the future")
+    if until - now > longest:
+        raise RequestRefused(
+            f"an alarm of severity {severity} of the rule {target.rule.id} may be shelved for "
+            f"{in_words(longest)} at most"
+        )
+    arguments = {"until": until, "oneshot": int(once)}
+    return command(SHELVE, target.key, by=by, reason=reason, now=now, arguments=arguments)
+
+
+def unshelve(target: Target, *, by: str, reason: str, now: int) -> Command:
+    """Make the command that ends a shelf."""
+    reason = said(reason, must=False)
+    if not target.is_in("shelved"):
+        raise RequestRefused(f"the alarm {target.key} is not shelved")
+    return command(UNSHELVE, target.key, by=by, reason=reason, now=now)
+
+
+# Out of service ---------------------------------------------------------------------------------------
+
+
+def out_of_service(target: Target, *, review_at: int, by: str, reason: str, now: int) -> Command:
+    """Make the command that takes an alarm out of service, to be looked at again at `review_at` (UTC ms)."""
+    reason = said(reason, must=True)
+    if review_at <= now:
+        raise RequestRefused("the day on which somebody looks at it again lies in the future")
+    if review_at - now > LONGEST_REVIEW:
+        raise RequestRefused("somebody looks at it again within a year")
+    return command(OUT_OF_SERVICE, target.key, by=by, reason=reason, now=now, arguments={"review_at": review_at})
+
+
+def return_to_service(target: Target, *, by: str, reason: str, now: int) -> Command:
+    """Make the command that brings an alarm back into service."""
+    reason = said(reason, must=False)
+    if not target.is_in("out_of_service"):
+        raise RequestRefused(f"the alarm {target.key} is not out of service")
+    return command(RETURN, target.key, by=by, reason=reason, now=now)
+
+
+# All of them ------------------------------------------------------------------------------------------
+
+
+def said(reason: str, *, must: bool) -> str:
+    """A reason as it is kept; RequestRefused when it is missing or too long."""
+    reason = " ".join(reason.split())
+    if must and not reason:
+        raise RequestRefused("say why: others have to know the reason")
     if len(reason) > _LONGEST:
         raise RequestRefused(f"a reason has at most {_LONGEST} characters")
-    await check(state, occurrence)
-    return Command(id=str(uuid4()), time=now, by=by, kind=ACKNOWLEDGE, target=occurrence, reason=reason)
+    return reason
+
+
+def command(  # noqa: PLR0913 - all that a command says
+    kind: str, target: str, *, by: str, reason: str, now: int, arguments: Mapping[str, str | float] | None = None
+) -> Command:
+    """Make a command with an id of its own."""
+    return Command(
+        id=str(uuid4()), time=now, by=by, kind=kind, target=target, arguments=arguments or {}, reason=reason
+    )

@@ -37,10 +37,10 @@ _ALARM = """
         cleared_at = coalesce(cleared_at, excluded.cleared_at), reason = excluded.reason
 """
 _EVENT = """
-    INSERT INTO alarm_event (occurrence, number, time, cause, state, response, severity, value, "limit",
-        by, reason, rule_version)
-    VALUES (:occurrence, :number, :time, :cause, :condition, :response, :severity, :value, :limit, :by, :reason,
-        :rule_version) ON CONFLICT DO NOTHING
+    INSERT INTO alarm_event (occurrence, number, time, cause, state, response, severity, suppression, value,
+        "limit", by, reason, rule_version)
+    VALUES (:occurrence, :number, :time, :cause, :condition, :response, :severity, :suppression, :value, :limit,
+        :by, :reason, :rule_version) ON CONFLICT DO NOTHING
 """
 _MEMORY = """
     INSERT INTO rule_memory VALUES (:area, :key, :body) ON CONFLICT (area, key) DO UPDATE SET body = excluded.body
@@ -90,7 +90,7 @@ def write_steps(db: sqlite3.Connection, steps: Sequence[Step], devices: Mapping[
     for step in steps:
         transition = asdict(step.transition)
         db.execute(_ALARM, _shown(step, transition, devices.get(step.transition.device)))
-        db.execute(_EVENT, {**transition, "suppression": ""})
+        db.execute(_EVENT, {**transition, "suppression": json.dumps(step.transition.suppression)})
     produce(db, NAME, [step.transition for step in steps])
 
 
@@ -173,7 +173,9 @@ def _row(row: OutboxRow, now: int) -> dict[str, object]:
 def prune(db: sqlite3.Connection, before: int) -> None:
     """Forget occurrences that were over before a time (UTC ms), and their steps."""
     gone = db.execute(
-        "DELETE FROM alarm WHERE changed_at < ? AND state = 'clear' AND response = 'none'", (before,)
+        "DELETE FROM alarm WHERE changed_at < ? AND state = 'clear' AND response = 'none'"
+        " AND (suppression = '[]' OR momentary)",
+        (before,),
     ).rowcount
     if gone:
         _log.info("old_alarms_forgotten", occurrences=gone)

@@ -8,17 +8,31 @@ from typing import Any
 
 from monitor.journal.state import State
 
-__all__ = ["AlarmStep", "AlarmView", "list_alarms", "open_alarms", "show", "standing"]
+__all__ = [
+    "STANDING",
+    "AlarmStep",
+    "AlarmView",
+    "ServiceView",
+    "ShelfView",
+    "list_alarms",
+    "open_alarms",
+    "show",
+    "standing",
+]
 
 _SELECT = """
-    SELECT alarm.*, json_extract(memory.body, '$.unknown_since') IS NOT NULL AS unknown FROM alarm
-    LEFT JOIN rule_memory AS memory ON memory.area = 'alarm' AND memory.key = alarm.rule || '/' || alarm.source_key
-        AND json_extract(memory.body, '$.occurrence') = alarm.occurrence AND alarm.state <> 'clear'
+    SELECT alarm.*,
+        CASE WHEN alarm.state <> 'clear' AND json_extract(memory.body, '$.occurrence') = alarm.occurrence
+            THEN json_extract(memory.body, '$.unknown_since') IS NOT NULL ELSE 0 END AS unknown,
+        CASE WHEN alarm.suppression <> '[]' THEN json_extract(memory.body, '$.hold') END AS hold
+    FROM alarm LEFT JOIN rule_memory AS memory
+        ON memory.area = 'alarm' AND memory.key = alarm.rule || '/' || alarm.source_key
 """
-_HELD = (("out_of_service", "I"), ("shelved", "G"), ("suppressed", "H"))
-"""Letters of what holds an alarm back, the first that holds counts."""
+_IS_OPEN = """(alarm.state <> 'clear' OR alarm.response <> 'none'
+    OR alarm.suppression <> '[]' AND NOT alarm.momentary)"""
 
-_IS_OPEN = "(alarm.state <> 'clear' OR alarm.response <> 'none')"
+STANDING = 86_400_000
+"""An alarm that is active for longer (ms) is standing: nobody does anything about it, or nothing helps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +45,28 @@ class AlarmStep:
     state: str
     response: str
     severity: str
+    suppression: tuple[str, ...]
     value: float | None
     limit: float | None
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShelfView:
+    """An alarm is shelved until then (UTC ms), or until it clears when that is `once`."""
+
+    until: int
+    by: str
+    reason: str
+    once: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceView:
+    """An alarm is out of service; at `review_at` (UTC ms) somebody looks at it again."""
+
+    review_at: int
     by: str
     reason: str
 
@@ -45,6 +79,8 @@ class AlarmView:
     `latched`: it waits for a reset, or will; `normal`: its condition is over and only the reset is awaited.
     `unknown`: nothing is known of its condition now. `momentary`: an event, over as soon as it was raised.
     `since`: when the condition began; `response_text`: what to do. `history` only where one alarm was asked for.
+    `suppression`: shelved, suppressed, out_of_service; `shelf`, `service` and `suppressed_by` (keys of alarms,
+    `maintenance:ID`) say more of it.
     """
 
     occurrence: str
@@ -74,7 +110,14 @@ class AlarmView:
     acknowledged_by: str
     cleared_at: int | None
     reason: str
+    shelf: ShelfView | None = None
+    service: ServiceView | None = None
+    suppressed_by: tuple[str, ...] = ()
     history: tuple[AlarmStep, ...] = field(default=())
+
+    def is_standing(self, now: int) -> bool:
+        """Whether it has been active for more than a day at `now` (UTC ms)."""
+        return self.active and now - self.raised_at > STANDING
 
     def as_json(self) -> dict[str, Any]:
         """Answer all of it as a mapping ready for JSON."""
@@ -82,7 +125,10 @@ class AlarmView:
 
 
 async def list_alarms(state: State, *, include_cleared: bool = False, last: int = 200) -> list[AlarmView]:
-    """Answer the open occurrences, newest first; on request also the newest `last` that are over."""
+    """Answer the open occurrences, newest first, those that are only kept from being told of among them.
+
+    On request also the newest `last` that are over.
+    """
     rows = await state.query(f"{_SELECT} WHERE {_IS_OPEN}")
     if include_cleared:
         rows += await state.query(f"{_SELECT} WHERE NOT {_IS_OPEN} ORDER BY changed_at DESC LIMIT ?", (last,))
@@ -90,8 +136,8 @@ async def list_alarms(state: State, *, include_cleared: bool = False, last: int 
 
 
 async def open_alarms(state: State) -> list[dict[str, Any]]:
-    """Answer the open occurrences, ready for JSON."""
-    return [view.as_json() for view in await list_alarms(state)]
+    """Answer the occurrences that last or wait for somebody, ready for JSON."""
+    return [view.as_json() for view in await list_alarms(state) if view.active or view.response != "none"]
 
 
 async def show(state: State, occurrence: str) -> AlarmView | None:
@@ -100,11 +146,11 @@ async def show(state: State, occurrence: str) -> AlarmView | None:
     if not rows:
         return None
     steps = await state.query(
-        'SELECT number, time, cause, state, response, severity, value, "limit", by, reason'
+        'SELECT number, time, cause, state, response, severity, suppression, value, "limit", by, reason'
         " FROM alarm_event WHERE occurrence = ? ORDER BY number",
         (occurrence,),
     )
-    return _view(rows[0], tuple(AlarmStep(**dict(step)) for step in steps))
+    return _view(rows[0], tuple(map(_step, steps)))
 
 
 def standing(db: sqlite3.Connection, occurrence: str) -> tuple[bool, bool, bool]:
@@ -117,19 +163,35 @@ def standing(db: sqlite3.Connection, occurrence: str) -> tuple[bool, bool, bool]
     return row["response"] != "unacked", row["state"] == "clear", row["suppression"] != "[]"
 
 
+def _step(row: sqlite3.Row) -> AlarmStep:
+    return AlarmStep(**{**dict(row), "suppression": tuple(json.loads(row["suppression"]))})
+
+
 def _view(row: sqlite3.Row, history: Sequence[AlarmStep] = ()) -> AlarmView:
     known: dict[str, Any] = dict(row)
     del known["changed_at"]
     for name in ("latched", "normal", "unknown", "momentary", "late"):
         known[name] = bool(known[name])
     known["suppression"] = tuple(json.loads(known["suppression"]))
+    hold = json.loads(known.pop("hold") or "{}")
+    shelf, service = hold.get("shelf"), hold.get("service")
+    if shelf is not None:
+        once = bool(shelf["oneshot"])
+        known["shelf"] = ShelfView(until=shelf["until"], by=shelf["by"], reason=shelf["why"], once=once)
+    if service is not None:
+        known["service"] = ServiceView(review_at=service["review_at"], by=service["by"], reason=service["why"])
+    known["suppressed_by"] = tuple(hold.get("suppressed_by", ()))
     known["active"] = known["state"] in {"active", "recovering"}
     return AlarmView(**known, isa=_isa(known), history=tuple(history))
 
 
+_HELD = {"out_of_service": "I", "shelved": "G", "suppressed": "H"}
+"""The letters of what keeps an alarm from being told: the first that holds says how it stands."""
+
+
 def _isa(known: Mapping[str, Any]) -> str:
-    for state, letter in _HELD:
-        if state in known["suppression"]:
+    for name, letter in _HELD.items():
+        if name in known["suppression"]:
             return letter
     if known["active"]:
         if known["latched"]:

@@ -51,6 +51,7 @@ from monitor.sinks.influxdb.thread import BlockingThread
 from monitor.site import Device, Site
 from monitor.supervision import Watchdog
 from monitor.web.desk import AlarmDesk
+from monitor.web.holddesk import HoldDesk
 from monitor.web.meterdesk import Meters
 from monitor.web.parts import Parts as ApiParts
 from monitor.web.parts import Reload
@@ -374,6 +375,7 @@ class Parts:
             now=self._clock.now,
             journal=self._journal,
             alarms=AlarmDesk(self._state, self._notifier, self._clock.now),
+            holds=HoldDesk(self._state, self._site, self._clock.now),
             polls=self._poller.status,
             connections=connections,
             poller=self._poller.facts,

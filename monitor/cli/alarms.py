@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from monitor.cli.holds import add_holds, register_cells, register_headings, words_of
 from monitor.cli.options import Json, SocketPath, StateFolder
 from monitor.cli.output import clean, local_time, number, print_json, print_line, print_table, with_unit
 
@@ -15,18 +16,22 @@ if TYPE_CHECKING:
 __all__ = ["add_to"]
 
 _JUDGED_WITHIN = 5.0
-_TIMES = frozenset({"time", "since", "created", "expires", "not_before"})
+_TIMES = frozenset({"time", "since", "created", "expires", "not_before", "until"})
 _TOLD = ("created", "kind", "person", "channel", "step", "state", "attempts", "sent_at", "last_error")
 """What people want to know of a notification; --json has all of it."""
 
 
 def add_to(app: typer.Typer) -> None:
     """Add this module's commands."""
-    group = typer.Typer(help="Alarms: list them, show one, acknowledge one.", rich_markup_mode=None)
+    group = typer.Typer(
+        help="Alarms: list them, show one, acknowledge one, shelve one or take it out of service.",
+        rich_markup_mode=None,
+    )
     group.callback(invoke_without_command=True)(alarms)
     group.command("list")(list_alarms)
     group.command()(show)
     group.command()(ack)
+    add_holds(group)
     app.add_typer(group, name="alarms")
 
 
@@ -44,18 +49,37 @@ def alarms(
         list_alarms(socket, state, as_json)
 
 
-def list_alarms(socket: SocketPath = None, state: StateFolder = None, as_json: Json = False) -> None:
+def list_alarms(
+    socket: SocketPath = None,
+    state: StateFolder = None,
+    as_json: Json = False,
+    *,
+    shelved: Annotated[bool, typer.Option("--shelved", help="Only what is shelved, and until when.")] = False,
+    suppressed: Annotated[
+        bool, typer.Option("--suppressed", help="Only what other alarms or maintenance explain.")
+    ] = False,
+    out: Annotated[
+        bool, typer.Option("--out-of-service", help="Only what is out of service, and its review.")
+    ] = False,
+    standing: Annotated[bool, typer.Option("--standing", help="Only what is active for over a day.")] = False,
+) -> None:
     """List the alarms: those that are open, and the newest that are over."""
+    wanted = {"shelved": shelved, "suppressed": suppressed, "out_of_service": out, "standing": standing}
+    chosen = [name for name, is_wanted in wanted.items() if is_wanted]
+    if len(chosen) > 1:
+        raise typer.BadParameter("choose one of --shelved, --suppressed, --out-of-service and --standing")
+    only = chosen[0] if chosen else None
     client = _client(socket, state)
-    found = client.get("alarms")
+    found = client.get("alarms", only=only)
     if as_json:
         print_json(found)
         return
     zone = client.get("status")["timezone"]
     if not found:
-        print_line("no alarms")
+        print_line("no alarms" if only is None else f"no alarm is {words_of(only)}")
         return
     headings = ("occurrence", "severity", "rule", "device", "state", "raised", "value")
+    more = register_headings(only)
     rows = [
         (
             each.get("occurrence"),
@@ -65,10 +89,11 @@ def list_alarms(socket: SocketPath = None, state: StateFolder = None, as_json: J
             _state(each),
             local_time(each.get("raised_at"), zone),
             _against(each),
+            *register_cells(only, each, zone),
         )
         for each in found
     ]
-    print_table(headings, rows)
+    print_table((*headings, *more), rows)
 
 
 def _state(alarm: dict[str, Any]) -> str:
@@ -80,6 +105,7 @@ def _state(alarm: dict[str, Any]) -> str:
         words.append("latched, over")
     if alarm.get("unknown") and alarm.get("active"):
         words.append("value unknown")
+    words += [words_of(each) for each in alarm.get("suppression", ())]
     return ", ".join(words)
 
 
@@ -121,6 +147,12 @@ def _cell(name: str, value: Any, zone: str) -> str:
         return local_time(value, zone)
     if isinstance(value, float):
         return number(value)
+    if isinstance(value, list):
+        return ", ".join(words_of(str(each)) for each in value)
+    if isinstance(value, dict):
+        return ", ".join(
+            f"{key} {_cell(key, each, zone)}" for key, each in value.items() if each not in (None, "")
+        )
     return "" if value is None else str(value)
 
 

@@ -16,6 +16,7 @@ from monitor.cli import (
     influx,
     init,
     listen,
+    maintenance,
     meter,
     profiles,
     read,
@@ -50,6 +51,7 @@ devices.add_to(app)
 profiles.add_to(app)
 listen.add_to(app)
 alarms.add_to(app)
+maintenance.add_to(app)
 meter.add_to(app)
 rules.add_to(app)
 access.add_to(app)

@@ -9,6 +9,7 @@ from monitor.grafana.happened import (
     CAUSES,
     CHOSEN,
     COLOURED,
+    HELD,
     NEUTRAL,
     RESPONSES,
     SEVERITIES,
@@ -39,6 +40,7 @@ from monitor.schema import (
 __all__ = ["ALARMS"]
 
 _RANK: Final = state_number(ALARM_SEVERITY)
+_HELD: Final = "suppression"
 _RAISED: Final = equals(ALARM_CAUSE, "raised")
 _OVER: Final = is_any(ALARM_CAUSE, ["cleared", "reset"])
 _LONG: Final = "90d"
@@ -104,7 +106,9 @@ def _now() -> Row:
 
 
 def _open_list() -> Row:
-    shown = (_RANK, ALARM_TITLE, ALARM_TEXT, ALARM_START, ALARM_RESPONSE, ALARM_CAUSE, "value", "threshold")
+    shown = (
+        _RANK, ALARM_TITLE, ALARM_TEXT, ALARM_START, ALARM_RESPONSE, _HELD, ALARM_CAUSE, "value", "threshold",
+    )  # fmt: skip
     query = Select(
         columns=[*(column(name) for name in shown), column("device")],
         source=_newest(*shown, "state"),
@@ -115,6 +119,7 @@ def _open_list() -> Row:
         ALARM_TITLE: Look(name="What", custom={"width": 400}),
         ALARM_START: Look(name="Since", unit="time", custom={"width": 165}),
         ALARM_RESPONSE: Look(name="Acknowledged", states=RESPONSES, custom={**COLOURED, "width": 120}),
+        _HELD: Look(name="Nobody is told", states=HELD, custom={"width": 150}),
         ALARM_CAUSE: Look(name="Newest step", states=CAUSES, custom={"width": 160}),
         "value": Look(name="Value", decimals=1, custom={"width": 90}),
         "threshold": Look(name="Limit", decimals=1, custom={"width": 90}),

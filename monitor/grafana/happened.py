@@ -18,6 +18,7 @@ __all__ = [
     "CAUSES",
     "CHOSEN",
     "COLOURED",
+    "HELD",
     "NEUTRAL",
     "RESPONSES",
     "SERIOUS",
@@ -66,8 +67,25 @@ CAUSES: Final = {
     "reset": State("reset", "green"),
     "cleared": State("over", "green"),
     "closed": State("closed", "gray"),
+    "re_alarm": State("told again", "orange"),
+    "shelved": State("shelved", "purple"),
+    "unshelved": State("off the shelf", "orange"),
+    "shelf_expiring": State("shelf ends soon", "purple"),
+    "suppressed": State("explained by another", "gray"),
+    "unsuppressed": State("on its own again", "orange"),
+    "out_of_service": State("out of service", "purple"),
+    "returned": State("back in service", "blue"),
+    "chattering": State("chatters", "orange"),
+    "quiet": State("quiet again", "blue"),
 }
 """What the step of an alarm is called."""
+HELD: Final = {
+    "": State("", "gray"),
+    "shelved": State("shelved", "purple"),
+    "suppressed": State("explained by another", "gray"),
+    "out_of_service": State("out of service", "purple"),
+}
+"""Why nobody is told of an alarm."""
 WORK: Final = {
     "service_due": State("service is due", "red"),
     "service_soon": State("service is due soon", "orange"),

@@ -8,6 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from monitor.errors import JournalError, RequestRefused, SettingsError
 from monitor.web.accessroutes import make_access_router
+from monitor.web.alarmroutes import make_alarm_router
 from monitor.web.backfillroutes import make_backfill_router
 from monitor.web.busroutes import make_bus_router
 from monitor.web.equipmentroutes import make_equipment_router
@@ -37,6 +38,7 @@ def make_api(parts: Parts, live: LiveState) -> FastAPI:
     app.include_router(make_sink_router(parts), prefix="/api/v1")
     app.include_router(make_backfill_router(parts), prefix="/api/v1")
     app.include_router(make_bus_router(parts), prefix="/api/v1")
+    app.include_router(make_alarm_router(parts), prefix="/api/v1")
     app.include_router(make_report_router(parts), prefix="/api/v1")
     app.include_router(make_meter_router(parts), prefix="/api/v1")
     app.include_router(make_access_router(parts), prefix="/api/v1")

@@ -21,14 +21,15 @@ class AlarmDesk:
 
     async def list_alarms(self) -> Sequence[Mapping[str, Any]]:
         """Every occurrence that is open, and the newest that are over; newest first."""
-        return [alarm.as_json() for alarm in await store.list_alarms(self._state, include_cleared=True)]
+        now = self._now()
+        return [_told(alarm, now) for alarm in await store.list_alarms(self._state, include_cleared=True)]
 
     async def show(self, occurrence: str) -> Mapping[str, Any] | None:
         """One occurrence with its steps and its notifications; None when nobody knows it."""
         alarm = await store.show(self._state, occurrence)
         if alarm is None:
             return None
-        return alarm.as_json() | {"notifications": await self._notifier.list_notifications(occurrence)}
+        return _told(alarm, self._now()) | {"notifications": await self._notifier.list_notifications(occurrence)}
 
     async def acknowledge(self, occurrence: str, *, by: str, reason: str) -> Command:
         """The command that acknowledges an occurrence; RequestRefused says why it cannot be."""
@@ -37,3 +38,9 @@ class AlarmDesk:
     async def notifications(self, last: int) -> Sequence[Mapping[str, Any]]:
         """The newest messages to people, newest first."""
         return await self._notifier.list_notifications(last=last)
+
+
+def _told(alarm: store.AlarmView, now: int) -> dict[str, Any]:
+    """An alarm, whether it has been active for more than a day, and whether its review is due."""
+    review_due = alarm.service is not None and alarm.service.review_at <= now
+    return alarm.as_json() | {"standing": alarm.is_standing(now), "review_due": review_due}

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from monitor.accessbook import AccessBook, Name
+from monitor.alarms.windows import Planned, Wish
 from monitor.figures import UsageBook
 from monitor.model import Command, Position, Reading, Recorded, Value
 from monitor.periods import Period
@@ -18,6 +19,7 @@ __all__ = [
     "AlarmBook",
     "BackfillDesk",
     "Facts",
+    "HoldDesk",
     "LetterBook",
     "MeterDesk",
     "Parts",
@@ -76,6 +78,36 @@ class AlarmBook(Protocol):
 
     async def notifications(self, last: int) -> Sequence[Mapping[str, Any]]:
         """The newest messages to people, newest first."""
+
+
+class HoldDesk(Protocol):
+    """What keeps people from being told of alarms; RequestRefused says why something cannot be. Times are UTC ms.
+
+    `target`: an occurrence, or RULE/SOURCE. What is answered is for the journal.
+    """
+
+    async def shelve(  # noqa: PLR0913 - until when, and who wants it why
+        self, target: str, *, until: int | None, seconds: float | None, once: bool, by: str, reason: str
+    ) -> Command:
+        """Tell nobody of an alarm until then, or for so long."""
+
+    async def unshelve(self, target: str, *, by: str, reason: str) -> Command:
+        """End a shelf."""
+
+    async def out_of_service(self, target: str, *, review_at: int, by: str, reason: str) -> Command:
+        """Tell nobody of an alarm until somebody returns it."""
+
+    async def return_to_service(self, target: str, *, by: str, reason: str) -> Command:
+        """Bring an alarm back."""
+
+    async def maintenance(self) -> Sequence[Planned]:
+        """All that is planned."""
+
+    async def add_maintenance(self, wish: Wish, *, by: str, reason: str) -> Command:
+        """Plan some."""
+
+    async def end_maintenance(self, name: str, *, by: str, reason: str) -> Command:
+        """End some."""
 
 
 class LetterBook(Protocol):
@@ -256,6 +288,7 @@ class Parts:
     deadman: Callable[[], Facts]
     by_hand: RegisterDesk
     meters: MeterDesk
+    holds: HoldDesk | None = None
     reports: ReportDesk | None = None
     metering: Callable[[], Facts] = dict
     people: Callable[[], Facts] = dict

@@ -1,25 +1,22 @@
 """The routes under `/api/v1`."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from fastapi.responses import PlainTextResponse, Response, StreamingResponse
 from pydantic import TypeAdapter
 
 from monitor.errors import RequestRefused
 from monitor.model import Reading
-from monitor.ports import Batch, Gap
+from monitor.ports import Gap
 from monitor.site import Device
 from monitor.web.live import LiveState
 from monitor.web.parts import Parts
-from monitor.web.peer import who_asks
 from monitor.web.shapes import (
-    AcknowledgeIn,
-    AcknowledgeOut,
     DeviceDetailOut,
     DeviceOut,
     EventOut,
@@ -63,7 +60,6 @@ def make_router(parts: Parts, live: LiveState) -> APIRouter:
     _add_status(router, parts)
     _add_devices(router, parts, live)
     _add_readings(router, parts)
-    _add_alarms(router, parts)
     _add_reload(router, parts)
 
     @router.get("/metrics", response_class=PlainTextResponse)
@@ -115,8 +111,18 @@ def _add_status(router: APIRouter, parts: Parts) -> None:
             notify=dict(await parts.notify()),
             itself=dict(parts.itself()),
             deadman=dict(parts.deadman()),
-            alarms={"active": len(active), "unacknowledged": len(unacked)},
+            alarms={"active": len(active), "unacknowledged": len(unacked)} | _held(alarms),
         )
+
+
+def _held(alarms: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """How many alarms people are kept from being told of, stand for long, or wait for their review."""
+    counts = {
+        name: sum(name in alarm.get("suppression", ()) for alarm in alarms)
+        for name in ("shelved", "suppressed", "out_of_service")
+    }
+    counts["standing"] = sum(bool(alarm.get("standing")) for alarm in alarms)
+    return counts | {"review_due": sum(bool(alarm.get("review_due")) for alarm in alarms)}
 
 
 def _add_devices(router: APIRouter, parts: Parts, live: LiveState) -> None:
@@ -190,44 +196,11 @@ def _line(reading: Reading) -> bytes:
     return ReadingOut.of(reading).model_dump_json().encode() + b"\n"
 
 
-def _add_alarms(router: APIRouter, parts: Parts) -> None:
-    @router.get("/alarms")
-    async def alarms() -> list[dict[str, Any]]:
-        """Answer the alarms: those that are open and the newest that are over."""
-        return [dict(alarm) for alarm in await parts.alarms.list_alarms()]
-
-    @router.get("/alarms/{occurrence}")
-    async def alarm(occurrence: str) -> dict[str, Any]:
-        """Answer one occurrence of an alarm: its steps and who was told."""
-        return dict(await _alarm(parts, occurrence))
-
-    @router.post("/alarms/{occurrence}/acknowledge", status_code=202)
-    async def acknowledge(occurrence: str, wish: AcknowledgeIn, request: Request) -> AcknowledgeOut:
-        """Acknowledge an occurrence in the name of who asks; kept before this answers."""
-        by = who_asks(request)
-        await _alarm(parts, occurrence)
-        command = await parts.alarms.acknowledge(occurrence, by=by, reason=wish.reason)
-        await parts.journal.append([Batch(entries=[command])])
-        return AcknowledgeOut(command=command.id, occurrence=occurrence, by=command.by)
-
-    @router.get("/notifications")
-    async def notifications(last: _Last = 100) -> list[dict[str, Any]]:
-        """Answer the newest messages to people, newest first."""
-        return [dict(row) for row in await parts.alarms.notifications(last)]
-
-
 def _add_reload(router: APIRouter, parts: Parts) -> None:
     @router.post("/reload", status_code=202)
     async def reload(wish: ReloadIn) -> ReloadOut:
         """Take the site file again: answer what it changes, then begin again with it; refused when it is wrong."""
         return ReloadOut(**await parts.reload(dry_run=wish.dry_run))
-
-
-async def _alarm(parts: Parts, occurrence: str) -> Mapping[str, Any]:
-    found = await parts.alarms.show(occurrence)
-    if found is None:
-        raise NotKnown(f"no alarm {occurrence}", "list them with `facility-monitor alarms`")
-    return found
 
 
 def _known(parts: Parts, device: str) -> Device:

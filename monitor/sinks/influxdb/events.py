@@ -33,7 +33,7 @@ from monitor.schema import (
 from monitor.sinks.influxdb.lines import Stamp, Wanted
 from monitor.sinks.influxdb.places import Places
 from monitor.sinks.influxdb.text import boolean, number, text, word
-from monitor.site import Site
+from monitor.site import Rule, Site, Source
 
 __all__ = ["EventLines"]
 
@@ -76,6 +76,12 @@ def _alarm_point(source_key: str, known: Mapping[str, object] | None) -> tuple[s
     if parts and (known is None or parts[0] in known):
         return parts[0], "/".join(parts[1:])
     return "", "/".join(parts)
+
+
+def _named(rule: Rule | None, source_key: str) -> Source | None:
+    """What an alarm is about, where its rule calls it by a name that is none of a device."""
+    sources = () if rule is None else rule.sources
+    return next((source for source in sources if source.name and source.key == source_key), None)
 
 
 class EventLines:
@@ -159,11 +165,17 @@ class EventLines:
 
     def _look_up(self, rule: str, device: str, source_key: str) -> _Source:
         known, judged = self._places.device(device), self._rules.get(rule)
-        point, labels = _alarm_point(source_key, None if known is None else known.points)
-        tags = self._places.tags(ALARM_TAGS, device, {"rule": rule, "point": point})
-        what = rule if judged is None or not judged.name else judged.name
+        named = _named(judged, source_key)
+        point, labels = _alarm_point(source_key, None if known is None or named is not None else known.points)
+        more = {"rule": rule, "point": point}
+        building, zone = ("", "") if known is None else (known.building, known.zone)
         where = device if known is None else known.name
-        place = "" if known is None else ", ".join(part for part in (known.building, known.zone) if part)
+        if named is not None:
+            building, zone, where = named.building or building, named.zone or zone, named.name
+            more |= {"building": building, "zone": zone}
+        tags = self._places.tags(ALARM_TAGS, device, more)
+        what = rule if judged is None or not judged.name else judged.name
+        place = ", ".join(part for part in (building, zone) if part)
         measured = source_key.split("/")[1] if "/" in source_key else ""
         return _Source(MEASUREMENT_ALARMS.encode() + tags, labels, f"{what}: {where}", place, measured)
 

@@ -1,0 +1,149 @@
+"""The routes about alarms: lists, acknowledging, and what keeps people from being told."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query, Request
+
+from monitor.alarms.windows import Planned, Wish
+from monitor.model import Command
+from monitor.ports import Batch
+from monitor.web.alarmshapes import (
+    HeldOut,
+    MaintenanceIn,
+    MaintenanceOut,
+    Only,
+    OutOfServiceIn,
+    ReasonIn,
+    ShelveIn,
+)
+from monitor.web.parts import HoldDesk, Parts
+from monitor.web.peer import who_asks
+from monitor.web.routes import NotKnown
+from monitor.web.shapes import AcknowledgeIn, AcknowledgeOut, RefusalOut
+
+__all__ = ["make_alarm_router"]
+
+_MOST: Final = 1000
+_Last = Annotated[int, Query(ge=1, le=_MOST)]
+
+
+def make_alarm_router(parts: Parts) -> APIRouter:
+    """Make the routes."""
+    refusals: dict[int | str, dict[str, Any]] = {code: {"model": RefusalOut} for code in (404, 409, 422, 503)}
+    router = APIRouter(responses=refusals)
+    _add_alarms(router, parts)
+    if parts.holds is not None:
+        _add_holds(router, parts, parts.holds)
+        _add_maintenance(router, parts, parts.holds)
+    return router
+
+
+def _add_alarms(router: APIRouter, parts: Parts) -> None:
+    @router.get("/alarms")
+    async def alarms(only: Only | None = None) -> list[dict[str, Any]]:
+        """Answer the alarms: those that are open and the newest that are over, or only some of the open ones."""
+        known = [dict(alarm) for alarm in await parts.alarms.list_alarms()]
+        return known if only is None else [alarm for alarm in known if _is(alarm, only)]
+
+    @router.get("/alarms/{occurrence}")
+    async def alarm(occurrence: str) -> dict[str, Any]:
+        """Answer one occurrence of an alarm: its steps and who was told."""
+        return dict(await _alarm(parts, occurrence))
+
+    @router.post("/alarms/{occurrence}/acknowledge", status_code=202)
+    async def acknowledge(occurrence: str, wish: AcknowledgeIn, request: Request) -> AcknowledgeOut:
+        """Acknowledge an occurrence in the name of who asks; kept before this answers."""
+        by = who_asks(request)
+        await _alarm(parts, occurrence)
+        command = await parts.alarms.acknowledge(occurrence, by=by, reason=wish.reason)
+        await parts.journal.append([Batch(entries=[command])])
+        return AcknowledgeOut(command=command.id, occurrence=occurrence, by=command.by)
+
+    @router.get("/notifications")
+    async def notifications(last: _Last = 100) -> list[dict[str, Any]]:
+        """Answer the newest messages to people, newest first."""
+        return [dict(row) for row in await parts.alarms.notifications(last)]
+
+
+def _is(alarm: Mapping[str, Any], only: str) -> bool:
+    return bool(alarm.get("standing")) if only == "standing" else only in alarm.get("suppression", ())
+
+
+def _add_holds(router: APIRouter, parts: Parts, desk: HoldDesk) -> None:
+    @router.post("/alarms/{target:path}/shelve", status_code=202)
+    async def shelve(target: str, wish: ShelveIn, request: Request) -> HeldOut:
+        """Tell nobody of an alarm for a while; `target`: its occurrence, or RULE/SOURCE."""
+        by = who_asks(request)
+        command = await desk.shelve(
+            target, until=wish.until, seconds=wish.for_s, once=wish.once, by=by, reason=wish.reason
+        )
+        return await _keep(parts, command)
+
+    @router.post("/alarms/{target:path}/unshelve", status_code=202)
+    async def unshelve(target: str, wish: ReasonIn, request: Request) -> HeldOut:
+        """End a shelf: people are told of the alarm if it is still active."""
+        return await _keep(parts, await desk.unshelve(target, by=who_asks(request), reason=wish.reason))
+
+    @router.post("/alarms/{target:path}/out-of-service", status_code=202)
+    async def out_of_service(target: str, wish: OutOfServiceIn, request: Request) -> HeldOut:
+        """Take an alarm out of service: nobody is told of it until somebody returns it."""
+        by = who_asks(request)
+        command = await desk.out_of_service(target, review_at=wish.review_at, by=by, reason=wish.reason)
+        return await _keep(parts, command)
+
+    @router.post("/alarms/{target:path}/return", status_code=202)
+    async def return_to_service(target: str, wish: ReasonIn, request: Request) -> HeldOut:
+        """Bring an alarm back into service."""
+        return await _keep(parts, await desk.return_to_service(target, by=who_asks(request), reason=wish.reason))
+
+
+def _add_maintenance(router: APIRouter, parts: Parts, desk: HoldDesk) -> None:
+    @router.get("/maintenance")
+    async def maintenance() -> list[MaintenanceOut]:
+        """Answer all maintenance that is planned: what is on first, then by when it begins."""
+        return [_window(each) for each in await desk.maintenance()]
+
+    @router.post("/maintenance", status_code=202)
+    async def add_maintenance(wish: MaintenanceIn, request: Request) -> HeldOut:
+        """Plan maintenance: while it is on, nobody is told of the alarms it is about."""
+        asked = wish.model_dump(exclude={"for_s", "reason"}) | {"seconds": wish.for_s}
+        return await _keep(
+            parts, await desk.add_maintenance(Wish(**asked), by=who_asks(request), reason=wish.reason)
+        )
+
+    @router.post("/maintenance/{name}/end", status_code=202)
+    async def end_maintenance(name: str, wish: ReasonIn, request: Request) -> HeldOut:
+        """End maintenance: what the site file plans for this time only, what people planned for good."""
+        return await _keep(parts, await desk.end_maintenance(name, by=who_asks(request), reason=wish.reason))
+
+
+async def _keep(parts: Parts, command: Command) -> HeldOut:
+    await parts.journal.append([Batch(entries=[command])])
+    return HeldOut(command=command.id, target=command.target, by=command.by)
+
+
+def _window(planned: Planned) -> MaintenanceOut:
+    window = planned.window
+    return MaintenanceOut(
+        id=window.id,
+        name=window.name or window.id,
+        on=planned.on,
+        changes_at=planned.changes_at,
+        starts=window.starts,
+        for_s=window.duration / 1000,
+        repeat=window.repeat,
+        devices=None if window.devices is None else sorted(window.devices),
+        rules=list(window.rules),
+        reason=window.reason,
+        by=window.by,
+        from_site=planned.from_site,
+        ended_until=planned.ended_until,
+    )
+
+
+async def _alarm(parts: Parts, occurrence: str) -> Mapping[str, Any]:
+    found = await parts.alarms.show(occurrence)
+    if found is None:
+        raise NotKnown(f"no alarm {occurrence}", "list them with `facility-monitor alarms`")
+    return found
