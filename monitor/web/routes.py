@@ -111,7 +111,12 @@ def _add_status(router: APIRouter, parts: Parts) -> None:
             notify=dict(await parts.notify()),
             itself=dict(parts.itself()),
             deadman=dict(parts.deadman()),
-            alarms={"active": len(active), "unacknowledged": len(unacked)} | _held(alarms),
+            alarms={
+                "active": len(active),
+                "unacknowledged": len(unacked),
+                "flooding": int(bool(parts.judging().get("flooding"))),
+            }
+            | _held(alarms),
         )
 
 
