@@ -5,7 +5,7 @@ from typing import Any
 
 from monitor.alarms import commands, store
 from monitor.journal.state import State
-from monitor.model import Command
+from monitor.model import Command, Value
 from monitor.notify.outbox import Notifier
 
 __all__ = ["AlarmDesk"]
@@ -14,10 +14,18 @@ __all__ = ["AlarmDesk"]
 class AlarmDesk:
     """The `monitor.web.parts.AlarmBook` of the running daemon. `now` is UTC ms."""
 
-    def __init__(self, state: State, notifier: Notifier, now: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        state: State,
+        notifier: Notifier,
+        now: Callable[[], int],
+        status: Callable[[], Mapping[str, Value]] = dict,
+    ) -> None:
         self._state = state
         self._notifier = notifier
         self._now = now
+        self.status = status
+        """How the judging goes: `flooding` and the like."""
 
     async def list_alarms(self) -> Sequence[Mapping[str, Any]]:
         """Every occurrence that is open, and the newest that are over; newest first."""
