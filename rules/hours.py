@@ -57,13 +57,13 @@ class ScheduledMachine(Machine):
         """Whether nothing is known."""
         return super().is_lost or (self.word is not None and self.word[0] == _UNKNOWN)
 
-    def true(self, level: int, value: Value | None, limit: float | None, at: int) -> None:
+    def true(self, level: int, value: Value | None, limit: float | None, at: int, *, silent: bool = False) -> None:
         """The condition holds; heeded within the hours."""
         self._follow()
-        self.word = [_TRUE, level, number(value), limit]
+        self.word = [_TRUE, level, number(value), limit, silent]
         self.changed = True
         if self.in_hours:
-            super().true(level, value, limit, at)
+            super().true(level, value, limit, at, silent=silent)
 
     def false(self, value: Value | None, at: int) -> None:
         """The condition does not hold."""
@@ -132,8 +132,8 @@ class ScheduledMachine(Machine):
         if not self.in_hours:
             super().false(None, at)
         elif self.word is not None and self.word[0] == _TRUE:
-            _, level, value, limit = self.word
-            super().true(min(level, len(self.severities)), value, limit, at)
+            _, level, value, limit, silent = self.word
+            super().true(min(level, len(self.severities)), value, limit, at, silent=silent)
         elif self.word is not None:
             super().unknown(at)
 

@@ -65,7 +65,9 @@ class _Overhead:
         if name.startswith(_MAINTENANCE):
             return self._suppressors.title(name.removeprefix(_MAINTENANCE))
         parent = self._parents.get(name)
-        return name if parent is None else parent.rule.name or parent.rule.id
+        if parent is None:
+            return name
+        return f"{parent.rule.name or parent.rule.id}: {parent.source.name or parent.source.key}"
 
 
 class Suppressors:
@@ -121,9 +123,11 @@ class Suppressors:
     def reconsider(self) -> Iterator[Watch]:
         """Have all open alarms look up: after a start (the settings may be others), and when the clock was set."""
         self._look()
+        gather = f"{_MAINTENANCE}{self._wall()}"
         for watch in self._watches:
             if watch.machine.is_open:
-                watch.machine.look_up()
+                worked_at = any(name.startswith(_MAINTENANCE) for name in watch.machine.hold.by)
+                watch.machine.look_up(gather if worked_at else "")
                 yield watch
             elif watch.machine.hold.lasts:
                 watch.machine.plan()
@@ -205,7 +209,7 @@ class Suppressors:
         ]
         if not changed:
             return
-        gather = f"maintenance:{self._wall()}"
+        gather = f"{_MAINTENANCE}{self._wall()}"
         for watch in self._watches:
             machine = watch.machine
             places = (machine.source.device, machine.source.key)

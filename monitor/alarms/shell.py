@@ -74,6 +74,7 @@ class Alarms:
         self._steps: list[Step] = []
         self._committed_at = 0.0
         self._is_dirty = False
+        self._was_flooding = False
         self._pruned_at = 0
         self._goal = (Position(0), monotonic())
         self._raised = 0
@@ -209,6 +210,9 @@ class Alarms:
 
     def _take(self, effects: Effects) -> None:
         self._steps += effects.steps
+        if self._engine.flooding is not self._was_flooding:
+            self._was_flooding = self._engine.flooding
+            _log.warning("alarms_flood") if self._was_flooding else _log.info("alarms_flood_is_over")
         for command, reason in effects.refused:
             _log.info("command_refused", command=command, reason=reason)
         for rule, error in effects.failures:

@@ -13,7 +13,7 @@ from monitor.schema import CLASSES, MONITOR_DEVICE
 from monitor.settings.binding import Binding
 from monitor.settings.patterns import fits
 from monitor.settings.shape import PersonKeys, RouteKeys, TeamKeys
-from monitor.site import Device, Notify, Person, Route, Rule, Step, Team
+from monitor.site import Device, Notify, Person, Route, Rule, Source, Step, Team
 
 __all__ = ["bind_notify", "warn_of_silence"]
 
@@ -164,7 +164,7 @@ def _has_channel(team: Team, people: Mapping[str, Person]) -> bool:
 def _silent(rule: Rule, devices: Mapping[str, Device], routes: Sequence[Route], heard: set[str]) -> str:
     """The first device (and severity) of a rule whose alarm reaches nobody, in words; empty when there is none."""
     severities = _severities(rule.params)
-    for source in dict.fromkeys(replace(source, point=None, name="") for source in rule.sources):
+    for source in dict.fromkeys(replace(source, point=None) for source in rule.sources):
         device = devices[source.device]
         for severity in severities:
             facts = {
@@ -177,8 +177,12 @@ def _silent(rule: Rule, devices: Mapping[str, Device], routes: Sequence[Route], 
                 "severity": severity,
             }
             if not _reaches(facts, routes, heard):
-                return f"device `{device.id}` at severity {severity}"
+                return f"{_called(source)} at severity {severity}"
     return ""
+
+
+def _called(source: Source) -> str:
+    return f"`{source.name}`" if source.name else f"device `{source.device}`"
 
 
 def _severities(params: Any) -> list[str]:

@@ -11,22 +11,22 @@ from monitor.profiles import Library
 from monitor.settings.binding import Binding, Candidate
 from monitor.settings.loading import SHIPPED
 from monitor.settings.rules import bind_rules
-from monitor.site import Device, Rule, Site
+from monitor.settings.supply import usual_supplies
+from monitor.site import Device, Rule
 
 __all__ = ["bind_ruleset"]
 
 
 def bind_ruleset(  # noqa: PLR0913 - what is bound, to what, and the tables
     root: Node,
-    site: Site,
+    devices: Mapping[str, Device],
     findings: Findings,
     files: Files,
     *,
     drivers: Mapping[str, DriverType],
     rules: Mapping[str, RuleType],
 ) -> dict[str, Rule]:
-    """Bind the section `rules` of a document as that of the site's own file is; mistakes go to `findings`."""
-    devices = site.devices
+    """Bind the section `rules` of a document as that of a site file is bound; mistakes go to `findings`."""
     binding = Binding(
         findings=findings,
         files=files,
@@ -38,7 +38,7 @@ def bind_ruleset(  # noqa: PLR0913 - what is bound, to what, and the tables
     )
     binding.candidates.update({name: _candidate(device) for name, device in devices.items()})
     binding.connection_drivers.update({one.connection: "" for one in devices.values() if one.connection})
-    return bind_rules(binding, root, site.supplies)
+    return bind_rules(binding, root, usual_supplies(devices))
 
 
 def _candidate(device: Device) -> Candidate:

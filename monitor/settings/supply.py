@@ -1,6 +1,6 @@
 """Binds how it is known whether a building has electricity, water, gas or heat."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from monitor.documents.node import Node, join
@@ -12,7 +12,7 @@ from monitor.settings.plantshape import SupplyKeys
 from monitor.settings.quantities import converted
 from monitor.site import Device, Point
 
-__all__ = ["bind_supply"]
+__all__ = ["bind_supply", "usual_supplies"]
 
 _MAIN: Final = "main"
 _VOLTAGES: Final = ("voltage_l1_v", "voltage_l2_v", "voltage_l3_v")
@@ -37,7 +37,7 @@ def bind_supply(binding: Binding, root: Node, devices: Mapping[str, Device]) -> 
             continue
         taken[key] = node
         found.append(supply)
-    for supply in _usual(devices):
+    for supply in usual_supplies(devices):
         if (supply.building, supply.utility) not in taken:
             taken[supply.building, supply.utility] = root
             found.append(supply)
@@ -130,8 +130,9 @@ def _limit(binding: Binding, keys: SupplyKeys, points: Mapping[str, Point], node
     return keys
 
 
-def _usual(devices: Mapping[str, Device]) -> Iterator[Supply]:
+def usual_supplies(devices: Mapping[str, Device]) -> Sequence[Supply]:
     """What main meters say by themselves: voltages of electricity, the pressure of water."""
+    found = []
     for device in devices.values():
         if device.role != _MAIN or not device.has_connection:
             continue
@@ -144,10 +145,12 @@ def _usual(devices: Mapping[str, Device]) -> Iterator[Supply]:
         else:
             continue
         if points:
-            yield Supply(
+            supply = Supply(
                 building=device.building,
                 utility=device.device_class,
                 device=device.id,
                 points=points,
                 below=below,
             )
+            found.append(supply)
+    return found

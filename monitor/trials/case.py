@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from monitor.fields import Duration, Frozen, Value, several
 from monitor.trials.series import parse
 
-__all__ = ["Case", "DeviceKeys", "Expected", "Happened", "Jump", "Restart", "Said", "SupplyKeys", "Wanted"]
+__all__ = ["Case", "DeviceKeys", "Expected", "Happened", "Jump", "Restart", "Said", "Wanted"]
 
 
 def _series(line: str) -> str:
@@ -50,14 +50,6 @@ class DeviceKeys(Frozen):
     tenant: str = ""
     door: str = ""
     direction: str = ""
-
-
-class SupplyKeys(Frozen):
-    """A supply of a building, and the meter that tells of it."""
-
-    building: str = ""
-    utility: str
-    device: str
 
 
 class Happened(Frozen):
@@ -137,7 +129,6 @@ class Case(Frozen):
     timezone: str = ""
     rules: tuple[Any, ...] = ()
     devices: dict[str, DeviceKeys] = Field(default_factory=dict)
-    supplies: tuple[SupplyKeys, ...] = ()
     given: tuple[Line, ...] = ()
     events: tuple[Happened, ...] = ()
     derived: tuple[Said, ...] = ()

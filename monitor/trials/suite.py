@@ -11,16 +11,16 @@ from monitor.documents.explain import unknown_key, validate
 from monitor.documents.files import Files, folder_of
 from monitor.documents.finding import Finding, Findings, nearest
 from monitor.documents.node import Entry, Node, join
-from monitor.plant import Supply
 from monitor.ports import DriverType, Router, RuleType
 from monitor.schema import is_counter, point_unit
 from monitor.settings.ruleset import bind_ruleset
+from monitor.settings.supply import usual_supplies
 from monitor.site import Counter, Device, Point, Rule, Site
 from monitor.trials.case import Case, DeviceKeys
 from monitor.trials.compare import differences
 from monitor.trials.play import play
 from monitor.trials.series import parse
-from rules.surroundings import Surroundings
+from rules.surroundings import Surroundings, hangs_below
 
 __all__ = ["Outcome", "Suite", "Tape", "read_suite", "suite_of"]
 
@@ -161,25 +161,14 @@ def _tape(reading: _Reading, case: Case, node: Node, head: Node) -> Tape | None:
     key = Node("scalar", node.file, node.line, node.column, scalar="rules")
     root.entries["rules"] = Entry(key, Node("list", node.file, node.line, node.column, items=own))
     before = len(reading.findings.errors)
-    house = Site(
-        id="tape",
-        name="tape",
-        timezone=_zone(reading, node if case.timezone else head),
-        devices=devices,
-        supplies=tuple(Supply(points=(), **one.model_dump()) for one in case.supplies),
-    )
     bound = bind_ruleset(
-        root, house, reading.findings, reading.files, drivers=reading.drivers, rules=reading.rules
+        root, devices, reading.findings, reading.files, drivers=reading.drivers, rules=reading.rules
     )
     if len(reading.findings.errors) > before:
         return None
-    return Tape(
-        case=case,
-        rules=tuple(bound.values()),
-        around=Surroundings.of(house),
-        file=node.file,
-        line=node.line,
-    )
+    zone = _zone(reading, node if case.timezone else head)
+    around = Surroundings(devices=devices, zone=zone, above=hangs_below(devices, usual_supplies(devices)))
+    return Tape(case=case, rules=tuple(bound.values()), around=around, file=node.file, line=node.line)
 
 
 def _items(node: Node | None) -> Sequence[Node]:
@@ -212,9 +201,7 @@ def _devices(reading: _Reading, case: Case, head: Node) -> dict[str, Device]:
     for line in case.given:
         series = parse(line)
         spoken.setdefault(series.device, []).append("" if series.measurement else series.point)
-    named = [one.device for one in case.events] + [one.device for one in case.derived]
-    named += [one.device for one in case.supplies]
-    for name in named:
+    for name in (*(one.device for one in case.events), *(one.device for one in case.derived)):
         spoken.setdefault(name, [])
     return {name: _device(name, keys.get(name, DeviceKeys()), points) for name, points in spoken.items()}
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from monitor.alarms import Alarms, commands, store
 from monitor.journal.state import State
-from monitor.model import Command
+from monitor.model import Command, Value
 from monitor.notify.outbox import Notifier
 
 __all__ = ["AlarmDesk"]
@@ -16,9 +16,13 @@ class AlarmDesk:
 
     def __init__(self, state: State, notifier: Notifier, now: Callable[[], int], alarms: Alarms) -> None:
         self._state = state
-        self._alarms = alarms
         self._notifier = notifier
         self._now = now
+        self._alarms = alarms
+
+    def status(self) -> Mapping[str, Value]:
+        """How the judging goes: `flooding` and the like."""
+        return self._alarms.status()
 
     async def list_alarms(self) -> Sequence[Mapping[str, Any]]:
         """Every occurrence that is open, and the newest that are over; newest first."""

@@ -170,7 +170,9 @@ def wrong_with_mails(daemon: Daemon, mails: Iterable[EmailMessage]) -> Iterator[
             yield f"{about} was to be sent or superseded"
         elif often and not row["maybe_delivered"]:
             yield f"{about} arrived though it was superseded"
-    raised = {step["occurrence"] for step in daemon.entries(4) if step["cause"] == "raised"}
+    raised = {
+        step["occurrence"] for step in daemon.entries(4) if step["cause"] == "raised" and not step["suppression"]
+    }
     due = {row["occurrence"] for row in daemon.memory("SELECT occurrence FROM outbox WHERE kind = 'raise'")}
     yield from _some("alarm that nobody was told of", raised - due)
 

@@ -1,5 +1,7 @@
 """Routing: who is told, over what, when."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
@@ -7,7 +9,7 @@ from structlog.testing import capture_logs
 from monitor.model import Severity
 from monitor.notify.routing import TIME_TO_LIVE, Reason, choose, facts, make_router, unreachable
 from monitor.ports import NoticeKind
-from monitor.site import Route, Team
+from monitor.site import Route, Source, Team
 from tests.notify.house import MINUTE, NOW, notice, person, rows, site
 
 ANA = person("ana", mail="mailto://a", phone="json://a")
@@ -169,3 +171,16 @@ def test_with_a_route_for_everything_each_alarm_reaches_somebody_once(
     assert found
     assert len(set(keys)) == len(keys)
     assert all(row.expires > row.not_before >= NOW for row in found)
+
+
+def test_what_a_rule_calls_by_a_name_is_routed_and_told_by_that() -> None:
+    house = site(ANA, routes=[Route(team="house", match={"building": ("B",)})])
+    bus = Source(device="facility-monitor", point="bus", name="bus", building="B", zone="cellar")
+    about = notice(NoticeKind.RAISE, device="facility-monitor", source_key="facility-monitor/bus")
+    about = replace(about, source=bus)
+    elsewhere = replace(about, source=replace(bus, building="C"))
+    body = facts(house, about)
+
+    assert {one.person for one in choose(house, about)} == {"ana"}
+    assert [one.reason for one in choose(house, elsewhere)] == [Reason.NO_ROUTE]
+    assert (body["device"]["name"], body["building"], body["zone"]) == ("bus", "B", "cellar")

@@ -94,6 +94,16 @@ def test_an_alarm_that_could_reach_nobody_is_a_warning(load_text: Load, routes: 
     assert all(message in warning.message for warning in warnings)
 
 
+def test_a_connection_of_several_buildings_needs_a_route_that_asks_for_none(load_text: Load) -> None:
+    dead = "  - {id: dead, kind: segment, severity: high}\n"
+    each = "    - {match: {building: A}, team: all}\n    - {match: {building: B}, team: all}\n"
+    (warning,) = load_text(DEVICES + dead + PEOPLE + each).warnings
+    last = load_text(DEVICES + dead + PEOPLE + each + "    - {team: all}\n").warnings
+
+    assert "the alarm of rule `dead` for `plant` at severity high would reach nobody" in warning.message
+    assert last == ()
+
+
 def test_no_routes_and_no_channels_are_warnings(load_text: Load) -> None:
     silent = "notify: {people: [{id: ana}], teams: [{id: t, members: ana}], routes: [{team: t}]}\n"
 

@@ -9,7 +9,7 @@ import pytest
 
 from monitor.journal.state import State
 from monitor.sinks.influxdb import InfluxSink
-from monitor.site import InfluxSettings
+from monitor.site import InfluxSettings, Rule, Source
 from tests.docs.pages import ROOT, section
 from tests.servers.influxdb import InfluxServer
 from tests.sinks.site import a_site, recorded, step
@@ -53,3 +53,35 @@ async def test_times_to_acknowledge_and_to_clear_are_those_from_the_start(
     assert [(row["rule"], row["mean"]) for row in cleared] == [("high-power", pytest.approx(420))]
     assert {(row["rule"], row["top"]) for row in noisy} == {("high-power", 1), ("door-forced", 1)}
     assert sum(row["count"] for row in per_day) == 2
+
+
+async def test_what_is_not_told_and_why_and_which_connection_it_is_about_are_there(
+    settings: Callable[..., InfluxSettings], state: State, server: InfluxServer, database: str
+) -> None:
+    start = time.time_ns() // 1_000_000 - DAY
+    sources = tuple(
+        Source(device="facility-monitor", point=name, name=name, building=building)
+        for name, building in (("bus", "b1"), ("ring", ""))
+    )
+    dead = Rule(id="dead", name="Nothing answers", kind="segment", params=None, sources=sources, version="1")
+    about = {"rule": "dead", "device": "facility-monitor"}
+    said = (
+        step("raised", 1, time=start, **about, source_key="facility-monitor/bus", suppression=("suppressed",)),
+        step("raised", 1, time=start, **about, source_key="facility-monitor/ring", occurrence="o-2"),
+        replace(
+            step("cleared", 1, time=start + MINUTE, occurrence="o-3"), cause="shelved", suppression=("shelved",)
+        ),
+    )
+    sink = InfluxSink(settings(), a_site(rules={"dead": dead}), state)
+    await sink.write(recorded(*said))
+    await sink.close()
+
+    query = "SELECT suppression, cause, title, point, building FROM alarms"
+    found = server.query(query, database)
+    names = ("point", "building", "title", "cause", "suppression")
+    rows = {tuple(row[name] or "" for name in names) for row in found}
+    assert {row for row in rows if row[3] == "raised"} == {
+        ("bus", "b1", "Nothing answers: bus", "raised", "suppressed"),
+        ("ring", "", "Nothing answers: ring", "raised", ""),
+    }
+    assert {(row[3], row[4]) for row in rows if row[3] != "raised"} == {("shelved", "shelved")}
