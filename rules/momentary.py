@@ -106,7 +106,7 @@ class EventWatch:
         """Say when time alone will change something."""
         ended = None
         if self._wait is not None and self.opened:
-            ended = min(memory.get("at", 0) for memory in self.opened.values()) + self._wait
+            ended = min(map(self._made, self.opened)) + self._wait
         dues = [due for due in (ended, self.machine.due()) if due is not None]
         return min(dues, default=None)
 
@@ -114,12 +114,18 @@ class EventWatch:
         """Do what is due by `now`."""
         if self._wait is not None:
             for occurrence in self.waiting():
-                if self.opened[occurrence].get("at", 0) + self._wait <= now:
+                if self._made(occurrence) + self._wait <= now:
                     self.close(occurrence, "nobody acknowledged it in time")
         self.machine.tick(now)
 
     def resume(self, stopped: int, started: int) -> None:
         """Go on: what has happened stays as it is."""
+
+    def _made(self, occurrence: str) -> int:
+        """Engine time of its making; what older versions kept says only when it was raised."""
+        memory = self.opened[occurrence]
+        made: int = memory.get("at", memory["raised_at"])
+        return made
 
     def _end(self, occurrence: str) -> dict[str, Any]:
         self.changed.add(occurrence)

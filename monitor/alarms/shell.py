@@ -72,6 +72,7 @@ class Alarms:
         self._steps: list[Step] = []
         self._committed_at = 0.0
         self._is_dirty = False
+        self._was_flooding = False
         self._pruned_at = 0
         self._counts = {"raised": 0, "failing_rules": 0}
         self.applied = Position(0)
@@ -181,6 +182,9 @@ class Alarms:
 
     def _take(self, effects: Effects) -> None:
         self._steps += effects.steps
+        if self._engine.flooding is not self._was_flooding:
+            self._was_flooding = self._engine.flooding
+            _log.warning("alarms_flood") if self._was_flooding else _log.info("alarms_flood_is_over")
         for command, reason in effects.refused:
             _log.info("command_refused", command=command, reason=reason)
         for rule, error in effects.failures:

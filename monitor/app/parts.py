@@ -50,8 +50,7 @@ from monitor.settings.tables import resolve
 from monitor.sinks.influxdb.thread import BlockingThread
 from monitor.site import Device, Site
 from monitor.supervision import Watchdog
-from monitor.web.desk import AlarmDesk
-from monitor.web.holddesk import HoldDesk
+from monitor.web.desk import AlarmDesk, HoldDesk
 from monitor.web.meterdesk import Meters
 from monitor.web.parts import Parts as ApiParts
 from monitor.web.parts import Reload
@@ -374,7 +373,7 @@ class Parts:
             reload=reload,
             now=self._clock.now,
             journal=self._journal,
-            alarms=AlarmDesk(self._state, self._notifier, self._clock.now, self._alarms.status),
+            alarms=AlarmDesk(self._state, self._notifier, self._clock.now),
             holds=HoldDesk(self._state, self._site, self._clock.now),
             polls=self._poller.status,
             connections=connections,
@@ -396,5 +395,6 @@ class Parts:
             people=self._access.people.status,
             equipment=UpkeepDesk(self._upkeep_book, self._site, self._clock.now),
             upkeep=self._upkeep.status,
+            judging=self._alarms.status,
             metering=lambda: {**self._metering.status(), "size_bytes": self.files.ledger_size()},
         )
