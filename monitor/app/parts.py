@@ -50,8 +50,7 @@ from monitor.settings.tables import resolve
 from monitor.sinks.influxdb.thread import BlockingThread
 from monitor.site import Device, Site
 from monitor.supervision import Watchdog
-from monitor.web.desk import AlarmDesk
-from monitor.web.holddesk import HoldDesk
+from monitor.web.desk import AlarmDesk, HoldDesk
 from monitor.web.meterdesk import Meters
 from monitor.web.parts import Parts as ApiParts
 from monitor.web.parts import Reload

@@ -67,9 +67,6 @@ class ReadableJournal(Protocol):
 class AlarmBook(Protocol):
     """What can be asked about alarms; the answers are ready for JSON."""
 
-    def status(self) -> Mapping[str, Value]:
-        """How the judging goes: `flooding` and the like."""
-
     async def list_alarms(self) -> Sequence[Mapping[str, Any]]:
         """Every occurrence that is open, and the newest that are over; newest first."""
 

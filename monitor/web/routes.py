@@ -92,7 +92,6 @@ def _add_status(router: APIRouter, parts: Parts) -> None:
         alarms = [alarm for alarm in await parts.alarms.list_alarms() if not alarm.get("shadow")]
         active = [alarm for alarm in alarms if alarm.get("active")]
         unacked = [alarm for alarm in alarms if alarm.get("response") == "unacked"]
-        flooding = int(bool(parts.alarms.status().get("flooding")))
         return StatusOut(
             site=parts.site.id,
             name=parts.site.name,
@@ -113,7 +112,12 @@ def _add_status(router: APIRouter, parts: Parts) -> None:
             notify=dict(await parts.notify()),
             itself=dict(parts.itself()),
             deadman=dict(parts.deadman()),
-            alarms={"active": len(active), "unacknowledged": len(unacked), "flooding": flooding} | _held(alarms),
+            alarms={
+                "active": len(active),
+                "unacknowledged": len(unacked),
+                "flooding": int(bool(parts.judging().get("flooding"))),
+            }
+            | _held(alarms),
         )
 
 

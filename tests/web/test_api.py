@@ -55,8 +55,8 @@ async def test_status_counts_devices_and_alarms(client: httpx.AsyncClient) -> No
     assert facts["site"] == "maple-court"
     assert facts["timezone"] == "Europe/Berlin"
     assert facts["devices"] == {"total": 2, "answering": 1, "never_answered": 1}
-    held = dict.fromkeys(("flooding", "shelved", "suppressed", "out_of_service", "standing", "review_due"), 0)
-    assert facts["alarms"] == {"active": 1, "unacknowledged": 1} | held
+    held = dict.fromkeys(("shelved", "suppressed", "out_of_service", "standing", "review_due"), 0)
+    assert facts["alarms"] == {"active": 1, "unacknowledged": 1, "flooding": 0} | held
     assert facts["sinks"] == {"influxdb": {"written": 3}}
     assert "position" in facts["journal"]
 
