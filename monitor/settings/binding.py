@@ -61,6 +61,8 @@ class Binding:
     """Every calendar named; None where it is wrong."""
     holidays: tuple[HolidayKeys | None, tuple[str, str]] = (None, ("", ""))
     """Those of the section `access`, and their country and region: for hours that have none of their own."""
+    changes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Rule -> key -> what is tried there instead of what is written."""
     metered: dict[tuple[object, ...], Mapping[str, Point]] = field(default_factory=dict)
     """Points of profiles behind transformers and with ratings: devices that say the same share them."""
     _by_word: dict[str, dict[str, list[Candidate]]] = field(default_factory=dict)
