@@ -9,7 +9,7 @@ from monitor.model import Event, Value
 from monitor.site import Rule, Source
 from rules.effects import Effects
 from rules.kind import EventJudge, PointJudge
-from rules.machine import Machine, number
+from rules.machine import Machine
 from rules.timeline import Timeline
 
 __all__ = ["HourlyJudge", "ScheduledEvents", "ScheduledMachine"]
@@ -25,7 +25,6 @@ class ScheduledMachine(Machine):
     the hours begin. `edge` is when they change next (UTC ms), as long as that matters.
     """
 
-    _KEPT = (*Machine._KEPT, "word", "in_hours")  # type: ignore[assignment]  # noqa: SLF001 - more of it
     __slots__ = ("_edge", "_offset", "_schedule", "_zone", "in_hours", "word")
 
     def __init__(  # noqa: PLR0913, PLR0917 - as a machine, and the hours
@@ -59,7 +58,7 @@ class ScheduledMachine(Machine):
     def true(self, level: int, value: Value | None, limit: float | None, at: int) -> None:
         """The condition holds; heeded within the hours."""
         self._follow()
-        self.word = [_TRUE, level, number(value), limit]
+        self.word = [_TRUE, level, None if isinstance(value, str) else value, limit]
         self.changed = True
         if self.in_hours:
             super().true(level, value, limit, at)
@@ -72,14 +71,14 @@ class ScheduledMachine(Machine):
             self.changed = True
         super().false(value, at)
 
-    def unknown(self, at: int, *more: int) -> None:
+    def unknown(self, at: int, known_until: int | None = None) -> None:
         """Nothing is known; outside of the hours it is false all the same."""
         self._follow()
         if self.word is not None or not self.in_hours:
             self.word = [_UNKNOWN]
             self.changed = True
         if self.in_hours:
-            super().unknown(at, *more)
+            super().unknown(at, *(() if known_until is None else (known_until,)))
 
     def resume(self, stopped: int, started: int, *, keeps_word: bool = False) -> None:
         """Leave out the time between; the hours may have changed meanwhile."""
@@ -137,13 +136,14 @@ class ScheduledMachine(Machine):
             super().unknown(at)
 
     def dump(self) -> Mapping[str, Any] | None:
-        """Answer the memory: also what is remembered of an alarm that is clear."""
+        """Answer the memory, with what is remembered of an alarm that is clear."""
         kept = super().dump()
-        if kept is not None or self.word is None:
-            return kept
-        mine: dict[str, Any] = {name: getattr(self, name) for name in self._KEPT}
-        mine |= {"rule": self.rule.id, "name": self.rule.name, "kind": self.rule.kind}
-        return mine | {"device": self.source.device, "point": self.source.point}
+        return None if kept is None else {**kept, "word": self.word, "in_hours": self.in_hours}
+
+    def load(self, memory: Mapping[str, Any]) -> None:
+        """Take back what `dump` gave; nothing, from before the rule had hours."""
+        super().load(memory)
+        self.word, self.in_hours = memory.get("word"), memory.get("in_hours")
 
 
 class ScheduledEvents:

@@ -359,7 +359,7 @@ class Machine:
 
     def dump(self) -> Mapping[str, Any] | None:
         """Answer the memory, JSON-ready; None when there is nothing to remember."""
-        if self.condition is Condition.CLEAR and not self.occurrence and not self.near_misses:
+        if self.is_idle and not self.occurrence and not self.near_misses:
             return None
         kept = {name: getattr(self, name) for name in self._KEPT}
         kept |= {"rule": self.rule.id, "name": self.rule.name, "kind": self.rule.kind}
