@@ -7,6 +7,7 @@ from monitor.derivedpoints import is_contact
 from monitor.doorways import door_of
 from monitor.model import Derived, Event, Reading, Value
 from monitor.settings.model import Occasion
+from monitor.settings.patterns import fits as fits_name
 from monitor.site import Device
 from rules.kind import Interest, is_sure, patience
 from rules.truth import Truth
@@ -17,7 +18,7 @@ __all__ = ["Follower", "devices_of", "fits", "interest_in", "is_so", "joined"]
 def devices_of(occasion: Occasion, own: str, devices: Mapping[str, Device]) -> tuple[str, ...]:
     """The devices that an occasion of a rule at the device `own` is about."""
     if occasion.device is not None:
-        return tuple(name for name in dict.fromkeys(occasion.device) if name in devices)
+        return tuple(sorted(name for name in devices if fits_name(name, occasion.device)))
     if occasion.same == "device" or own not in devices:
         return (own,)
     if occasion.same == "door":

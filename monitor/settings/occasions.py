@@ -6,6 +6,7 @@ from monitor.derivedpoints import derived_points
 from monitor.documents.node import Node, join
 from monitor.settings.binding import Binding, Candidate
 from monitor.settings.model import Occasion, RuleModel
+from monitor.settings.patterns import fits
 from monitor.settings.quantities import converted
 
 __all__ = ["bind_occasions", "points_of"]
@@ -32,12 +33,15 @@ def bind_occasions(
 
 def _bound(binding: Binding, node: Node, path: str, occasion: Occasion, chosen: Sequence[Candidate]) -> Occasion:
     binding.literals(node.get("device"), join(path, "device"), binding.candidates, "device")
-    if occasion.point is None:
-        return occasion
     if occasion.device is not None:
-        meant = [binding.candidates[name] for name in occasion.device if name in binding.candidates]
+        meant = [one for name, one in binding.candidates.items() if fits(name, occasion.device)]
+        if not meant and any("*" in word for word in occasion.device):
+            place = node.get("device") or node
+            binding.findings.error(place, join(path, "device"), "no device matches: nothing would be heard")
     else:
         meant = list(chosen) if occasion.same == "device" else list(binding.candidates.values())
+    if occasion.point is None:
+        return occasion
     names = {name: unit for one in meant for name, unit in points_of(one).items()}
     if occasion.point not in names:
         if meant and all(one.complete for one in meant):

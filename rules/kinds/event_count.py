@@ -1,6 +1,7 @@
 """Kind `event_count`: so many events within a window: a card that is denied again and again, at many doors."""
 
 from collections.abc import Iterator, Mapping
+from hashlib import blake2s
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -18,6 +19,9 @@ __all__ = ["EVENT_COUNT", "EventCount", "EventCountJudge", "EventCountRule"]
 
 _MOST = 256
 _DEVICE = "device"
+_NAMED = 10
+_MARK = 6
+"""So many bytes tell a few hundred values apart, and lead back to none."""
 
 
 class EventCountRule(RuleModel):
@@ -43,7 +47,9 @@ class EventCountRule(RuleModel):
 
 
 class EventCountJudge(EntryJudge):
-    """Keeps the latest events: when each was and was heard, its group, and what counts as different.
+    """Keeps the latest events: when each was and was heard, its group, what counts as different, and its device.
+
+    Of attributes only a mark is kept, which tells whether two are the same and nothing else: they may be cards.
 
     The condition holds from the event that makes a group full until no event of it lies in the window any more.
     """
@@ -56,7 +62,7 @@ class EventCountJudge(EntryJudge):
         self._window = round(params.window * 1000)
         self._group_by = params.group_by
         self._distinct = params.distinct
-        self._kept: list[tuple[int, int, str, str]] = []
+        self._kept: list[tuple[int, int, str, str, str]] = []
         self._full: dict[str, int] = {}
         """Groups that hold the condition -> until when."""
 
@@ -64,13 +70,13 @@ class EventCountJudge(EntryJudge):
         """Count an event; one out of a backlog counts with those around it."""
         if not fits(self._where, event):
             return None
-        group = "\n".join(str(_attribute(event, name)) for name in self._group_by)
-        seen = event.id if not self._distinct else str(_attribute(event, self._distinct))
-        if self._distinct and not seen:
+        if self._distinct and _attribute(event, self._distinct) == "":
             return None
+        group = _mark(*(_attribute(event, name) for name in self._group_by)) if self._group_by else ""
+        seen = _mark(_attribute(event, self._distinct) if self._distinct else event.id)
         heard = now if event.late else at
         self._kept = [one for one in self._kept if one[1] > now - self._window][1 - _MOST :]
-        self._kept.append((at, heard, group, seen))
+        self._kept.append((at, heard, group, seen, event.device))
         self._kept.sort()
         if group in self._full:
             self._full[group] = max(self._full[group], at + self._window)
@@ -79,12 +85,13 @@ class EventCountJudge(EntryJudge):
         if found < self._count:
             return None
         self._full[group] = max(one[0] for one in self._kept if one[2] == group) + self._window
-        facts: dict[str, str | float] = {"window_s": self._window / 1000, "devices": event.device}
+        devices = sorted({one[4] for one in self._kept if one[2] == group and abs(one[0] - at) < self._window})
+        facts: dict[str, str | float] = {"window_s": self._window / 1000, "devices": ", ".join(devices[:_NAMED])}
         return Verdict(Truth.TRUE, value=found, limit=self._count, since=at, late=event.late, facts=facts)
 
     def _counts(self, group: str, at: int) -> Iterator[int]:
         """How many there are in each window that ends with an event and holds the one of `at`."""
-        mine = [(time, seen) for time, _, one, seen in self._kept if one == group]
+        mine = [(time, seen) for time, _, one, seen, _ in self._kept if one == group]
         for end in {time for time, _ in mine if at <= time < at + self._window}:
             yield len({seen for time, seen in mine if end - self._window < time <= end})
 
@@ -106,8 +113,12 @@ class EventCountJudge(EntryJudge):
 
     def load(self, memory: Mapping[str, Any]) -> None:
         """Take back what `dump` gave."""
-        self._kept = [(at, heard, group, seen) for at, heard, group, seen in memory["kept"]]
+        self._kept = [(at, heard, group, seen, device) for at, heard, group, seen, device in memory["kept"]]
         self._full = dict(memory["full"])
+
+
+def _mark(*values: object) -> str:
+    return blake2s("\n".join(map(str, values)).encode(), digest_size=_MARK).hexdigest()
 
 
 def _attribute(event: Event, name: str) -> object:

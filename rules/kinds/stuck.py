@@ -131,7 +131,8 @@ class IdleJudge(_Used):
             self._run += at - last
         limit = self.limit
         if limit is None:
-            return Verdict(Truth.UNKNOWN)
+            days = (at - self._first) // DAY
+            return Verdict(Truth.UNKNOWN, facts={"status": "learning", "learnt": f"{days} of {_LEARNS} days"})
         truth = Truth.TRUE if self._run >= limit else Truth.FALSE
         if truth == Truth.FALSE and not self._was_used:
             truth = Truth.UNKNOWN

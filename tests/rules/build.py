@@ -5,6 +5,7 @@ from fnmatch import fnmatchcase
 from importlib import import_module
 from typing import Any
 
+from monitor.derivedpoints import derived_points
 from monitor.model import Entry, Event, Missing, Position, Reading, Recorded
 from monitor.plant import Supply
 from monitor.ports import NamesSources, Premises
@@ -72,7 +73,7 @@ def rule(
         else:
             sources += [
                 Source(device=id_, point=name)
-                for name in one.points
+                for name in (*one.points, *set(patterns).intersection(derived_points(one)))
                 if any(fnmatchcase(name, pattern) for pattern in patterns)
             ]
     together: tuple[str, ...] = ()

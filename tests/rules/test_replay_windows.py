@@ -15,8 +15,9 @@ from rules.hours import ScheduledMachine
 from rules.surroundings import UTC, Surroundings
 from tests.rules.build import START, device, rule
 
-HOURS = Schedule(hours=(Hours(spans=tuple((minute, minute + 2) for minute in range(0, 1440, 4))),))
-"""Two minutes of every four."""
+FIRST = START // 60_000 % 1440
+HOURS = Schedule(hours=(Hours(spans=tuple((minute, minute + 2) for minute in range(FIRST, FIRST + 24, 4))),))
+"""Two minutes of every four, from the minute on in which the journals begin."""
 DEVICES = {
     "meter": device("meter", every=10.0, points=["level_m", "power_w", "volume_m3"], device_class="water"),
     "pump": device("pump", every=None, points=["called"], device_class="equipment"),
@@ -131,7 +132,7 @@ def straight(batch: Sequence[Recorded], end: int) -> list[Transition]:
     return [*made.judge(batch).transitions, *made.tick(end).transitions]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(batch=journals(), cuts=st.sets(st.integers(0, 50), max_size=5))
 def test_a_dump_and_a_load_anywhere_change_nothing(batch: list[Recorded], cuts: set[int]) -> None:
     end = batch[-1].recorded + 3_600_000
@@ -149,7 +150,7 @@ def test_a_dump_and_a_load_anywhere_change_nothing(batch: list[Recorded], cuts: 
     assert found == straight(batch, end)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(batch=journals())
 def test_live_ticks_change_nothing(batch: list[Recorded]) -> None:
     end = batch[-1].recorded + 3_600_000
@@ -163,7 +164,7 @@ def test_live_ticks_change_nothing(batch: list[Recorded]) -> None:
     assert found == straight(batch, end)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(batch=journals(), again=st.integers(1, 20))
 def test_what_is_remembered_stays_small(batch: list[Recorded], again: int) -> None:
     made = engine()
@@ -179,7 +180,7 @@ def test_every_rule_is_raised_by_some_journal() -> None:
     """The journals are of use only where they make these kinds speak; some need quieter ones, as tapes have."""
     raised = set[str]()
 
-    @settings(max_examples=300, deadline=None, database=None, derandomize=True)
+    @settings(max_examples=200, deadline=None, database=None, derandomize=True)
     @given(batch=journals())
     def gather(batch: list[Recorded]) -> None:
         raised.update(step.rule for step in straight(batch, batch[-1].recorded + 3_600_000))
@@ -189,7 +190,7 @@ def test_every_rule_is_raised_by_some_journal() -> None:
     assert raised >= {one.id for one in RULES} - {"little", "stuck"}
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(batch=journals(), jumps=st.lists(st.tuples(st.integers(0, 50), st.integers(-400_000, 400_000)), max_size=3))
 def test_a_clock_that_is_set_moves_hours_and_nothing_is_due_for_ever(
     batch: list[Recorded], jumps: list[tuple[int, int]]

@@ -362,6 +362,11 @@ def test_devices_that_are_judged_together_have_one_alarm_of_the_monitor(load_tex
             "main",
         ),
         (
+            "{id: r, kind: absence, first: {event: card}, without: {event: opened, device: door-*}, within: 9 s}",
+            "without.device",
+            "",
+        ),
+        (
             "{id: r, kind: absence, first: {point: callled, is: true}, without: {event: card}, within: 9 s}",
             "first.point",
             "",
