@@ -113,6 +113,7 @@ def test_a_shelf_outlives_a_kill_and_when_it_ends_people_are_told_again(tmp_path
         daemon.start()
         held = _one(daemon, FIRST)
         listed = daemon.command("alarms", "list", "--shelved").stdout
+        shown = daemon.command("alarms", "show", held["occurrence"][:6]).stdout
         daemon.command("alarms", "shelve", FIRST, "--for", "2s", "--reason", "it was quick")
         daemon.until(lambda: "unshelved" in _causes(daemon, FIRST), "the shelf ends")
         daemon.until(lambda: _told(daemon).count("raise") == 2, "people are told again")
@@ -124,6 +125,8 @@ def test_a_shelf_outlives_a_kill_and_when_it_ends_people_are_told_again(tmp_path
     assert held["suppression"] == ["shelved"]
     assert (held["shelf"]["reason"], held["shelf"]["once"]) == ("filter is changed", False)
     assert "filter is changed" in listed
+    assert "shelf            until " in shown
+    assert "reason filter is changed, once no" in shown
     assert (after["active"], after["suppression"], after["response"]) == (True, [], "unacked")
     causes = [cause for cause in _causes(daemon, FIRST) if cause != "shelf_expiring"]
     assert causes == ["raised", "shelved", "shelved", "unshelved"]
@@ -163,3 +166,29 @@ def test_maintenance_of_the_site_file_and_by_hand_keeps_messages_back_until_it_i
     assert ended.stdout == "maintenance seals has ended\n"
     assert "is not on now" in again.stderr
     assert _causes(daemon, FIRST)[-1] == _causes(daemon, SECOND)[-1] == "unsuppressed"
+
+
+def test_an_alarm_is_out_of_service_until_somebody_returns_it(tmp_path: Path) -> None:
+    units = {21: Unit(), 22: Unit()}
+    site = tmp_path / "site.yaml"
+    with MailServer() as mail, Endpoint(units) as endpoint, Daemon(site, tmp_path / "state") as daemon:
+        site.write_text(_PUMPS.format(modbus=endpoint.port) + _NOTIFY.format(mail=mail.port))
+        daemon.start()
+        day = (datetime.now(UTC) + timedelta(days=30)).date().isoformat()
+        late = daemon.command("alarms", "out-of-service", FIRST, "--review", "2020-01-01", "--reason", "sensor")
+        said = daemon.command("alarms", "out-of-service", FIRST, "--review", day, "--reason", "sensor is on order")
+        units[21].set("discrete", 0, [1])
+        daemon.until(lambda: _one(daemon, FIRST)["active"], "it is raised")
+        listed = daemon.command("alarms", "list", "--out-of-service").stdout
+        counted = daemon.get("status")["alarms"]
+        untold = _told(daemon)
+        back = daemon.command("alarms", "return", FIRST, "--reason", "new sensor")
+        daemon.until(lambda: _told(daemon) == ["raise"], "it is told")
+        assert daemon.stop() == 0
+
+    assert "lies in the future" in late.stderr
+    assert said.stdout == f"{FIRST} is out of service, to be looked at again at {day} 00:00:00\n"
+    assert "sensor is on order" in listed
+    assert (counted["active"], counted["out_of_service"], counted["review_due"]) == (1, 1, 0)
+    assert untold == []
+    assert back.stdout == f"{FIRST} is back in service\n"
