@@ -396,5 +396,6 @@ class Parts:
             people=self._access.people.status,
             equipment=UpkeepDesk(self._upkeep_book, self._site, self._clock.now),
             upkeep=self._upkeep.status,
+            judging=self._alarms.status,
             metering=lambda: {**self._metering.status(), "size_bytes": self.files.ledger_size()},
         )
