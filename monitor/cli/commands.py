@@ -21,6 +21,7 @@ from monitor.cli import (
     read,
     reload,
     reports,
+    rules,
     scan,
     watch,
 )
@@ -50,6 +51,7 @@ profiles.add_to(app)
 listen.add_to(app)
 alarms.add_to(app)
 meter.add_to(app)
+rules.add_to(app)
 access.add_to(app)
 equipment.add_to(app)
 scan.add_to(app)

@@ -1,6 +1,6 @@
 """The models that rule kinds and selectors in the site file start from."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -36,3 +36,5 @@ class RuleModel(Frozen):
     ack: Literal["required", "not_required"] = "required"
     response: str = ""
     enabled: bool = True
+    tests: tuple[dict[str, Any], ...] = ()
+    """Cases that `rules test` plays; `monitor.trials.case.Case` says what they may hold."""

@@ -3,10 +3,11 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from monitor.documents.node import Node, join
+from monitor.documents.node import Entry, Node, join
+from monitor.documents.reader import resolve_scalar
 from monitor.ports import ChoosyRuleType
 from monitor.settings.binding import Binding, Candidate
 from monitor.settings.model import RuleModel, Selector
@@ -51,8 +52,40 @@ def bind_rules(binding: Binding, root: Node) -> dict[str, Rule]:
         ident = one.node.text("id")
         if ident not in own:
             stocked.setdefault(ident, one)
-    found = [_rule(binding, one) for one in [*stocked.values(), *written]]
+    wanted = [*stocked.values(), *written]
+    known = {one.node.text("id") for one in wanted}
+    for ident in binding.changes:
+        if ident not in known:
+            binding.unknown(root, "rules", ident, known, "rule")
+    found = [_rule(binding, _changed(binding, one)) for one in wanted]
     return {rule.id: rule for rule in found if rule is not None}
+
+
+def _changed(binding: Binding, written: _Written) -> _Written:
+    """The rule with what is tried; a dot in a key leads into a mapping or, with a number, into a list."""
+    changes = binding.changes.get(written.node.text("id"))
+    if not changes:
+        return written
+    node = written.node
+    for key, text in changes.items():
+        node = _put(node, key.split("."), text)
+    return replace(written, node=node)
+
+
+def _put(node: Node, path: Sequence[str], text: str) -> Node:
+    name, rest = path[0], path[1:]
+    if node.kind == "list" and name.isdigit() and int(name) < len(node.items):
+        items = list(node.items)
+        items[int(name)] = _put(items[int(name)], rest, text) if rest else _tried(node, text)
+        return replace(node, items=items)
+    key = Node("scalar", node.file, node.line, node.column, scalar=name)
+    before = node.get(name) or Node("mapping", node.file, node.line, node.column)
+    value = _put(before, rest, text) if rest else _tried(before, text)
+    return replace(node, kind="mapping", entries={**node.entries, name: Entry(key, value)})
+
+
+def _tried(place: Node, text: str) -> Node:
+    return Node("scalar", place.file, place.line, place.column, scalar=resolve_scalar(text))
 
 
 def _stock(binding: Binding, node: Node, path: str) -> list[_Written]:
@@ -214,5 +247,7 @@ def _in_units(binding: Binding, written: _Written, params: RuleModel, found: _Fo
 
 def _version(params: RuleModel) -> str:
     """A short hash that changes when the rule is edited."""
-    content = json.dumps(params.model_dump(mode="json", by_alias=True), sort_keys=True, default=str)
+    content = json.dumps(
+        params.model_dump(mode="json", by_alias=True, exclude={"tests"}), sort_keys=True, default=str
+    )
     return hashlib.sha256(content.encode()).hexdigest()[:8]
