@@ -12,7 +12,7 @@ from monitor.periods import HOUR, local_day
 from monitor.schema import MEASUREMENT_USAGE
 from monitor.settings.model import RuleModel
 from monitor.site import Device, Rule, Source
-from rules.amounts import ShareLevel, amount_unit, in_unit, ranked, suffix
+from rules.amounts import Amount, ShareLevel, amount_unit, in_unit, ranked, suffix
 from rules.consumption import Attentive, Price, counted_unit, used
 from rules.kind import Interest, Verdict
 from rules.surroundings import Surroundings
@@ -37,7 +37,7 @@ class BalanceRule(RuleModel):
         ShareLevel(above=Quantity(20, "%"), severity="medium"),
     )
     fault: Quantity = Quantity(3, "%")
-    least: Quantity | None = None
+    least: Amount | None = None
     days: Annotated[int, Field(ge=1, le=31)] = 3
 
     @model_validator(mode="after")

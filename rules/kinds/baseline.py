@@ -15,7 +15,7 @@ from monitor.periods import HOUR, local_day
 from monitor.schema import MEASUREMENT_USAGE
 from monitor.settings.model import RuleModel
 from monitor.site import Device, Rule, Source
-from rules.amounts import amount_unit, in_unit
+from rules.amounts import Amount, amount_unit, bounded, in_unit
 from rules.consumption import Attentive, Price, counted_unit, is_read_within, used
 from rules.kind import Interest, Verdict
 from rules.seasonal import Seasonal, slot_of
@@ -40,9 +40,9 @@ class BaselineRule(RuleModel):
     kind: Literal["baseline"]
     direction: Literal["above", "below", "both"] = "above"
     relative: Quantity = Quantity(20, "%")
-    least: Quantity | None = None
+    least: Amount | None = None
     k: Annotated[float, Field(ge=0, le=100)] = 3.0
-    lasting: Annotated[Duration, Field(ge=3600, le=7 * 86400)] = 3 * 3600.0
+    lasting: Annotated[Duration, bounded("1 h", "7 days")] = 3 * 3600.0
     min_days: Annotated[int, Field(ge=7, le=56)] = 14
 
     @model_validator(mode="after")
