@@ -106,7 +106,7 @@ class BaselineJudge(Attentive):
         self._recent[start] = judged
         for old in sorted(self._recent)[: -self._hours - _LATER]:
             del self._recent[old]
-        return self._verdict(now, is_late=now - at - HOUR > _LATE)
+        return self._say(self._verdict(is_late=now - at - HOUR > _LATE), now)
 
     def _judge(self, slot: int, start: int, actual: float) -> _Judged | None:
         usual = self._known.expected(slot, start)
@@ -118,15 +118,15 @@ class BaselineJudge(Attentive):
         side = (actual > high) - (actual < expected - width)
         return _Judged(side if side in self._sides else 0, actual, expected, low, high)
 
-    def _verdict(self, now: int, *, is_late: bool) -> Verdict | None:
+    def _verdict(self, *, is_late: bool) -> Verdict | None:
         """It is true when the last hours differ to one side, and over when as many of them do not."""
         newest = max(self._recent)
         hours = [self._recent.get(hour) for hour in range(newest, newest - self._hours, -1)]
         last = hours[0]
         if last is None:
-            return Verdict(Truth.UNKNOWN, since=now, facts=self._learning())
+            return Verdict(Truth.UNKNOWN, facts=self._learning())
         limit = last.low if last.side < 0 or self._sides == {-1} else last.high
-        found = Verdict(Truth.FALSE, value=last.actual, limit=round(limit, 6), since=now)
+        found = Verdict(Truth.FALSE, value=last.actual, limit=round(limit, 6))
         # Hours before an unknown one prove nothing.
         known = [one for one in takewhile(lambda one: one is not None, hours) if one is not None]
         agreeing = [one for one in known if one.side == last.side]
@@ -167,18 +167,19 @@ class BaselineJudge(Attentive):
             for hour, one in sorted(self._recent.items())
         ]
         return {
+            **super().dump(),
             "known": self._known.dump(),
             "price": self._price.dump(),
             "recent": recent,
             "told": self._told,
-            "heard": self._heard,
         }
 
     def load(self, memory: Mapping[str, Any]) -> None:
         """Take back what `dump` gave."""
         self._known.load(memory["known"])
         self._price.load(memory["price"])
-        self._told, self._heard = memory["told"], memory["heard"]
+        super().load(memory)
+        self._told = memory["told"]
         self._recent = {hour: None if one is None else _Judged(*one) for hour, one in memory["recent"]}
 
 

@@ -154,11 +154,11 @@ class ContinuousFlowJudge(Attentive):
     def dump(self) -> Mapping[str, Any]:
         """Answer the memory, JSON-ready and bounded."""
         return {
+            **super().dump(),
             "quiet": self._quiet.dump(),
             "holes": self._holes.dump(),
             "spans": self._spans.dump(),
             "price": self._price.dump(),
-            "heard": self._heard,
             "told": self._told,
             "flow": self._flow,
             "clean": self._clean,
@@ -166,11 +166,12 @@ class ContinuousFlowJudge(Attentive):
 
     def load(self, memory: Mapping[str, Any]) -> None:
         """Take back what `dump` gave."""
+        super().load(memory)
         self._quiet.load(memory["quiet"])
         self._holes.load(memory["holes"])
         self._spans.load(memory["spans"])
         self._price.load(memory["price"])
-        self._heard, self._told, self._flow = memory["heard"], memory["told"], memory["flow"]
+        self._told, self._flow = memory["told"], memory["flow"]
         self._clean = list(memory["clean"])
 
 
