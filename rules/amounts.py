@@ -1,16 +1,40 @@
 """Amounts and shares as rules about consumption are written: levels in per cent, amounts in m3 or kWh."""
 
 from collections.abc import Sequence
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
-from monitor.fields import Frozen, Quantity
+from pydantic import AfterValidator
+
+from monitor.fields import Frozen, Quantity, seconds
 from monitor.model import SEVERITY_RANK
 from monitor.profiles.units import UnitMismatch, convert
 
-__all__ = ["ShareLevel", "amount_unit", "in_unit", "ranked", "suffix"]
+__all__ = ["Amount", "ShareLevel", "amount_unit", "bounded", "in_unit", "ranked", "suffix"]
 
 _VOLUME: Final = "m3"
 _ENERGY: Final = "kWh"
+
+
+def _measures_use(amount: Quantity) -> Quantity:
+    if not any(_converts(amount, unit) for unit in (_VOLUME, _ENERGY)):
+        raise ValueError("write an amount such as `0.5 m3` or `5 kWh`")
+    return amount
+
+
+Amount = Annotated[Quantity, AfterValidator(_measures_use)]
+"""A volume or an energy."""
+
+
+def bounded(shortest: str, longest: str) -> AfterValidator:
+    """What bounds a duration, both ends included, and says so as they are written."""
+    least, most = seconds(shortest), seconds(longest)
+
+    def check(value: float) -> float:
+        if not least <= value <= most:
+            raise ValueError(f"write a time from `{shortest}` to `{longest}`")
+        return value
+
+    return AfterValidator(check)
 
 
 class ShareLevel(Frozen):
@@ -35,13 +59,15 @@ def ranked(levels: Sequence[ShareLevel]) -> tuple[tuple[str, ...], tuple[float, 
 
 def amount_unit(amount: Quantity | None) -> str:
     """The unit that an amount is converted to: kWh when it is an energy, else m3."""
-    if amount is None:
-        return _VOLUME
+    return _ENERGY if amount is not None and _converts(amount, _ENERGY) else _VOLUME
+
+
+def _converts(amount: Quantity, unit: str) -> bool:
     try:
-        convert(amount.magnitude, amount.unit, _ENERGY)
+        convert(amount.magnitude, amount.unit, unit)
     except UnitMismatch:
-        return _VOLUME
-    return _ENERGY
+        return False
+    return True
 
 
 def in_unit(amount: Quantity | None, unit: str, usual: dict[str, float]) -> float:

@@ -5,7 +5,7 @@ and days, anew whenever a late value has changed it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from monitor.fieldkeys import USAGE_AMOUNT, USAGE_COST, USAGE_CURRENCY, USAGE_ESTIMATED, USAGE_PARTIAL
@@ -65,14 +65,29 @@ def number_of(derived: Derived, name: str) -> float | None:
 
 
 class Attentive(EntryJudge):
-    """A judge that knows nothing any more `patience` ms (None: never) after it heard what it judges by."""
+    """A judge that knows nothing any more `patience` ms (None: never) after it heard what it judges by.
+
+    One that judges whole hours or days says its last `word` again after a restart: it holds until the next.
+    """
 
     def __init__(self, patience: int | None) -> None:
         self._patience = patience
         self._heard: int | None = None
+        self._word: Verdict | None = None
+        self._again: int | None = None
+
+    def _say(self, verdict: Verdict | None, now: int) -> Verdict | None:
+        """Remember what is said of a whole hour or day."""
+        if verdict is None:
+            return None
+        verdict = replace(verdict, since=now)
+        self._word = None if verdict.truth is Truth.UNKNOWN else verdict
+        return verdict
 
     def due(self) -> int | None:
-        """Say when nothing is known any more."""
+        """Say when nothing is known any more, or what was known has to be said again."""
+        if self._again is not None:
+            return self._again
         return None if self._heard is None or self._patience is None else self._heard + self._patience
 
     def tick(self, now: int) -> Verdict | None:
@@ -80,13 +95,33 @@ class Attentive(EntryJudge):
         due = self.due()
         if due is None or now < due:
             return None
-        self._heard = None
+        if self._again is not None:
+            self._again = None
+            return None if self._word is None else replace(self._word, since=now)
+        self._heard = self._word = None
         return Verdict(Truth.UNKNOWN)
 
     def resume(self, stopped: int, started: int) -> None:
         """The counters went on counting: only the patience begins anew."""
         del stopped
-        self._heard = None if self._heard is None else started
+        if self._heard is None:
+            return
+        is_old = self._patience is not None and started - self._heard > self._patience
+        self._again = started if self._word is not None and not is_old else None
+        self._heard = started
+
+    def dump(self) -> Mapping[str, Any]:
+        """Answer the memory, JSON-ready."""
+        said = self._word
+        word = None if said is None else [int(said.truth), said.level, said.value, said.limit, dict(said.facts)]
+        return {"heard": self._heard, "word": word, "again": self._again}
+
+    def load(self, memory: Mapping[str, Any]) -> None:
+        """Take back what `dump` gave."""
+        self._heard, self._again, word = memory["heard"], memory["again"], memory["word"]
+        if word is not None:
+            truth, level, value, limit, facts = word
+            self._word = Verdict(Truth(truth), level, value, limit, facts=facts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ class Night:
         """The ordinal of the local day that is followed; 0: none yet."""
         self._begin = self._end = 0
         self._amounts: dict[int, float] = {}
-        self._seen = 0
+        self._seen = self._until = 0
         self._is_whole = True
 
     def take(self, start: int, end: int, amount: float) -> None:
@@ -34,8 +34,9 @@ class Night:
         first, last = max(start, self._begin), min(end, self._end)
         if first >= last:
             return
-        if end - start > QUARTER:  # in a hole nobody knows when it flowed
-            self._is_whole = False
+        if end - start > QUARTER or first < self._until:
+            self._is_whole = False  # in a hole nobody knows when it flowed; nor when the clock was set back
+        self._until = last
         self._seen += last - first
         each = amount / (end - start)
         while first < last:
@@ -49,7 +50,7 @@ class Night:
             return
         self.day = day.toordinal()
         self._begin, self._end = (moment_of(day, minute, self._zone) for minute in self._window)
-        self._amounts, self._seen, self._is_whole = {}, 0, True
+        self._amounts, self._seen, self._until, self._is_whole = {}, 0, 0, True
 
     def least(self) -> float | None:
         """The least mean of an hour, per hour; None where not all of the window is known."""
@@ -62,11 +63,17 @@ class Night:
     def dump(self) -> dict[str, Any]:
         """Answer the memory, JSON-ready and bounded by the quarters of the window."""
         amounts = [[quarter, self._amounts[quarter]] for quarter in sorted(self._amounts)]
-        return {"day": self.day, "amounts": amounts, "seen": self._seen, "whole": self._is_whole}
+        return {
+            "day": self.day,
+            "amounts": amounts,
+            "seen": self._seen,
+            "until": self._until,
+            "whole": self._is_whole,
+        }
 
     def load(self, kept: Any) -> None:
         """Take back what `dump` gave."""
         if kept["day"]:
             self._follow(date.fromordinal(kept["day"]))
         self._amounts = dict(kept["amounts"])
-        self._seen, self._is_whole = kept["seen"], kept["whole"]
+        self._seen, self._until, self._is_whole = kept["seen"], kept["until"], kept["whole"]

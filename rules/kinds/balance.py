@@ -12,7 +12,7 @@ from monitor.periods import HOUR, local_day
 from monitor.schema import MEASUREMENT_USAGE
 from monitor.settings.model import RuleModel
 from monitor.site import Device, Rule, Source
-from rules.amounts import ShareLevel, amount_unit, in_unit, ranked, suffix
+from rules.amounts import Amount, ShareLevel, amount_unit, in_unit, ranked, suffix
 from rules.consumption import Attentive, Price, counted_unit, used
 from rules.kind import Choosy, Interest, Verdict
 from rules.surroundings import Surroundings
@@ -37,7 +37,7 @@ class BalanceRule(RuleModel):
         ShareLevel(above=Quantity(20, "%"), severity="medium"),
     )
     fault: Quantity = Quantity(3, "%")
-    least: Quantity | None = None
+    least: Amount | None = None
     days: Annotated[int, Field(ge=1, le=31)] = 3
 
     @model_validator(mode="after")
@@ -89,12 +89,12 @@ class BalanceJudge(Attentive):
             del self._amounts[day][derived.device]
         for old in sorted(self._amounts)[: -self._days - _LATER]:
             del self._amounts[old]
-        return self._verdict(now)
+        return self._say(self._verdict(now), now)
 
     def _verdict(self, now: int) -> Verdict | None:
         days = [day for day, known in self._amounts.items() if len(known) == len(self._members)]
         if not days:
-            return Verdict(Truth.UNKNOWN, since=now)
+            return Verdict(Truth.UNKNOWN)
         last = max(days)
         if last > self._newest:
             self._heard, self._newest = now, last
@@ -103,19 +103,19 @@ class BalanceJudge(Attentive):
         assert newest is not None
         level = self._level(newest, last)
         if not level:
-            return Verdict(Truth.FALSE, value=newest, limit=self._shares[0], since=now)
+            return Verdict(Truth.FALSE, value=newest, limit=self._shares[0])
         for place, share in enumerate(shares[1:], 1):
             if share is None:
-                return Verdict(Truth.UNKNOWN, since=now)
+                return Verdict(Truth.UNKNOWN)
             earlier = self._level(share, last - place)
             if earlier * level <= 0:
-                return Verdict(Truth.FALSE, value=newest, limit=self._shares[0], since=now)
+                return Verdict(Truth.FALSE, value=newest, limit=self._shares[0])
             level = max(-1, level) if level < 0 else min(level, earlier)
         if level < 0:
             facts = {"status": "metering_fault", **self._facts(last)}
-            return Verdict(Truth.TRUE, value=newest, limit=-self._fault, since=now, facts=facts)
+            return Verdict(Truth.TRUE, value=newest, limit=-self._fault, facts=facts)
         limit = self._shares[level - 1]
-        return Verdict(Truth.TRUE, level, value=newest, limit=limit, since=now, facts=self._facts(last))
+        return Verdict(Truth.TRUE, level, value=newest, limit=limit, facts=self._facts(last))
 
     def _sums(self, day: int) -> tuple[float, float]:
         known = self._amounts[day]
@@ -155,7 +155,7 @@ class BalanceJudge(Attentive):
     def dump(self) -> Mapping[str, Any]:
         """Answer the memory, JSON-ready and bounded by some days of all meters."""
         days = [[day, known] for day, known in sorted(self._amounts.items())]
-        return {"days": days, "price": self._price.dump(), "heard": self._heard, "newest": self._newest}
+        return {**super().dump(), "days": days, "price": self._price.dump(), "newest": self._newest}
 
     def load(self, memory: Mapping[str, Any]) -> None:
         """Take back what `dump` gave; meters that are in the group no more are left out."""
@@ -164,7 +164,8 @@ class BalanceJudge(Attentive):
             for day, known in memory["days"]
         }
         self._price.load(memory["price"])
-        self._heard, self._newest = memory["heard"], memory["newest"]
+        super().load(memory)
+        self._newest = memory["newest"]
 
 
 def _group_of(device: Device, devices: Sequence[Device]) -> MeterGroup | None:

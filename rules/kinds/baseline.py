@@ -15,7 +15,7 @@ from monitor.periods import HOUR, local_day
 from monitor.schema import MEASUREMENT_USAGE
 from monitor.settings.model import RuleModel
 from monitor.site import Device, Rule, Source
-from rules.amounts import amount_unit, in_unit
+from rules.amounts import Amount, amount_unit, bounded, in_unit
 from rules.consumption import Attentive, Price, counted_unit, is_read_within, used
 from rules.kind import Choosy, Interest, Verdict
 from rules.seasonal import Seasonal, slot_of
@@ -40,9 +40,9 @@ class BaselineRule(RuleModel):
     kind: Literal["baseline"]
     direction: Literal["above", "below", "both"] = "above"
     relative: Quantity = Quantity(20, "%")
-    least: Quantity | None = None
+    least: Amount | None = None
     k: Annotated[float, Field(ge=0, le=100)] = 3.0
-    lasting: Annotated[Duration, Field(ge=3600, le=7 * 86400)] = 3 * 3600.0
+    lasting: Annotated[Duration, bounded("1 h", "7 days")] = 3 * 3600.0
     min_days: Annotated[int, Field(ge=7, le=56)] = 14
 
     @model_validator(mode="after")
@@ -106,7 +106,7 @@ class BaselineJudge(Attentive):
         self._recent[start] = judged
         for old in sorted(self._recent)[: -self._hours - _LATER]:
             del self._recent[old]
-        return self._verdict(now, is_late=now - at - HOUR > _LATE)
+        return self._say(self._verdict(is_late=now - at - HOUR > _LATE), now)
 
     def _judge(self, slot: int, start: int, actual: float) -> _Judged | None:
         usual = self._known.expected(slot, start)
@@ -118,15 +118,15 @@ class BaselineJudge(Attentive):
         side = (actual > high) - (actual < expected - width)
         return _Judged(side if side in self._sides else 0, actual, expected, low, high)
 
-    def _verdict(self, now: int, *, is_late: bool) -> Verdict | None:
+    def _verdict(self, *, is_late: bool) -> Verdict | None:
         """It is true when the last hours differ to one side, and over when as many of them do not."""
         newest = max(self._recent)
         hours = [self._recent.get(hour) for hour in range(newest, newest - self._hours, -1)]
         last = hours[0]
         if last is None:
-            return Verdict(Truth.UNKNOWN, since=now, facts=self._learning())
+            return Verdict(Truth.UNKNOWN, facts=self._learning())
         limit = last.low if last.side < 0 or self._sides == {-1} else last.high
-        found = Verdict(Truth.FALSE, value=last.actual, limit=round(limit, 6), since=now)
+        found = Verdict(Truth.FALSE, value=last.actual, limit=round(limit, 6))
         # Hours before an unknown one prove nothing.
         known = [one for one in takewhile(lambda one: one is not None, hours) if one is not None]
         agreeing = [one for one in known if one.side == last.side]
@@ -167,18 +167,19 @@ class BaselineJudge(Attentive):
             for hour, one in sorted(self._recent.items())
         ]
         return {
+            **super().dump(),
             "known": self._known.dump(),
             "price": self._price.dump(),
             "recent": recent,
             "told": self._told,
-            "heard": self._heard,
         }
 
     def load(self, memory: Mapping[str, Any]) -> None:
         """Take back what `dump` gave."""
         self._known.load(memory["known"])
         self._price.load(memory["price"])
-        self._told, self._heard = memory["told"], memory["heard"]
+        super().load(memory)
+        self._told = memory["told"]
         self._recent = {hour: None if one is None else _Judged(*one) for hour, one in memory["recent"]}
 
 

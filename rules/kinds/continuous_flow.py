@@ -16,6 +16,7 @@ from monitor.periods import HOUR, local_day
 from monitor.schema import MEASUREMENT_USAGE
 from monitor.settings.model import RuleModel
 from monitor.site import Device, Rule, Source
+from rules.amounts import bounded
 from rules.consumption import LATE, Attentive, Price, Spans, Used, counted_unit, silence, used
 from rules.kind import Choosy, Interest, Verdict
 from rules.quiet import Holes, Quiet
@@ -38,8 +39,8 @@ class ContinuousFlowRule(RuleModel):
     """Settings of a rule of kind `continuous_flow`."""
 
     kind: Literal["continuous_flow"]
-    lookback: Annotated[Duration, Field(ge=3600, le=40 * 86400)] = 86400.0
-    gap: Annotated[Duration, Field(ge=600, le=86400)] = 3600.0
+    lookback: Annotated[Duration, bounded("1 h", "40 days")] = 86400.0
+    gap: Annotated[Duration, bounded("10 min", "24 h")] = 3600.0
     min_flow: Quantity | None = None
     small: Quantity = Quantity(0.018, "m3/h")
     clean_nights: Annotated[int, Field(ge=1, le=14)] = 2
@@ -153,11 +154,11 @@ class ContinuousFlowJudge(Attentive):
     def dump(self) -> Mapping[str, Any]:
         """Answer the memory, JSON-ready and bounded."""
         return {
+            **super().dump(),
             "quiet": self._quiet.dump(),
             "holes": self._holes.dump(),
             "spans": self._spans.dump(),
             "price": self._price.dump(),
-            "heard": self._heard,
             "told": self._told,
             "flow": self._flow,
             "clean": self._clean,
@@ -165,11 +166,12 @@ class ContinuousFlowJudge(Attentive):
 
     def load(self, memory: Mapping[str, Any]) -> None:
         """Take back what `dump` gave."""
+        super().load(memory)
         self._quiet.load(memory["quiet"])
         self._holes.load(memory["holes"])
         self._spans.load(memory["spans"])
         self._price.load(memory["price"])
-        self._heard, self._told, self._flow = memory["heard"], memory["told"], memory["flow"]
+        self._told, self._flow = memory["told"], memory["flow"]
         self._clean = list(memory["clean"])
 
 

@@ -112,11 +112,12 @@ class DemandJudge(Attentive):
 
     def dump(self) -> Mapping[str, Any]:
         """Answer the memory, JSON-ready."""
-        return {"heard": self._heard, "newest": self._newest, "level": self._level}
+        return {**super().dump(), "newest": self._newest, "level": self._level}
 
     def load(self, memory: Mapping[str, Any]) -> None:
         """Take back what `dump` gave."""
-        self._heard, self._newest = memory["heard"], memory["newest"]
+        super().load(memory)
+        self._newest = memory["newest"]
         self._level = min(memory["level"], len(self._shares))
 
 

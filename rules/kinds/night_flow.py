@@ -5,7 +5,6 @@ much nights differ: as water utilities do it with the minimum night flow.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import date
 from typing import Annotated, Any, Literal, Self
 
@@ -101,7 +100,7 @@ class NightFlowJudge(Attentive):
         least = self._night.least()
         if least is None and self._metered[0] == day:
             least = self._metered[1]
-        return self._verdict(day, least, now, is_late=now - at > LATE)
+        return self._say(self._verdict(day, least, now, is_late=now - at > LATE), now)
 
     def _day(self, derived: Derived, now: int) -> Verdict | None:
         self._price.take(used(derived))
@@ -113,8 +112,7 @@ class NightFlowJudge(Attentive):
             self._metered = [day, least]
         elif all(kept[0] != day for kept in self._nights):
             if day == self._judged:
-                found = self._verdict(day, least, now, is_late=True)
-                return None if found is None else replace(found, since=now)
+                return self._say(self._verdict(day, least, now, is_late=True), now)
             self._keep(day, least)
         return None
 
@@ -162,7 +160,7 @@ class NightFlowJudge(Attentive):
     def dump(self) -> Mapping[str, Any]:
         """Answer the memory, JSON-ready and bounded."""
         return {
-            "heard": self._heard,
+            **super().dump(),
             "window": list(self._params.window),
             "night": self._night.dump(),
             "spans": self._spans.dump(),
@@ -176,7 +174,7 @@ class NightFlowJudge(Attentive):
 
     def load(self, memory: Mapping[str, Any]) -> None:
         """Take back what `dump` gave."""
-        self._heard = memory["heard"]
+        super().load(memory)
         if memory["window"] == list(self._params.window):  # else the rule was changed, and it begins anew
             self._night.load(memory["night"])
         self._spans.load(memory["spans"])
