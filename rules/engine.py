@@ -163,11 +163,12 @@ class Engine:
             self._arm(watch)
 
     def _publish(self) -> None:
-        """Let who listens to the alarms of other rules hear their steps, and the steps that follow from that."""
+        """Heed the steps; who listens to other rules' alarms hears them, and then those that follow."""
         steps = self._effects.steps
         while self._published < len(steps):
             step = steps[self._published] = unheard(steps[self._published])
             self._published += 1
+            self._heed(step.transition.occurrence, alarm_key(step.rule.id, step.source.key))
             listeners = self._index.listeners.get(step.rule.id)
             if listeners is not None:
                 self._wide(listeners, step.transition, self._time.now)
@@ -299,8 +300,6 @@ class Engine:
         for kept in (effects.steps, effects.refused, effects.failures):
             kept.clear()
         self._published = 0
-        for step in handed.steps:
-            self._heed(step.transition.occurrence, alarm_key(step.rule.id, step.source.key))
         return handed
 
     def _heed(self, occurrence: str, key: str) -> None:

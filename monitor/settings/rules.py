@@ -3,10 +3,11 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from monitor.documents.node import Node, join
+from monitor.documents.node import Entry, Node, join
+from monitor.documents.reader import resolve_scalar
 from monitor.ports import Vocabulary, WordedRuleType
 from monitor.settings.binding import Binding, Candidate
 from monitor.settings.model import RuleModel, Selector
@@ -52,12 +53,43 @@ def bind_rules(binding: Binding, root: Node) -> dict[str, Rule]:
         ident = one.node.text("id")
         if ident not in own:
             stocked.setdefault(ident, one)
-    everything = [*stocked.values(), *written]
-    words = vocabulary(binding, {one.node.text("id"): one.node.text("kind") for one in everything})
-    found = [_rule(binding, one, words) for one in everything]
+    wanted = [_changed(binding, one) for one in [*stocked.values(), *written]]
+    kinds = {one.node.text("id"): one.node.text("kind") for one in wanted}
+    for ident in binding.changes:
+        if ident not in kinds:
+            binding.unknown(root, "rules", ident, kinds, "rule")
+    words = vocabulary(binding, kinds)
+    found = [_rule(binding, one, words) for one in wanted]
     rules = {rule.id: rule for rule in found if rule is not None}
-    check_listening(binding, rules, {one.node.text("id"): (one.node, one.path) for one in everything}, words)
+    check_listening(binding, rules, {one.node.text("id"): (one.node, one.path) for one in wanted}, words)
     return rules
+
+
+def _changed(binding: Binding, written: _Written) -> _Written:
+    """The rule with what is tried; a dot in a key leads into a mapping or, with a number, into a list."""
+    changes = binding.changes.get(written.node.text("id"))
+    if not changes:
+        return written
+    node = written.node
+    for key, text in changes.items():
+        node = _put(node, key.split("."), text)
+    return replace(written, node=node)
+
+
+def _put(node: Node, path: Sequence[str], text: str) -> Node:
+    name, rest = path[0], path[1:]
+    if node.kind == "list" and name.isdigit() and int(name) < len(node.items):
+        items = list(node.items)
+        items[int(name)] = _put(items[int(name)], rest, text) if rest else _tried(node, text)
+        return replace(node, items=items)
+    key = Node("scalar", node.file, node.line, node.column, scalar=name)
+    before = node.get(name) or Node("mapping", node.file, node.line, node.column)
+    value = _put(before, rest, text) if rest else _tried(before, text)
+    return replace(node, kind="mapping", entries={**node.entries, name: Entry(key, value)})
+
+
+def _tried(place: Node, text: str) -> Node:
+    return Node("scalar", place.file, place.line, place.column, scalar=resolve_scalar(text))
 
 
 def _stock(binding: Binding, node: Node, path: str) -> list[_Written]:
