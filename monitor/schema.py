@@ -196,6 +196,7 @@ MONITOR_POINTS: Final[Mapping[str, str | None]] = {
     "notify_failed": None,
     "rules_failing": None,
     "engine_lag_s": "s",
+    "alarm_flood": None,
     "loop_lag_ms": "ms",
     "rss_mb": "MB",
     "disk_free_pct": "%",

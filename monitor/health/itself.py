@@ -141,6 +141,7 @@ class SelfReport:
             "sink_down_s": max((_since(sink, now) for sink in sinks), default=0.0),
             "rules_failing": int(alarms.get("failing_rules") or 0),
             "engine_lag_s": round(float(alarms.get("lag_s") or 0.0), 1),
+            "alarm_flood": bool(alarms.get("flooding")),
             "loop_lag_ms": round(self._lag.take() * 1000, 3),
             "rss_mb": round(_resident() / _MB, 3),
             "disk_free_pct": round(100 * disk.free / disk.total, 2),

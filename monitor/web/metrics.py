@@ -84,6 +84,7 @@ _ALONE = (
     _Known("notify_failed", "itself", "notify_failed", "Messages that fail, or failed for good lately"),
     _Known("rules_failing", "itself", "rules_failing", "Rules that failed since the start or reload"),
     _Known("engine_lag_seconds", "itself", "engine_lag_s", "For how long entries have waited to be judged"),
+    _Known("alarm_flood", "itself", "alarm_flood", "1: more alarms than anybody can read one by one"),
     _Known("loop_lag_seconds", "itself", "loop_lag_ms", "How late the event loop was at worst in 10 s", 0.001),
     _Known("resident_memory_bytes", "itself", "rss_mb", "Memory of the process", 1e6),
     _Known("disk_free_ratio", "itself", "disk_free_pct", "Free share of the state folder's disk", 0.01),

@@ -49,7 +49,7 @@ def test_the_stock_rules_of_the_monitor_bind_to_it_and_to_nothing_else(tmp_path:
     loaded = _load(tmp_path, "  - stock: monitor\n")
     sources = {source for rule in loaded.site.rules.values() for source in rule.sources}
 
-    assert len(loaded.site.rules) == 19
+    assert len(loaded.site.rules) == 20
     assert {source.device for source in sources} == {MONITOR_DEVICE}
     assert {source.point for source in sources} - {None} <= set(MONITOR_POINTS)
     assert loaded.warnings == ()

@@ -30,7 +30,7 @@ def _sources(state: State, folder: Path) -> Sources:
         journal=lambda: {"size_bytes": 5_000_000, "over_size": False, "moved_aside": ""},
         poller=lambda: {"dropped": 0},
         sinks=lambda: {"influxdb": {"lag": 3, "write_ms_p95": 12.0, "error_since": 0}},
-        alarms=lambda: {"failing_rules": 1, "lag_s": 2.5},
+        alarms=lambda: {"failing_rules": 1, "lag_s": 2.5, "flooding": True},
         state=state,
         folder=folder,
         synchronised=lambda: True,
@@ -68,7 +68,7 @@ async def test_the_report_of_the_monitor_is_a_series_of_its_instance(
     assert (first["instance"], first["version"]) == ("hq-1", "1.4.0")
     assert (first["readings"], second["readings"]) == (12, 0)
     assert (first["journal_lag"], first["write_ms_p95"], first["journal_mb"]) == (3, 12.0, 5.0)
-    assert (first["rules_failing"], first["engine_lag_s"]) == (1, 2.5)
+    assert (first["rules_failing"], first["engine_lag_s"], first["alarm_flood"]) == (1, 2.5, True)
     assert 0 < first["disk_free_pct"] <= 100
     assert first["rss_mb"] > 1
     assert set(types) >= set(MONITOR_POINTS)

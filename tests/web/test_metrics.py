@@ -46,6 +46,7 @@ def _everything(parts: Parts) -> Parts:
     itself = dict.fromkeys(counts, 4) | {
         "rules_failing": 1,
         "engine_lag_s": 0.5,
+        "alarm_flood": True,
         "loop_lag_ms": 1.5,
         "rss_mb": 61.0,
         "disk_free_pct": 40.0,
