@@ -188,6 +188,7 @@ class Engine:
                 for watch in track.watches:
                     watch.machine.unknown(at)
                     self._arm(watch)
+                track.settle()
 
     def _sample(self, track: Track, value: Value, at: int, *, sure: bool) -> None:
         for watch in track.watches:

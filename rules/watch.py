@@ -86,6 +86,7 @@ class PointWatch:
         stale, due = self._stale_at(), self.machine.due()
         if stale is not None and stale <= now and (due is None or stale < due):
             self.machine.unknown(stale)
+            self.track.settle()
         self.machine.tick(now)
 
     def resume(self, stopped: int, started: int) -> None:
