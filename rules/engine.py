@@ -181,11 +181,12 @@ class Engine:
             self._arm(watch)
 
     def _publish(self) -> None:
-        """Let who listens to other alarms, or hangs below them, hear their steps and those that follow."""
+        """Heed the steps; who listens to other alarms, or hangs below them, hears them, and those that follow."""
         steps = self._effects.steps
         while self._published < len(steps):
             step = steps[self._published] = self._flood.take(steps[self._published])
             self._published += 1
+            self._heed(step.transition.occurrence, alarm_key(step.rule.id, step.source.key))
             if self._flood.changed:
                 self._arm(self._flood)
             for watch in self._suppressors.heed(step):
@@ -329,8 +330,6 @@ class Engine:
         for kept in (effects.steps, effects.refused, effects.failures):
             kept.clear()
         self._published = 0
-        for step in handed.steps:
-            self._heed(step.transition.occurrence, alarm_key(step.rule.id, step.source.key))
         return handed
 
     def _heed(self, occurrence: str, key: str) -> None:

@@ -2,11 +2,11 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
-__all__ = ["running"]
+__all__ = ["running", "settled"]
 
 
 class Runs(Protocol):
@@ -28,3 +28,19 @@ async def running(*parts: Runs) -> AsyncIterator[None]:
         for task in tasks:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+
+
+async def settled(is_idle: Callable[[], Awaitable[bool]], reached: Callable[[], object]) -> None:
+    """Return once it `is_idle`: long work is waited for as long as it gets on, whatever else the machine does.
+
+    Raises TimeoutError after a minute in which what is `reached` stays as it is, and after ten minutes.
+    """
+    now = asyncio.get_running_loop().time
+    last = now() + 600
+    async with asyncio.timeout(60) as limit:
+        before = reached()
+        while not await is_idle():
+            if (place := reached()) != before:
+                before = place
+                limit.reschedule(min(now() + 60, last))
+            await asyncio.sleep(0.01)

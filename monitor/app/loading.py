@@ -24,10 +24,17 @@ if TYPE_CHECKING:
 __all__ = ["budgets_of", "examine_influx", "influxdbs_of", "load_site", "prepare_influx"]
 
 
-def load_site(path: Path, environ: Mapping[str, str] = os.environ, *, thorough: bool = False) -> Loaded:
+def load_site(
+    path: Path,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    thorough: bool = False,
+    changes: Mapping[str, Mapping[str, str]] | None = None,
+) -> Loaded:
     """Read a site file with the drivers and rule kinds that this program has; raises SettingsInvalid.
 
-    `thorough` also asks channels and drivers, whose libraries take a second to load.
+    `thorough` also asks channels and drivers, whose libraries take a second to load. `changes`: rule -> key ->
+    what is tried there.
     """
     return load(
         path,
@@ -35,6 +42,7 @@ def load_site(path: Path, environ: Mapping[str, str] = os.environ, *, thorough: 
         rules=resolve(RULES),
         environ=environ,
         wrong_address=check_address if thorough else None,
+        changes=changes,
     )
 
 

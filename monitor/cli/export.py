@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from monitor.export.run import Reached
     from monitor.site import InfluxSettings, Site
 
-__all__ = ["add_to"]
+__all__ = ["add_to", "folder_of_state", "span_of"]
 
 _SERVICES = Path("/var/lib/facility-monitor")
 _STEP_MS = 60_000
@@ -80,7 +80,7 @@ def export(  # noqa: PLR0917 - options of a command are many
     from monitor.app import load_site
 
     loaded = load_site(site, os.environ).site
-    start, end = _span(loaded, period, since, until)
+    start, end = span_of(loaded, period, since, until)
     kinds = _kinds(what, form)
     devices = _devices(loaded, device, device_class, building)
     wished = _wish(start, end, kinds, devices)
@@ -95,7 +95,7 @@ def export(  # noqa: PLR0917 - options of a command are many
                 raise typer.BadParameter("--wide is of the journal's readings", param_hint="--wide")
             written = _of_influx(file, _influx(loaded, sink), wished, shape, reached, force=force)
         else:
-            folder = _folder(state, site)
+            folder = folder_of_state(state, site)
             written = _of_kept(file, folder, wished, shape, reached, force=force)
     told = f"{written} {'lines' if form is Form.LINE else 'rows'} written to {file}"
     sys.stderr.write(f"{told}\n")
@@ -148,7 +148,8 @@ def _of_influx(
         source.close()
 
 
-def _span(site: "Site", period: str | None, since: str | None, until: str | None) -> tuple[int, int]:
+def span_of(site: "Site", period: str | None, since: str | None, until: str | None) -> tuple[int, int]:
+    """The span that was asked for, [start, end) in UTC ms; raises typer.BadParameter."""
     from monitor.metering.written import moment
     from monitor.periods import parse
 
@@ -225,7 +226,8 @@ def _influx(site: "Site", sink: str) -> "InfluxSettings":
     return known[0]
 
 
-def _folder(state: Path | None, site: Path) -> Path:
+def folder_of_state(state: Path | None, site: Path) -> Path:
+    """The state folder that a site file belongs to."""
     if state is None and site == SITE_FILE and _SERVICES.exists():
         return _SERVICES
     return state_folder(state)

@@ -2,6 +2,7 @@
 
 import typer
 
+from monitor.cli.rulesbacktest import rules_backtest
 from monitor.cli.ruletests import rules_test
 
 __all__ = ["add_to"]
@@ -9,6 +10,11 @@ __all__ = ["add_to"]
 
 def add_to(app: typer.Typer) -> None:
     """Add this module's commands."""
-    group = typer.Typer(help="Rules: test them with tapes.", no_args_is_help=True, rich_markup_mode=None)
+    group = typer.Typer(
+        help="Rules: test them with tapes, try them on what was recorded.",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+    )
     group.command("test")(rules_test)
+    group.command("backtest")(rules_backtest)
     app.add_typer(group, name="rules")

@@ -24,7 +24,9 @@ from monitor.grafana.usage import (
     IS_WHOLE,
     LESS_IS_BETTER,
     THIS_MONTH,
+    USED_AND_BEFORE,
     Used,
+    changed,
 )
 from monitor.schema import (
     ALARM_CAUSE,
@@ -206,11 +208,11 @@ def compared(used: Used, *, change: bool = True) -> list[Target]:
 
     Of meters as they are accounted for: reckoned ones and what was corrected later too.
     """
-    more = f'(sum("{USAGE_AMOUNT}") - sum("{USAGE_WEEK_BEFORE}")) / sum("{USAGE_WEEK_BEFORE}") * 100'
-    before = [call("sum", USAGE_WEEK_BEFORE, "last week"), *([f'{more} AS "change"'] if change else [])]
+    comparable = IS_WHOLE, COMPARABLE
     return [
         Target(query=_mains(used, [call("sum", USAGE_AMOUNT, "today")], IS_WHOLE), alias="$col"),
-        Target(query=_mains(used, before, IS_WHOLE, COMPARABLE), alias="$col"),
+        Target(query=_mains(used, [call("sum", USAGE_WEEK_BEFORE, "last week")], *comparable), alias="$col"),
+        *([Target(query=changed(_mains(used, USED_AND_BEFORE, *comparable)), alias="$col")] if change else []),
     ]
 
 

@@ -30,7 +30,9 @@ from monitor.grafana.usage import (
     NEUTRAL,
     THIS_MONTH,
     TOTAL,
+    USED_AND_BEFORE,
     Used,
+    changed,
     hourly,
 )
 
@@ -49,13 +51,13 @@ def today(used: Used, width: int = 4) -> Panel:
 
 def change(used: Used, width: int = 4) -> Panel:
     """Today against the same weekday last week, as far as both are known."""
-    said = f'(sum("{USAGE_AMOUNT}") - sum("{USAGE_WEEK_BEFORE}")) / sum("{USAGE_WEEK_BEFORE}") * 100'
-    query = used.total(HOURLY, [f'{said} AS "change"'], MAIN, IS_WHOLE, COMPARABLE)
+    query = changed(used.total(HOURLY, USED_AND_BEFORE, MAIN, IS_WHOLE, COMPARABLE))
     return Panel(
         kind=Stat(), says_time=True, title=used.titled("Against last week"), width=width, height=4,
         time_from=TODAY,
         description="Today's whole hours against the same hours of the same weekday last week: +10 % is a tenth"
-        " more. Empty in the first hour of the day and in the first week.",
+        " more. Empty in the first hour of the day, in the first week, and as long as nothing had been used last"
+        " week.",
         targets=[Target(query=query, alias="change")],
         look=Look(unit="%", decimals=0, steps=LESS_IS_BETTER),
     )  # fmt: skip

@@ -64,6 +64,8 @@ UNMETERED: Final = f'"{USAGE_AMOUNT}" - "{USAGE_BELOW}"'
 
 LESS_IS_BETTER: Final = (Step(None, "green"), Step(10, "orange"), Step(30, "red"))
 """Colours of a change in percent."""
+USED_AND_BEFORE: Final = (call("sum", USAGE_AMOUNT, "used"), call("sum", USAGE_WEEK_BEFORE, "before"))
+"""What `changed` compares."""
 WEEKDAYS: Final[Mapping[str, State]] = {
     str(number): State(name, "text")
     for number, name in enumerate(("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"), start=1)
@@ -156,6 +158,16 @@ def together(measurement: str, point: str) -> Select:
         columns=[call("last", point, "newest")], source=measurement, where=[MAIN], variables=HOUSE, by=["device"]
     )
     return Select(columns=[call("sum", "newest")], source=newest)
+
+
+def changed(since: Select) -> Select:
+    """How much more is `used` than `before`, in per cent; no answer where nothing was used before.
+
+    InfluxDB 1 would answer 0, as if nothing had changed, and InfluxDB 3 infinity.
+    """
+    return Select(
+        columns=['("used" - "before") / "before" * 100 AS "change"'], source=since, where=['"before" > 0']
+    )
 
 
 def hourly(columns: Sequence[str], *where: str, variables: Sequence[str] = VARIABLES) -> Select:

@@ -13,6 +13,7 @@ from typing import Any, Final
 import orjson
 
 from monitor.errors import JournalError
+from monitor.journal.swift import make_reading
 from monitor.model import Command, Derived, Entry, Event, Missing, Origin, Quality, Reading, Transition
 
 __all__ = ["KINDS", "KIND_OF", "decode", "encode", "identity"]
@@ -54,12 +55,11 @@ def encode(entry: Entry) -> bytes:
 
 def decode(kind: str | int, body: bytes) -> Entry:
     """Turn a kept body back into its entry; raises JournalError when it is none."""
-    number = KINDS.get(kind) if isinstance(kind, str) else kind
     try:
         plain = json.loads(body) if body[:1] == b" " else orjson.loads(body)
-        if number == _READING:
+        if kind == _READING:  # first: they are many
             return _reading(plain)
-        return _DECODERS[number or 0](plain)
+        return _DECODERS[KINDS[kind] if isinstance(kind, str) else kind](plain)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise JournalError(f"an entry of kind {kind} cannot be read: {type(error).__name__}") from error
 
@@ -80,16 +80,9 @@ def identity(entry: Entry) -> str | None:
 
 def _reading(plain: Any) -> Reading:
     device, time, arrived, values, origin, quality, late, missing = plain
-    return Reading(
-        device=device,
-        time=time,
-        arrived=arrived,
-        values=values,
-        missing={name: _MISSING[reason] for name, reason in missing.items()} if missing else missing,
-        quality=_QUALITIES[quality],
-        origin=_ORIGINS[origin],
-        late=late,
-    )
+    if missing:
+        missing = {name: _MISSING[reason] for name, reason in missing.items()}
+    return make_reading(device, time, arrived, values, _ORIGINS[origin], _QUALITIES[quality], late, missing)
 
 
 def _derived(plain: dict[str, Any]) -> Derived:
@@ -102,7 +95,8 @@ def _transition(plain: dict[str, Any]) -> Transition:
     return Transition(**plain)
 
 
-_DECODERS: Final[Mapping[int, Callable[[dict[str, Any]], Entry]]] = {
+_DECODERS: Final[Mapping[int, Callable[[Any], Entry]]] = {
+    _READING: _reading,
     _EVENT: lambda plain: Event(**plain),
     _DERIVED: _derived,
     _TRANSITION: _transition,

@@ -23,6 +23,7 @@ from monitor.journal.soundness import (
     speaks_of_contents,
     sync,
 )
+from monitor.journal.swift import make_recorded
 from monitor.model import Event, Position, Recorded
 from monitor.ports import Gap
 
@@ -231,11 +232,13 @@ def read_after(db: sqlite3.Connection, after: Position, limit: int) -> Sequence[
     return _recorded_or_gap(rows, after)
 
 
-def _recorded_or_gap(rows: Sequence[tuple[int, int, int, bytes]], after: Position) -> Sequence[Recorded] | Gap:
+def _recorded_or_gap(
+    rows: Sequence[tuple[Position, int, int, bytes]], after: Position
+) -> Sequence[Recorded] | Gap:
     found: list[Recorded] = []
     for position, recorded, kind, body in rows:
         try:
-            found.append(Recorded(Position(position), recorded, decode(kind, body)))
+            found.append(make_recorded(position, recorded, decode(kind, body)))
         except JournalError:
             if found:
                 break
@@ -277,9 +280,9 @@ def between(
     return _recorded(rows)
 
 
-def _recorded(rows: Sequence[tuple[int, int, int, bytes]]) -> list[Recorded]:
+def _recorded(rows: Sequence[tuple[Position, int, int, bytes]]) -> list[Recorded]:
     found = []
     for position, recorded, kind, body in rows:
         with contextlib.suppress(JournalError):  # a damaged row; `read` tells of it
-            found.append(Recorded(Position(position), recorded, decode(kind, body)))
+            found.append(make_recorded(position, recorded, decode(kind, body)))
     return found

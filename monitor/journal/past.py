@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from monitor.errors import JournalError
 from monitor.journal.codec import KINDS, decode
+from monitor.journal.swift import make_recorded
 from monitor.model import Derived, Position, Recorded
 
 __all__ = [
@@ -151,7 +152,7 @@ def _read_device(  # noqa: PLR0913, PLR0917 - a span of a device, and where it g
 
 def _read(position: int, recorded: int, kind: int, body: bytes) -> Recorded | None:
     try:
-        return Recorded(Position(position), recorded, decode(kind, body))
+        return make_recorded(Position(position), recorded, decode(kind, body))
     except JournalError:  # a damaged row; those who follow the journal tell of it
         return None
 

@@ -17,6 +17,7 @@ from monitor.errors import JournalError
 from monitor.journal.codec import decode
 from monitor.journal.file import connect, newest
 from monitor.journal.soundness import is_damage
+from monitor.journal.swift import make_recorded
 from monitor.journal.trim import Trimmer
 from monitor.model import Entry, Event, Position, Recorded
 
@@ -367,7 +368,7 @@ def _take_rows(db: sqlite3.Connection, taking: _Taking, rows: Sequence[Row]) -> 
             if type(entry) is Event and _is_another(db, identity, entry):
                 taking.reused.add(device)
             continue
-        batch.append(Recorded(Position(position), stamp, entry))
+        batch.append(make_recorded(Position(position), stamp, entry))
         position += 1
         weight += max(len(body), _LIGHTEST)
     taking.next = position

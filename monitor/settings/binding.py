@@ -55,6 +55,8 @@ class Binding:
     candidates: dict[str, Candidate] = field(default_factory=dict)
     people_written: set[str] = field(default_factory=set)
     """Ids of people as written, whether what is said of them is right or not."""
+    changes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Rule -> key -> what is tried there instead of what is written."""
     metered: dict[tuple[object, ...], Mapping[str, Point]] = field(default_factory=dict)
     """Points of profiles behind transformers and with ratings: devices that say the same share them."""
     _by_word: dict[str, dict[str, list[Candidate]]] = field(default_factory=dict)

@@ -98,6 +98,7 @@ def load(  # noqa: PLR0913 - each names a source of what is checked
     environ: Mapping[str, str] = os.environ,
     credentials: Path | None = None,
     wrong_address: Callable[[str], str | None] | None = None,
+    changes: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Loaded:
     """Read and check a site file, or a folder of them; raises SettingsInvalid with every mistake there is.
 
@@ -105,6 +106,7 @@ def load(  # noqa: PLR0913 - each names a source of what is checked
     credentials (default: `$CREDENTIALS_DIRECTORY`): secrets are looked for there, then in `secrets/` beside
     the file. `wrong_address` says what is wrong with a person's address, if anything: given, the check is
     thorough: the time of each bus is reckoned, and each driver tried. Both load libraries that take a second.
+    `changes`: of rules, by id and key, what is tried instead of what is written.
     """
     findings = Findings()
     folder = folder_of(path)
@@ -120,6 +122,7 @@ def load(  # noqa: PLR0913 - each names a source of what is checked
         folder=folder,
         stock=SHIPPED / "rules",
         wrong_address=wrong_address or (lambda _: None),
+        changes=changes or {},
     )
     root = files.read(path)
     if root is None and not findings.errors:

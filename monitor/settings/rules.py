@@ -3,10 +3,11 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from monitor.documents.node import Node, join
+from monitor.documents.node import Entry, Node, join
+from monitor.documents.reader import resolve_scalar
 from monitor.plant import Supply
 from monitor.ports import NamesSources, Premises
 from monitor.settings.binding import Binding, Candidate
@@ -53,11 +54,43 @@ def bind_rules(binding: Binding, root: Node, supplies: Sequence[Supply] = ()) ->
         ident = one.node.text("id")
         if ident not in own:
             stocked.setdefault(ident, one)
-    everything = [*stocked.values(), *written]
-    found = [_rule(binding, one, supplies) for one in everything]
+    wanted = [*stocked.values(), *written]
+    known = {one.node.text("id") for one in wanted}
+    for ident in binding.changes:
+        if ident not in known:
+            binding.unknown(root, "rules", ident, known, "rule")
+    wanted = [_changed(binding, one) for one in wanted]
+    found = [_rule(binding, one, supplies) for one in wanted]
     rules = {rule.id: rule for rule in found if rule is not None}
-    places = [(one.node, one.path, one.stock is not None) for one in everything]
+    places = [(one.node, one.path, one.stock is not None) for one in wanted]
     return bind_dependencies(binding, rules, places)
+
+
+def _changed(binding: Binding, written: _Written) -> _Written:
+    """The rule with what is tried; a dot in a key leads into a mapping or, with a number, into a list."""
+    changes = binding.changes.get(written.node.text("id"))
+    if not changes:
+        return written
+    node = written.node
+    for key, text in changes.items():
+        node = _put(node, key.split("."), text)
+    return replace(written, node=node)
+
+
+def _put(node: Node, path: Sequence[str], text: str) -> Node:
+    name, rest = path[0], path[1:]
+    if node.kind == "list" and name.isdigit() and int(name) < len(node.items):
+        items = list(node.items)
+        items[int(name)] = _put(items[int(name)], rest, text) if rest else _tried(node, text)
+        return replace(node, items=items)
+    key = Node("scalar", node.file, node.line, node.column, scalar=name)
+    before = node.get(name) or Node("mapping", node.file, node.line, node.column)
+    value = _put(before, rest, text) if rest else _tried(before, text)
+    return replace(node, kind="mapping", entries={**node.entries, name: Entry(key, value)})
+
+
+def _tried(place: Node, text: str) -> Node:
+    return Node("scalar", place.file, place.line, place.column, scalar=resolve_scalar(text))
 
 
 def _stock(binding: Binding, node: Node, path: str) -> list[_Written]:

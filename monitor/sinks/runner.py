@@ -26,8 +26,8 @@ __all__ = ["Pace", "SinkRunner"]
 _log = structlog.get_logger()
 
 _BATCH = 5000
-_PIECE = _BATCH // 2
-_GATHERED = _BATCH + _PIECE
+_PIECE = 4000
+_GATHERED = 3 * _PIECE  # one is written, one is prepared, one gathers
 _REASONS = 100
 
 
@@ -102,7 +102,6 @@ class SinkRunner:
         )
         self._prepare: _Prepare | None = getattr(sink, "prepare", None)
         self._lingers: Callable[[], float] = getattr(sink, "lingers", float)
-        self._piece = _BATCH if self._prepare is None else _PIECE
         self._position = Position(0)
         self._is_new = False
         self._facts: dict[str, Value] = {"last_success": 0, "last_error": "", "error_since": 0}
@@ -220,10 +219,16 @@ class SinkRunner:
                 )
 
     async def _write_ahead(self, batch: Sequence[Recorded], *, failed: bool) -> None:
-        """Write the readings of this moment before a batch, when they would have to wait for more than it."""
-        newest = batch[-1].position
-        self._forget_live(newest)
-        if not self._live or not (failed or self._journal.behind(newest) > _BATCH):
+        """Write the readings of this moment before a batch, when they would have to wait for more than it.
+
+        Not while the batch itself is of this moment: what comes fast would all be written twice.
+        """
+        newest = batch[-1]
+        self._forget_live(newest.position)
+        if not self._live:
+            return
+        is_old = self._live[-1].recorded - newest.recorded >= self._pace.interval * 1000
+        if not failed and not (is_old and self._journal.behind(newest.position) > _BATCH):
             return
         readings = list(self._live)
         with contextlib.suppress(SinkRejected):  # the bad ones are buried when their turn comes
@@ -238,28 +243,34 @@ class SinkRunner:
     async def _carry(self) -> None:
         following: list[Recorded] = []
         is_prepared = False
+        written: Position | None = None  # but not confirmed yet
         while True:
             began = monotonic()
             async with self._change:
                 await self._change.wait_for(lambda: self._waiting)
-                batch = following or list(islice(self._waiting, self._piece))
-                following = list(islice(self._waiting, len(batch), len(batch) + self._piece))
-            if len(following) < self._piece:  # more will have come for it until its turn
+                batch = following or list(islice(self._waiting, _PIECE))
+                following = list(islice(self._waiting, len(batch), len(batch) + _PIECE))
+            if len(following) < _PIECE:  # more will have come for it until its turn
                 following = []
             if following and self._prepare is not None and not is_prepared:
                 is_prepared = await self._prepare(batch)  # it may have to wait for its turn: never behind the next
             prepared = None
             async with asyncio.TaskGroup() as group:
+                if written is not None:
+                    group.create_task(self._confirm(written), name=f"{self._sink.name}-confirm")
                 if following and self._prepare is not None and is_prepared:
                     prepared = group.create_task(self._prepare(following), name=f"{self._sink.name}-prepare")
                 await self._deliver(batch)
             is_prepared = prepared is not None and prepared.result()
-            await self._confirm(batch[-1].position)
+            written = batch[-1].position
+            if not following:  # else the next batch need not wait for the disk
+                await self._confirm(written)
+                written = None
             async with self._change:
                 for _ in batch:
                     self._waiting.popleft()
                 self._change.notify_all()
-            if self._journal.behind(self._position) < _BATCH // 2:
+            if self._journal.behind(batch[-1].position) < _BATCH // 2:
                 await asyncio.sleep(max(0.0, self._pace.interval - (monotonic() - began)))
 
     async def _skip(self, gap: Gap) -> None:

@@ -20,7 +20,7 @@ from monitor.web.alarmshapes import (
 from monitor.web.parts import HoldDesk, Parts
 from monitor.web.peer import who_asks
 from monitor.web.routes import NotKnown
-from monitor.web.shapes import AcknowledgeIn, AcknowledgeOut, RefusalOut
+from monitor.web.shapes import PREFIX, AcknowledgeIn, AcknowledgeOut, RefusalOut
 
 __all__ = ["make_alarm_router"]
 
@@ -31,7 +31,7 @@ _Last = Annotated[int, Query(ge=1, le=_MOST)]
 def make_alarm_router(parts: Parts) -> APIRouter:
     """Make the routes."""
     refusals: dict[int | str, dict[str, Any]] = {code: {"model": RefusalOut} for code in (404, 409, 422, 503)}
-    router = APIRouter(responses=refusals)
+    router = APIRouter(prefix=PREFIX, responses=refusals)
     _add_alarms(router, parts)
     if parts.holds is not None:
         _add_holds(router, parts, parts.holds)

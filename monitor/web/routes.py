@@ -17,6 +17,7 @@ from monitor.site import Device
 from monitor.web.live import LiveState
 from monitor.web.parts import Parts
 from monitor.web.shapes import (
+    PREFIX,
     DeviceDetailOut,
     DeviceOut,
     EventOut,
@@ -56,7 +57,7 @@ class NotDone(RequestRefused):
 def make_router(parts: Parts, live: LiveState) -> APIRouter:
     """Make the routes."""
     refusals: dict[int | str, dict[str, Any]] = {code: {"model": RefusalOut} for code in (404, 409, 422, 503)}
-    router = APIRouter(responses=refusals)
+    router = APIRouter(prefix=PREFIX, responses=refusals)
     _add_status(router, parts)
     _add_devices(router, parts, live)
     _add_readings(router, parts)

@@ -1,6 +1,5 @@
 """A site of nested zones, and a real journal, access.db, people and book in a folder, for tests."""
 
-import asyncio
 import itertools
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -24,7 +23,7 @@ from monitor.zones import AccessSettings, AccessZone
 from tests.clock import ManualClock
 from tests.journal.conformance import everything
 from tests.metering.ledgers import ms
-from tests.running import running
+from tests.running import running, settled
 
 __all__ = [
     "NOON",
@@ -133,14 +132,14 @@ class Home:
 
     async def settle(self) -> None:
         """Return once everything is applied, and what was told is in the journal and applied, too."""
-        async with asyncio.timeout(60):
-            while True:
-                last = self.journal.last
-                waiting = await self.store.query("SELECT count(*) FROM produced")
-                is_idle = self.people._is_telling and not self.people._told and not waiting[0][0]
-                if is_idle and self.people.applied == last == self.journal.last:
-                    return
-                await asyncio.sleep(0.005)
+
+        async def is_idle() -> bool:
+            last = self.journal.last
+            waiting = await self.store.query("SELECT count(*) FROM produced")
+            has_told = self.people._is_telling and not self.people._told and not waiting[0][0]
+            return has_told and self.people.applied == last == self.journal.last
+
+        await settled(is_idle, lambda: (self.people.applied, self.journal.last))
 
     async def entries(self) -> list[Recorded]:
         """All that the journal has."""

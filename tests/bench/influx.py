@@ -1,11 +1,14 @@
 """Sustained writes: what the journal holds through runner and sink into a real InfluxDB, beside ready bytes.
 
 A hundred meters of ten points with what metering tells beside them, and cards at doors. Ready bytes are the same
-lines, posted by the same client in bodies of the same size; the two take turns, because server, journal and sink
-share the cores with whatever else is running. Nothing is asserted.
+lines, posted by the same client in bodies of the size that the runner sends while it catches up; the two take
+turns, because server, journal and sink share the cores with whatever else is running. Where that is much, look at
+the CPU per line: what both processes take, divided by the cores, is a bound for every way of running them. Nothing
+is asserted.
 """
 
 import asyncio
+import os
 import sys
 import tempfile
 import time
@@ -15,6 +18,9 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
+import psutil
+
+from monitor.daemon import collect_seldom
 from monitor.journal.sqlite import SqliteJournal
 from monitor.journal.state import State
 from monitor.model import Entry, Position
@@ -32,11 +38,13 @@ from tests.sinks.site import recorded
 __all__ = ["main", "opened", "running", "told"]
 
 TIMES: Final = 500
-ROUNDS: Final = 5
-BATCH: Final = 5000
+ROUNDS: Final = 7
+BATCH: Final = 4000
+"""Entries that the runner sends at once while it catches up, and lines of a ready body."""
 COMMIT: Final = 500
 DERIVED_EVERY: Final = 6
 CARDS_EVERY: Final = 10
+SITE: Final = a_large_site()
 
 
 def told(first: int, times: int, devices: int = 100) -> Iterator[Entry]:
@@ -69,9 +77,7 @@ async def opened() -> AsyncIterator[tuple[SqliteJournal, State]]:
 @asynccontextmanager
 async def running(journal: SqliteJournal, state: State, settings: InfluxSettings) -> AsyncIterator[SinkRunner]:
     """The real runner with the real sink."""
-    runner = SinkRunner(
-        journal, state, InfluxSink(settings, a_large_site(), state), now=lambda: time.time_ns() // 10**6
-    )
+    runner = SinkRunner(journal, state, InfluxSink(settings, SITE, state), now=lambda: time.time_ns() // 10**6)
     task = asyncio.create_task(runner.run())
     yield runner
     task.cancel()
@@ -101,7 +107,7 @@ def _databases(server: InfluxServer) -> Iterator[InfluxSettings]:
 def _bodies(entries: Sequence[Entry]) -> list[tuple[str, bytes, int]]:
     batch = recorded(*entries)
     stamps = {each.position: Stamp(time=each.entry.time) for each in batch}
-    encoder, bodies = Encoder(a_large_site()), []
+    encoder, bodies = Encoder(SITE), []
     for start in range(0, len(batch), BATCH):
         encoded = encoder.encode(batch[start : start + BATCH], stamps)
         for bucket, lines in (("facility", encoded.main), ("facility-access", encoded.access)):
@@ -119,13 +125,21 @@ def _ready(settings: InfluxSettings, bodies: Sequence[tuple[str, bytes, int]]) -
     return sum(lines for _, _, lines in bodies) / took
 
 
-async def _catching_up(settings: InfluxSettings, entries: Sequence[Entry]) -> float:
+async def _catching_up(settings: InfluxSettings, entries: Sequence[Entry], server: int) -> tuple[float, ...]:
+    """Answer lines per second, and microseconds of CPU per line: ours and the server's, which is `server`."""
     async with opened() as (journal, state):
         await append(journal, entries)
-        began = time.monotonic()
+        began, before = time.monotonic(), (time.process_time(), _cpu(server))
         async with running(journal, state, settings) as runner:
             await asyncio.sleep(0.001)
-            return await _caught_up(runner) / (time.monotonic() - began)
+            lines = await _caught_up(runner)
+            ours, theirs = time.process_time() - before[0], _cpu(server) - before[1]
+            return lines / (time.monotonic() - began), ours / lines * 1e6, theirs / lines * 1e6
+
+
+def _cpu(process: int) -> float:
+    times = psutil.Process(process).cpu_times()
+    return times.user + times.system
 
 
 async def _live(settings: InfluxSettings, entries: Sequence[Entry]) -> float:
@@ -144,8 +158,9 @@ async def _journal_alone(entries: Sequence[Entry]) -> float:
 
 def main() -> None:
     """Print lines per second of each way, and how many times as long as ready bytes it takes."""
+    collect_seldom()  # as the daemon does
     ways: dict[str, list[float]] = {"ready bytes": [], "journal, catching up": [], "journal, appended to": []}
-    cpu: list[float] = []
+    cpu: list[tuple[float, ...]] = []
     alone: list[float] = []
     with tempfile.TemporaryDirectory() as folder, influxdb(Path(folder), auth=False) as server:
         for round_ in range(ROUNDS + 1):
@@ -154,15 +169,13 @@ def main() -> None:
             with _databases(server) as settings:
                 ready = _ready(settings, bodies)
             with _databases(server) as settings:
-                began = time.process_time()
-                caught = asyncio.run(_catching_up(settings, entries))
-                used = time.process_time() - began
+                caught, *used = asyncio.run(_catching_up(settings, entries, server.process_id))
             with _databases(server) as settings:
                 live = asyncio.run(_live(settings, entries))
             if round_:  # the first one warms up
                 for found, rate in zip(ways.values(), (ready, caught, live), strict=True):
                     found.append(rate)
-                cpu.append(used / len(entries) * 1e6)
+                cpu.append(tuple(used))
                 alone.append(asyncio.run(_journal_alone(entries)))
     share = [ours / raw for ours, raw in zip(ways["journal, catching up"], ways["ready bytes"], strict=True)]
     also = [ours / raw for ours, raw in zip(ways["journal, appended to"], ways["ready bytes"], strict=True)]
@@ -172,7 +185,10 @@ def main() -> None:
     for name, shares in (("catching up", share), ("appended to", also)):
         low, high = min(shares), max(shares)
         _say(f"{name:<32}{median(shares):10.0%} of ready bytes ({low:.0%} to {high:.0%}; wished: 60 %)")
-    _say(f"appending and catching up{median(cpu):17.1f} µs of our CPU per line")
+    ours, theirs = (median(each) for each in zip(*cpu, strict=True))
+    cores = os.cpu_count() or 1
+    _say(f"catching up{ours:31.1f} µs of our CPU per line, and {theirs:.1f} of the server's")
+    _say(f"so that at most{cores / (ours + theirs) * 1e6:27,.0f} lines/s are possible on {cores} cores")
 
 
 def _say(text: str) -> None:

@@ -167,14 +167,15 @@ def _have_guests(lived: Lived) -> None:
     site.daemon.until(lambda: len(site.daemon.readings("plant")) > polled + 2, "the contact is polled")
     bus.set("discrete", 0, [1])
     site.messages.now("gate", open=True, at=now())
-    time.sleep(0.5)
+    site.daemon.until(lambda: len(live_events(site, "forced")) == 2, "both are forced")
     bus.set("discrete", 0, [0])
     site.messages.now("gate", open=False, at=now())
-    time.sleep(2.5)
+    site.daemon.until(lambda: len(live_events(site, "closed")) == 2, "both are shut after that")
+    time.sleep(2.0)
     for number, (door, who) in enumerate(zip(("gate", "plant"), GUESTS, strict=True)):
         card, told = lived.day.people[who], {"at": now(), "n": f"live-{number}", "ok": "yes"}
         site.messages.now(f"{door}-in", **told, uid=card.card.hex("-"), user=card.name)
-    time.sleep(0.2)
+    site.daemon.until(lambda: len(live_events(site, "card")) == 2, "both cards are known")
     bus.set("discrete", 0, [1])
     site.messages.now("gate", open=True, at=now())
     site.daemon.until(lambda: len(live_events(site, "held")) == 2, "both are held open")

@@ -46,6 +46,12 @@ def _counter(daemon: Daemon, meter: str) -> Any:
     return daemon.get("meters", meter)["counters"][0]
 
 
+def _around_today() -> str:
+    """Some days that hold all of the test, also where it runs over a midnight."""
+    today = datetime.now(ZoneInfo("Europe/Berlin")).date()
+    return f"{today - timedelta(days=2)}..{today + timedelta(days=1)}"
+
+
 def test_a_swapped_meter_is_mended_with_the_command_that_is_shown(running: tuple[Daemon, Unit]) -> None:
     daemon, unit = running
     unit.put("volume_m3", 17.25)
@@ -56,26 +62,25 @@ def test_a_swapped_meter_is_mended_with_the_command_that_is_shown(running: tuple
     told = ("--at", found[1], "--final", "4694", "--start", "17", "--reason", "calibration")
     mended = daemon.command("meter", "replace", "main", *told)
     [broken] = daemon.get("meters", "main")["breaks"]
-    [today] = daemon.get("meters", "main", "usage", period="today")
+    [used] = daemon.get("meters", "main", "usage", period=_around_today())
 
     assert "which is a guess" in shown
     assert "OLD is 4693.5 m³ or more, NEW is 17.25 m³ or less" in shown
     assert mended.returncode == 0, mended.stderr
     assert "booked 0.75 m³ from" in mended.stdout
     assert (broken["cause"], broken["lost"], broken["reason"]) == ("replaced", False, "calibration")
-    assert (today["amount"], today["estimated"]) == (0.75, 0)
+    assert (used["amount"], used["estimated"]) == (0.75, 0)
 
 
 def test_a_meter_that_nobody_can_wire_counts_what_is_entered(running: tuple[Daemon, Unit]) -> None:
     daemon, _ = running
     now = datetime.now(ZoneInfo("Europe/Berlin"))
     before = (now - timedelta(hours=30)).strftime("%Y-%m-%dT%H:%M%z")
-    days = f"{(now - timedelta(days=2)).date()}..{(now + timedelta(days=1)).date()}"
     first = daemon.command("meter", "enter", "garden", "100.5 m3", "--at", before)
     second = daemon.command("meter", "enter", "garden", "130.5")
     lower = daemon.command("meter", "enter", "garden", "13")
     swapped = daemon.command("meter", "replace", "garden", "--final", "131", "--start", "2")
-    [used] = daemon.get("meters", "garden", "usage", period=days)
+    [used] = daemon.get("meters", "garden", "usage", period=_around_today())
 
     assert "garden showed 100.5 m³ at " in first.stdout
     assert "that is 30 m³ since " in second.stdout

@@ -17,7 +17,7 @@ from monitor.ports import Batch
 from monitor.schema import UPKEEP_EVENTS
 from monitor.site import JournalSettings, Site
 from tests.clock import ManualClock
-from tests.running import running
+from tests.running import running, settled
 
 __all__ = ["House", "house"]
 
@@ -41,11 +41,10 @@ class House:
         await self.journal.append([Batch(entries=list(entries))])
 
     async def begun(self) -> None:
-        """Return once the first start is known: what is put in before that is history."""
+        """Return once this start is known: what is put in, and what time it is, before that is history."""
         async with asyncio.timeout(60):
             while True:
-                rows = await self.ledger.query("SELECT count(*) FROM upkeep WHERE key = 'history'")
-                if rows[0][0]:
+                if self.upkeep._resumes_at:
                     return
                 await asyncio.sleep(0.01)
 
@@ -57,13 +56,13 @@ class House:
 
     async def settle(self) -> None:
         """Return once upkeep has applied all there is, and what it told is in the journal."""
-        async with asyncio.timeout(60):
-            while True:
-                last = self.journal.last
-                waiting = await self.ledger.query("SELECT count(*) FROM produced")
-                if self.upkeep.applied == last == self.journal.last and not waiting[0][0]:
-                    return
-                await asyncio.sleep(0.01)
+
+        async def is_idle() -> bool:
+            last = self.journal.last
+            waiting = await self.ledger.query("SELECT count(*) FROM produced")
+            return self.upkeep.applied == last == self.journal.last and not waiting[0][0]
+
+        await settled(is_idle, lambda: (self.upkeep.applied, self.journal.last))
 
     async def until(self, kind: str, number: int = 1) -> list[Event]:
         """Return once so many events of a kind are in the journal."""

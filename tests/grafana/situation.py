@@ -226,7 +226,7 @@ class Seen:
         [panel] = [each for each in panels_of(dashboard) if each["title"] == title]
         shown = Range(start=dashboard["time"]["from"], end="now", now=NOW, zone=_ZONE)
         values = {name: [value] for name, value in chosen.items()}
-        return Answers(dashboard, Source(self._server.url), shown, values).answer(panel)
+        return Answers(dashboard, Source(self._server.url, now=_ms(NOW)), shown, values).answer(panel)
 
     def stats(self, title: str, **chosen: str) -> dict[str, str]:
         """Name and text of each number."""

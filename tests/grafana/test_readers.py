@@ -7,7 +7,7 @@ source's user may read.
 import json
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -28,7 +28,8 @@ connections:
 sinks:
   influxdb: {{url: "{url}", bucket: facility, token: !secret influxdb}}
 """
-NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
+NOON = (datetime.now(UTC) - timedelta(hours=12)).replace(hour=12, minute=0, second=0, microsecond=0)
+"""The newest that is over: nothing is ahead of the server's clock, and no day begins in the minute before."""
 NOW = int(NOON.timestamp() * 1000)
 PLACE = "site=hq,building=b,zone=z,device=front"
 LINES = {

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from monitor.periods import DAY
-from tests.grafana.answers import Answers, Range, Source
+from tests.grafana.answers import Answer, Answers, Range, Source
 from tests.grafana.asking import Board, shipped, targets
 from tests.grafana.community import (
     DAY_0,
@@ -66,6 +66,15 @@ def test_totals_are_those_of_the_main_meter(board: Board):
     assert board.one("Cost this month") == pytest.approx(costs, abs=0.05)
 
 
+def test_water_in_a_night_is_not_as_last_week_where_none_flowed_then(board: Board):
+    midnight, morning = days(0)[0], days(0)[0] + 7 * _HOUR
+
+    assert amount(_MAIN, week_before(midnight), week_before(midnight) + 4 * _HOUR) == 0
+    assert not list(_answer(board, "Against last week", midnight + 4 * _HOUR).stats())
+    [(_, change, _)] = _answer(board, "Against last week", morning).stats()
+    assert change.number > 0
+
+
 def test_the_flow_of_nights_shows_when_the_leak_began(board: Board):
     nights = board.by_device("Flow at night")
     expected = [_LEAKS if days(ago)[0] >= LEAK else 0.0 for ago in range(8, -1 if is_night_over() else 0, -1)]
@@ -76,12 +85,17 @@ def test_the_flow_of_nights_shows_when_the_leak_began(board: Board):
     assert board.ask("Flow last night")[0]["least"] == pytest.approx(_LEAKS)
 
 
+def _answer(board: Board, title: str, now: int = NOW) -> Answer:
+    """What a panel shows at a moment."""
+    shown = Range(start="now-24h", now=datetime.fromtimestamp(now / 1000, UTC), zone=ZONE.key)
+    answers = Answers(shipped("water"), Source(board.server.url, now=now), shown)
+    [panel] = [panel for panel in answers.panels() if panel["title"] == title]
+    return answers.answer(panel)
+
+
 def _shown(board: Board, title: str) -> list[dict[str, Any]]:
     """The rows of a table as people see them."""
-    now = datetime.fromtimestamp(NOW / 1000, UTC)
-    answers = Answers(shipped("water"), Source(board.server.url), Range(start="now-24h", now=now, zone=ZONE.key))
-    [panel] = [panel for panel in answers.panels() if panel["title"] == title]
-    names, rows, _ = answers.answer(panel).table()
+    names, rows, _ = _answer(board, title).table()
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 

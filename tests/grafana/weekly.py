@@ -37,7 +37,7 @@ class Weeks:
         now = datetime.fromtimestamp(NOW / 1000, UTC)
         shown = Range(start=dashboard["time"]["from"], now=now, zone=SITE.timezone.key)
         zone = {"timezone": [SITE.timezone.key]}
-        return Answers(dashboard, Source(self.server.url), shown, {**zone, **self.chosen})
+        return Answers(dashboard, Source(self.server.url, now=NOW), shown, {**zone, **self.chosen})
 
     def answer(self, title: str) -> Answer:
         """What the one panel of a title shows."""

@@ -3,7 +3,6 @@
 What a dashboard must show is reckoned from the story (`OPENINGS`, `RUNS`, `ALARMS` …), not from what was told.
 """
 
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -42,13 +41,14 @@ __all__ = [
 ZONE: Final = ZoneInfo("Europe/Berlin")
 _SECOND, _MINUTE, _HOUR = 1000, 60_000, 3_600_000
 DAYS: Final = 21
-NOW: Final = time.time_ns() // 1_000_000 // _HOUR * _HOUR
-_TODAY = datetime.fromtimestamp(NOW / 1000, ZONE).date()
+_TODAY: Final = datetime(2026, 11, 19, 15, tzinfo=ZONE)
+NOW: Final = round(_TODAY.timestamp() * 1000)
+"""A Thursday afternoon, whenever tests run. No clock was changed in the weeks before."""
 
 
 def at(ago: int, hour: float) -> int:
     """A local time of the day so many days ago (UTC ms)."""
-    day = _TODAY - timedelta(days=ago)
+    day = _TODAY.date() - timedelta(days=ago)
     noon = datetime(day.year, day.month, day.day, 12, tzinfo=ZONE).astimezone(UTC)
     return round(noon.timestamp() * 1000 + (hour - 12) * _HOUR)
 

@@ -148,12 +148,15 @@ async def test_what_is_produced_comes_into_the_journal_in_order(state: State, jo
     assert await _feed_until(state, journal, len(made)) == made
 
 
-async def test_a_running_feeder_is_woken(state: State, journal: SqliteJournal) -> None:
+async def test_a_running_feeder_is_woken(
+    state: State, journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.journal.feeder._LOOK_EVERY", 3600.0)
     feeder = asyncio.create_task(Feeder(state, journal).run())
     stream = journal.follow(Position(0))
     for number in range(3):
         await state.transact(partial(produce, producer="test", entries=[derive(str(number))]))
-        async with asyncio.timeout(4):  # sooner than the slow timer
+        async with asyncio.timeout(60):  # it does not wait to look by itself
             await anext(stream)
     feeder.cancel()
     with suppress(asyncio.CancelledError):

@@ -1,6 +1,5 @@
 """A real journal, a real ledger, and metering between them, for tests."""
 
-import asyncio
 import itertools
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -17,7 +16,7 @@ from monitor.model import Derived, Entry, Event, Reading, Recorded
 from monitor.ports import Batch
 from monitor.site import JournalSettings, Site
 from tests.clock import ManualClock
-from tests.running import running
+from tests.running import running, settled
 
 __all__ = ["Plant", "plant", "reading"]
 
@@ -54,13 +53,13 @@ class Plant:
 
     async def settle(self) -> None:
         """Return once metering has applied all there is, and what it told is in the journal."""
-        async with asyncio.timeout(60):
-            while True:
-                last = self.journal.last
-                waiting = await self.ledger.query("SELECT count(*) FROM produced")
-                if self.metering.applied == last == self.journal.last and not waiting[0][0]:
-                    return
-                await asyncio.sleep(0.01)
+
+        async def is_idle() -> bool:
+            last = self.journal.last
+            waiting = await self.ledger.query("SELECT count(*) FROM produced")
+            return self.metering.applied == last == self.journal.last and not waiting[0][0]
+
+        await settled(is_idle, lambda: (self.metering.applied, self.journal.last))
 
     async def entries(self) -> Sequence[Recorded]:
         """All that the journal holds."""

@@ -49,10 +49,16 @@ def test_a_part_that_stands_still_is_named_and_an_idle_one_is_not():
 async def test_the_watchdog_is_fed_while_parts_move_and_starves_when_one_stops(systemd, monkeypatch):
     monkeypatch.setenv("WATCHDOG_USEC", "90000")
     monkeypatch.setenv("WATCHDOG_PID", str(os.getpid()))
-    moves = iter([1, 2, *[3] * 100])
-    task = asyncio.create_task(Watchdog({"engine": lambda: next(moves)}).run())
+    moves, starved = iter([1, 2, 3, 3, 3, 3]), asyncio.Event()
 
-    await asyncio.sleep(0.4)
+    def engine() -> int:
+        if (place := next(moves, None)) is None:
+            starved.set()
+        return place or 3
+
+    task = asyncio.create_task(Watchdog({"engine": engine}).run())
+
+    await asyncio.wait_for(starved.wait(), 60)
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task

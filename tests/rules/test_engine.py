@@ -2,7 +2,7 @@
 
 import pytest
 
-from monitor.model import Event
+from monitor.model import Command, Event
 from rules.engine import Engine
 from rules.surroundings import Surroundings
 from tests.rules.build import START, device, event, reading, recorded, rule
@@ -98,3 +98,18 @@ def test_levels_that_a_rule_lost_fall_to_its_highest() -> None:
     steps = edited.judge([recorded(reading(10_000, 230.0), 10_000)]).transitions
 
     assert [step.cause for step in steps] == ["cleared"]
+
+
+def test_what_is_acknowledged_in_the_batch_in_which_it_was_raised_is_acknowledged() -> None:
+    low = {"id": "low", "kind": "threshold", "point": "voltage_v", "below": "207 V"}
+    alone, together = engine(low), engine(low)
+    raising = recorded(reading(0, 200.0), 0)
+    (raised,) = alone.judge([raising]).transitions
+    acknowledging = recorded(
+        Command(id="1", time=START + 1, by="ana", kind="acknowledge", target=raised.occurrence), 1
+    )
+
+    effects = together.judge([raising, acknowledging])
+
+    assert effects.refused == []
+    assert [one.cause for one in effects.transitions] == ["raised", "acknowledged"]

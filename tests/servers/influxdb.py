@@ -76,6 +76,12 @@ class InfluxServer:
             time.sleep(0.02)
         raise TimeoutError((self._folder / "influxd.log").read_text())
 
+    @property
+    def process_id(self) -> int:
+        """Of the server that runs."""
+        assert self._process is not None
+        return self._process.pid
+
     def stop(self, *, kill: bool = False) -> None:
         if self._process is not None:
             (self._process.kill if kill else self._process.terminate)()

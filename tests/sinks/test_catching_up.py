@@ -15,6 +15,7 @@ from monitor.sinks.influxdb import InfluxSink
 from monitor.sinks.rejection import EntriesRejected, SinkMisconfigured
 from monitor.sinks.runner import Pace, SinkRunner
 from monitor.site import InfluxSettings
+from tests.clock import ManualClock
 from tests.servers.influxdb import InfluxServer
 from tests.sinks.site import NOW, a_site, derived, event, reading, recorded, step
 from tests.sinks.test_runner import a_runner, append, running, until
@@ -64,8 +65,11 @@ async def live(journal: SqliteJournal, number: int) -> Reading:
     return entry
 
 
-async def test_a_live_reading_waits_for_one_batch_of_what_was_missed_at_most(journal: SqliteJournal, state: State):
+async def test_a_live_reading_waits_for_one_batch_of_what_was_missed_at_most(
+    journal: SqliteJournal, state: State, clock: ManualClock
+):
     await missed(journal)
+    clock.advance(1000)
     sink = GatedSink()
     runner = a_runner(journal, state, sink)
     async with running(runner):
@@ -82,9 +86,10 @@ async def test_a_live_reading_waits_for_one_batch_of_what_was_missed_at_most(jou
 
 
 async def test_what_went_ahead_is_written_again_in_its_turn_and_everything_once_in_order(
-    journal: SqliteJournal, state: State
+    journal: SqliteJournal, state: State, clock: ManualClock
 ):
     await missed(journal)
+    clock.advance(1000)
     sink = GatedSink()
     runner = a_runner(journal, state, sink)
     async with running(runner):
@@ -103,8 +108,9 @@ async def test_what_went_ahead_is_written_again_in_its_turn_and_everything_once_
     assert await state.position("gated") == journal.last
 
 
-async def test_only_readings_go_ahead(journal: SqliteJournal, state: State):
+async def test_only_readings_go_ahead(journal: SqliteJournal, state: State, clock: ManualClock):
     await missed(journal)
+    clock.advance(1000)
     sink = GatedSink()
     runner = a_runner(journal, state, sink)
     async with running(runner):
@@ -116,6 +122,23 @@ async def test_only_readings_go_ahead(journal: SqliteJournal, state: State):
 
     ahead = next(batch for batch in batches if len(batch) < 1000)
     assert [each.entry for each in ahead] == [entry]
+
+
+async def test_what_is_of_this_moment_goes_in_its_turn_alone_however_much_it_is(
+    journal: SqliteJournal, state: State
+):
+    await missed(journal, 11_000)
+    sink = GatedSink()
+    runner = a_runner(journal, state, sink)
+    async with running(runner):
+        await missed(journal, 9000)  # in the same millisecond
+        while runner.status()["lag"]:
+            await until(lambda: sink.asked > len(sink.calls) or not runner.status()["lag"])
+            if runner.status()["lag"]:
+                await sink.step()
+
+    assert [each.position for batch in sink.calls for each in batch] == list(range(1, 20_001))
+    assert runner.status()["ahead"] == 0
 
 
 class PreparingSink(GatedSink):
@@ -137,7 +160,7 @@ async def test_what_comes_next_is_prepared_while_something_is_written(journal: S
         while runner.status()["lag"]:
             await until(lambda: sink.asked > len(sink.calls) or not runner.status()["lag"])
             if runner.status()["lag"]:
-                await until(lambda: len(runner._waiting) > BATCH or runner.status()["lag"] < BATCH)
+                await until(lambda: len(runner._waiting) >= min(2 * BATCH, int(runner.status()["lag"])))
                 await sink.step()
 
     positions = [each.position for batch in sink.calls for each in batch]

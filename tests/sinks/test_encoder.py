@@ -182,7 +182,7 @@ def test_other_events_say_what_they_know_but_no_credential():
 
     measurement, tags, fields, _ = parse(encoded.main.texts[0])
     assert (measurement, tags["kind"]) == ("events", "tamper")
-    assert fields == {"detail": '{"level": 3, "note": "ü"}', "count": 1, "seq": 1, "late_i": 0}
+    assert fields == {"detail": '{"level":3,"note":"ü"}', "count": 1, "seq": 1, "late_i": 0}
 
 
 def test_a_door_says_why_it_opened_and_how_long_it_stood_open():

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from monitor.model import Command, Derived, Event, Position, Reading, Recorded, Transition
-from monitor.schema import CLASSES, DERIVED_TAGS, READING_TAGS
+from monitor.schema import ACCESS_EVENTS, CLASSES, DERIVED_TAGS, READING_TAGS
 from monitor.sinks.influxdb.events import EventLines
 from monitor.sinks.influxdb.lines import Encoded, Lines, Stamp, Wanted
 from monitor.sinks.influxdb.places import Places
@@ -54,6 +54,8 @@ class Encoder:
         found = []
         for recorded in batch:
             entry = recorded.entry
+            if type(entry) is Reading:  # first: they are many
+                continue
             if isinstance(entry, Event):
                 found.append(self._events.wanted_event(recorded, entry))
             elif isinstance(entry, Transition):
@@ -71,7 +73,7 @@ class Encoder:
                 line = self.derived(entry)
             elif isinstance(entry, Event):
                 found = self._events.event(recorded, entry, stamps[position])
-                (access if self._events.is_access(entry) else main).add(position, found)
+                (access if entry.kind in ACCESS_EVENTS else main).add(position, found)
                 continue
             elif isinstance(entry, Transition):
                 for line in self._events.transition(entry, stamps[position]):

@@ -4,7 +4,9 @@ import json
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from monitor.model import SEVERITY_RANK, Event, Recorded, Transition
+import orjson
+
+from monitor.model import SEVERITY_RANK, Event, Recorded, Transition, Value
 from monitor.schema import (
     ACCESS_EVENTS,
     ACCESS_TAGS,
@@ -32,7 +34,7 @@ from monitor.schema import (
 )
 from monitor.sinks.influxdb.lines import Stamp, Wanted
 from monitor.sinks.influxdb.places import Places
-from monitor.sinks.influxdb.text import boolean, number, text, word
+from monitor.sinks.influxdb.text import LONGEST_TEXT, boolean, number, text, word
 from monitor.site import Rule, Site, Source
 
 __all__ = ["EventLines"]
@@ -40,7 +42,7 @@ __all__ = ["EventLines"]
 _RESULTS = frozenset({"granted", "denied"})
 _DIRECTIONS = frozenset({"in", "out"})
 _CREDENTIAL = "credential"
-_MORE = ("door", EVENT_CAUSE)
+_MORE = tuple((name, f",{name}=%b".encode()) for name in ("door", EVENT_CAUSE))
 """What else is told of an access event, where it has that."""
 _END = ALARM_END.encode()
 _SINCE = ALARM_SINCE.encode()
@@ -49,7 +51,8 @@ _ACTIVE = frozenset({"active", "recovering"})
 
 _KEPT: Final = 5000
 _ACCESS: Final = f"{EVENT_NAME}=%b,{EVENT_REASON}=%b".encode()
-_COUNTED: Final = f",{EVENT_COUNT}=1i,seq=%di,{EVENT_LATE}=%di".encode()
+_DETAIL: Final = b"detail=%b"
+_EVENT: Final = f"%b %b,{EVENT_COUNT}=1i,seq=%di,{EVENT_LATE}=%di%b %d".encode()
 _OPEN: Final = f",{EVENT_OPEN}=%b".encode()
 _TEXTS: Final = (
     f"{ALARM_SEVERITY}=%b,state=%b,{ALARM_RESPONSE}=%b,suppression=%b,{ALARM_CAUSE}=%b,"
@@ -57,7 +60,7 @@ _TEXTS: Final = (
 ).encode()
 _TIMES: Final = f"{ALARM_START}=%di,{ALARM_END}=%di".encode()
 _IS_ACTIVE: Final = {active: boolean(b"active", active) for active in (False, True)}
-_detail = json.JSONEncoder(ensure_ascii=False, sort_keys=True).encode
+_spell_out = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
 
 
 class _Source(NamedTuple):
@@ -96,11 +99,6 @@ class EventLines:
         self._series: dict[tuple[str, str, str, str], bytes] = {}
         self._sources: dict[tuple[str, str, str], _Source] = {}
 
-    @staticmethod
-    def is_access(event: Event) -> bool:
-        """Whether an event tells of people at a door, and so goes to the bucket for that."""
-        return event.kind in ACCESS_EVENTS
-
     def _event_series(self, event: Event) -> bytes:
         if event.kind in ACCESS_EVENTS:
             result, direction = event.attributes.get("result"), event.attributes.get("direction")
@@ -138,21 +136,22 @@ class EventLines:
         """Encode an event; who it was only as a pseudonym, and only where the site asks for it."""
         attributes = event.attributes
         credential = attributes.get(_CREDENTIAL)
-        fields = b""
-        if self.is_access(event):
+        series, fields = self._event_series(event), b""
+        if event.kind in ACCESS_EVENTS:
             told = _ACCESS % (word(event.kind), word(str(attributes.get("reason", ""))))
-            for name in _MORE:
+            for name, field in _MORE:
                 if attributes.get(name):
-                    told += b",%b=%b" % (name.encode(), word(str(attributes[name])))
+                    told += field % word(str(attributes[name]))
             stood = attributes.get(EVENT_OPEN)
             if isinstance(stood, int | float) and (written := number(stood)) is not None:
                 fields = _OPEN % written
+        elif credential is None:
+            told = _detail(attributes)
         else:
-            told = b"detail=%b" % text(_detail({key: attributes[key] for key in attributes if key != _CREDENTIAL}))
+            told = _detail({key: attributes[key] for key in attributes if key != _CREDENTIAL})
         if self._pseudonyms and credential is not None:
             told += b",%b=%b" % (_CREDENTIAL.encode(), text(str(credential)))
-        tail = _COUNTED % (recorded.position, event.late)
-        return b"%b %b%b%b %d" % (self._event_series(event), told, tail, fields, stamp.time)
+        return _EVENT % (series, told, recorded.position, event.late, fields, stamp.time)
 
     def _source(self, step: Transition) -> _Source:
         key = step.rule, step.device, step.source_key
@@ -224,6 +223,17 @@ class EventLines:
             start_series, start_time = stamp.rewrite
             lines.append(b"%b %b=%di %d" % (start_series, _END, stamp.end, start_time))
         return lines
+
+
+def _detail(attributes: Mapping[str, Value]) -> bytes:
+    """Attributes as a text of JSON."""
+    try:
+        told = orjson.dumps(attributes, default=dict, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # an integer beyond 64 bits, half a character
+        told = b""
+    if not told or len(told) > LONGEST_TEXT:
+        return _DETAIL % text(_spell_out(dict(attributes)))
+    return b'detail="%b"' % told.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
 
 
 def _measured(step: Transition, point: str) -> str:

@@ -1,11 +1,14 @@
 """What the encoder hands to the writer: lines of line protocol and the entries they came from."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from monitor.model import Position
 
-__all__ = ["Encoded", "Lines", "Stamp", "Wanted"]
+__all__ = ["Encoded", "Line", "Lines", "Stamp", "Wanted"]
+
+Line = tuple[bytes, Position]
 
 
 @dataclass(slots=True)
@@ -19,6 +22,15 @@ class Lines:
         """Put one line behind the others."""
         self.texts.append(line)
         self.positions.append(position)
+
+    def pairs(self) -> list[Line]:
+        """Each line with its entry."""
+        return list(zip(self.texts, self.positions, strict=True))
+
+    @classmethod
+    def of(cls, pairs: Sequence[Line]) -> "Lines":
+        """Those lines."""
+        return cls([text for text, _ in pairs], [position for _, position in pairs])
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,22 @@ import orjson
 from monitor.model import Value
 from monitor.schema import RESERVED_FIELDS, point_unit, state_number
 
-__all__ = ["boolean", "field_key", "integer", "name", "number", "tag_set", "text", "value_fields", "word"]
+__all__ = [
+    "LONGEST_TEXT",
+    "boolean",
+    "field_key",
+    "integer",
+    "name",
+    "number",
+    "tag_set",
+    "text",
+    "value_fields",
+    "word",
+]
 
 _LONGEST_TAG = 256
-_LONGEST_TEXT = 16_000
+LONGEST_TEXT = 16_000
+"""Characters of a text field; what is longer is cut off."""
 _LONGEST_WORD = 64
 _MOST_WORDS = 2000
 _INT64 = 2**63
@@ -46,7 +58,7 @@ def tag_set(tags: Iterable[tuple[str, str]]) -> bytes:
 
 def text(value: str) -> bytes:
     """A text field, quoted. A NUL cannot be stored by every server and is left out."""
-    kept = value[:_LONGEST_TEXT].replace("\0", "")
+    kept = value[:LONGEST_TEXT].replace("\0", "")
     return b'"%b"' % _bytes(kept.replace("\\", "\\\\").replace('"', '\\"'))
 
 

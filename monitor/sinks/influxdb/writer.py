@@ -14,7 +14,7 @@ from monitor.journal.state import State
 from monitor.model import Entry, Position, Reading, Recorded, Value
 from monitor.sinks.filter import make_filter
 from monitor.sinks.influxdb.encoder import Encoder
-from monitor.sinks.influxdb.lines import Encoded, Lines, Stamp, Wanted
+from monitor.sinks.influxdb.lines import Encoded, Line, Lines, Stamp, Wanted
 from monitor.sinks.influxdb.stamps import Stamps
 from monitor.sinks.influxdb.thread import BlockingThread
 from monitor.sinks.rejection import SETUP, AllRejected, BucketMissing, EntriesRejected, SinkMisconfigured
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["InfluxSink"]
 
-_Line = tuple[bytes, Position]
 _Rejected = dict[Position, tuple[str, bytes]]
 _SERIES = re.compile(rb"(?:[^ \\]|\\.)*")
 _REQUESTS_KEPT = 100
@@ -173,13 +172,12 @@ class InfluxSink:
     def _send(self, bucket: str, lines: Lines) -> _Rejected:
         """In the thread: write all lines that the server takes; answer the entries of the others, with reasons."""
         client = self._open()
-        together = list(zip(lines.texts, lines.positions, strict=True))
         try:
             try:
-                rejected = self._write(bucket, together, in_order=False)
+                rejected = self._write(bucket, lines, in_order=False)
             except BucketMissing as missing:
                 self._create(client, bucket, missing)
-                rejected = self._write(bucket, together, in_order=False)
+                rejected = self._write(bucket, lines, in_order=False)
         except SinkMisconfigured:
             client.forget()
             raise
@@ -203,31 +201,33 @@ class InfluxSink:
         self._tried.add(bucket)
         _log.info("influx_bucket_created", sink=self.name, bucket=bucket, kept=in_words(retention))
 
-    def _write(self, bucket: str, lines: list[_Line], *, in_order: bool) -> _Rejected:
+    def _write(self, bucket: str, lines: Lines, *, in_order: bool) -> _Rejected:
         client = self._open()
+        count = len(lines.texts)
         began = monotonic()
         try:
-            client.write(bucket, b"\n".join(text for text, _ in lines), lines=len(lines))
+            client.write(bucket, b"\n".join(lines.texts), lines=count)
         except AllRejected as error:
-            return {position: (str(error), text) for text, position in lines}
+            return {position: (str(error), text) for text, position in lines.pairs()}
         except SinkRejected as error:
-            if len(lines) == 1:
-                return {lines[0][1]: (str(error), lines[0][0])}
+            if count == 1:
+                return {lines.positions[0]: (str(error), lines.texts[0])}
+            pairs = lines.pairs()
             if not in_order:  # what is wrong is often wrong with a whole series: let its lines lie together
-                lines = sorted(lines, key=_series)  # and in their order: of one instant the last one stays
-            half = len(lines) // 2
-            return self._write(bucket, lines[:half], in_order=True) | self._write(
-                bucket, lines[half:], in_order=True
+                pairs = sorted(pairs, key=_series)  # and in their order: of one instant the last one stays
+            half = count // 2
+            return self._write(bucket, Lines.of(pairs[:half]), in_order=True) | self._write(
+                bucket, Lines.of(pairs[half:]), in_order=True
             )
         except SinkUnavailable as error:
             if error.maybe_taken:
                 self._left_open = monotonic()
             raise
         self._took.append(monotonic() - began)
-        self.lines += len(lines)
+        self.lines += count
         return {}
 
 
-def _series(line: _Line) -> bytes:
+def _series(line: Line) -> bytes:
     found = _SERIES.match(line[0])
     return found[0] if found is not None else b""

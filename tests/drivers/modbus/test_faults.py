@@ -215,17 +215,20 @@ async def test_garbage_without_end_is_survived_bounded_and_counted(on, transport
             await asyncio.sleep(0.001)
 
     babbling = asyncio.create_task(babble())
-    answers = [await modbus.read("meter", "fast") for _ in range(3)]
+    answers = []
+    async with asyncio.timeout(60):
+        while modbus.traffic("meter").errors.get("garbled", 0) < 3:
+            answers.append(await modbus.read("meter", "fast"))
     held = len(modbus._links._links[0]._channel.recv_buffer)
     babbling.cancel()
     endpoint.units[1].faults.silent = False
     await asyncio.sleep(0.02)
     after = [await modbus.read("meter", "fast") for _ in range(2)]
 
-    assert [answer.values for answer in answers] == [{}] * 3
+    assert not any(answer.values for answer in answers)
     assert held <= 1200
-    assert modbus.traffic("meter").errors.keys() <= {"garbled", "checksum", "foreign"}
-    assert modbus.traffic("meter").errors["garbled"] >= 3
+    # On a busy machine the babble may rest for a whole time-out.
+    assert modbus.traffic("meter").errors.keys() <= {"garbled", "checksum", "foreign", "timeout"}
     assert after[-1].values == VALUES
     await modbus.close()
 

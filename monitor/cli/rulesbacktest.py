@@ -1,0 +1,250 @@
+"""`rules backtest`: what rules would have done with what was recorded."""
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from monitor.cli.export import folder_of_state, span_of
+from monitor.cli.options import Json, Period, Since, StateFolder, Until
+from monitor.cli.output import clean, lasting, local_time, print_json, print_line, print_table
+from monitor.cli.places import SITE_FILE
+from monitor.cli.progress import Watched
+from monitor.errors import RequestRefused
+
+if TYPE_CHECKING:
+    from monitor.site import Site
+    from monitor.trials.backtest import Result, Variant
+
+__all__ = ["load_changed", "rules_backtest"]
+
+_DAY_MS = 86_400_000
+_FORMS = {".svg": "svg", ".png": "png"}
+
+
+def rules_backtest(  # noqa: PLR0917 - options of a command are many
+    rules: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="RULE…", help="Only these rules; else all.", show_default=False),
+    ] = None,
+    period: Period = None,
+    since: Since = None,
+    until: Until = None,
+    change: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="RULE.KEY=VALUE",
+            help="Try this beside what is written; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    changed: Annotated[
+        Path | None,
+        typer.Option("--changed", metavar="FILE", help="Try the rules of this site file.", show_default=False),
+    ] = None,
+    sweep: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RULE.KEY=VALUES",
+            help="Try a rule at several values: `0 s, 1 min, 5 min` or `200..210 V step 2`.",
+            show_default=False,
+        ),
+    ] = None,
+    picture: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Draw the sweep, as .svg or .png.", show_default=False),
+    ] = None,
+    warm_up: Annotated[
+        int, typer.Option(metavar="DAYS", min=0, help="Days before it that are judged and not counted.")
+    ] = 0,
+    site: Annotated[Path, typer.Option(metavar="FILE", help="The site file.")] = SITE_FILE,
+    state: StateFolder = None,
+    occurrences: Annotated[bool, typer.Option("--occurrences", help="List every alarm.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Judge again what was recorded, by the rules as they are and as they might be, beside a running daemon."""
+    from monitor.trials.backtest import Wish, backtest
+
+    if picture is not None and (sweep is None or picture.suffix not in _FORMS):
+        raise typer.BadParameter(
+            "it draws a --sweep, into a file that ends with .svg or .png", param_hint="--picture"
+        )
+    loaded = load_changed(site, {})
+    start, end = span_of(loaded, period, since, until)
+    chosen, variants, values = _variants(loaded, site, rules, change, changed, sweep)
+    wish = Wish(
+        folder=folder_of_state(state, site),
+        start=start,
+        end=end,
+        warm_up=warm_up * _DAY_MS,
+        rules=chosen,
+    )
+    began = time.monotonic()
+    with Watched(100, "percent of what was recorded") as bar:
+        results = backtest(load_changed, variants, wish, lambda done, total: bar.reach(100 * done // total))
+    _tell(results, loaded, time.monotonic() - began, values, as_json=as_json, occurrences=occurrences)
+    if picture is not None:
+        from monitor.trials.sweep import draw
+
+        picture.write_bytes(draw(str(sweep).partition("=")[0], values, results, form=_FORMS[picture.suffix]))
+
+
+def load_changed(file: Path, changes: Mapping[str, Mapping[str, str]]) -> "Site":
+    """Load a site file with what is tried in its rules."""
+    from monitor.app import load_site
+
+    return load_site(file, os.environ, changes=changes).site
+
+
+def _variants(  # noqa: PLR0917 - the ways in which something else can be tried
+    loaded: "Site",
+    site: Path,
+    rules: list[str] | None,
+    change: list[str] | None,
+    changed: Path | None,
+    sweep: str | None,
+) -> "tuple[frozenset[str] | None, list[Variant], list[str]]":
+    from monitor.trials.backtest import Variant
+    from monitor.trials.sweep import values_of
+
+    unknown = sorted(set(rules or ()) - set(loaded.rules))
+    if unknown and changed is None:
+        raise RequestRefused(f"the site has no rule {', '.join(unknown)}: {', '.join(loaded.rules)}")
+    chosen = frozenset(rules) if rules else None
+    if sweep is not None:
+        if change or changed is not None:
+            raise typer.BadParameter("a sweep goes alone", param_hint="--sweep")
+        rule, key, text = _split(sweep, "--sweep")
+        try:
+            values = values_of(text)
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="--sweep") from None
+        return (
+            frozenset({rule}),
+            [Variant(name=value, file=site, changes={rule: {key: value}}) for value in values],
+            values,
+        )
+    variants = [Variant(name="now", file=site)]
+    tried: dict[str, dict[str, str]] = {}
+    for one in change or ():
+        rule, key, value = _split(one, "--set")
+        tried.setdefault(rule, {})[key] = value
+    if tried or changed is not None:
+        variants.append(Variant(name="changed", file=changed or site, changes=tried))
+    if chosen is None and tried and changed is None:
+        chosen = frozenset(tried)
+    return chosen, variants, []
+
+
+def _split(text: str, option: str) -> tuple[str, str, str]:
+    name, equals, value = text.partition("=")
+    rule, dot, key = name.strip().partition(".")
+    if not (equals and dot and key):
+        raise typer.BadParameter("write RULE.KEY=VALUE, such as `undervoltage.on_delay=5 min`", param_hint=option)
+    return rule, key, value.strip()
+
+
+# Telling -------------------------------------------------------------------------------------------------
+
+
+def _tell(
+    results: "Sequence[Result]",
+    site: "Site",
+    took: float,
+    values: "Sequence[str]",
+    *,
+    as_json: bool,
+    occurrences: bool,
+) -> None:
+    if as_json:
+        print_json([_json(one) for one in results])
+        return
+    zone = site.timezone.key or "UTC"
+    start, end = results[0].span
+    print_line(
+        f"{local_time(start, zone)} to {local_time(end, zone)}: {results[0].entries} entries in {took:.1f} s"
+    )
+    if values:
+        rows = [[value, *_row(_sum(result))] for value, result in zip(values, results, strict=True)]
+        print_table(("value", *_HEADINGS), rows)
+        return
+    now, *others = results
+    changed = {one.rule: one for one in others[0].figures} if others else {}
+    rows = []
+    for one in now.figures:
+        other = changed.get(one.rule)
+        if one.occurrences or (other is not None and other.occurrences):
+            rows.append([one.rule, *(_row(one) if not others else _both(one, other))])
+    for name in (name for name in changed if name not in {one.rule for one in now.figures}):
+        rows.append([name, *_row(changed[name])])
+    print_table(("rule", *_HEADINGS), rows)
+    quiet = sum(not one.occurrences for one in now.figures)
+    print_line(f"{quiet} of {len(now.figures)} rules raised nothing")
+    for result in results:
+        for rule, error in result.failures:
+            print_line(f"{result.variant.name}: the rule {rule} failed: {clean(error)}")
+    if occurrences:
+        _list(results, zone)
+
+
+_HEADINGS = ("alarms", "a week", "in alarm", "longest", "messages", "at night")
+
+
+def _row(one: Any) -> list[str]:
+    return [
+        str(one.occurrences),
+        f"{one.per_week:.1f}",
+        lasting(one.active / 1000),
+        lasting(one.longest / 1000),
+        str(one.messages),
+        str(one.night),
+    ]
+
+
+def _both(one: Any, other: Any) -> list[str]:
+    if other is None:
+        return [f"{cell} → none" for cell in _row(one)]
+    return [
+        before if before == after else f"{before} → {after}"
+        for before, after in zip(_row(one), _row(other), strict=True)
+    ]
+
+
+def _sum(result: "Result") -> Any:
+    (one,) = result.figures
+    return one
+
+
+def _list(results: "Sequence[Result]", zone: str) -> None:
+    for result in results:
+        print_line()
+        rows = [
+            (
+                local_time(one.raised, zone),
+                "" if one.cleared is None or one.is_event else lasting((one.cleared - one.raised) / 1000),
+                one.severity,
+                one.rule,
+                one.source_key,
+            )
+            for one in result.occurrences
+        ]
+        print_table((f"raised ({result.variant.name})", "lasted", "severity", "rule", "source"), rows)
+
+
+def _json(result: "Result") -> dict[str, Any]:
+    return {
+        "variant": result.variant.name,
+        "changes": result.variant.changes,
+        "from": result.span[0],
+        "to": result.span[1],
+        "entries": result.entries,
+        "rules": [asdict(one) for one in result.figures],
+        "occurrences": [asdict(one) for one in result.occurrences],
+        "messages": [asdict(one) for one in result.told],
+        "failures": [list(one) for one in result.failures],
+    }

@@ -1,0 +1,229 @@
+"""Rules over what was recorded: the live engine, faster than life, on the processors there are."""
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import Empty
+from typing import Any, Final
+
+from monitor.notify.routing import make_router
+from monitor.site import Rule, Site
+from monitor.trials.figures import Figures, Occurrence, figures_of, occurrences_of
+from monitor.trials.history import History
+from monitor.trials.shares import shares_of
+from monitor.trials.telling import Telling, Told
+from rules.effects import Effects, Step
+from rules.engine import Engine
+from rules.surroundings import Surroundings
+
+__all__ = ["Loader", "Result", "Variant", "Wish", "backtest"]
+
+_LOOK_EVERY: Final = 0.2
+
+Changes = Mapping[str, Mapping[str, str]]
+"""Rule -> key -> what is written there instead."""
+
+Loader = Callable[[Path, Changes], Site]
+"""Loads a site file with changes; a function of a module, so that other processes can be told of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """Rules to try: those of a site file, with changes."""
+
+    name: str
+    file: Path
+    changes: Changes = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What is judged: a state folder, [start, end) in UTC ms, and these rules (None: all).
+
+    `warm_up`: milliseconds before the start that are judged, too, and not counted: so that rules have learnt.
+    """
+
+    folder: Path
+    start: int
+    end: int
+    warm_up: int = 0
+    rules: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What a variant would have done over `span` (UTC ms). `failures`: rules that failed, with the error."""
+
+    variant: Variant
+    span: tuple[int, int]
+    figures: Sequence[Figures]
+    occurrences: Sequence[Occurrence]
+    told: Sequence[Told]
+    failures: Sequence[tuple[str, str]]
+    entries: int
+
+
+@dataclass(slots=True)
+class _Part:
+    """What one share made of it, for each variant."""
+
+    occurrences: list[list[Occurrence]]
+    told: list[list[Told]]
+    failures: list[list[tuple[str, str]]]
+    entries: int = 0
+
+
+def backtest(
+    loader: Loader,
+    variants: Sequence[Variant],
+    wish: Wish,
+    reached: Callable[[int, int], None],
+    *,
+    processes: int | None = None,
+) -> list[Result]:
+    """Judge a period by each variant; `reached` is told how many entries of how many are done.
+
+    Raises SettingsError and JournalError.
+    """
+    sites = [loader(one.file, one.changes) for one in variants]
+    history = History(wish.folder)
+    try:
+        after, until = history.span(wish.start - wish.warm_up, wish.end)
+    finally:
+        history.close()
+    count = processes or os.cpu_count() or 1
+    shares = max(len(shares_of(_rules(site, wish), Surroundings.of(site), count)) for site in sites)
+    total = max(1, (until - after) * shares)
+    jobs = [_Job(loader, tuple(variants), wish, (after, until), number, shares) for number in range(shares)]
+    parts = (
+        [_judge(jobs[0], lambda done: reached(done, total))] if len(jobs) == 1 else _spread(jobs, total, reached)
+    )
+    return [
+        _result(variant, site, wish, number, parts)
+        for number, (variant, site) in enumerate(zip(variants, sites, strict=True))
+    ]
+
+
+def _result(variant: Variant, site: Site, wish: Wish, number: int, parts: Sequence[_Part]) -> Result:
+    found: dict[str, Occurrence] = {}
+    told: dict[tuple[object, ...], Told] = {}
+    failures: dict[tuple[str, str], None] = {}
+    for part in parts:  # what is judged in every share is the same in each
+        found |= {one.occurrence: one for one in part.occurrences[number]}
+        told |= {(one.occurrence, one.kind, one.time, one.person, one.channel): one for one in part.told[number]}
+        failures |= dict.fromkeys(part.failures[number])
+    occurrences = sorted(found.values(), key=lambda one: (one.raised, one.rule, one.source_key))
+    messages = sorted(told.values())
+    names = [rule.id for rule in _rules(site, wish)]
+    return Result(
+        variant=variant,
+        span=(wish.start, wish.end),
+        figures=figures_of(names, occurrences, messages, (wish.start, wish.end), site.timezone),
+        occurrences=[one for one in occurrences if wish.start <= one.raised < wish.end],
+        told=[one for one in messages if wish.start <= one.time < wish.end],
+        failures=tuple(failures),
+        entries=sum(part.entries for part in parts),
+    )
+
+
+def _rules(site: Site, wish: Wish) -> list[Rule]:
+    return [rule for rule in site.rules.values() if wish.rules is None or rule.id in wish.rules]
+
+
+# One share -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    loader: Loader
+    variants: tuple[Variant, ...]
+    wish: Wish
+    span: tuple[int, int]
+    number: int
+    shares: int
+
+
+def _judge(job: _Job, reached: Callable[[int], None]) -> _Part:
+    """Judge one share by every variant: each entry is read once."""
+    runs = [_Run(job.loader(one.file, one.changes), job) for one in job.variants]
+    devices = frozenset[str]().union(*(run.devices for run in runs))
+    history = History(job.wish.folder)
+    part = _Part([], [], [])
+    try:
+        for position, batch in history.entries(*job.span, devices if job.shares > 1 else None):
+            part.entries += len(batch)
+            for run in runs:
+                run.take(run.engine.judge(batch))
+            reached(position - job.span[0])
+    finally:
+        history.close()
+    for run in runs:
+        run.end(job.wish.end)
+        part.occurrences.append(occurrences_of(run.steps))
+        part.told.append(run.told)
+        part.failures.append(run.failures)
+    return part
+
+
+class _Run:
+    """One variant over one share."""
+
+    def __init__(self, site: Site, job: _Job) -> None:
+        around = Surroundings.of(site)
+        shares = shares_of(_rules(site, job.wish), around, job.shares)
+        mine = shares[job.number] if job.number < len(shares) else None
+        self.devices = mine.devices if mine is not None else frozenset[str]()
+        self.engine = Engine(mine.rules if mine is not None else (), around)
+        self.telling = Telling(make_router(site))
+        self.steps: list[Step] = []
+        self.told: list[Told] = []
+        self.failures: list[tuple[str, str]] = []
+
+    def take(self, effects: Effects) -> None:
+        self.steps += effects.steps
+        self.failures += effects.failures
+        for step in effects.steps:
+            self.told += self.telling.take(step)
+        self.engine.dump_changed()  # forgets what has changed: nothing is kept here
+
+    def end(self, time: int) -> None:
+        self.take(self.engine.tick(time))
+        self.told += self.telling.until(time)
+
+
+# Several processes ---------------------------------------------------------------------------------------
+
+
+def _spread(jobs: Sequence[_Job], total: int, reached: Callable[[int, int], None]) -> list[_Part]:
+    context = multiprocessing.get_context("spawn")
+    with context.Manager() as manager, ProcessPoolExecutor(len(jobs), mp_context=context) as pool:
+        said = manager.Queue()
+        working = [pool.submit(_work, job, said) for job in jobs]
+        done = [0] * len(jobs)
+        try:
+            while any(not one.done() for one in working):
+                wait(working, timeout=_LOOK_EVERY, return_when=FIRST_COMPLETED)
+                for number, position in _heard(said):
+                    done[number] = position
+                reached(sum(done), total)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+        parts = [one.result() for one in working]
+        reached(total, total)
+        return parts
+
+
+def _heard(said: Any) -> Iterator[tuple[int, int]]:
+    while True:
+        try:
+            yield said.get_nowait()
+        except Empty:
+            return
+
+
+def _work(job: _Job, said: Any) -> _Part:
+    return _judge(job, lambda done: said.put((job.number, done)))
