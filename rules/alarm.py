@@ -33,7 +33,8 @@ _NEWS: Final = frozenset({NoticeKind.RAISE, NoticeKind.SEVERITY, NoticeKind.CHAT
 class Alarm:
     """The response of people, what holds an alarm back, and its steps.
 
-    `spoken`: people were told of this occurrence. `later`: when time alone does something to all this.
+    `spoken`: people were told of this occurrence. `silent`: it is true because there is no value. `later`: when
+    time alone does something to all this.
     """
 
     __slots__ = (
@@ -82,6 +83,7 @@ class Alarm:
         self.late = False
         self.facts: Mapping[str, str | float] = {}
         self.spoken = False
+        self.silent = False
         self.later: int | None = None
         self.hold = Hold()
         self.chatter = Chatter()

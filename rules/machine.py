@@ -14,7 +14,10 @@ from rules.effects import Effects
 from rules.states import Condition, Response, ms, number, occurrence_id
 from rules.timeline import Timeline
 
-__all__ = ["Machine"]
+__all__ = ["NO_VALUE", "Machine"]
+
+NO_VALUE = "no value"
+"""The reason of an alarm that is raised because nothing is known."""
 
 _MOMENT = 1000
 _GAP = 120_000
@@ -57,9 +60,10 @@ class Machine(Alarm):
 
     # What the judge says ------------------------------------------------------------------------------
 
-    def true(self, level: int, value: Value | None, limit: float | None, at: int) -> None:
-        """The condition holds at time `at`, at a level (1 is the lowest)."""
+    def true(self, level: int, value: Value | None, limit: float | None, at: int, *, silent: bool = False) -> None:
+        """The condition holds at time `at`, at a level (1 is the lowest). `silent`: because there is no value."""
         self.changed = True
+        self.silent = silent
         at = self._known(at, Condition.PENDING)
         self.value, self.limit = number(value), limit
         if self.condition is Condition.CLEAR:
@@ -131,7 +135,7 @@ class Machine(Alarm):
         false.
         """
         if self.raises_on_silence:
-            self.true(max(1, self.level), None, None, at)
+            self.true(max(1, self.level), None, None, at, silent=True)
             return
         if self.minds_silence:
             self.false(None, at)
@@ -252,7 +256,8 @@ class Machine(Alarm):
         self.hold.by = self.hold.look()
         self._cut_shelf()
         why = self._count_raise(at)
-        self._emit("raised", at, NoticeKind.RAISE, reason=self.hold.title(self.hold.by))
+        silent = NO_VALUE if self.silent else ""
+        self._emit("raised", at, NoticeKind.RAISE, reason=self.hold.title(self.hold.by) or silent)
         if why:
             self._chatters(why, at)
 

@@ -56,6 +56,7 @@ KEPT: Final = (
     "late",
     "facts",
     "spoken",
+    "silent",
 )
 """What is remembered of an alarm, beside what holds it back and whether it chatters."""
 

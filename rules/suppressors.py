@@ -65,7 +65,9 @@ class _Overhead:
         if name.startswith(_MAINTENANCE):
             return self._suppressors.title(name.removeprefix(_MAINTENANCE))
         parent = self._parents.get(name)
-        return name if parent is None else parent.rule.name or parent.rule.id
+        if parent is None:
+            return name
+        return f"{parent.rule.name or parent.rule.id}: {parent.source.name or parent.source.key}"
 
 
 class Suppressors:

@@ -373,7 +373,7 @@ class Parts:
             reload=reload,
             now=self._clock.now,
             journal=self._journal,
-            alarms=AlarmDesk(self._state, self._notifier, self._clock.now),
+            alarms=AlarmDesk(self._state, self._notifier, self._clock.now, self._alarms.status),
             holds=HoldDesk(self._state, self._site, self._clock.now),
             polls=self._poller.status,
             connections=connections,
@@ -395,6 +395,5 @@ class Parts:
             people=self._access.people.status,
             equipment=UpkeepDesk(self._upkeep_book, self._site, self._clock.now),
             upkeep=self._upkeep.status,
-            judging=self._alarms.status,
             metering=lambda: {**self._metering.status(), "size_bytes": self.files.ledger_size()},
         )

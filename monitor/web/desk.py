@@ -7,7 +7,7 @@ from monitor.alarms import commands, store, windows
 from monitor.alarms.windows import Planned, Wish
 from monitor.errors import RequestRefused
 from monitor.journal.state import State
-from monitor.model import Command
+from monitor.model import Command, Value
 from monitor.notify.outbox import Notifier
 from monitor.site import Site
 
@@ -17,10 +17,18 @@ __all__ = ["AlarmDesk", "HoldDesk"]
 class AlarmDesk:
     """The `monitor.web.parts.AlarmBook` of the running daemon. `now` is UTC ms."""
 
-    def __init__(self, state: State, notifier: Notifier, now: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        state: State,
+        notifier: Notifier,
+        now: Callable[[], int],
+        status: Callable[[], Mapping[str, Value]] = dict,
+    ) -> None:
         self._state = state
         self._notifier = notifier
         self._now = now
+        self.status = status
+        """How the judging goes: `flooding` and the like."""
 
     async def list_alarms(self) -> Sequence[Mapping[str, Any]]:
         """Every occurrence that is open, and the newest that are over; newest first."""

@@ -65,7 +65,9 @@ class ReadableJournal(Protocol):
 
 
 class AlarmBook(Protocol):
-    """What can be asked about alarms; the answers are ready for JSON."""
+    """What can be asked about alarms; the answers are ready for JSON. `status`: how the judging goes."""
+
+    status: Callable[[], Mapping[str, Value]]
 
     async def list_alarms(self) -> Sequence[Mapping[str, Any]]:
         """Every occurrence that is open, and the newest that are over; newest first."""
@@ -261,8 +263,7 @@ class Parts:
     how each device does (the word of `monitor.health`), `losses` the share of the last hour that those lost which
     have ever answered, `advice` what to look at when a device is in such a state,
     `itself` what the monitor said of itself last, `metering` how far the ledger has come and its `size_bytes`,
-    `people` and `upkeep` the same of access and equipment, `judging` how the rules are judged, `backfills` what
-    sends a period again, by sink;
+    `people` and `upkeep` the same of access and equipment, `backfills` what sends a period again, by sink;
     `reports` is None where nothing is metered.
     """
 
@@ -292,7 +293,6 @@ class Parts:
     holds: HoldDesk | None = None
     reports: ReportDesk | None = None
     metering: Callable[[], Facts] = dict
-    judging: Callable[[], Facts] = dict
     people: Callable[[], Facts] = dict
     upkeep: Callable[[], Facts] = dict
     access: AccessDesk | None = None

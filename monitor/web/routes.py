@@ -92,6 +92,7 @@ def _add_status(router: APIRouter, parts: Parts) -> None:
         alarms = await parts.alarms.list_alarms()
         active = [alarm for alarm in alarms if alarm.get("active")]
         unacked = [alarm for alarm in alarms if alarm.get("response") == "unacked"]
+        flooding = int(bool(parts.alarms.status().get("flooding")))
         return StatusOut(
             site=parts.site.id,
             name=parts.site.name,
@@ -112,12 +113,7 @@ def _add_status(router: APIRouter, parts: Parts) -> None:
             notify=dict(await parts.notify()),
             itself=dict(parts.itself()),
             deadman=dict(parts.deadman()),
-            alarms={
-                "active": len(active),
-                "unacknowledged": len(unacked),
-                "flooding": int(bool(parts.judging().get("flooding"))),
-            }
-            | _held(alarms),
+            alarms={"active": len(active), "unacknowledged": len(unacked), "flooding": flooding} | _held(alarms),
         )
 
 

@@ -299,6 +299,23 @@ async def test_a_flood_and_a_re_alarm_outlive_a_kill(house: House) -> None:
     assert (again.response, again.reason) == ("unacked", "still there")
 
 
+async def test_a_rule_that_is_gone_takes_its_shelf_along(house: House) -> None:
+    forced = {"id": "forced", "kind": "event", "event": "forced"}
+    async with house.running(site(FAULT, test_shell.LOW, forced)):
+        await house.say(alarm(0, value=True), at=0)  # type: ignore[arg-type]
+        for at, key in enumerate((KEY, "low/meter/voltage_v", "forced/door"), 1):
+            await house.say(ask(at, "shelve", key, for_s=600.0), at=at)
+    async with house.running(site({**FAULT, "id": "other"})):
+        await house.pass_time(1000)
+        await house.applied()
+    gone = await list_alarms(house.state, include_cleared=True)
+
+    assert {
+        view.rule: (view.state, view.response, view.suppression, view.reason) for view in gone
+    } == dict.fromkeys(("leak", "low", "forced"), ("clear", "none", (), "rule_deleted"))
+    assert await house.state.query("SELECT 1 FROM rule_memory WHERE area = 'alarm'") == []
+
+
 async def test_an_edited_rule_judges_its_alarm_by_its_new_levels(house: House) -> None:
     levels = [{"below": "207 V", "severity": "medium"}, {"below": "190 V", "severity": "critical"}]
     edited = [{"below": "208 V", "severity": "low"}, {"below": "207 V", "severity": "high"}, *levels[1:]]

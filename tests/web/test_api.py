@@ -55,8 +55,8 @@ async def test_status_counts_devices_and_alarms(client: httpx.AsyncClient) -> No
     assert facts["site"] == "maple-court"
     assert facts["timezone"] == "Europe/Berlin"
     assert facts["devices"] == {"total": 2, "answering": 1, "never_answered": 1}
-    held = dict.fromkeys(("shelved", "suppressed", "out_of_service", "standing", "review_due"), 0)
-    assert facts["alarms"] == {"active": 1, "unacknowledged": 1, "flooding": 0} | held
+    held = dict.fromkeys(("flooding", "shelved", "suppressed", "out_of_service", "standing", "review_due"), 0)
+    assert facts["alarms"] == {"active": 1, "unacknowledged": 1} | held
     assert facts["sinks"] == {"influxdb": {"written": 3}}
     assert "position" in facts["journal"]
 
@@ -184,7 +184,7 @@ async def test_a_stream_goes_on_with_each_reading_once(client: httpx.AsyncClient
 
 async def test_a_stop_does_not_wait_for_who_follows(parts: Parts, tmp_path: Path) -> None:
     path = tmp_path / "api.sock"
-    transport = httpx.AsyncHTTPTransport(uds=str(path), verify=False)
+    transport = httpx.AsyncHTTPTransport(uds=str(path))
     async with asyncio.timeout(60), httpx.AsyncClient(transport=transport, base_url="http://monitor") as follower:
         async with serving(parts, path):
             asking = follower.build_request("GET", "/api/v1/devices/main/readings/stream")
