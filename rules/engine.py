@@ -181,7 +181,7 @@ class Engine:
             self._arm(watch)
 
     def _publish(self) -> None:
-        """Heed the steps; who listens to other alarms, or hangs below them, hears them, and those that follow."""
+        """Heed the steps; who listens to other alarms, or hangs below them, hears them and those that follow."""
         steps = self._effects.steps
         while self._published < len(steps):
             step = steps[self._published] = self._flood.take(steps[self._published])
