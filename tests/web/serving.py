@@ -15,7 +15,7 @@ from monitor.alarms.store import RuleView
 from monitor.errors import RequestRefused, SettingsError
 from monitor.journal.sqlite import SqliteJournal
 from monitor.metering.recompute import Progress
-from monitor.model import Command
+from monitor.model import Command, Value
 from monitor.poller import DeviceFacts
 from monitor.site import Connection, Device, Point, Site
 from monitor.web.api import make_api
@@ -87,6 +87,7 @@ class ScriptedAlarms:
     clock: ManualClock
     alarms: dict[str, dict[str, Any]] = field(default_factory=dict)
     outbox: list[dict[str, Any]] = field(default_factory=list)
+    status: Callable[[], Mapping[str, Value]] = dict
 
     async def list_alarms(self) -> Sequence[Mapping[str, Any]]:
         return list(self.alarms.values())
