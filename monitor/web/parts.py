@@ -65,9 +65,7 @@ class ReadableJournal(Protocol):
 
 
 class AlarmBook(Protocol):
-    """What can be asked about alarms; the answers are ready for JSON. `status`: how the judging goes."""
-
-    status: Callable[[], Mapping[str, Value]]
+    """What can be asked about alarms; the answers are ready for JSON."""
 
     async def list_alarms(self) -> Sequence[Mapping[str, Any]]:
         """Every occurrence that is open, and the newest that are over; newest first."""

@@ -92,7 +92,6 @@ def _add_status(router: APIRouter, parts: Parts) -> None:
         alarms = [alarm for alarm in await parts.alarms.list_alarms() if not alarm.get("shadow")]
         active = [alarm for alarm in alarms if alarm.get("active")]
         unacked = [alarm for alarm in alarms if alarm.get("response") == "unacked"]
-        flooding = int(bool(parts.alarms.status().get("flooding")))
         return StatusOut(
             site=parts.site.id,
             name=parts.site.name,
