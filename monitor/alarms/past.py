@@ -20,7 +20,8 @@ _EPISODES: Final = """
     ORDER BY raised_at, alarm.occurrence
 """
 _MESSAGES: Final = """
-    SELECT outbox.person, outbox.kind, alarm.rule, coalesce(outbox.sent_at, outbox.next_at) AS time
+    SELECT outbox.person, outbox.kind, alarm.rule, alarm.source_key,
+        coalesce(outbox.sent_at, outbox.next_at) AS time
     FROM outbox JOIN alarm ON alarm.occurrence = outbox.occurrence
     WHERE outbox.state IN ('sent', 'unknown') AND coalesce(outbox.sent_at, outbox.next_at) >= :start
         AND coalesce(outbox.sent_at, outbox.next_at) < :end ORDER BY time, outbox.id
@@ -56,4 +57,4 @@ class Past:
 
     async def _messages(self, start: int, end: int) -> Sequence[Sent]:
         rows = await self._state.query(_MESSAGES, {"start": start, "end": end})
-        return [Sent(row["person"], row["time"], row["kind"], row["rule"]) for row in rows]
+        return [Sent(row["person"], row["time"], row["kind"], row["rule"], row["source_key"]) for row in rows]

@@ -7,6 +7,7 @@ that a kill at any instant loses nothing and doubles nothing.
 import asyncio
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 import structlog
@@ -74,6 +75,8 @@ class Alarms:
         self._is_dirty = False
         self._pruned_at = 0
         self._counts = {"raised": 0, "failing_rules": 0}
+        self.raised: Counter[str] = Counter()
+        """How many alarms were raised since the start, by severity."""
         self.applied = Position(0)
         self.progress = 0
 
@@ -185,6 +188,7 @@ class Alarms:
         for step in effects.steps:
             if step.transition.cause == "raised":
                 self._counts["raised"] += 1
+                self.raised[step.transition.severity] += 1
 
     # Keeping ------------------------------------------------------------------------------------------
 

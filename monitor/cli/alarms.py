@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from monitor.cli.alarmfigures import performance
 from monitor.cli.options import Json, SocketPath, StateFolder
 from monitor.cli.output import clean, local_time, number, print_json, print_line, print_table, with_unit
 
@@ -22,11 +23,14 @@ _TOLD = ("created", "kind", "person", "channel", "step", "state", "attempts", "s
 
 def add_to(app: typer.Typer) -> None:
     """Add this module's commands."""
-    group = typer.Typer(help="Alarms: list them, show one, acknowledge one.", rich_markup_mode=None)
+    group = typer.Typer(
+        help="Alarms: list them, show one, acknowledge one, see how they do.", rich_markup_mode=None
+    )
     group.callback(invoke_without_command=True)(alarms)
     group.command("list")(list_alarms)
     group.command()(show)
     group.command()(ack)
+    group.command()(performance)
     app.add_typer(group, name="alarms")
 
 

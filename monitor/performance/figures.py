@@ -15,11 +15,11 @@ from zoneinfo import ZoneInfo
 from monitor.performance.rates import Chatter, Flood, banded, bins, chattering, floods
 from monitor.performance.record import Episode, Record, Sent
 from monitor.periods import DAY, local_day, pieces
+from monitor.site import AlarmLimits
 
 __all__ = [
     "AIMS",
     "NIGHT",
-    "Limits",
     "OneDay",
     "Performance",
     "Person",
@@ -34,19 +34,6 @@ AIMS: Final[Mapping[str, float]] = {"low": 80.0, "medium": 15.0, "high": 5.0}
 """Percent of all alarms that should have a severity (EEMUA 191); critical is counted with high."""
 _FLEETING: Final = 10_000
 _TOP: Final = 10
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What is compared with. Alarms a day: up to `acceptable` is fine, from `too_many` on has to be reduced.
-
-    `messages` to one person on one day, `night_messages` in one night.
-    """
-
-    acceptable: int = 150
-    too_many: int = 300
-    messages: int = 10
-    night_messages: int = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +93,7 @@ class Performance:
 
     start: int
     end: int
-    limits: Limits
+    limits: AlarmLimits
     raised: int
     per_day: float
     grade: str
@@ -131,11 +118,11 @@ class Performance:
 
 
 def performance_of(
-    record: Record, span: tuple[int, int], zone: ZoneInfo, limits: Limits | None = None
+    record: Record, span: tuple[int, int], zone: ZoneInfo, limits: AlarmLimits | None = None
 ) -> Performance:
     """The figures of [start, end), UTC ms, of which the end is not in the future."""
     start, end = span
-    limits = limits or Limits()
+    limits = limits or AlarmLimits()
     mine = [one for one in record.episodes if start <= one.raised < end]
     long = max(1, end - start)
     counted = bins((one.raised for one in mine), start, end)
@@ -177,7 +164,7 @@ def _share(part: int, whole: int) -> float | None:
     return 100 * part / whole if whole else None
 
 
-def _grade(per_day: float, limits: Limits) -> str:
+def _grade(per_day: float, limits: AlarmLimits) -> str:
     if per_day <= limits.acceptable:
         return "acceptable"
     return "many" if per_day < limits.too_many else "too_many"
@@ -249,7 +236,7 @@ def _days(
     return found
 
 
-def _people(messages: Sequence[Sent], span: tuple[int, int], zone: ZoneInfo, limits: Limits) -> list[Person]:
+def _people(messages: Sequence[Sent], span: tuple[int, int], zone: ZoneInfo, limits: AlarmLimits) -> list[Person]:
     by_person = defaultdict[str, list[Sent]](list)
     for one in messages:
         by_person[one.person].append(one)

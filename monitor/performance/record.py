@@ -37,6 +37,7 @@ class Sent:
     time: int
     kind: str
     rule: str
+    source_key: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from monitor.web.equipmentroutes import make_equipment_router
 from monitor.web.live import LiveState
 from monitor.web.meterroutes import make_meter_router
 from monitor.web.parts import Parts
+from monitor.web.performanceroutes import make_performance_router
 from monitor.web.reportroutes import make_report_router
 from monitor.web.routes import NotDone, NotKnown, make_router
 from monitor.web.sinkroutes import make_sink_router
@@ -33,6 +34,7 @@ def make_api(parts: Parts, live: LiveState) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
+    app.include_router(make_performance_router(parts), prefix="/api/v1")  # before an alarm of that name
     app.include_router(make_router(parts, live), prefix="/api/v1")
     app.include_router(make_sink_router(parts), prefix="/api/v1")
     app.include_router(make_backfill_router(parts), prefix="/api/v1")

@@ -4,20 +4,28 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from monitor.alarms import commands, store
+from monitor.alarms.past import Past
 from monitor.journal.state import State
 from monitor.model import Command
 from monitor.notify.outbox import Notifier
+from monitor.performance.record import Record
 
 __all__ = ["AlarmDesk"]
 
 
 class AlarmDesk:
-    """The `monitor.web.parts.AlarmBook` of the running daemon. `now` is UTC ms."""
+    """The `monitor.web.parts.AlarmBook` of the running daemon.
 
-    def __init__(self, state: State, notifier: Notifier, now: Callable[[], int]) -> None:
+    `now` answers UTC ms, `raised` how many alarms were raised since the start, by severity.
+    """
+
+    def __init__(
+        self, state: State, notifier: Notifier, now: Callable[[], int], raised: Callable[[], Mapping[str, int]]
+    ) -> None:
         self._state = state
         self._notifier = notifier
         self._now = now
+        self._raised = raised
 
     async def list_alarms(self) -> Sequence[Mapping[str, Any]]:
         """Every occurrence that is open, and the newest that are over; newest first."""
@@ -37,3 +45,11 @@ class AlarmDesk:
     async def notifications(self, last: int) -> Sequence[Mapping[str, Any]]:
         """The newest messages to people, newest first."""
         return await self._notifier.list_notifications(last=last)
+
+    async def record(self, start: int, end: int) -> Record:
+        """What was raised, or still active, in [start, end); messages that were sent in it."""
+        return await Past(self._state).record(start, end)
+
+    def raised(self) -> Mapping[str, int]:
+        """How many alarms were raised since the start, by severity."""
+        return self._raised()

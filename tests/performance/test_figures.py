@@ -6,9 +6,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from monitor.performance.figures import Limits, Performance, performance_of
+from monitor.performance.figures import Performance, performance_of
 from monitor.performance.record import Episode, Record, Sent
 from monitor.periods import DAY, parse
+from monitor.site import AlarmLimits
 
 BERLIN = ZoneInfo("Europe/Berlin")
 SECOND, MINUTE, HOUR = 1000, 60_000, 3_600_000
@@ -33,7 +34,7 @@ def episode(raised: int, lasts: int | None = HOUR, **more: Any) -> Episode:
 def figures(
     *episodes: Episode, messages: list[Sent] | None = None, span: tuple[int, int] = SPAN, **limits: int
 ) -> Performance:
-    return performance_of(Record(episodes, messages or []), span, BERLIN, Limits(**limits))
+    return performance_of(Record(episodes, messages or []), span, BERLIN, AlarmLimits(**limits))
 
 
 def test_a_quiet_month_has_no_shares() -> None:
@@ -119,10 +120,13 @@ def test_severities_are_split_in_three() -> None:
 
 
 def test_messages_are_counted_by_local_day_and_by_night() -> None:
-    evening = [Sent("ana", at("2026-10-05T23:30") + number, "raise", "low") for number in range(2)]
-    small_hours = [Sent("ana", at("2026-10-06T05:59"), "clear", "low")]
-    day = [Sent("ana", at("2026-10-06T06:00") + number, "raise", "low") for number in range(10)]
-    ben = [Sent("ben", at("2026-10-06T12:00"), "raise", "low"), Sent("ben", OCTOBER.end, "raise", "low")]
+    evening = [Sent("ana", at("2026-10-05T23:30") + number, "raise", "low", "main") for number in range(2)]
+    small_hours = [Sent("ana", at("2026-10-06T05:59"), "clear", "low", "main")]
+    day = [Sent("ana", at("2026-10-06T06:00") + number, "raise", "low", "main") for number in range(10)]
+    ben = [
+        Sent("ben", at("2026-10-06T12:00"), "raise", "low", "main"),
+        Sent("ben", OCTOBER.end, "raise", "low", "main"),
+    ]
 
     ana, other = figures(messages=[*evening, *small_hours, *day, *ben]).people
 
