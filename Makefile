@@ -3,7 +3,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PYTHON ?= python3
 ARGS   ?=
-WORKERS ?= 4
+WORKERS ?= 6
 STAMP  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
@@ -24,7 +24,8 @@ demo: setup ## Run a whole simulated site on loopback (make demo ARGS="--for 90s
 	$(BIN)/facility-monitor demo $(ARGS)
 
 test: setup test-servers ## Run the tests against real servers (make test ARGS="tests/journal -q" WORKERS=0)
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
+	@$(BIN)/python -m compileall -q -j 2 monitor drivers rules config tests
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
 test-servers: ## Install the Debian packages that the tests start (Mosquitto, InfluxDB, nginx, libmodbus, mbpoll)
 	@tests/servers/install

@@ -1,6 +1,7 @@
 """A bus of the running daemon, read through its API: its requests wait their turn between the polls."""
 
 import asyncio
+import ssl
 from collections.abc import Sequence
 from http import HTTPStatus
 from pathlib import Path
@@ -29,7 +30,8 @@ class DaemonBus:
         self.spoke: set[int] = set()
         self.took = 0.0
         self._connection = connection
-        transport = httpx.AsyncHTTPTransport(uds=str(socket))
+        no_store = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # as in Client
+        transport = httpx.AsyncHTTPTransport(uds=str(socket), verify=no_store)
         self._http = httpx.AsyncClient(transport=transport, timeout=_LONGEST)
 
     async def read(self, unit: int, table: str, first: int, count: int) -> Sequence[int]:

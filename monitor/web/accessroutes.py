@@ -32,7 +32,7 @@ from monitor.web.accessshapes import (
 from monitor.web.parts import AccessDesk, Parts
 from monitor.web.peer import who_asks
 from monitor.web.routes import NotDone, NotKnown
-from monitor.web.shapes import RefusalOut
+from monitor.web.shapes import PREFIX, RefusalOut
 
 __all__ = ["make_access_router"]
 
@@ -47,7 +47,7 @@ _Words = Annotated[list[str], Query(max_length=100)]
 def make_access_router(parts: Parts) -> APIRouter:
     """Make the routes."""
     refusals: dict[int | str, dict[str, Any]] = {code: {"model": RefusalOut} for code in (404, 409, 422, 503)}
-    router = APIRouter(prefix="/access", responses=refusals)
+    router = APIRouter(prefix=f"{PREFIX}/access", responses=refusals)
     desk = parts.access
     if desk is not None:
         people = _People(parts, desk)

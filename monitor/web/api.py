@@ -17,32 +17,36 @@ from monitor.web.parts import Parts
 from monitor.web.performanceroutes import make_performance_router
 from monitor.web.reportroutes import make_report_router
 from monitor.web.routes import NotDone, NotKnown, make_router
+from monitor.web.shapes import PREFIX
 from monitor.web.sinkroutes import make_sink_router
 
 __all__ = ["make_api"]
 
 _LARGEST = 64 * 1024
-_WAY_OUT = "see /api/v1/openapi.json for what can be asked"
+_WAY_OUT = f"see {PREFIX}/openapi.json for what can be asked"
 
 
 def make_api(parts: Parts, live: LiveState) -> FastAPI:
     """Make the app. `live` is run by the caller beside it."""
+    routers = (
+        make_performance_router(parts),  # before an alarm of that name
+        make_router(parts, live),
+        make_sink_router(parts),
+        make_backfill_router(parts),
+        make_bus_router(parts),
+        make_report_router(parts),
+        make_meter_router(parts),
+        make_access_router(parts),
+        make_equipment_router(parts),
+    )
     app = FastAPI(
         title="facility-monitor",
         version=parts.version,
-        openapi_url="/api/v1/openapi.json",
+        openapi_url=f"{PREFIX}/openapi.json",
         docs_url=None,
         redoc_url=None,
+        routes=[route for router in routers for route in router.routes],  # included, each would be made twice
     )
-    app.include_router(make_performance_router(parts), prefix="/api/v1")  # before an alarm of that name
-    app.include_router(make_router(parts, live), prefix="/api/v1")
-    app.include_router(make_sink_router(parts), prefix="/api/v1")
-    app.include_router(make_backfill_router(parts), prefix="/api/v1")
-    app.include_router(make_bus_router(parts), prefix="/api/v1")
-    app.include_router(make_report_router(parts), prefix="/api/v1")
-    app.include_router(make_meter_router(parts), prefix="/api/v1")
-    app.include_router(make_access_router(parts), prefix="/api/v1")
-    app.include_router(make_equipment_router(parts), prefix="/api/v1")
     app.add_middleware(_Bounded)
     app.add_exception_handler(HTTPException, _of_http)
     app.add_exception_handler(RequestValidationError, _of_validation)

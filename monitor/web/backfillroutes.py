@@ -14,7 +14,7 @@ from monitor.ports import Batch
 from monitor.web.parts import BackfillDesk, Parts
 from monitor.web.peer import who_asks
 from monitor.web.routes import NotDone, NotKnown
-from monitor.web.shapes import RefusalOut
+from monitor.web.shapes import PREFIX, RefusalOut
 
 __all__ = ["make_backfill_router"]
 
@@ -51,7 +51,7 @@ class BackfillOut(BaseModel):
 def make_backfill_router(parts: Parts) -> APIRouter:
     """Make the routes."""
     refusals: dict[int | str, dict[str, Any]] = {code: {"model": RefusalOut} for code in (404, 409, 422, 503)}
-    router = APIRouter(responses=refusals)
+    router = APIRouter(prefix=PREFIX, responses=refusals)
 
     @router.post("/influx/backfill", status_code=202)
     async def backfill(wish: BackfillIn, request: Request) -> BackfillOut:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from monitor.errors import DeviceError, DeviceRefused, DeviceUnreachable, RequestRefused, TooManyAsk
 from monitor.web.parts import Parts
 from monitor.web.routes import NotKnown
-from monitor.web.shapes import RefusalOut
+from monitor.web.shapes import PREFIX, RefusalOut
 
 __all__ = ["make_bus_router"]
 
@@ -61,7 +61,7 @@ def make_bus_router(parts: Parts) -> APIRouter:
     """Make the routes."""
     told: dict[int | str, dict[str, Any]] = {404: {"model": RefusalOut}, 422: {"model": RefusalOut}}
     told |= {code: {"model": NoRegistersOut} for code in (409, 429, 502, 504)}
-    router = APIRouter(responses=told)
+    router = APIRouter(prefix=PREFIX, responses=told)
 
     @router.get("/connections")
     async def connections() -> list[BusOut]:

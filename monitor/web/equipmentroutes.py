@@ -26,7 +26,7 @@ from monitor.web.equipmentshapes import (
 from monitor.web.parts import Parts, UpkeepDesk
 from monitor.web.peer import who_asks
 from monitor.web.routes import NotDone, NotKnown
-from monitor.web.shapes import RefusalOut
+from monitor.web.shapes import PREFIX, RefusalOut
 
 __all__ = ["make_equipment_router"]
 
@@ -38,7 +38,7 @@ _SPANS_OF: Final = 30 * DAY
 def make_equipment_router(parts: Parts) -> APIRouter:
     """Make the routes."""
     refusals: dict[int | str, dict[str, Any]] = {code: {"model": RefusalOut} for code in (404, 409, 422, 503)}
-    router = APIRouter(responses=refusals)
+    router = APIRouter(prefix=PREFIX, responses=refusals)
     desk = parts.equipment
     if desk is not None:
         _add_lists(router, parts, desk.book)

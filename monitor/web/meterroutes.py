@@ -37,7 +37,7 @@ from monitor.web.metershapes import (
 from monitor.web.parts import Parts
 from monitor.web.peer import who_asks
 from monitor.web.routes import NotDone, NotKnown
-from monitor.web.shapes import RefusalOut
+from monitor.web.shapes import PREFIX, RefusalOut
 
 __all__ = ["make_meter_router"]
 
@@ -51,7 +51,7 @@ _Per = Annotated[Literal["", "quarter", "hour", "day", "month"], Query(descripti
 def make_meter_router(parts: Parts) -> APIRouter:
     """Make the routes."""
     refusals: dict[int | str, dict[str, Any]] = {code: {"model": RefusalOut} for code in (404, 409, 422, 503)}
-    router = APIRouter(responses=refusals)
+    router = APIRouter(prefix=PREFIX, responses=refusals)
     _add_figures(router, parts)
     _add_words(router, parts)
     _add_recompute(router, parts)

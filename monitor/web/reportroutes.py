@@ -11,7 +11,7 @@ from monitor.periods import Period, parse
 from monitor.reports.report import Report
 from monitor.web.parts import Parts
 from monitor.web.routes import NotKnown
-from monitor.web.shapes import RefusalOut
+from monitor.web.shapes import PREFIX, RefusalOut
 
 __all__ = ["make_report_router"]
 
@@ -22,7 +22,7 @@ _FACTS: Final[Mapping[str, str]] = {"class": "device_class", "building": "buildi
 def make_report_router(parts: Parts) -> APIRouter:
     """Make the route."""
     refusals: dict[int | str, dict[str, Any]] = {code: {"model": RefusalOut} for code in (404, 422, 503)}
-    router = APIRouter(responses=refusals)
+    router = APIRouter(prefix=PREFIX, responses=refusals)
 
     @router.get("/reports/{kind}", response_class=Response)
     async def report(  # noqa: PLR0913, PLR0917 - one for each way to choose devices

@@ -18,6 +18,7 @@ from monitor.web.live import LiveState
 from monitor.web.parts import Parts
 from monitor.web.peer import who_asks
 from monitor.web.shapes import (
+    PREFIX,
     AcknowledgeIn,
     AcknowledgeOut,
     DeviceDetailOut,
@@ -59,7 +60,7 @@ class NotDone(RequestRefused):
 def make_router(parts: Parts, live: LiveState) -> APIRouter:
     """Make the routes."""
     refusals: dict[int | str, dict[str, Any]] = {code: {"model": RefusalOut} for code in (404, 409, 422, 503)}
-    router = APIRouter(responses=refusals)
+    router = APIRouter(prefix=PREFIX, responses=refusals)
     _add_status(router, parts)
     _add_devices(router, parts, live)
     _add_readings(router, parts)

@@ -1,12 +1,13 @@
 """The shapes of the API's answers; described for people in docs/api.md."""
 
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel, Field
 
 from monitor.model import Event, Reading
 
 __all__ = [
+    "PREFIX",
     "AcknowledgeIn",
     "AcknowledgeOut",
     "DeviceDetailOut",
@@ -19,6 +20,9 @@ __all__ = [
     "StatusOut",
     "ValueOut",
 ]
+
+PREFIX: Final = "/api/v1"
+"""What the path of every route begins with."""
 
 _Scalar = bool | int | float | str
 

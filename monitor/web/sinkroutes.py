@@ -14,7 +14,7 @@ from monitor.ports import Batch
 from monitor.web.parts import Parts
 from monitor.web.peer import who_asks
 from monitor.web.routes import NotKnown
-from monitor.web.shapes import RefusalOut
+from monitor.web.shapes import PREFIX, RefusalOut
 
 __all__ = ["make_sink_router"]
 
@@ -83,7 +83,7 @@ class ExaminationOut(BaseModel):
 def make_sink_router(parts: Parts) -> APIRouter:
     """Make the routes."""
     refusals: dict[int | str, dict[str, Any]] = {code: {"model": RefusalOut} for code in (404, 409, 422, 503)}
-    router = APIRouter(responses=refusals)
+    router = APIRouter(prefix=PREFIX, responses=refusals)
 
     @router.get("/dead-letters")
     async def dead_letters(

@@ -1,6 +1,8 @@
 """The shipped profiles as tests go through them: one row for each variant and protocol."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from drivers import DRIVERS
@@ -51,14 +53,16 @@ class Shipped:
 _EVERY = {"modbus": "200 ms", "mqtt": "5 s"}
 
 
+@cache
 def library() -> Library:
-    """The shipped profiles."""
+    """The shipped profiles, which are read once."""
     findings = Findings()
     files = Files(findings, folder=Path(), environ={}, credentials=None)
     return Library([SHIPPED / "profiles"], drivers=resolve(DRIVERS), files=files, findings=findings)
 
 
-def shipped() -> list[Shipped]:
+@cache
+def shipped() -> Sequence[Shipped]:
     """Every variant of every shipped profile; one that has to be chosen from has no row of its own."""
     profiles = library()
     rows = []

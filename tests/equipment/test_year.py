@@ -18,7 +18,6 @@ from tests.clock import ManualClock
 from tests.dying import Death
 from tests.equipment.houses import house
 from tests.equipment.year import (
-    DAYS,
     END,
     POLL,
     PUMPS,
@@ -31,6 +30,7 @@ from tests.equipment.year import (
     read_by_day,
     started,
     truth,
+    whole,
 )
 
 KILLED: Final = 12
@@ -42,16 +42,16 @@ async def _year(folder: Path, dice: random.Random) -> int:
     """Let the rest of the year pass; answers how often it died."""
     deaths, number = 0, -1
     clock = ManualClock(START)
-    while number < len(DAYS):
+    while number < len(whole()):
         death = Death()
         async with house(folder, SITE, clock.now) as made:
             if number < 0:
                 number = await day_reached(made)
-                clock.time = DAYS[number - 1][0]
+                clock.time = whole()[number - 1][0]
             if deaths < DEATHS:
                 doomed(made, dice, death)
             await made.keep(started(clock.time))
-            days_left = len(DAYS) - number
+            days_left = len(whole()) - number
             for _ in range(max(1, days_left // max(1, DEATHS - deaths)) if deaths < DEATHS else days_left):
                 await one_day(made, clock, number)
                 number += 1
@@ -83,7 +83,7 @@ def test_a_year_of_pump_cycles_with_a_hundred_deaths(tmp_path: Path) -> None:
     seed = random.randrange(10_000)
     dice = random.Random(seed)
     processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload(["tests.equipment.year"])
+    processes.set_forkserver_preload(["tests.equipment.wholeyear"])
     for _ in range(KILLED):
         child = processes.Process(target=live, args=(tmp_path, dice.randrange(10_000)))
         child.start()

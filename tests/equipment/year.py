@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
@@ -18,7 +19,6 @@ from tests.equipment.houses import House, house
 from tests.equipment.machines import device, plan, said, site_of
 
 __all__ = [
-    "DAYS",
     "END",
     "POLL",
     "PUMPS",
@@ -31,6 +31,7 @@ __all__ = [
     "read_by_day",
     "started",
     "truth",
+    "whole",
 ]
 
 PUMPS: Final = ("duty", "standby", "drain")
@@ -81,7 +82,8 @@ def read_by_day(pump: str) -> dict[date, tuple[float, int]]:
     return days
 
 
-def days() -> list[tuple[int, list[Entry]]]:
+@cache
+def whole() -> Sequence[tuple[int, list[Entry]]]:
     """What comes, a local day at a time, and when the day ends."""
     read = {pump: dict(polls(pump)) for pump in PUMPS}
     found = []
@@ -101,9 +103,6 @@ def days() -> list[tuple[int, list[Entry]]]:
 def _done(service: str, day: int, at: int) -> Command:
     arguments: dict[str, str | float] = {"service": service, "at": at}
     return Command(id=f"{service}-{day}", time=at, by="ann", kind="service", target="duty", arguments=arguments)
-
-
-DAYS: Final[Sequence[tuple[int, list[Entry]]]] = days()
 
 
 def started(at: int) -> Event:
@@ -135,7 +134,7 @@ async def _live(folder: Path, dice: random.Random) -> None:
     clock = ManualClock(START)
     async with house(folder, SITE, clock.now) as made:
         first = await day_reached(made)
-        clock.time = DAYS[first - 1][0] if first else START
+        clock.time = whole()[first - 1][0] if first else START
         doomed(made, dice)
         if first:
             await made.keep(started(clock.time))
@@ -151,7 +150,7 @@ async def day_reached(made: House) -> int:
     known = sum(isinstance(each.entry, Reading) for each in await made.entries())
     number = 0
     while known > 0:
-        known -= sum(isinstance(each, Reading) for each in DAYS[number][1])
+        known -= sum(isinstance(each, Reading) for each in whole()[number][1])
         number += 1
     assert known == 0
     return number
@@ -159,6 +158,6 @@ async def day_reached(made: House) -> int:
 
 async def one_day(made: House, clock: ManualClock, number: int) -> None:
     """Let a day pass."""
-    last, entries = DAYS[number]
+    last, entries = whole()[number]
     clock.time = last
     await made.keep(*entries)

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from monitor.model import Derived, Reading
-from monitor.periods import QUARTER, begin_of, parse, pieces
+from monitor.periods import HOUR, QUARTER, begin_of, parse, pieces
 from tests.clock import ManualClock
 from tests.metering.ledgers import meter, site_of
 from tests.metering.plants import plant, reading
 
 POINT = "energy_import_kwh"
-DAY = 96 * QUARTER
+DAY = 24 * HOUR
+STEP = 2 * QUARTER
 AT_ONCE = 960
 
 
@@ -35,10 +36,10 @@ def register(time: int) -> float:
     ],
 )
 async def test_a_year(tmp_path: Path, zone: str, year: int, odd: dict[date, int]) -> None:
-    site = site_of(meter("main", every=900.0), zone=zone)
+    site = site_of(meter("main", every=STEP / 1000), zone=zone)
     start, end = begin_of(date(year, 1, 1), site.timezone), begin_of(date(year + 1, 1, 1), site.timezone)
     clock = ManualClock(end + DAY)
-    times = range(start - QUARTER, end + QUARTER, QUARTER)
+    times = range(start - STEP, end + STEP, STEP)
     async with plant(tmp_path, site, clock.now) as made:
         for place in range(0, len(times), AT_ONCE):
             readings: list[Reading] = [

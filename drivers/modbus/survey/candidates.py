@@ -141,6 +141,15 @@ class Candidate:
 
     def pieces(self, request: Request) -> tuple[Request, ...]:
         """What is asked instead of a request that was refused: its points, and nothing between."""
+        if (known := self._pieces.get(request)) is None:
+            known = self._pieces[request] = self._cut(request)
+        return known
+
+    @cached_property
+    def _pieces(self) -> dict[Request, tuple[Request, ...]]:
+        return {}
+
+    def _cut(self, request: Request) -> tuple[Request, ...]:
         spans = {
             span
             for of in self.fields.values()
@@ -150,8 +159,12 @@ class Candidate:
         found = tuple(self._plan(spans, gap=0))
         return () if len(found) <= 1 else found
 
+    @cached_property
+    def _limits(self) -> Limits:
+        return Limits.of(self.protocol)
+
     def _plan(self, spans: Iterable[Span], *, most: int | None = None, gap: int | None = None) -> list[Request]:
-        limits = Limits.of(self.protocol)
+        limits = self._limits
         if most is not None:
             limits = replace(limits, max_registers=min(limits.max_registers, most))
         if gap is not None:
@@ -180,7 +193,7 @@ class Candidate:
 
     def forbids(self, request: Request) -> bool:
         """Whether its device is never to be asked that."""
-        return Limits.of(self.protocol).forbids(request.table, request.first, request.end)
+        return self._limits.forbids(request.table, request.first, request.end)
 
     # What was said ---------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ to be, and asked nothing that the model must not be asked. It ends when the answ
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -185,24 +186,24 @@ class Inquiry:
     def _probe(self, leaders: Sequence[Verdict]) -> Request | None:
         """The request that is about the most models; marks before values."""
         marks: dict[Request, int] = {}
-        anchors: dict[Request, int] = {}
+        anchors: Counter[Request] = Counter()
+        probed: dict[Request, int] = {}
         for verdict in self._weighed.values():
             if verdict.is_out:
                 continue
             for _, request in verdict.candidate.marks:
                 marks[request] = marks.get(request, 0) + 1
             anchor = verdict.candidate.anchor
-            if anchor is not None and verdict.candidate not in self._placed:
-                anchors.setdefault(anchor, 0)
-        for anchor in anchors:
-            anchors[anchor] = sum(
-                not each.is_out and each.candidate.anchor is not None and _covers(anchor, each.candidate.anchor)
-                for each in self._weighed.values()
-            )
+            if anchor is not None:
+                anchors[anchor] += 1
+                if verdict.candidate not in self._placed:
+                    probed[anchor] = 0
+        for anchor in probed:
+            probed[anchor] = sum(many for other, many in anchors.items() if _covers(anchor, other))
         if self._ask is not None:
             marks[_request(self._ask)] = len(self._mapped)
         probes = [(-count, 0, request) for request, count in marks.items()]
-        probes += [(-count, 1, request) for request, count in anchors.items()]
+        probes += [(-count, 1, request) for request, count in probed.items()]
         return next((request for _, _, request in sorted(probes) if self._may(request, leaders)), None)
 
     def _may(self, request: Request, leaders: Sequence[Verdict]) -> bool:

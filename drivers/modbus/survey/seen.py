@@ -70,8 +70,11 @@ class Seen:
 
     def get(self, span: Span) -> tuple[int, ...] | None:
         """The words of a span, where all of them are known."""
-        keys = [(span.table, at) for at in range(span.first, span.end)]
-        return tuple(self.words[key] for key in keys) if all(key in self.words for key in keys) else None
+        table, words = span.table, self.words
+        try:
+            return tuple([words[table, at] for at in range(span.first, span.end)])
+        except KeyError:
+            return None
 
     def said(self, request: Request) -> Said | None:
         """What is known of a request: its own answer, or words that came with others."""

@@ -2,19 +2,15 @@
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
-from drivers import DRIVERS
 from drivers.mqtt.survey.entries import Proposal, identified
 from drivers.mqtt.survey.families import everybody
 from drivers.mqtt.survey.fitting import Model, models
 from drivers.mqtt.survey.heard import Survey
 from drivers.mqtt.survey.proposing import propose
-from monitor.documents.files import Files
-from monitor.documents.finding import Findings
-from monitor.profiles import Library
-from monitor.settings.loading import SHIPPED
-from monitor.settings.tables import resolve
+from tests.devices.library import library
 from tests.drivers.mqtt.sparkplug.node import metric, payload
 
 __all__ = ["SAID", "heard", "payload_of", "proposed", "shipped"]
@@ -183,11 +179,9 @@ def heard(said: Mapping[str, Any] = SAID, *, retained: bool = False) -> Survey:
     return survey
 
 
+@cache
 def shipped() -> list[Model]:
-    findings = Findings()
-    files = Files(findings, folder=SHIPPED, environ={}, credentials=None)
-    library = Library([SHIPPED / "profiles"], drivers=resolve(DRIVERS), files=files, findings=findings)
-    return models(library)
+    return models(library())
 
 
 def proposed(said: Mapping[str, Any], **changes: Any) -> dict[str, Proposal]:
