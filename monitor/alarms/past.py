@@ -15,7 +15,9 @@ _EPISODES: Final = """
             AND step.cause = 'raised' ORDER BY number LIMIT 1), alarm.severity) AS severity,
         (SELECT min(time) FROM alarm_event AS step WHERE step.occurrence = alarm.occurrence
             AND step.cause = 'acknowledged') AS acknowledged
-    FROM alarm WHERE raised_at < :end AND (raised_at >= :start OR (momentary = 0
+    FROM alarm WHERE occurrence IN (SELECT occurrence FROM alarm WHERE changed_at >= :start
+            UNION SELECT occurrence FROM alarm WHERE state <> 'clear' OR response <> 'none')
+        AND raised_at < :end AND (raised_at >= :start OR (momentary = 0
         AND (cleared_at IS NULL OR cleared_at > :start)))
     ORDER BY raised_at, alarm.occurrence
 """
@@ -34,10 +36,10 @@ class Past:
     def __init__(self, state: State) -> None:
         self._state = state
 
-    async def record(self, start: int, end: int) -> Record:
+    async def record(self, start: int, end: int, *, messages: bool = True) -> Record:
         """What was raised, or still active, in [start, end) and the ten minutes before; messages sent in it.
 
-        A message of which it is not known whether it arrived counts as sent.
+        A message of which it is not known whether it arrived counts as sent; without `messages` none is read.
         """
         rows = await self._state.query(_EPISODES, {"start": start - BIN, "end": end})
         episodes = [
@@ -53,7 +55,7 @@ class Past:
             )
             for row in rows
         ]
-        return Record(episodes, await self._messages(start, end))
+        return Record(episodes, await self._messages(start, end) if messages else ())
 
     async def _messages(self, start: int, end: int) -> Sequence[Sent]:
         rows = await self._state.query(_MESSAGES, {"start": start, "end": end})

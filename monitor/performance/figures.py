@@ -224,6 +224,7 @@ def _days(
     episodes: Sequence[Episode], counted: Mapping[int, int], span: tuple[int, int], zone: ZoneInfo
 ) -> list[OneDay]:
     found = []
+    long = [one for one in episodes if one.stood(span[1]) > DAY]
     raised = Counter(local_day(one.raised, zone) for one in episodes if span[0] <= one.raised < span[1])
     most: dict[date, int] = {}
     for begin, count in counted.items():
@@ -231,7 +232,7 @@ def _days(
         most[day] = max(most.get(day, 0), count)
     for begin, until in pieces(*span, "day", zone):
         day = local_day(begin, zone)
-        standing = sum(one.stood(until) > DAY and (one.cleared is None or one.cleared > begin) for one in episodes)
+        standing = sum(one.stood(until) > DAY and (one.cleared is None or one.cleared > begin) for one in long)
         found.append(OneDay(day=day, raised=raised[day], most=most.get(day, 0), standing=standing))
     return found
 

@@ -1,5 +1,6 @@
 """The report `alarms`: whether there are more alarms, and more messages, than people can heed."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
@@ -25,7 +26,8 @@ async def alarms(asked: Asked) -> Report:
         nothing = "no_alarms_kept" if asked.books.alarms is None else ""
         return asked.report("alarms", is_complete=False, book=book, nothing=nothing)
     record = of_devices(await asked.books.alarms.record(start, end), asked.chosen)
-    found = performance_of(record, (start, end), asked.zone, asked.site.performance)
+    limits = asked.site.performance
+    found = await asyncio.to_thread(performance_of, record, (start, end), asked.zone, limits)  # polls go on
     book.note("alarms_mean")
     if start < asked.now - _KEPT:
         book.note("alarms_gone")

@@ -46,9 +46,9 @@ class AlarmDesk:
         """The newest messages to people, newest first."""
         return await self._notifier.list_notifications(last=last)
 
-    async def record(self, start: int, end: int) -> Record:
-        """What was raised, or still active, in [start, end); messages that were sent in it."""
-        return await Past(self._state).record(start, end)
+    async def record(self, start: int, end: int, *, messages: bool = True) -> Record:
+        """What was raised, or still active, in [start, end); messages that were sent in it, if wanted."""
+        return await Past(self._state).record(start, end, messages=messages)
 
     def raised(self) -> Mapping[str, int]:
         """How many alarms were raised since the start, by severity."""

@@ -187,7 +187,7 @@ async def _sections(parts: Parts) -> Mapping[str, Facts]:
 async def _rates(parts: Parts) -> Facts:
     """How fast alarms come now, and how many have stood for a day."""
     now = parts.now()
-    record = await parts.alarms.record(now - DAY, now + 1)
+    record = await parts.alarms.record(now - DAY, now + 1, messages=False)
     raises = [one.raised for one in record.episodes]
     found = floods(raises, now)
     return {

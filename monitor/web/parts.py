@@ -78,8 +78,8 @@ class AlarmBook(Protocol):
     async def notifications(self, last: int) -> Sequence[Mapping[str, Any]]:
         """The newest messages to people, newest first."""
 
-    async def record(self, start: int, end: int) -> Record:
-        """What was raised, or still active, in [start, end), UTC ms; messages that were sent in it."""
+    async def record(self, start: int, end: int, *, messages: bool = True) -> Record:
+        """What was raised, or still active, in [start, end), UTC ms; messages that were sent in it, if wanted."""
 
     def raised(self) -> Mapping[str, int]:
         """How many alarms were raised since the settings were loaded, by severity."""
