@@ -372,11 +372,10 @@ class Engine:
 
     def _remind(self) -> None:
         """Tell who listens to the alarms of other rules which of them are active."""
+        active: dict[str, list[str]] = {rule: [] for rule in self._index.listeners}
+        for watch in self._index.watches:
+            if watch.machine.condition in _ON and watch.machine.rule.id in active:
+                active[watch.machine.rule.id].append(watch.machine.source.key)
         for rule, listeners in self._index.listeners.items():
-            active = [
-                watch.machine.source.key
-                for watch in self._index.watches
-                if watch.machine.rule.id == rule and watch.machine.condition in _ON
-            ]
             for listener in listeners:
-                listener.judge.standing(rule, active, self._time.now)
+                listener.judge.standing(rule, active[rule], self._time.now)

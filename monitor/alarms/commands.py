@@ -64,8 +64,8 @@ class Target:
         return max(levels or [str(self.rule.params.severity)], key=lambda severity: SEVERITY_RANK[severity])
 
     def is_in(self, suppression: str) -> bool:
-        """Whether it is shelved, suppressed or out of service now."""
-        return self.now is not None and suppression in self.now.suppression
+        """Whether it is shelved, suppressed or out of service now; an event says how it was when it happened."""
+        return self.now is not None and not self.now.momentary and suppression in self.now.suppression
 
 
 async def target_of(state: State, site: Site, name: str) -> Target:
@@ -82,8 +82,10 @@ async def target_of(state: State, site: Site, name: str) -> Target:
     sources = [source.key for source in rule.sources]
     if source_key not in sources:
         raise RequestRefused(f"the rule {ident} watches no {source_key}{_hint(source_key, sources)}")
-    open_ones = [each for each in await list_alarms(state) if each.rule == ident and each.source_key == source_key]
-    return Target(rule=rule, source_key=source_key, now=open_ones[0] if open_ones else None)
+    known = [each for each in await list_alarms(state) if each.rule == ident and each.source_key == source_key]
+    # Of a rule about events, what was done to all of them has a row of its own beside those that wait.
+    known.sort(key=lambda each: each.momentary)
+    return Target(rule=rule, source_key=source_key, now=known[0] if known else None)
 
 
 def _hint(word: str, known: Collection[str]) -> str:

@@ -7,6 +7,7 @@ that a kill at any instant loses nothing and doubles nothing.
 import asyncio
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 import structlog
@@ -77,8 +78,9 @@ class Alarms:
         self._was_flooding = False
         self._pruned_at = 0
         self._goal = (Position(0), monotonic())
-        self._raised = 0
         self.failing: dict[str, str] = {}
+        self.raised: Counter[str] = Counter()
+        """How many alarms were raised since the start, by severity."""
         self.applied = Position(0)
         self.progress = 0
 
@@ -88,7 +90,7 @@ class Alarms:
             "rules": len(self._site.rules),
             "applied": self.applied,
             "behind": self._journal.last > self.applied,
-            "raised": self._raised,
+            "raised": self.raised.total(),
             "failing_rules": len(self.failing),
             "lag_s": self._lag(),
             "flooding": self._engine.flooding,
@@ -222,7 +224,7 @@ class Alarms:
             )
         for step in effects.steps:
             if step.transition.cause == "raised" and SHADOW not in step.transition.suppression:
-                self._raised += 1
+                self.raised[step.transition.severity] += 1
 
     # Keeping ------------------------------------------------------------------------------------------
 

@@ -61,7 +61,6 @@ class Keeper:
         }
         if position_of(db, PRODUCER) == news.position:
             return numbers  # the commit before was told as failed, and is in the file
-        produce(db, PRODUCER, news.entries)
         changed: dict[str, set[int]] = {}
         for account in news.accounts:
             quarters = self._alone(db, account.device, "account", self._write_account, account, numbers[account])
@@ -71,6 +70,8 @@ class Keeper:
                 filled = self._alone(db, account.device, "late values", ledger.fill_gaps, *late)
                 changed[account.device].update(filled or ())
             self._alone(db, account.device, "events", self._tell, account)
+        # Behind the events: who judges a rate has to know first that a meter was replaced.
+        produce(db, PRODUCER, news.entries)
         for account, work in news.works:
             number = ledger.number_of(db, account.device, account.point)
             done = self._alone(db, account.device, "command", work, number)

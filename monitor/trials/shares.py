@@ -12,7 +12,7 @@ from rules.surroundings import Surroundings
 from rules.timeline import Timeline
 from rules.watch import EntryWatch, Watch
 
-__all__ = ["Share", "shares_of"]
+__all__ = ["Share", "needed_by", "shares_of"]
 
 _ABOVE = frozenset({"segment", "supply"})
 """Kinds whose alarms suppress others."""
@@ -42,6 +42,23 @@ def shares_of(rules: Sequence[Rule], around: Surroundings, count: int) -> list[S
         for groups, load in zip(bins, loads, strict=True)
         if groups
     ]
+
+
+def needed_by(rules: Sequence[Rule], every: Sequence[Rule], around: Surroundings) -> set[str]:
+    """The rules among `every` whose alarms these hear, or are suppressed by; with those that these need, too."""
+    known = {rule.id: rule for rule in every}
+    found = {rule.id for rule in every if rule.kind in _ABOVE and any(one.kind not in _ABOVE for one in rules)}
+    waiting = [*rules, *(known[name] for name in found)]
+    while waiting:
+        rule = waiting.pop()
+        named = set(getattr(rule.params, "depends_on", None) or ())
+        for watch in _watches([rule], around):
+            if isinstance(watch, EntryWatch):
+                named |= set(watch.judge.interest.alarms)
+        new = (named & known.keys()) - found
+        found |= new
+        waiting += [known[name] for name in new]
+    return found
 
 
 def _share(

@@ -19,7 +19,7 @@ from monitor.web.alarmshapes import (
 )
 from monitor.web.parts import HoldDesk, Parts
 from monitor.web.peer import who_asks
-from monitor.web.routes import NotKnown
+from monitor.web.routes import NotKnown, is_held
 from monitor.web.shapes import PREFIX, AcknowledgeIn, AcknowledgeOut, RefusalOut
 
 __all__ = ["make_alarm_router"]
@@ -72,7 +72,7 @@ def _add_alarms(router: APIRouter, parts: Parts) -> None:
 
 
 def _is(alarm: Mapping[str, Any], only: str) -> bool:
-    return bool(alarm.get("standing")) if only == "standing" else only in alarm.get("suppression", ())
+    return bool(alarm.get("standing")) if only == "standing" else is_held(alarm, only)
 
 
 def _add_holds(router: APIRouter, parts: Parts, desk: HoldDesk) -> None:

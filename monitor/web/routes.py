@@ -29,7 +29,7 @@ from monitor.web.shapes import (
     ValueOut,
 )
 
-__all__ = ["NotDone", "NotKnown", "make_router"]
+__all__ = ["NotDone", "NotKnown", "is_held", "make_router"]
 
 _Last = Annotated[int, Query(ge=1, le=10_000, description="how many, the newest")]
 _DETAIL = 400
@@ -121,11 +121,15 @@ def _add_status(router: APIRouter, parts: Parts) -> None:
         )
 
 
+def is_held(alarm: Mapping[str, Any], how: str) -> bool:
+    """Whether people are kept from being told of an alarm now; an event says how it was when it happened."""
+    return how in alarm.get("suppression", ()) and not alarm.get("momentary")
+
+
 def _held(alarms: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     """How many alarms people are kept from being told of, stand for long, or wait for their review."""
     counts = {
-        name: sum(name in alarm.get("suppression", ()) for alarm in alarms)
-        for name in ("shelved", "suppressed", "out_of_service")
+        name: sum(is_held(alarm, name) for alarm in alarms) for name in ("shelved", "suppressed", "out_of_service")
     }
     counts["standing"] = sum(bool(alarm.get("standing")) for alarm in alarms)
     return counts | {"review_due": sum(bool(alarm.get("review_due")) for alarm in alarms)}

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from monitor.fields import Quantity
 from monitor.meters import billed_counter
-from monitor.model import Derived
+from monitor.model import Derived, Event
 from monitor.periods import QUARTER, local_day
 from monitor.profiles.units import UnitMismatch, convert
 from monitor.settings.model import RuleModel
@@ -25,6 +25,8 @@ __all__ = ["DEMAND", "Demand", "DemandJudge", "DemandRule"]
 _RATES: Final = {"kWh": ("W", "w"), "m3": ("m3/h", "m3h")}
 """Unit of a counter -> that of its demand, and how fields of it end."""
 _W_PER_KW: Final = 1000
+_UPSETS: Final = ("counter_glitch", "counter_reset", "meter_replaced")
+"""What a counter shows after these in one moment was not used in it."""
 _SLOWEST: Final = 300.0
 """Seconds between two readings above which metering tells no demand."""
 
@@ -58,7 +60,9 @@ class DemandJudge(Attentive):
     def __init__(self, params: DemandRule, device: Device, around: Surroundings) -> None:
         super().__init__(silence(device))
         self.severities, self._shares = ranked(params.levels)
-        self.interest = Interest(derived=((device.id, device.device_class),))
+        self.interest = Interest(
+            derived=((device.id, device.device_class),), events=tuple((device.id, kind) for kind in _UPSETS)
+        )
         unit, suffix = _RATES[counted_unit(device) or ""]
         self._unit = unit
         self._done = f"demand_{suffix}"
@@ -72,9 +76,24 @@ class DemandJudge(Attentive):
         self._newest = 0
         """Engine time of the newest demand that was still running."""
         self._level = 0
+        self._upset: tuple[int, int] = (0, 0)
+        """When the counter was upset last, and when that was booked (UTC ms): no demand is judged that has it."""
+
+    def event(self, event: Event, at: int, now: int) -> None:
+        """The counter began anew, or another meter hangs there: what it shows then has no time."""
+        del at, now
+        begin = event.attributes.get("from_time")
+        self._upset = (begin if isinstance(begin, int) else event.time, event.time)
+
+    def _is_upset(self, time: int) -> bool:
+        """Whether the counter was upset in what is told for `time` (UTC ms)."""
+        begin, end = self._upset
+        return begin < time <= end + QUARTER
 
     def derived(self, derived: Derived, at: int, now: int) -> Verdict | None:
         """Take the demand so far, or that of a quarter of an hour that is over."""
+        if self._is_upset(derived.time):
+            return None
         done = number_of(derived, self._done)
         if done is not None and self._is_block:
             if at < self._newest - self._after:
@@ -112,12 +131,14 @@ class DemandJudge(Attentive):
 
     def dump(self) -> Mapping[str, Any]:
         """Answer the memory, JSON-ready."""
-        return {**super().dump(), "newest": self._newest, "level": self._level}
+        return {**super().dump(), "newest": self._newest, "level": self._level, "upset": list(self._upset)}
 
     def load(self, memory: Mapping[str, Any]) -> None:
         """Take back what `dump` gave."""
         super().load(memory)
         self._newest = memory["newest"]
+        begin, end = memory["upset"]
+        self._upset = (begin, end)
         self._level = min(memory["level"], len(self._shares))
 
 

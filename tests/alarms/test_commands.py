@@ -6,15 +6,15 @@ from monitor.alarms.commands import Target, out_of_service, return_to_service, s
 from monitor.alarms.store import list_alarms
 from monitor.errors import RequestRefused
 from monitor.model import Command
-from tests.alarms.test_shell import LEAK, LOW, House, house, site
-from tests.rules.build import reading
+from tests.alarms.test_shell import FORCED, LEAK, LOW, House, house, site
+from tests.rules.build import event, reading
 
 __all__ = ["house"]
 
 HOUR = 3_600_000
 DAY = 24 * HOUR
 LOW_AT_ONCE = {**LOW, "on_delay": "0 s"}
-SITE = site(LOW_AT_ONCE, {**LEAK, "severity": "critical"}, {**LOW, "id": "never", "longest_shelf": "0 s"})
+SITE = site(LOW_AT_ONCE, {**LEAK, "severity": "critical"}, {**LOW, "id": "never", "longest_shelf": "0 s"}, FORCED)
 LOW_KEY, LEAK_KEY, NEVER_KEY = "low/meter/voltage_v", "leak/sensor/alarm", "never/meter/voltage_v"
 
 
@@ -156,3 +156,22 @@ async def test_what_is_active_for_more_than_a_day_is_standing(house: House) -> N
 
     assert not low.is_standing(low.raised_at + DAY)
     assert low.is_standing(low.raised_at + DAY + 1)
+
+
+async def test_events_are_shelved_by_their_rule_and_device(house: House) -> None:
+    async with house.running(SITE):
+        await house.say(event(0, "forced"), at=0)
+        now = house.clock.now()
+        before = await _target(house, "forced/door")
+        await _do(house, shelve(before, until=now + HOUR, once=False, by="ana", reason="painter", now=now), 1000)
+        await house.say(event(2000, "forced"), at=2000)
+        shelved = await _target(house, "forced/door")
+        await _do(house, unshelve(shelved, by="ana", reason="", now=now), 3000)
+        after = await _target(house, "forced/door")
+        waiting = [each for each in await list_alarms(house.state) if each.momentary]
+        told = await house.state.query("SELECT DISTINCT occurrence FROM outbox WHERE kind = 'raise'")
+
+    assert shelved.is_in("shelved")
+    assert not after.is_in("shelved")
+    assert len(waiting) == 2
+    assert {row["occurrence"] for row in told} == {waiting[-1].occurrence}

@@ -195,9 +195,16 @@ def _house(devices: dict[str, object], rules: Sequence[Rule]) -> Site:
     )
 
 
-def _tanks(count: int) -> Site:
+def _tanks(count: int, severity: str = "medium") -> Site:
     devices = {f"tank-{number}": device(f"tank-{number}", points=["level_m"]) for number in range(count)}
-    dry = {"id": "dry", "kind": "threshold", "point": "level_m", "below": "1 m", "ack": "not_required"}
+    dry = {
+        "id": "dry",
+        "kind": "threshold",
+        "point": "level_m",
+        "below": "1 m",
+        "ack": "not_required",
+        "severity": severity,
+    }
     return _house(devices, [rule(dry, devices)])  # type: ignore[arg-type]
 
 
@@ -221,6 +228,43 @@ async def test_in_a_flood_alarms_are_one_message_and_each_has_its_own_end(house:
     assert singly == ["ana: raise"] * 10
     assert gathered == ["ana: raise and 19 more"]
     assert ends == ["ana: clear"] * 30
+
+
+async def test_a_message_about_many_that_fails_is_tried_again_with_all_of_them(house: House) -> None:
+    async with house.running(_tanks(14)):
+        await house.say(*_levels(0, 14, 0.5), at=0)  # type: ignore[arg-type]
+        await send(house, 1000)
+        failed = Outcome(state="failed", error="no route", next_at=START + 6 * MINUTE)
+        for state in (failed, None):  # once the service fails, once the program is killed while it sends
+            at = (5 if state else 6) * MINUTE
+            (one,) = await house.state.transact(
+                lambda db, at=at: store.take(db, now=START + at, busy=(), most=9, standing=standing)  # type: ignore[misc]
+            )
+            assert len(one.gathered) == 3
+            if state:
+                await house.state.transact(
+                    lambda db, one=one, state=state: store.mark(db, one, state, START + 5 * MINUTE)  # type: ignore[misc]
+                )
+        await house.state.transact(lambda db: store.begin_again(db, START + 7 * MINUTE))
+        again = await send(house, 7 * MINUTE)
+
+    assert again == ["ana: raise and 3 more"]
+    states = await house.state.query("SELECT DISTINCT state FROM outbox WHERE person = 'ana'")
+    assert [row["state"] for row in states] == ["sent"]
+
+
+async def test_what_cleared_before_it_was_gathered_is_told_as_over_or_not_at_all(house: House) -> None:
+    async with house.running(_tanks(13, severity="high")):
+        await house.say(*_levels(0, 13, 0.5), at=0)  # type: ignore[arg-type]
+        await send(house, 1000)
+        await house.say(reading(MINUTE, 2.0, point="level_m", id="tank-12"), at=MINUTE)
+        await send(house, 2 * MINUTE)
+        told = await send(house, 5 * MINUTE)
+        later = await send(house, 6 * MINUTE)
+
+    assert len(told) == 1
+    assert "and 2 more" in told[0]
+    assert later == []
 
 
 @pytest.mark.fault(

@@ -12,7 +12,7 @@ from monitor.alarms.unrecorded import Unrecorded, _Aloud
 from monitor.errors import JournalError
 from monitor.journal.sqlite import SqliteJournal
 from monitor.journal.state import State
-from monitor.model import Position, Recorded
+from monitor.model import Command, Position, Recorded
 from monitor.ports import Batch, Notice, NoticeKind
 from monitor.site import Site
 from rules.engine import Engine
@@ -94,6 +94,7 @@ async def test_it_goes_on_from_what_was_kept(journal: SqliteJournal, state: Stat
         await house.pass_time(at=25_000)
 
         async def is_kept() -> bool:
+            clock.advance(10)  # a commit that was under way moves the second from which the next one counts
             return house.alarms is not None and house.alarms.applied == journal.last
 
         await house.settled()
@@ -104,6 +105,26 @@ async def test_it_goes_on_from_what_was_kept(journal: SqliteJournal, state: Stat
         await people.until(1)
 
     assert [(str(kind), rule) for kind, rule, _ in people.heard] == [("raise", "low")]
+
+
+async def test_what_is_shelved_is_not_told_by_way_of_an_outage(
+    journal: SqliteJournal, state: State, clock: ManualClock
+) -> None:
+    settings, house, people = site(NOW, FORCED), House(journal, state, clock), People()
+    (source,) = settings.rules["now"].sources
+    shelve = Command(
+        id="1", time=clock.now(), by="ben", kind="shelve", target=f"now/{source.key}", arguments={"for_s": 600},
+        reason="work",
+    )  # fmt: skip
+    async with house.running(settings):
+        await house.say(shelve, at=0)
+        await house.applied()
+    async with outage(state, settings, clock, people) as unrecorded:
+        unrecorded.hear(reading(1000, 200.0))
+        unrecorded.hear(event(2000, "forced"))
+        await people.until(1)
+
+    assert [rule for _, rule, _ in people.heard] == ["forced"]
 
 
 async def test_what_a_broker_sends_again_is_told_once(state: State, clock: ManualClock) -> None:

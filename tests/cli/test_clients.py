@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from monitor.cli.alarms import _against
+from monitor.cli.alarms import _against, _state
 from monitor.journal.sqlite import SqliteJournal
 from monitor.model import Missing, Reading, Value
 from monitor.ports import Batch
@@ -164,6 +164,12 @@ async def test_alarms_are_listed_with_and_without_the_word(folder: Path) -> None
     assert "active, unacked" in people.out
     assert programs.json == short.json
     assert programs.json[0]["occurrence"] == "undervoltage-1"
+
+
+def test_what_is_only_tried_is_marked_in_the_list() -> None:
+    assert _state({"state": "active", "active": True, "response": "unacked", "shadow": True}) == (
+        "active, unacked, shadow"
+    )
 
 
 async def test_rules_are_listed_and_those_in_shadow_say_what_they_would_have_done(folder: Path) -> None:

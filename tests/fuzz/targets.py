@@ -31,6 +31,7 @@ from monitor.sinks.influxdb.errors import classify
 from monitor.site import Device, Site
 from rules.kinds import RULES
 from tests.drivers.mqtt.sparkplug.node import GOLDEN
+from tests.fuzz.conditions import expressions, seeds
 
 __all__ = ["TARGETS", "Target"]
 
@@ -380,6 +381,7 @@ TARGETS = {
         Target("mqtt-topics", mqtt_topics, lambda: [b"esp", b"door/x", b"$SYS/a", b"a/\0/b"], ("drivers.mqtt",)),
         Target("settings", settings, _settings_seeds, ("monitor.settings", "monitor.documents")),
         Target("journal-bodies", journal_bodies, _journal_seeds, ("monitor.journal",)),
+        Target("expressions", expressions, seeds, ("rules",)),
         Target("influxdb-answers", influxdb_answers, _influxdb_seeds, ("monitor.sinks",)),
     )
 }

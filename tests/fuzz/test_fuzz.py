@@ -94,6 +94,10 @@ def test_a_hostile_site_file_gives_findings_with_lines() -> None:
     feed("settings")
 
 
+def test_a_hostile_condition_is_refused_or_judged() -> None:
+    feed("expressions")
+
+
 @pytest.mark.fault(
     "hostile bytes",
     part="InfluxDB sink",

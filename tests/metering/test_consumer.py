@@ -460,3 +460,25 @@ async def test_two_events_of_a_kind_at_one_time_are_both_told(tmp_path: Path) ->
     assert [(event.kind, event.time) for event in events] == [("counter_glitch", said[7].time)] * 2
     assert "is not booked" in str(events[0].attributes["why"])
     assert "did not fit" in str(events[1].attributes["why"])
+
+
+async def test_that_a_meter_was_replaced_is_told_before_what_it_shows_is_a_rate(tmp_path: Path) -> None:
+    device = meter("main")
+    device = replace(device, points={**device.points, "serial": Point(name="serial", scan="once")})
+    begin = NOON + 15 * MINUTE
+    before = every("main", NOON, begin - 5 * MINUTE, 4.0)
+    after = every("main", begin, begin + 5 * MINUTE, 4.0, start=3000.0)
+    before[0] = replace(before[0], values={**before[0].values, "serial": "A"})
+    after[0] = replace(after[0], values={**after[0].values, "serial": "B"})
+    async with plant(tmp_path, site_of(device)) as made:
+        await made.keep(*before, *after)
+        await made.settle()
+        told = [item.entry for item in await made.entries()]
+
+    kinds = [
+        entry.kind if isinstance(entry, Event) else entry.measurement
+        for entry in told
+        if isinstance(entry, Event) or (isinstance(entry, Derived) and entry.time >= begin and not entry.key)
+    ]
+    assert kinds[0] == "meter_replaced"
+    assert "electricity" in kinds

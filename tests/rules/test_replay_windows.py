@@ -12,7 +12,9 @@ from monitor.model import Derived, Entry, Event, Missing, Position, Quality, Rea
 from rules.effects import Row
 from rules.engine import Engine
 from rules.hours import ScheduledMachine
+from rules.kind import NEVER_QUIET
 from rules.surroundings import UTC, Surroundings
+from rules.watch import PointWatch
 from tests.rules.build import START, device, rule
 
 FIRST = START // 60_000 % 1440
@@ -162,6 +164,19 @@ def test_live_ticks_change_nothing(batch: list[Recorded]) -> None:
     found += made.tick(end).transitions
 
     assert found == straight(batch, end)
+
+
+@settings(max_examples=60, deadline=None)
+@given(batch=journals())
+def test_values_that_pass_unseen_would_change_nothing(batch: list[Recorded]) -> None:
+    quick, thorough = engine(), engine()
+    for watch in thorough._index.watches:
+        if isinstance(watch, PointWatch):
+            watch.judge.quiet = NEVER_QUIET
+
+    for item in batch:
+        assert quick.judge([item]) == thorough.judge([item])
+        assert list(quick.dump_changed()) == list(thorough.dump_changed())
 
 
 @settings(max_examples=30, deadline=None)

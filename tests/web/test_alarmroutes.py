@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 
+from monitor.alarms import Alarms
 from monitor.alarms.store import standing
 from monitor.journal.sqlite import SqliteJournal
 from monitor.journal.state import State
@@ -62,7 +63,7 @@ async def asked(journal: SqliteJournal, state: State, clock: ManualClock, tmp_pa
     parts = replace(
         make_parts(journal, clock),
         site=SITE,
-        alarms=AlarmDesk(state, notifier, clock.now),
+        alarms=AlarmDesk(state, notifier, clock.now, Alarms(journal, state, SITE, lambda _: (), clock.now)),
         holds=HoldDesk(state, SITE, clock.now),
     )
     async with house.running(SITE), serving(parts, tmp_path / "api.sock") as client:

@@ -68,7 +68,7 @@ async def test_what_is_only_tried_is_listed_and_counts_nowhere(parts: Parts, tmp
         facts, alarms = (await client.get("/status")).json(), (await client.get("/alarms")).json()
         metrics = (await client.get("/metrics")).text
 
-    assert facts["alarms"] == {"active": 1, "unacknowledged": 1}
+    assert (facts["alarms"]["active"], facts["alarms"]["unacknowledged"]) == (1, 1)
     assert [alarm["occurrence"] for alarm in alarms] == ["undervoltage-1", "tried-1"]
     assert "facility_monitor_alarms_active 1.0" in metrics
     assert "facility_monitor_alarms_unacknowledged 1.0" in metrics
@@ -201,7 +201,7 @@ async def test_a_stream_goes_on_with_each_reading_once(client: httpx.AsyncClient
 
 async def test_a_stop_does_not_wait_for_who_follows(parts: Parts, tmp_path: Path) -> None:
     path = tmp_path / "api.sock"
-    transport = httpx.AsyncHTTPTransport(uds=str(path), verify=False)
+    transport = httpx.AsyncHTTPTransport(uds=str(path))
     async with asyncio.timeout(60), httpx.AsyncClient(transport=transport, base_url="http://monitor") as follower:
         async with serving(parts, path):
             asking = follower.build_request("GET", "/api/v1/devices/main/readings/stream")
@@ -328,6 +328,7 @@ async def test_openapi_describes_every_route(client: httpx.AsyncClient) -> None:
             "/meters/{device}/enter",
             "/meters/enter",
             "/meters/recompute",
+            "/alarms/performance",
             "/metrics",
             "/reload",
         )
