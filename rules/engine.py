@@ -214,30 +214,30 @@ class Engine:
             track = tracks.get(name)
             if track is None or at < track.last or name not in values:
                 continue
-            track.last = at
+            before, track.last = track.last, at
             value = values[name]
             number = type(value)
             if sure and (number is float or number is int) and track.low <= value <= track.high:  # type: ignore[operator] # no text
                 continue
-            self._sample(track, value, at, sure=sure)
+            self._sample(track, value, at, before if not sure else None)
         for name in reading.missing:
             track = tracks.get(name)
             if track is not None and at >= track.last:
-                track.last = at
+                before, track.last = track.last, at
                 for watch in track.watches:
-                    watch.machine.unknown(at)
+                    watch.machine.unknown(at, before)
                     self._arm(watch)
                 track.settle()
 
-    def _sample(self, track: Track, value: Value, at: int, *, sure: bool) -> None:
+    def _sample(self, track: Track, value: Value, at: int, doubted_since: int | None) -> None:
         for watch in track.watches:
-            if sure:
+            if doubted_since is None:
                 try:
                     watch.sample(value, at)
                 except Exception as error:  # noqa: BLE001 - a rule that fails must not stop the others
                     self._fail(watch, error)
             else:
-                watch.machine.unknown(at)
+                watch.machine.unknown(at, doubted_since)
             if watch.machine.changed or watch.machine.raises_on_silence:
                 self._arm(watch)
         track.settle()
