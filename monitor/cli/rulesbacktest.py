@@ -1,8 +1,9 @@
 """`rules backtest`: what rules would have done with what was recorded."""
 
 import os
+import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,7 +14,7 @@ from monitor.cli.export import folder_of_state, span_of
 from monitor.cli.options import Json, Period, Since, StateFolder, Until
 from monitor.cli.output import clean, lasting, local_time, print_json, print_line, print_table
 from monitor.cli.places import SITE_FILE
-from monitor.cli.progress import Watched
+from monitor.cli.progress import INTERRUPTED, Watched
 from monitor.errors import RequestRefused
 
 if TYPE_CHECKING:
@@ -85,8 +86,12 @@ def rules_backtest(  # noqa: PLR0917 - options of a command are many
         rules=chosen,
     )
     began = time.monotonic()
-    with Watched(100, "percent of what was recorded") as bar:
-        results = backtest(load_changed, variants, wish, lambda done, total: bar.reach(100 * done // total))
+    try:
+        with Watched(100, "percent of what was recorded") as bar:
+            results = backtest(load_changed, variants, wish, lambda done, total: bar.reach(100 * done // total))
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted: nothing was changed, and nothing is told of a part\n")
+        raise typer.Exit(INTERRUPTED) from None
     _tell(results, loaded, time.monotonic() - began, values, as_json=as_json, occurrences=occurrences)
     if picture is not None:
         from monitor.trials.sweep import draw
@@ -169,6 +174,8 @@ def _tell(
     print_line(
         f"{local_time(start, zone)} to {local_time(end, zone)}: {results[0].entries} entries in {took:.1f} s"
     )
+    for told in _doubts(results[0], zone):
+        print_line(told)
     if values:
         rows = [[value, *_row(_sum(result))] for value, result in zip(values, results, strict=True)]
         print_table(("value", *_HEADINGS), rows)
@@ -190,6 +197,19 @@ def _tell(
             print_line(f"{result.variant.name}: the rule {rule} failed: {clean(error)}")
     if occurrences:
         _list(results, zone)
+
+
+def _doubts(result: "Result", zone: str) -> Iterator[str]:
+    """What makes the figures less than they seem."""
+    start, _ = result.span
+    if result.begins is None:
+        yield "nothing is recorded yet: the journal is empty"
+    elif not result.entries:
+        yield f"nothing that could be judged was recorded then; the journal begins {local_time(result.begins, zone)}"
+    elif result.begins > start:
+        yield f"the journal begins {local_time(result.begins, zone)}: what is older is not in these figures"
+    if result.damaged:
+        yield f"{result.damaged} entries are damaged and were left out"
 
 
 _HEADINGS = ("alarms", "a week", "in alarm", "longest", "messages", "at night")

@@ -7,6 +7,7 @@ from typing import Final
 
 from monitor.errors import JournalError
 from monitor.journal.codec import KINDS, decode
+from monitor.journal.swift import make_recorded
 from monitor.model import Position, Recorded
 from monitor.schema import MONITOR_DEVICE
 
@@ -26,11 +27,12 @@ _PAGE: Final = (
 class History:
     """A journal, open for reading. Everything is read in short looks: none holds up its writer.
 
-    Raises JournalError.
+    `damaged`: rows met that cannot be read. Raises JournalError.
     """
 
     def __init__(self, folder: Path) -> None:
         path = folder / "journal.db"
+        self.damaged = 0
         try:
             self._db = sqlite3.connect(
                 f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_WAIT_S, isolation_level=None
@@ -68,7 +70,10 @@ class History:
         while True:
             rows = self._ask(query, (after, until, _TRANSITION, *names, _AT_ONCE)).fetchall()
             if rows:
-                yield rows[-1][0], [found for row in rows if (found := _read(*row)) is not None]
+                found = [_read(*row) for row in rows]
+                read = [one for one in found if one is not None]
+                self.damaged += len(found) - len(read)
+                yield rows[-1][0], read
             if len(rows) < _AT_ONCE:
                 return
             after = rows[-1][0]
@@ -99,6 +104,6 @@ class History:
 
 def _read(position: int, recorded: int, kind: int, body: bytes) -> Recorded | None:
     try:
-        return Recorded(Position(position), recorded, decode(kind, body))
+        return make_recorded(Position(position), recorded, decode(kind, body))
     except JournalError:
         return None
