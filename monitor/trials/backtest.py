@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Final
 
 from monitor.notify.routing import make_router
-from monitor.site import Rule, Site
+from monitor.site import InfluxSettings, Rule, Site
 from monitor.trials.figures import Figures, Occurrence, Occurrences, figures_of
 from monitor.trials.history import History
+from monitor.trials.influx import LEFT_OUT, InfluxHistory
 from monitor.trials.shares import shares_of
 from monitor.trials.telling import Telling, Told
 from monitor.trials.workers import seldom, spread
@@ -43,6 +44,7 @@ class Wish:
     """What is judged: a state folder, [start, end) in UTC ms, and these rules (None: all).
 
     `warm_up`: milliseconds before the start that are judged, too, and not counted: so that rules have learnt.
+    `influx`: the InfluxDB that is read in place of the journal in `folder`.
     """
 
     folder: Path
@@ -50,6 +52,7 @@ class Wish:
     end: int
     warm_up: int = 0
     rules: frozenset[str] | None = None
+    influx: InfluxSettings | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +61,7 @@ class Result:
 
     `failures`: rules that failed, with the error. `entries` were judged, by all processes together; `damaged`
     could not be read. `begins`: when the oldest entry that is left was recorded (UTC ms); None: there is none.
+    `without_access`: events of access could not be read.
     """
 
     variant: Variant
@@ -69,6 +73,7 @@ class Result:
     entries: int
     damaged: int
     begins: int | None
+    without_access: bool = False
 
 
 @dataclass(slots=True)
@@ -80,6 +85,7 @@ class _Part:
     failures: list[list[tuple[str, str]]]
     entries: int = 0
     damaged: int = 0
+    without_access: bool = False
 
 
 def backtest(
@@ -95,7 +101,7 @@ def backtest(
     Raises SettingsError and JournalError.
     """
     sites = [loader(one.file, one.changes) for one in variants]
-    history = History(wish.folder)
+    history = _open(wish, sites[0])
     try:
         begins = history.begins()
         after, until = history.span(wish.start - wish.warm_up, wish.end)
@@ -146,11 +152,20 @@ def _result(variant: Variant, site: Site, wish: Wish, made: Sequence[_Made], beg
         entries=sum(one.part.entries for one in made),
         damaged=max((one.part.damaged for one in made), default=0),
         begins=begins,
+        without_access=any(one.part.without_access for one in made),
     )
 
 
 def _rules(site: Site, wish: Wish) -> list[Rule]:
-    return [rule for rule in site.rules.values() if wish.rules is None or rule.id in wish.rules]
+    return [
+        rule
+        for rule in site.rules.values()
+        if (wish.rules is None or rule.id in wish.rules) and (wish.influx is None or rule.kind not in LEFT_OUT)
+    ]
+
+
+def _open(wish: Wish, site: Site) -> History | InfluxHistory:
+    return History(wish.folder) if wish.influx is None else InfluxHistory(wish.influx, site)
 
 
 # One share -----------------------------------------------------------------------------------------------
@@ -170,7 +185,7 @@ def _judge(job: _Job, reached: Callable[[int], None]) -> _Part:
     """Judge one share by every variant: each entry is read once."""
     runs = [_Run(job.loader(one.file, one.changes), job) for one in job.variants]
     devices = frozenset[str]().union(*(run.devices for run in runs))
-    history = History(job.wish.folder)
+    history = _open(job.wish, runs[0].site)
     part = _Part([], [], [])
     try:
         found = history.entries(*job.span, devices if job.shares > 1 else None)
@@ -183,7 +198,7 @@ def _judge(job: _Job, reached: Callable[[int], None]) -> _Part:
             reached(position - job.span[0])
     finally:
         history.close()
-    part.damaged = history.damaged
+    part.damaged, part.without_access = history.damaged, history.without_access
     for run in runs:
         run.end(job.wish.end)
         part.occurrences.append(run.occurrences.all())
@@ -196,6 +211,7 @@ class _Run:
     """One variant over one share."""
 
     def __init__(self, site: Site, job: _Job) -> None:
+        self.site = site
         around = Surroundings.of(site)
         shares = shares_of(_rules(site, job.wish), around, job.shares)
         mine = shares[job.number] if job.number < len(shares) else None

@@ -33,6 +33,7 @@ class History:
     def __init__(self, folder: Path) -> None:
         path = folder / "journal.db"
         self.damaged = 0
+        self.without_access = False
         try:
             self._db = sqlite3.connect(
                 f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_WAIT_S, isolation_level=None
