@@ -1,8 +1,8 @@
 """`rules backtest` over a month of readings each 10 s of 100 devices, with 200 rules. Nothing is asserted.
 
 The journal holds some days at full density (`FACILITY_DAYS`, one if nothing is said), written straight into its
-table, and a month is thirty times that. So the start of the processes counts thirty times, too: a real month takes a
-little less.
+table, and a month is thirty times that. So the start of the processes counts thirty times, too: a real month takes
+a little less.
 """
 
 import contextlib
