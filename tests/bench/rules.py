@@ -56,7 +56,7 @@ def measure(name: str, watched: str, rules: int) -> None:
 
 
 def measure_one(name: str, settings: Mapping[str, Any]) -> None:
-    """Judge readings of two points by one rule that has to look at each: what its judgement costs beside reading."""
+    """Judge readings of two points by one rule: what its judgement costs beside the rest."""
     spent = []
     for chosen in ([], [settings]):
         devices = {f"meter-{n}": device(f"meter-{n}", points=("power_w", "voltage_v")) for n in range(DEVICES)}
