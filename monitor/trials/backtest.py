@@ -84,7 +84,7 @@ class _Part:
     told: list[list[Told]]
     failures: list[list[tuple[str, str]]]
     entries: int = 0
-    damaged: int = 0
+    damaged: set[int] = field(default_factory=set)
     without_access: bool = False
 
 
@@ -150,7 +150,7 @@ def _result(variant: Variant, site: Site, wish: Wish, made: Sequence[_Made], beg
         told=[one for one in messages if wish.start <= one.time < wish.end],
         failures=tuple(failures),
         entries=sum(one.part.entries for one in made),
-        damaged=max((one.part.damaged for one in made), default=0),
+        damaged=len(set[int]().union(*(one.part.damaged for one in made))),
         begins=begins,
         without_access=any(one.part.without_access for one in made),
     )

@@ -18,6 +18,7 @@ _WAIT_S: Final = 10
 _COMMAND: Final = KINDS["command"]
 _TRANSITION: Final = KINDS["transition"]
 _MOST_NAMED: Final = 500
+_MOST_DAMAGED: Final = 10_000
 _PAGE: Final = (
     "SELECT position, recorded, kind, body FROM entries WHERE position > ? AND position <= ? AND kind <> ?"
     " {devices} ORDER BY position LIMIT ?"
@@ -27,12 +28,12 @@ _PAGE: Final = (
 class History:
     """A journal, open for reading. Everything is read in short looks: none holds up its writer.
 
-    `damaged`: rows met that cannot be read. Raises JournalError.
+    `damaged`: positions of rows that cannot be read, of thousands the first. Raises JournalError.
     """
 
     def __init__(self, folder: Path) -> None:
         path = folder / "journal.db"
-        self.damaged = 0
+        self.damaged: set[int] = set()
         self.without_access = False
         try:
             self._db = sqlite3.connect(
@@ -73,7 +74,8 @@ class History:
             if rows:
                 found = [_read(*row) for row in rows]
                 read = [one for one in found if one is not None]
-                self.damaged += len(found) - len(read)
+                if len(read) < len(rows) and len(self.damaged) < _MOST_DAMAGED:
+                    self.damaged |= {row[0] for row, one in zip(rows, found, strict=True) if one is None}
                 yield rows[-1][0], read
             if len(rows) < _AT_ONCE:
                 return

@@ -43,18 +43,20 @@ _DETAIL: Final = "detail"
 _UNTIMELY: Final = frozenset({"clock_stepped"})
 """Events about stamps of the journal, which are not there."""
 _AT_ONCE: Final = 2000
+_MOST_DAMAGED: Final = 10_000
 
 
 class InfluxHistory:
     """Reads what an InfluxDB has as if it were a journal; positions are milliseconds.
 
-    `without_access`: the token may not read who went through which door. Raises SinkUnavailable.
+    `damaged`: times of points that are not as this monitor writes them, of thousands the first. `without_access`:
+    the token may not read who went through which door. Raises SinkUnavailable.
     """
 
     def __init__(self, settings: InfluxSettings, site: Site) -> None:
         self._settings = settings
         self._site = site
-        self.damaged = 0
+        self.damaged: set[int] = set()
         self.without_access = False
 
     def close(self) -> None:
@@ -126,7 +128,8 @@ class InfluxHistory:
             else:
                 yield self._told_at(point), 1, _derived(point, point.fields)
         except (ValueError, TypeError, KeyError):
-            self.damaged += 1
+            if len(self.damaged) < _MOST_DAMAGED:
+                self.damaged.add(point.time)
 
     def _of_class(self, point: Point) -> Iterator[tuple[int, int, Entry]]:
         """A reading, and what was derived beside it into the same series."""
