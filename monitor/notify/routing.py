@@ -70,9 +70,10 @@ def make_router(site: Site, *, warns: bool = True) -> Router:
         chosen = choose(site, notice)
         body = facts(site, notice)
         rows = [_row(notice, one, body) for one in chosen if one.tells]
-        if warns and not rows and notice.kind in {NoticeKind.RAISE, NoticeKind.SEVERITY}:
+        if not rows and notice.kind in {NoticeKind.RAISE, NoticeKind.SEVERITY}:
             reasons = sorted({str(one.reason) for one in chosen})
-            _LOG.warning("alarm_reaches_nobody", rule=notice.rule.id, reasons=reasons)
+            if warns:
+                _LOG.warning("alarm_reaches_nobody", rule=notice.rule.id, reasons=reasons)
         return rows
 
     return route
