@@ -8,6 +8,7 @@ a little less.
 import contextlib
 import os
 import random
+import resource
 import sqlite3
 import sys
 import tempfile
@@ -160,6 +161,8 @@ def main() -> None:
                 f" a month of {count * MONTH // days:,} would take {took * MONTH / days / 60:.1f} min,"
                 f" {used * MONTH / days / processes / 60:.1f} with all of each processor\n"
             )
+        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+        sys.stdout.write(f"the largest of the processes came to {peak:.0f} MB\n")
 
 
 def _cpu() -> float:
