@@ -26,6 +26,9 @@ _FORGET_EVERY: Final = 50
 Changes = Mapping[str, Mapping[str, str]]
 """Rule -> key -> what is written there instead."""
 
+_FEW: Final = 100_000
+"""Entries that one process has judged before others have started."""
+
 Loader = Callable[[Path, Changes], Site]
 """Loads a site file with changes; a function of a module, so that other processes can be told of it."""
 
@@ -107,7 +110,7 @@ def backtest(
         after, until = history.span(wish.start - wish.warm_up, wish.end)
     finally:
         history.close()
-    count = processes or os.cpu_count() or 1
+    count = processes or (1 if until - after < _FEW else os.cpu_count() or 1)
     shares = max(len(shares_of(_rules(site, wish), Surroundings.of(site), count)) for site in sites)
     total = max(1, (until - after) * shares)
     jobs = [_Job(loader, tuple(variants), wish, (after, until), number, shares) for number in range(shares)]

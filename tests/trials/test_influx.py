@@ -16,7 +16,7 @@ from monitor.sinks.influxdb import InfluxSink
 from monitor.site import InfluxSettings, JournalSettings, Site
 from monitor.trials.backtest import Result, Variant, Wish, backtest
 from monitor.trials.influx import InfluxHistory
-from tests.cli.running import command
+from tests.cli.running import within
 from tests.clock import ManualClock
 from tests.sinks.test_runner import a_runner, running, until
 from tests.trials.past import BEGIN
@@ -119,7 +119,7 @@ def episodes(result: Result) -> set[tuple[object, ...]]:
     return {(one.rule, one.source_key, one.raised, one.cleared, one.severity) for one in result.occurrences}
 
 
-async def test_value_rules_and_events_come_to_the_same_from_both(kept: Kept) -> None:
+def test_value_rules_and_events_come_to_the_same_from_both(kept: Kept) -> None:
     journal = kept.judged()
 
     influx = kept.judged(kept.influx)
@@ -134,7 +134,7 @@ async def test_value_rules_and_events_come_to_the_same_from_both(kept: Kept) -> 
     assert influx.damaged == 0
 
 
-async def test_what_was_derived_is_derived_again_and_told_of_when_its_period_was_over(kept: Kept) -> None:
+def test_what_was_derived_is_derived_again_and_told_of_when_its_period_was_over(kept: Kept) -> None:
     history = InfluxHistory(kept.influx, kept.site)
 
     found = [one for _, batch in history.entries(*history.span(BEGIN, END), None) for one in batch]
@@ -151,7 +151,7 @@ async def test_what_was_derived_is_derived_again_and_told_of_when_its_period_was
     assert sum(type(one.entry) is Reading for one in found) == 1440
 
 
-async def test_a_token_that_may_not_read_access_leaves_it_out(kept: Kept) -> None:
+def test_a_token_that_may_not_read_access_leaves_it_out(kept: Kept) -> None:
     elsewhere = replace(kept.influx, access_bucket="not-there")
 
     result = kept.judged(elsewhere)
@@ -160,8 +160,8 @@ async def test_a_token_that_may_not_read_access_leaves_it_out(kept: Kept) -> Non
     assert {one.rule for one in result.occurrences} == {"low", "band", "tamper"}
 
 
-async def test_the_command_says_what_influxdb_does_not_have(kept: Kept) -> None:
-    ran = await command(
+def test_the_command_says_what_influxdb_does_not_have(kept: Kept) -> None:
+    ran = within(
         "rules", "backtest", "--site", kept.file, "--source", "influxdb",
         "--from", "2026-01-05 18:00", "--to", "2026-01-06 06:00",
     )  # fmt: skip
