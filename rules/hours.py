@@ -86,7 +86,8 @@ class ScheduledMachine(Machine):
         """Leave out the time between; the hours may have changed meanwhile."""
         was = self.in_hours
         if self.word is not None and not keeps_word:
-            self.word = [_UNKNOWN]
+            # Where silence means something, it has to last first: it begins with the start.
+            self.word = None if self.minds_silence else [_UNKNOWN]
         self._look()
         super().resume(stopped, started, keeps_word=keeps_word or not (was or self.in_hours))
         if was is not None and was is not self.in_hours:
