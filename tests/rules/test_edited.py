@@ -1,10 +1,12 @@
 """Between two starts rules are edited: what the old one remembered stops nobody from going on."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from monitor.calendars import Hours, Schedule
 from monitor.model import Derived, Entry, Event, Reading
 from rules.effects import Row
 from rules.engine import Engine
@@ -78,3 +80,20 @@ def test_a_rule_of_another_kind_or_window_begins_anew(before: Mapping[str, Any],
     anew = Engine([rule({"id": "one", **after}, DEVICES)], AROUND)
     anew.load((row for row in engine.dump_changed() if row.body is not None), START + 160_000)
     assert anew.tick(START + 900_000).failures == []
+
+
+def test_a_rule_that_is_given_hours_ends_an_alarm_outside_of_them() -> None:
+    usual = rule({"kind": "threshold", "point": "level_m", "above": "1 m"}, DEVICES)
+    begins = START // 60_000 % 1440 + 60
+    hourly = replace(usual, schedule=Schedule(hours=(Hours(spans=((begins, begins + 60),)),)))
+    before = Engine([usual], AROUND)
+    before.judge([recorded(reading(0, 2.0, point="level_m"), 0)])
+    engine = Engine([hourly], AROUND)
+
+    steps = list(engine.load(before.dump_changed(), START + 1000).steps)
+    steps += engine.resume(START + 2000).steps
+    steps += engine.judge([recorded(reading(5000, 2.0, point="level_m"), 5000)]).steps
+    hours = engine.judge([recorded(reading(3_660_000, 2.0, point="level_m"), 3_660_000)]).steps
+
+    assert [step.transition.cause for step in steps] == ["cleared"]
+    assert [step.transition.cause for step in hours] == ["closed", "raised"]
