@@ -33,12 +33,14 @@ _SELECT = """
         ON memory.area = 'alarm' AND memory.key = alarm.rule || '/' || alarm.source_key
 """
 _OF_RULES = """
-    SELECT alarm.rule, sum(alarm.state <> 'clear' OR alarm.response <> 'none') AS open,
-        sum(raised_at >= :week) AS week, sum(raised_at >= :month) AS month,
-        sum(alarm.suppression LIKE '%"shadow"%'
+    SELECT known.rule, sum(state <> 'clear' OR response <> 'none') AS open,
+        sum(was_raised AND raised_at >= :week) AS week, sum(was_raised AND raised_at >= :month) AS month,
+        sum(was_raised AND suppression LIKE '%"shadow"%'
             AND raised_at >= coalesce(json_extract(memory.body, '$.since'), 0)) AS shadow
-    FROM alarm LEFT JOIN rule_memory AS memory ON memory.area = 'shadow' AND memory.key = alarm.rule
-    GROUP BY alarm.rule
+    FROM (SELECT *, EXISTS (SELECT 1 FROM alarm_event AS step WHERE step.occurrence = alarm.occurrence
+            AND step.cause = 'raised') AS was_raised FROM alarm) AS known
+        LEFT JOIN rule_memory AS memory ON memory.area = 'shadow' AND memory.key = known.rule
+    GROUP BY known.rule
 """
 _SHADOWS = "SELECT key, json_extract(body, '$.since') AS since FROM rule_memory WHERE area = 'shadow'"
 _WEEK = 7 * 86_400_000

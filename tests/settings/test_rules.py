@@ -285,6 +285,10 @@ def test_a_stock_rule_may_depend_on_one_that_is_not_there(load_text: Load) -> No
         (["{id: a, kind: offline, depends_on: [a]}"], "a rule cannot depend on itself"),
         (["{id: a, kind: offline, depends_on: 'a*'}"], "`*` stands for nothing here"),
         (
+            ["{id: a, kind: offline, depends_on: [b]}", "{id: b, kind: event, event: forced}"],
+            "an alarm of the kind `event` is over at once: nothing hangs below `b`",
+        ),
+        (
             [
                 "{id: a, kind: offline, depends_on: b}",
                 "{id: b, kind: offline, depends_on: c}",
