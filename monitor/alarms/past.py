@@ -17,7 +17,9 @@ _EPISODES: Final = """
             AND step.cause = 'acknowledged') AS acknowledged
     FROM alarm WHERE occurrence IN (SELECT occurrence FROM alarm WHERE changed_at >= :start
             UNION SELECT occurrence FROM alarm WHERE state <> 'clear' OR response <> 'none')
-        AND raised_at < :end AND (raised_at >= :start OR (momentary = 0
+        AND raised_at < :end AND NOT EXISTS (SELECT 1 FROM alarm_event AS step
+            WHERE step.occurrence = alarm.occurrence AND step.number = 1
+            AND step.cause IN ('shelved', 'out_of_service')) AND (raised_at >= :start OR (momentary = 0
         AND (cleared_at IS NULL OR cleared_at > :start)))
     ORDER BY raised_at, alarm.occurrence
 """

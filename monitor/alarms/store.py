@@ -33,13 +33,16 @@ _SELECT = """
         ON memory.area = 'alarm' AND memory.key = alarm.rule || '/' || alarm.source_key
 """
 _OF_RULES = """
-    SELECT alarm.rule, sum(alarm.state <> 'clear' OR alarm.response <> 'none') AS open,
-        sum(raised_at >= :week) AS week, sum(raised_at >= :month) AS month,
-        sum(alarm.suppression LIKE '%"shadow"%'
+    SELECT one.rule, sum(one.state <> 'clear' OR one.response <> 'none') AS open,
+        sum(was_raised AND raised_at >= :week) AS week, sum(was_raised AND raised_at >= :month) AS month,
+        sum(was_raised AND one.suppression LIKE '%"shadow"%'
             AND raised_at >= coalesce(json_extract(memory.body, '$.since'), 0)) AS shadow
-    FROM alarm LEFT JOIN rule_memory AS memory ON memory.area = 'shadow' AND memory.key = alarm.rule
-    GROUP BY alarm.rule
+    FROM (SELECT *, NOT EXISTS (SELECT 1 FROM alarm_event AS step WHERE step.occurrence = alarm.occurrence
+            AND step.number = 1 AND step.cause IN ('shelved', 'out_of_service')) AS was_raised FROM alarm) AS one
+        LEFT JOIN rule_memory AS memory ON memory.area = 'shadow' AND memory.key = one.rule
+    GROUP BY one.rule
 """
+"""What stands for an alarm that was clear when somebody shelved it or took it out of service was never raised."""
 _SHADOWS = "SELECT key, json_extract(body, '$.since') AS since FROM rule_memory WHERE area = 'shadow'"
 _WEEK = 7 * 86_400_000
 _MONTH = 30 * 86_400_000
