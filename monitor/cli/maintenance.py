@@ -138,7 +138,7 @@ def add(
     elif window is None:
         print_line(f"kept in the name of {clean(kept['by'])}; not judged yet")
     else:
-        print_line(f"maintenance {kept['target']} is {_state(window, asking.zone.key)}")
+        print_line(f"maintenance {kept['target']} is planned: {_state(window, asking.zone.key)}")
 
 
 def end(
