@@ -42,6 +42,7 @@ _OF_RULES = """
         LEFT JOIN rule_memory AS memory ON memory.area = 'shadow' AND memory.key = known.rule
     GROUP BY known.rule
 """
+"""What stands for an alarm that was clear when somebody shelved it or took it out of service was never raised."""
 _SHADOWS = "SELECT key, json_extract(body, '$.since') AS since FROM rule_memory WHERE area = 'shadow'"
 _WEEK = 7 * 86_400_000
 _MONTH = 30 * 86_400_000

@@ -144,14 +144,8 @@ class Parts:
         """Make what judges, and what tells people directly while the journal takes nothing."""
         site, journal, state, clock = self._site, self._journal, self._state, self._clock
         self._unrecorded = Unrecorded(state, site, now=clock.now, tell=direct.alarm)
-        self._outages = Outages(
-            site,
-            journal,
-            failing=self.files.failure,
-            direct=direct,
-            now=clock.now,
-            meanwhile=self._unrecorded.run,
-        )
+        failing, meanwhile = self.files.failure, self._unrecorded.run
+        self._outages = Outages(site, journal, failing=failing, direct=direct, now=clock.now, meanwhile=meanwhile)
         self._alarms = Alarms(
             journal,
             state,

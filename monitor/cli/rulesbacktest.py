@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from monitor.cli.export import Source, chosen_influx, folder_of_state, span_of
-from monitor.cli.options import Json, OneInflux, Period, Since, StateFolder, Until
+from monitor.cli.options import Json, OneInflux, Period, Since, SiteFile, StateFolder, Until, WarmUp
 from monitor.cli.output import clean, lasting, local_time, print_json, print_line, print_table
 from monitor.cli.places import SITE_FILE
 from monitor.cli.progress import INTERRUPTED, Watched
@@ -26,6 +26,31 @@ __all__ = ["load_changed", "rules_backtest"]
 _DAY_MS = 86_400_000
 _FORMS = {".svg": "svg", ".png": "png"}
 
+_Changes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="RULE.KEY=VALUE",
+        help="Try this beside what is written; may be repeated.",
+        show_default=False,
+    ),
+]
+_Changed = Annotated[
+    Path | None,
+    typer.Option("--changed", metavar="FILE", help="Try the rules of this site file.", show_default=False),
+]
+_Sweep = Annotated[
+    str | None,
+    typer.Option(
+        metavar="RULE.KEY=VALUES",
+        help="Try a rule at several values: `0 s, 1 min, 5 min` or `200..210 V step 2`.",
+        show_default=False,
+    ),
+]
+_Picture = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Draw the sweep, as .svg or .png.", show_default=False)
+]
+
 
 def rules_backtest(  # noqa: PLR0917 - options of a command are many
     rules: Annotated[
@@ -35,39 +60,16 @@ def rules_backtest(  # noqa: PLR0917 - options of a command are many
     period: Period = None,
     since: Since = None,
     until: Until = None,
-    change: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="RULE.KEY=VALUE",
-            help="Try this beside what is written; may be repeated.",
-            show_default=False,
-        ),
-    ] = None,
-    changed: Annotated[
-        Path | None,
-        typer.Option("--changed", metavar="FILE", help="Try the rules of this site file.", show_default=False),
-    ] = None,
-    sweep: Annotated[
-        str | None,
-        typer.Option(
-            metavar="RULE.KEY=VALUES",
-            help="Try a rule at several values: `0 s, 1 min, 5 min` or `200..210 V step 2`.",
-            show_default=False,
-        ),
-    ] = None,
-    picture: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Draw the sweep, as .svg or .png.", show_default=False),
-    ] = None,
-    warm_up: Annotated[
-        int, typer.Option(metavar="DAYS", min=0, help="Days before it that are judged and not counted.")
-    ] = 0,
+    change: _Changes = None,
+    changed: _Changed = None,
+    sweep: _Sweep = None,
+    picture: _Picture = None,
+    warm_up: WarmUp = 0,
     source: Annotated[
         Source, typer.Option(help="The box itself, or InfluxDB for what is older.")
     ] = Source.JOURNAL,
     sink: OneInflux = "",
-    site: Annotated[Path, typer.Option(metavar="FILE", help="The site file.")] = SITE_FILE,
+    site: SiteFile = SITE_FILE,
     state: StateFolder = None,
     occurrences: Annotated[bool, typer.Option("--occurrences", help="List every alarm.")] = False,
     as_json: Json = False,

@@ -403,3 +403,19 @@ async def test_an_edited_rule_judges_its_alarm_by_its_new_levels(house: House) -
 
     assert (before.severity, kept.severity, after.severity) == ("medium", "medium", "high")
     assert before.occurrence == after.occurrence
+
+
+async def test_what_was_only_shelved_counts_as_raised_nowhere(house: House) -> None:
+    settings = site(FAULT)
+    async with house.running(settings):
+        await house.say(alarm(0, value=False), at=0)  # type: ignore[arg-type]
+        await house.say(ask(MINUTE, "shelve", for_s=1800.0), at=MINUTE)
+        held = await list_alarms(house.state, include_cleared=True)
+        await house.say(ask(2 * MINUTE, "unshelve"), at=2 * MINUTE)
+        past = await Past(house.state).record(START, START + HOUR)
+        rules = settings.rules.values()
+        found = await list_rules(house.state, rules, failing={}, learning=(), now=START + HOUR)
+
+    assert [(one.state, one.suppression) for one in held] == [("clear", ("shelved",))]
+    assert past.episodes == []
+    assert [(each.raised_7_days, each.raised_30_days) for each in found] == [(0, 0)]
