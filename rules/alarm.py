@@ -82,6 +82,7 @@ class Alarm:
         self.off_since: int | None = None
         self.normal_since: int | None = None
         self.down_from: int | None = None
+        self.down_held = 0
         self.over_at: int | None = None
         self.acked_at: int | None = None
         self.last_time = 0

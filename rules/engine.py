@@ -76,6 +76,7 @@ class Engine:
         for item in batch:
             # What shares its stamp with a step of the clock was stamped by the stepped clock.
             while steps and steps[0][0] <= item.recorded:
+                self._advance(self._time.before_step(steps[0][1], item.entry))
                 self._time.stepped(*steps.pop(0))
                 self._reconsider()
                 self._rearm()  # hours of the day have moved

@@ -83,26 +83,27 @@ class Machine(Alarm):
             self._reopen(at)
         # The severity counts, and not the number of the level: an edited rule may have others.
         now, was = SEVERITY_RANK[self.severities[level - 1]], SEVERITY_RANK[self.severity]
-        if now > was:
-            self.level = self.engaged = level
-            self.down_from = None
-            self._rise(at)
-        elif now == was:
-            self.level = self.engaged = level
-            self.down_from = None
-        else:
-            self._sink(level, at)
-
-    def _sink(self, level: int, at: int) -> None:
-        """The condition holds at a lower level than the alarm's: the severity follows after `off_delay`."""
         self.engaged = level
-        if self.down_from is None:
-            self.down_from = at
-        if self._time.now - self.down_from >= self._delays[Condition.RECOVERING]:
-            self.down_from = None
-            self.level = level
-            self.severity = self.severities[level - 1]
-            self._emit("severity", at)
+        if now < was:  # the severity follows after `off_delay`, by time alone
+            if self.down_from is None:
+                self.down_from = at - self.down_held
+                self.down_held = 0
+            return
+        self.level = level
+        self._stop_sinking()
+        if now > was:
+            self._rise(at)
+
+    def _sink(self, at: int) -> None:
+        """The condition has held at a lower level than the alarm's for long enough."""
+        self._stop_sinking()
+        self.level = self.engaged
+        self.severity = self.severities[self.level - 1]
+        self._emit("severity", at)
+
+    def _stop_sinking(self) -> None:
+        self.down_from = None
+        self.down_held = 0
 
     def false(self, value: Value | None, at: int) -> None:
         """The condition does not hold at time `at`, and that is known for sure."""
@@ -120,7 +121,7 @@ class Machine(Alarm):
         if self.condition is Condition.ACTIVE:
             self.condition = Condition.RECOVERING
             self.engaged = 0
-            self.down_from = None
+            self._stop_sinking()
             self._run(at)
             if self._delays[Condition.RECOVERING]:
                 self._emit("recovering", at)
@@ -152,7 +153,9 @@ class Machine(Alarm):
         if self.run_from is not None:
             self.held += max(0, at - self.run_from)
             self.run_from = None
-        self.down_from = None
+        if self.down_from is not None:
+            self.down_held += max(0, at - self.down_from)
+            self.down_from = None
 
     def resume(self, stopped: int, started: int, *, keeps_word: bool = False) -> None:
         """Leave out the time between: the monitor did not run. Nothing is known then until the next value.
@@ -163,7 +166,7 @@ class Machine(Alarm):
         if self.condition is Condition.CLEAR:
             return
         self.changed = True
-        was_running = self.run_from is not None
+        was_running, was_sinking = self.run_from is not None, self.down_from is not None
         counts = bool(self.rule.params.count_downtime)
         keeps_word = keeps_word or self.minds_silence
         if self.unknown_since is None:
@@ -172,6 +175,8 @@ class Machine(Alarm):
             self.freeze(stopped)
             if keeps_word:
                 self.run_from = started if was_running else None
+                if was_sinking:
+                    self.down_from, self.down_held = started - self.down_held, 0
                 return
             self.off_since = stopped if counts and was_running else None
             self.known_until = stopped
@@ -206,6 +211,8 @@ class Machine(Alarm):
     def _condition_due(self) -> int | None:
         if self.condition is Condition.PENDING and self.run_from is None:
             return None if self.unknown_since is None else self.unknown_since + self._unknown_reset
+        if self.condition is Condition.ACTIVE:
+            return None if self.down_from is None else self.down_from + self._delays[Condition.RECOVERING]
         if self.run_from is None:
             return None
         return self.run_from + self._delays[self.condition] - self.held
@@ -215,7 +222,9 @@ class Machine(Alarm):
         due = self._condition_due()
         if due is not None and due <= now:
             self.changed = True
-            if self.run_from is None:
+            if self.condition is Condition.ACTIVE:
+                self._sink(due)
+            elif self.run_from is None:
                 self._forget()
             elif self.condition is Condition.PENDING:
                 self._raise(max(due, self.run_from))
@@ -232,7 +241,8 @@ class Machine(Alarm):
     def _forget(self) -> None:
         self.condition = Condition.CLEAR
         self.held = 0
-        self.run_from = self.unknown_since = self.normal_since = self.down_from = None
+        self.run_from = self.unknown_since = self.normal_since = None
+        self._stop_sinking()
         self.off_since = self.known_until = None
         self.level = self.engaged = 0
 

@@ -49,6 +49,7 @@ KEPT: Final = (
     "off_since",
     "normal_since",
     "down_from",
+    "down_held",
     "over_at",
     "acked_at",
     "last_time",

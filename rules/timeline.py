@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from monitor.model import Event
+from monitor.model import Entry, Event, Reading
 from monitor.schema import MONITOR_DEVICE
 
 __all__ = ["Timeline", "is_clock_step"]
@@ -52,6 +52,18 @@ class Timeline:
         placed = min((at + self.offset, at + self._offset_before), key=lambda each: abs(each - self.now))
         return max(placed, self.now)
 
+    def before_step(self, event: Event, first: Entry) -> int:
+        """Engine time until which all was well before the clock was stepped: what was due by then has its time.
+
+        `first` is what is judged next, which may have arrived before it.
+        """
+        before = event.attributes.get("from")
+        if not isinstance(before, int):
+            return self.now
+        if first is not event and isinstance(first, Reading | Event):
+            before = min(before, first.arrived)
+        return max(self.now, before + self.offset)
+
     def stepped(self, recorded: int, event: Event) -> None:
         """Heed a step of the wall clock before the first entry with the stamp of the event is judged."""
         before, after = event.attributes.get("from"), event.attributes.get("to")
@@ -60,7 +72,8 @@ class Timeline:
         step = after - before
         if step < 0 and recorded > event.arrived:
             self._offset_before = self.offset
-            self.offset += recorded - event.arrived
+            # Stamps that stand still already say nothing of the clock before this step.
+            self.offset += -step if recorded <= self._still else recorded - event.arrived
             self._still, self._before = recorded, 0
         elif step > 0 and recorded + self.offset - step >= self.now:
             self._before, self._offset_before = before, self.offset

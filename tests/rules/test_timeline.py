@@ -67,3 +67,21 @@ def test_a_clock_behind_its_stamps_at_the_start_loses_no_time() -> None:
     timeline.resume(START - HOUR)
 
     assert timeline.arrive(START + HOUR, START - HOUR + 5000) == START + 5000
+
+
+def test_two_steps_back_in_a_row_are_both_taken_out() -> None:
+    timeline = back_by_an_hour()
+    timeline.now = timeline.arrive(START, START - HOUR + 5000)
+    again = stepped(START - HOUR + 5000, START - 2 * HOUR + 5000)
+    timeline.stepped(START, again)
+
+    assert timeline.arrive(START, again.arrived) == START + 5000
+    assert timeline.wall(START + 70_000) == START - 2 * HOUR + 70_000
+
+
+def test_what_was_due_before_a_step_forward_has_its_time_of_before() -> None:
+    timeline = Timeline()
+    timeline.resume(START)
+    event = stepped(START + 18_000, START + HOUR + 18_000)
+
+    assert timeline.before_step(event, event) == START + 18_000
