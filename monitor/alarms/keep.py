@@ -21,11 +21,11 @@ NAME = "alarms"
 
 _ALARM = """
     INSERT INTO alarm (occurrence, rule, source_key, device, point, title, response_text, cause_text,
-        consequence_text, owner, unit, state, response, suppression, severity, latched, normal, momentary, late, value,
-        "limit", since, raised_at, changed_at, acknowledged_at, acknowledged_by, cleared_at, reason)
+        consequence_text, owner, unit, state, response, suppression, severity, latched, normal, momentary, late,
+        value, "limit", since, raised_at, changed_at, acknowledged_at, acknowledged_by, cleared_at, reason)
     VALUES (:occurrence, :rule, :source_key, :device, :point, :title, :response_text, :cause_text,
-        :consequence_text, :owner, :unit, :state, :response, :suppression, :severity, :latched, :normal, :momentary,
-        :late, :value, :limit, :since, :raised_at, :time, :acknowledged_at, :by, :cleared_at, :reason)
+        :consequence_text, :owner, :unit, :state, :response, :suppression, :severity, :latched, :normal,
+        :momentary, :late, :value, :limit, :since, :raised_at, :time, :acknowledged_at, :by, :cleared_at, :reason)
     ON CONFLICT (occurrence) DO UPDATE SET
         state = excluded.state, response = excluded.response, suppression = excluded.suppression,
         severity = excluded.severity, latched = excluded.latched, normal = excluded.normal,

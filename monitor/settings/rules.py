@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from monitor.documents.node import Entry, Node, join
@@ -15,7 +16,7 @@ from monitor.settings.binding import Binding, Candidate
 from monitor.settings.dependencies import bind_dependencies
 from monitor.settings.hours import bind_schedules
 from monitor.settings.model import RuleModel, Selector
-from monitor.settings.occasions import bind_occasions, points_of
+from monitor.settings.occasions import bind_occasions, never_heard, points_of
 from monitor.settings.patterns import fits
 from monitor.settings.quantities import converted, quantities
 from monitor.settings.selecting import check_selector, select
@@ -145,12 +146,9 @@ def _rule(binding: Binding, written: _Written, supplies: Sequence[Supply], words
     if params is None or not params.enabled:
         return None
     schedule, at = bind_schedules(binding, node, path, params)
-    selectors = [one for one in (params.devices, written.narrowed) if one is not None]
-    chosen = select(binding, selectors)
-    if isinstance(rule_type, WordedRuleType) and chosen:
-        chosen = choose(binding, (node, path), rule_type=rule_type, params=params, chosen=chosen, words=words)
-        if not chosen:
-            return None
+    chosen = _chosen(binding, written, params, words)
+    if chosen is None:
+        return None
     quiet = len(binding.findings.errors) > before
     if isinstance(rule_type, NamesSources):
         found = _own_sources(binding, written, rule_type.sources(params, _premises(chosen, supplies)), quiet=quiet)
@@ -178,6 +176,29 @@ def _rule(binding: Binding, written: _Written, supplies: Sequence[Supply], words
         schedule=schedule,
         at=at,
     )
+
+
+def _chosen(binding: Binding, written: _Written, params: RuleModel, words: Vocabulary) -> list[Candidate] | None:
+    """The devices of a rule; None after telling why it cannot judge any."""
+    rule_type = binding.rules[params.kind]
+    chosen = list(select(binding, [one for one in (params.devices, written.narrowed) if one is not None]))
+    if isinstance(rule_type, WordedRuleType) and chosen:
+        chosen = choose(
+            binding,
+            (written.node, written.path),
+            rule_type=rule_type,
+            params=params,
+            chosen=chosen,
+            words=words,
+            watches_nothing=partial(_nothing, binding, written, "expression") if written.stock else None,
+        )
+        if not chosen:
+            return None
+    lacking = never_heard(params, chosen) if written.stock and chosen else ""
+    if lacking:
+        _nothing(binding, written, "devices", f"none of these devices has a point `{lacking}`")
+        return None
+    return chosen
 
 
 _Found = list[tuple[Source, str | None, bool]]
@@ -259,7 +280,9 @@ def _is_silent(one: Candidate, kind: str) -> bool:
     return device is not None and (device.virtual is not None or (device.by_hand and kind in _SILENCE))
 
 
-def _nothing(binding: Binding, written: _Written, key: str, message: str, names: Mapping[str, str | None]) -> None:
+def _nothing(
+    binding: Binding, written: _Written, key: str, message: str, names: Mapping[str, str | None] | None = None
+) -> None:
     if written.stock:
         ident = written.node.text("id")
         binding.findings.warning(*written.stock, f"{message}: the stock rule `{ident}` watches nothing")
