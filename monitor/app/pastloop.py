@@ -15,7 +15,7 @@ __all__ = ["PastClock", "PastLoop"]
 
 _Arguments = TypeVarTuple("_Arguments")
 
-_SELDOM: Final = 120.0
+_SELDOM: Final = 20.0
 _A_WHILE: Final = 0.05
 """Seconds for which a thread that is none of the loop's is waited for at once."""
 

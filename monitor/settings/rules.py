@@ -68,9 +68,26 @@ def bind_rules(binding: Binding, root: Node, supplies: Sequence[Supply] = ()) ->
     words = vocabulary(binding, {one.node.text("id"): one.node.text("kind") for one in everything})
     found = [_rule(binding, one, supplies, words) for one in everything]
     rules = {rule.id: rule for rule in found if rule is not None}
+    _idle(binding, everything, rules)
     places = [(one.node, one.path, one.stock is not None) for one in everything]
     check_listening(binding, rules, {one.node.text("id"): (one.node, one.path) for one in everything}, words)
     return bind_dependencies(binding, rules, places)
+
+
+def _idle(binding: Binding, everything: Sequence[_Written], rules: Mapping[str, Rule]) -> None:
+    """Warn of files of stock rules of which none watches anything; that some do not is as usual."""
+    useful: dict[str, bool] = {}
+    places: dict[str, tuple[Node, str]] = {}
+    for one in everything:
+        if one.stock is not None:
+            node, path = one.stock
+            places[path] = (node, path)
+            useful[path] = useful.get(path, False) or one.node.text("id") in rules
+    for path, place in places.items():
+        if not useful[path] and not binding.findings.errors:
+            binding.findings.warning(
+                *place, f"no device here is one that the stock rules `{place[0].text('stock')}` watch"
+            )
 
 
 def _changed(binding: Binding, written: _Written) -> _Written:
@@ -213,7 +230,7 @@ def _sources(
     *,
     quiet: bool,
 ) -> _Found:
-    """What a rule watches. Matching nothing is a mistake, for a stock rule a warning."""
+    """What a rule watches. Matching nothing is a mistake, for a stock rule it is not."""
     speaking = [one for one in chosen if not _is_silent(one, written.node.text("kind"))]
     if not speaking:
         if not quiet:
@@ -258,7 +275,7 @@ def _own_sources(binding: Binding, written: _Written, named: Sequence[Source], *
 
 
 def _judged(binding: Binding, written: _Written, params: RuleModel, found: _Found) -> _Found:
-    """Those sources that the kind can judge; that there is none is a mistake, for a stock rule a warning."""
+    """Those sources that the kind can judge; that there is none is a mistake, for a stock rule it is not."""
     rule_type = binding.rules[params.kind]
     kept: _Found = []
     why = ""
@@ -284,9 +301,7 @@ def _nothing(
     binding: Binding, written: _Written, key: str, message: str, names: Mapping[str, str | None] | None = None
 ) -> None:
     if written.stock:
-        ident = written.node.text("id")
-        binding.findings.warning(*written.stock, f"{message}: the stock rule `{ident}` watches nothing")
-        return
+        return  # such files are for all sites: see `_idle`
     key = "point" if key == "points" and "point" in written.node.entries else key
     place, path = written.node.get(key) or written.node, join(written.path, key)
     if names:
