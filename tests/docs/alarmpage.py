@@ -1,4 +1,4 @@
-"""Writes docs/alarms.md, what each alarm of the stock rules means: `python -m tests.docs.alarmpage > docs/alarms.md`."""
+"""Writes docs/alarms.md, what each alarm means: `python -m tests.docs.alarmpage > docs/alarms.md`."""
 
 from collections.abc import Iterator
 from pathlib import Path

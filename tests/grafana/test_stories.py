@@ -127,7 +127,7 @@ def test_a_door_that_closes_worse_and_worse_is_held_more_often_until_it_is_mende
     assert shares == sorted(shares)
     assert shares[-1] > 2 * shares[0] > 0
     assert not sum(after)
-    assert next(iter(looking.lines("alarms", "Noisiest rules"))) == "door-held"
+    assert next(iter(looking.lines("alarms", "Noisiest rules"))) == "door-held-open"
 
 
 def test_a_door_that_is_forced_is_told_with_the_minute(looking: _Looking):
