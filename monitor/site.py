@@ -316,8 +316,8 @@ class MeteringSettings:
 class ReportSettings:
     """A report that is sent by itself when its period is over.
 
-    `kinds`: usage, cost, coverage, balance, access, equipment, supply. `every`: month, week or day. `wait`:
-    seconds that it waits after the end of the period for what arrives late.
+    `kinds`: usage, cost, coverage, balance, access, equipment, supply, alarms. `every`: month, week or day.
+    `wait`: seconds that it waits after the end of the period for what arrives late.
     """
 
     id: str
@@ -328,6 +328,20 @@ class ReportSettings:
     wait: float
     devices: tuple[str, ...] | None = None
     """Ids of the devices it is about; None: all of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlarmLimits:
+    """What figures about alarms are compared with.
+
+    Alarms a day: up to `acceptable` is fine, from `too_many` on they have to be reduced. `messages` to one person
+    on one day, `night_messages` in one night.
+    """
+
+    acceptable: int = 150
+    too_many: int = 300
+    messages: int = 10
+    night_messages: int = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -368,4 +382,5 @@ class Site:
     metering: MeteringSettings = field(default_factory=MeteringSettings)
     tariffs: Mapping[str, Tariff] = field(default_factory=dict)
     reports: Mapping[str, ReportSettings] = field(default_factory=dict)
+    performance: AlarmLimits = field(default_factory=AlarmLimits)
     files: tuple[Path, ...] = ()

@@ -122,7 +122,8 @@ class ReadingWatch:
         except Exception:
             self.machine.unknown(at)
             raise
-        self._follow(verdict, at)
+        if verdict is not None:
+            _tell(self.machine, verdict, at)
 
     def event(self, event: Event, now: int) -> None:
         """Take an event of the device that the judge wants to hear of."""
@@ -133,7 +134,8 @@ class ReadingWatch:
 
     def due(self) -> int | None:
         """Say when time alone will change something."""
-        return _earlier(self.machine.due(), self.judge.due())
+        one, other = self.machine.due(), self.judge.due()
+        return other if one is None else _earlier(one, other)
 
     def tick(self, now: int) -> None:
         """Do what is due by `now`."""

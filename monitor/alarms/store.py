@@ -44,7 +44,7 @@ _SHADOWS = "SELECT key, json_extract(body, '$.since') AS since FROM rule_memory 
 _WEEK = 7 * 86_400_000
 _MONTH = 30 * 86_400_000
 _IS_OPEN = """(alarm.state <> 'clear' OR alarm.response <> 'none'
-    OR alarm.suppression <> '[]' AND NOT alarm.momentary)"""
+    OR alarm.suppression NOT IN ('[]', '["shadow"]') AND NOT alarm.momentary)"""
 
 STANDING = 86_400_000
 """An alarm that is active for longer (ms) is standing: nobody does anything about it, or nothing helps."""

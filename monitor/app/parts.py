@@ -12,6 +12,7 @@ from drivers import DRIVERS
 from monitor.access.pseudonyms import Pseudonyms
 from monitor.alarms import Alarms
 from monitor.alarms.keep import NAME as ALARMS
+from monitor.alarms.past import Past
 from monitor.alarms.store import standing
 from monitor.alarms.unrecorded import Unrecorded
 from monitor.app.outlets import Outlets
@@ -203,7 +204,7 @@ class Parts:
     @property
     def _books(self) -> Books:
         """What reports are made of."""
-        return Books(usage=self.book, access=self._access.book, upkeep=self._upkeep_book)
+        return Books(usage=self.book, access=self._access.book, upkeep=self._upkeep_book, alarms=Past(self._state))
 
     def _has_applied(self, recorded: Position) -> Callable[[], bool]:
         """Whether all that was recorded before is metered, counted and judged: reports would leave it out."""

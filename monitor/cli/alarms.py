@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from monitor.cli.alarmfigures import performance
 from monitor.cli.holds import add_holds, register_cells, register_headings, words_of
 from monitor.cli.options import Json, SocketPath, StateFolder
 from monitor.cli.output import clean, local_time, number, print_json, print_line, print_table, with_unit
@@ -24,7 +25,7 @@ _TOLD = ("created", "kind", "person", "channel", "step", "state", "attempts", "s
 def add_to(app: typer.Typer) -> None:
     """Add this module's commands."""
     group = typer.Typer(
-        help="Alarms: list them, show one, acknowledge one, shelve one or take it out of service.",
+        help="Alarms: list them, show one, acknowledge, shelve, take out of service; see how they do.",
         rich_markup_mode=None,
     )
     group.callback(invoke_without_command=True)(alarms)
@@ -32,6 +33,7 @@ def add_to(app: typer.Typer) -> None:
     group.command()(show)
     group.command()(ack)
     add_holds(group)
+    group.command()(performance)
     app.add_typer(group, name="alarms")
 
 

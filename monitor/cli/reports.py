@@ -1,4 +1,4 @@
-"""`report`: what a period came to, of meters, doors, equipment and the supply."""
+"""`report`: what a period came to, of meters, doors, equipment, the supply and alarms."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from monitor.cli.options import Buildings, Classes, Devices, Json, SocketPath, S
 from monitor.cli.output import print_line, print_table
 from monitor.reports.report import Report
 
-__all__ = ["add_to", "save"]
+__all__ = ["add_to", "print_report", "save"]
 
 _PATIENCE = 120.0
 """Seconds that the daemon may take: a year of many meters is much to add up."""
@@ -31,6 +31,7 @@ class Kind(StrEnum):
     ACCESS = "access"
     EQUIPMENT = "equipment"
     SUPPLY = "supply"
+    ALARMS = "alarms"
 
 
 class Form(StrEnum):
@@ -85,7 +86,8 @@ def report(  # noqa: PLR0917 - options of a command are many
 
     usage: what was used. cost: what it cost. coverage: how complete the data are. balance: what no sub-meter
     measured. access: what happened at the doors, without names. equipment: running hours, services, batteries.
-    supply: when buildings had no electricity, water, gas or heat.
+    supply: when buildings had no electricity, water, gas or heat. alarms: whether there are more than people
+    can heed.
     """
     from monitor.cli.client import Client
 
@@ -98,7 +100,7 @@ def report(  # noqa: PLR0917 - options of a command are many
     made = Report.of_json(answer)
     spoken = language or made.language
     if form is Form.TABLE:
-        _print(made, spoken)
+        print_report(made, spoken)
         return
     text = _written(made, form, spoken)
     if out is None:
@@ -143,7 +145,7 @@ def save(file: Path, text: str, *, is_private: bool = False) -> None:
             Path(beside.name).unlink(missing_ok=True)
 
 
-def _print(made: Report, language: str) -> None:
+def print_report(made: Report, language: str) -> None:
     """Write the report for the terminal: headlines, tables, notes."""
     from monitor.reports.words import cell_text, heading, say, span, word
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from monitor.periods import Period
 from monitor.reports.access import access
+from monitor.reports.alarms import alarms
 from monitor.reports.balance import balance
 from monitor.reports.books import Books
 from monitor.reports.cost import cost
@@ -19,7 +20,7 @@ from monitor.site import Site
 
 __all__ = ["Desk", "build"]
 
-_MAKERS: Final = dict(zip(KINDS, (usage, cost, coverage, balance, access, equipment, supply), strict=True))
+_MAKERS: Final = dict(zip(KINDS, (usage, cost, coverage, balance, access, equipment, supply, alarms), strict=True))
 
 
 async def build(  # noqa: PLR0913 - what a report depends on

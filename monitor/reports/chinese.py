@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
+from monitor.reports.alarmwords import CHINESE
+
 __all__ = ["WORDS"]
 
 WORDS: Final[Mapping[str, str]] = {
@@ -347,5 +349,6 @@ WORDS: Final[Mapping[str, str]] = {
     "supply_before": "在期间之前已开始；之前的部分不计入。",
     "supply_goes_on": "到报告截止时尚未结束。",
     "supply_edge": "紧接其前或其后监控没有数据：实际可能更长。",
+    **CHINESE,
 }
 """Key -> what it says; braces are filled with facts."""

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
+from monitor.reports.alarmwords import ENGLISH
+
 __all__ = ["WORDS"]
 
 WORDS: Final[Mapping[str, str]] = {
@@ -390,5 +392,6 @@ WORDS: Final[Mapping[str, str]] = {
     "supply_before": "Began before the period; what lies before it is not counted.",
     "supply_goes_on": "Had not ended by the end of what is reported.",
     "supply_edge": "The monitor knew nothing just before or just after: it may have been longer.",
+    **ENGLISH,
 }
 """Key -> what it says; braces are filled with facts."""

@@ -41,10 +41,12 @@ def bind_dependencies(
 
 
 def _depends_on(rule: Rule, rules: Mapping[str, Rule]) -> tuple[str, ...]:
+    """What is only tried explains nothing: of a rule in shadow nobody is told."""
+    heard = {each.id: each for each in rules.values() if not each.params.shadow}
     if rule.params.depends_on is not None:
-        return tuple(each for each in dict.fromkeys(rule.params.depends_on) if each in rules and each != rule.id)
+        return tuple(each for each in dict.fromkeys(rule.params.depends_on) if each in heard and each != rule.id)
     causes = _CAUSES.get(rule.kind, frozenset())
-    return tuple(each.id for each in rules.values() if each.kind in causes)
+    return tuple(each.id for each in heard.values() if each.kind in causes)
 
 
 def _check(binding: Binding, place: Node, path: str, ident: str, known: Sequence[str]) -> None:

@@ -27,12 +27,12 @@ from monitor.settings.metershape import MeteringKeys
 from monitor.settings.people import bind_notify, warn_of_silence
 from monitor.settings.reports import bind_reports
 from monitor.settings.rules import bind_rules
-from monitor.settings.shape import JournalKeys, MonitorKeys, SiteKeys
+from monitor.settings.shape import JournalKeys, MonitorKeys, PerformanceKeys, SiteKeys
 from monitor.settings.sinks import bind_sinks
 from monitor.settings.speaking import warn_of_the_dead
 from monitor.settings.supply import bind_supply
 from monitor.settings.tariffs import bind_tariffs
-from monitor.site import JournalSettings, MeteringSettings, MonitorSettings, Site
+from monitor.site import AlarmLimits, JournalSettings, MeteringSettings, MonitorSettings, Site
 
 __all__ = ["Loaded", "SettingsInvalid", "load"]
 
@@ -47,6 +47,7 @@ _SECTIONS: Final = (
     "metering",
     "monitor",
     "notify",
+    "performance",
     "reports",
     "rules",
     "sinks",
@@ -165,6 +166,8 @@ def _site(binding: Binding, root: Node, path: Path) -> Site | None:
     sinks = bind_sinks(binding, root, access)
     metering = binding.check(MeteringKeys, _section(root, "metering"), "metering") or MeteringKeys()
     tariffs = bind_tariffs(binding, root, devices)
+    limits = _section(root, "performance")
+    performance = binding.check(PerformanceKeys, limits, "performance") or PerformanceKeys()
     reports = bind_reports(binding, root, devices, notify.people)
     if findings.errors or keys is None or zone is None or journal is None or access is None:
         return None
@@ -191,6 +194,7 @@ def _site(binding: Binding, root: Node, path: Path) -> Site | None:
         metering=MeteringSettings(keep=metering.keep),
         tariffs=tariffs,
         reports=reports,
+        performance=AlarmLimits(**performance.model_dump()),
         files=tuple(binding.files.read_files),
     )
 

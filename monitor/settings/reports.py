@@ -11,7 +11,7 @@ from monitor.site import Device, Person, ReportSettings
 
 __all__ = ["bind_reports"]
 
-_NOT_OF_METERS = frozenset({"access", "equipment", "supply"})
+_NOT_OF_METERS = frozenset({"access", "equipment", "supply", "alarms"})
 """Kinds that are about devices of other classes, too: each takes those that it can be about."""
 
 

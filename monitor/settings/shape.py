@@ -17,6 +17,7 @@ __all__ = [
     "JournalKeys",
     "MetricsKeys",
     "MonitorKeys",
+    "PerformanceKeys",
     "PersonKeys",
     "RouteKeys",
     "SiteKeys",
@@ -72,6 +73,21 @@ class EveryEach(Frozen):
 
     fast: Interval | None = None
     slow: Interval | None = None
+
+
+class PerformanceKeys(Frozen):
+    """The section `performance`."""
+
+    acceptable: Annotated[int, Field(ge=1, le=100_000)] = 150
+    too_many: Annotated[int, Field(ge=1, le=100_000)] = 300
+    messages: Annotated[int, Field(ge=1, le=10_000)] = 10
+    night_messages: Annotated[int, Field(ge=0, le=10_000)] = 2
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.acceptable > self.too_many:
+            raise ValueError("`too_many` alarms a day cannot be fewer than are `acceptable`")
+        return self
 
 
 class PersonKeys(Frozen):

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from monitor.derivedpoints import derived_points
 from monitor.documents.node import Node, join
 from monitor.errors import SettingsError
 from monitor.ports import Vocabulary, WordedRuleType
@@ -17,10 +18,14 @@ _KEY = "expression"
 
 
 def vocabulary(binding: Binding, kinds: Mapping[str, str]) -> Vocabulary:
-    """All points of all devices, and the rules with their kinds."""
-    points = {id_: one.points for id_, one in binding.candidates.items()}
+    """All points of all devices, those that the monitor derives among them, and the rules with their kinds."""
+    points = {id_: {**_derived(one), **one.points} for id_, one in binding.candidates.items()}
     itself = {name: point.unit for name, point in ITSELF.points.items()}
     return Vocabulary(points={**points, MONITOR_DEVICE: itself}, rules=kinds)
+
+
+def _derived(one: Candidate) -> Mapping[str, str | None]:
+    return {} if one.device is None else {name: point.unit for name, point in derived_points(one.device).items()}
 
 
 def choose(  # noqa: PLR0913 - a rule as written, and what it may name

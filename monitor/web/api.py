@@ -15,6 +15,7 @@ from monitor.web.equipmentroutes import make_equipment_router
 from monitor.web.live import LiveState
 from monitor.web.meterroutes import make_meter_router
 from monitor.web.parts import Parts
+from monitor.web.performanceroutes import make_performance_router
 from monitor.web.reportroutes import make_report_router
 from monitor.web.routes import NotDone, NotKnown, make_router
 from monitor.web.shapes import PREFIX
@@ -29,6 +30,7 @@ _WAY_OUT = f"see {PREFIX}/openapi.json for what can be asked"
 def make_api(parts: Parts, live: LiveState) -> FastAPI:
     """Make the app. `live` is run by the caller beside it."""
     routers = (
+        make_performance_router(parts),  # before an alarm of that name
         make_router(parts, live),
         make_sink_router(parts),
         make_backfill_router(parts),

@@ -4,18 +4,20 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from monitor.alarms import Alarms, commands, store, windows
+from monitor.alarms.past import Past
 from monitor.alarms.windows import Planned, Wish
 from monitor.errors import RequestRefused
 from monitor.journal.state import State
 from monitor.model import Command
 from monitor.notify.outbox import Notifier
+from monitor.performance.record import Record
 from monitor.site import Site
 
 __all__ = ["AlarmDesk", "HoldDesk"]
 
 
 class AlarmDesk:
-    """The `monitor.web.parts.AlarmBook` of the running daemon. `now` is UTC ms."""
+    """The `monitor.web.parts.AlarmBook` of the running daemon. `now` answers UTC ms."""
 
     def __init__(self, state: State, notifier: Notifier, now: Callable[[], int], alarms: Alarms) -> None:
         self._state = state
@@ -50,6 +52,14 @@ class AlarmDesk:
     async def notifications(self, last: int) -> Sequence[Mapping[str, Any]]:
         """The newest messages to people, newest first."""
         return await self._notifier.list_notifications(last=last)
+
+    async def record(self, start: int, end: int, *, messages: bool = True) -> Record:
+        """What was raised, or still active, in [start, end); messages that were sent in it, if wanted."""
+        return await Past(self._state).record(start, end, messages=messages)
+
+    def raised(self) -> Mapping[str, int]:
+        """How many alarms were raised since the start, by severity."""
+        return self._alarms.raised
 
 
 def _told(alarm: store.AlarmView, now: int) -> dict[str, Any]:

@@ -7,6 +7,7 @@ is explained in docs/metrics.md, and a test compares the two.
 import asyncio
 import contextlib
 import socket
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -20,6 +21,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from monitor.performance.rates import floods, window
+from monitor.periods import DAY
 from monitor.web.parts import Facts, Parts
 from monitor.web.server import run_bound
 
@@ -76,6 +79,9 @@ _ALONE = (
     _Known("services_due", "upkeep", "services_due", "Services that are due"),
     _Known("alarms_active", "alarms", "active", "Alarms that are active"),
     _Known("alarms_unacknowledged", "alarms", "unacknowledged", "Alarms nobody has acknowledged"),
+    _Known("alarms_standing", "alarms", "standing", "Alarms that have been active for more than 24 h"),
+    _Known("alarms_last_ten_minutes", "alarms", "last_ten_minutes", "Alarms raised in the last 10 minutes"),
+    _Known("alarms_in_flood", "alarms", "in_flood", "1: alarms come faster than anybody can see to them"),
     _Known("journal_lost_total", "journal", "lost", "Entries that went before a sink had written them"),
     _Known("journal_left_hours", "journal", "hours_left", "Hours until such entries go; 8760: nothing is behind"),
     _Known("journal_lag", "itself", "journal_lag", "Entries that the slowest sink has not written yet"),
@@ -128,6 +134,11 @@ _SINK = (
     _Known("sink_write_p95_seconds", "sink", "write_ms_p95", "19 of 20 writes took at most this", 0.001),
 )
 _ZONE = (_Known("zone_people", "zone", "count", "People in a zone, as far as doors can tell"),)
+_BY_SEVERITY = (
+    _Known("alarms_open", "open", "", "Alarms that are active, by severity"),
+    _Known("alarms_raised_total", "raised", "", "Alarms raised since the settings were loaded, by severity"),
+)
+_SEVERITIES = ("critical", "high", "medium", "low")
 _BY_STATE = {
     "devices": "Devices in each state",
     "notifications": "Messages to people in each state",
@@ -138,6 +149,7 @@ NAMES = tuple(
     for name in (
         "info",
         *_BY_STATE,
+        *(known.name for known in _BY_SEVERITY),
         *(f"{name}_total" for name in _ERRORS),
         *(known.name for known in (*_ALONE, *_CONNECTION, *_DEVICE, *_SINK, *_ZONE)),
     )
@@ -155,6 +167,7 @@ async def exposition(parts: Parts) -> bytes:
 
 async def _sections(parts: Parts) -> Mapping[str, Facts]:
     alarms = [alarm for alarm in await parts.alarms.list_alarms() if not alarm.get("shadow")]
+    severities = Counter(str(alarm.get("severity")) for alarm in alarms if alarm.get("active"))
     return {
         "daemon": {"started": parts.started},
         "itself": parts.itself(),
@@ -165,9 +178,25 @@ async def _sections(parts: Parts) -> Mapping[str, Facts]:
         "upkeep": parts.upkeep(),
         "deadman": parts.deadman(),
         "alarms": {
-            "active": sum(bool(alarm.get("active")) for alarm in alarms),
+            "active": sum(severities.values()),
             "unacknowledged": sum(alarm.get("response") == "unacked" for alarm in alarms),
+            **await _rates(parts),
         },
+        "open": {name: severities[name] for name in _SEVERITIES},
+        "raised": {name: parts.alarms.raised().get(name, 0) for name in _SEVERITIES},
+    }
+
+
+async def _rates(parts: Parts) -> Facts:
+    """How fast alarms come now, and how many have stood for a day."""
+    now = parts.now()
+    record = await parts.alarms.record(now - DAY, now + 1, messages=False)
+    raises = [one.raised for one in record.episodes]
+    found = floods(raises, now)
+    return {
+        "standing": sum(one.cleared is None and one.stood(now) > DAY for one in record.episodes),
+        "last_ten_minutes": window(raises, now),
+        "in_flood": bool(found) and found[-1].end is None,
     }
 
 
@@ -193,6 +222,9 @@ def _families(parts: Parts, sections: Mapping[str, Facts], notify: Facts) -> Ite
     states = list(parts.health().values())
     yield _by_state("devices", {state: states.count(state) for state in sorted(set(states))})
     yield _by_state("notifications", notify)
+    for known in _BY_SEVERITY:
+        severities = {name: {known.key: count} for name, count in sections[known.section].items()}
+        yield from _family(known, _named(severities), ["severity"])
     for known in _ALONE:
         yield from _family(known, {(): sections[known.section]}, [])
     counted = () if parts.access is None else parts.access.book.zones()

@@ -8,6 +8,7 @@ from monitor.accessbook import AccessBook, Name
 from monitor.alarms.windows import Planned, Wish
 from monitor.figures import UsageBook
 from monitor.model import Command, Position, Reading, Recorded, Value
+from monitor.performance.record import Record
 from monitor.periods import Period
 from monitor.ports import Batch, Gap
 from monitor.reports.report import Report
@@ -81,6 +82,12 @@ class AlarmBook(Protocol):
 
     async def notifications(self, last: int) -> Sequence[Mapping[str, Any]]:
         """The newest messages to people, newest first."""
+
+    async def record(self, start: int, end: int, *, messages: bool = True) -> Record:
+        """What was raised, or still active, in [start, end), UTC ms; messages that were sent in it, if wanted."""
+
+    def raised(self) -> Mapping[str, int]:
+        """How many alarms were raised since the settings were loaded, by severity."""
 
 
 class HoldDesk(Protocol):

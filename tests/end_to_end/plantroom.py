@@ -47,7 +47,11 @@ supply:
   - {{utility: electricity, device: mains, points: voltage_l*_v, below: 50 V, delay: 1 s}}
   - {{utility: water, device: switch, point: pressure_ok, is: false, delay: 1 s}}
 rules:
-  - {{stock: equipment}}
+  - {{stock: equipment}}  # less some of them: more than ten alarms in ten minutes would be a flood, and gathered
+  - {{id: took-over, kind: event, event: took_over, enabled: false}}
+  - {{id: no-reserve, kind: event, event: no_reserve, enabled: false}}
+  - {{id: short-cycling, kind: event, event: short_cycling, enabled: false}}
+  - {{id: battery-soon, kind: event, event: battery_soon, enabled: false}}
   - {{stock: supply}}
   - {{stock: safety}}
   - {{stock: devices}}

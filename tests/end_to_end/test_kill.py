@@ -3,9 +3,11 @@
 import time
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from monitor.simulation.modbus import Unit
@@ -122,6 +124,7 @@ def test_three_kills_under_load_lose_nothing_and_double_nothing(
         daemon.until(lambda: len(numbers_kept(daemon)) >= len(published), "every message is in the journal")
         daemon.until(lambda: len(numbers_written(influx)) >= len(published), "every message is in InfluxDB")
         daemon.until(lambda: _is_all_told(daemon), "every notification is sent")
+        _check_performance(daemon)
         assert daemon.stop() == 0
 
     assert not [
@@ -219,6 +222,30 @@ def _check_starts(daemon: Daemon, before_last_kill: int, last_start: float) -> N
     assert all(event["attributes"]["off_since"] <= event["time"] for event in starts[1:])
     since = [event["attributes"]["off_since"] for event in starts[1:]]
     assert all(before["time"] <= off for before, off in zip(starts, since, strict=False))
+
+
+def _check_performance(daemon: Daemon) -> None:
+    """Figures and metrics count each alarm once, however often the monitor was killed, and every mail."""
+    today = datetime.now(UTC).date()
+    period = f"{today - timedelta(days=1)}..{today + timedelta(days=1)}"
+    found = daemon.ask("alarms", "performance", "--period", period)
+    sent = daemon.memory("SELECT person, count(*) AS count FROM outbox WHERE state = 'sent' GROUP BY person")
+    assert found["raised"] == 4
+    assert {one["person"]: one["messages"] for one in found["people"]} == {
+        row["person"]: row["count"] for row in sent
+    }
+    report = daemon.command("report", "alarms", "--period", period).stdout
+    assert "Messages about alarms to people" in report
+    raised = daemon.memory("SELECT count(*) AS count FROM alarm WHERE state <> 'clear'")[0]["count"]
+    with httpx.Client(transport=httpx.HTTPTransport(uds=str(daemon.state / "api.sock"))) as client:
+        lines = client.get("http://daemon/api/v1/metrics").text.splitlines()
+    counts = {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if line[0] != "#"}
+    assert raised == 0
+    assert [counts[f'facility_monitor_alarms_open{{severity="{name}"}}'] for name in ("high", "medium")] == [0, 0]
+    assert sum(count for name, count in counts.items() if "alarms_raised_total" in name) >= 1, (
+        "since its last start"
+    )
+    assert counts["facility_monitor_alarms_standing"] == 0
 
 
 def _check_alarms(daemon: Daemon) -> None:

@@ -24,14 +24,25 @@ def machine(severity: str, effects: Effects) -> Machine:
     ("severity", "told"),
     [("low", None), ("medium", None), ("high", NoticeKind.RAISE), ("critical", NoticeKind.RAISE)],
 )
-def test_what_late_data_made_true_is_told_only_when_it_is_severe(severity: str, told: NoticeKind | None) -> None:
+def test_what_late_data_shows_to_be_over_is_told_only_when_it_was_severe(
+    severity: str, told: NoticeKind | None
+) -> None:
     effects = Effects()
     late = machine(severity, effects)
-    late.late = True
+    late.late = late.is_past = True
     late.true(1, 200.0, 207.0, START)
 
     assert [(step.transition.cause, step.notice) for step in effects.steps] == [("raised", told)]
     assert effects.steps[0].transition.late
+
+
+def test_what_late_data_made_true_and_goes_on_is_told() -> None:
+    effects = Effects()
+    late = machine("low", effects)
+    late.late = True
+    late.true(1, 200.0, 207.0, START)
+
+    assert [step.notice for step in effects.steps] == [NoticeKind.RAISE]
 
 
 def test_a_memory_from_before_anything_could_be_held_back_is_taken() -> None:

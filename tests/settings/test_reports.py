@@ -3,7 +3,7 @@
 import pytest
 
 from monitor.settings.difference import difference
-from monitor.site import ReportSettings
+from monitor.site import AlarmLimits, ReportSettings
 from tests.settings.conftest import Load, Mistakes
 
 SITE = """\
@@ -142,3 +142,22 @@ def test_a_reload_says_what_changes_of_metering(load_text: Load) -> None:
     assert (found.changed["tariffs"], found.added["tariffs"]) == (("t",), ())
     assert found.sections == ("metering",)
     assert found.changed["devices"] == ()
+
+
+def test_limits_of_alarms_are_those_written_or_those_of_control_rooms(load_text: Load, mistakes: Mistakes) -> None:
+    found = load_text("performance: {acceptable: 20, too_many: 50, messages: 6, night_messages: 0}\n").site
+
+    assert found.performance == AlarmLimits(acceptable=20, too_many=50, messages=6, night_messages=0)
+    assert load_text("").site.performance == AlarmLimits(
+        acceptable=150, too_many=300, messages=10, night_messages=2
+    )
+    (order,) = mistakes("performance: {acceptable: 60, too_many: 50}\n")
+    assert "`too_many` alarms a day cannot be fewer than are `acceptable`" in order.message
+    (wrong,) = mistakes("performance: {mesages: 3}\n")
+    assert wrong.path == "performance.mesages"
+
+
+def test_a_report_about_alarms_is_about_devices_that_are_no_meters_too(load_text: Load) -> None:
+    text = _report("kinds: [alarms], every: week, people: [ana], devices: {building: C}")
+
+    assert load_text(text).site.reports["r"].devices == ("door",)

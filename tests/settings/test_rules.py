@@ -260,6 +260,15 @@ def test_silence_depends_on_the_connection_and_the_supply(load_text: Load) -> No
     }
 
 
+def test_what_is_only_tried_explains_no_alarm(load_text: Load) -> None:
+    rules = load_text(
+        f"{DEVICES}  - {{id: gone, kind: offline}}\n  - {{id: own, kind: stale, depends_on: dead}}\n"
+        "  - {id: dead, kind: segment, shadow: true}\n"
+    ).site.rules
+
+    assert (rules["gone"].depends_on, rules["own"].depends_on) == ((), ())
+
+
 def test_a_stock_rule_may_depend_on_one_that_is_not_there(load_text: Load) -> None:
     stock = load_text(
         f"{DEVICES}  - stock: supply\n  - {{id: building-supply-lost, kind: offline, enabled: false}}\n"

@@ -15,7 +15,8 @@ from monitor.alarms.store import RuleView
 from monitor.errors import RequestRefused, SettingsError
 from monitor.journal.sqlite import SqliteJournal
 from monitor.metering.recompute import Progress
-from monitor.model import Command, Value
+from monitor.model import Command
+from monitor.performance.record import Record
 from monitor.poller import DeviceFacts
 from monitor.site import Connection, Device, Point, Site
 from monitor.web.api import make_api
@@ -87,7 +88,7 @@ class ScriptedAlarms:
     clock: ManualClock
     alarms: dict[str, dict[str, Any]] = field(default_factory=dict)
     outbox: list[dict[str, Any]] = field(default_factory=list)
-    status: Callable[[], Mapping[str, Value]] = dict
+    past: Record = field(default_factory=lambda: Record([], []))
 
     async def list_alarms(self) -> Sequence[Mapping[str, Any]]:
         return list(self.alarms.values())
@@ -107,6 +108,15 @@ class ScriptedAlarms:
 
     async def notifications(self, last: int) -> Sequence[Mapping[str, Any]]:
         return self.outbox[:last]
+
+    async def record(self, start: int, end: int, *, messages: bool = True) -> Record:
+        episodes = [one for one in self.past.episodes if one.raised < end and (one.cleared or end) >= start]
+        if not messages:
+            return Record(episodes, [])
+        return Record(episodes, [one for one in self.past.messages if start <= one.time < end])
+
+    def raised(self) -> Mapping[str, int]:
+        return {"high": len(self.past.episodes)}
 
 
 ALARM = {
