@@ -24,6 +24,8 @@ _TELLS = frozenset(
     {"raised", "severity", "re_alarm", "unshelved", "unsuppressed", "returned", "chattering", "quiet"}
 )
 _CALM = 30 * 60_000
+_AT_ONCE = range(3)
+"""Ms by which steps of one moment may stand beside each other in the database."""
 _MOST_OF_A_DOOR = 8
 
 
@@ -51,6 +53,7 @@ class _Told:
 
     def _messages(self) -> Iterator[_Step]:
         chatters: dict[tuple[str, str], int] = {}
+        begun = {(each.rule, each.device, each.time) for each in self.steps if each.cause == "chattering"}
         for step in self.steps:
             key = step.rule, step.device
             if step.cause in {"raised", "cleared"} and step.time - chatters.get(key, 0) < _CALM:
@@ -58,6 +61,8 @@ class _Told:
                 continue
             if step.cause == "chattering":
                 chatters[key] = step.time
+            if step.cause == "raised" and any((*key, step.time + late) in begun for late in _AT_ONCE):
+                continue  # the raise that is one too many is told as chattering
             if step.cause in _TELLS and not step.is_held_back:
                 yield step
 
@@ -77,8 +82,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> _Told:
         for row in rows
         if BEGIN <= row["time"] < END
     ]
-    order = {"chattering": 0}  # with the raise that is one too many
-    return _Told(sorted(steps, key=lambda each: (each.time, order.get(each.cause, 1))))
+    return _Told(sorted(steps, key=lambda each: each.time))
 
 
 def _during(story: Story) -> Callable[[_Step], bool]:
