@@ -21,12 +21,12 @@ NAME = "alarms"
 """The consumer's and producer's name in positions and in `produced`."""
 
 _ALARM = """
-    INSERT INTO alarm (occurrence, rule, source_key, device, point, title, response_text, unit, state, response,
-        suppression, severity, latched, normal, momentary, late, value, "limit", since, raised_at, changed_at,
-        acknowledged_at, acknowledged_by, cleared_at, reason)
-    VALUES (:occurrence, :rule, :source_key, :device, :point, :title, :response_text, :unit, :state, :response,
-        :suppression, :severity, :latched, :normal, :momentary, :late, :value, :limit, :since, :raised_at, :time,
-        :acknowledged_at, :by, :cleared_at, :reason)
+    INSERT INTO alarm (occurrence, rule, source_key, device, point, title, response_text, cause_text,
+        consequence_text, owner, unit, state, response, suppression, severity, latched, normal, momentary, late,
+        value, "limit", since, raised_at, changed_at, acknowledged_at, acknowledged_by, cleared_at, reason)
+    VALUES (:occurrence, :rule, :source_key, :device, :point, :title, :response_text, :cause_text,
+        :consequence_text, :owner, :unit, :state, :response, :suppression, :severity, :latched, :normal,
+        :momentary, :late, :value, :limit, :since, :raised_at, :time, :acknowledged_at, :by, :cleared_at, :reason)
     ON CONFLICT (occurrence) DO UPDATE SET
         state = excluded.state, response = excluded.response, suppression = excluded.suppression,
         severity = excluded.severity, latched = excluded.latched, normal = excluded.normal,
@@ -125,6 +125,9 @@ def _shown(step: Step, transition: Mapping[str, object], device: Device | None) 
         "point": point,
         "title": f"{step.rule.name or step.rule.id}: {name}",
         "response_text": getattr(step.rule.params, "response", ""),
+        "cause_text": getattr(step.rule.params, "cause", ""),
+        "consequence_text": getattr(step.rule.params, "consequence", ""),
+        "owner": getattr(step.rule.params, "owner", ""),
         "unit": known.unit if known is not None else point_unit(point or "") or step.facts.get("unit"),
         "state": taken.condition,
         "suppression": json.dumps(taken.suppression),

@@ -96,7 +96,9 @@ class AlarmView:
     `state`: clear, active, recovering; `response`: none, unacked, acked; `isa`: the letter of ISA-18.2's state.
     `latched`: it waits for a reset, or will; `normal`: its condition is over and only the reset is awaited.
     `unknown`: nothing is known of its condition now. `momentary`: an event, over as soon as it was raised.
-    `since`: when the condition began; `response_text`: what to do. `history` only where one alarm was asked for.
+    `since`: when the condition began. `response_text`: what to do; `cause_text`: what it usually comes from;
+    `consequence_text`: what happens if nobody does anything; `owner`: whose it is. `history` only where one alarm
+    was asked for.
     `suppression`: shelved, suppressed, out_of_service; `shelf`, `service` and `suppressed_by` (keys of alarms,
     `maintenance:ID`) say more of it.
     `shadow`: its rule is only tried, and nobody was told.
@@ -109,6 +111,9 @@ class AlarmView:
     point: str | None
     title: str
     response_text: str
+    cause_text: str
+    consequence_text: str
+    owner: str
     state: str
     response: str
     suppression: tuple[str, ...]

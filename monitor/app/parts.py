@@ -169,7 +169,9 @@ class Parts:
             minute=self._past or MINUTE,
         )
         sources, every = self._sources(folder), self._past or REPORT_EVERY
-        self._itself = SelfReport(journal, sources, now=clock.now, version=_VERSION, every=every)
+        self._itself = SelfReport(
+            journal, sources, now=clock.now, version=_VERSION, every=every, measures_lag=self._past is None
+        )
         self._deadman = None
         if site.monitor.deadman:
             stuck = Watchdog(self.movers()).stuck
@@ -182,7 +184,7 @@ class Parts:
         # A clock that runs years ahead would have the ledger forget everything.
         trusted, steady = self._sync.is_synchronised, self._clock.pace
         journal, ledger = self._journal, self.files.ledger
-        self._metering = Metering(journal, ledger, site, now=now, steady=steady, may_forget=trusted)
+        self._metering = Metering(journal, ledger, site, now=now, steady=self._clock.brisk, may_forget=trusted)
         registers, today = self._metering.registers, self._metering.coverage_today
         self.book = Book(folder / "ledger.db", site, registers=registers, today=today, now=now)
         self._upkeep = Upkeep(journal, ledger, site, now=now, steady=steady, may_forget=trusted)

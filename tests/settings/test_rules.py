@@ -165,8 +165,7 @@ def test_stock_rules_can_be_narrowed_and_replaced(load_text: Load) -> None:
     assert set(loaded.site.rules) == {"power", "gone"}
     assert _keys(loaded.site.rules["gone"]) == ["main", "sub"]
     assert loaded.site.rules["power"].params.above == Quantity(5000, "W")
-    assert ["`heat` watches nothing" in warning.message for warning in loaded.warnings] == [True]
-    assert [(Path(each.file).name, each.path) for each in loaded.warnings] == [("site.yaml", "rules[0]")]
+    assert loaded.warnings == (), "that one of them finds nothing is as usual"
 
 
 @pytest.mark.usefixtures("stock")
@@ -195,7 +194,7 @@ def test_only_the_star_is_special_in_a_pattern(text: str, pattern: str, matches:
 def test_shipped_stock_rules_have_no_mistakes(load_text: Load, name: str) -> None:
     loaded = load_text(f"{DEVICES}  - stock: {name}\n")
 
-    assert all("watches nothing" in each.message or "no routes" in each.message for each in loaded.warnings)
+    assert all("no device here" in each.message or "no routes" in each.message for each in loaded.warnings)
 
 
 # Rules that name their own sources --------------------------------------------------------------------
