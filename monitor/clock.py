@@ -33,6 +33,10 @@ class Clock:
         """Seconds that whoever keeps something now and then waits by."""
         return self.steady()
 
+    def brisk(self) -> float:
+        """The same for whoever tells others of what he keeps, who act on it at once."""
+        return self.steady()
+
     def drift(self) -> float:
         """Seconds that the wall clock is ahead of this one."""
         return (time.time_ns() - time.monotonic_ns() - self._anchor) / 1e9

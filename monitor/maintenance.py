@@ -115,7 +115,8 @@ def _ill_formed(repeat: str) -> str:
     parts = dict(part.partition("=")[::2] for part in repeat.split(";"))
     unknown = [part for part in parts if part not in _PARTS]
     if unknown:
-        return f"a repetition has no {unknown[0] or 'empty part'}; it may have {', '.join(_PARTS)}"
+        known = f"write daily, weekly, monthly or yearly, or a rule of {', '.join(_PARTS)}"
+        return f"a repetition has no {unknown[0] or 'empty part'}; {known}"
     if parts.get("FREQ") not in _FREQUENCIES:
         return f"write FREQ= with one of {', '.join(_FREQUENCIES)}: `FREQ=WEEKLY;BYDAY=TU`"
     counts = [parts.get(name, "1") for name in ("INTERVAL", "COUNT")]

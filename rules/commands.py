@@ -1,7 +1,7 @@
 """What people ask of alarms, judged in order with everything else. Refusals are words for them."""
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, TypeGuard
 
 from monitor.model import Command
 from rules.index import Index
@@ -14,6 +14,8 @@ from rules.watch import Watch
 
 __all__ = ["Commands"]
 
+_MOST: Final = 10**16
+"""Nobody means a number beyond this, be it ms or seconds."""
 _NO_ALARM: Final = "there is no such alarm, or it is over already"
 
 
@@ -102,9 +104,9 @@ class Commands:
     def _span(self, command: Command) -> int | None:
         """Milliseconds from now that a command speaks of, None when it does not."""
         until, seconds = command.arguments.get("until"), command.arguments.get("for_s")
-        if isinstance(until, int | float):
+        if _is_number(until):
             return round(until) - self._time.wall(self._time.now)
-        return round(seconds * 1000) if isinstance(seconds, int | float) else None
+        return round(seconds * 1000) if _is_number(seconds) else None
 
     def _unshelve(self, command: Command, machine: Machine) -> str:
         if machine.hold.shelf is None:
@@ -116,7 +118,7 @@ class Commands:
         if not command.reason.strip():
             return "say why: taking an alarm out of service needs a reason"
         review = command.arguments.get("review_at")
-        if not isinstance(review, int | float):
+        if not _is_number(review):
             return "say when it is looked at again: an alarm that is out of service needs a review date"
         ahead = review - self._time.wall(self._time.now)
         if not 0 < ahead <= LONGEST_REVIEW:
@@ -129,3 +131,7 @@ class Commands:
             return "it is not out of service"
         machine.return_to_service(command.by, command.reason)
         return ""
+
+
+def _is_number(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and -_MOST <= value <= _MOST

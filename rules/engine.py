@@ -100,7 +100,8 @@ class Engine:
                 self._command(entry)
             elif type(entry) is Derived:
                 self._derived(entry, item.recorded)
-        self._publish()
+        if self._effects.steps:
+            self._publish()
 
     def tick(self, now: int) -> Effects:
         """Do what is due by `now` (UTC ms): for times when no entry comes."""

@@ -1,6 +1,6 @@
 """Rules that count only in some hours, and limits that are others in some hours. Pure; schedules are UTC ms."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -10,7 +10,7 @@ from monitor.site import Rule, Source
 from rules.effects import Effects
 from rules.kind import EventJudge, PointJudge
 from rules.machine import Machine
-from rules.states import number
+from rules.states import Condition, number
 from rules.timeline import Timeline
 
 __all__ = ["HourlyJudge", "ScheduledEvents", "ScheduledMachine"]
@@ -86,7 +86,8 @@ class ScheduledMachine(Machine):
         """Leave out the time between; the hours may have changed meanwhile."""
         was = self.in_hours
         if self.word is not None and not keeps_word:
-            self.word = [_UNKNOWN]
+            # Where silence means something, it has to last first: it begins with the start.
+            self.word = None if self.minds_silence else [_UNKNOWN]
         self._look()
         super().resume(stopped, started, keeps_word=keeps_word or not (was or self.in_hours))
         if was is not None and was is not self.in_hours:
@@ -136,6 +137,14 @@ class ScheduledMachine(Machine):
             super().true(min(level, len(self.severities)), value, limit, at, silent=silent)
         elif self.word is not None:
             super().unknown(at)
+
+    def load(self, memory: Mapping[str, Any]) -> None:
+        """Take back what `dump` gave; a rule that had no hours before was in them all the time."""
+        super().load(memory)
+        if "in_hours" not in memory and self.condition is not Condition.CLEAR:
+            self.in_hours = True
+            if self.condition is not Condition.RECOVERING and self.normal_since is None:
+                self.word = [_TRUE, self.level, self.value, self.limit, self.silent]
 
     @property
     def is_blank(self) -> bool:

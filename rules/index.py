@@ -81,6 +81,14 @@ class Index:
         self.watches.append(watch)
         self.alarms[key] = watch
 
+    def begin_anew(self, watch: EntryWatch | ReadingWatch) -> None:
+        """Give a watch a judge that remembers nothing."""
+        machine = watch.machine
+        judge = _kind(machine.rule.kind).build(machine.rule, machine.source, self._around)
+        watch.judge = judge
+        if isinstance(watch, EntryWatch):
+            judge.wall = self._time.wall
+
     def _machine(self, rule: Rule, source: Source, severities: tuple[str, ...]) -> Machine:
         if rule.schedule is None:
             return Machine(rule, source, severities, self._time, self._effects)

@@ -11,12 +11,13 @@ from rules.index import Index, alarm_key
 from rules.machine import Machine
 from rules.suppressors import Suppressors
 from rules.timeline import Timeline
-from rules.watch import EntryWatch, EventWatch, Watch
+from rules.watch import EntryWatch, EventWatch, ReadingWatch, Watch
 
 __all__ = ["Memory"]
 
 
 _ALARMS = frozenset({"alarm", "event"})
+_KIND = "kind"
 
 
 class Memory:
@@ -64,8 +65,9 @@ class Memory:
         for watch in sorted(self.judges, key=lambda each: each.index):
             if watch.stirred:
                 watch.stirred = False
-                key = alarm_key(watch.machine.rule.id, watch.machine.source.key)
-                yield Row(area="judge", key=key, body=watch.judge.dump())
+                rule = watch.machine.rule
+                key = alarm_key(rule.id, watch.machine.source.key)
+                yield Row(area="judge", key=key, body={**watch.judge.dump(), _KIND: rule.kind})
         yield from self._suppressors.changed()
         if self._flood.changed:
             self._flood.changed = False
@@ -125,15 +127,23 @@ class Memory:
                 tracks[name].last = last
         for key, memory in body["judges"].items():
             watch = self._index.alarms.get(key)
-            if watch is not None and watch in self._index.readings.get(device, ()):
-                watch.judge.load(memory)  # type: ignore[union-attr] # only these have a memory
+            if isinstance(watch, ReadingWatch) and watch in self._index.readings.get(device, ()):
+                self._recall(watch, memory)
 
     def _load_judge(self, row: Row) -> None:
         watch = self._index.alarms.get(row.key)
-        if isinstance(watch, EntryWatch) and row.body is not None:
-            watch.judge.load(row.body)
+        body = row.body or {}
+        if isinstance(watch, EntryWatch) and body.get(_KIND) == watch.machine.rule.kind:
+            self._recall(watch, body)
         else:
             self._forgotten.append(Row(area=row.area, key=row.key, body=None))
+
+    def _recall(self, watch: EntryWatch | ReadingWatch, memory: Mapping[str, Any]) -> None:
+        """Give a judge its memory; what an edited rule cannot use any more is no memory."""
+        try:
+            watch.judge.load(memory)
+        except (LookupError, TypeError, ValueError, AttributeError):
+            self._index.begin_anew(watch)
 
     def _load_alarm(self, row: Row, body: Mapping[str, Any]) -> tuple[str, str] | None:
         """Take back one alarm and answer (occurrence or '', key); None when no rule answers for it."""

@@ -20,6 +20,8 @@ _MAINTENANCE: Final = "maintenance:"
 _LONGEST_SETTLE: Final = 120_000
 _CYCLES: Final = 2
 _SECOND: Final = 1000
+_LATEST: Final = 253_402_300_799_999
+"""The end of the year 9999 (UTC ms)."""
 
 
 class _Overhead:
@@ -152,9 +154,11 @@ class Suppressors:
             return "say why: a maintenance needs a reason"
         try:
             window = self._window(name, arguments, by=by, reason=reason)
-        except (KeyError, ValueError, TypeError):
+        except (LookupError, ValueError, TypeError, OverflowError):
             return "a maintenance needs a begin (`starts`, UTC ms) and a length (`for_s`, seconds)"
         wrong = problem(window)
+        if not wrong and not 0 <= window.starts <= _LATEST:
+            wrong = "it begins in no year that a calendar has"
         if not wrong and not window.is_on(self._wall()) and window.change_after(self._wall()) is None:
             wrong = "it would be over already"
         if not wrong:

@@ -4,7 +4,7 @@ from monitor.model import Derived, Event, Reading, Transition, Value
 from rules.kind import NEVER_QUIET, EntryJudge, PointJudge, ReadingJudge, Verdict
 from rules.machine import Machine
 from rules.momentary import EventWatch
-from rules.states import Condition, ms
+from rules.states import ms
 from rules.timeline import Timeline
 from rules.truth import Truth
 
@@ -80,7 +80,7 @@ class PointWatch:
             return None
         last = self.track.last
         if machine.minds_silence:
-            if not last or (machine.condition is Condition.CLEAR and not machine.raises_on_silence):
+            if not last or (machine.is_idle and not machine.raises_on_silence):
                 return None
             return max(last, self._time.started) + self.stale_after
         return None if machine.is_idle else last + self.stale_after
@@ -122,7 +122,8 @@ class ReadingWatch:
         except Exception:
             self.machine.unknown(at)
             raise
-        self._follow(verdict, at)
+        if verdict is not None:
+            _tell(self.machine, verdict, at)
 
     def event(self, event: Event, now: int) -> None:
         """Take an event of the device that the judge wants to hear of."""
@@ -133,7 +134,8 @@ class ReadingWatch:
 
     def due(self) -> int | None:
         """Say when time alone will change something."""
-        return _earlier(self.machine.due(), self.judge.due())
+        one, other = self.machine.due(), self.judge.due()
+        return other if one is None else _earlier(one, other)
 
     def tick(self, now: int) -> None:
         """Do what is due by `now`."""

@@ -14,6 +14,7 @@ from monitor.errors import RequestRefused
 from monitor.journal.state import State
 from monitor.model import SEVERITY_RANK, Command
 from monitor.site import Rule, Site
+from rules.index import alarm_key
 from rules.suppression import LONGEST_REVIEW, in_words, longest_shelf
 
 __all__ = [
@@ -53,7 +54,7 @@ class Target:
     @property
     def key(self) -> str:
         """How commands call it: rule/device[/point]."""
-        return f"{self.rule.id}/{self.source_key}"
+        return alarm_key(self.rule.id, self.source_key)
 
     @property
     def severity(self) -> str:
@@ -74,7 +75,7 @@ async def target_of(state: State, site: Site, name: str) -> Target:
         seen = await show(state, name)
         if seen is None:
             raise RequestRefused(f"there is no alarm {name}; write its occurrence or RULE/SOURCE")
-        name = f"{seen.rule}/{seen.source_key}"
+        name = alarm_key(seen.rule, seen.source_key)
     ident, _, source_key = name.partition("/")
     rule = site.rules.get(ident)
     if rule is None:

@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 
+import orjson
 import structlog
 
 from monitor.alarms.backlog import Backlog, columns_of
@@ -20,12 +21,12 @@ NAME = "alarms"
 """The consumer's and producer's name in positions and in `produced`."""
 
 _ALARM = """
-    INSERT INTO alarm (occurrence, rule, source_key, device, point, title, response_text, unit, state, response,
-        suppression, severity, latched, normal, momentary, late, value, "limit", since, raised_at, changed_at,
-        acknowledged_at, acknowledged_by, cleared_at, reason)
-    VALUES (:occurrence, :rule, :source_key, :device, :point, :title, :response_text, :unit, :state, :response,
-        :suppression, :severity, :latched, :normal, :momentary, :late, :value, :limit, :since, :raised_at, :time,
-        :acknowledged_at, :by, :cleared_at, :reason)
+    INSERT INTO alarm (occurrence, rule, source_key, device, point, title, response_text, cause_text,
+        consequence_text, owner, unit, state, response, suppression, severity, latched, normal, momentary, late,
+        value, "limit", since, raised_at, changed_at, acknowledged_at, acknowledged_by, cleared_at, reason)
+    VALUES (:occurrence, :rule, :source_key, :device, :point, :title, :response_text, :cause_text,
+        :consequence_text, :owner, :unit, :state, :response, :suppression, :severity, :latched, :normal,
+        :momentary, :late, :value, :limit, :since, :raised_at, :time, :acknowledged_at, :by, :cleared_at, :reason)
     ON CONFLICT (occurrence) DO UPDATE SET
         state = excluded.state, response = excluded.response, suppression = excluded.suppression,
         severity = excluded.severity, latched = excluded.latched, normal = excluded.normal,
@@ -43,7 +44,7 @@ _EVENT = """
         :by, :reason, :rule_version) ON CONFLICT DO NOTHING
 """
 _MEMORY = """
-    INSERT INTO rule_memory VALUES (:area, :key, :body) ON CONFLICT (area, key) DO UPDATE SET body = excluded.body
+    INSERT INTO rule_memory VALUES (?, ?, ?) ON CONFLICT (area, key) DO UPDATE SET body = excluded.body
 """
 _MEMORIES = "SELECT area, key, body FROM rule_memory WHERE area <> 'shadow' ORDER BY area, key"
 _SHADOW = "INSERT INTO rule_memory VALUES ('shadow', ?, ?) ON CONFLICT (area, key) DO NOTHING"
@@ -87,12 +88,22 @@ def _rows(found: Iterable[sqlite3.Row]) -> list[Row]:
 
 
 def write_memory(db: sqlite3.Connection, rows: Iterable[Row]) -> None:
-    """Keep what the engine has to remember, and forget what it has forgotten."""
-    for row in rows:
-        if row.body is None:
-            db.execute("DELETE FROM rule_memory WHERE area = ? AND key = ?", (row.area, row.key))
-        else:
-            db.execute(_MEMORY, {"area": row.area, "key": row.key, "body": json.dumps(row.body)})
+    """Keep what the engine has to remember, and forget what it has forgotten, which it says first."""
+    rows = list(rows)
+    gone = [(row.area, row.key) for row in rows if row.body is None]
+    if gone:
+        db.executemany("DELETE FROM rule_memory WHERE area = ? AND key = ?", gone)
+    kept = [(row.area, row.key, _spelt(row.body)) for row in rows if row.body is not None]
+    db.executemany(_MEMORY, kept)
+
+
+def _spelt(body: Mapping[str, object]) -> str:
+    try:
+        text = orjson.dumps(body)
+    except TypeError:  # keys that are no texts, integers beyond 64 bits
+        return json.dumps(body)
+    # orjson writes what is not finite as null.
+    return json.dumps(body) if b"null" in text else text.decode()
 
 
 def write_steps(db: sqlite3.Connection, steps: Sequence[Step], devices: Mapping[str, Device]) -> None:
@@ -114,6 +125,9 @@ def _shown(step: Step, transition: Mapping[str, object], device: Device | None) 
         "point": point,
         "title": f"{step.rule.name or step.rule.id}: {name}",
         "response_text": getattr(step.rule.params, "response", ""),
+        "cause_text": getattr(step.rule.params, "cause", ""),
+        "consequence_text": getattr(step.rule.params, "consequence", ""),
+        "owner": getattr(step.rule.params, "owner", ""),
         "unit": known.unit if known is not None else point_unit(point or "") or step.facts.get("unit"),
         "state": taken.condition,
         "suppression": json.dumps(taken.suppression),

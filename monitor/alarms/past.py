@@ -10,16 +10,19 @@ from monitor.performance.record import Episode, Record, Sent
 __all__ = ["Past"]
 
 _EPISODES: Final = """
-    SELECT alarm.occurrence, alarm.rule, alarm.source_key, alarm.raised_at, alarm.cleared_at, alarm.momentary,
-        coalesce((SELECT severity FROM alarm_event AS step WHERE step.occurrence = alarm.occurrence
-            AND step.cause = 'raised' ORDER BY number LIMIT 1), alarm.severity) AS severity,
-        (SELECT min(time) FROM alarm_event AS step WHERE step.occurrence = alarm.occurrence
-            AND step.cause = 'acknowledged') AS acknowledged
-    FROM alarm WHERE occurrence IN (SELECT occurrence FROM alarm WHERE changed_at >= :start
-            UNION SELECT occurrence FROM alarm WHERE state <> 'clear' OR response <> 'none')
-        AND raised_at < :end AND (raised_at >= :start OR (momentary = 0
-        AND (cleared_at IS NULL OR cleared_at > :start)))
-    ORDER BY raised_at, alarm.occurrence
+    SELECT * FROM (
+        SELECT alarm.occurrence, alarm.rule, alarm.source_key, alarm.cleared_at, alarm.momentary,
+            (SELECT min(time) FROM alarm_event AS step WHERE step.occurrence = alarm.occurrence
+                AND step.suppression = '[]' AND (step.state <> 'clear' OR step.cause = 'raised')) AS shown,
+            coalesce((SELECT severity FROM alarm_event AS step WHERE step.occurrence = alarm.occurrence
+                AND step.cause = 'raised' ORDER BY number LIMIT 1), alarm.severity) AS severity,
+            (SELECT min(time) FROM alarm_event AS step WHERE step.occurrence = alarm.occurrence
+                AND step.cause = 'acknowledged') AS acknowledged
+        FROM alarm WHERE occurrence IN (SELECT occurrence FROM alarm WHERE changed_at >= :start
+                UNION SELECT occurrence FROM alarm WHERE state <> 'clear' OR response <> 'none')
+            AND raised_at < :end
+    ) WHERE shown < :end AND (shown >= :start OR (momentary = 0 AND (cleared_at IS NULL OR cleared_at > :start)))
+    ORDER BY shown, occurrence
 """
 _MESSAGES: Final = """
     SELECT outbox.person, outbox.kind, alarm.rule, alarm.source_key,
@@ -39,7 +42,9 @@ class Past:
     async def record(self, start: int, end: int, *, messages: bool = True) -> Record:
         """What was raised, or still active, in [start, end) and the ten minutes before; messages sent in it.
 
-        A message of which it is not known whether it arrived counts as sent; without `messages` none is read.
+        What was held back (shelved, suppressed, out of service, only tried) burdens nobody: it counts from when it
+        was shown, if it ever was. A message of which it is not known whether it arrived counts as sent; without
+        `messages` none is read.
         """
         rows = await self._state.query(_EPISODES, {"start": start - BIN, "end": end})
         episodes = [
@@ -48,7 +53,7 @@ class Past:
                 rule=row["rule"],
                 source_key=row["source_key"],
                 severity=row["severity"],
-                raised=row["raised_at"],
+                raised=row["shown"],
                 cleared=row["cleared_at"],
                 acknowledged=row["acknowledged"],
                 momentary=bool(row["momentary"]),

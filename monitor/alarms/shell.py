@@ -29,6 +29,9 @@ __all__ = ["Alarms"]
 _log = structlog.get_logger()
 
 _COMMIT_EVERY = 1.0
+_COMMIT_MANY_EVERY = 5.0
+_MANY = 200
+"""So many rows are written less often, unless an alarm makes a step: judged again, the same comes of it."""
 _SETTLE = 0.1
 _SHORTEST = 0.01
 _LOOK_EVERY = 5.0
@@ -74,6 +77,7 @@ class Alarms:
         self._resumed = False
         self._steps: list[Step] = []
         self._committed_at = 0.0
+        self._pause = _COMMIT_EVERY
         self._is_dirty = False
         self._was_flooding = False
         self._pruned_at = 0
@@ -169,7 +173,7 @@ class Alarms:
             self._judge(batch)
         else:
             self._tick()
-        if self._steps or (self._is_dirty and self._monotonic() - self._committed_at >= _COMMIT_EVERY):
+        if self._steps or (self._is_dirty and self._monotonic() - self._committed_at >= self._pause):
             await self._commit()
 
     async def _next(self) -> Sequence[Recorded] | Gap | None:
@@ -186,7 +190,7 @@ class Alarms:
         if due is not None:
             waits.append((due - self._time.now()) / 1000 + _SETTLE)
         if self._is_dirty:
-            waits.append(self._committed_at + _COMMIT_EVERY - self._monotonic())
+            waits.append(self._committed_at + self._pause - self._monotonic())
         return max(_SHORTEST, min(waits))
 
     def _judge(self, batch: Sequence[Recorded]) -> None:
@@ -207,7 +211,9 @@ class Alarms:
         is_behind = not self._batches.empty() or self._position < self._journal.last
         if due is None or due > now or is_behind:
             return
-        self._take(self._engine.tick(now))
+        while due is not None and due <= now:  # at the very times at which a replay does it
+            self._take(self._engine.tick(due))
+            due = self._engine.due()
         self._is_dirty = True
 
     def _take(self, effects: Effects) -> None:
@@ -248,6 +254,7 @@ class Alarms:
         if is_failing:
             _log.info("alarms_are_kept_again")
         self._steps, self._is_dirty, self._committed_at = [], False, self._monotonic()
+        self._pause = _COMMIT_MANY_EVERY if len(rows) > _MANY else _COMMIT_EVERY
         self._pruned_at = now if is_new_day else self._pruned_at
         self.applied = position
         self._journal.acknowledge(keep.NAME, position)

@@ -33,13 +33,16 @@ _SELECT = """
         ON memory.area = 'alarm' AND memory.key = alarm.rule || '/' || alarm.source_key
 """
 _OF_RULES = """
-    SELECT alarm.rule, sum(alarm.state <> 'clear' OR alarm.response <> 'none') AS open,
-        sum(raised_at >= :week) AS week, sum(raised_at >= :month) AS month,
-        sum(alarm.suppression LIKE '%"shadow"%'
+    SELECT known.rule, sum(state <> 'clear' OR response <> 'none') AS open,
+        sum(was_raised AND raised_at >= :week) AS week, sum(was_raised AND raised_at >= :month) AS month,
+        sum(was_raised AND suppression LIKE '%"shadow"%'
             AND raised_at >= coalesce(json_extract(memory.body, '$.since'), 0)) AS shadow
-    FROM alarm LEFT JOIN rule_memory AS memory ON memory.area = 'shadow' AND memory.key = alarm.rule
-    GROUP BY alarm.rule
+    FROM (SELECT *, EXISTS (SELECT 1 FROM alarm_event AS step WHERE step.occurrence = alarm.occurrence
+            AND step.cause = 'raised') AS was_raised FROM alarm) AS known
+        LEFT JOIN rule_memory AS memory ON memory.area = 'shadow' AND memory.key = known.rule
+    GROUP BY known.rule
 """
+"""What stands for an alarm that was clear when somebody shelved it or took it out of service was never raised."""
 _SHADOWS = "SELECT key, json_extract(body, '$.since') AS since FROM rule_memory WHERE area = 'shadow'"
 _WEEK = 7 * 86_400_000
 _MONTH = 30 * 86_400_000
@@ -93,7 +96,9 @@ class AlarmView:
     `state`: clear, active, recovering; `response`: none, unacked, acked; `isa`: the letter of ISA-18.2's state.
     `latched`: it waits for a reset, or will; `normal`: its condition is over and only the reset is awaited.
     `unknown`: nothing is known of its condition now. `momentary`: an event, over as soon as it was raised.
-    `since`: when the condition began; `response_text`: what to do. `history` only where one alarm was asked for.
+    `since`: when the condition began. `response_text`: what to do; `cause_text`: what it usually comes from;
+    `consequence_text`: what happens if nobody does anything; `owner`: whose it is. `history` only where one alarm
+    was asked for.
     `suppression`: shelved, suppressed, out_of_service; `shelf`, `service` and `suppressed_by` (keys of alarms,
     `maintenance:ID`) say more of it.
     `shadow`: its rule is only tried, and nobody was told.
@@ -106,6 +111,9 @@ class AlarmView:
     point: str | None
     title: str
     response_text: str
+    cause_text: str
+    consequence_text: str
+    owner: str
     state: str
     response: str
     suppression: tuple[str, ...]

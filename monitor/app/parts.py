@@ -144,14 +144,8 @@ class Parts:
         """Make what judges, and what tells people directly while the journal takes nothing."""
         site, journal, state, clock = self._site, self._journal, self._state, self._clock
         self._unrecorded = Unrecorded(state, site, now=clock.now, tell=direct.alarm)
-        self._outages = Outages(
-            site,
-            journal,
-            failing=self.files.failure,
-            direct=direct,
-            now=clock.now,
-            meanwhile=self._unrecorded.run,
-        )
+        failing, meanwhile = self.files.failure, self._unrecorded.run
+        self._outages = Outages(site, journal, failing=failing, direct=direct, now=clock.now, meanwhile=meanwhile)
         self._alarms = Alarms(
             journal,
             state,
@@ -175,7 +169,9 @@ class Parts:
             minute=self._past or MINUTE,
         )
         sources, every = self._sources(folder), self._past or REPORT_EVERY
-        self._itself = SelfReport(journal, sources, now=clock.now, version=_VERSION, every=every)
+        self._itself = SelfReport(
+            journal, sources, now=clock.now, version=_VERSION, every=every, measures_lag=self._past is None
+        )
         self._deadman = None
         if site.monitor.deadman:
             stuck = Watchdog(self.movers()).stuck
@@ -188,7 +184,7 @@ class Parts:
         # A clock that runs years ahead would have the ledger forget everything.
         trusted, steady = self._sync.is_synchronised, self._clock.pace
         journal, ledger = self._journal, self.files.ledger
-        self._metering = Metering(journal, ledger, site, now=now, steady=steady, may_forget=trusted)
+        self._metering = Metering(journal, ledger, site, now=now, steady=self._clock.brisk, may_forget=trusted)
         registers, today = self._metering.registers, self._metering.coverage_today
         self.book = Book(folder / "ledger.db", site, registers=registers, today=today, now=now)
         self._upkeep = Upkeep(journal, ledger, site, now=now, steady=steady, may_forget=trusted)

@@ -1,13 +1,13 @@
 """`alarms`: what is wrong in the building, who was told, and saying that somebody takes care."""
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from monitor.cli.alarmfigures import performance
-from monitor.cli.holds import add_holds, register_cells, register_headings, words_of
+from monitor.cli.alarmnames import occurrence_of, until
+from monitor.cli.holds import Target, add_holds, register_cells, register_headings, words_of
 from monitor.cli.options import Json, SocketPath, StateFolder
 from monitor.cli.output import clean, local_time, number, print_json, print_line, print_table, with_unit
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["add_to"]
 
-_JUDGED_WITHIN = 5.0
 _TIMES = frozenset({"time", "since", "created", "expires", "not_before", "until"})
 _TOLD = ("created", "kind", "person", "channel", "step", "state", "attempts", "sent_at", "last_error")
 """What people want to know of a notification; --json has all of it."""
@@ -80,8 +79,7 @@ def list_alarms(
     if not found:
         print_line("no alarms" if only is None else f"no alarm is {words_of(only)}")
         return
-    headings = ("occurrence", "severity", "rule", "device", "state", "raised", "value")
-    more = register_headings(only)
+    headings = ("occurrence", "severity", "rule", "device", "state", *register_headings(only))
     rows = [
         (
             each.get("occurrence"),
@@ -89,13 +87,21 @@ def list_alarms(
             each.get("rule"),
             each.get("source_key") or each.get("device"),
             _state(each),
-            local_time(each.get("raised_at"), zone),
-            _against(each),
-            *register_cells(only, each, zone),
+            *(register_cells(only, each, zone) or (_raised(each, zone), _against(each))),
         )
         for each in found
+        if _was_raised(each) or each.get("suppression")
     ]
-    print_table((*headings, *more), rows)
+    print_table(headings, rows)
+
+
+def _was_raised(alarm: dict[str, Any]) -> bool:
+    """Not so of what stands for a clear alarm that somebody shelved: it is over since it was put there."""
+    return bool(alarm.get("momentary")) or alarm.get("cleared_at") != alarm.get("raised_at")
+
+
+def _raised(alarm: dict[str, Any], zone: str) -> str:
+    return local_time(alarm.get("raised_at"), zone) if _was_raised(alarm) else "-"
 
 
 def _state(alarm: dict[str, Any]) -> str:
@@ -117,19 +123,24 @@ def _against(alarm: dict[str, Any]) -> str:
     value, limit, unit = alarm.get("value"), alarm.get("limit"), alarm.get("unit")
     if value is None or not alarm.get("point"):
         return ""  # what rules about a whole device count is no quantity
-    told = number(value) if limit is None else f"{number(value)} (limit {number(limit)})"
-    return with_unit(told, unit)
+    told = with_unit(_rounded(value), unit)
+    return told if limit is None else f"{told} (limit {with_unit(_rounded(limit), unit)})"
+
+
+def _rounded(value: float) -> str:
+    """As messages say it: what a meter sends beyond the third place says nothing of an alarm."""
+    return number(round(value, 3 if abs(value) >= 1 else 6))
 
 
 def show(
-    occurrence: Annotated[str, typer.Argument(help="The alarm's occurrence, or the beginning of it.")],
+    alarm: Target,
     socket: SocketPath = None,
     state: StateFolder = None,
     as_json: Json = False,
 ) -> None:
     """Show one alarm: its steps, and who was told."""
     client = _client(socket, state)
-    found = client.get("alarms", _whole(client, occurrence))
+    found = client.get("alarms", occurrence_of(client, alarm))
     if as_json:
         print_json(found)
         return
@@ -161,7 +172,7 @@ def _cell(name: str, value: Any, zone: str) -> str:
 
 
 def ack(
-    occurrence: Annotated[str, typer.Argument(help="The alarm's occurrence, or the beginning of it.")],
+    alarm: Target,
     reason: Annotated[str, typer.Option(help="What is being done about it.")] = "",
     socket: SocketPath = None,
     state: StateFolder = None,
@@ -169,29 +180,11 @@ def ack(
 ) -> None:
     """Acknowledge an alarm in your name: escalation stops, the others are told."""
     client = _client(socket, state)
-    whole = _whole(client, occurrence)
-    kept = client.post("alarms", whole, "acknowledge", body={"reason": reason})
-    alarm = _until_judged(client, whole)
+    occurrence = occurrence_of(client, alarm)
+    kept = client.post("alarms", occurrence, "acknowledge", body={"reason": reason})
+    found, judged = until(lambda: client.get("alarms", occurrence), lambda each: each.get("response") != "unacked")
     if as_json:
-        print_json(alarm)
+        print_json(found)
         return
-    judged = alarm.get("response") != "unacked"
     by = clean(kept["by"])
     print_line(f"acknowledged by {by}" if judged else f"kept in the name of {by}; not judged yet")
-
-
-def _until_judged(client: "Client", occurrence: str) -> Any:
-    """The alarm once the engine has judged the command, or as it is after some seconds."""
-    deadline = time.monotonic() + _JUDGED_WITHIN
-    while True:
-        alarm = client.get("alarms", occurrence)
-        if alarm.get("response") != "unacked" or time.monotonic() > deadline:
-            return alarm
-        time.sleep(0.05)
-
-
-def _whole(client: "Client", beginning: str) -> str:
-    """The one occurrence that begins so; as it stands when there is none or more than one."""
-    known = [each["occurrence"] for each in client.get("alarms")]
-    matching = [each for each in known if each.startswith(beginning)]
-    return matching[0] if len(matching) == 1 else beginning

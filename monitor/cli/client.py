@@ -16,6 +16,8 @@ __all__ = ["Client", "NoDaemon", "Refused"]
 
 _TIMEOUT = 10.0
 _BASE = "http://facility-monitor/api/v1"
+_FOR_PROGRAMS = "openapi.json"
+"""Advice with this in it helps whoever writes a program, and not who types a command."""
 
 
 class NoDaemon(FacilityMonitorError):
@@ -110,6 +112,7 @@ def _query(query: dict[str, object]) -> dict[str, str | list[str]]:
 def _refused(answer: httpx.Response) -> Refused:
     try:
         said = answer.json()
-        return Refused(f"{said['error']}\n{said['what_to_do']}", answer.status_code)
+        advice = "" if _FOR_PROGRAMS in said["what_to_do"] else f"\n{said['what_to_do']}"
+        return Refused(f"{said['error']}{advice}", answer.status_code)
     except (ValueError, KeyError, TypeError):
         return Refused(f"the daemon answered {answer.status_code}", answer.status_code)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from monitor.export.run import Reached
     from monitor.site import InfluxSettings, Site
 
-__all__ = ["add_to", "folder_of_state", "span_of"]
+__all__ = ["Source", "add_to", "chosen_influx", "folder_of_state", "span_of"]
 
 _SERVICES = Path("/var/lib/facility-monitor")
 _STEP_MS = 60_000
@@ -93,7 +93,7 @@ def export(  # noqa: PLR0917 - options of a command are many
         if source is Source.INFLUXDB:
             if wide:
                 raise typer.BadParameter("--wide is of the journal's readings", param_hint="--wide")
-            written = _of_influx(file, _influx(loaded, sink), wished, shape, reached, force=force)
+            written = _of_influx(file, chosen_influx(loaded, sink), wished, shape, reached, force=force)
         else:
             folder = folder_of_state(state, site)
             written = _of_kept(file, folder, wished, shape, reached, force=force)
@@ -217,7 +217,8 @@ def _widened(site: "Site", form: Form, kinds: frozenset[str], ids: Devices, *, w
     return ids[0]
 
 
-def _influx(site: "Site", sink: str) -> "InfluxSettings":
+def chosen_influx(site: "Site", sink: str) -> "InfluxSettings":
+    """The InfluxDB of a site, or that of one sink; raises RequestRefused where it is not clear which."""
     from monitor.app import influxdbs_of
 
     known = influxdbs_of(site, sink)

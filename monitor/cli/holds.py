@@ -1,21 +1,17 @@
 """`alarms shelve` and its like: what keeps people from being told of an alarm, and the registers of it."""
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import Annotated, Any, Final
 
 import typer
 
+from monitor.cli.alarmnames import beginning, newest, until
 from monitor.cli.options import Json, SocketPath, StateFolder
 from monitor.cli.output import clean, local_time, print_json, print_line
 
-if TYPE_CHECKING:
-    from monitor.cli.client import Client
+__all__ = ["Target", "add_holds", "register_cells", "register_headings", "seconds_said", "words_of"]
 
-__all__ = ["add_holds", "register_cells", "register_headings", "words_of"]
-
-_JUDGED_WITHIN: Final = 5.0
 _WORDS: Final = {"out_of_service": "out of service"}
 _HEADINGS: Final[Mapping[str | None, Sequence[str]]] = {
     "shelved": ("until", "by", "reason"),
@@ -32,22 +28,32 @@ Why = Annotated[
 WhyPerhaps = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why.")]
 
 
+def seconds_said(lasts: str) -> float:
+    """What stands behind `--for`, in seconds."""
+    from monitor.fields import seconds
+
+    try:
+        return seconds(lasts)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--for") from None
+
+
 def words_of(name: str) -> str:
     """What people call a way of keeping an alarm from being told."""
     return _WORDS.get(name, name)
 
 
 def register_headings(only: str | None) -> Sequence[str]:
-    """What a list of what is shelved, suppressed or out of service says besides."""
-    return _HEADINGS.get(only, ())
+    """What a list says besides: of what is shelved, suppressed or out of service, why and until when."""
+    return _HEADINGS.get(only, ("raised", "value"))
 
 
 def register_cells(only: str | None, alarm: Mapping[str, Any], zone: str) -> Sequence[str]:
-    """The same of one alarm."""
+    """The same of one alarm; empty where a list is not about that."""
     if only == "shelved":
         shelf = alarm.get("shelf") or {}
         until = local_time(shelf.get("until"), zone)
-        once = " or until it clears" if shelf.get("once") else ""
+        once = ", or until it clears" if shelf.get("once") else ""
         return (until + once, clean(shelf.get("by", "")), clean(shelf.get("reason", "")))
     if only == "suppressed":
         return (", ".join(alarm.get("suppressed_by", ())),)
@@ -82,13 +88,7 @@ def shelve(
     At most 1 h for a critical alarm, 8 h for one of high severity and 7 days else, or what its rule says. If it is
     active when the shelf ends, people are told again.
     """
-    from monitor.fields import seconds
-
-    try:
-        span = seconds(lasts)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--for") from None
-    body = {"for_s": span, "once": once, "reason": reason}
+    body = {"for_s": seconds_said(lasts), "once": once, "reason": reason}
     found = _ask(socket, state, alarm, "shelve", body, lambda each: _is(each, "shelved"))
     _tell(found, "shelved", as_json=as_json)
 
@@ -155,14 +155,10 @@ def _ask(  # noqa: PLR0917 - where to ask, of which alarm, for what, and when it
     from monitor.cli.client import Client
 
     client = Client(socket, state)
-    kept = client.post("alarms", _whole(client, alarm), what, body=body)
-    deadline = time.monotonic() + _JUDGED_WITHIN
-    while True:
-        found = _newest(client, kept["target"])
-        judged = done(found)
-        if judged or time.monotonic() > deadline:
-            return {**kept, "judged": judged, "alarm": found, "timezone": client.get("status")["timezone"]}
-        time.sleep(0.05)
+    called = alarm if "/" in alarm else beginning(client, alarm)
+    kept = client.post("alarms", called, what, body=body)
+    found, judged = until(lambda: newest(client, kept["target"]), done)
+    return {**kept, "judged": judged, "alarm": found, "timezone": client.get("status")["timezone"]}
 
 
 def _tell(found: Mapping[str, Any], what: str, *, as_json: bool) -> None:
@@ -184,19 +180,3 @@ def _tell(found: Mapping[str, Any], what: str, *, as_json: bool) -> None:
 
 def _is(alarm: Mapping[str, Any], suppression: str) -> bool:
     return suppression in alarm.get("suppression", ())
-
-
-def _newest(client: "Client", key: str) -> Mapping[str, Any]:
-    """The alarm of a key as it stands now; empty when no list shows it."""
-    for each in client.get("alarms"):
-        if f"{each['rule']}/{each['source_key']}" == key:
-            return dict(each)
-    return {}
-
-
-def _whole(client: "Client", alarm: str) -> str:
-    """The one occurrence that begins so; RULE/SOURCE, and what calls none or more than one, as it stands."""
-    if "/" in alarm:
-        return alarm
-    matching = [each["occurrence"] for each in client.get("alarms") if each["occurrence"].startswith(alarm)]
-    return matching[0] if len(matching) == 1 else alarm

@@ -1,12 +1,12 @@
 """`maintenance`: work that is planned, so that nobody is told of the alarms that it makes."""
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from monitor.cli.holds import Why, WhyPerhaps
+from monitor.cli.alarmnames import until
+from monitor.cli.holds import Why, WhyPerhaps, seconds_said
 from monitor.cli.options import Buildings, Classes, Devices, Json, SocketPath, StateFolder
 from monitor.cli.output import clean, local_time, print_json, print_line, print_table
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = ["add_to"]
 
-_JUDGED_WITHIN: Final = 5.0
 _SHOWN: Final = 5
 
 
@@ -115,12 +114,8 @@ def add(
     When it is over, people are told what is still wrong. Without devices it is about the whole site.
     """
     from monitor.cli.meterasking import Asking
-    from monitor.fields import seconds
 
-    try:
-        span = seconds(lasts)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--for") from None
+    span = seconds_said(lasts)
     asking = Asking.of(socket, state)
     body = {
         "starts": asking.now if starts is None else asking.moment("--from", starts),
@@ -137,13 +132,13 @@ def add(
         "reason": reason,
     }
     kept = asking.client.post("maintenance", body=body)
-    window = _until(asking.client, kept["target"], lambda each: each is not None)
+    window, _ = until(_planned(asking.client, kept["target"]), lambda each: each is not None)
     if as_json:
         print_json({**kept, "maintenance": window})
     elif window is None:
         print_line(f"kept in the name of {clean(kept['by'])}; not judged yet")
     else:
-        print_line(f"maintenance {kept['target']} is {_state(window, asking.zone.key)}")
+        print_line(f"maintenance {kept['target']} is planned: {_state(window, asking.zone.key)}")
 
 
 def end(
@@ -158,8 +153,7 @@ def end(
 
     client = Client(socket, state)
     kept = client.post("maintenance", ident, "end", body={"reason": reason})
-    window = _until(client, kept["target"], lambda each: each is None or not each["on"])
-    judged = window is None or not window["on"]
+    window, judged = until(_planned(client, kept["target"]), lambda each: each is None or not each["on"])
     if as_json:
         print_json({**kept, "judged": judged, "maintenance": window})
     else:
@@ -169,13 +163,6 @@ def end(
         )
 
 
-def _until(
-    client: "Client", ident: str, done: Callable[[Mapping[str, Any] | None], bool]
-) -> Mapping[str, Any] | None:
-    """The maintenance once a command is judged, or as it is after some seconds; None: there is none."""
-    deadline = time.monotonic() + _JUDGED_WITHIN
-    while True:
-        found = next((each for each in client.get("maintenance") if each["id"] == ident), None)
-        if done(found) or time.monotonic() > deadline:
-            return found
-        time.sleep(0.05)
+def _planned(client: "Client", ident: str) -> Callable[[], Mapping[str, Any] | None]:
+    """Asks for the maintenance that is called so; None: there is none."""
+    return lambda: next((each for each in client.get("maintenance") if each["id"] == ident), None)

@@ -13,9 +13,11 @@ __all__ = [
     "OneInflux",
     "Period",
     "Since",
+    "SiteFile",
     "SocketPath",
     "StateFolder",
     "Until",
+    "WarmUp",
 ]
 
 SocketPath = Annotated[
@@ -25,6 +27,7 @@ StateFolder = Annotated[
     Path | None,
     typer.Option("--state", help="The daemon's state folder.", metavar="FOLDER", show_default=False),
 ]
+SiteFile = Annotated[Path, typer.Option("--site", metavar="FILE", help="The site file.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 Period = Annotated[
@@ -49,4 +52,8 @@ Classes = Annotated[
 ]
 Buildings = Annotated[
     list[str] | None, typer.Option(metavar="NAME", help="Only devices in this building.", show_default=False)
+]
+WarmUp = Annotated[
+    int,
+    typer.Option("--warm-up", metavar="DAYS", min=0, help="Days before it that are judged and not counted."),
 ]

@@ -14,9 +14,9 @@ from monitor.errors import FacilityMonitorError
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-__all__ = ["Watched", "until_done"]
+__all__ = ["INTERRUPTED", "Watched", "until_done"]
 
-_INTERRUPTED = 130
+INTERRUPTED = 130
 _EVERY = 10.0
 
 
@@ -83,7 +83,7 @@ def until_done(job: Coroutine[Any, Any, None]) -> FacilityMonitorError | typer.E
     try:
         asyncio.run(job)
     except KeyboardInterrupt:
-        return typer.Exit(_INTERRUPTED)
+        return typer.Exit(INTERRUPTED)
     except FacilityMonitorError as error:
         return error
     return None

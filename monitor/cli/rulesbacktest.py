@@ -1,19 +1,20 @@
 """`rules backtest`: what rules would have done with what was recorded."""
 
 import os
+import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from monitor.cli.export import folder_of_state, span_of
-from monitor.cli.options import Json, Period, Since, StateFolder, Until
+from monitor.cli.export import Source, chosen_influx, folder_of_state, span_of
+from monitor.cli.options import Json, OneInflux, Period, Since, SiteFile, StateFolder, Until, WarmUp
 from monitor.cli.output import clean, lasting, local_time, print_json, print_line, print_table
 from monitor.cli.places import SITE_FILE
-from monitor.cli.progress import Watched
+from monitor.cli.progress import INTERRUPTED, Watched
 from monitor.errors import RequestRefused
 
 if TYPE_CHECKING:
@@ -25,6 +26,31 @@ __all__ = ["load_changed", "rules_backtest"]
 _DAY_MS = 86_400_000
 _FORMS = {".svg": "svg", ".png": "png"}
 
+_Changes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="RULE.KEY=VALUE",
+        help="Try this beside what is written; may be repeated.",
+        show_default=False,
+    ),
+]
+_Changed = Annotated[
+    Path | None,
+    typer.Option("--changed", metavar="FILE", help="Try the rules of this site file.", show_default=False),
+]
+_Sweep = Annotated[
+    str | None,
+    typer.Option(
+        metavar="RULE.KEY=VALUES",
+        help="Try a rule at several values: `0 s, 1 min, 5 min` or `200..210 V step 2`.",
+        show_default=False,
+    ),
+]
+_Picture = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Draw the sweep, as .svg or .png.", show_default=False)
+]
+
 
 def rules_backtest(  # noqa: PLR0917 - options of a command are many
     rules: Annotated[
@@ -34,35 +60,16 @@ def rules_backtest(  # noqa: PLR0917 - options of a command are many
     period: Period = None,
     since: Since = None,
     until: Until = None,
-    change: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="RULE.KEY=VALUE",
-            help="Try this beside what is written; may be repeated.",
-            show_default=False,
-        ),
-    ] = None,
-    changed: Annotated[
-        Path | None,
-        typer.Option("--changed", metavar="FILE", help="Try the rules of this site file.", show_default=False),
-    ] = None,
-    sweep: Annotated[
-        str | None,
-        typer.Option(
-            metavar="RULE.KEY=VALUES",
-            help="Try a rule at several values: `0 s, 1 min, 5 min` or `200..210 V step 2`.",
-            show_default=False,
-        ),
-    ] = None,
-    picture: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Draw the sweep, as .svg or .png.", show_default=False),
-    ] = None,
-    warm_up: Annotated[
-        int, typer.Option(metavar="DAYS", min=0, help="Days before it that are judged and not counted.")
-    ] = 0,
-    site: Annotated[Path, typer.Option(metavar="FILE", help="The site file.")] = SITE_FILE,
+    change: _Changes = None,
+    changed: _Changed = None,
+    sweep: _Sweep = None,
+    picture: _Picture = None,
+    warm_up: WarmUp = 0,
+    source: Annotated[
+        Source, typer.Option(help="The box itself, or InfluxDB for what is older.")
+    ] = Source.JOURNAL,
+    sink: OneInflux = "",
+    site: SiteFile = SITE_FILE,
     state: StateFolder = None,
     occurrences: Annotated[bool, typer.Option("--occurrences", help="List every alarm.")] = False,
     as_json: Json = False,
@@ -83,11 +90,17 @@ def rules_backtest(  # noqa: PLR0917 - options of a command are many
         end=end,
         warm_up=warm_up * _DAY_MS,
         rules=chosen,
+        influx=chosen_influx(loaded, sink) if source is Source.INFLUXDB else None,
     )
     began = time.monotonic()
-    with Watched(100, "percent of what was recorded") as bar:
-        results = backtest(load_changed, variants, wish, lambda done, total: bar.reach(100 * done // total))
-    _tell(results, loaded, time.monotonic() - began, values, as_json=as_json, occurrences=occurrences)
+    try:
+        with Watched(100, "percent of what was recorded") as bar:
+            results = backtest(load_changed, variants, wish, lambda done, total: bar.reach(100 * done // total))
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted: nothing was changed, and nothing is told of a part\n")
+        raise typer.Exit(INTERRUPTED) from None
+    took = time.monotonic() - began
+    _tell(results, loaded, took, values, source=source, as_json=as_json, occurrences=occurrences)
     if picture is not None:
         from monitor.trials.sweep import draw
 
@@ -158,6 +171,7 @@ def _tell(
     took: float,
     values: "Sequence[str]",
     *,
+    source: Source,
     as_json: bool,
     occurrences: bool,
 ) -> None:
@@ -169,6 +183,8 @@ def _tell(
     print_line(
         f"{local_time(start, zone)} to {local_time(end, zone)}: {results[0].entries} entries in {took:.1f} s"
     )
+    for told in _doubts(results[0], site, source):
+        print_line(told)
     if values:
         rows = [[value, *_row(_sum(result))] for value, result in zip(values, results, strict=True)]
         print_table(("value", *_HEADINGS), rows)
@@ -190,6 +206,38 @@ def _tell(
             print_line(f"{result.variant.name}: the rule {rule} failed: {clean(error)}")
     if occurrences:
         _list(results, zone)
+
+
+def _doubts(result: "Result", site: "Site", source: Source) -> Iterator[str]:
+    """What makes the figures less than they seem."""
+    zone, (start, _) = site.timezone.key or "UTC", result.span
+    if source is Source.INFLUXDB:
+        yield from _of_influx(result, site)
+        return
+    if result.begins is None:
+        yield "nothing is recorded yet: the journal is empty"
+    elif not result.entries:
+        at = local_time(result.begins, zone)
+        yield f"nothing that these rules hear was recorded then; the journal begins {at}"
+    elif result.begins > start:
+        yield f"the journal begins {local_time(result.begins, zone)}: what is older is not in these figures"
+    if result.damaged:
+        yield f"{result.damaged} entries are damaged and were left out"
+
+
+def _of_influx(result: "Result", site: "Site") -> Iterator[str]:
+    from monitor.trials.influx import LEFT_OUT
+
+    left = sorted(rule.id for rule in site.rules.values() if rule.kind in LEFT_OUT)
+    yield "InfluxDB has no failed polls, no commands and no times of recording" + (
+        f": left out {'is' if len(left) == 1 else 'are'} {', '.join(left)}" if left else ""
+    )
+    if result.without_access:
+        yield "the token may not read the bucket of access: nobody has gone through a door in these figures"
+    if not result.entries:
+        yield "InfluxDB has nothing of this period that these rules hear"
+    if result.damaged:
+        yield f"{result.damaged} points are not as this monitor writes them, and were left out"
 
 
 _HEADINGS = ("alarms", "a week", "in alarm", "longest", "messages", "at night")

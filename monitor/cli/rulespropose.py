@@ -1,13 +1,12 @@
 """`rules propose`: changes of rules that would have avoided most of their alarms."""
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from monitor.cli.export import folder_of_state, span_of
-from monitor.cli.options import Json, Period, Since, StateFolder, Until
+from monitor.cli.options import Json, Period, Since, SiteFile, StateFolder, Until, WarmUp
 from monitor.cli.output import lasting, local_time, print_json, print_line, print_table
 from monitor.cli.places import SITE_FILE
 from monitor.cli.progress import Watched
@@ -35,10 +34,8 @@ def rules_propose(  # noqa: PLR0917 - options of a command are many
     since: Since = None,
     until: Until = None,
     most: Annotated[int, typer.Option(metavar="COUNT", min=1, help="How many rules, where none is named.")] = 5,
-    warm_up: Annotated[
-        int, typer.Option(metavar="DAYS", min=0, help="Days before it that are judged and not counted.")
-    ] = 0,
-    site: Annotated[Path, typer.Option(metavar="FILE", help="The site file.")] = SITE_FILE,
+    warm_up: WarmUp = 0,
+    site: SiteFile = SITE_FILE,
     state: StateFolder = None,
     tried: Annotated[bool, typer.Option("--tried", help="List everything that was tried.")] = False,
     as_json: Json = False,

@@ -22,6 +22,7 @@ _SHORTEST: Final = 1000
 _LONGEST: Final = 86_400_000
 """A day at most: InfluxDB 3 Core answers about three in one query."""
 _ENOUGH: Final = 20_000
+_MOST_NAMED: Final = 300
 _NOT_INFLUXDBS = "the answer to a query is not InfluxDB's"
 _ODD = (LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
 """What comes of an answer that is of another shape."""
@@ -40,10 +41,16 @@ class Point:
 
 @dataclass
 class InfluxSource:
-    """Reads the buckets of one sink, the measurements of some kinds. Raises SinkUnavailable, SinkMisconfigured."""
+    """Reads the buckets of one sink, the measurements of some kinds. Raises SinkUnavailable, SinkMisconfigured.
+
+    `devices`: points of other devices are left out, where it can be asked for few (points of no device stay).
+    `bucket`: only this one.
+    """
 
     settings: InfluxSettings
     kinds: frozenset[str]
+    devices: frozenset[str] | None = None
+    bucket: str = ""
     _client: InfluxClient = field(init=False)
 
     def __post_init__(self) -> None:
@@ -85,7 +92,7 @@ class InfluxSource:
     def _buckets(self) -> Sequence[str]:
         settings = self.settings
         both = (settings.bucket, settings.access_bucket) if "access" in self.kinds else (settings.bucket,)
-        return tuple(dict.fromkeys(both))
+        return tuple(each for each in dict.fromkeys(both) if self.bucket in {"", each})
 
     def _types(self, bucket: str) -> Mapping[str, Mapping[str, str]]:
         """Measurement -> field -> integer, float, boolean or string; a field with several types is a float."""
@@ -104,7 +111,7 @@ class InfluxSource:
         self, bucket: str, types: Mapping[str, Mapping[str, str]], start: int, end: int
     ) -> Iterator[Point]:
         for measurement, kinds in types.items():
-            span = f"time >= {start}ms AND time < {end}ms"
+            span = f"time >= {start}ms AND time < {end}ms{self._of_devices()}"
             wanted = f"SELECT * FROM {quoted(measurement)} WHERE {span} GROUP BY *"  # noqa: S608 - quoted
             for series in self._ask(bucket, wanted):
                 tags = {key: value for key, value in sorted(series.get("tags", {}).items()) if value}
@@ -117,6 +124,12 @@ class InfluxSource:
                     }
                     if fields:
                         yield _point(measurement, tags, fields, time, (start, end))
+
+    def _of_devices(self) -> str:
+        if self.devices is None or len(self.devices) > _MOST_NAMED:
+            return ""
+        names = " OR ".join(f"device = {_literal(name)}" for name in sorted({"", *self.devices}))
+        return f" AND ({names})"
 
     def _ask(self, bucket: str, query: str) -> Sequence[Mapping[str, Any]]:
         asked = {"db": bucket, "epoch": "ms"}
@@ -138,6 +151,11 @@ class InfluxSource:
         if is_cut:  # `max-row-limit` of 1.x
             raise _TooMuch
         return series
+
+
+def _literal(value: str) -> str:
+    """A text in InfluxQL."""
+    return "'{}'".format(value.replace("\\", "\\\\").replace("'", "\\'"))
 
 
 class _TooMuch(Exception):

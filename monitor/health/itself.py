@@ -74,9 +74,12 @@ class LoopLag:
 
 
 class SelfReport:
-    """Appends one Derived `facility_monitor` each `every` seconds; `newest` is what the last one said."""
+    """Appends one Derived `facility_monitor` each `every` seconds; `newest` is what the last one said.
 
-    def __init__(
+    `measures_lag`: whether how late the loop is says anything: not where its time is not the true one.
+    """
+
+    def __init__(  # noqa: PLR0913 - what it reports of, and how often
         self,
         journal: Journal,
         sources: Sources,
@@ -84,6 +87,7 @@ class SelfReport:
         now: Callable[[], int],
         version: str,
         every: float = REPORT_EVERY,
+        measures_lag: bool = True,
     ) -> None:
         self._journal = journal
         self._sources = sources
@@ -91,13 +95,15 @@ class SelfReport:
         self._version = version
         self._every = every
         self._lag = LoopLag()
+        self._measures_lag = measures_lag
         self._readings = 0
         self.newest: Mapping[str, Value] = {}
 
     async def run(self) -> None:
         """Report until cancelled; what cannot be kept is not said."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._lag.run(), name="loop lag")
+            if self._measures_lag:
+                group.create_task(self._lag.run(), name="loop lag")
             while True:
                 with contextlib.suppress(JournalError):  # journal and state log their own failures
                     await self.report()

@@ -61,8 +61,11 @@ class Chosen:
         return self.reason in {Reason.MATCHED, Reason.WAS_TOLD}
 
 
-def make_router(site: Site) -> Router:
-    """Make the function that turns a notice into rows of the outbox, for one state of the settings."""
+def make_router(site: Site, *, warns: bool = True) -> Router:
+    """Make the function that turns a notice into rows of the outbox, for one state of the settings.
+
+    `warns`: an alarm that reaches nobody is logged.
+    """
 
     def route(notice: Notice) -> Sequence[OutboxRow]:
         chosen = choose(site, notice)
@@ -70,7 +73,8 @@ def make_router(site: Site) -> Router:
         rows = [_row(notice, one, body) for one in chosen if one.tells]
         if not rows and notice.kind in _ALARMING:
             reasons = sorted({str(one.reason) for one in chosen})
-            _LOG.warning("alarm_reaches_nobody", rule=notice.rule.id, reasons=reasons)
+            if warns:
+                _LOG.warning("alarm_reaches_nobody", rule=notice.rule.id, reasons=reasons)
         return rows
 
     return route
@@ -115,6 +119,9 @@ def facts(site: Site, notice: Notice) -> Mapping[str, Any]:
         "building": source.building or (device.building if device else None),
         "zone": source.zone or (device.zone if device else None),
         "response": getattr(rule.params, "response", None),
+        "usual_cause": getattr(rule.params, "cause", None),
+        "consequence": getattr(rule.params, "consequence", None),
+        "owner": getattr(rule.params, "owner", None),
         "by": transition.by,
         "reason": transition.reason,
         "facts": dict(notice.facts),

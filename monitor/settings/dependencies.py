@@ -1,6 +1,6 @@
 """Binds which alarms stand above those of a rule: `depends_on:`, and what holds without it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -27,12 +27,13 @@ def bind_dependencies(
     depends on may be left out of a site; in a rule of one's own it is a mistake.
     """
     known = sorted({node.text("id") for node, _, _ in written} - {""})
+    moments = {node.text("id") for node, _, _ in written if node.text("kind") == "event"}
     bound = dict(rules)
     for node, path, is_stock in written:
         ident = node.text("id")
         place = node.get("depends_on")
         if place is not None and not is_stock:
-            _check(binding, place, join(path, "depends_on"), ident, known)
+            _check(binding, place, join(path, "depends_on"), ident, known, moments)
         rule = rules.get(ident)
         if rule is not None:
             bound[ident] = replace(rule, depends_on=_depends_on(rule, rules))
@@ -49,13 +50,18 @@ def _depends_on(rule: Rule, rules: Mapping[str, Rule]) -> tuple[str, ...]:
     return tuple(each.id for each in heard.values() if each.kind in causes)
 
 
-def _check(binding: Binding, place: Node, path: str, ident: str, known: Sequence[str]) -> None:
+def _check(  # noqa: PLR0913, PLR0917 - what is said where, and what there is
+    binding: Binding, place: Node, path: str, ident: str, known: Sequence[str], moments: Collection[str]
+) -> None:
     binding.literals(place, path, {*known, ident}, "rule")
     for number, item in enumerate(place.items if place.kind == "list" else [place]):
         where = join(path, number) if place.kind == "list" else path
         word = str(item.scalar)
         if item.kind == "scalar" and word == ident:
             binding.findings.error(item, where, "a rule cannot depend on itself")
+        elif item.kind == "scalar" and word in moments:
+            message = f"an alarm of the kind `event` is over at once: nothing hangs below `{word}`"
+            binding.findings.error(item, where, message)
         elif item.kind == "scalar" and "*" in word:
             binding.findings.error(item, where, "write the id of each rule; `*` stands for nothing here")
 

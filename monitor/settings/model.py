@@ -88,6 +88,9 @@ class RuleModel(Frozen):
     unknown_reset: Duration = 600.0
     count_downtime: bool = False
     response: str = ""
+    cause: str = ""
+    consequence: str = ""
+    owner: str = ""
     depends_on: Texts | None = None
     enabled: bool = True
     shadow: bool = False

@@ -9,7 +9,7 @@ from monitor.settings.model import Occasion, RuleModel
 from monitor.settings.patterns import fits
 from monitor.settings.quantities import converted
 
-__all__ = ["bind_occasions", "points_of"]
+__all__ = ["bind_occasions", "never_heard", "points_of"]
 
 
 def points_of(one: Candidate) -> Mapping[str, str | None]:
@@ -29,6 +29,18 @@ def bind_occasions(
             key = info.alias or field
             changes[field] = _bound(binding, node.get(key) or node, join(path, key), occasion, chosen)
     return params.model_copy(update=changes) if changes else params
+
+
+def never_heard(params: RuleModel, chosen: Sequence[Candidate]) -> str:
+    """The first point of an occasion at the rule's own devices that none of them has; empty when there is none."""
+    names = {name for one in chosen for name in points_of(one)}
+    for field in type(params).model_fields:
+        occasion = getattr(params, field)
+        if not isinstance(occasion, Occasion) or occasion.device is not None or occasion.same != "device":
+            continue
+        if occasion.point is not None and occasion.point not in names:
+            return occasion.point
+    return ""
 
 
 def _bound(binding: Binding, node: Node, path: str, occasion: Occasion, chosen: Sequence[Candidate]) -> Occasion:

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from monitor.documents.node import Entry, Node, join
@@ -15,7 +16,7 @@ from monitor.settings.binding import Binding, Candidate
 from monitor.settings.dependencies import bind_dependencies
 from monitor.settings.hours import bind_schedules
 from monitor.settings.model import RuleModel, Selector
-from monitor.settings.occasions import bind_occasions, points_of
+from monitor.settings.occasions import bind_occasions, never_heard, points_of
 from monitor.settings.patterns import fits
 from monitor.settings.quantities import converted, quantities
 from monitor.settings.selecting import check_selector, select
@@ -67,9 +68,26 @@ def bind_rules(binding: Binding, root: Node, supplies: Sequence[Supply] = ()) ->
     words = vocabulary(binding, {one.node.text("id"): one.node.text("kind") for one in everything})
     found = [_rule(binding, one, supplies, words) for one in everything]
     rules = {rule.id: rule for rule in found if rule is not None}
+    _idle(binding, everything, rules)
     places = [(one.node, one.path, one.stock is not None) for one in everything]
     check_listening(binding, rules, {one.node.text("id"): (one.node, one.path) for one in everything}, words)
     return bind_dependencies(binding, rules, places)
+
+
+def _idle(binding: Binding, everything: Sequence[_Written], rules: Mapping[str, Rule]) -> None:
+    """Warn of files of stock rules of which none watches anything; that some do not is as usual."""
+    useful: dict[str, bool] = {}
+    places: dict[str, tuple[Node, str]] = {}
+    for one in everything:
+        if one.stock is not None:
+            node, path = one.stock
+            places[path] = (node, path)
+            useful[path] = useful.get(path, False) or one.node.text("id") in rules
+    for path, place in places.items():
+        if not useful[path] and not binding.findings.errors:
+            binding.findings.warning(
+                *place, f"no device here is one that the stock rules `{place[0].text('stock')}` watch"
+            )
 
 
 def _changed(binding: Binding, written: _Written) -> _Written:
@@ -145,12 +163,9 @@ def _rule(binding: Binding, written: _Written, supplies: Sequence[Supply], words
     if params is None or not params.enabled:
         return None
     schedule, at = bind_schedules(binding, node, path, params)
-    selectors = [one for one in (params.devices, written.narrowed) if one is not None]
-    chosen = select(binding, selectors)
-    if isinstance(rule_type, WordedRuleType) and chosen:
-        chosen = choose(binding, (node, path), rule_type=rule_type, params=params, chosen=chosen, words=words)
-        if not chosen:
-            return None
+    chosen = _chosen(binding, written, params, words)
+    if chosen is None:
+        return None
     quiet = len(binding.findings.errors) > before
     if isinstance(rule_type, NamesSources):
         found = _own_sources(binding, written, rule_type.sources(params, _premises(chosen, supplies)), quiet=quiet)
@@ -180,6 +195,29 @@ def _rule(binding: Binding, written: _Written, supplies: Sequence[Supply], words
     )
 
 
+def _chosen(binding: Binding, written: _Written, params: RuleModel, words: Vocabulary) -> list[Candidate] | None:
+    """The devices of a rule; None after telling why it cannot judge any."""
+    rule_type = binding.rules[params.kind]
+    chosen = list(select(binding, [one for one in (params.devices, written.narrowed) if one is not None]))
+    if isinstance(rule_type, WordedRuleType) and chosen:
+        chosen = choose(
+            binding,
+            (written.node, written.path),
+            rule_type=rule_type,
+            params=params,
+            chosen=chosen,
+            words=words,
+            watches_nothing=partial(_nothing, binding, written, "expression") if written.stock else None,
+        )
+        if not chosen:
+            return None
+    lacking = never_heard(params, chosen) if written.stock and chosen else ""
+    if lacking:
+        _nothing(binding, written, "devices", f"none of these devices has a point `{lacking}`")
+        return None
+    return chosen
+
+
 _Found = list[tuple[Source, str | None, bool]]
 """Sources with the unit of their point, and whether the device itself is in order."""
 
@@ -192,7 +230,7 @@ def _sources(
     *,
     quiet: bool,
 ) -> _Found:
-    """What a rule watches. Matching nothing is a mistake, for a stock rule a warning."""
+    """What a rule watches. Matching nothing is a mistake, for a stock rule it is not."""
     speaking = [one for one in chosen if not _is_silent(one, written.node.text("kind"))]
     if not speaking:
         if not quiet:
@@ -237,7 +275,7 @@ def _own_sources(binding: Binding, written: _Written, named: Sequence[Source], *
 
 
 def _judged(binding: Binding, written: _Written, params: RuleModel, found: _Found) -> _Found:
-    """Those sources that the kind can judge; that there is none is a mistake, for a stock rule a warning."""
+    """Those sources that the kind can judge; that there is none is a mistake, for a stock rule it is not."""
     rule_type = binding.rules[params.kind]
     kept: _Found = []
     why = ""
@@ -259,11 +297,11 @@ def _is_silent(one: Candidate, kind: str) -> bool:
     return device is not None and (device.virtual is not None or (device.by_hand and kind in _SILENCE))
 
 
-def _nothing(binding: Binding, written: _Written, key: str, message: str, names: Mapping[str, str | None]) -> None:
+def _nothing(
+    binding: Binding, written: _Written, key: str, message: str, names: Mapping[str, str | None] | None = None
+) -> None:
     if written.stock:
-        ident = written.node.text("id")
-        binding.findings.warning(*written.stock, f"{message}: the stock rule `{ident}` watches nothing")
-        return
+        return  # such files are for all sites: see `_idle`
     key = "point" if key == "points" and "point" in written.node.entries else key
     place, path = written.node.get(key) or written.node, join(written.path, key)
     if names:

@@ -1,6 +1,6 @@
 """Rules whose condition is an expression: what it may name, whose alarms it makes, and whom rules listen to."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from monitor.derivedpoints import derived_points
@@ -36,13 +36,19 @@ def choose(  # noqa: PLR0913 - a rule as written, and what it may name
     params: Any,
     chosen: Sequence[Candidate],
     words: Vocabulary,
+    watches_nothing: Callable[[str], None] | None = None,
 ) -> list[Candidate]:
-    """The devices of a rule; none after telling what is wrong."""
+    """The devices of a rule; none after telling what is wrong.
+
+    `watches_nothing` is told instead when it is no mistake that a site has not all that the rule names.
+    """
     by_id = {one.attributes["id"]: one for one in chosen}
     try:
         found = rule_type.devices(params, list(by_id), words)
     except SettingsError as error:
-        if all(one.complete for one in binding.candidates.values()):
+        if watches_nothing is not None:
+            watches_nothing(str(error))
+        elif all(one.complete for one in binding.candidates.values()):
             binding.findings.error(place[0].get(_KEY) or place[0], join(place[1], _KEY), str(error))
         return []
     return [by_id[each] for each in found]

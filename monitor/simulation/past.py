@@ -132,6 +132,10 @@ class Past:
                 if start <= edge < end:
                     look = partial(self._look, self._met(story))
                     yield from (_Doing(edge + later, look) for later in _LOOKS_AGAIN)
+            met = self._met(story)
+            yield from (
+                _Doing(at, partial(self._look, met)) for at in stories.rattlings(story) if start <= at < end
+            )
         for trial in stories.trials:
             if start <= trial.at < end:
                 yield _Doing(

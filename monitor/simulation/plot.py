@@ -6,7 +6,7 @@ from typing import Final
 
 from monitor.model import Value
 
-__all__ = ["DAYS", "PLOT", "Draws", "Leans", "Scene", "Shows", "Swaps", "Tries", "When"]
+__all__ = ["DAYS", "PLOT", "Draws", "Leans", "Rattles", "Scene", "Shows", "Swaps", "Tries", "When"]
 
 DAYS: Final = 30
 When = tuple[int, str]
@@ -43,6 +43,17 @@ class Shows:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rattles:
+    """A loose contact: the point shows `value` for `lasts` seconds, each time `every` seconds after the last."""
+
+    device: str
+    point: str
+    value: Value
+    every: float
+    lasts: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Swaps:
     """A meter is replaced when the scene begins; the new one shows `start` (kWh or m3)."""
 
@@ -60,7 +71,7 @@ class Tries:
     every: float
 
 
-Act = Draws | Leans | Shows | Swaps | Tries
+Act = Draws | Leans | Rattles | Shows | Swaps | Tries
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,6 +191,13 @@ PLOT: Final[Sequence[Scene]] = (
         begin=(20, "00:00"),
         end=(27, "00:00"),
         acts=[Draws(device="flats-electricity", factor=0.62), Draws(device="flats-water", factor=0.5)],
+    ),
+    Scene(
+        id="loose-cover",
+        name="The cover of the gas detector is loose, and its contact rattles for ten minutes",
+        begin=(23, "15:10"),
+        end=(23, "15:20"),
+        acts=[Rattles(device="boiler-gas-detector", point="tamper", value=True, every=15.0, lasts=5.0)],
     ),
     Scene(
         id="peak",

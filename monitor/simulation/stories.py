@@ -4,14 +4,14 @@ Day 1 is the local date on which the month begins; what is said of a day is said
 begin and end in UTC ms, as entries of the journal do; functions take UTC seconds, as the rest of the simulation.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
 from monitor.model import Value
 from monitor.simulation.building import noise
-from monitor.simulation.plot import DAYS, PLOT, Draws, Leans, Scene, Shows, Swaps, Tries, When
+from monitor.simulation.plot import DAYS, PLOT, Draws, Leans, Rattles, Scene, Shows, Swaps, Tries, When
 from monitor.site import Device, Site
 
 __all__ = ["STANDS_OPEN", "Draw", "Lean", "Stories", "Story", "Swap", "Trial"]
@@ -124,6 +124,7 @@ class Stories:
             for scene, of in _all(scenes, Tries)
             for number in range(of.times)
         ]
+        self._rattles = [(self._story(scene), of) for scene, of in _all(scenes, Rattles)]
         self._shows: dict[tuple[str, str], list[tuple[Story, Shows]]] = {}
         for scene, shows in _all(scenes, Shows):
             self._shows.setdefault((shows.device, shows.point), []).append((self._story(scene), shows))
@@ -154,12 +155,22 @@ class Stories:
         spans = [(each.begin, each.end) for each in self.stories] + [(each.begin, each.end) for each in self.draws]
         return sorted({edge for span in spans for edge in span} | {each.at for each in self.trials})
 
+    def rattlings(self, story: Story) -> Iterator[int]:
+        """When a loose contact of a story opens and closes (UTC ms)."""
+        for each, of in self._rattles:
+            if each.id == story.id:
+                for at in range(each.begin, each.end, round(1000 * of.every)):
+                    yield from (at, at + round(1000 * of.lasts))
+
     def swap(self, device: str, now: float) -> Swap | None:
         """The replacement of a meter that has taken place at `now` (UTC seconds)."""
         return next((each for each in self.swaps if each.device == device and each.at <= now * 1000), None)
 
     def value(self, device: str, point: str, now: float) -> Value | None:
         """What a story lets a point show at `now` (UTC seconds); None when daily life says it."""
+        for story, of in self._rattles:
+            if (of.device, of.point) == (device, point) and story.is_on(now):
+                return of.value if (now - story.begin / 1000) % of.every < of.lasts else None
         for story, shows in self._shows.get((device, point), ()):
             if shows.until is not None and not isinstance(shows.value, str):
                 part = min(max((now * 1000 - story.begin) / (story.end - story.begin), 0.0), 1.0)

@@ -8,8 +8,9 @@ from monitor.ports import Notice, Router
 from monitor.trials.case import Case, Expected
 from monitor.trials.play import Played, Snapshot
 from rules.effects import Step
+from rules.index import alarm_key
 
-__all__ = ["differences", "notifications", "transitions"]
+__all__ = ["differences", "means", "notifications", "transitions"]
 
 _KEYS = ("at", "alarm")
 
@@ -32,7 +33,7 @@ def differences(case: Case, played: Played, router: Router | None) -> list[str]:
 def transitions(played: Played) -> list[str]:
     """All steps of alarms, one a line: `120 s: raised undervoltage/meter/voltage_v medium`."""
     return [
-        f"{_since(step, played)}: {step.transition.cause} {step.rule.id}/{step.source.key}"
+        f"{_since(step, played)}: {step.transition.cause} {alarm_key(step.rule.id, step.source.key)}"
         f" {step.transition.severity}"
         for step in played.steps
     ]
@@ -98,7 +99,7 @@ def _at(expected: Expected, look: Snapshot, played: Played) -> Iterator[str]:
 
 def _found(name: str, look: Snapshot, played: Played) -> Mapping[str, Any]:
     steps = played.steps[: look.steps]
-    mine = [step for step in steps if _means(name, f"{step.rule.id}/{step.source.key}")]
+    mine = [step for step in steps if means(name, alarm_key(step.rule.id, step.source.key))]
     waiting = [body for (area, _), body in look.rows.items() if area == "event" and _is_of(name, body)]
     general = {
         "failures": len(look.failures),
@@ -106,7 +107,7 @@ def _found(name: str, look: Snapshot, played: Played) -> Mapping[str, Any]:
         "occurrences": len({step.transition.occurrence for step in mine}),
         "waiting": len(waiting),
     }
-    body = next((body for (area, key), body in look.rows.items() if area == "alarm" and _means(name, key)), None)
+    body = next((body for (area, key), body in look.rows.items() if area == "alarm" and means(name, key)), None)
     if body is None:
         return {**general, "state": "clear", "response": "unacked" if waiting else "none", "suppression": ()}
     return {
@@ -125,10 +126,10 @@ def _found(name: str, look: Snapshot, played: Played) -> Mapping[str, Any]:
     }
 
 
-def _means(name: str, key: str) -> bool:
+def means(name: str, key: str) -> bool:
     """Whether `rule` or `rule/device` or the whole name means an alarm."""
     return key == name or key.startswith(f"{name}/")
 
 
 def _is_of(name: str, body: Mapping[str, Any]) -> bool:
-    return _means(name, f"{body['rule']}/{body['device']}")
+    return means(name, alarm_key(body["rule"], body["device"]))

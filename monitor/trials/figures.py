@@ -1,7 +1,7 @@
 """What rules would have done: occurrences with their time, and how often people would have been told."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from statistics import median
@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from monitor.trials.telling import Told
 from rules.effects import Step
 
-__all__ = ["NIGHT", "Figures", "Occurrence", "figures_of", "occurrences_of"]
+__all__ = ["NIGHT", "Figures", "Occurrence", "Occurrences", "figures_of"]
 
 NIGHT: Final = (22, 6)
 """Local hours between which a message wakes somebody."""
@@ -53,14 +53,18 @@ class Figures:
     """Who raised it how often, the most first."""
 
 
-def occurrences_of(steps: Iterable[Step]) -> list[Occurrence]:
-    """The episodes that steps tell of, in the order of their beginning."""
-    found: dict[str, Occurrence] = {}
-    for step in steps:
+class Occurrences:
+    """Makes episodes of steps, which are taken in order."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, Occurrence] = {}
+
+    def take(self, step: Step) -> None:
+        """Take a step."""
         taken = step.transition
-        known = found.get(taken.occurrence)
+        known = self._found.get(taken.occurrence)
         if taken.cause == "raised":
-            found[taken.occurrence] = Occurrence(
+            self._found[taken.occurrence] = Occurrence(
                 rule=taken.rule,
                 source_key=taken.source_key,
                 occurrence=taken.occurrence,
@@ -73,7 +77,10 @@ def occurrences_of(steps: Iterable[Step]) -> list[Occurrence]:
             known.severity = taken.severity or known.severity
             if taken.condition == "clear" and known.cleared is None:
                 known.cleared = taken.time
-    return list(found.values())
+
+    def all(self) -> list[Occurrence]:
+        """The episodes, in the order of their beginning."""
+        return list(self._found.values())
 
 
 def figures_of(

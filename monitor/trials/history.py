@@ -7,6 +7,7 @@ from typing import Final
 
 from monitor.errors import JournalError
 from monitor.journal.codec import KINDS, decode
+from monitor.journal.swift import make_recorded
 from monitor.model import Position, Recorded
 from monitor.schema import MONITOR_DEVICE
 
@@ -17,6 +18,7 @@ _WAIT_S: Final = 10
 _COMMAND: Final = KINDS["command"]
 _TRANSITION: Final = KINDS["transition"]
 _MOST_NAMED: Final = 500
+_MOST_DAMAGED: Final = 10_000
 _PAGE: Final = (
     "SELECT position, recorded, kind, body FROM entries WHERE position > ? AND position <= ? AND kind <> ?"
     " {devices} ORDER BY position LIMIT ?"
@@ -26,11 +28,13 @@ _PAGE: Final = (
 class History:
     """A journal, open for reading. Everything is read in short looks: none holds up its writer.
 
-    Raises JournalError.
+    `damaged`: positions of rows that cannot be read, of thousands the first. Raises JournalError.
     """
 
     def __init__(self, folder: Path) -> None:
         path = folder / "journal.db"
+        self.damaged: set[int] = set()
+        self.without_access = False
         try:
             self._db = sqlite3.connect(
                 f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_WAIT_S, isolation_level=None
@@ -68,7 +72,11 @@ class History:
         while True:
             rows = self._ask(query, (after, until, _TRANSITION, *names, _AT_ONCE)).fetchall()
             if rows:
-                yield rows[-1][0], [found for row in rows if (found := _read(*row)) is not None]
+                found = [_read(*row) for row in rows]
+                read = [one for one in found if one is not None]
+                if len(read) < len(rows) and len(self.damaged) < _MOST_DAMAGED:
+                    self.damaged |= {row[0] for row, one in zip(rows, found, strict=True) if one is None}
+                yield rows[-1][0], read
             if len(rows) < _AT_ONCE:
                 return
             after = rows[-1][0]
@@ -99,6 +107,6 @@ class History:
 
 def _read(position: int, recorded: int, kind: int, body: bytes) -> Recorded | None:
     try:
-        return Recorded(Position(position), recorded, decode(kind, body))
+        return make_recorded(Position(position), recorded, decode(kind, body))
     except JournalError:
         return None

@@ -142,7 +142,10 @@ def _sensible(value: float) -> float:
 def most_raised(folder: Path, span: tuple[int, int], known: Iterable[str], count: int) -> list[str]:
     """The rules that raised most in [start, end) (UTC ms), as the state tells; raises JournalError."""
     path = folder / "state.db"
-    query = "SELECT rule, count(*) AS count FROM alarm WHERE raised_at >= ? AND raised_at < ? AND momentary = 0"
+    query = (
+        "SELECT rule, count(*) AS count FROM alarm JOIN alarm_event AS step USING (occurrence)"
+        " WHERE step.cause = 'raised' AND raised_at >= ? AND raised_at < ? AND momentary = 0"
+    )
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)) as db:
             rows = db.execute(f"{query} GROUP BY rule ORDER BY count DESC, rule", span).fetchall()

@@ -1,21 +1,34 @@
-"""Cuts the rules of a site into shares that know nothing of each other, one for each processor."""
+"""Cuts the rules of a site into shares that know nothing of each other, one for each processor.
+
+What is cut are rules at their sources. Those stay together that hear of each other: a rule that listens to alarms
+of another, an alarm that hangs below another. Sources of one device may part, where it pays to read it twice.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
-from monitor.site import Device, Rule
+from monitor.site import Device, Rule, Source
 from rules.effects import Effects
 from rules.index import Index
-from rules.kind import EntryJudge
 from rules.surroundings import Surroundings
 from rules.timeline import Timeline
-from rules.watch import EntryWatch, Watch
+from rules.watch import EntryWatch, EventWatch, PointWatch, Watch
 
 __all__ = ["Share", "needed_by", "shares_of"]
 
-_ABOVE = frozenset({"segment", "supply"})
+_ABOVE: Final = frozenset({"segment", "supply"})
 """Kinds whose alarms suppress others."""
+
+_READ: Final = 3.5
+_WIDE: Final = 3.0
+_WHOLE: Final = 1.0
+_POINT: Final = 0.2
+"""Microseconds for reading an entry, and for judging it: by a rule of many devices, of one, of one point."""
+
+_Place = tuple[str, str]
+"""A rule and the key of one of its sources."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,32 +40,54 @@ class Share:
     weight: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Node:
+    """A rule at one source, the devices it hears, and what one reading of each of them costs it."""
+
+    rule: Rule
+    source: Source
+    devices: frozenset[str]
+    cost: float
+    listens: tuple[str, ...] = ()
+    everywhere: bool = False
+    """Whether it may be judged in every share: others hang below it, and what it hears is little."""
+
+    @property
+    def place(self) -> _Place:
+        return self.rule.id, self.source.key
+
+
 def shares_of(rules: Sequence[Rule], around: Surroundings, count: int) -> list[Share]:
-    """Cut into at most `count` shares of about the same work; what hears each other stays together."""
-    groups = _groups(rules, around)
-    shared = [rule for rule in rules if _is_shared(rule, around)]
-    bins: list[list[frozenset[str]]] = [[] for _ in range(max(1, count))]
-    loads = [0.0] * len(bins)
-    for group in sorted(groups, key=lambda each: -_weight(each, around.devices)):
-        place = loads.index(min(loads))
-        bins[place].append(group)
-        loads[place] += _weight(group, around.devices)
+    """Cut into at most `count` shares of about the same work."""
+    nodes = _nodes(rules, around)
+    shared = [node for node in nodes if node.everywhere]
+    always = frozenset[str]().union(*(node.devices for node in shared))
+    often = {name: _often(device) for name, device in around.devices.items()}
+    bins = [_Bin(often) for _ in range(max(1, count))]
+    for group in sorted(_groups(nodes, around), key=lambda each: -_Bin(often).with_all(each)):
+        min(bins, key=lambda each: each.with_all(group)).take(group)
+    found = [one for one in bins if one.nodes]
+    if not found and shared:
+        found = bins[:1]
     return [
-        _share(rules, shared, frozenset[str]().union(*groups), around, load)
-        for groups, load in zip(bins, loads, strict=True)
-        if groups
+        Share(
+            rules=tuple(_chosen(rules, {node.place for node in (*one.nodes, *shared)})),
+            devices=frozenset(one.devices | always),
+            weight=one.load,
+        )
+        for one in found
     ]
 
 
 def needed_by(rules: Sequence[Rule], every: Sequence[Rule], around: Surroundings) -> set[str]:
     """The rules among `every` whose alarms these hear, or are suppressed by; with those that these need, too."""
     known = {rule.id: rule for rule in every}
-    found = {rule.id for rule in every if rule.kind in _ABOVE and any(one.kind not in _ABOVE for one in rules)}
-    waiting = [*rules, *(known[name] for name in found)]
+    found: set[str] = set()
+    waiting = list(rules)
     while waiting:
         rule = waiting.pop()
-        named = set(getattr(rule.params, "depends_on", None) or ())
-        for watch in _watches([rule], around):
+        named = set(_parents(rule))
+        for watch in Index([rule], around, Timeline(), Effects()).watches:
             if isinstance(watch, EntryWatch):
                 named |= set(watch.judge.interest.alarms)
         new = (named & known.keys()) - found
@@ -61,99 +96,125 @@ def needed_by(rules: Sequence[Rule], every: Sequence[Rule], around: Surroundings
     return found
 
 
-def _share(
-    rules: Sequence[Rule], shared: Sequence[Rule], mine: frozenset[str], around: Surroundings, weight: float
-) -> Share:
-    chosen = []
+def _chosen(rules: Sequence[Rule], places: set[_Place]) -> Iterable[Rule]:
     for rule in rules:
-        sources = rule.sources if rule in shared else tuple(one for one in rule.sources if one.device in mine)
+        sources = tuple(source for source in rule.sources if (rule.id, source.key) in places)
         if sources:
-            chosen.append(replace(rule, sources=sources))
-    heard = frozenset(device for rule in shared for device in _heard(rule, around))
-    return Share(rules=tuple(chosen), devices=mine | heard, weight=weight)
+            yield replace(rule, sources=sources)
 
 
-def _weight(group: Iterable[str], devices: Mapping[str, Device]) -> float:
-    """Readings a second that are expected of some devices, and a little for each."""
-    total = 0.0
-    for name in group:
-        device = devices.get(name)
-        every = [seconds for seconds in device.scan.values() if seconds] if device is not None else []
-        total += 0.001 + sum(1 / seconds for seconds in every)
-    return total
+class _Bin:
+    """What one processor is given. Loads are µs of work in a second of what was recorded."""
+
+    def __init__(self, often: Mapping[str, float]) -> None:
+        self._often = often
+        self.nodes: list[_Node] = []
+        self.devices: set[str] = set()
+        self.load = 0.0
+
+    def with_all(self, group: Sequence[_Node]) -> float:
+        """The load with some more."""
+        new = {device for node in group for device in node.devices} - self.devices
+        judging = sum(node.cost * self._readings(node.devices) for node in group)
+        return self.load + judging + _READ * self._readings(new)
+
+    def take(self, group: Sequence[_Node]) -> None:
+        """Take them."""
+        self.load = self.with_all(group)
+        self.nodes += group
+        self.devices.update(device for node in group for device in node.devices)
+
+    def _readings(self, devices: Iterable[str]) -> float:
+        return sum(self._often.get(device, 0.001) for device in devices)
 
 
-def _is_shared(rule: Rule, around: Surroundings) -> bool:
-    """Whether a rule is judged in every share: others hang below it, and what it hears is little."""
-    return rule.kind in _ABOVE and not any(
-        watch.judge.interest.readings for watch in _watches([rule], around) if isinstance(watch, EntryWatch)
-    )
+def _often(device: Device) -> float:
+    """Readings a second that are expected of a device, and a little for each."""
+    return 0.001 + sum(1 / seconds for seconds in device.scan.values() if seconds)
 
 
-def _heard(rule: Rule, around: Surroundings) -> Iterable[str]:
-    for watch in _watches([rule], around):
-        yield watch.machine.source.device
-        if isinstance(watch, EntryWatch):
-            yield from _devices(watch.judge)
+def _nodes(rules: Sequence[Rule], around: Surroundings) -> list[_Node]:
+    index = Index(rules, around, Timeline(), Effects())
+    watches: list[Watch | EventWatch] = [*index.watches, *index.momentary.values()]
+    nodes = {node.place: node for node in map(_node, watches)}
+    away = {node.rule.id for node in nodes.values() if not node.everywhere}
+    return [
+        node if not away.intersection(_parents(node.rule)) else replace(node, everywhere=False)
+        for node in nodes.values()
+    ]
 
 
-def _watches(rules: Sequence[Rule], around: Surroundings) -> Sequence[Watch]:
-    return Index(rules, around, Timeline(), Effects()).watches
-
-
-def _devices(judge: EntryJudge) -> set[str]:
-    interest = judge.interest
-    return {
+def _node(watch: Watch | EventWatch) -> _Node:
+    if isinstance(watch, EventWatch):
+        return _Node(watch.rule, watch.source, frozenset({watch.source.device}), 0.0)
+    rule, source = watch.machine.rule, watch.machine.source
+    own = frozenset({source.device})
+    if not isinstance(watch, EntryWatch):
+        return _Node(rule, source, own, _POINT if isinstance(watch, PointWatch) else _WHOLE)
+    interest = watch.judge.interest
+    heard = {
         *interest.readings,
         *(device for device, _ in interest.derived),
         *(device for device, _ in interest.events),
     }
+    return _Node(
+        rule,
+        source,
+        own | heard,
+        _WIDE if interest.readings else 0.0,
+        listens=tuple(interest.alarms),
+        everywhere=rule.kind in _ABOVE and not interest.readings and not interest.alarms,
+    )
 
 
-def _groups(rules: Sequence[Rule], around: Surroundings) -> list[frozenset[str]]:
-    """Devices that have to be judged together: one rule hears several, or an alarm of one hangs on another's."""
-    joined = _Joined()
-    by_rule = {rule.id: [source.device for source in rule.sources] for rule in rules}
-    for devices in by_rule.values():
-        for device in devices:
-            joined.join([device])
-    index = Index([rule for rule in rules if not _is_shared(rule, around)], around, Timeline(), Effects())
-    for watch in index.watches:
-        if not isinstance(watch, EntryWatch):
-            continue
-        interest = watch.judge.interest
-        heard = [device for rule in interest.alarms for device in by_rule.get(rule, ())]
-        joined.join([watch.machine.source.device, *_devices(watch.judge), *heard])
-    for rule in rules:
-        for name in getattr(rule.params, "depends_on", None) or ():
-            parent = next((one for one in rules if one.id == name), None)
-            if parent is not None and not _is_shared(parent, around):
-                joined.join([*by_rule[rule.id], *by_rule[name]])
-    return joined.groups()
+def _parents(rule: Rule) -> tuple[str, ...]:
+    """Rules whose alarms suppress those of this one."""
+    return tuple(getattr(rule, "depends_on", None) or getattr(rule.params, "depends_on", None) or ())
+
+
+def _groups(nodes: Sequence[_Node], around: Surroundings) -> list[list[_Node]]:
+    """What has to be judged together."""
+    cut = {node.place: node for node in nodes if not node.everywhere}
+    by_rule = defaultdict[str, list[_Node]](list)
+    for node in cut.values():
+        by_rule[node.rule.id].append(node)
+    joined = _Joined(cut)
+    for node in cut.values():
+        for rule in node.listens:
+            joined.join([node.place, *(one.place for one in by_rule.get(rule, ()))])
+        for parent in _parents(node.rule):
+            joined.join([node.place, *_above(node, by_rule.get(parent, ()), around)])
+    return [[cut[place] for place in group] for group in joined.groups()]
+
+
+def _above(node: _Node, parents: Iterable[_Node], around: Surroundings) -> Iterable[_Place]:
+    """Those of a parent's alarms that suppress this one: at its own device, or at what its device hangs below."""
+    device = node.source.device
+    keys = around.above.get(device, frozenset()) | around.above.get(node.source.key, frozenset())
+    return [one.place for one in parents if one.source.device == device or one.source.key in keys]
 
 
 class _Joined:
     """Sets that grow together."""
 
-    def __init__(self) -> None:
-        self._of: dict[str, str] = {}
+    def __init__(self, names: Iterable[_Place]) -> None:
+        self._of = {name: name for name in names}
 
-    def _root(self, name: str) -> str:
-        self._of.setdefault(name, name)
+    def _root(self, name: _Place) -> _Place:
         while self._of[name] != name:
             self._of[name] = self._of[self._of[name]]
             name = self._of[name]
         return name
 
-    def join(self, names: Iterable[str]) -> None:
+    def join(self, names: Iterable[_Place]) -> None:
         """Say that these belong together."""
         roots = [self._root(name) for name in names]
         for root in roots[1:]:
             self._of[root] = roots[0]
 
-    def groups(self) -> list[frozenset[str]]:
+    def groups(self) -> list[list[_Place]]:
         """The sets there are."""
-        found = defaultdict[str, set[str]](set)
+        found = defaultdict[_Place, list[_Place]](list)
         for name in self._of:
-            found[self._root(name)].add(name)
-        return [frozenset(names) for names in found.values()]
+            found[self._root(name)].append(name)
+        return list(found.values())

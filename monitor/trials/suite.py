@@ -17,9 +17,10 @@ from monitor.settings.ruleset import bind_ruleset
 from monitor.settings.supply import usual_supplies
 from monitor.site import Counter, Device, Point, Rule, Site
 from monitor.trials.case import Case, DeviceKeys
-from monitor.trials.compare import differences
+from monitor.trials.compare import differences, means
 from monitor.trials.play import play
 from monitor.trials.series import parse
+from rules.index import alarm_key
 from rules.surroundings import Surroundings, hangs_below
 
 __all__ = ["Outcome", "Suite", "Tape", "read_suite", "suite_of"]
@@ -42,8 +43,19 @@ class Tape:
         """Play it and compare. A case that expects nothing proves nothing, and says so."""
         if not (self.case.expect or self.case.expect_transitions is not None or self._tells):
             return Outcome(self, ("it expects nothing: write `expect`, `expect_transitions` or the like",))
+        unknown = tuple(self._unknown())
+        if unknown:
+            return Outcome(self, unknown)
         played = play(self.case, self.rules, self.around)
         return Outcome(self, tuple(differences(self.case, played, self.router)))
+
+    def _unknown(self) -> Iterator[str]:
+        """What is expected of alarms that no rule of the tape can raise: `clear` would always be right."""
+        known = [alarm_key(rule.id, source.key) for rule in self.rules for source in rule.sources]
+        for name in dict.fromkeys(each.alarm for each in self.case.expect):
+            if name and not any(means(name, key) for key in known):
+                near = nearest(name, [*known, *(rule.id for rule in self.rules)])
+                yield f"there is no alarm `{name}`" + (f"; did you mean `{near}`?" if near else "")
 
     @property
     def _tells(self) -> bool:

@@ -101,7 +101,7 @@ async def _of_refusal(_: Request, error: Exception) -> JSONResponse:
         return _refuse(404, str(error), error.what_to_do)
     if isinstance(error, NotDone):
         return _refuse(409, str(error), error.what_to_do)
-    return _refuse(409, str(error), "look at it with `facility-monitor alarms` and try again if it still holds")
+    return _refuse(409, str(error), "nothing was changed; put that right and ask again")
 
 
 async def _of_journal(_: Request, error: Exception) -> JSONResponse:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from monitor.fields import several
-from monitor.meters import counters_of
+from monitor.meters import billed_counter, counters_of
 from monitor.model import SEVERITY_RANK, Event
 from monitor.settings.model import RuleModel
 from monitor.site import Device, Rule, Source
@@ -35,7 +35,10 @@ def _usual() -> dict[Fault, _Severity]:
 
 
 class CounterFaultRule(RuleModel):
-    """Settings of a rule of kind `counter_fault`: which faults, and how severe each is."""
+    """Settings of a rule of kind `counter_fault`: which faults, how severe each is, and of which counters.
+
+    A meter that begins anew does so with all its counters: by default the one that it is billed by tells for all.
+    """
 
     kind: Literal["counter_fault"]
     faults: Annotated[
@@ -43,6 +46,7 @@ class CounterFaultRule(RuleModel):
         BeforeValidator(_with_severities),
         Field(min_length=1),
     ] = Field(default_factory=_usual)
+    counters: Literal["billed", "all"] = "billed"
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
@@ -56,13 +60,16 @@ class CounterFaultJudge:
 
     kinds: tuple[str, ...] = _KINDS
 
-    def __init__(self, params: CounterFaultRule) -> None:
+    def __init__(self, params: CounterFaultRule, device: Device) -> None:
+        self._billed = billed_counter(device) if params.counters == "billed" else None
         told = {fault: severity or params.severity for fault, severity in params.faults.items()}
         self.severities: tuple[str, ...] = tuple(sorted(set(told.values()), key=SEVERITY_RANK.__getitem__))
         self._levels = {fault: self.severities.index(severity) + 1 for fault, severity in told.items()}
 
     def matches(self, event: Event) -> int:
         """The level of what happened; 0 when it is none of the faults."""
+        if self._billed is not None and event.attributes.get("point", self._billed) != self._billed:
+            return 0
         return self._levels.get(fault_of(event), 0)
 
 
@@ -104,7 +111,8 @@ class CounterFault(InUnitOfPoints):
 
     def build(self, rule: Rule, source: Source, around: Surroundings) -> CounterFaultJudge | None:
         """Make the judge of one meter; None of a device that counts nothing."""
-        return CounterFaultJudge(rule.params) if counters_of(around.devices[source.device]) else None
+        device = around.devices[source.device]
+        return CounterFaultJudge(rule.params, device) if counters_of(device) else None
 
 
 COUNTER_FAULT = CounterFault()

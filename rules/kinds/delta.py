@@ -16,9 +16,10 @@ from monitor.fields import Duration, Quantity
 from monitor.meters import billed_counter
 from monitor.model import Derived
 from monitor.periods import DAY, HOUR
-from monitor.schema import COUNTER_NAMES, MEASUREMENT_USAGE, delta_name
+from monitor.schema import COUNTER_NAMES, MEASUREMENT_USAGE
 from monitor.site import Device, Rule, Source
-from rules.kind import EntryJudge, Interest, InUnitOfPoints, PointRule, Verdict, patience
+from rules.deltas import DeltaJudge
+from rules.kind import EntryJudge, Interest, InUnitOfPoints, PointRule, Verdict
 from rules.surroundings import Surroundings
 from rules.truth import Truth
 
@@ -84,7 +85,7 @@ class _Limits:
         return Verdict(truth, value=amount, limit=self.limit)
 
 
-class WindowJudge(EntryJudge):
+class WindowJudge(DeltaJudge):
     """Adds up the deltas of the last `window` ms, in buckets. `until`: up to when they are known.
 
     A delta is spread over the time since the one before: what is booked late enters where it was used.
@@ -94,15 +95,12 @@ class WindowJudge(EntryJudge):
         assert params.window is not None
         self.severities = (params.severity,)
         self.interest = Interest(derived=((device.id, device.device_class),))
-        self._field = delta_name(counter)
+        self._follow(device, counter)
         self._limits = _Limits(params)
         self._window = round(params.window * 1000)
         self._step = max(_SHORTEST, -(-self._window // _BUCKETS))
-        seconds = patience(device, self._field)
-        self._patience = None if seconds is None else round(seconds * 1000)
         self._since: int | None = None
         self._until = 0
-        self._is_lost = False
         self._buckets: dict[int, float] = {}
 
     def derived(self, derived: Derived, at: int, now: int) -> Verdict | None:
@@ -140,19 +138,8 @@ class WindowJudge(EntryJudge):
         total = sum(amount for number, amount in sorted(self._buckets.items()) if number > oldest)
         return round(total + self._buckets.get(oldest, 0.0) * (1 - inside / self._step), _DIGITS)
 
-    def due(self) -> int | None:
-        """When a delta has been missed for too long: it is held, or the meter is silent."""
-        if self._patience is None or self._since is None or self._is_lost:
-            return None
-        return self._until + self._patience
-
-    def tick(self, now: int) -> Verdict | None:
-        """Say that nothing is known until the next one."""
-        due = self.due()
-        if due is None or now < due:
-            return None
-        self._is_lost = True
-        return Verdict(Truth.UNKNOWN)
+    def _known(self) -> int | None:
+        return None if self._since is None else self._until
 
     def dump(self) -> Mapping[str, Any]:
         """Answer the memory, JSON-ready."""

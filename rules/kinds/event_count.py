@@ -78,6 +78,7 @@ class EventCountJudge(EntryJudge):
         self._kept = [one for one in self._kept if one[1] > now - self._window][1 - _MOST :]
         self._kept.append((at, heard, group, seen, event.device))
         self._kept.sort()
+        self._full = {name: until for name, until in self._full.items() if until > now} or self._full
         if group in self._full:
             self._full[group] = max(self._full[group], at + self._window)
             return None

@@ -8,9 +8,9 @@ from pydantic import Field, model_validator
 from monitor.fields import Duration
 from monitor.model import Derived, Reading
 from monitor.periods import DAY, HOUR
-from monitor.schema import delta_name
 from monitor.settings.model import Occasion
 from monitor.site import Device, Rule, Source
+from rules.deltas import DeltaJudge
 from rules.kind import EntryJudge, Interest, InUnitOfPoints, PointRule, Verdict, is_sure, patience
 from rules.occasions import Follower, devices_of, interest_in, joined
 from rules.surroundings import Surroundings
@@ -73,7 +73,7 @@ class _Used(EntryJudge):
             self._follower.load(memory["while"])
 
 
-class IdleJudge(_Used):
+class IdleJudge(DeltaJudge, _Used):
     """Adds up how long a counter has counted nothing, from one delta beside its readings to the next.
 
     Only time counts in which it was read, and used. Without `unchanged_for` it learns what is usual: the longest
@@ -82,16 +82,13 @@ class IdleJudge(_Used):
 
     def __init__(self, params: StuckRule, device: Device, counter: str, around: Surroundings) -> None:
         super().__init__(params, device, around)
-        self._field = delta_name(counter)
+        self._follow(device, counter)
         self._fixed = None if params.unchanged_for is None else round(params.unchanged_for * 1000)
-        seconds = patience(device, self._field)
-        self._patience = None if seconds is None else round(seconds * 1000)
         self._last: int | None = None
         self._first: int | None = None
         self._run = 0
         self._was_used = False
         self._days: list[list[int]] = []
-        self._is_lost = False
 
     @property
     def limit(self) -> int | None:
@@ -147,19 +144,8 @@ class IdleJudge(_Used):
             self._days.append([day, self._run])
         self._days = [each for each in self._days if each[0] > day - _REMEMBERS]
 
-    def due(self) -> int | None:
-        """When a delta has been missed for too long."""
-        if self._patience is None or self._last is None or self._is_lost:
-            return None
-        return self._last + self._patience
-
-    def tick(self, now: int) -> Verdict | None:
-        """Say that nothing is known."""
-        due = self.due()
-        if due is None or now < due:
-            return None
-        self._is_lost = True
-        return Verdict(Truth.UNKNOWN)
+    def _known(self) -> int | None:
+        return self._last
 
     def resume(self, stopped: int, started: int) -> None:
         """Nothing is known of the time between, and nothing of it counts."""

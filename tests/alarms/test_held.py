@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from monitor.alarms.store import list_alarms, standing
+from monitor.alarms.past import Past
+from monitor.alarms.store import list_alarms, list_rules, standing
 from monitor.journal.sqlite import SqliteJournal
 from monitor.journal.state import State
 from monitor.model import Command
@@ -121,6 +122,33 @@ async def test_a_shelf_outlives_a_kill_and_its_end_is_told(house: House) -> None
     )  # fmt: skip
     assert (over.isa, over.suppression, over.reason) == ("B", (), "shelf expired")
     assert (held, told, end) == ([], ["ana: raise"], ["ana: clear"])
+
+
+async def test_what_is_done_to_a_clear_alarm_is_no_raise_and_what_nobody_is_shown_no_burden(house: House) -> None:
+    async def figures(at: int) -> tuple[list[int], list[tuple[int, int, int]]]:
+        record = await Past(house.state).record(START - HOUR, START + at + 1)
+        rules = await list_rules(house.state, site(FAULT).rules.values(), failing={}, learning=(), now=START + at)
+        shown = [one.raised - START for one in record.episodes]
+        return shown, [(one.open, one.raised_7_days, one.raised_30_days) for one in rules]
+
+    async with house.running(site(FAULT)):
+        await house.say(ask(0, "shelve", for_s=600.0), at=0)
+        clear = await figures(0)
+        await house.say(alarm(MINUTE, value=True), at=MINUTE)  # type: ignore[arg-type]
+        held = await figures(MINUTE)
+        await house.say(ask(2 * MINUTE, "unshelve"), at=2 * MINUTE)
+        shown = await figures(2 * MINUTE)
+        await house.say(alarm(3 * MINUTE, value=False), at=3 * MINUTE)  # type: ignore[arg-type]
+        await house.say(ask(4 * MINUTE, "acknowledge"), at=4 * MINUTE)
+        await house.say(ask(5 * MINUTE, "out_of_service", review_at=float(START + HOUR)), at=5 * MINUTE)
+        await house.say(alarm(6 * MINUTE, value=True), at=6 * MINUTE)  # type: ignore[arg-type]
+        await house.say(alarm(7 * MINUTE, value=False), at=7 * MINUTE)  # type: ignore[arg-type]
+        unseen = await figures(7 * MINUTE)
+
+    assert clear == ([], [(0, 0, 0)])
+    assert held == ([], [(1, 1, 1)])
+    assert shown == ([2 * MINUTE], [(1, 1, 1)])
+    assert unseen == ([2 * MINUTE], [(0, 2, 2)])
 
 
 async def test_later_steps_are_dropped_on_the_shelf_and_begin_anew_behind_it(house: House) -> None:
@@ -375,3 +403,19 @@ async def test_an_edited_rule_judges_its_alarm_by_its_new_levels(house: House) -
 
     assert (before.severity, kept.severity, after.severity) == ("medium", "medium", "high")
     assert before.occurrence == after.occurrence
+
+
+async def test_what_was_only_shelved_counts_as_raised_nowhere(house: House) -> None:
+    settings = site(FAULT)
+    async with house.running(settings):
+        await house.say(alarm(0, value=False), at=0)  # type: ignore[arg-type]
+        await house.say(ask(MINUTE, "shelve", for_s=1800.0), at=MINUTE)
+        held = await list_alarms(house.state, include_cleared=True)
+        await house.say(ask(2 * MINUTE, "unshelve"), at=2 * MINUTE)
+        past = await Past(house.state).record(START, START + HOUR)
+        rules = settings.rules.values()
+        found = await list_rules(house.state, rules, failing={}, learning=(), now=START + HOUR)
+
+    assert [(one.state, one.suppression) for one in held] == [("clear", ("shelved",))]
+    assert past.episodes == []
+    assert [(each.raised_7_days, each.raised_30_days) for each in found] == [(0, 0)]

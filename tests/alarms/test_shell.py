@@ -39,6 +39,9 @@ LEAK = {
     "is": True,
     "latched": True,
     "response": "Close the main valve.",
+    "cause": "A hose has burst.",
+    "consequence": "The cellar fills.",
+    "owner": "Plumber",
 }
 FORCED = {"id": "forced", "kind": "event", "event": "forced"}
 DEVICES = {
@@ -276,6 +279,11 @@ async def test_a_latched_alarm_is_reset_by_its_acknowledgement_and_then_clears(h
         True,
         True,
         "Close the main valve.",
+    )
+    assert (normal.cause_text, normal.consequence_text, normal.owner) == (
+        "A hose has burst.",
+        "The cellar fills.",
+        "Plumber",
     )
     assert (over.state, over.response, over.acknowledged_by) == ("clear", "none", "ben")
     assert await house.outbox() == ["raise ana", "clear ana"]

@@ -2,10 +2,12 @@
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from monitor.model import Position, Reading, Recorded
 from rules.engine import Engine
+from rules.kinds import RULES
 from rules.surroundings import Surroundings
 from tests.rules.build import START, device, rule
 
@@ -53,10 +55,45 @@ def measure(name: str, watched: str, rules: int) -> None:
     sys.stdout.write(f"{name:<34} {spent:8.2f} us per reading, {spent / rules:.3f} us per reading and rule\n")
 
 
+def measure_one(name: str, settings: Mapping[str, Any]) -> None:
+    """Judge readings of two points by one rule: what its judgement costs beside the rest."""
+    spent = []
+    for chosen in ([], [settings]):
+        devices = {f"meter-{n}": device(f"meter-{n}", points=("power_w", "voltage_v")) for n in range(DEVICES)}
+        made = Engine([rule(one, devices) for one in chosen], Surroundings(devices=devices))
+        batches = [list(_two(number)) for number in range(ROUNDS * 4)]
+        began = time.process_time()
+        for batch in batches:
+            made.judge(batch)
+        spent.append((time.process_time() - began) * 1e6 / (DEVICES * len(batches)))
+    sys.stdout.write(f"{name:<34} {spent[1] - spent[0]:8.2f} us per judgement\n")
+
+
+def _two(number: int) -> Iterator[Recorded]:
+    at = START + number * EVERY
+    values = {"power_w": 100.0 + number % 7, "voltage_v": 230.0 + number % 5}
+    for n in range(DEVICES):
+        yield Recorded(Position(1), at, Reading(device=f"meter-{n}", time=at, arrived=at, values=values))
+
+
+SINGLE: Mapping[str, Mapping[str, Any]] = {
+    "threshold, nothing beyond": {"kind": "threshold", "point": "power_w", "above": "500 W"},
+    "threshold, in alarm": {"kind": "threshold", "point": "power_w", "above": "50 W"},
+    "threshold, there and back": {"kind": "threshold", "point": "power_w", "above": "103 W", "on_delay": "1 h"},
+    "range, nothing beyond": {"kind": "range", "point": "power_w", "low": "5 W", "high": "500 W"},
+    "offline": {"kind": "offline"},
+    "stale": {"kind": "stale"},
+    "composite of two points": {"kind": "composite", "expression": "power_w > 500 && voltage_v > 200"},
+}
+
+
 def main() -> None:
-    """Print the cost of readings with two rules in all, and with two rules on each of their points."""
+    """Print the cost of readings with two rules in all, with two rules on each point, and of single kinds."""
     measure("two rules on one point of 50", "power_7_w", 2)
     measure("two rules on each of 50 points", "power_*_w", 2 * POINTS)
+    for name, settings in SINGLE.items():
+        if settings["kind"] in RULES:
+            measure_one(name, {"id": "one", **settings})
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from monitor.cli.alarms import _against, _state
+from monitor.cli.alarms import _against, _raised, _state
 from monitor.journal.sqlite import SqliteJournal
 from monitor.model import Missing, Reading, Value
 from monitor.ports import Batch
@@ -160,7 +160,7 @@ async def test_alarms_are_listed_with_and_without_the_word(folder: Path) -> None
     )
 
     assert "undervoltage-1" in people.out
-    assert "199.5 (limit 207) V" in people.out
+    assert "199.5 V (limit 207 V)" in people.out
     assert "active, unacked" in people.out
     assert programs.json == short.json
     assert programs.json[0]["occurrence"] == "undervoltage-1"
@@ -195,6 +195,8 @@ def test_what_a_rule_about_a_device_counts_is_no_quantity() -> None:
 
     assert _against(offline) == ""
     assert _against(offline | {"point": "pf"}) == "3 (limit 3)"
+    volts = {"value": 231.86502075195312, "limit": 207.0, "unit": "V", "point": "voltage_l1_v"}
+    assert _against(volts) == "231.865 V (limit 207 V)"
 
 
 async def test_an_alarm_is_acknowledged_by_the_beginning_of_its_name(folder: Path) -> None:
@@ -208,7 +210,25 @@ async def test_an_alarm_is_acknowledged_by_the_beginning_of_its_name(folder: Pat
     assert shown.json["response"] == "acked"
 
 
-@pytest.mark.parametrize("words", [("readings", "none"), ("alarms", "show", "none")])
+async def test_an_alarm_is_called_by_its_rule_and_source_too(folder: Path) -> None:
+    shown = await command("alarms", "show", "undervoltage/main/voltage_l1_v", "--json", "--state", folder)
+    done = await command("alarms", "ack", "undervoltage/main/voltage_l1_v", "--state", folder)
+
+    assert shown.json["occurrence"] == "undervoltage-1"
+    assert (done.code, done.out) == (0, f"acknowledged by {getpass.getuser()}\n")
+
+
+def test_what_was_only_shelved_was_not_raised() -> None:
+    shelved = {"raised_at": 1_795_810_769_000, "cleared_at": 1_795_810_769_000, "momentary": False}
+
+    assert _raised(shelved, "UTC") == "-"
+    assert _raised(shelved | {"momentary": True}, "UTC") == "2026-11-27 20:19:29"
+    assert _raised(shelved | {"cleared_at": None}, "UTC") == "2026-11-27 20:19:29"
+
+
+@pytest.mark.parametrize(
+    "words", [("readings", "none"), ("alarms", "show", "none"), ("alarms", "show", "undervoltage/none")]
+)
 async def test_what_is_not_there_is_told_with_what_to_do(folder: Path, words: tuple[str, ...]) -> None:
     ran = await command(*words, "--state", folder)
 

@@ -22,13 +22,14 @@ from tests.servers.influxdb import ADMIN, PASSWORD, InfluxServer, influxdb
 
 ALARMS = {
     ("undervoltage", "main-electricity", "high"),
-    ("leak", "laundry-leak", "critical"),
+    ("detector-alarm", "laundry-leak", "critical"),
     ("door-forced", "cellar-door", "high"),
-    ("meter-dead", "shop-electricity", "medium"),
-    ("door-held", "front-door", "medium"),
-    ("pump-fault", "booster-pump", "high"),
-    ("pump-took-over", "booster-pump-2", "medium"),
-    ("water-lost", "water-pressure", "high"),
+    ("device-offline", "shop-electricity", "medium"),
+    ("door-held-open", "front-door", "medium"),
+    ("equipment-fault", "booster-pump", "high"),
+    ("took-over", "booster-pump-2", "medium"),
+    ("no-reserve", "booster-pump", "medium"),
+    ("building-supply-lost", "water-pressure", "high"),
 }
 
 
@@ -139,8 +140,8 @@ def test_everybody_is_told_and_nothing_fails(demo: Demo) -> None:
     assert sent["sent"] >= 2 * len(ALARMS), "raised, by mail and on the terminal"
     assert len(mails) * 2 == sent["sent"], "every message goes to both"
     for word in (
-        *("Undervoltage", "Water leak", "Door forced", "Meter does not answer", "Door held open"),
-        *("Booster pump fault", "The standby pump runs", "The house has no water"),
+        *("Undervoltage", "A detector has tripped", "Door forced", "Device does not answer", "Door held open"),
+        *("Equipment reports a fault", "Equipment runs in place of another", "A building has lost its supply"),
     ):
         assert any(word in mail for mail in mails), word
         assert word in demo.said, word
@@ -291,7 +292,7 @@ def test_without_a_caretaker_alarms_wait_for_you(tmp_path: Path) -> None:
     alone = _run(tmp_path / "state", 22, "--no-caretaker")
 
     assert alone.status == 0, alone.said
-    assert {"undervoltage", "leak"} <= {alarm["rule"] for alarm in alone.report["alarms"]}
+    assert {"undervoltage", "detector-alarm"} <= {alarm["rule"] for alarm in alone.report["alarms"]}
     assert [alarm["acknowledged_at"] for alarm in alone.report["alarms"] if alarm["acknowledged_at"]] == []
     responses = rows(tmp_path / "state" / "state.db", "SELECT response FROM alarm")
     assert {row["response"] for row in responses} == {"unacked"}

@@ -77,5 +77,7 @@ def test_a_past_that_was_cut_off_is_begun_anew_written_out_and_goes_on_live(tmp_
     assert all(each["difference"] == 0 or abs(each["difference"]) < 1e-6 for each in found["used"])
     assert found["compared"]["people"]["inside"][0] == found["compared"]["people"]["inside"][1]
     assert not [
-        each for each in found["alarms"] if each["rule"] == "meter-dead" and each["device"] != "shop-electricity"
+        each
+        for each in found["alarms"]
+        if each["rule"] == "device-offline" and each["device"] != "shop-electricity"
     ]

@@ -22,6 +22,9 @@ class Params:
 
     severity: str = "high"
     response: str = "Check the main breaker."
+    cause: str = ""
+    consequence: str = ""
+    owner: str = ""
 
 
 def person(name: str, language: str = "en", **channels: str) -> Person:

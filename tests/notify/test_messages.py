@@ -1,6 +1,7 @@
 """Messages: what they say, in which language, and what they never say."""
 # ruff: noqa: RUF001 - Chinese has punctuation of its own
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import monitor.notify.messages
 from monitor.notify.messages import KINDS, LANGUAGES, render
 from monitor.notify.routing import facts
 from monitor.ports import NoticeKind
-from tests.notify.house import MINUTE, NOW, notice, person, rule, site
+from tests.notify.house import MINUTE, NOW, Params, notice, person, rule, site
 
 HOUSE = site(person("ana", mail="json://a"))
 
@@ -34,6 +35,24 @@ def test_a_raise_says_what_where_since_when_how_much_and_what_to_do() -> None:
         "To acknowledge: facility-monitor alarms ack o1",
     ]
     assert message.severity == "high"
+
+
+def test_after_what_to_do_it_says_what_it_usually_is_and_what_happens_otherwise() -> None:
+    params = Params(cause="A fuse.", consequence="Motors burn.", owner="Electrician")
+    told = body(rule=replace(rule(), params=params))
+
+    assert render("raise", "en", told).text.splitlines()[-5:-1] == [
+        "What to do: Check the main breaker.",
+        "Usual cause: A fuse.",
+        "If nothing is done: Motors burn.",
+        "Owner: Electrician",
+    ]
+    assert render("severity", "zh", told).text.splitlines()[-4:-1] == [
+        "常见原因：A fuse.",
+        "如不处理：Motors burn.",
+        "负责人：Electrician",
+    ]
+    assert told["cause"] == "raised", "the step is another thing than the cause that the rule tells"
 
 
 def test_a_condition_of_several_values_tells_them() -> None:

@@ -1,4 +1,4 @@
-"""docs/rules.md names every kind, parameter and stock rule, and its examples are accepted by `check`."""
+"""The pages about rules name every kind, key and stock rule, and the engine takes their examples."""
 
 import re
 from pathlib import Path
@@ -16,8 +16,15 @@ from rules.kinds import RULES
 from rules.surroundings import Surroundings
 from tests.rules.build import kind
 
-PAGE = (Path(config.__file__).parents[1] / "docs" / "rules.md").read_text(encoding="utf-8")
-EXAMPLES = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+DOCS = Path(config.__file__).parents[1] / "docs"
+RULES_PAGE, KINDS_PAGE, ALARMS_PAGE = (
+    (DOCS / name).read_text(encoding="utf-8") for name in ("rules.md", "rule-kinds.md", "alarms.md")
+)
+EXAMPLES = [
+    example
+    for page in (RULES_PAGE, KINDS_PAGE, ALARMS_PAGE)
+    for example in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+]
 SITE = """\
 site: {id: house, name: House, timezone: Europe/Berlin}
 connections:
@@ -58,15 +65,22 @@ def test_an_example_is_accepted(example: str, tmp_path: Path) -> None:
 def test_a_kind_has_its_section_with_every_key_and_an_example(name: str) -> None:
     common = {info.alias or key for key, info in RuleModel.model_fields.items()}
     own = {info.alias or key for key, info in kind(name).model.model_fields.items()} - common
-    section = PAGE.split(f"\n### {name}\n")[1].split("\n### ")[0].split("\n## ")[0]
+    section = KINDS_PAGE.split(f"\n### {name}\n")[1].split("\n### ")[0].split("\n## ")[0]
 
     assert [key for key in sorted(own) if f"`{key}`" not in section] == []
     assert f"kind: {name}" in section
-    assert [key for key in sorted(common) if f"| `{key}` |" not in PAGE] == []
+    assert [key for key in sorted(common) if f"| `{key}` |" not in RULES_PAGE] == []
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_kind_is_found_by_what_it_is_for(name: str) -> None:
+    table = KINDS_PAGE.split("\n## ")[0]
+
+    assert f"| [{name}](#{name}) |" in table
 
 
 def test_every_stock_rule_is_named() -> None:
     for path in (Path(config.__file__).parent / "rules").glob("*.yaml"):
         ids = ", ".join(f"`{one['id']}`" for one in yaml.safe_load(path.read_text()))
 
-        assert f"| `{path.stem}` | {ids} |" in PAGE
+        assert f"| `{path.stem}` | {ids} |" in RULES_PAGE

@@ -108,7 +108,7 @@ def test_each_story_says_when_and_where_it_is() -> None:
             "leak",
             "pump-trip",
         ),
-        *("meter-swap", "unknown-card", "no-water", "holidays", "peak", "unbalance", "wet-floor"),
+        *("meter-swap", "unknown-card", "no-water", "holidays", "loose-cover", "peak", "unbalance", "wet-floor"),
     ]
     assert STORIES.story("leak") is not None
     for each in STORIES.stories:

@@ -85,3 +85,24 @@ async def test_what_is_not_told_and_why_and_which_connection_it_is_about_are_the
         ("ring", "", "Nothing answers: ring", "raised", ""),
     }
     assert {(row[3], row[4]) for row in rows if row[3] != "raised"} == {("shelved", "shelved")}
+
+
+async def test_the_end_of_chatter_hides_nothing_that_waits(
+    settings: Callable[..., InfluxSettings], state: State, server: InfluxServer, database: str
+) -> None:
+    start = time.time_ns() // 1_000_000 - DAY
+    said = (
+        step("raised", 1, time=start),
+        replace(step("cleared", 2, time=start + MINUTE), response="none"),
+        step("raised", 1, time=start + 2 * MINUTE, occurrence="o-2"),
+        replace(step("cleared", 2, time=start + 3 * MINUTE, occurrence="o-2"), response="unacked"),
+        replace(step("cleared", 3, time=start + 33 * MINUTE), cause="quiet", response="none"),
+    )
+    sink = InfluxSink(settings(), a_site(), state)
+    await sink.write(recorded(*said))
+    await sink.close()
+
+    (newest,) = server.query("SELECT last(response) AS response FROM alarms", database)
+    ends = server.query("SELECT end_ms FROM alarms WHERE end_ms > 0", database)
+    assert newest["response"] == "unacked"
+    assert {row["end_ms"] for row in ends} == {start + MINUTE, start + 3 * MINUTE}

@@ -13,7 +13,7 @@ from monitor.journal.state import State
 from monitor.site import Site
 from monitor.trials.backtest import Result, Variant, Wish, backtest
 from monitor.trials.figures import Occurrence
-from tests.cli.running import command
+from tests.cli.running import within
 from tests.trials.past import BEGIN, END, load, recorded
 
 _HOUR = 3_600_000
@@ -146,7 +146,7 @@ async def test_an_alarm_that_nobody_acknowledges_is_told_to_the_next_one(tmp_pat
     assert {one.after for one in result.told if one.person == "ben"} <= {0, _WAIT}
 
 
-async def test_the_command_tells_both_side_by_side(past: tuple[Path, Sequence[Mapping[str, Any]]]) -> None:
+def test_the_command_tells_both_side_by_side(past: tuple[Path, Sequence[Mapping[str, Any]]]) -> None:
     folder, _ = past
     words = (
         "--state",
@@ -159,8 +159,8 @@ async def test_the_command_tells_both_side_by_side(past: tuple[Path, Sequence[Ma
         "2026-01-06 05:00",
     )
 
-    ran = await command("rules", "backtest", *words, "--set", "low.on_delay=10 min")
-    listed = await command("rules", "backtest", "dead", *words, "--json")
+    ran = within("rules", "backtest", *words, "--set", "low.on_delay=10 min")
+    listed = within("rules", "backtest", "dead", *words, "--json")
 
     assert ran.code == 0, ran.err
     (row,) = [line for line in ran.out.splitlines() if line.startswith("low")]
@@ -168,9 +168,7 @@ async def test_the_command_tells_both_side_by_side(past: tuple[Path, Sequence[Ma
     assert {one["rule"] for one in listed.json[0]["occurrences"]} == {"dead"}
 
 
-async def test_a_sweep_is_a_table_and_a_picture(
-    past: tuple[Path, Sequence[Mapping[str, Any]]], tmp_path: Path
-) -> None:
+def test_a_sweep_is_a_table_and_a_picture(past: tuple[Path, Sequence[Mapping[str, Any]]], tmp_path: Path) -> None:
     folder, _ = past
     words = (
         "--state",
@@ -184,9 +182,7 @@ async def test_a_sweep_is_a_table_and_a_picture(
     )
     picture = tmp_path / "sweep.svg"
 
-    ran = await command(
-        "rules", "backtest", *words, "--sweep", "low.on_delay=0 s, 2 min, 10 min", "--picture", picture
-    )
+    ran = within("rules", "backtest", *words, "--sweep", "low.on_delay=0 s, 2 min, 10 min", "--picture", picture)
 
     assert ran.code == 0, ran.err
     rows = [line.split() for line in ran.out.splitlines() if line.startswith(("0 s", "2 min", "10 min"))]
@@ -208,12 +204,12 @@ async def test_a_sweep_is_a_table_and_a_picture(
         (("nothing",), "the site has no rule nothing"),
     ],
 )
-async def test_what_cannot_be_tried_is_told(
+def test_what_cannot_be_tried_is_told(
     past: tuple[Path, Sequence[Mapping[str, Any]]], words: tuple[str, ...], says: str
 ) -> None:
     folder, _ = past
 
-    ran = await command(
+    ran = within(
         "rules", "backtest", *words, "--state", folder, "--site", folder / "site.yaml", "--from", "2026-01-05"
     )
 

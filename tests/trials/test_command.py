@@ -3,7 +3,7 @@
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from tests.cli.running import command
+from tests.cli.running import within
 from tests.trials.site import SITE
 
 TAPE = """\
@@ -24,10 +24,10 @@ def written(folder: Path, tape: str = TAPE) -> Path:
     return site
 
 
-async def test_a_site_with_its_tests_and_tapes(tmp_path: Path) -> None:
+def test_a_site_with_its_tests_and_tapes(tmp_path: Path) -> None:
     site = written(tmp_path)
 
-    ran = await command("rules", "test", "--site", str(site), "--junit", str(tmp_path / "junit.xml"))
+    ran = within("rules", "test", "--site", str(site), "--junit", str(tmp_path / "junit.xml"))
 
     assert ran.code == 1
     assert ran.out.splitlines() == [
@@ -39,10 +39,10 @@ async def test_a_site_with_its_tests_and_tapes(tmp_path: Path) -> None:
     assert [(suite.get("tests"), suite.get("failures")) for suite in suites] == [("1", "0"), ("2", "1")]
 
 
-async def test_all_pass(tmp_path: Path) -> None:
+def test_all_pass(tmp_path: Path) -> None:
     site = written(tmp_path, TAPE.split("- name: it is not", maxsplit=1)[0])
 
-    ran = await command("rules", "test", "--site", str(site), "--json")
+    ran = within("rules", "test", "--site", str(site), "--json")
 
     assert ran.code == 0
     assert [(one["name"], one["passed"]) for one in ran.json] == [
@@ -51,17 +51,17 @@ async def test_all_pass(tmp_path: Path) -> None:
     ]
 
 
-async def test_a_mistake_ends_with_its_place(tmp_path: Path) -> None:
+def test_a_mistake_ends_with_its_place(tmp_path: Path) -> None:
     site = written(tmp_path, "- {name: x, expekt: []}\n")
 
-    ran = await command("rules", "test", "--site", str(site))
+    ran = within("rules", "test", "--site", str(site))
 
     assert ran.code == 78
     assert "supply.yaml:1:13: [0].expekt: `expekt` is not a key here; did you mean `expect`?" in ran.err
 
 
-async def test_nothing_to_test_is_a_mistake() -> None:
-    ran = await command("rules", "test")
+def test_nothing_to_test_is_a_mistake() -> None:
+    ran = within("rules", "test")
 
     assert ran.code == 78
     assert "there is nothing to test" in ran.err

@@ -9,7 +9,7 @@ from monitor.app import load_site
 from monitor.site import Site
 from monitor.trials.backtest import Variant, Wish, backtest
 from monitor.trials.propose import Proposal, Tried, candidates, most_raised, propose
-from tests.cli.running import command
+from tests.cli.running import within
 from tests.trials import past
 from tests.trials.hovering import BEGIN, END, Truth, load, recorded
 from tests.trials.test_backtest import loader
@@ -158,13 +158,13 @@ def test_only_longer_delays_are_tried_and_what_is_critical_is_not_told_later(tmp
     assert critical == [("off_delay", "30 min")]
 
 
-async def test_the_command_says_it_in_a_sentence(hovered: tuple[Path, Truth]) -> None:
+def test_the_command_says_it_in_a_sentence(hovered: tuple[Path, Truth]) -> None:
     folder, _ = hovered
     words = ("--state", folder, "--site", folder / "site.yaml", "--period", "2026-11-01..2026-11-04")
 
-    told = await command("rules", "propose", "low", "forced", *words, "--tried")
-    data = await command("rules", "propose", "low", *words, "--json")
-    wrong = await command("rules", "propose", "lo", *words)
+    told = within("rules", "propose", "low", "forced", *words, "--tried")
+    data = within("rules", "propose", "low", *words, "--json")
+    wrong = within("rules", "propose", "lo", *words)
 
     assert told.code == data.code == 0, told.err + data.err
     count = data.json[0]["occurrences"]
@@ -185,8 +185,8 @@ async def test_without_a_name_it_is_about_the_rules_that_raised_most(tmp_path: P
     await past.recorded(tmp_path, site)
     words = ("--state", tmp_path, "--site", tmp_path / "site.yaml", "--period", "2026-01-05..2026-01-06")
 
-    ran = await command("rules", "propose", *words, "--most", "1", "--json")
-    quiet = await command("rules", "propose", *words[:4], "--period", "2026-01-01")
+    ran = within("rules", "propose", *words, "--most", "1", "--json")
+    quiet = within("rules", "propose", *words[:4], "--period", "2026-01-01")
 
     assert [one["rule"] for one in ran.json] == ["low"]
     assert most_raised(tmp_path, (past.BEGIN, past.END + 1), site.rules, 9) == ["low", "dead"]

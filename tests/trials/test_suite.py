@@ -140,6 +140,26 @@ def test_a_case_that_expects_nothing_does_not_pass(tmp_path: Path) -> None:
     assert differences(suite) == ["it expects nothing: write `expect`, `expect_transitions` or the like"]
 
 
+def test_a_slip_in_the_name_of_an_alarm_does_not_pass_as_clear(tmp_path: Path) -> None:
+    suite = read(
+        tmp_path,
+        f"""\
+        - name: slips
+          rules: [{LOW}]
+          given: ["meter/voltage_v: 230x3 @10s"]
+          expect:
+            - {{at: 10 s, alarm: lo, state: clear}}
+            - {{at: 10 s, alarm: low/metre/voltage_v, state: clear}}
+            - {{at: 10 s, alarm: low/meter, state: clear}}
+        """,
+    )
+
+    assert differences(suite) == [
+        "there is no alarm `lo`; did you mean `low`?",
+        "there is no alarm `low/metre/voltage_v`; did you mean `low/meter/voltage_v`?",
+    ]
+
+
 def test_the_rules_of_a_site_are_played_with_its_devices_and_its_people(tmp_path: Path) -> None:
     path = tmp_path / "site.yaml"
     path.write_text(SITE, encoding="utf-8")

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -50,7 +51,8 @@ async def state(folder: Path) -> AsyncIterator[State]:
 @pytest.fixture
 def parts(journal: SqliteJournal, clock: ManualClock, state: State, folder: Path) -> Parts:
     _, site = load(folder)
-    desk = AlarmDesk(state, None, lambda: END, lambda: {"high": 3})  # type: ignore[arg-type] - messages are not asked for
+    alarms = SimpleNamespace(raised={"high": 3})
+    desk = AlarmDesk(state, None, lambda: END, alarms)  # type: ignore[arg-type] - messages are not asked for
     reports = Desk(Books(usage=Book(site), alarms=Past(state)), site, lambda: END)
     return replace(make_parts(journal, clock), site=site, alarms=desk, reports=reports, now=lambda: END)
 

@@ -58,7 +58,7 @@ class Encoder:
                 continue
             if isinstance(entry, Event):
                 found.append(self._events.wanted_event(recorded, entry))
-            elif isinstance(entry, Transition) and SHADOW not in entry.suppression:
+            elif isinstance(entry, Transition) and _is_shown(entry):
                 found.append(self._events.wanted_transition(recorded, entry))
         return found
 
@@ -76,8 +76,8 @@ class Encoder:
                 (access if entry.kind in ACCESS_EVENTS else main).add(position, found)
                 continue
             elif isinstance(entry, Transition):
-                if SHADOW in entry.suppression:
-                    continue  # what is only tried is on no dashboard
+                if not _is_shown(entry):
+                    continue
                 for line in self._events.transition(entry, stamps[position]):
                     main.add(position, line)
                 continue
@@ -139,3 +139,12 @@ def _more(attributes: Mapping[str, str], wanted: frozenset[str]) -> bytes:
     return b"".join(
         b",%b=%b" % (field_key(key), text(value)) for key, value in attributes.items() if key in wanted
     )
+
+
+def _is_shown(step: Transition) -> bool:
+    """Whether a step of an alarm belongs on dashboards, which ask for the newest of each alarm.
+
+    What is only tried does not. That an alarm chatters no more is told of the occurrence of which people were told
+    that it does: that has long been over, and says nothing of the one that may wait.
+    """
+    return SHADOW not in step.suppression and not (step.cause == "quiet" and step.condition == "clear")
