@@ -17,10 +17,13 @@ from dateutil.rrule import rrule, rrulestr
 
 from monitor.periods import DAY, local_day, moment_of
 
-__all__ = ["LONGEST", "WORDS", "Window", "problem"]
+__all__ = ["LONGEST", "MOST_ASKED", "WORDS", "Window", "problem"]
 
 LONGEST: Final = 366 * DAY
 """The longest that a window may last, in ms."""
+
+MOST_ASKED: Final = 200
+"""How many windows people may add by hand: all are looked at whenever one begins or ends."""
 
 WORDS: Final = {
     "daily": "FREQ=DAILY",
@@ -30,6 +33,8 @@ WORDS: Final = {
 }
 """Words for the simplest repetitions."""
 
+_LATEST: Final = 253_402_300_799_999
+"""The end of the year 9999 (UTC ms)."""
 _UTC: Final = ZoneInfo("UTC")
 _HORIZON: Final = 5 * 366 * DAY
 _FREQUENCIES: Final = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
@@ -108,6 +113,8 @@ def problem(window: Window) -> str:
     """Say in words what is wrong with a window; an empty text when nothing is. Takes a bounded time."""
     if not 0 < window.duration <= LONGEST:
         return "it has to last longer than nothing and at most a year"
+    if not 0 <= window.starts <= _LATEST:
+        return "it begins in no year that a calendar has"
     return (_ill_formed(window.repeat) or _never(window)) if window.repeat else ""
 
 

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from monitor.maintenance import WORDS, Window, problem
+from monitor.maintenance import MOST_ASKED, WORDS, Window, problem
 from monitor.site import Device
 from rules.effects import Row, Step
 from rules.index import Index, alarm_key
@@ -20,8 +20,6 @@ _MAINTENANCE: Final = "maintenance:"
 _LONGEST_SETTLE: Final = 120_000
 _CYCLES: Final = 2
 _SECOND: Final = 1000
-_LATEST: Final = 253_402_300_799_999
-"""The end of the year 9999 (UTC ms)."""
 
 
 class _Overhead:
@@ -150,6 +148,8 @@ class Suppressors:
         """Take a window that somebody asks for; answers why not, or ''."""
         if name in self._planned or name in self._asked:
             return f"there is a maintenance {name} already"
+        if len(self._asked) >= MOST_ASKED:
+            return f"{MOST_ASKED} maintenances are planned by hand already: end some that nobody needs"
         if not reason.strip():
             return "say why: a maintenance needs a reason"
         try:
@@ -157,8 +157,6 @@ class Suppressors:
         except (LookupError, ValueError, TypeError, OverflowError):
             return "a maintenance needs a begin (`starts`, UTC ms) and a length (`for_s`, seconds)"
         wrong = problem(window)
-        if not wrong and not 0 <= window.starts <= _LATEST:
-            wrong = "it begins in no year that a calendar has"
         if not wrong and not window.is_on(self._wall()) and window.change_after(self._wall()) is None:
             wrong = "it would be over already"
         if not wrong:

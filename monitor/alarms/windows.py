@@ -12,7 +12,7 @@ from monitor.alarms.commands import command, said
 from monitor.documents.finding import nearest
 from monitor.errors import RequestRefused
 from monitor.journal.state import State
-from monitor.maintenance import WORDS, Window, problem
+from monitor.maintenance import MOST_ASKED, WORDS, Window, problem
 from monitor.model import Command
 from monitor.settings.maintenance import meant
 from monitor.settings.patterns import fits
@@ -128,6 +128,8 @@ def add(  # noqa: PLR0913 - what is known, what is wanted, and who wants it why
         raise RequestRefused("an id has lower-case letters, digits and `-`, 60 at most")
     if any(each.window.id == name for each in known):
         raise RequestRefused(f"there is maintenance {name} already; give it another id")
+    if sum(not each.from_site for each in known) >= MOST_ASKED:
+        raise RequestRefused(f"{MOST_ASKED} are planned by hand already: end some that nobody needs")
     arguments: dict[str, str | float] = {"starts": wish.starts, "for_s": wish.seconds}
     if wish.repeat:
         arguments["repeat"] = WORDS.get(wish.repeat, wish.repeat.upper().removeprefix("RRULE:"))

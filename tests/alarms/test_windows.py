@@ -1,6 +1,7 @@
 """Maintenance at short notice: what may be planned and ended, and the words with which it is refused."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -50,6 +51,17 @@ def test_what_is_wanted_is_in_the_command() -> None:
         "rules": "lo*",
         "name": "W",
     }
+
+
+def test_no_more_are_added_by_hand_than_can_be_looked_at() -> None:
+    one = Planned(window=Window(id="x", starts=START, duration=HOUR), from_site=False, on=True, changes_at=None)
+    site_has = [replace(one, from_site=True)] * 300
+
+    assert _add({}, [one] * 199 + site_has)
+    with pytest.raises(RequestRefused, match="200 are planned by hand already"):
+        _add({}, [one] * 200)
+    with pytest.raises(RequestRefused, match="no year that a calendar has"):
+        _add({"starts": 10**30})
 
 
 def test_a_connection_is_meant_when_all_its_devices_are_and_all_devices_need_no_names() -> None:

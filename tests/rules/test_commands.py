@@ -42,3 +42,18 @@ def test_a_wild_number_is_refused(
 
     assert [ident for ident, _ in effects.refused] == ["one"]
     assert not effects.steps
+
+
+def test_maintenance_without_end_is_not_heaped_up() -> None:
+    engine = Engine([rule(LOW, DEVICES)], Surroundings(devices=DEVICES))
+
+    def ask(number: int) -> list[str]:
+        said = {"starts": START + number, "for_s": 60.0, "repeat": "FREQ=DAILY"}
+        wanted = Command(
+            id=str(number), time=START, by="ana", kind="maintenance_add", target=f"m{number}", arguments=said,
+            reason="we test it",
+        )  # fmt: skip
+        return [why for _, why in engine.judge([recorded(wanted, number)]).refused]
+
+    assert [why for number in range(200) for why in ask(number)] == []
+    assert ask(200) == ["200 maintenances are planned by hand already: end some that nobody needs"]
