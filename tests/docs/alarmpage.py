@@ -1,4 +1,4 @@
-"""Writes docs/alarm-meanings.md, what each alarm means: `python -m tests.docs.alarmpage > docs/alarm-meanings.md`."""
+"""Writes what each alarm means: `python -m tests.docs.alarmpage > docs/alarm-meanings.md`."""
 
 from collections.abc import Iterator
 from pathlib import Path
