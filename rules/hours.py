@@ -88,6 +88,7 @@ class ScheduledMachine(Machine):
         if self.word is not None and not keeps_word:
             # Where silence means something, it has to last first: it begins with the start.
             self.word = None if self.minds_silence else [_UNKNOWN]
+            self.changed = True
         self._look()
         super().resume(stopped, started, keeps_word=keeps_word or not (was or self.in_hours))
         if was is not None and was is not self.in_hours:

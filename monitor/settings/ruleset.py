@@ -8,6 +8,7 @@ from monitor.documents.finding import Findings
 from monitor.documents.node import Node
 from monitor.ports import DriverType, RuleType
 from monitor.profiles import Library
+from monitor.schema import MONITOR_DEVICE
 from monitor.settings.binding import Binding, Candidate
 from monitor.settings.loading import SHIPPED
 from monitor.settings.rules import bind_rules
@@ -36,7 +37,9 @@ def bind_ruleset(  # noqa: PLR0913 - what is bound, to what, and the tables
         folder=Path(root.file).parent,
         stock=SHIPPED / "rules",
     )
-    binding.candidates.update({name: _candidate(device) for name, device in devices.items()})
+    binding.candidates.update(
+        {name: _candidate(device) for name, device in devices.items() if name != MONITOR_DEVICE}
+    )
     binding.connection_drivers.update({one.connection: "" for one in devices.values() if one.connection})
     return bind_rules(binding, root, usual_supplies(devices))
 
