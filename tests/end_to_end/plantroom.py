@@ -52,6 +52,7 @@ rules:
   - {{id: no-reserve, kind: event, event: no_reserve, enabled: false}}
   - {{id: short-cycling, kind: event, event: short_cycling, enabled: false}}
   - {{id: battery-soon, kind: event, event: battery_soon, enabled: false}}
+  - {{id: device-flapping, kind: event, event: health, enabled: false}}
   - {{stock: supply}}
   - {{stock: safety}}
   - {{stock: devices}}

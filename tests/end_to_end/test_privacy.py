@@ -91,6 +91,8 @@ def site(broker: Mosquitto, influx: InfluxServer, mail: MailServer, *, pseudonym
                 "where": {"result": "denied"},
                 "severity": "medium",
             },
+            # Critical: so many alarms at once are a flood, and what is less severe waits for others.
+            {"id": "door-forced", "kind": "event", "event": "forced", "severity": "critical"},
             {"stock": "doors"},
             {"stock": "access"},
         ],

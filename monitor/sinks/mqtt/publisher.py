@@ -4,6 +4,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import paho.mqtt.client as paho
@@ -128,6 +129,7 @@ class Publisher:
         if client is None:
             return
         if last is not None and client.is_connected():
-            client.publish(last.topic, last.payload, qos=1, retain=last.retain).wait_for_publish(1.0)
+            with suppress(RuntimeError, ValueError):  # the connection may be lost since
+                client.publish(last.topic, last.payload, qos=1, retain=last.retain).wait_for_publish(1.0)
         client.disconnect()
         client.loop_stop()
