@@ -39,8 +39,10 @@ connections:
 devices:
 {devices}
 rules:
-  - {{id: fault, kind: state, devices: {{class: equipment}}, point: fault, is: true, severity: high}}
-  - {{id: overload, kind: threshold, devices: {{class: electricity}}, point: power_w, above: 2 kW, on_delay: 2 s}}
+  # critical: so many at once are a flood, and what is less severe waits for others
+  - {{id: fault, kind: state, devices: {{class: equipment}}, point: fault, is: true, severity: critical}}
+  - {{id: overload, kind: threshold, devices: {{class: electricity}}, point: power_w, above: 2 kW, on_delay: 2 s,
+      severity: critical}}
 notify:
   people:
     - {{id: ana, channels: {{mail: "mailto://127.0.0.1:{mail}/?from=monitor@example.org&to=ana@example.org"}}}}
