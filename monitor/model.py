@@ -6,11 +6,12 @@ Times are UTC in milliseconds since 1970. Mappings are never changed after const
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
-from typing import NewType
+from typing import Final, NewType
 
 __all__ = [
     "LATE",
     "SEVERITY_RANK",
+    "SHADOW",
     "Command",
     "Derived",
     "Entry",
@@ -30,6 +31,9 @@ Value = float | int | bool | str
 
 LATE = 120_000
 """Milliseconds after its own time from which on what arrives is late."""
+
+SHADOW: Final = "shadow"
+"""Among what suppresses an alarm: its rule is only tried, and nobody is told."""
 
 Position = NewType("Position", int)
 """A place in the journal. Opaque: compare and store it, never compute with it."""

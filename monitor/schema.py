@@ -67,7 +67,6 @@ __all__ = [
     "POINT_VOLUME",
     "READING_TAGS",
     "RESERVED_FIELDS",
-    "SHADOW",
     "STATES",
     "SUFFIX_UNITS",
     "TRAFFIC_ERRORS",
@@ -125,7 +124,6 @@ MEASUREMENT_HEALTH_HOUR: Final = "device_hourly"
 """How a device answered in an hour (UTC), at its begin: what dashboards ask for over weeks."""
 HEALTH_WORSE: Final = ("never_answered", "answering", "degraded", "flapping", "suspended")
 """How a device does, the worst last: its place here is the number of the state of an hour, `state_i`.
-
 `never_answered` is said only of an hour in which nothing else was.
 """
 MEASUREMENT_MONITOR: Final = "facility_monitor"
@@ -203,9 +201,6 @@ MONITOR_POINTS: Final[Mapping[str, str | None]] = {
     "clock_synchronised": None,
 }
 """What the monitor says of itself -> unit (None: a count or a state); each is explained in docs/metrics.md."""
-
-SHADOW: Final = "shadow"
-"""What marks the steps of alarms of rules that are only tried: among what suppresses an alarm, told to nobody."""
 
 ALARM_ACTIVE: Final = "active_i"
 ALARM_CAUSE: Final = "cause"

@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from monitor.model import Transition
+from monitor.model import SHADOW, Transition
 from monitor.ports import NoticeKind
-from monitor.schema import SHADOW
 from monitor.site import Rule, Source
 
 __all__ = ["Effects", "Row", "Step", "unheard"]

@@ -14,8 +14,8 @@ from rules.commands import Commands
 from rules.effects import Effects, Row, unheard
 from rules.flood import Flood
 from rules.index import Index, alarm_key
+from rules.kind import as_said
 from rules.memory import Memory
-from rules.states import Condition
 from rules.suppressors import Suppressors
 from rules.surroundings import Surroundings
 from rules.timeline import Timeline, is_clock_step
@@ -23,7 +23,6 @@ from rules.watch import EntryWatch, EventWatch, ReadingWatch, Track, Watch
 
 __all__ = ["Engine"]
 
-_ON = frozenset({Condition.ACTIVE, Condition.RECOVERING})
 _START = 60_000
 _EARLIER = 86_400_000
 _SURE = frozenset({Quality.GOOD, Quality.MANUAL})
@@ -173,14 +172,7 @@ class Engine:
         tracks = self._index.points.get(derived.device)
         if tracks is not None and derived.measurement in _SAYS_POINTS:
             self._memory.devices.add(derived.device)
-            said = Reading(
-                device=derived.device,
-                time=derived.time,
-                arrived=derived.time,
-                values=derived.values,
-                quality=derived.quality,
-            )
-            self._points(said, tracks, at)
+            self._points(as_said(derived), tracks, at)
 
     def _wide(self, watches: Iterable[EntryWatch], entry: Reading | Derived | Event | Transition, at: int) -> None:
         for watch in watches:
@@ -375,7 +367,7 @@ class Engine:
         """Tell who listens to the alarms of other rules which of them are active."""
         active: dict[str, list[str]] = {rule: [] for rule in self._index.listeners}
         for watch in self._index.watches:
-            if watch.machine.condition in _ON and watch.machine.rule.id in active:
+            if watch.machine.is_on and watch.machine.rule.id in active:
                 active[watch.machine.rule.id].append(watch.machine.source.key)
         for rule, listeners in self._index.listeners.items():
             for listener in listeners:

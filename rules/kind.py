@@ -34,6 +34,7 @@ __all__ = [
     "ReadingJudge",
     "ValueRule",
     "Verdict",
+    "as_said",
     "grace",
     "interval",
     "is_sure",
@@ -256,7 +257,7 @@ class Choosy(InUnitOfPoints):
 
 
 class Kind(Protocol):
-    """A `monitor.ports.RuleType` that can also build its judges."""
+    """A `monitor.ruletypes.RuleType` that can also build its judges."""
 
     kind: str
     model: type[Any]
@@ -277,6 +278,17 @@ class Kind(Protocol):
 
     def build(self, rule: Rule, source: Source, around: Surroundings) -> Any:
         """Make the judge of one source, of the shape that `hears` says; None where it can never be true."""
+
+
+def as_said(derived: Derived) -> Reading:
+    """What the monitor derives of a device, as if the device had said it."""
+    return Reading(
+        device=derived.device,
+        time=derived.time,
+        arrived=derived.time,
+        values=derived.values,
+        quality=derived.quality,
+    )
 
 
 def is_sure(reading: Reading) -> bool:

@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from monitor.documents.finding import nearest
 from monitor.errors import SettingsError
-from monitor.ports import Vocabulary
+from monitor.ruletypes import Vocabulary
 from monitor.schema import STATES
 from rules.expression import Expr, ExpressionError, Token, Values
 

@@ -15,9 +15,8 @@ import structlog
 from monitor.alarms import keep
 from monitor.errors import JournalError
 from monitor.journal.state import State, set_position
-from monitor.model import Event, Position, Recorded, Value
+from monitor.model import SHADOW, Event, Position, Recorded, Value
 from monitor.ports import Gap, Journal, Router
-from monitor.schema import SHADOW
 from monitor.site import Rule, Site
 from rules.effects import Effects, Row, Step
 from rules.engine import Engine

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from monitor.journal.state import State
-from monitor.schema import SHADOW
+from monitor.model import SHADOW
 from monitor.site import Rule
 
 __all__ = [

@@ -10,9 +10,9 @@ from typing import Final
 from monitor.export.influx import Point
 from monitor.fieldkeys import USAGE_AMOUNT, USAGE_COST, USAGE_CURRENCY, USAGE_ESTIMATED, USAGE_PARTIAL
 from monitor.meters import billed_counter
-from monitor.model import Derived, Event, Reading, Recorded, Transition, Value
+from monitor.model import SHADOW, Derived, Event, Reading, Recorded, Transition, Value
 from monitor.reports.csvfile import safe_text
-from monitor.schema import MEASUREMENT_USAGE, RESERVED_FIELDS, SHADOW, point_unit
+from monitor.schema import MEASUREMENT_USAGE, RESERVED_FIELDS, point_unit
 from monitor.site import Device, Site
 
 __all__ = ["COLUMNS", "Row", "Tables", "point_rows", "write_rows"]

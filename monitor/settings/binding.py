@@ -12,8 +12,9 @@ from monitor.documents.explain import validate
 from monitor.documents.files import Files
 from monitor.documents.finding import Findings, nearest
 from monitor.documents.node import Node, join
-from monitor.ports import DriverType, RuleType
+from monitor.ports import DriverType
 from monitor.profiles import Library
+from monitor.ruletypes import RuleType
 from monitor.schema import MONITOR_DEVICE
 from monitor.settings.calendarshape import HolidayKeys
 from monitor.site import Connection, Device, Point

@@ -13,9 +13,10 @@ from monitor.documents.files import Files, default_credentials, folder_of
 from monitor.documents.finding import Finding, Findings, nearest
 from monitor.documents.node import Node
 from monitor.errors import SettingsError
-from monitor.ports import Budget, DriverContext, DriverType, RuleType
+from monitor.ports import Budget, DriverContext, DriverType
 from monitor.profiles import Library
 from monitor.profiles.itself import with_itself
+from monitor.ruletypes import RuleType
 from monitor.settings.access import bind_access
 from monitor.settings.binding import Binding
 from monitor.settings.budgets import check_budgets

@@ -10,7 +10,7 @@ from typing import Any
 from monitor.documents.node import Entry, Node, join
 from monitor.documents.reader import resolve_scalar
 from monitor.plant import Supply
-from monitor.ports import NamesSources, Premises, Vocabulary, WordedRuleType
+from monitor.ruletypes import NamesSources, Premises, Vocabulary, WordedRuleType
 from monitor.schema import MONITOR_DEVICE
 from monitor.settings.binding import Binding, Candidate
 from monitor.settings.dependencies import bind_dependencies

@@ -6,8 +6,9 @@ from pathlib import Path
 from monitor.documents.files import Files
 from monitor.documents.finding import Findings
 from monitor.documents.node import Node
-from monitor.ports import DriverType, RuleType
+from monitor.ports import DriverType
 from monitor.profiles import Library
+from monitor.ruletypes import RuleType
 from monitor.schema import MONITOR_DEVICE
 from monitor.settings.binding import Binding, Candidate
 from monitor.settings.loading import SHIPPED

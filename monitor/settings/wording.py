@@ -6,8 +6,8 @@ from typing import Any
 from monitor.derivedpoints import derived_points
 from monitor.documents.node import Node, join
 from monitor.errors import SettingsError
-from monitor.ports import Vocabulary, WordedRuleType
 from monitor.profiles.itself import ITSELF
+from monitor.ruletypes import Vocabulary, WordedRuleType
 from monitor.schema import MONITOR_DEVICE
 from monitor.settings.binding import Binding, Candidate
 from monitor.site import Rule

@@ -9,12 +9,12 @@ from pydantic import field_validator
 from monitor.errors import SettingsError
 from monitor.model import Derived, Event, Reading, Transition, Value
 from monitor.periods import QUARTER
-from monitor.ports import Vocabulary
+from monitor.ruletypes import Vocabulary
 from monitor.schema import MEASUREMENT_MONITOR, MONITOR_DEVICE
 from monitor.settings.model import RuleModel
 from monitor.site import Device, Rule, Source
 from rules.expression import Expr, Values, parse
-from rules.kind import EntryJudge, Interest, InUnitOfPoints, Verdict, grace, is_sure, patience
+from rules.kind import EntryJudge, Interest, InUnitOfPoints, Verdict, as_said, grace, is_sure, patience
 from rules.naming import Meaning, age_limits, check_name, check_sense, is_there, meaning, together
 from rules.surroundings import Surroundings
 from rules.truth import Truth
@@ -142,13 +142,7 @@ class CompositeJudge(EntryJudge):
 
     def derived(self, derived: Derived, at: int, now: int) -> Verdict | None:
         """Take what the monitor says of a device besides."""
-        said = Reading(
-            device=derived.device,
-            time=derived.time,
-            arrived=derived.time,
-            values=derived.values,
-            quality=derived.quality,
-        )
+        said = as_said(derived)
         return self._take(said, at, now, sure=is_sure(said))
 
     def _take(self, reading: Reading, at: int, now: int, *, sure: bool) -> Verdict | None:

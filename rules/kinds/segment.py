@@ -13,7 +13,7 @@ from pydantic import Field
 
 from monitor.fields import Texts
 from monitor.model import Event, Missing, Origin, Reading
-from monitor.ports import Premises
+from monitor.ruletypes import Premises
 from monitor.schema import MONITOR_DEVICE
 from monitor.settings.model import RuleModel
 from monitor.settings.patterns import fits

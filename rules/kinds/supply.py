@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from monitor.fields import Frozen, several
 from monitor.model import SEVERITY_RANK, Derived
 from monitor.plant import Supply as SupplySettings
-from monitor.ports import Premises
+from monitor.ruletypes import Premises
 from monitor.schema import MEASUREMENT_SUPPLY
 from monitor.settings.model import RuleModel
 from monitor.site import Rule, Source

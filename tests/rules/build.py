@@ -8,7 +8,7 @@ from typing import Any
 from monitor.derivedpoints import derived_points
 from monitor.model import Entry, Event, Missing, Position, Reading, Recorded
 from monitor.plant import Supply
-from monitor.ports import NamesSources, Premises
+from monitor.ruletypes import NamesSources, Premises
 from monitor.schema import MONITOR_DEVICE, is_counter, point_unit
 from monitor.site import Counter, Device, Point, Rule, Source
 from rules.kinds import RULES

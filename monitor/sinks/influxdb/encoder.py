@@ -7,8 +7,8 @@ numbers are written by orjson in one go. Why not the client's `Point`: docs/adr/
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from monitor.model import Command, Derived, Event, Position, Reading, Recorded, Transition
-from monitor.schema import ACCESS_EVENTS, CLASSES, DERIVED_TAGS, READING_TAGS, SHADOW
+from monitor.model import SHADOW, Command, Derived, Event, Position, Reading, Recorded, Transition
+from monitor.schema import ACCESS_EVENTS, CLASSES, DERIVED_TAGS, READING_TAGS
 from monitor.sinks.influxdb.events import EventLines
 from monitor.sinks.influxdb.lines import Encoded, Lines, Stamp, Wanted
 from monitor.sinks.influxdb.places import Places
