@@ -12,8 +12,8 @@ from monitor.journal.state import State
 from monitor.model import Event
 from monitor.notify import store
 from monitor.ports import Notice, NoticeKind, OutboxRow
-from tests.alarms import test_shell
-from tests.alarms.test_shell import FORCED, House, site, to_ana
+from tests.alarms import household
+from tests.alarms.household import FORCED, House, site, to_ana
 from tests.clock import ManualClock
 from tests.rules.build import event
 
@@ -99,7 +99,7 @@ def to_ana_then_ben(notice: Notice) -> Sequence[OutboxRow]:
 async def test_the_next_person_hears_of_a_backlog_until_all_of_it_is_acknowledged(
     house: House, monkeypatch: pytest.MonkeyPatch, acknowledged: tuple[int, ...], then: list[str]
 ) -> None:
-    monkeypatch.setattr(test_shell, "to_ana", to_ana_then_ben)
+    monkeypatch.setattr(household, "to_ana", to_ana_then_ben)
 
     async def told(at: int) -> list[str]:
         house.clock.time = event(at, "forced").time

@@ -6,10 +6,8 @@ from monitor.alarms.commands import Target, out_of_service, return_to_service, s
 from monitor.alarms.store import list_alarms
 from monitor.errors import RequestRefused
 from monitor.model import Command
-from tests.alarms.test_shell import FORCED, LEAK, LOW, House, house, site
+from tests.alarms.household import FORCED, LEAK, LOW, House, site
 from tests.rules.build import event, reading
-
-__all__ = ["house"]
 
 HOUR = 3_600_000
 DAY = 24 * HOUR

@@ -16,8 +16,8 @@ from monitor.notify import store
 from monitor.notify.store import Outcome
 from monitor.ports import Notice, NoticeKind, OutboxRow
 from monitor.site import Rule, Site
-from tests.alarms import test_shell
-from tests.alarms.test_shell import House, site
+from tests.alarms import household
+from tests.alarms.household import House, site
 from tests.clock import ManualClock
 from tests.rules.build import START, device, reading, rule
 
@@ -32,7 +32,7 @@ KEY = "leak/sensor/alarm"
 
 @pytest.fixture
 def house(journal: SqliteJournal, state: State, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> House:
-    monkeypatch.setattr(test_shell, "to_ana", to_ana_then_ben)
+    monkeypatch.setattr(household, "to_ana", to_ana_then_ben)
     return House(journal, state, clock)
 
 
@@ -373,7 +373,7 @@ async def test_a_flood_and_a_re_alarm_outlive_a_kill(house: House) -> None:
 
 async def test_a_rule_that_is_gone_takes_its_shelf_along(house: House) -> None:
     forced = {"id": "forced", "kind": "event", "event": "forced"}
-    async with house.running(site(FAULT, test_shell.LOW, forced)):
+    async with house.running(site(FAULT, household.LOW, forced)):
         await house.say(alarm(0, value=True), at=0)  # type: ignore[arg-type]
         for at, key in enumerate((KEY, "low/meter/voltage_v", "forced/door"), 1):
             await house.say(ask(at, "shelve", key, for_s=600.0), at=at)

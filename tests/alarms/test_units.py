@@ -6,7 +6,7 @@ from monitor.alarms.store import show
 from monitor.journal.sqlite import SqliteJournal
 from monitor.journal.state import State
 from monitor.model import Derived
-from tests.alarms.test_shell import DEVICES, House, site
+from tests.alarms.household import DEVICES, House, site
 from tests.clock import ManualClock
 from tests.rules.build import START, device
 

@@ -17,7 +17,7 @@ from monitor.ports import Batch, Notice, NoticeKind
 from monitor.site import Site
 from rules.engine import Engine
 from rules.surroundings import Surroundings
-from tests.alarms.test_shell import FORCED, LOW, House, site
+from tests.alarms.household import FORCED, LOW, House, site
 from tests.clock import ManualClock
 from tests.rules.build import event, reading
 

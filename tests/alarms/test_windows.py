@@ -11,10 +11,8 @@ from monitor.alarms.windows import Planned, Wish, add, end, planned
 from monitor.errors import RequestRefused
 from monitor.maintenance import Window
 from monitor.site import Site
-from tests.alarms.test_shell import DEVICES, LEAK, LOW, House, house, site
+from tests.alarms.household import DEVICES, LEAK, LOW, House, site
 from tests.rules.build import START, reading
-
-__all__ = ["house"]
 
 HOUR = 3_600_000
 MINUTE = START - START % 60_000 + 60_000

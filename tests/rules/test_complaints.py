@@ -11,9 +11,9 @@ from monitor.model import Derived
 from monitor.notify import store
 from monitor.notify.store import Outcome
 from monitor.schema import MEASUREMENT_MONITOR, MONITOR_DEVICE
-from tests.alarms import test_shell
+from tests.alarms import household
+from tests.alarms.household import House, site
 from tests.alarms.test_held import ask, house, send
-from tests.alarms.test_shell import House, site
 from tests.cli.running import command
 from tests.docs.pages import ROOT
 from tests.rules.build import START, device, reading
@@ -94,7 +94,7 @@ async def test_a_door_left_open_that_says_nothing_more_is_told_in_time(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     door = {"door": device("door", every=None, points=["open"], device_class="door")}
-    monkeypatch.setattr(test_shell, "DEVICES", door)
+    monkeypatch.setattr(household, "DEVICES", door)
     async with house.running(site(OPEN)):
         await house.say(reading(0, value=True, point="open", id="door"), at=0)
         before = await list_alarms(house.state)
@@ -108,7 +108,7 @@ async def test_a_door_left_open_that_says_nothing_more_is_told_in_time(
 
 async def test_a_message_that_fails_is_seen(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     itself = device(MONITOR_DEVICE, points=["notify_failed"])
-    monkeypatch.setattr(test_shell, "DEVICES", {**test_shell.DEVICES, MONITOR_DEVICE: itself})
+    monkeypatch.setattr(household, "DEVICES", {**household.DEVICES, MONITOR_DEVICE: itself})
     text = (ROOT / "config" / "rules" / "monitor.yaml").read_text("utf-8")
     stock = next(one for one in yaml.safe_load(text) if one["id"] == "monitor-notifications")
 

@@ -11,13 +11,11 @@ from monitor.site import Site
 from rules.effects import Effects, Row, Step
 from rules.engine import Engine
 from rules.surroundings import Surroundings
-from tests.alarms import test_shell
+from tests.alarms import household
+from tests.alarms.household import House
 from tests.alarms.test_held import to_ana_then_ben
-from tests.alarms.test_shell import House, house
 from tests.rules.build import START, device, reading, rule
 from tests.rules.test_tapes import _TAPES
-
-__all__ = ["house"]
 
 Settings = Mapping[str, Any]
 LOW: Final[Settings] = {"id": "low", "kind": "threshold", "point": "voltage_v", "below": "207 V"}
@@ -230,12 +228,12 @@ def _stands(line: Line, body: Mapping[str, Any] | None) -> None:
 
 @pytest.fixture(autouse=True)
 def _same_devices(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(test_shell, "DEVICES", DEVICES)
-    monkeypatch.setattr(test_shell, "to_ana", to_ana_then_ben)
+    monkeypatch.setattr(household, "DEVICES", DEVICES)
+    monkeypatch.setattr(household, "to_ana", to_ana_then_ben)
 
 
 def _site(rules: Sequence[Settings]) -> Site:
-    return test_shell.site(*({key: value for key, value in one.items() if value is not None} for one in rules))
+    return household.site(*({key: value for key, value in one.items() if value is not None} for one in rules))
 
 
 @_EACH

@@ -19,7 +19,7 @@ from monitor.notify.channels import Channels
 from monitor.notify.outbox import Notifier
 from monitor.site import Site
 from monitor.web.desk import AlarmDesk, HoldDesk
-from tests.alarms.test_shell import DEVICES, LEAK, LOW, House, site
+from tests.alarms.household import DEVICES, LEAK, LOW, House, site
 from tests.clock import ManualClock
 from tests.rules.build import START, reading
 from tests.web.serving import make_parts, serving
