@@ -1,13 +1,16 @@
 """`demo` and `simulate`: a site without meters."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from monitor.cli.output import print_line
 
-__all__ = ["add_to"]
+__all__ = ["MOST_DAYS", "add_to"]
+
+MOST_DAYS: Final = 90
+"""The longest past; the journal of config/demo.yaml keeps more."""
 
 _Seconds = Annotated[
     str | None,
@@ -49,7 +52,7 @@ def demo(  # noqa: PLR0917 - the options of a command
         typer.Option(
             metavar="DAYS",
             min=1,
-            max=90,
+            max=MOST_DAYS,
             help="First fill in so many days before today, in a folder of its own; with `--for 0s` end then.",
             show_default=False,
         ),

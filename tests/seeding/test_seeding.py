@@ -13,6 +13,7 @@ import pytest
 
 from monitor.app import load_site
 from monitor.app.seeding import MARK, Month, month_of, seed, stories_of
+from monitor.cli.demo import MOST_DAYS
 from monitor.cli.used import what_was_used
 from monitor.errors import SettingsError
 from monitor.journal.codec import decode
@@ -204,6 +205,10 @@ def test_the_same_beginning_gives_the_same_past(tmp_path: Path) -> None:
 
     assert len(one) > 1000
     assert one == two
+
+
+def test_the_journal_of_the_demo_keeps_the_longest_past_there_is() -> None:
+    assert load_site(DEMO).site.journal.keep >= (MOST_DAYS + 1) * DAY / 1000
 
 
 def test_a_folder_of_a_demo_without_a_past_is_refused_and_not_touched(tmp_path: Path) -> None:
