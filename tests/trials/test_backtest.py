@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -17,6 +18,7 @@ from tests.cli.running import within
 from tests.trials.past import BEGIN, END, load, recorded
 
 _HOUR = 3_600_000
+_SPAN = ("--from", "2026-01-05 18:00", "--to", "2026-01-06 05:00")
 _WAIT = 15 * 60_000
 
 
@@ -66,7 +68,6 @@ async def test_messages_are_those_that_were_made_live(past: tuple[Path, Sequence
     made = {(row["occurrence"], row["kind"], row["person"]) for row in rows}
     played = {(one.occurrence, one.kind, one.person) for one in result.told if not one.after}
     told_later = {(one.occurrence, "ben") for one in result.told if one.after}
-    assert made - played == {(one, kind, person) for one, kind, person in made if person == "ben"} - played
     assert {key for key in played if key[2] == "ana"} == {key for key in made if key[2] == "ana"}
     assert told_later == set(), "everything was acknowledged after ten minutes, and Ben hears after fifteen"
 
@@ -148,16 +149,7 @@ async def test_an_alarm_that_nobody_acknowledges_is_told_to_the_next_one(tmp_pat
 
 def test_the_command_tells_both_side_by_side(past: tuple[Path, Sequence[Mapping[str, Any]]]) -> None:
     folder, _ = past
-    words = (
-        "--state",
-        folder,
-        "--site",
-        folder / "site.yaml",
-        "--from",
-        "2026-01-05 18:00",
-        "--to",
-        "2026-01-06 05:00",
-    )
+    words = ("--state", folder, "--site", folder / "site.yaml", *_SPAN)
 
     ran = within("rules", "backtest", *words, "--set", "low.on_delay=10 min")
     listed = within("rules", "backtest", "dead", *words, "--json")
@@ -170,16 +162,7 @@ def test_the_command_tells_both_side_by_side(past: tuple[Path, Sequence[Mapping[
 
 def test_a_sweep_is_a_table_and_a_picture(past: tuple[Path, Sequence[Mapping[str, Any]]], tmp_path: Path) -> None:
     folder, _ = past
-    words = (
-        "--state",
-        folder,
-        "--site",
-        folder / "site.yaml",
-        "--from",
-        "2026-01-05 18:00",
-        "--to",
-        "2026-01-06 05:00",
-    )
+    words = ("--state", folder, "--site", folder / "site.yaml", *_SPAN)
     picture = tmp_path / "sweep.svg"
 
     ran = within("rules", "backtest", *words, "--sweep", "low.on_delay=0 s, 2 min, 10 min", "--picture", picture)
@@ -189,7 +172,9 @@ def test_a_sweep_is_a_table_and_a_picture(past: tuple[Path, Sequence[Mapping[str
     alarms = [int(row[2]) for row in rows]
     assert alarms == sorted(alarms, reverse=True)
     assert len(set(alarms)) == 3
-    assert "alarms a week" in picture.read_text() or "<svg" in picture.read_text()
+    drawn = ET.parse(picture).getroot()
+    bars = {each.get("id") for each in drawn.iter() if str(each.get("id")).startswith("patch_")}
+    assert len(bars) >= 2 * len(alarms), "a bar for each value, above and below"
 
 
 @pytest.mark.parametrize(
