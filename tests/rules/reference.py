@@ -1,4 +1,4 @@
-"""A slow and obvious reference of what an alarm does, written from docs/rules.md and from nothing else.
+"""A slow and obvious reference of what an alarm does, as docs/alarms.md has it.
 
 Whole seconds, one after the other; what was in each of them is kept in a list, and delays are counted by going
 back through that list. No accumulators, no heap, no due times. What the engine does has to be the same.
