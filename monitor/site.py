@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from monitor.calendars import Schedule
 from monitor.maintenance import Window
 from monitor.plant import Equipment, Group, Supply
+from monitor.staff import Notify
 from monitor.tariff import Tariff
 from monitor.zones import AccessSettings
 
@@ -27,17 +28,12 @@ __all__ = [
     "MeteringSettings",
     "MonitorSettings",
     "MqttSinkSettings",
-    "Notify",
-    "Person",
     "Point",
     "ReportSettings",
-    "Route",
     "Rule",
     "SinkFilter",
     "Site",
     "Source",
-    "Step",
-    "Team",
     "Virtual",
 ]
 
@@ -191,51 +187,6 @@ class Rule:
     devices: tuple[str, ...] = ()
     schedule: Schedule | None = None
     at: tuple[Schedule, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Person:
-    """Somebody who is notified; `channels` maps a channel's name to its address (a secret: never printed)."""
-
-    id: str
-    name: str
-    language: str
-    channels: Mapping[str, str] = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One step of an escalation: who is told `after` seconds without an acknowledgement."""
-
-    after: float
-    notify: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Team:
-    """People who answer together. Without steps of its own everybody is told at once."""
-
-    id: str
-    members: tuple[str, ...]
-    escalation: tuple[Step, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
-    """Which alarms go to which team: all matchers must match; each lists patterns with `*`."""
-
-    team: str
-    match: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    go_on: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notify:
-    """People, teams and routes; the first matching route wins unless it says `continue`."""
-
-    people: Mapping[str, Person] = field(default_factory=dict)
-    teams: Mapping[str, Team] = field(default_factory=dict)
-    routes: tuple[Route, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

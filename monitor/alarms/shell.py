@@ -12,10 +12,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 import structlog
 
-from monitor.alarms import keep
+from monitor.alarms import booking, keep
 from monitor.errors import JournalError
 from monitor.journal.state import State, set_position
-from monitor.model import SHADOW, Event, Position, Recorded, Value
+from monitor.model import SHADOW, Command, Event, Position, Recorded, Value
 from monitor.ports import Gap, Journal, Router
 from monitor.site import Rule, Site
 from rules.effects import Effects, Row, Step
@@ -75,6 +75,7 @@ class Alarms:
         self._boundary = Position(0)
         self._resumed = False
         self._steps: list[Step] = []
+        self._commands: list[Command] = []
         self._committed_at = 0.0
         self._pause = _COMMIT_EVERY
         self._is_dirty = False
@@ -172,7 +173,11 @@ class Alarms:
             self._judge(batch)
         else:
             self._tick()
-        if self._steps or (self._is_dirty and self._monotonic() - self._committed_at >= self._pause):
+        if (
+            self._steps
+            or self._commands
+            or (self._is_dirty and self._monotonic() - self._committed_at >= self._pause)
+        ):
             await self._commit()
 
     async def _next(self) -> Sequence[Recorded] | Gap | None:
@@ -199,6 +204,9 @@ class Alarms:
                 self._take(self._engine.judge(part))
                 self._position = part[-1].position
             self._resume_when_caught_up()
+        self._commands += [
+            item.entry for item in batch if type(item.entry) is Command and item.entry.kind in booking.BOOKS
+        ]
         self._is_dirty = True
         if any(type(item.entry) is Event and is_clock_step(item.entry) for item in batch):
             self._time.follow()
@@ -252,7 +260,8 @@ class Alarms:
                 await asyncio.sleep(_AFTER_FAILURE)
         if is_failing:
             _log.info("alarms_are_kept_again")
-        self._steps, self._is_dirty, self._committed_at = [], False, self._monotonic()
+        self._steps, self._commands = [], []
+        self._is_dirty, self._committed_at = False, self._monotonic()
         self._pause = _COMMIT_MANY_EVERY if len(rows) > _MANY else _COMMIT_EVERY
         self._pruned_at = now if is_new_day else self._pruned_at
         self.applied = position
@@ -272,6 +281,8 @@ class Alarms:
     ) -> int:
         keep.write_memory(db, rows)
         keep.write_steps(db, steps, self._devices)
+        for command, reason in booking.book(db, self._commands):
+            _log.info("command_refused", command=command, reason=reason)
         messages = keep.tell(db, steps, self._router, now)
         if prunes:
             keep.prune(db, now - _KEEP_DAYS * _DAY)

@@ -34,6 +34,7 @@ from monitor.metering.book import Book
 from monitor.metering.consumer import Metering
 from monitor.model import Event, Position, Value
 from monitor.notify.channels import Channels
+from monitor.notify.composing import Composer
 from monitor.notify.direct import Direct
 from monitor.notify.outage import Outages
 from monitor.notify.outbox import Notifier
@@ -222,7 +223,7 @@ class Parts:
             channels=channels,
             now=self._clock.now,
             standing=standing,
-            render_report=letters,
+            composer=Composer(self._site, render_report=letters),
         )
         self._mailing = Mailing(
             self._state,

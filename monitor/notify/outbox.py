@@ -16,16 +16,15 @@ from typing import Any, Final, TypeVar
 
 import structlog
 
-from monitor.duereport import RenderReport
 from monitor.errors import ChannelRejected, ChannelUnavailable, JournalError, ReportUnavailable
 from monitor.journal.state import State
 from monitor.model import SEVERITY_RANK
 from monitor.notify import store
 from monitor.notify.attempt import Attempt, Lane
+from monitor.notify.composing import Composer
 from monitor.notify.decision import Standing
-from monitor.notify.messages import render
 from monitor.notify.store import GetStanding, Outcome
-from monitor.ports import Channel, Message
+from monitor.ports import Channel
 from monitor.site import Site
 
 __all__ = ["GetStanding", "Notifier", "Standing", "backoff"]
@@ -52,10 +51,6 @@ _JITTER: Final = 0.2
 _LOG = structlog.get_logger()
 
 
-async def _no_reports(_body: Mapping[str, Any], _language: str) -> Message:
-    raise ReportUnavailable("this program builds no reports")
-
-
 def backoff(attempts: int, spread: float, longest: float = _LONGEST_RETRY) -> int:
     """Milliseconds until the next try after so many: 5 s, doubled up to 10 min; `spread` from -1 to 1 is ±20 %."""
     seconds = min(longest, _FIRST_RETRY * 2.0 ** min(attempts - 1, 16))
@@ -66,7 +61,7 @@ class Notifier:
     """Sends what is in the outbox. One message at a time per person and channel, 16 in all; two reports beside.
 
     `channels` answers the channel of an address; `now` is UTC ms, `monotonic` seconds that no setting of
-    the clock moves; `standing` tells how an occurrence stands; `render_report` builds a report when it is sent.
+    the clock moves; `standing` tells how an occurrence stands; `composer` writes the messages.
     """
 
     def __init__(  # noqa: PLR0913 - what it works with, from the composition root
@@ -77,7 +72,7 @@ class Notifier:
         channels: Callable[[str], Channel],
         now: Callable[[], int],
         standing: GetStanding,
-        render_report: RenderReport = _no_reports,
+        composer: Composer | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._state = state
@@ -85,7 +80,7 @@ class Notifier:
         self._channels = channels
         self._now = now
         self._standing = standing
-        self._render_report = render_report
+        self._composer = composer or Composer(site)
         self._monotonic = monotonic
         self._seen = (now(), monotonic())
         self._step: store.ClockStep | None = None
@@ -204,7 +199,7 @@ class Notifier:
         if person is None or address is None:
             return Outcome(state="dead", error="the person or channel is no longer in the settings")
         try:
-            message = await self._message(attempt, person.language or self._site.language)
+            message = await self._composer.compose(attempt, person)
             async with asyncio.timeout(_LONGEST_REPORT if attempt.is_report else _LONGEST_SEND):
                 await self._channels(address).send(address, message)
         except (ReportUnavailable, ChannelRejected, ChannelUnavailable) as error:
@@ -214,14 +209,6 @@ class Notifier:
         except Exception as error:  # noqa: BLE001 - one message may not end the others
             return self._again(attempt, _defect(attempt, error), maybe=False)
         return Outcome(state="sent")
-
-    async def _message(self, attempt: Attempt, language: str) -> Message:
-        if attempt.is_report:
-            return await self._render_report(attempt.body, language)
-        kind = attempt.kind if attempt.cleared is None else "combined"
-        if attempt.gathered:
-            kind = "gathered"
-        return render(kind, language, attempt.body, cleared=attempt.cleared)
 
     def _failure(
         self, attempt: Attempt, error: ReportUnavailable | ChannelRejected | ChannelUnavailable

@@ -16,7 +16,8 @@ from monitor.notify.channels import is_mail
 from monitor.notify.restored import Restore
 from monitor.periods import DAY
 from monitor.ports import NoticeKind, OutboxRow
-from monitor.site import Person, Site
+from monitor.site import Site
+from monitor.staff import Person
 
 __all__ = ["REPORT_LIVES", "expire", "facts", "make_put", "note_end", "revive"]
 

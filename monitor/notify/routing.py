@@ -15,7 +15,8 @@ from monitor.ports import Notice, NoticeKind, OutboxRow, Router
 from monitor.profiles.itself import ITSELF
 from monitor.schema import MONITOR_DEVICE, point_unit
 from monitor.settings.patterns import fits
-from monitor.site import Device, Person, Route, Rule, Site, Source, Step
+from monitor.site import Device, Rule, Site, Source
+from monitor.staff import Person, Route, Step
 
 __all__ = ["TIME_TO_LIVE", "Chosen", "Reason", "choose", "facts", "make_router", "unreachable"]
 

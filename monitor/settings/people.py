@@ -13,7 +13,8 @@ from monitor.schema import CLASSES, MONITOR_DEVICE
 from monitor.settings.binding import Binding
 from monitor.settings.patterns import fits
 from monitor.settings.shape import PersonKeys, RouteKeys, TeamKeys
-from monitor.site import Device, Notify, Person, Route, Rule, Source, Step, Team
+from monitor.site import Device, Rule, Source
+from monitor.staff import Notify, Person, Route, Step, Team
 
 __all__ = ["bind_notify", "warn_of_silence"]
 

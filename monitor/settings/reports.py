@@ -7,7 +7,8 @@ from monitor.settings.binding import Binding
 from monitor.settings.meters import billed
 from monitor.settings.metershape import ReportKeys
 from monitor.settings.selecting import check_selector, select
-from monitor.site import Device, Person, ReportSettings
+from monitor.site import Device, ReportSettings
+from monitor.staff import Person
 
 __all__ = ["bind_reports"]
 

@@ -10,7 +10,8 @@ import orjson
 from monitor.model import Transition
 from monitor.notify.routing import make_router
 from monitor.ports import Notice, NoticeKind, OutboxRow
-from monitor.site import Device, Notify, Person, Point, Route, Rule, Site, Source, Step, Team
+from monitor.site import Device, Point, Rule, Site, Source
+from monitor.staff import Notify, Person, Route, Step, Team
 
 NOW = 1_795_378_523_000
 MINUTE = 60_000

@@ -12,7 +12,8 @@ from monitor.model import Event
 from monitor.notify.channels import Channels
 from monitor.notify.direct import Direct
 from monitor.notify.outage import Outages, Pace
-from monitor.site import Route, Site
+from monitor.site import Site
+from monitor.staff import Route
 from tests.clock import ManualClock
 from tests.journal.conformance import entries_of, everything
 from tests.notify.house import person, site

@@ -15,7 +15,8 @@ from monitor.journal.state import State
 from monitor.notify.channels import Channels
 from monitor.notify.outbox import Notifier, Standing, backoff
 from monitor.ports import Channel, Message, NoticeKind
-from monitor.site import Person, Site
+from monitor.site import Site
+from monitor.staff import Person
 from tests.clock import ManualClock
 from tests.notify.house import MINUTE, NOW, insert, person, rows, rule, site
 from tests.servers.http import WebServer

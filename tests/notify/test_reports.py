@@ -15,11 +15,13 @@ from monitor.duereport import DueReport
 from monitor.errors import ReportUnavailable
 from monitor.journal.state import State
 from monitor.notify.channels import Channels
+from monitor.notify.composing import Composer
 from monitor.notify.outbox import Notifier, Standing
 from monitor.notify.reports import REPORT_LIVES, make_put
 from monitor.periods import parse
 from monitor.ports import Attachment, Message, NoticeKind
-from monitor.site import Person, ReportSettings, Site
+from monitor.site import ReportSettings, Site
+from monitor.staff import Person
 from tests.clock import ManualClock
 from tests.notify.house import MINUTE, NOW, insert, person, rows, site
 from tests.notify.test_outbox import hooked, mailed, reach, running, seen_again, settle
@@ -102,7 +104,7 @@ class Office:
             channels=Channels(),
             now=self.clock.now,
             standing=lambda _db, _occurrence: Standing(acknowledged=False, cleared=False),
-            render_report=self.build,
+            composer=Composer(self.site, render_report=self.build),
             monotonic=lambda: self.clock.now() / 1000,
         )
 

@@ -9,7 +9,8 @@ from structlog.testing import capture_logs
 from monitor.model import Severity
 from monitor.notify.routing import TIME_TO_LIVE, Reason, choose, facts, make_router, unreachable
 from monitor.ports import NoticeKind
-from monitor.site import Route, Source, Team
+from monitor.site import Source
+from monitor.staff import Route, Team
 from tests.notify.house import MINUTE, NOW, notice, person, rows, site
 
 ANA = person("ana", mail="mailto://a", phone="json://a")

@@ -13,11 +13,13 @@ from zoneinfo import ZoneInfo
 from monitor.journal.state import State
 from monitor.notify.channels import Channels
 from monitor.notify.channels.services import check
+from monitor.notify.composing import Composer
 from monitor.notify.outbox import Notifier, Standing
 from monitor.notify.reports import make_put
 from monitor.ports import Attachment, Message
 from monitor.reports.mailing import Mailing
-from monitor.site import Notify, Person, ReportSettings, Site
+from monitor.site import ReportSettings, Site
+from monitor.staff import Notify, Person
 
 
 def site(first: str, second: str) -> Site:
@@ -53,7 +55,7 @@ async def mail(state: State, settings: Site, now: int, *, begin: bool = False) -
         channels=Channels(),
         now=lambda: now,
         standing=lambda _db, _occurrence: Standing(acknowledged=False, cleared=False),
-        render_report=render,
+        composer=Composer(settings, render_report=render),
         monotonic=lambda: now / 1000,
     )
     mailing = Mailing(

@@ -13,7 +13,8 @@ from monitor.reports.html import html
 from monitor.reports.letter import Letters
 from monitor.reports.report import Report, Section
 from monitor.reports.words import say
-from monitor.site import AlarmLimits, Notify, Person, Site
+from monitor.site import AlarmLimits, Site
+from monitor.staff import Notify, Person
 from tests.reports.books import Book, period
 from tests.reports.busyalarms import busy_alarms
 from tests.reports.plant import NOW, plant

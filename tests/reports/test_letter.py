@@ -10,12 +10,14 @@ import pytest
 from monitor.errors import JournalError, ReportUnavailable
 from monitor.journal.state import State
 from monitor.notify.channels import Channels
+from monitor.notify.composing import Composer
 from monitor.notify.outbox import Notifier, Standing
 from monitor.notify.reports import make_put
 from monitor.reports.books import Books
 from monitor.reports.letter import Letters
 from monitor.reports.mailing import Mailing
-from monitor.site import Notify, ReportSettings, Site
+from monitor.site import ReportSettings, Site
+from monitor.staff import Notify
 from tests.clock import ManualClock
 from tests.notify.test_outbox import mailed, running, settle
 from tests.notify.test_reports import parts
@@ -127,7 +129,7 @@ async def test_from_the_end_of_the_month_to_two_mails_in_two_languages(tmp_path:
         channels=Channels(),
         now=clock.now,
         standing=lambda _db, _occurrence: Standing(acknowledged=False, cleared=False),
-        render_report=letters(site, Broken(site)),
+        composer=Composer(site, render_report=letters(site, Broken(site))),
         monotonic=lambda: clock.now() / 1000,
     )
     mailing = Mailing(

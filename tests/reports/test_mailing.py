@@ -16,7 +16,8 @@ from monitor.journal.state import State
 from monitor.notify.reports import make_put
 from monitor.periods import before
 from monitor.reports.mailing import Mailing, next_period
-from monitor.site import Notify, Person, ReportSettings, Site
+from monitor.site import ReportSettings, Site
+from monitor.staff import Notify, Person
 
 MINUTE = 60_000
 HOUR = 60 * MINUTE

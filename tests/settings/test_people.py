@@ -2,7 +2,7 @@ import pytest
 
 from monitor.app import load_site
 from monitor.settings import SettingsInvalid
-from monitor.site import Route, Step
+from monitor.staff import Route, Step
 from tests.settings.conftest import Load, Mistakes
 
 DEVICES = """\

@@ -1,0 +1,47 @@
+-- Why a message waits, which message it went out in, and how long the channel took for it.
+ALTER TABLE outbox ADD COLUMN held TEXT NOT NULL DEFAULT '';    -- group pace quiet budget flood channel, or nothing
+ALTER TABLE outbox ADD COLUMN carried_by INTEGER;               -- the row whose message carried it
+ALTER TABLE outbox ADD COLUMN tried_at INTEGER;                 -- when the last attempt began, UTC ms
+ALTER TABLE outbox ADD COLUMN took INTEGER;                     -- ms of the attempt that was taken
+CREATE INDEX outbox_lane ON outbox (person, channel, sent_at);
+-- How each channel of each person does. Times are UTC ms.
+CREATE TABLE channel_state (
+    person       TEXT NOT NULL,
+    channel      TEXT NOT NULL,
+    last_success INTEGER,
+    last_failure INTEGER,
+    last_error   TEXT NOT NULL DEFAULT '',
+    failures     INTEGER NOT NULL DEFAULT 0,  -- in a row
+    tested_at    INTEGER,
+    PRIMARY KEY (person, channel)
+) STRICT, WITHOUT ROWID;
+-- Who stands in for whom: what people said; the site file has its own.
+CREATE TABLE duty_override (
+    id     TEXT PRIMARY KEY,  -- the command's
+    roster TEXT NOT NULL,
+    person TEXT NOT NULL,
+    starts INTEGER NOT NULL,
+    ends   INTEGER NOT NULL,
+    by     TEXT NOT NULL,
+    reason TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE INDEX duty_override_ends ON duty_override (ends);
+-- What people do about an alarm after it was told: one case for each occurrence that somebody wrote about.
+CREATE TABLE alarm_case (
+    occurrence  TEXT PRIMARY KEY REFERENCES alarm ON DELETE CASCADE,
+    earlier     TEXT NOT NULL DEFAULT '',      -- the occurrence of the seven days before, where there is one
+    assigned_to TEXT NOT NULL DEFAULT '',
+    assigned_by TEXT NOT NULL DEFAULT '',
+    assigned_at INTEGER,
+    closed_at   INTEGER,
+    closed_by   TEXT NOT NULL DEFAULT '',
+    cause       TEXT NOT NULL DEFAULT ''       -- what it came of, a word of the list
+) STRICT;
+CREATE TABLE alarm_comment (
+    id         TEXT PRIMARY KEY,               -- the command's
+    occurrence TEXT NOT NULL REFERENCES alarm ON DELETE CASCADE,
+    time       INTEGER NOT NULL,
+    by         TEXT NOT NULL,
+    text       TEXT NOT NULL
+) STRICT;
+CREATE INDEX alarm_comment_of ON alarm_comment (occurrence, time);
