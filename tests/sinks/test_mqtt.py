@@ -1,6 +1,7 @@
 """A real broker as a sink: what is retained on it, what a break of the connection costs, what is announced."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
@@ -217,6 +218,26 @@ async def test_a_broker_that_comes_back_empty_has_the_whole_picture_again(tmp_pa
     broker.stop()
 
     assert ear.last(f"{BASE}/device/w-main")["values"] == {"volume_m3": 3.0}
+    assert ear.last(f"{BASE}/device/e-main")["values"] == {"power_w": 4920.0}
+
+
+async def test_a_broker_that_was_back_at_once_has_the_whole_picture_too(tmp_path: Path) -> None:
+    broker = Mosquitto(tmp_path / "broker", extra=("persistence false",), template=None).start()
+    sink = _sink(_with_broker(a_site(), broker.url))
+    await sink.write(recorded(reading("e-main", power_w=4920.0)))
+    broker.kill()
+    broker.start()
+    ear = Ear(broker)
+    for _ in range(50):  # long enough for a client that connects again by itself
+        await asyncio.sleep(0.1)
+    with contextlib.suppress(SinkUnavailable):  # where the loss is only seen by this
+        await sink.write(recorded(reading("leak", alarm=True)))
+    await sink.write(recorded(reading("leak", alarm=True)))
+    await ear.until(f"{BASE}/availability", lambda said: said == b"online")
+    await sink.close()
+    ear.close()
+    broker.stop()
+
     assert ear.last(f"{BASE}/device/e-main")["values"] == {"power_w": 4920.0}
 
 

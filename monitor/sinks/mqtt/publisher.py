@@ -21,6 +21,7 @@ _CONNECT_S: Final = 10.0
 _ANSWER_S: Final = 30.0
 _QUIET_S: Final = 1.0
 _IN_FLIGHT: Final = 100
+_LOOK_S: Final = 0.5
 
 
 class Publisher:
@@ -53,7 +54,12 @@ class Publisher:
         """Connect anew, where there is no connection. Raises SinkUnavailable."""
         self.close()
         version = MQTTProtocolVersion.MQTTv5 if self._options.protocol == "5" else MQTTProtocolVersion.MQTTv311
-        client = paho.Client(CallbackAPIVersion.VERSION2, client_id=self._client_id, protocol=version)
+        client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=self._client_id,
+            protocol=version,
+            reconnect_on_failure=False,  # a broker that was away may know nothing: everything is published anew
+        )
         client.username_pw_set(self._options.username, self._options.password)
         client.max_inflight_messages_set(_IN_FLIGHT)
         client.connect_timeout = _CONNECT_S
@@ -92,13 +98,16 @@ class Publisher:
         sent = [client.publish(each.topic, each.payload, qos=1, retain=each.retain) for each in messages]
         for one in sent:
             try:
-                one.wait_for_publish(max(0.01, deadline - time.monotonic()))
+                while not one.is_published() and client.is_connected() and time.monotonic() < deadline:
+                    one.wait_for_publish(_LOOK_S)
             except (RuntimeError, ValueError) as error:
                 self.close()
                 raise SinkUnavailable(f"the broker took nothing: {error}") from error
             if not one.is_published():
+                is_lost = not client.is_connected()
                 self.close()
-                raise SinkUnavailable(f"the broker did not take a message within {_ANSWER_S:g} s")
+                why = "is lost" if is_lost else f"took no message within {_ANSWER_S:g} s"
+                raise SinkUnavailable(f"the connection to the broker {why}")
 
     def retained(self, *wildcards: str) -> list[str]:
         """The topics that match and have something retained: those that come within a second of each other."""
