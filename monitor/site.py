@@ -238,12 +238,14 @@ class MqttSinkSettings:
     """Where the state of this moment is published: a connection to a broker, and the topic that all is below.
 
     `homeassistant`: the prefix below which Home Assistant looks for devices; empty: none are announced.
+    `acknowledge`: whether alarms may be acknowledged at this broker.
     """
 
     id: str = "mqtt"
     connection: str
     topic: str = "facility-monitor"
     homeassistant: str = ""
+    acknowledge: bool = False
     filter: SinkFilter = field(default_factory=SinkFilter)
 
 

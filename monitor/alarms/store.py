@@ -188,10 +188,17 @@ async def list_alarms(state: State, *, include_cleared: bool = False, last: int 
     return sorted(map(_view, rows), key=lambda view: view.raised_at, reverse=True)
 
 
-async def open_alarms(state: State) -> list[dict[str, Any]]:
-    """Answer the occurrences that last or wait for somebody, ready for JSON: what is only tried is left out."""
+async def open_alarms(state: State, *, include_held: bool = False) -> list[dict[str, Any]]:
+    """Answer the occurrences that last or wait for somebody, ready for JSON: what is only tried is left out.
+
+    `include_held`: also those that are only kept from being told of.
+    """
     views = await list_alarms(state)
-    return [view.as_json() for view in views if (view.active or view.response != "none") and not view.shadow]
+    return [
+        view.as_json()
+        for view in views
+        if not view.shadow and (include_held or view.active or view.response != "none")
+    ]
 
 
 async def list_rules(

@@ -7,19 +7,21 @@ from pathlib import Path
 from typing import Any
 
 from drivers.mqtt.tls import tls_context
+from monitor.alarms import commands
 from monitor.alarms.store import open_alarms
 from monitor.clocksync import ClockSync
+from monitor.errors import RequestRefused
 from monitor.journal.files import Files
 from monitor.metering.book import Book
 from monitor.model import Position
-from monitor.ports import Sink
+from monitor.ports import Batch, Sink
 from monitor.sinks.backfill import Backfill
 from monitor.sinks.deadletters import DeadLetters
 from monitor.sinks.influxdb import InfluxSink
 from monitor.sinks.influxdb.again import InfluxPast
 from monitor.sinks.influxdb.erase import InfluxErasing
 from monitor.sinks.loopback import is_on_loopback
-from monitor.sinks.mqtt import MqttSink
+from monitor.sinks.mqtt import Acknowledging, MqttSink
 from monitor.sinks.runner import SinkRunner
 from monitor.site import MqttSinkSettings, Site
 
@@ -52,6 +54,7 @@ class Outlets:
         self.runners: dict[str, SinkRunner] = {}
         self.outside: list[InfluxErasing] = []
         self.backfills: dict[str, Backfill] = {}
+        self._asked: dict[str, Acknowledging] = {}
         for name, settings in site.influxdbs.items():
             influx = InfluxSink(settings, site, files.state)
             runner = self._run(influx, None if is_on_loopback(settings.url) else sync)
@@ -59,7 +62,10 @@ class Outlets:
             past = InfluxPast(influx, site, files.journal, folder / "state.db", book.past_usage)
             self.backfills[name] = Backfill(runner, files.state, past, now=now)
         for broker in site.mqtt_sinks.values():
-            self._run(self._mqtt(broker), None)
+            mirror = self._mqtt(broker)
+            self._run(mirror, None)
+            if mirror.acknowledging is not None:
+                self._asked[mirror.name] = mirror.acknowledging
 
     def _run(self, sink: Sink, awaited: ClockSync | None) -> SinkRunner:
         files = self._files
@@ -76,11 +82,22 @@ class Outlets:
             settings,
             self._site,
             version=_VERSION,
-            open_alarms=partial(open_alarms, self._files.state),
+            open_alarms=partial(open_alarms, self._files.state, include_held=True),
             readings=self._files.journal.readings,
             now=self._now,
             tls=partial(tls_context, options) if options.tls else None,
+            acknowledge=self._acknowledge,
         )
+
+    async def _acknowledge(self, occurrence: str, *, by: str, reason: str) -> None:
+        """Keep an acknowledgement that came over a broker; RequestRefused says why it cannot be."""
+        alarm = await commands.check(self._files.state, occurrence)
+        if alarm.normal:  # it would reset it
+            raise RequestRefused(
+                f"the alarm {occurrence} is latched: it is reset at the monitor, not over a broker"
+            )
+        asked = await commands.acknowledge(self._files.state, occurrence, by=by, reason=reason, now=self._now())
+        await self._files.journal.append([Batch(entries=[asked])])
 
     @property
     def names(self) -> Sequence[str]:
@@ -95,7 +112,8 @@ class Outlets:
     def tasks(self) -> Mapping[str, Coroutine[Any, Any, None]]:
         """What runs for as long as the daemon does, by name."""
         again = {f"backfill {name}": backfill.run() for name, backfill in self.backfills.items()}
-        return again | self.tasks_of_sinks()
+        asked = {f"acknowledgements at {name}": each.run() for name, each in self._asked.items()}
+        return again | asked | self.tasks_of_sinks()
 
     def tasks_of_sinks(self) -> dict[str, Coroutine[Any, Any, None]]:
         """What carries the journal out, and nothing a second time."""

@@ -161,7 +161,12 @@ def _mqtt(binding: Binding, node: Node, path: str, ident: str) -> MqttSinkSettin
         )
         return None
     return MqttSinkSettings(
-        id=ident, connection=keys.connection, topic=keys.topic, homeassistant=keys.discovery, filter=chosen
+        id=ident,
+        connection=keys.connection,
+        topic=keys.topic,
+        homeassistant=keys.discovery,
+        acknowledge=keys.acknowledge,
+        filter=chosen,
     )
 
 

@@ -76,8 +76,15 @@ class MqttSinkKeys(Frozen):
     connection: str
     topic: _Topic = "facility-monitor"
     homeassistant: bool | _Topic = False
+    acknowledge: bool = False
     only: Selector | None = None
     kinds: Annotated[tuple[_MqttKind, ...], BeforeValidator(several), Field(min_length=1)] | None = None
+
+    @model_validator(mode="after")
+    def _fit(self) -> Self:
+        if self.acknowledge and self.kinds is not None and "alarms" not in self.kinds:
+            raise ValueError("`acknowledge: true` is about alarms, which `kinds:` leaves out")
+        return self
 
     @property
     def discovery(self) -> str:

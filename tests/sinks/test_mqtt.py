@@ -8,59 +8,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import paho.mqtt.client as paho
 import pytest
-from paho.mqtt.enums import CallbackAPIVersion
 
-from drivers.mqtt.settings import MqttConnection
 from drivers.mqtt.tls import tls_context
 from monitor.errors import SinkUnavailable
 from monitor.model import Missing, Origin, Quality, Reading, Recorded
 from monitor.sinks.mqtt import MqttSink
-from monitor.site import Connection, Counter, Device, MqttSinkSettings, Point, SinkFilter, Site, Virtual
+from monitor.site import Counter, Device, MqttSinkSettings, Point, SinkFilter, Site, Virtual
 from monitor.zones import AccessSettings
 from tests.servers.mosquitto import Mosquitto, Tls
 from tests.servers.ports import free_port
 from tests.sinks.contract import SinkContract
+from tests.sinks.ear import Ear, with_broker
 from tests.sinks.site import NOW, a_site, derived, event, reading, recorded, step
 
 BASE = "facility-monitor/hq"
 Heard = dict[str, bytes]
-
-
-class Ear:
-    """Somebody else on the broker, who keeps all he hears by topic."""
-
-    def __init__(self, broker: Mosquitto) -> None:
-        self.all: list[tuple[str, bytes, bool]] = []
-        self._client = paho.Client(CallbackAPIVersion.VERSION2)
-        self._client.on_message = lambda _c, _u, m: self.all.append((m.topic, bytes(m.payload), m.retain))
-        self._client.on_connect = lambda client, *_: client.subscribe("#", 1)
-        self._client.connect("127.0.0.1", broker.port)
-        self._client.loop_start()
-
-    def publish(self, topic: str, payload: bytes) -> None:
-        self._client.publish(topic, payload, 1, retain=True).wait_for_publish(10)
-
-    async def until(self, topic: str, wanted: Callable[[bytes], bool] = bool) -> bytes:
-        for _ in range(600):
-            for at, payload, _ in self.all:
-                if at == topic and wanted(payload):
-                    return payload
-            await asyncio.sleep(0.1)
-        raise AssertionError(f"never heard on {topic}: {self.all}")
-
-    def last(self, topic: str) -> Any:
-        return json.loads(next(payload for at, payload, _ in reversed(self.all) if at == topic))
-
-    def close(self) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
-
-
-def _with_broker(site: Site, url: str, **more: Any) -> Site:
-    options = MqttConnection.model_validate({"url": url, **more})
-    return replace(site, connections={"broker": Connection(id="broker", driver="mqtt", options=options)})
 
 
 async def _no_alarms() -> Sequence[Mapping[str, Any]]:
@@ -93,18 +56,18 @@ async def ear(broker: Mosquitto) -> AsyncIterator[Ear]:
 
 
 class TestContract(SinkContract):
-    everything = 2 + len(a_site().devices)
-    """The device that spoke, the status, and the alarms of each device."""
+    everything = 3 + len(a_site().devices) + 1
+    """The device that spoke, the status, the summary, and the alarms of each device and of the monitor."""
 
     @pytest.fixture
     async def sink(self, broker: Mosquitto) -> AsyncIterator[MqttSink]:
-        sink = _sink(_with_broker(a_site(), broker.url))
+        sink = _sink(with_broker(a_site(), broker.url))
         yield sink
         await sink.close()
 
     @pytest.fixture
     async def away(self) -> AsyncIterator[MqttSink]:
-        sink = _sink(_with_broker(a_site(), f"mqtt://127.0.0.1:{free_port()}"))
+        sink = _sink(with_broker(a_site(), f"mqtt://127.0.0.1:{free_port()}"))
         yield sink
         await sink.close()
 
@@ -122,7 +85,7 @@ class TestContract(SinkContract):
 async def test_a_reading_is_laid_over_the_one_before_and_what_is_missing_leaves(
     broker: Mosquitto, ear: Ear
 ) -> None:
-    sink = _sink(_with_broker(a_site(), broker.url))
+    sink = _sink(with_broker(a_site(), broker.url))
     await sink.write(recorded(reading("e-main", power_w=4920.0, energy_import_kwh=7.5)))
     await sink.write(recorded(reading("e-main", NOW + 1000, power_w=5000.0)))
     lost = Reading(
@@ -144,11 +107,11 @@ async def test_an_event_goes_out_without_the_pseudonym_unless_the_site_wants_it(
     broker: Mosquitto, ear: Ear
 ) -> None:
     card = event("card", result="granted", credential="p-123")
-    quiet = _sink(_with_broker(a_site(), broker.url))
+    quiet = _sink(with_broker(a_site(), broker.url))
     await quiet.write(recorded(card))
     await quiet.close()
     plain = await ear.until(f"{BASE}/event/front-reader")
-    open_site = _sink(_with_broker(a_site(access=AccessSettings(pseudonyms=True)), broker.url))
+    open_site = _sink(with_broker(a_site(access=AccessSettings(pseudonyms=True)), broker.url))
     await open_site.write(recorded(card))
     await open_site.close()
     told = await ear.until(
@@ -172,6 +135,8 @@ def _alarm(device: str, severity: str, *, active: bool = True) -> dict[str, Any]
         "limit": None,
         "unit": None,
         "raised_at": NOW,
+        "source_key": device,
+        "momentary": False,
         "latched": False,
         "active": active,
     }
@@ -183,7 +148,7 @@ async def test_the_alarms_of_a_device_are_told_worst_first_and_gone_when_over(br
     async def open_alarms() -> Sequence[Mapping[str, Any]]:
         return opened
 
-    sink = _sink(_with_broker(a_site(), broker.url), open_alarms=open_alarms)
+    sink = _sink(with_broker(a_site(), broker.url), open_alarms=open_alarms)
     await sink.write(recorded(step("raised", 1)))
     await ear.until(f"{BASE}/alarms/e-main", lambda said: b"high" in said)
     first = ear.last(f"{BASE}/alarms/e-main")
@@ -199,7 +164,7 @@ async def test_the_alarms_of_a_device_are_told_worst_first_and_gone_when_over(br
 
 async def test_a_broker_that_comes_back_empty_has_the_whole_picture_again(tmp_path: Path) -> None:
     broker = Mosquitto(tmp_path / "broker", extra=("persistence false",), template=None).start()
-    sink = _sink(_with_broker(a_site(), broker.url))
+    sink = _sink(with_broker(a_site(), broker.url))
     await sink.write(recorded(reading("e-main", power_w=4920.0), reading("w-main", volume_m3=3.0)))
     broker.kill()
     for _ in range(100):
@@ -223,7 +188,7 @@ async def test_a_broker_that_comes_back_empty_has_the_whole_picture_again(tmp_pa
 
 async def test_a_broker_that_was_back_at_once_has_the_whole_picture_too(tmp_path: Path) -> None:
     broker = Mosquitto(tmp_path / "broker", extra=("persistence false",), template=None).start()
-    sink = _sink(_with_broker(a_site(), broker.url))
+    sink = _sink(with_broker(a_site(), broker.url))
     await sink.write(recorded(reading("e-main", power_w=4920.0)))
     broker.kill()
     broker.start()
@@ -247,7 +212,7 @@ async def test_the_picture_begins_with_what_was_said_before_the_start(broker: Mo
         old = reading(device, NOW - 3600_000, volume_m3=1.0)
         return recorded(old, reading(device, NOW - 60_000, volume_m3=2.0)) if device == "w-main" else []
 
-    sink = _sink(_with_broker(a_site(), broker.url), readings=readings)
+    sink = _sink(with_broker(a_site(), broker.url), readings=readings)
     await sink.write(recorded(reading("w-main", flow_m3h=0.5)))
     await sink.close()
     await ear.until(f"{BASE}/device/w-main")
@@ -260,14 +225,15 @@ async def test_home_assistant_finds_every_device_and_forgets_one_that_is_gone(br
     foreign = "homeassistant/device/somebody_else/config"
     ear.publish(gone, b"{}")
     ear.publish(foreign, b"{}")
-    sink = _sink(_with_broker(a_site(), broker.url), homeassistant="homeassistant")
+    sink = _sink(with_broker(a_site(), broker.url), homeassistant="homeassistant")
     await sink.write(recorded(reading("e-main", power_w=1.0)))
     await sink.close()
     await ear.until(f"{BASE}/availability", lambda said: said == b"online")
 
     announced = {topic for topic, payload, _ in ear.all if topic.startswith("homeassistant/") and payload != b"{}"}
     assert announced == {
-        f"homeassistant/device/facility-monitor_hq_{name}/config" for name in (*a_site().devices, "old")
+        f"homeassistant/device/facility-monitor_hq_{name}/config"
+        for name in (*a_site().devices, "old", "facility-monitor")
     }
     assert (gone, b"", False) in ear.all
     assert not any(topic == foreign and payload == b"" for topic, payload, _ in ear.all)
@@ -282,7 +248,7 @@ async def test_an_announcement_says_what_home_assistant_needs(broker: Mosquitto,
     )
     water = replace(site.devices["w-main"], points={"volume_m3": Point(name="volume_m3", unit="m3")})
     devices = {device.id: device for device in (door, meter, water)}
-    sink = _sink(_with_broker(replace(site, devices=devices), broker.url), homeassistant="ha")
+    sink = _sink(with_broker(replace(site, devices=devices), broker.url), homeassistant="ha")
     await sink.write(recorded(reading("e-main", power_w=1.0)))
     await sink.close()
     await ear.until(f"{BASE}/availability", lambda said: said == b"online")
@@ -302,7 +268,7 @@ async def test_an_announcement_says_what_home_assistant_needs(broker: Mosquitto,
     assert "true: 'ON', false: 'OFF'" in opened["value_template"]
     assert "true: 'OFF', false: 'ON'" in locked["value_template"]
     assert announced("e-main")["components"]["alarms"]["device_class"] == "problem"
-    assert announced("e-main")["availability_topic"] == f"{BASE}/availability"
+    assert announced("e-main")["availability"] == [{"topic": f"{BASE}/availability"}]
     assert announced("e-main")["origin"]["name"] == "facility-monitor"
 
 
@@ -315,7 +281,7 @@ async def test_a_meter_that_people_read_has_a_state_and_one_that_is_reckoned_non
     rest = replace(base, id="rest", name="Rest", virtual=Virtual(sum=("w-main",), minus=("garden",)))
     site = a_site()
     site = replace(site, devices={"w-main": site.devices["w-main"], "garden": garden, "rest": rest})
-    sink = _sink(_with_broker(site, broker.url), homeassistant="ha")
+    sink = _sink(with_broker(site, broker.url), homeassistant="ha")
     read = replace(reading("garden", volume_m3=512.4), origin=Origin.MANUAL, quality=Quality.MANUAL)
     used = {"amount": 1.0, "partial_i": 1}
     deltas = replace(derived("water", {"volume_delta_m3": 0.5}, device="w-main"), key="")
@@ -325,15 +291,15 @@ async def test_a_meter_that_people_read_has_a_state_and_one_that_is_reckoned_non
 
     assert ear.last(f"{BASE}/device/garden")["values"] == {"volume_m3": 512.4}
     announced = {topic.split("_")[-1] for topic, _, _ in ear.all if topic.startswith("ha/device/")}
-    assert announced == {"w-main/config", "garden/config"}
+    assert announced == {"w-main/config", "garden/config", "facility-monitor/config"}
     assert f"{BASE}/device/rest" not in {topic for topic, _, _ in ear.all}
 
 
 async def test_a_broker_that_wants_a_password_and_tls_gets_them(tmp_path: Path) -> None:
     tls = Tls.make(tmp_path)
     with Mosquitto(tmp_path / "broker", users={"monitor": "secret"}, tls=tls) as broker:
-        wrong = _with_broker(a_site(), broker.url, ca=str(tls.ca), username="monitor", password="no")
-        site = _with_broker(a_site(), broker.url, ca=str(tls.ca), username="monitor", password="secret")
+        wrong = with_broker(a_site(), broker.url, ca=str(tls.ca), username="monitor", password="no")
+        site = with_broker(a_site(), broker.url, ca=str(tls.ca), username="monitor", password="secret")
         refused, fine = (
             _sink(each, tls=lambda each=each: tls_context(each.connections["broker"].options))
             for each in (wrong, site)
@@ -357,7 +323,7 @@ def _topics(ear: Ear) -> set[str]:
 async def test_what_is_filtered_is_neither_published_nor_announced(broker: Mosquitto, ear: Ear) -> None:
     chosen = SinkFilter(devices=frozenset({"e-main", "leak"}), kinds=frozenset({"alarms", "events"}))
     settings = MqttSinkSettings(connection="broker", homeassistant="ha", filter=chosen)
-    sink = _sink(_with_broker(a_site(), broker.url), settings=settings)
+    sink = _sink(with_broker(a_site(), broker.url), settings=settings)
     batch = recorded(
         reading("e-main", power_w=1.0), event("card", result="granted"), event("tamper", device="leak"),
         event("tamper", device="pump"),
@@ -368,6 +334,8 @@ async def test_what_is_filtered_is_neither_published_nor_announced(broker: Mosqu
 
     assert _topics(ear) == {
         f"{BASE}/availability", f"{BASE}/alarms/e-main", f"{BASE}/alarms/leak", f"{BASE}/event/leak",
+        f"{BASE}/alarms/facility-monitor", f"{BASE}/summary",
+        "ha/device/facility-monitor_hq_facility-monitor/config",
         "ha/device/facility-monitor_hq_e-main/config", "ha/device/facility-monitor_hq_leak/config",
     }  # fmt: skip
     announced = ear.last("ha/device/facility-monitor_hq_e-main/config")
@@ -375,7 +343,7 @@ async def test_what_is_filtered_is_neither_published_nor_announced(broker: Mosqu
 
 
 async def test_what_was_published_before_it_was_filtered_is_taken_back(broker: Mosquitto, ear: Ear) -> None:
-    site = _with_broker(a_site(), broker.url)
+    site = with_broker(a_site(), broker.url)
     everything = _sink(site, homeassistant="ha")
     await everything.write(recorded(reading("e-main", power_w=1.0), reading("w-main", flow_m3h=1.0)))
     await everything.close()
@@ -400,7 +368,7 @@ async def test_two_sinks_at_one_broker_and_one_at_another_do_not_disturb_each_ot
     broker: Mosquitto, ear: Ear, tmp_path: Path
 ) -> None:
     with Mosquitto(tmp_path / "second") as second:
-        here, there = _with_broker(a_site(), broker.url), _with_broker(a_site(), second.url)
+        here, there = with_broker(a_site(), broker.url), with_broker(a_site(), second.url)
         sinks = [
             _sink(here),
             _sink(here, settings=MqttSinkSettings(id="panel", connection="broker", topic="panel")),

@@ -3,16 +3,21 @@
 Source: home-assistant.io, MQTT discovery, "Device discovery payload" (Home Assistant 2024.11 and later).
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
 
+from monitor.profiles.itself import ITSELF
 from monitor.schema import STATES, point_unit, unit_sign
+from monitor.sinks.mqtt.alarmcards import cards_of, cards_of_monitor
+from monitor.sinks.mqtt.states import Shown
 from monitor.sinks.mqtt.topics import Outgoing, Topics
 from monitor.site import Device, Point, Site
 
-__all__ = ["announcements", "is_ours", "wildcard"]
+__all__ = ["Announcer", "farewells", "is_ours", "is_under", "wildcards"]
+
 
 _SENSOR: Final[Mapping[str, tuple[str, str]]] = {
     "w": ("power", "W"),
@@ -45,9 +50,9 @@ _INVERTED: Final = frozenset({"locked"})
 """A lock is `on` in Home Assistant while it is not locked."""
 
 
-def wildcard(prefix: str) -> str:
-    """The filter that matches all announcements of devices."""
-    return f"{prefix}/device/+/config"
+def wildcards(prefix: str) -> tuple[str, ...]:
+    """The filters that match all announcements of devices, also those below another prefix than this."""
+    return ("+/device/+/config", *((f"{prefix}/device/+/config",) if "/" in prefix else ()))
 
 
 def is_ours(topic: str, site: Site) -> bool:
@@ -56,41 +61,114 @@ def is_ours(topic: str, site: Site) -> bool:
     return len(levels) >= 2 and levels[-2].startswith(f"{_owner(site)}_")  # noqa: PLR2004 - id and `config`
 
 
+def is_under(content: bytes, topics: Topics) -> bool:
+    """Whether an announcement below another prefix tells of our own topics, and not of another sink's."""
+    shown = _parsed(content)
+    where = [shown.get("availability"), shown.get("availability_topic"), *_components(shown).values()]
+    return topics.availability.encode() in orjson.dumps(where)
+
+
+def farewells(announced: Outgoing, before: bytes) -> Iterator[Outgoing]:
+    """What removes the components that an announcement had `before` and has no more, ahead of itself.
+
+    Home Assistant keeps a component that is merely left out: it goes when nothing but its platform is sent.
+    """
+    content = _parsed(announced.payload)
+    components = content["components"]
+    platforms = {name: one.get("platform") for name, one in _components(_parsed(before)).items()}
+    gone = {
+        name: {"platform": platform}
+        for name, platform in platforms.items()
+        if name not in components and isinstance(platform, str)
+    }
+    if gone:
+        yield Outgoing(announced.topic, orjson.dumps({**content, "components": {**components, **gone}}))
+
+
+def _parsed(content: bytes) -> dict[str, Any]:
+    try:
+        parsed = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        return {}
+    return parsed if isinstance(parsed, dict) else {}
+
+
+def _components(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    found = content.get("components")
+    return {name: one for name, one in found.items() if isinstance(one, dict)} if isinstance(found, dict) else {}
+
+
 def _owner(site: Site) -> str:
     return f"facility-monitor_{site.id}"
 
 
-def announcements(
-    site: Site, topics: Topics, prefix: str, version: str, kinds: Collection[str] | None = None
-) -> Iterator[Outgoing]:
-    """One message per device, retained; a meter that is reckoned from others has no readings to show.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announcer:
+    """Announces the devices of a site below a prefix.
 
-    `kinds`: what is published at all (None: everything); a device with nothing of it is not announced.
+    `version`: of this program. `kinds`: what is published at all (None: everything). `alarms`: those that are
+    published one by one; `acknowledge`: with a button each.
     """
-    points, alarms = (kinds is None or kind in kinds for kind in ("readings", "alarms"))
-    for device in site.devices.values():
+
+    site: Site
+    topics: Topics
+    prefix: str
+    version: str
+    kinds: Collection[str] | None = None
+    alarms: Sequence[Shown] = ()
+    acknowledge: bool = False
+
+    def announcements(self) -> Iterator[Outgoing]:
+        """One message per device, retained, the monitor itself first; none of a device that has nothing to show.
+
+        A meter that is reckoned from others has no readings to show, but may have alarms.
+        """
+        site = self.site
+        itself = f"{_owner(site)}_{ITSELF.id}"
+        alarms: dict[str, list[Shown]] = {}
+        for shown in self.alarms if self._has("alarms") else ():
+            alarms.setdefault(shown.device.id, []).append(shown)
+        if self._has("alarms"):
+            known = {"name": f"{ITSELF.name}: {site.name or site.id}", "model": "facility-monitor"}
+            components = cards_of_monitor(itself, self.topics)
+            for name, card in self._cards(alarms.get(ITSELF.id, ())).items():
+                components[name] = {**card, "entity_category": "diagnostic"}
+            yield self._announcement(itself, known | {"sw_version": self.version}, components)
+        for device in site.devices.values():
+            ident = f"{_owner(site)}_{device.id}"
+            components = self._readings(device, ident) | self._cards(alarms.get(device.id, ()))
+            if components:
+                known = {"name": device.name}
+                known |= {"model": device.profile} if device.profile else {}
+                known |= {"suggested_area": area} if (area := _area(device)) else {}
+                known |= {"via_device": itself} if self._has("alarms") else {}
+                yield self._announcement(ident, known, components)
+
+    def _has(self, kind: str) -> bool:
+        return self.kinds is None or kind in self.kinds
+
+    def _readings(self, device: Device, ident: str) -> dict[str, Any]:
+        """Its points, and whether any alarm of it is open."""
         if device.virtual is not None:
-            continue
-        ident = f"{_owner(site)}_{device.id}"
-        shown = device.points if points else {}
-        components = {name: _point(device, point, topics, ident) for name, point in shown.items()}
-        if alarms:
-            components["alarms"] = _alarms(device, topics, ident)
-        if not components:
-            continue
+            return {}
+        shown = device.points if self._has("readings") else {}
+        components = {name: _point(device, point, self.topics, ident) for name, point in shown.items()}
+        if self._has("alarms"):
+            components["alarms"] = _alarms(device, self.topics, ident)
+        return components
+
+    def _cards(self, alarms: Sequence[Shown]) -> dict[str, Any]:
+        return cards_of(alarms, _owner(self.site), self.topics, acknowledge=self.acknowledge)
+
+    def _announcement(self, ident: str, device: Mapping[str, str], components: Mapping[str, Any]) -> Outgoing:
         content: dict[str, Any] = {
-            "device": {
-                "identifiers": [ident],
-                "name": device.name,
-                **({"model": device.profile} if device.profile else {}),
-                **({"suggested_area": area} if (area := _area(device)) else {}),
-            },
-            "origin": {"name": "facility-monitor", "sw_version": version},
-            "availability_topic": topics.availability,
+            "device": {"identifiers": [ident], **device},
+            "origin": {"name": "facility-monitor", "sw_version": self.version},
+            "availability": [{"topic": self.topics.availability}],
             "qos": 1,
             "components": components,
         }
-        yield Outgoing(f"{prefix}/device/{ident}/config", orjson.dumps(content))
+        return Outgoing(f"{self.prefix}/device/{ident}/config", orjson.dumps(content))
 
 
 def _area(device: Device) -> str:

@@ -1,14 +1,15 @@
-"""A connection to a broker that only publishes. It blocks: its calls come from a thread of their own."""
+"""A connection to a broker that publishes. It blocks: its calls come from a thread of their own."""
 
 import ssl
 import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
@@ -22,6 +23,13 @@ _ANSWER_S: Final = 30.0
 _QUIET_S: Final = 1.0
 _IN_FLIGHT: Final = 100
 _LOOK_S: Final = 0.5
+
+
+class Hear(Protocol):
+    """Is told what somebody said, in the connection's own thread."""
+
+    def __call__(self, topic: str, payload: bytes, *, retained: bool) -> None:
+        """Take it, and return at once."""
 
 
 class Publisher:
@@ -95,7 +103,7 @@ class Publisher:
         if client is None or not client.is_connected():
             raise SinkUnavailable("the connection to the broker is lost")
         deadline = time.monotonic() + _ANSWER_S
-        sent = [client.publish(each.topic, each.payload, qos=1, retain=each.retain) for each in messages]
+        sent = [self._send(client, each) for each in messages]
         for one in sent:
             try:
                 while not one.is_published() and client.is_connected() and time.monotonic() < deadline:
@@ -109,17 +117,34 @@ class Publisher:
                 why = "is lost" if is_lost else f"took no message within {_ANSWER_S:g} s"
                 raise SinkUnavailable(f"the connection to the broker {why}")
 
-    def retained(self, *wildcards: str) -> list[str]:
-        """The topics that match and have something retained: those that come within a second of each other."""
+    def _send(self, client: paho.Client, message: Outgoing) -> paho.MQTTMessageInfo:
+        properties = None
+        if message.expires and client.protocol == MQTTProtocolVersion.MQTTv5:
+            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho says no types here
+            properties.MessageExpiryInterval = message.expires
+        return client.publish(message.topic, message.payload, qos=1, retain=message.retain, properties=properties)
+
+    def listen(self, wildcard: str, hear: Hear) -> None:
+        """Be told what is said there from now on, for as long as this connection lasts."""
         client = self._client
         if client is None:
-            return []
-        found: list[str] = []
+            return
+        client.message_callback_add(
+            wildcard, lambda _c, _u, each: hear(each.topic, bytes(each.payload), retained=each.retain)
+        )
+        client.subscribe(wildcard, 1)
+
+    def retained(self, *wildcards: str) -> dict[str, bytes]:
+        """What is retained at the topics that match: that which comes within a second of each other."""
+        client = self._client
+        if client is None:
+            return {}
+        found: dict[str, bytes] = {}
         came = threading.Event()
 
         def hear(_client: paho.Client, _userdata: Any, message: paho.MQTTMessage) -> None:
             if message.retain and message.payload:
-                found.append(message.topic)
+                found[message.topic] = bytes(message.payload)
                 came.set()
 
         for wildcard in wildcards:
@@ -130,7 +155,7 @@ class Publisher:
         client.unsubscribe(list(wildcards))
         for wildcard in wildcards:
             client.message_callback_remove(wildcard)
-        return found
+        return dict(found)
 
     def close(self, last: Outgoing | None = None) -> None:
         """End the connection in order, with a last message if there is one; safe to call twice."""

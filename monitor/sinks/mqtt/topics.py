@@ -1,7 +1,8 @@
 """What is published where. Pure: entries and alarms in, topics and payloads out.
 
-Below `BASE/SITE`: `availability` (online, offline; the last will), `device/ID` (what it says now) and `alarms/ID`
-(its open alarms), all retained; `event/ID` (each event, not retained).
+Below `BASE/SITE`, retained: `availability` (online, offline; the last will), `device/ID` (what it says now),
+`alarms/ID` (its open alarms), `alarm/RULE/SOURCE` (how one alarm stands), `summary` (how many stand how). Not
+retained: `event/ID` (each event). Listened to where the site wants that: `acknowledge/RULE/SOURCE`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,11 +24,15 @@ _CREDENTIAL: Final = "credential"
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A message to be published with QoS 1; an empty payload takes a retained one back."""
+    """A message to be published with QoS 1; an empty payload takes a retained one back.
+
+    `expires`: seconds for which the broker keeps it (MQTT 5), 0: for ever.
+    """
 
     topic: str
     payload: bytes
     retain: bool = True
+    expires: int = 0
 
 
 @dataclass(slots=True)
@@ -73,6 +78,19 @@ class Topics:
     def alarms_topic(self, device: str) -> str:
         """Where the open alarms of a device are."""
         return f"{self.base}/alarms/{device}"
+
+    def alarm_topic(self, rule: str, source_key: str) -> str:
+        """Where one alarm stands."""
+        return f"{self.base}/alarm/{rule}/{source_key}"
+
+    def acknowledge_topic(self, rule: str, source_key: str) -> str:
+        """Where somebody may acknowledge an alarm, if the site wants that."""
+        return f"{self.base}/acknowledge/{rule}/{source_key}"
+
+    @property
+    def summary(self) -> str:
+        """Where it says how many alarms stand how."""
+        return f"{self.base}/summary"
 
     def state(self, device: str, state: State) -> Outgoing:
         """What a device says now."""
