@@ -159,3 +159,18 @@ def test_a_reload_says_which_sinks_change(load_text: Load) -> None:
         ("influxdb",),
     )
     assert changes.sections == ()
+
+
+def test_acknowledging_at_a_broker_has_to_be_written(load_text: Load) -> None:
+    off, on = (
+        load_text(f"sinks: {{mqtt: {{connection: broker{more}}}}}\n").site.mqtt_sinks["mqtt"]
+        for more in ("", ", acknowledge: true")
+    )
+
+    assert (off.acknowledge, on.acknowledge) == (False, True)
+
+
+def test_acknowledging_without_alarms_is_a_mistake(mistakes: Mistakes) -> None:
+    [finding] = mistakes("sinks: {mqtt: {connection: broker, kinds: readings, acknowledge: true}}\n")
+
+    assert "`kinds:` leaves out" in finding.message

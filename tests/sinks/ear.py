@@ -30,6 +30,10 @@ class Ear:
     def publish(self, topic: str, payload: bytes) -> None:
         self._client.publish(topic, payload, 1, retain=True).wait_for_publish(10)
 
+    def say(self, topic: str, payload: bytes) -> None:
+        """Publish what is not to be kept."""
+        self._client.publish(topic, payload, 1).wait_for_publish(10)
+
     async def until(self, topic: str, wanted: Callable[[bytes], bool] = bool) -> bytes:
         for _ in range(600):
             for at, payload, _ in self.all:

@@ -43,15 +43,15 @@ _OPTIONS: Mapping[str, tuple[set[str], set[str]]] = {
             "suggested_display_precision",
             "last_reset_value_template",
             "options",
-        },  # fmt: skip
+        },
     ),
     "button": ({"command_topic"}, {"payload_press", "command_template", "retain"}),
 }
 """Platform -> what it must have, and what it may have besides."""
 _BINARY = {
-    "battery", "battery_charging", "carbon_monoxide", "cold", "connectivity", "door", "garage_door", "gas", "heat",
-    "light", "lock", "moisture", "motion", "moving", "occupancy", "opening", "plug", "power", "presence", "problem",
-    "running", "safety", "smoke", "sound", "tamper", "update", "vibration", "window",
+    "battery", "battery_charging", "carbon_monoxide", "cold", "connectivity", "door", "garage_door", "gas",
+    "heat", "light", "lock", "moisture", "motion", "moving", "occupancy", "opening", "plug", "power", "presence",
+    "problem", "running", "safety", "smoke", "sound", "tamper", "update", "vibration", "window",
 }  # fmt: skip
 
 
@@ -108,7 +108,7 @@ def _availability(path: str, where: Mapping[str, Any]) -> list[str]:
 
 
 def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(autoescape=False)  # noqa: S701 - as Home Assistant's, it makes no HTML
+    environment = jinja2.Environment(autoescape=False)
     environment.filters["timestamp_local"] = lambda seconds: f"at {seconds}"
     return environment
 

@@ -57,9 +57,10 @@ _OF_MEDIUM: Final[Mapping[str, str]] = {"water": "moisture", "gas": "gas"}
 
 def look_of(shown: Shown) -> str:
     """The device class of an alarm; `problem` is what says least."""
-    event = getattr(shown.rule.params, "event", None)
-    if shown.rule.kind in {"event", "event_count"} and isinstance(event, str):
-        return _EVENTS.get(event, "problem")
+    if shown.rule.kind in {"event", "event_count"}:
+        said = getattr(shown.rule.params, "event", ())
+        known = {_EVENTS.get(event, "problem") for event in ((said,) if isinstance(said, str) else said)}
+        return known.pop() if len(known) == 1 else "problem"
     if shown.rule.kind in _FLOWS:
         return _OF_MEDIUM.get(shown.device.device_class, "problem")
     return _of_point(shown, shown.source.point or "")
