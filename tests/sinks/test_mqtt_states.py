@@ -18,7 +18,8 @@ def _view(**more: Any) -> dict[str, Any]:
     return {
         "occurrence": "o-1", "rule": "low", "device": "meter", "source_key": "meter/voltage_v",
         "point": "voltage_v", "title": "Low", "state": "active", "response": "unacked", "suppression": (),
-        "isa": "B", "active": True, "latched": False, "normal": False, "unknown": False, "momentary": False, "severity": "high",
+        "isa": "B", "active": True, "latched": False, "normal": False, "unknown": False, "momentary": False,
+        "severity": "high",
         "value": 200.0, "limit": 207.0, "unit": "V", "since": 1, "raised_at": 2, "acknowledged_by": "",
     } | more  # fmt: skip
 

@@ -4,6 +4,7 @@ import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from time import monotonic
 from typing import Any, Final
 
@@ -27,6 +28,7 @@ _ONLINE: Final = b"online"
 _OFFLINE: Final = b"offline"
 _REMEMBERED: Final = 40
 _FRESH_MS: Final = 15 * 60_000
+_AT_ONCE: Final = 1000
 _LOOK_EVERY_S: Final = 10.0
 """What makes no step is seen by then: that nothing is known of a condition any more."""
 _EXPIRES_S: Final = 120
@@ -118,9 +120,10 @@ class MqttSink:
         return [self._topics.state(device, self._states[device]) for device in changed] + events, is_judged
 
     async def _publish(self, messages: Sequence[Outgoing]) -> None:
-        if messages:
-            await self._thread.do(lambda: self._publisher.publish(messages))
-            self._messages += len(messages)
+        for start in range(0, len(messages), _AT_ONCE):
+            piece = messages[start : start + _AT_ONCE]
+            await self._thread.do(partial(self._publisher.publish, piece))
+            self._messages += len(piece)
 
     async def _remember(self) -> None:
         """Take what was said in the last quarter of an hour, before this start too: slow points come seldom."""
