@@ -330,7 +330,7 @@ async def test_what_is_filtered_is_neither_published_nor_announced(broker: Mosqu
     )  # fmt: skip
     await sink.write(batch)
     await sink.close()
-    await ear.until(f"{BASE}/availability", lambda said: said == b"online")
+    await ear.until(f"{BASE}/availability", lambda said: said == b"offline")
 
     assert _topics(ear) == {
         f"{BASE}/availability", f"{BASE}/alarms/e-main", f"{BASE}/alarms/leak", f"{BASE}/event/leak",
