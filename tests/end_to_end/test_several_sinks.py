@@ -144,7 +144,10 @@ def test_each_sink_has_its_own_part_and_an_outage_of_one_is_nothing_to_the_other
 
     assert set(kept) - {"facility-monitor/works/status"} == {  # which the connection says of itself
         "panel/works/availability", "panel/works/device/counter", "panel/works/alarms/counter",
-        "lamp/works/availability", "lamp/works/alarms/leak",
+        "panel/works/alarms/facility-monitor", "panel/works/summary",
+        "lamp/works/availability", "lamp/works/alarms/leak", "lamp/works/alarm/leak/leak/alarm",
+        "lamp/works/alarms/facility-monitor", "lamp/works/summary",
         "homeassistant/device/facility-monitor_works_counter/config",
+        "homeassistant/device/facility-monitor_works_facility-monitor/config",
     }  # fmt: skip
     assert json.loads(kept["panel/works/device/counter"])["values"] == {"volume_m3": 7.0}
