@@ -10,11 +10,14 @@ from typing import Any
 
 import paho.mqtt.client as paho
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 import monitor.sinks.mqtt.acknowledging as hostile
 from monitor.alarms import commands
 from monitor.alarms.store import open_alarms
+from monitor.errors import JournalError
 from monitor.ports import Batch
 from monitor.sinks.mqtt import MqttSink
 from monitor.sinks.runner import Pace, SinkRunner
@@ -264,6 +267,30 @@ async def test_what_chatters_is_told_once_a_second_and_the_newest_wins(
     assert len(heard) <= 4  # of a dozen steps
 
 
+async def test_a_state_that_cannot_be_read_at_the_start_is_told_when_it_can(
+    house: House, broker: Mosquitto, ear: Ear
+) -> None:
+    async with house.running(EVERYTHING):
+        await house.say(reading(0, 200.0), at=0)
+        sink = _sink(house, broker)
+        reads, failing = sink._open_alarms, [JournalError("the disk is gone")]
+
+        async def sometimes() -> Any:
+            if failing:
+                raise failing.pop()
+            return await reads()
+
+        sink._open_alarms = sometimes
+        with pytest.raises(JournalError):
+            await _show(sink, house)
+        await _show(sink, house)
+        await ear.until(f"{BASE}/availability", lambda said: said == b"online")
+        await sink.close()
+
+    assert ear.last(METER)["active"] is True
+    assert ear.last(SENSOR)["state"] == "clear"
+
+
 @pytest.mark.parametrize("protocol", ["5", "3.1.1"])
 async def test_that_all_is_of_this_moment_is_not_said_for_ever(
     house: House, broker: Mosquitto, protocol: str
@@ -399,6 +426,26 @@ async def test_what_is_hostile_acknowledges_nothing(house: House, broker: Mosqui
         await asked.close()
 
     assert {step.cause for step in steps} == {"raised"}
+
+
+_WORD = st.text(max_size=60) | st.integers() | st.none() | st.lists(st.text(max_size=3), max_size=2)
+
+
+@given(
+    st.binary(max_size=1200)
+    | st.dictionaries(st.sampled_from(["occurrence", "by", "comment", "x"]), _WORD).map(
+        lambda said: json.dumps(said).encode()
+    )
+)
+def test_whatever_is_said_is_understood_or_refused_and_nothing_else(payload: bytes) -> None:
+    try:
+        asked = hostile.understand(payload)
+    except ValueError:
+        return
+
+    assert len(asked.by) <= 40
+    assert not set(asked.by) & set("/:\n")
+    assert asked.comment.isprintable()
 
 
 @pytest.mark.parametrize("by", ["Ana", "ana.b@example", "安娜", "hall-panel 2"])

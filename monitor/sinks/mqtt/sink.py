@@ -84,6 +84,7 @@ class MqttSink:
             self.acknowledging = Acknowledging(self.name, places, lambda: self._board.waiting, acknowledge)
         self._looked_at = self._said_at = 0.0
         self._messages = 0
+        self._is_whole = False
         self._closed = False
 
     async def write(self, batch: Sequence[Recorded]) -> None:
@@ -93,7 +94,7 @@ class MqttSink:
         if not self._is_remembered:
             await self._remember()
         messages, is_judged = self._take(batch)
-        if not self._publisher.is_connected:
+        if not (self._is_whole and self._publisher.is_connected):
             await self._begin()
         await self._publish(messages)
         if self._has("alarms") and (is_judged or monotonic() - self._looked_at >= _LOOK_EVERY_S):
@@ -136,6 +137,7 @@ class MqttSink:
 
     async def _begin(self) -> None:
         """Connect and publish the whole picture; `online` comes last."""
+        self._is_whole = False  # until all is there: the state may not be readable now
         await self._thread.do(self._publisher.connect)
         messages = [self._topics.state(device, state) for device, state in self._states.items()]
         alarms = self._board.picture(await self._open_alarms()) if self._has("alarms") else {}
@@ -150,6 +152,7 @@ class MqttSink:
         self._board.published(alarms, monotonic())
         self._looked_at = monotonic()
         await self._say_online()
+        self._is_whole = True
         acknowledging = self.acknowledging
         if acknowledging is not None:
             place = self._topics.acknowledge_topic("+", "#")
