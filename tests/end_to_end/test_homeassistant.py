@@ -102,8 +102,8 @@ CONFIG = "homeassistant/device/facility-monitor_house_main/config"
 def test_alarms_stand_at_the_broker_as_they_stand_through_deaths_and_are_acknowledged_there(
     tmp_path: Path,
 ) -> None:
-    broker = Mosquitto(tmp_path / "broker", extra=("persistence false",), template=None).start()
-    with Endpoint({}) as meters:
+    broker = Mosquitto(tmp_path / "broker", extra=("persistence false",), template=None)
+    with broker, Endpoint({}) as meters:
         file = tmp_path / "site.yaml"
         written = SITE.replace("sinks:\n  mqtt: {{connection: broker, homeassistant: true}}\n", MORE.lstrip("\n"))
         file.write_text(written.format(modbus=meters.port, broker=broker.url))
@@ -112,7 +112,8 @@ def test_alarms_stand_at_the_broker_as_they_stand_through_deaths_and_are_acknowl
         home = _Home(broker)
         with Daemon(file, tmp_path / "state") as daemon:
             daemon.start()
-            until(lambda: home.alarm(LOW).get("active"), "the alarm is told")
+            until(lambda: home.known.get(AVAILABLE) == b"online", "it is there")
+            until(lambda: home.alarm(LOW)["active"], "the alarm is told")
             assert home.alarm(HIGH)["state"] == "clear"
             button = json.loads(home.known[CONFIG])["components"]["acknowledge_alarm_low_voltage_l1_v"]
             home.press(button["command_topic"], button["payload_press"])
@@ -134,4 +135,3 @@ def test_alarms_stand_at_the_broker_as_they_stand_through_deaths_and_are_acknowl
             until(lambda: home.known[HIGH] == b"", "the rule that is gone has left nothing")
             assert not any("high" in name for name in json.loads(home.known[CONFIG])["components"])
         home.close()
-    broker.stop()

@@ -151,12 +151,12 @@ class MqttSink:
         await self._publish(messages)
         self._board.published(alarms, monotonic())
         self._looked_at = monotonic()
-        await self._say_online()
-        self._is_whole = True
         acknowledging = self.acknowledging
         if acknowledging is not None:
             place = self._topics.acknowledge_topic("+", "#")
             await self._thread.do(lambda: self._publisher.listen(place, acknowledging.hear))
+        await self._say_online()
+        self._is_whole = True
 
     async def _say_online(self) -> None:
         """Say that all this is of this moment, ahead of the time at which the last word of it expires.
