@@ -307,6 +307,7 @@ class NoticeKind(StrEnum):
     ACKNOWLEDGED = "acknowledged"
     SHELF_EXPIRING = "shelf_expiring"
     CHATTER = "chatter"
+    REMIND = "remind"
     REPORT = "report"
 
 

@@ -305,6 +305,7 @@ EVENT_KINDS: Final = (
         "meter_replaced",
         "clock_stepped",
         "monitor_started",
+        "nobody_answered",
         "health",
     }
 )

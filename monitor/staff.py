@@ -6,7 +6,19 @@ from typing import Final
 
 from monitor.calendars import Schedule
 
-__all__ = ["Budget", "Grouping", "Links", "Notify", "Person", "Quiet", "Route", "SelfTest", "Step", "Team"]
+__all__ = [
+    "REMINDERS",
+    "Budget",
+    "Grouping",
+    "Links",
+    "Notify",
+    "Person",
+    "Quiet",
+    "Route",
+    "SelfTest",
+    "Step",
+    "Team",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,9 +50,9 @@ _MEMORIES = "SELECT area, key, body FROM rule_memory WHERE area <> 'shadow' ORDE
 _SHADOW = "INSERT INTO rule_memory VALUES ('shadow', ?, ?) ON CONFLICT (area, key) DO NOTHING"
 _OUTBOX = """
     INSERT OR IGNORE INTO outbox (notification_id, occurrence, kind, person, channel, step, severity, created,
-        not_before, expires, next_at, body)
+        not_before, expires, next_at, held, body)
     VALUES (:notification_id, :occurrence, :kind, :person, :channel, :step, :severity, :created,
-        :not_before, :expires, :not_before, :body)
+        :not_before, :expires, :not_before, :held, :body)
 """
 _TOLD = (
     "SELECT DISTINCT person, channel FROM outbox WHERE occurrence = ? AND kind IN ('raise', 'severity', 'chatter')"
@@ -190,6 +190,7 @@ def _row(row: OutboxRow, now: int) -> dict[str, object]:
         "created": now,
         "not_before": row.not_before - ahead,
         "expires": row.expires - ahead,
+        "held": str(row.body.get("gather") or "").partition(":")[0],  # flood, maintenance
         "body": json.dumps(row.body),
     }
 

@@ -16,7 +16,7 @@ __all__ = ["Composer", "SignLink"]
 SignLink = Callable[[str, str], str]
 """Occurrence and person -> the address of a page on which this person acknowledges this alarm."""
 
-_TO_ACKNOWLEDGE: Final = frozenset({"raise", "severity", "chatter"})
+_TO_ACKNOWLEDGE: Final = frozenset({"raise", "severity", "chatter", "remind"})
 
 
 async def _no_reports(_body: Mapping[str, Any], _language: str) -> Message:
@@ -39,12 +39,12 @@ class Composer:
         if attempt.is_report:
             return await self._render_report(attempt.body, language)
         kind = attempt.kind if attempt.cleared is None else "combined"
-        if attempt.gathered:
+        if attempt.is_gathered:
             kind = "gathered"
         return render(kind, language, self._body(attempt, person), cleared=attempt.cleared)
 
     def _body(self, attempt: Attempt, person: Person) -> Mapping[str, Any]:
         """The facts of the message; with a `link` where there is something to acknowledge."""
-        if self._sign is None or attempt.gathered or attempt.kind not in _TO_ACKNOWLEDGE:
+        if self._sign is None or attempt.is_gathered or attempt.kind not in _TO_ACKNOWLEDGE:
             return attempt.body
         return {**attempt.body, "link": self._sign(attempt.occurrence, person.id)}

@@ -3,14 +3,15 @@
 The history of a row is every other row of its occurrence for the same person and channel.
 """
 
-from collections.abc import Iterable, Sequence
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple
 
 from monitor.model import SEVERITY_RANK
 
-__all__ = ["PENDING", "Action", "Decision", "Past", "Standing", "decide"]
+__all__ = ["PENDING", "Action", "Decision", "GetStanding", "Past", "Standing", "decide"]
 
 PENDING: Final = frozenset({"queued", "sending", "failed"})
 """States of a row that may still be sent."""
@@ -27,9 +28,16 @@ class Standing(NamedTuple):
     """It is shelved, suppressed or out of service."""
 
 
+GetStanding = Callable[[sqlite3.Connection, str], tuple[bool, ...]]
+"""The fields of a `Standing` of an occurrence; called in a transaction."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Past:
-    """What counts of a row. `momentary`: it is about an event alarm, which is clear from the beginning."""
+    """What counts of a row. `momentary`: it is about an event alarm, which is clear from the beginning.
+
+    `digest`: it waits for a digest, in which what is over has a line, however little severe it is.
+    """
 
     id: int
     kind: str
@@ -39,6 +47,7 @@ class Past:
     expires: int
     maybe_delivered: bool = False
     momentary: bool = False
+    digest: bool = False
 
     @property
     def told(self) -> bool:
@@ -68,10 +77,18 @@ def decide(row: Past, history: Sequence[Past], standing: Standing, now: int) -> 
     """Decide what becomes of a row that is due; `now` in UTC ms."""
     if any(other.state == "sending" for other in history):
         return Decision(Action.WAIT, "another message of this alarm is on its way")
-    decision = _alarming(row, history, standing) if row.kind in _ALARMING else _informing(row, history, standing)
+    decision = _judge(row, history, standing)
     if decision.action in {Action.SEND, Action.COMBINE} and now >= row.expires:
         return Decision(Action.EXPIRE, "expired")
     return decision
+
+
+def _judge(row: Past, history: Sequence[Past], standing: Standing) -> Decision:
+    if row.kind in _ALARMING:
+        return _alarming(row, history, standing)
+    if row.kind == "remind":
+        return _reminding(row, history, standing)
+    return _informing(row, history, standing)
 
 
 def _alarming(row: Past, history: Sequence[Past], standing: Standing) -> Decision:
@@ -84,7 +101,7 @@ def _alarming(row: Past, history: Sequence[Past], standing: Standing) -> Decisio
         return Decision(Action.SEND)
     if row.maybe_delivered or _any_told(history):
         return Decision(Action.DROP, "the alarm had cleared; the message about that follows")
-    if SEVERITY_RANK[row.severity] < SEVERITY_RANK["high"]:
+    if not row.digest and SEVERITY_RANK[row.severity] < SEVERITY_RANK["high"]:
         return Decision(Action.DROP, "the alarm had cleared")
     return Decision(Action.COMBINE)
 
@@ -104,6 +121,20 @@ def _replaces(other: Past, row: Past) -> bool:
     """Whether the escalation has begun anew since: at once, or from its first step."""
     newer = other.kind in _ALARMING and other.id > row.id and other.state != "dead"
     return newer and (other.step == 0 or row.step > 0)
+
+
+def _reminding(row: Past, history: Sequence[Past], standing: Standing) -> Decision:
+    """A reminder is one of a message that went out; what came after that speaks for itself."""
+    if standing.held:
+        return Decision(Action.DROP, "the alarm was shelved, suppressed or taken out of service")
+    if standing.acknowledged:
+        return Decision(Action.DROP, "the alarm was acknowledged")
+    ended = any(other.kind == "clear" and other.id > row.id for other in history)
+    if ended or (standing.cleared and not row.momentary):
+        return Decision(Action.DROP, "the alarm had cleared")
+    if any(other.kind in _ALARMING and other.id > row.id and other.state != "dead" for other in history):
+        return Decision(Action.DROP, "a newer message replaces it")
+    return Decision(Action.SEND)
 
 
 def _informing(row: Past, history: Sequence[Past], standing: Standing) -> Decision:

@@ -31,6 +31,7 @@ KINDS: Final = (
     "gathered",
     "shelf_expiring",
     "chatter",
+    "remind",
     "unrecorded",
     "recorded",
 )

@@ -181,7 +181,13 @@ class Notifier:
         if free <= 0:
             return ()
         return store.take(
-            db, now=self._steady(), busy=tuple(busy), most=free, standing=self._standing, of_reports=of_reports
+            db,
+            now=self._steady(),
+            busy=tuple(busy),
+            most=free,
+            standing=self._standing,
+            of_reports=of_reports,
+            site=self._site,
         )
 
     async def _deliver(self, attempt: Attempt, under_way: dict[Lane, asyncio.Task[None]]) -> None:
@@ -233,9 +239,10 @@ class Notifier:
         def mark(db: sqlite3.Connection) -> int:
             now = self._steady()
             if outcome.state != "failed":
-                return store.mark(db, attempt, outcome, now)
+                return store.mark(db, attempt, outcome, now, self._site)
             retry = now + _pause(attempt, outcome)
-            return store.mark(db, attempt, replace(outcome, next_at=min(retry, attempt.expires)), now)
+            again = replace(outcome, next_at=min(retry, attempt.expires))
+            return store.mark(db, attempt, again, now, self._site)
 
         hastened = await self._persistently(mark)
         if hastened:

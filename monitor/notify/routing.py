@@ -11,6 +11,7 @@ from typing import Any, Final
 import structlog
 
 from monitor.model import Severity
+from monitor.notify.grouping import group_of
 from monitor.ports import Notice, NoticeKind, OutboxRow, Router
 from monitor.profiles.itself import ITSELF
 from monitor.schema import MONITOR_DEVICE, point_unit
@@ -127,6 +128,7 @@ def facts(site: Site, notice: Notice) -> Mapping[str, Any]:
         "reason": transition.reason,
         "facts": dict(notice.facts),
         "gather": notice.gather,
+        "group": group_of(device, source),
     }
     body |= {key: value for key, value in optional.items() if value}
     return body | _measured(transition.source_key, notice, device)

@@ -1,17 +1,23 @@
-"""The table `outbox`: what is due, and what became of it. Every function runs inside `State.transact`."""
+"""What is due in the table `outbox`, and what became of it. Every function runs inside `State.transact`."""
 
 import sqlite3
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import orjson
 
-from monitor.notify import reports
+from monitor.notify import holding, reports, unanswered
 from monitor.notify.attempt import Attempt, Lane, gathered
-from monitor.notify.decision import PENDING, Action, Decision, Past, Standing, decide
+from monitor.notify.decision import Action, Decision, GetStanding, Past, Standing, decide
+from monitor.notify.holding import DIGESTS, Hold, Waiting, goes_along
+from monitor.notify.lane import lane_of
 from monitor.notify.restored import Restore, decide_restored, newest_restore
+from monitor.notify.results import Outcome, hasten, mark, wake_others
+from monitor.notify.table import STATES, ClockStep, begin_again, count, follow_clock, forget, shown
 from monitor.ports import NoticeKind
+from monitor.site import Site
+from monitor.staff import Grouping
 
 __all__ = [
     "STATES",
@@ -29,25 +35,15 @@ __all__ = [
     "take",
 ]
 
-GetStanding = Callable[[sqlite3.Connection, str], tuple[bool, ...]]
-"""The fields of a `Standing` of an occurrence; called in a transaction."""
-
-STATES: Final = ("queued", "sending", "sent", "failed", "unknown", "dead", "superseded")
-"""queued: waits for its time; failed: will be tried again; unknown: it may have arrived, and is left at that."""
-
-_MOST_DECISIONS: Final = 500
+_MOST_ROUNDS: Final = 500
+_MOST_AT_ONCE: Final = 2000
+"""Rows of one person's channel that are looked at together, and that one message carries at most."""
 _RECHECK: Final = 1000
+_KEPT: Final = frozenset({*DIGESTS, "flood", "maintenance"})
+"""What a row that waits for it goes on to say, also when it waits a little longer for something else."""
+_ALARMING: Final = frozenset({"raise", "severity", "chatter"})
 
 _NOT_WORTH_POSTPONING: Final = 60_000
-
-_NEWEST_THAT_WAITS: Final = "SELECT max(created) FROM outbox WHERE state IN ('queued', 'sending', 'failed')"
-_BRING_DOWN: Final = """
-    UPDATE outbox SET created = created - :by, not_before = not_before - :by, next_at = next_at - :by,
-                      expires = expires - :by
-    WHERE state IN ('queued', 'sending', 'failed')
-"""
-_FUTURE: Final = 5000
-"""Milliseconds: what is made so much later than now was made by another clock."""
 
 # The first condition repeats the index's own, which is how SQLite knows that it may use it.
 # Reports are taken apart from all others, so that no alarm waits for one.
@@ -63,88 +59,50 @@ _DUE: Final = """
     ) WHERE place = 1 ORDER BY next_at LIMIT :most
 """
 
-_GATHERED: Final = """
+_OF_LANE: Final = """
     SELECT * FROM outbox
-    WHERE state IN ('queued', 'sending', 'failed') AND state <> 'sending' AND next_at <= :now AND kind = 'raise'
-        AND person = :person AND channel = :channel AND json_extract(body, '$.gather') = :gather
-    ORDER BY id LIMIT 1000
+    WHERE state IN ('queued', 'sending', 'failed') AND state <> 'sending' AND next_at <= :now AND kind <> 'report'
+        AND person = :person AND channel = :channel
+    ORDER BY CASE severity WHEN 'critical' THEN 0 WHEN 'high' THEN 1 WHEN 'medium' THEN 2 ELSE 3 END, id
+    LIMIT :most
+"""
+
+_OF_GROUP: Final = """
+    SELECT * FROM outbox
+    WHERE state IN ('queued', 'sending', 'failed') AND state = 'queued' AND person = :person AND channel = :channel
+        AND held = 'group' AND next_at > :now
+    ORDER BY next_at LIMIT :most
 """
 
 _SENDING: Final = "UPDATE outbox SET state = 'sending', attempts = attempts + 1 WHERE id = ?"
 
-_ANSWER: Final = """
-    SELECT id, notification_id, occurrence, kind, person, channel, step, severity, state, attempts, created,
-           not_before, next_at, expires, sent_at, maybe_delivered, last_error
-    FROM outbox
+_PUT_OFF: Final = """
+    UPDATE outbox SET held = :held, next_at = :until, expires = expires + :until - :now,
+        body = CASE :gather WHEN '' THEN body ELSE json_set(body, '$.gather', :gather) END
+    WHERE id = :id
+"""
+
+
+_PUT_OFF_ALL: Final = """
+    UPDATE outbox SET next_at = :until, expires = expires + :until - :now,
+        held = CASE WHEN held IN ('quiet', 'budget', 'flood', 'maintenance') THEN held ELSE 'pace' END
+    WHERE state IN ('queued', 'sending', 'failed') AND state <> 'sending' AND next_at <= :now AND held <> ''
+        AND person = :person AND channel = :channel AND severity <> 'critical'
+        AND kind NOT IN ('report', 'self_test')
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What an attempt came to: the row's new state and why; `next_at` (UTC ms) when it is tried again.
+class _Look:
+    """One look at the outbox: when (UTC ms), and what decides. `site`: None where nothing holds messages back."""
 
-    `refused`: the address said that it will never take it. `unbuilt`: the report could not be built.
-    """
-
-    state: str
-    error: str = ""
-    maybe: bool = False
-    refused: bool = False
-    unbuilt: bool = False
-    next_at: int | None = None
+    now: int
+    standing: GetStanding
+    restore: Restore | None
+    site: Site | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClockStep:
-    """The clock was set: by how many ms, what it said before, and up to which row that has been followed."""
-
-    by: int
-    was: int
-    after: int = 0
-
-
-def begin_again(db: sqlite3.Connection, now: int) -> int:
-    """After a start: send again what was being sent when the program ended; answers how many rows that is.
-
-    Rows from the future were made before the clock was set back while the program did not run (no battery, no
-    network yet): those that wait come down to it, as if the newest had been made now.
-    """
-    newest: int | None = db.execute(_NEWEST_THAT_WAITS).fetchone()[0]
-    if newest is not None and newest > now + _FUTURE:
-        db.execute(_BRING_DOWN, {"by": newest - now})
-    reports.revive(db, now)
-    return db.execute(
-        "UPDATE outbox SET state = 'failed', maybe_delivered = 1, next_at = :now,"
-        " last_error = 'the program ended while this was sent' WHERE state = 'sending'",
-        {"now": now},
-    ).rowcount
-
-
-def follow_clock(db: sqlite3.Connection, step: ClockStep, now: int) -> int:
-    """Move the times of rows made by the old clock, so that nothing matures or expires because it was set.
-
-    Answers the newest row there is: to be called again for those the engine still makes by the old clock.
-    """
-    newest: int = db.execute("SELECT coalesce(max(id), 0) FROM outbox").fetchone()[0]
-    db.execute(
-        "UPDATE outbox SET created = created + :by, not_before = not_before + :by, next_at = next_at + :by,"
-        " expires = expires + :by WHERE state IN ('queued', 'sending', 'failed') AND id > :after"
-        " AND CASE WHEN :by > 0 THEN created <= :was + 10000"
-        " WHEN :after = 0 THEN created NOT BETWEEN :now - 2000 AND :now + 5000"
-        " ELSE created > :now + 5000 END",
-        {"by": step.by, "was": step.was, "now": now, "after": step.after},
-    )
-    return newest
-
-
-def forget(db: sqlite3.Connection, before: int) -> None:
-    """Delete what came to its end and was made before a time (UTC ms)."""
-    db.execute(
-        "DELETE FROM outbox WHERE created < ? AND state IN ('sent', 'unknown', 'dead', 'superseded')", (before,)
-    )
-
-
-def take(  # noqa: PLR0913 - what is due, and for whom there is room
+def take(  # noqa: PLR0913 - what is due, for whom there is room, and who wants to hear what
     db: sqlite3.Connection,
     *,
     now: int,
@@ -152,15 +110,19 @@ def take(  # noqa: PLR0913 - what is due, and for whom there is room
     most: int,
     standing: GetStanding,
     of_reports: bool = False,
+    site: Site | None = None,
 ) -> Sequence[Attempt]:
-    """Decide about what is due and mark as `sending` what shall go out now: at most one row of a free lane.
+    """Decide about what is due and mark as `sending` what shall go out now: at most one message for a free lane.
 
-    `of_reports`: take reports, else all others; `busy` are lanes of the same.
+    `of_reports`: take reports, else all others; `busy` are lanes of the same. `site`: whose people, grouping and
+    time zone hold messages back; without it nothing is held back.
     """
     taken: list[Attempt] = []
-    restore = newest_restore(db)
+    look = _Look(now=now, standing=standing, restore=newest_restore(db), site=site)
     lanes = {f"{person}/{channel}" for person, channel in busy}
-    for _ in range(_MOST_DECISIONS):
+    if not of_reports:
+        unanswered.say(db, standing, now)
+    for _ in range(_MOST_ROUNDS):
         if len(taken) >= most:
             break
         due = db.execute(
@@ -175,50 +137,115 @@ def take(  # noqa: PLR0913 - what is due, and for whom there is room
         if not due:
             break
         for row in due:
-            attempt = _decide(db, row, now, standing, restore)
+            attempt = _decide_report(db, row, look) if of_reports else _from_lane(db, row, look)
             if attempt is not None:
                 taken.append(attempt)
                 lanes.add("/".join(attempt.lane))
     return taken
 
 
+def _from_lane(db: sqlite3.Connection, first: sqlite3.Row, look: _Look) -> Attempt | None:
+    """Go through what is due on one channel of one person, the most urgent first, until something goes out."""
+    about = {"person": first["person"], "channel": first["channel"], "now": look.now, "most": _MOST_AT_ONCE}
+    lane = None if look.site is None else lane_of(db, look.site, first["person"], first["channel"], look.now)
+    if lane is not None and lane.paced_until is not None:
+        db.execute(_PUT_OFF_ALL, {**about, "until": lane.paced_until})
+    rows = db.execute(_OF_LANE, about).fetchall()
+    for place, row in enumerate(rows):
+        attempt = _decide(db, row, look, lane)
+        if attempt is not None:
+            waits = [] if lane is None else db.execute(_OF_GROUP, about).fetchall()
+            return _with_others(db, attempt, _waiting(row), [*rows[place + 1 :], *waits], look, lane)
+    return None
+
+
 def _decide(
-    db: sqlite3.Connection, row: sqlite3.Row, now: int, standing: GetStanding, restore: Restore | None
+    db: sqlite3.Connection,
+    row: sqlite3.Row,
+    look: _Look,
+    lane: holding.Lane | None,
+    groups: Collection[str] = (),
 ) -> Attempt | None:
-    body: dict[str, Any] = orjson.loads(row["body"])
-    if row["kind"] == NoticeKind.REPORT:
-        return _decide_report(db, row, body, now, restore)
-    attempt = _decide_alarm(db, row, now, standing, restore)
-    if attempt is None or not body.get("gather") or row["kind"] != NoticeKind.RAISE:
-        return attempt
-    others = db.execute(
-        _GATHERED,
-        {"person": row["person"], "channel": row["channel"], "now": now, "gather": body["gather"]},
-    ).fetchall()
-    taken = [_decide_alarm(db, each, now, standing, restore) for each in others]
-    return gathered(attempt, [each for each in taken if each is not None])
+    """Decide about a row: mark it as being sent and answer what to send, or let it wait, or end it.
 
-
-def _decide_alarm(
-    db: sqlite3.Connection, row: sqlite3.Row, now: int, standing: GetStanding, restore: Restore | None
-) -> Attempt | None:
-    body: dict[str, Any] = orjson.loads(row["body"])
-    if _postpone(db, row, int(body.get("after", 0))):
-        row = db.execute("SELECT * FROM outbox WHERE id = ?", (row["id"],)).fetchone()
-        if row["next_at"] > now:
+    `groups`: a message goes out at this moment in which those of these groups have a place, also early.
+    """
+    waiting = _waiting(row)
+    hold = None
+    if lane is not None and look.site is not None:
+        hold = holding.hold(waiting, lane, look.site.notify.grouping, look.now, look.site.timezone)
+        if hold is not None and hold.held == "group" and waiting.group in groups:
+            hold = None
+    digest = waiting.held in DIGESTS or (hold is not None and hold.held in DIGESTS)
+    if row["next_at"] <= look.now:
+        row = _postponed(db, row)
+        if row["next_at"] > look.now:
             return None
+    body: dict[str, Any] = orjson.loads(row["body"])
     others = db.execute(
         "SELECT * FROM outbox WHERE occurrence = ? AND person = ? AND channel = ? AND id <> ?",
         (row["occurrence"], row["person"], row["channel"], row["id"]),
     ).fetchall()
-    about = _past(row, body), [_past(o) for o in others], _standing_of(db, row, body, standing)
-    decision = decide_restored(about[0], body["time"], *about[1:], restore) or decide(*about, now)
-    if decision.action in {Action.SEND, Action.COMBINE}:
-        db.execute(_SENDING, (row["id"],))
-        ends = [orjson.loads(o["body"])["time"] for o in others if o["kind"] == "clear"]
-        return _attempt(row, body, cleared=max(ends) if decision.action is Action.COMBINE else None)
-    _leave(db, row, decision, now)
-    return None
+    about = (
+        replace(_past(row, body), digest=digest),
+        [_past(other) for other in others],
+        _standing_of(db, row, body, look.standing),
+    )
+    restored = decide_restored(about[0], body["time"], *about[1:], look.restore)
+    decision = restored or decide(*about, look.now)
+    if decision.action not in {Action.SEND, Action.COMBINE}:
+        _leave(db, row, others, decision, look)
+        return None
+    if hold is not None:
+        _put_off(db, row, hold, look.now)
+        return None
+    db.execute(_SENDING, (row["id"],))
+    return _attempt(row, body, others, is_over=decision.action is Action.COMBINE)
+
+
+def _waiting(row: sqlite3.Row) -> Waiting:
+    body = orjson.loads(row["body"])
+    return Waiting(
+        kind=row["kind"],
+        severity=row["severity"],
+        step=row["step"],
+        held=row["held"],
+        created=row["created"],
+        next_at=row["next_at"],
+        attempts=row["attempts"],
+        group=body.get("group") or "",
+        gather=body.get("gather") or "",
+        is_late="backlog" in body,
+    )
+
+
+def _with_others(  # noqa: PLR0913, PLR0917 - the first row, those behind it, and what decides
+    db: sqlite3.Connection,
+    attempt: Attempt,
+    first: Waiting,
+    rows: Sequence[sqlite3.Row],
+    look: _Look,
+    lane: holding.Lane | None,
+) -> Attempt:
+    """Take along what goes out in the same message."""
+    grouping = Grouping(wait=0, pace=0) if look.site is None else look.site.notify.grouping
+    groups = {first.group} if first.kind == NoticeKind.RAISE and not first.is_critical else set()
+    others, gathers = [], [first.gather]
+    for row in rows:
+        other = _waiting(row)
+        early = other.next_at > look.now
+        if (early and other.group not in groups) or not goes_along(first, other, grouping):
+            continue
+        joined = _decide(db, row, look, lane, groups)
+        if joined is not None:
+            others.append(joined)
+            gathers.append(other.gather)
+            if other.kind == NoticeKind.RAISE:
+                groups.add(other.group)
+    if not others and not (first.held in DIGESTS and attempt.acknowledgements):
+        return attempt
+    held = [attempt.held, *(each.held for each in others)]
+    return gathered(attempt, others, holding.why(held, gathers))
 
 
 def _standing_of(
@@ -234,30 +261,30 @@ def _standing_of(
     )
 
 
-def _decide_report(
-    db: sqlite3.Connection, row: sqlite3.Row, body: Mapping[str, Any], now: int, restore: Restore | None
-) -> Attempt | None:
-    if now >= row["expires"]:
-        reports.expire(db, row, now)
+def _decide_report(db: sqlite3.Connection, row: sqlite3.Row, look: _Look) -> Attempt | None:
+    if look.now >= row["expires"]:
+        reports.expire(db, row, look.now)
         return None
     db.execute(_SENDING, (row["id"],))
-    return _attempt(row, reports.facts(row, body, restore), cleared=None)
+    return _attempt(row, reports.facts(row, orjson.loads(row["body"]), look.restore))
 
 
-def _postpone(db: sqlite3.Connection, row: sqlite3.Row, after: int) -> bool:
+def _postponed(db: sqlite3.Connection, row: sqlite3.Row) -> sqlite3.Row:
     """Count a row's times from its own making, when the alarm was older than that (late data, a long stop).
 
     Otherwise all steps of an escalation would be due at once, or the message expired before it was made.
     """
+    after = int(orjson.loads(row["body"]).get("after", 0))
     behind = row["created"] - (row["not_before"] - after)
     if row["attempts"] or behind < _NOT_WORTH_POSTPONING:
-        return False
+        return row
     db.execute(
         "UPDATE outbox SET not_before = not_before + :behind, next_at = not_before + :behind,"
         " expires = expires + :behind WHERE id = :id",
         {"behind": behind, "id": row["id"]},
     )
-    return True
+    found: sqlite3.Row = db.execute("SELECT * FROM outbox WHERE id = ?", (row["id"],)).fetchone()
+    return found
 
 
 def _past(row: sqlite3.Row, body: Mapping[str, Any] | None = None) -> Past:
@@ -273,7 +300,13 @@ def _past(row: sqlite3.Row, body: Mapping[str, Any] | None = None) -> Past:
     )
 
 
-def _attempt(row: sqlite3.Row, body: Mapping[str, Any], *, cleared: int | None) -> Attempt:
+def _attempt(
+    row: sqlite3.Row, body: Mapping[str, Any], others: Sequence[sqlite3.Row] = (), *, is_over: bool = False
+) -> Attempt:
+    later = [each for each in others if each["state"] in {"queued", "failed"} and each["id"] > row["id"]]
+    ends = [each for each in others if each["kind"] == "clear"] if is_over else []
+    answers = [each for each in later if each["kind"] == "acknowledged"]
+    by = [str(orjson.loads(each["body"]).get("by", "")) for each in answers]
     return Attempt(
         id=row["id"],
         lane=(row["person"], row["channel"]),
@@ -285,91 +318,38 @@ def _attempt(row: sqlite3.Row, body: Mapping[str, Any], *, cleared: int | None) 
         expires=row["expires"],
         number=row["attempts"] + 1,
         body=body,
-        cleared=cleared,
+        cleared=max((orjson.loads(each["body"])["time"] for each in ends), default=None),
         maybe_delivered=bool(row["maybe_delivered"]),
+        held=row["held"],
+        acknowledged_by=by[-1] if by else "",
+        ends=tuple(each["id"] for each in ends),
+        acknowledgements=tuple(each["id"] for each in answers),
     )
 
 
-def _leave(db: sqlite3.Connection, row: sqlite3.Row, decision: Decision, now: int) -> None:
+def _put_off(db: sqlite3.Connection, row: sqlite3.Row, hold: Hold, now: int) -> None:
+    held = row["held"] if row["held"] in _KEPT and hold.held in {"group", "pace"} else hold.held
+    about = {"held": held, "until": hold.until, "now": now, "gather": hold.gather, "id": row["id"]}
+    db.execute(_PUT_OFF, about)
+
+
+def _leave(
+    db: sqlite3.Connection, row: sqlite3.Row, others: Sequence[sqlite3.Row], decision: Decision, look: _Look
+) -> None:
     if decision.action is Action.WAIT:
-        db.execute("UPDATE outbox SET next_at = ? WHERE id = ?", (now + _RECHECK, row["id"]))
+        first = [each for each in others if each["id"] < row["id"] and each["state"] in {"queued", "failed"}]
+        due = max((each["next_at"] for each in first if each["kind"] in _ALARMING), default=0)
+        until = max(due, look.now + _RECHECK)
+        db.execute(_PUT_OFF, {"held": "order", "until": until, "now": look.now, "gather": "", "id": row["id"]})
         return
     if decision.action is Action.DROP:
         db.execute(
             "UPDATE outbox SET state = 'superseded', last_error = ? WHERE id = ?", (decision.reason, row["id"])
         )
-        return
-    reason = f"expired; {row['last_error']}" if row["last_error"] else "expired before it could be tried"
-    db.execute("UPDATE outbox SET state = 'dead', last_error = ? WHERE id = ?", (reason, row["id"]))
-    _hasten(db, row["notification_id"], row["kind"], now)
-
-
-def mark(db: sqlite3.Connection, attempt: Attempt, outcome: Outcome, now: int) -> int:
-    """Write down what an attempt came to; answers how many rows of the next step were brought forward by it."""
-    return sum(_mark(db, each, outcome, now) for each in (attempt, *attempt.gathered))
-
-
-def _mark(db: sqlite3.Connection, attempt: Attempt, outcome: Outcome, now: int) -> int:
-    db.execute(
-        "UPDATE outbox SET state = :state, last_error = :error, maybe_delivered = maybe_delivered OR :maybe,"
-        " next_at = coalesce(:next_at, next_at), sent_at = CASE :state WHEN 'sent' THEN :now ELSE sent_at END"
-        " WHERE id = :id",
-        {
-            "state": outcome.state,
-            "error": outcome.error,
-            "maybe": outcome.maybe,
-            "next_at": outcome.next_at,
-            "now": now,
-            "id": attempt.id,
-        },
-    )
-    if attempt.is_report:
-        reports.note_end(db, attempt.id, now)
-        return 0
-    same = {"occurrence": attempt.occurrence, "person": attempt.lane[0], "channel": attempt.lane[1], "now": now}
-    if outcome.state == "sent" and attempt.cleared is not None:
-        db.execute(
-            "UPDATE outbox SET state = 'superseded', last_error = 'told together with the alarm itself'"
-            " WHERE occurrence = :occurrence AND person = :person AND channel = :channel"
-            " AND state IN ('queued', 'failed') AND kind IN ('clear', 'acknowledged')",
-            same,
-        )
-    db.execute(
-        "UPDATE outbox SET next_at = :now WHERE occurrence = :occurrence AND person = :person"
-        " AND channel = :channel AND state = 'queued' AND kind IN ('clear', 'acknowledged')",
-        same,
-    )
-    return _hasten(db, attempt.notification, attempt.kind, now) if outcome.state == "dead" else 0
-
-
-def _hasten(db: sqlite3.Connection, notification: str, kind: str, now: int) -> int:
-    """When a message reached nobody at all so far, make the next step of its escalation due at once."""
-    if kind not in {"raise", "severity", "chatter"}:
-        return 0
-    rows = db.execute(
-        "SELECT state, step, attempts, maybe_delivered FROM outbox WHERE notification_id = ?", (notification,)
-    ).fetchall()
-    waiting = [row["step"] for row in rows if row["state"] == "queued" and row["step"] > 0 and not row["attempts"]]
-    if not waiting or any(row["maybe_delivered"] or row["state"] in {"sent", "unknown"} for row in rows):
-        return 0
-    step = min(waiting)
-    if any(row["state"] in PENDING and row["step"] < step for row in rows):
-        return 0
-    return db.execute(
-        "UPDATE outbox SET next_at = :now, not_before = :now, body = json_set(body, '$.after', 0)"
-        " WHERE notification_id = :notification AND step = :step AND state = 'queued' AND next_at > :now",
-        {"now": now, "notification": notification, "step": step},
-    ).rowcount
-
-
-def count(rows: Sequence[sqlite3.Row]) -> dict[str, int]:
-    """Make the answer of a count by state complete: every state has its number."""
-    counted = {row["state"]: row["n"] for row in rows}
-    return {state: counted.get(state, 0) for state in STATES}
-
-
-def shown(occurrence: str | None, most: int) -> tuple[str, tuple[Any, ...]]:
-    """Answer the query and its parameters for the newest rows, of one occurrence or of all."""
-    if occurrence is None:
-        return f"{_ANSWER} ORDER BY id DESC LIMIT ?", (most,)
-    return f"{_ANSWER} WHERE occurrence = ? ORDER BY id DESC LIMIT ?", (occurrence, most)
+    else:
+        reason = f"expired; {row['last_error']}" if row["last_error"] else "expired before it could be tried"
+        db.execute("UPDATE outbox SET state = 'dead', last_error = ? WHERE id = ?", (reason, row["id"]))
+        hasten(db, row["notification_id"], row["kind"], look.now)
+        if look.site is not None:
+            unanswered.note_last(db, look.site, _attempt(row, orjson.loads(row["body"])), look.now)
+    wake_others(db, row["occurrence"], (row["person"], row["channel"]), look.now)

@@ -13,12 +13,13 @@ from monitor.schema import CLASSES, MONITOR_DEVICE
 from monitor.settings.binding import Binding
 from monitor.settings.patterns import fits
 from monitor.settings.shape import PersonKeys, RouteKeys, TeamKeys
+from monitor.settings.telling import bind_budget, bind_grouping, bind_quiet, bind_reminders
 from monitor.site import Device, Rule, Source
 from monitor.staff import Notify, Person, Route, Step, Team
 
 __all__ = ["bind_notify", "warn_of_silence"]
 
-_SECTIONS: Final = ("people", "routes", "teams")
+_SECTIONS: Final = ("grouping", "people", "quiet", "reminders", "routes", "teams")
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://\S.*|terminal:", re.DOTALL)
 
 
@@ -37,9 +38,10 @@ def bind_notify(binding: Binding, root: Node, rule_ids: Sequence[str], language:
     named_people = binding.people_written = _named(node.get("people"))
     named_teams = _named(node.get("teams"))
     people = _people(binding, node, language)
+    grouping, reminders = bind_grouping(binding, node), bind_reminders(binding, node)
     teams = _teams(binding, node, named_people)
     routes = tuple(_routes(binding, node, named_teams, rule_ids))
-    return Notify(people=people, teams=teams, routes=routes)
+    return Notify(people=people, teams=teams, routes=routes, grouping=grouping, reminders=reminders)
 
 
 def _named(node: Node | None) -> set[str]:
@@ -60,6 +62,7 @@ def _once(binding: Binding, node: Node, section: str) -> Iterator[tuple[Node, st
 
 def _people(binding: Binding, node: Node, language: str) -> dict[str, Person]:
     people = {}
+    quiet = bind_quiet(binding, node, "notify", None)
     for item, path in _once(binding, node, "people"):
         channels = item.get("channels")
         for name, entry in {}.items() if channels is None else channels.entries.items():
@@ -74,6 +77,8 @@ def _people(binding: Binding, node: Node, language: str) -> dict[str, Person]:
             name=keys.name or keys.id,
             language=keys.language or language,
             channels=dict(keys.channels),
+            quiet=bind_quiet(binding, item, path, quiet),
+            budget=bind_budget(binding, item, path),
         )
     return people
 

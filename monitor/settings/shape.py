@@ -1,7 +1,7 @@
 """What the sections of a site file take: keys, forms and limits. References are checked where they are bound."""
 
 from ipaddress import ip_address
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -91,12 +91,14 @@ class PerformanceKeys(Frozen):
 
 
 class PersonKeys(Frozen):
-    """One entry of `notify.people`."""
+    """One entry of `notify.people`; `quiet` and `budget` are bound by `monitor.settings.telling`."""
 
     id: Id
     name: Label = ""
     language: Language | None = None
     channels: dict[str, str] = Field(default_factory=dict, repr=False)
+    quiet: Any = None
+    budget: Any = None
 
 
 class StepKeys(Frozen):

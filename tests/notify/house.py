@@ -11,10 +11,12 @@ from monitor.model import Transition
 from monitor.notify.routing import make_router
 from monitor.ports import Notice, NoticeKind, OutboxRow
 from monitor.site import Device, Point, Rule, Site, Source
-from monitor.staff import Notify, Person, Route, Step, Team
+from monitor.staff import Grouping, Notify, Person, Route, Step, Team
 
 NOW = 1_795_378_523_000
 MINUTE = 60_000
+AT_ONCE = Grouping(wait=0, pace=0)
+"""Each message by itself, and at once."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ def site(
     escalation: Sequence[tuple[float, Sequence[str]]] = (),
     routes: Sequence[Route] = (Route(team="house"),),
     teams: Iterable[Team] = (),
+    grouping: Grouping = AT_ONCE,
 ) -> Site:
     house = Team(
         id="house",
@@ -63,6 +66,7 @@ def site(
             people={one.id: one for one in people},
             teams={team.id: team for team in (house, *teams)},
             routes=tuple(routes),
+            grouping=grouping,
         ),
     )
 

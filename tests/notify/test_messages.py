@@ -115,8 +115,19 @@ def test_the_end_of_a_shelf_is_told_with_its_time() -> None:
     [("flood:1", "More alarms come than can be told"), ("maintenance:1", "Maintenance is over")],
 )
 def test_many_alarms_in_one_message(gather: str, says: str) -> None:
-    one = {"severity": "high", "rule": {"name": "Leak"}, "device": {"name": "Cellar"}, "since": NOW}
-    told = {"count": 12, "alarms": [{**one, "cleared": None}, {**one, "cleared": NOW}], "more": 10}
+    one = {
+        "kind": "raise",
+        "severity": "high",
+        "rule": {"name": "Leak"},
+        "device": {"name": "Cellar"},
+        "since": NOW,
+    }
+    told = {
+        "why": gather.partition(":")[0],
+        "count": 12,
+        "alarms": [{**one, "cleared": None}, {**one, "cleared": NOW}],
+        "more": 10,
+    }
     message = render("gathered", "en", {**body(), "gather": gather, "gathered": told})
 
     assert message.title == "[HIGH] 12 alarms: Maple Court"
@@ -131,7 +142,11 @@ def test_many_alarms_in_one_message(gather: str, says: str) -> None:
 def test_what_is_not_known_is_not_mentioned(kind: str, language: str) -> None:
     bare = body(device="gone", source_key="gone", value=None, limit=None)
     bare.pop("response")
-    bare |= {"gather": "flood:1", "gathered": {"count": 0, "alarms": [], "more": 0}} if kind == "gathered" else {}
+    bare |= (
+        {"gather": "flood:1", "gathered": {"why": "flood", "count": 0, "alarms": [], "more": 0}}
+        if kind == "gathered"
+        else {}
+    )
 
     message = render(kind, language, bare, cleared=NOW)
 

@@ -23,6 +23,7 @@ from monitor.settings import (
     shape,
     sinkshape,
     tariffshape,
+    tellingshape,
 )
 from monitor.settings.model import RuleModel, Selector
 from monitor.settings.tables import resolve
@@ -61,8 +62,8 @@ def test_every_key_of_meters_is_described(name: str) -> None:
     assert [key for key in keys_of(getattr(metershape, name)) if f"`{key}`" not in SETTINGS] == []
 
 
-@pytest.mark.parametrize("module", [accessshape, maintenanceshape, plantshape, sinkshape])
-def test_every_key_of_access_maintenance_equipment_supply_and_sinks_is_described(module: ModuleType) -> None:
+@pytest.mark.parametrize("module", [accessshape, maintenanceshape, plantshape, sinkshape, tellingshape])
+def test_every_key_of_a_section_of_its_own_is_described(module: ModuleType) -> None:
     models = [getattr(module, name) for name in module.__all__]
 
     assert [key for model in models for key in keys_of(model) if f"`{key}`" not in SETTINGS] == []

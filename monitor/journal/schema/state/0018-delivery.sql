@@ -1,9 +1,19 @@
 -- Why a message waits, which message it went out in, and how long the channel took for it.
-ALTER TABLE outbox ADD COLUMN held TEXT NOT NULL DEFAULT '';    -- group pace quiet budget flood channel, or nothing
+ALTER TABLE outbox ADD COLUMN held TEXT NOT NULL DEFAULT '';    -- group pace quiet budget flood maintenance order channel, or nothing
 ALTER TABLE outbox ADD COLUMN carried_by INTEGER;               -- the row whose message carried it
 ALTER TABLE outbox ADD COLUMN tried_at INTEGER;                 -- when the last attempt began, UTC ms
 ALTER TABLE outbox ADD COLUMN took INTEGER;                     -- ms of the attempt that was taken
 CREATE INDEX outbox_lane ON outbox (person, channel, sent_at);
+CREATE INDEX outbox_waits ON outbox (person, channel, held, next_at) WHERE state IN ('queued', 'sending', 'failed');
+-- Alarms whose last step was told: when it is to be said that nobody answered. Times are UTC ms.
+CREATE TABLE unanswered (
+    occurrence TEXT PRIMARY KEY,
+    due        INTEGER NOT NULL,
+    said_at    INTEGER,
+    momentary  INTEGER NOT NULL,
+    body       TEXT NOT NULL                   -- JSON: the event's attributes
+) STRICT, WITHOUT ROWID;
+CREATE INDEX unanswered_due ON unanswered (due) WHERE said_at IS NULL;
 -- How each channel of each person does. Times are UTC ms.
 CREATE TABLE channel_state (
     person       TEXT NOT NULL,

@@ -1,0 +1,81 @@
+"""Reminders: whoever was told of an alarm and did not acknowledge it is told again, at growing intervals.
+
+Each is a row of its own that is made in the transaction in which the message before it was written down as sent.
+"""
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import orjson
+
+from monitor.notify.attempt import Attempt
+from monitor.notify.routing import TIME_TO_LIVE
+from monitor.periods import DAY
+
+__all__ = ["next_reminder", "note_told"]
+
+_REMINDS: Final = frozenset({"raise", "severity", "remind"})
+_LONGEST: Final = DAY
+"""Milliseconds after the alarm was told for the first time: what nobody has answered by then is no news."""
+
+_WAITS: Final = """
+    SELECT count(*) AS made, coalesce(sum(state IN ('queued', 'sending', 'failed')), 0) AS waiting FROM outbox
+    WHERE occurrence = ? AND person = ? AND channel = ? AND kind = 'remind' AND id <> ?
+"""
+_INSERT: Final = """
+    INSERT OR IGNORE INTO outbox (notification_id, occurrence, kind, person, channel, step, severity, created,
+        not_before, expires, next_at, body)
+    VALUES (:notification, :occurrence, 'remind', :person, :channel, :step, :severity, :now, :due, :expires, :due,
+        :body)
+"""
+
+
+def next_reminder(
+    kind: str, severity: str, before: Mapping[str, Any], now: int, reminders: Mapping[str, Sequence[float]]
+) -> tuple[int, Mapping[str, int]] | None:
+    """When (UTC ms) somebody who was told now is reminded next, and what that reminder says of itself.
+
+    `before` is what a reminder said of itself, nothing for another message. None: they are not reminded.
+    """
+    times = reminders.get(severity)
+    if kind not in _REMINDS or not times:
+        return None
+    number = int(before.get("number", 0)) + 1
+    first = int(before.get("first", now))
+    due = now + round(1000 * times[min(number, len(times)) - 1])
+    return None if due > first + _LONGEST else (due, {"number": number, "first": first})
+
+
+def note_told(
+    db: sqlite3.Connection, attempt: Attempt, now: int, reminders: Mapping[str, Sequence[float]]
+) -> None:
+    """After a message went out (or may have): make the next reminder of its person and channel."""
+    if attempt.cleared is not None:
+        return
+    found = next_reminder(attempt.kind, attempt.severity, attempt.body.get("remind", {}), now, reminders)
+    if found is None:
+        return
+    due, remind = found
+    lane = (attempt.occurrence, *attempt.lane)
+    row = db.execute(_WAITS, (*lane, attempt.id)).fetchone()
+    if row["waiting"]:
+        return
+    made = row["made"] + (attempt.kind == "remind")
+    left_out = {"gather", "gathered", "after", "last"}
+    body = {key: value for key, value in attempt.body.items() if key not in left_out}
+    db.execute(
+        _INSERT,
+        {
+            "notification": f"{attempt.occurrence}:remind:{made + 1}",
+            "occurrence": attempt.occurrence,
+            "person": attempt.lane[0],
+            "channel": attempt.lane[1],
+            "step": attempt.step,
+            "severity": attempt.severity,
+            "now": now,
+            "due": due,
+            "expires": due + TIME_TO_LIVE[attempt.severity],
+            "body": orjson.dumps({**body, "after": due - now, "remind": remind}).decode(),
+        },
+    )
