@@ -29,7 +29,11 @@ class Standing(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Past:
-    """What counts of a row. `momentary`: it is about an event alarm, which is clear from the beginning."""
+    """What counts of a row.
+
+    `momentary`: it is about an event alarm, which is clear from the beginning. `telling`: the telling that it is a
+    part of; steps and repeats of one escalation share it. `until_clear`: also told when somebody has acknowledged.
+    """
 
     id: int
     kind: str
@@ -39,6 +43,8 @@ class Past:
     expires: int
     maybe_delivered: bool = False
     momentary: bool = False
+    telling: str = ""
+    until_clear: bool = False
 
     @property
     def told(self) -> bool:
@@ -95,7 +101,7 @@ def _needless(row: Past, standing: Standing, *, cleared: bool) -> str:
         return "the alarm was shelved, suppressed or taken out of service"
     if row.step == 0:
         return ""
-    if standing.acknowledged:
+    if standing.acknowledged and (row.momentary or not row.until_clear):
         return "the alarm was acknowledged"
     return "the alarm had cleared" if cleared or (standing.cleared and not row.momentary) else ""
 
@@ -103,6 +109,7 @@ def _needless(row: Past, standing: Standing, *, cleared: bool) -> str:
 def _replaces(other: Past, row: Past) -> bool:
     """Whether the escalation has begun anew since: at once, or from its first step."""
     newer = other.kind in _ALARMING and other.id > row.id and other.state != "dead"
+    newer = newer and not (row.telling and other.telling == row.telling)
     return newer and (other.step == 0 or row.step > 0)
 
 

@@ -17,6 +17,7 @@ __all__ = [
     "STATES",
     "Attempt",
     "ClockStep",
+    "Divert",
     "GetStanding",
     "Lane",
     "Outcome",
@@ -28,6 +29,9 @@ __all__ = [
     "shown",
     "take",
 ]
+
+Divert = Callable[[sqlite3.Connection, sqlite3.Row, Mapping[str, Any], int], bool]
+"""Gives a row that is due to whom it is for by now, in a transaction; answers whether it was for somebody else."""
 
 GetStanding = Callable[[sqlite3.Connection, str], tuple[bool, ...]]
 """The fields of a `Standing` of an occurrence; called in a transaction."""
@@ -74,7 +78,8 @@ _SENDING: Final = "UPDATE outbox SET state = 'sending', attempts = attempts + 1 
 
 _ANSWER: Final = """
     SELECT id, notification_id, occurrence, kind, person, channel, step, severity, state, attempts, created,
-           not_before, next_at, expires, sent_at, maybe_delivered, last_error
+           not_before, next_at, expires, sent_at, maybe_delivered, last_error,
+           coalesce(json_extract(body, '$.why.reason'), '') AS why
     FROM outbox
 """
 
@@ -152,10 +157,11 @@ def take(  # noqa: PLR0913 - what is due, and for whom there is room
     most: int,
     standing: GetStanding,
     of_reports: bool = False,
+    divert: Divert | None = None,
 ) -> Sequence[Attempt]:
     """Decide about what is due and mark as `sending` what shall go out now: at most one row of a free lane.
 
-    `of_reports`: take reports, else all others; `busy` are lanes of the same.
+    `of_reports`: take reports, else all others; `busy` are lanes of the same. `divert`: who is on call by now.
     """
     taken: list[Attempt] = []
     restore = newest_restore(db)
@@ -175,17 +181,24 @@ def take(  # noqa: PLR0913 - what is due, and for whom there is room
         if not due:
             break
         for row in due:
-            attempt = _decide(db, row, now, standing, restore)
+            attempt = _decide(db, row, now, standing, restore, divert)
             if attempt is not None:
                 taken.append(attempt)
                 lanes.add("/".join(attempt.lane))
     return taken
 
 
-def _decide(
-    db: sqlite3.Connection, row: sqlite3.Row, now: int, standing: GetStanding, restore: Restore | None
+def _decide(  # noqa: PLR0913, PLR0917 - a row, and all that decides about it
+    db: sqlite3.Connection,
+    row: sqlite3.Row,
+    now: int,
+    standing: GetStanding,
+    restore: Restore | None,
+    divert: Divert | None,
 ) -> Attempt | None:
     body: dict[str, Any] = orjson.loads(row["body"])
+    if divert is not None and divert(db, row, body, now):
+        return None
     if row["kind"] == NoticeKind.REPORT:
         return _decide_report(db, row, body, now, restore)
     attempt = _decide_alarm(db, row, now, standing, restore)
@@ -195,7 +208,8 @@ def _decide(
         _GATHERED,
         {"person": row["person"], "channel": row["channel"], "now": now, "gather": body["gather"]},
     ).fetchall()
-    taken = [_decide_alarm(db, each, now, standing, restore) for each in others]
+    mine = [one for one in others if divert is None or not divert(db, one, orjson.loads(one["body"]), now)]
+    taken = [_decide_alarm(db, each, now, standing, restore) for each in mine]
     return gathered(attempt, [each for each in taken if each is not None])
 
 
@@ -270,6 +284,8 @@ def _past(row: sqlite3.Row, body: Mapping[str, Any] | None = None) -> Past:
         expires=row["expires"],
         maybe_delivered=bool(row["maybe_delivered"]),
         momentary=body is not None and body["rule"]["kind"] == "event",
+        telling=row["notification_id"].partition(":again")[0],
+        until_clear=body is not None and bool(body.get("until_clear")),
     )
 
 
