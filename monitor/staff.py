@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from monitor.calendars import Schedule
+from monitor.duty import Roster, Span
 
 __all__ = [
     "REMINDERS",
@@ -52,6 +53,8 @@ class Person:
     over: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     quiet: Quiet | None = None
     budget: Budget = Budget()
+    away: tuple[Span, ...] = ()
+    """When they are not there: a roster then takes the next in turn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,12 +138,18 @@ REMINDERS: Final[Mapping[str, tuple[float, ...]]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notify:
-    """People, teams and routes; the first matching route wins unless it says `continue`."""
+    """People, rosters, teams and routes; the first matching route wins unless it says `continue`."""
 
     people: Mapping[str, Person] = field(default_factory=dict)
+    rosters: Mapping[str, Roster] = field(default_factory=dict)
     teams: Mapping[str, Team] = field(default_factory=dict)
     routes: tuple[Route, ...] = ()
     grouping: Grouping = Grouping()
     reminders: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     self_test: SelfTest | None = None
     links: Links | None = None
+
+    def people_of(self, name: str) -> tuple[str, ...]:
+        """Everybody whom a person's or a roster's id can mean."""
+        roster = self.rosters.get(name)
+        return (name,) if roster is None else roster.people

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
+from monitor.alarms import dutybook
 from monitor.model import Command
 
 __all__ = ["BOOKS", "Booked", "book"]
@@ -14,7 +15,10 @@ __all__ = ["BOOKS", "Booked", "book"]
 Booked = Callable[[sqlite3.Connection, Command], str]
 """Writes a command down; answers why it cannot be done any more, nothing when it was."""
 
-BOOKS: Final[Mapping[str, Booked]] = {}
+BOOKS: Final[Mapping[str, Booked]] = {
+    dutybook.OVERRIDE: dutybook.book_override,
+    dutybook.END: dutybook.book_end,
+}
 """Kind of a command -> who books it."""
 
 

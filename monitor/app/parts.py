@@ -1,7 +1,7 @@
 """The parts of the daemon, made and joined."""
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import asdict
 from functools import partial
 from importlib.metadata import version
@@ -39,9 +39,10 @@ from monitor.notify.direct import Direct
 from monitor.notify.outage import Outages
 from monitor.notify.outbox import Notifier
 from monitor.notify.reports import make_put
-from monitor.notify.routing import make_router
+from monitor.notify.routing import make_router, nobody
+from monitor.notify.standins import StandIns
 from monitor.poller import ByHand, Poller
-from monitor.ports import Batch, DriverContext, Notice, OutboxRow, PolledDriver, PushedDriver
+from monitor.ports import Batch, DriverContext, PolledDriver, PushedDriver
 from monitor.profiles.itself import REPORT_EVERY
 from monitor.reports.books import Books
 from monitor.reports.build import Desk
@@ -53,6 +54,7 @@ from monitor.sinks.influxdb.thread import BlockingThread
 from monitor.site import Device, Site
 from monitor.supervision import Watchdog
 from monitor.web.desk import AlarmDesk, HoldDesk
+from monitor.web.dutydesk import DutyDesk
 from monitor.web.meterdesk import Meters
 from monitor.web.parts import Parts as ApiParts
 from monitor.web.parts import Reload
@@ -61,10 +63,6 @@ from monitor.web.upkeepdesk import Upkeep as UpkeepDesk
 __all__ = ["Parts", "open_parts"]
 
 _VERSION = version("facility-monitor")
-
-
-def _nobody(_: Notice) -> Sequence[OutboxRow]:
-    return ()
 
 
 @contextlib.asynccontextmanager
@@ -78,9 +76,9 @@ async def open_parts(
     """
     pseudonyms = Pseudonyms.open(folder)
     writer = Writer if past is None else WriterHere
-    opened = open_files(folder, site.journal, now=clock.now, timezone=site.timezone, writer=writer)
-    async with opened as files:
+    async with open_files(folder, site.journal, now=clock.now, timezone=site.timezone, writer=writer) as files:
         parts = Parts(site, clock, sync=sync, files=files, pseudonyms=pseudonyms, folder=folder, past=past)
+        await files.state.transact(lambda db: parts.stand_ins.refresh(db, clock.now()))
         try:
             yield parts
         finally:
@@ -134,6 +132,7 @@ class Parts:
             outside=self.outlets.outside,
         )
         channels = Channels()
+        self.stand_ins = StandIns()
         self._make_messages(channels)
         self._make_alarms(Direct(site, channels))
         self._make_drivers(pseudonyms)
@@ -151,7 +150,7 @@ class Parts:
             journal,
             state,
             site,
-            router=make_router(site) if self._past is None else _nobody,
+            router=make_router(site, stand_ins=self.stand_ins) if self._past is None else nobody,
             now=clock.now,
             monotonic=clock.steady,
             woken=self._notifier.wake,
@@ -224,6 +223,7 @@ class Parts:
             now=self._clock.now,
             standing=standing,
             composer=Composer(self._site, render_report=letters),
+            stand_ins=self.stand_ins,
         )
         self._mailing = Mailing(
             self._state,
@@ -373,6 +373,7 @@ class Parts:
             now=self._clock.now,
             journal=self._journal,
             alarms=AlarmDesk(self._state, self._notifier, self._clock.now, self._alarms),
+            duty=DutyDesk(self._state, self._site, self._clock.now),
             holds=HoldDesk(self._state, self._site, self._clock.now),
             polls=self._poller.status,
             connections=connections,

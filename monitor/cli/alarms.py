@@ -17,7 +17,19 @@ if TYPE_CHECKING:
 __all__ = ["add_to"]
 
 _TIMES = frozenset({"time", "since", "created", "expires", "not_before", "until"})
-_TOLD = ("created", "kind", "person", "channel", "step", "state", "held", "attempts", "sent_at", "last_error")
+_TOLD = (
+    "created",
+    "kind",
+    "person",
+    "channel",
+    "step",
+    "state",
+    "held",
+    "attempts",
+    "sent_at",
+    "last_error",
+    "why",
+)
 """What people want to know of a notification; --json has all of it."""
 
 

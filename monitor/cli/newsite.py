@@ -209,7 +209,10 @@ _RULES = """\
 #      deadband: 3 V, on_delay: 2 min, severity: high, response: Check the main breaker.}"""
 _PEOPLE = """\
 # Who is told. An escalation tells the next when nobody has acknowledged:
-#   - {id: house, members: [ana, ben], escalation: [{after: 0 min, notify: ana}, {after: 15 min, notify: ben}]}"""
+#   - {id: house, members: [ana, ben], escalation: [{after: 0 min, notify: ana}, {after: 15 min, notify: ben}]}
+# A roster says whose turn it is; steps name it like a person:
+#   rosters:
+#     - {id: duty, layers: [{people: [ana, ben], turn: 1 week, handover: mon 08:00, from: 2026-11-30}]}"""
 _NOBODY = """\
 # Who is told: nobody yet. Addresses are those of Apprise, or `terminal:`.
 # notify:

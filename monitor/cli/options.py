@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 __all__ = [
+    "At",
     "Buildings",
     "Classes",
     "Devices",
@@ -36,6 +37,9 @@ Period = Annotated[
         metavar="PERIOD",
         help="2026, 2026-11, 2026-W48, 2026-11-27, FROM..TO, yesterday, last-month and the like.",
     ),
+]
+At = Annotated[
+    str | None, typer.Option("--at", metavar="TIME", help="At this local time, `2026-12-24 03:00`; else now.")
 ]
 Since = Annotated[
     str | None, typer.Option("--from", metavar="TIME", help="From this local time on: `2026-11-27 10:30`.")

@@ -34,8 +34,10 @@ GetStanding = Callable[[sqlite3.Connection, str], tuple[bool, ...]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Past:
-    """What counts of a row. `momentary`: it is about an event alarm, which is clear from the beginning.
+    """What counts of a row.
 
+    `momentary`: it is about an event alarm, which is clear from the beginning. `telling`: the telling that it is a
+    part of; steps and repeats of one escalation share it. `until_clear`: also told when somebody has acknowledged.
     `digest`: it waits for a digest, in which what is over has a line, however little severe it is.
     """
 
@@ -48,6 +50,8 @@ class Past:
     maybe_delivered: bool = False
     momentary: bool = False
     digest: bool = False
+    telling: str = ""
+    until_clear: bool = False
 
     @property
     def told(self) -> bool:
@@ -112,7 +116,7 @@ def _needless(row: Past, standing: Standing, *, cleared: bool) -> str:
         return "the alarm was shelved, suppressed or taken out of service"
     if row.step == 0:
         return ""
-    if standing.acknowledged:
+    if standing.acknowledged and (row.momentary or not row.until_clear):
         return "the alarm was acknowledged"
     return "the alarm had cleared" if cleared or (standing.cleared and not row.momentary) else ""
 
@@ -120,6 +124,7 @@ def _needless(row: Past, standing: Standing, *, cleared: bool) -> str:
 def _replaces(other: Past, row: Past) -> bool:
     """Whether the escalation has begun anew since: at once, or from its first step."""
     newer = other.kind in _ALARMING and other.id > row.id and other.state != "dead"
+    newer = newer and not (row.telling and other.telling == row.telling)
     return newer and (other.step == 0 or row.step > 0)
 
 

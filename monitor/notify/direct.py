@@ -37,7 +37,7 @@ class Direct:
         Nobody can acknowledge meanwhile: only the end of the alarm, which cancels this, ends an escalation.
         """
         body = {**facts(self._site, notice), "unrecorded": True}
-        chosen = [one for one in choose(self._site, notice) if one.tells]
+        chosen = [one for one in choose(self._site, notice, everywhere=True) if one.tells]
         if not chosen and not notice.told:
             _LOG.warning("alarm_reaches_nobody", rule=notice.rule.id, reasons=["cannot be recorded"])
         async with asyncio.TaskGroup() as group:

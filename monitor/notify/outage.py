@@ -175,11 +175,11 @@ class Outages:
     def _people(self) -> Sequence[Chosen]:
         """Everybody on the matching routes; where none matches, on the first route there is."""
         site, notice = self._site, self._notice(0, "")
-        chosen = [one for one in choose(site, notice) if one.tells]
+        chosen = _once(site, notice)
         if not chosen and site.notify.routes:
             first = replace(site.notify.routes[0], match={}, go_on=False)
             site = replace(site, notify=replace(site.notify, routes=(first,)))
-            chosen = [one for one in choose(site, notice) if one.tells]
+            chosen = _once(site, notice)
         if not chosen:
             _LOG.error("outage_reaches_nobody")
         return chosen
@@ -189,6 +189,11 @@ class Outages:
         async with asyncio.TaskGroup() as group:
             for one in people:
                 group.create_task(self._direct.insist(kind, one, body, told))
+
+
+def _once(site: Site, notice: Notice) -> Sequence[Chosen]:
+    """Everybody on the way, over all of their channels, each once."""
+    return [one for one in choose(site, notice, everywhere=True) if one.tells and not one.again]
 
 
 def _address(one: Chosen) -> tuple[str, str]:

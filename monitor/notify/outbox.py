@@ -23,6 +23,8 @@ from monitor.notify import store
 from monitor.notify.attempt import Attempt, Lane
 from monitor.notify.composing import Composer
 from monitor.notify.decision import Standing
+from monitor.notify.readdress import Readdress
+from monitor.notify.standins import StandIns
 from monitor.notify.store import GetStanding, Outcome
 from monitor.ports import Channel
 from monitor.site import Site
@@ -61,7 +63,8 @@ class Notifier:
     """Sends what is in the outbox. One message at a time per person and channel, 16 in all; two reports beside.
 
     `channels` answers the channel of an address; `now` is UTC ms, `monotonic` seconds that no setting of
-    the clock moves; `standing` tells how an occurrence stands; `composer` writes the messages.
+    the clock moves; `standing` tells how an occurrence stands; `composer` writes the messages; `stand_ins`
+    are what people said of rosters.
     """
 
     def __init__(  # noqa: PLR0913 - what it works with, from the composition root
@@ -73,6 +76,7 @@ class Notifier:
         now: Callable[[], int],
         standing: GetStanding,
         composer: Composer | None = None,
+        stand_ins: StandIns | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._state = state
@@ -81,6 +85,8 @@ class Notifier:
         self._now = now
         self._standing = standing
         self._composer = composer or Composer(site)
+        self._stand_ins = stand_ins or StandIns()
+        self._readdress = Readdress(site, self._stand_ins)
         self._monotonic = monotonic
         self._seen = (now(), monotonic())
         self._step: store.ClockStep | None = None
@@ -164,6 +170,7 @@ class Notifier:
 
     async def _start_due(self, group: asyncio.TaskGroup) -> None:
         def take(db: sqlite3.Connection) -> Sequence[Attempt]:
+            self._stand_ins.refresh(db, self._steady())
             return [
                 *self._take(db, self._under_way, _AT_ONCE, of_reports=False),
                 *self._take(db, self._reports_under_way, _REPORTS_AT_ONCE, of_reports=True),
@@ -188,6 +195,7 @@ class Notifier:
             standing=self._standing,
             of_reports=of_reports,
             site=self._site,
+            divert=self._readdress,
         )
 
     async def _deliver(self, attempt: Attempt, under_way: dict[Lane, asyncio.Task[None]]) -> None:

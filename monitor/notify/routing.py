@@ -1,25 +1,25 @@
 """Which people hear of an alarm, over what and when: pure, so that it runs inside the alarm's transaction.
 
-Alarm -> route -> team -> step -> person -> channel, as the design's alarms page §3 has it.
+Alarm -> route -> team -> step -> person -> channel: the way there is in `along`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import structlog
 
+from monitor.duty import Override
 from monitor.model import Severity
+from monitor.notify.along import Asked, Chosen, Reason, along_routes
 from monitor.notify.grouping import group_of
 from monitor.ports import Notice, NoticeKind, OutboxRow, Router
 from monitor.profiles.itself import ITSELF
 from monitor.schema import MONITOR_DEVICE, point_unit
-from monitor.settings.patterns import fits
 from monitor.site import Device, Rule, Site, Source
-from monitor.staff import Person, Route, Step
+from monitor.staff import Person
 
-__all__ = ["TIME_TO_LIVE", "Chosen", "Reason", "choose", "facts", "make_router", "unreachable"]
+__all__ = ["TIME_TO_LIVE", "Chosen", "Reason", "choose", "facts", "make_router", "nobody", "unreachable"]
 
 _HOUR = 3_600_000
 _ALARMING: Final = frozenset({NoticeKind.RAISE, NoticeKind.SEVERITY, NoticeKind.CHATTER})
@@ -35,42 +35,14 @@ TIME_TO_LIVE: Final[Mapping[str, int]] = {
 _LOG = structlog.get_logger()
 
 
-class Reason(StrEnum):
-    """Why a team or a person is told, or is not."""
-
-    MATCHED = "matched"
-    NO_ROUTE = "no_route"
-    NO_CHANNEL = "no_channel"
-    ALREADY_TOLD_EARLIER = "already_told_earlier"
-    DID_IT_THEMSELVES = "did_it_themselves"
-    WAS_TOLD = "was_told"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
-    """One decision: this person over this channel, `after` ms, or (without a channel) why nobody is told."""
-
-    reason: Reason
-    team: str = ""
-    person: str = ""
-    channel: str = ""
-    step: int = 0
-    after: int = 0
-
-    @property
-    def tells(self) -> bool:
-        """Whether a message comes of it."""
-        return self.reason in {Reason.MATCHED, Reason.WAS_TOLD}
-
-
-def make_router(site: Site, *, warns: bool = True) -> Router:
+def make_router(site: Site, *, warns: bool = True, stand_ins: Callable[[], Sequence[Override]] = tuple) -> Router:
     """Make the function that turns a notice into rows of the outbox, for one state of the settings.
 
-    `warns`: an alarm that reaches nobody is logged.
+    `warns`: an alarm that reaches nobody is logged. `stand_ins`: answers what people said of rosters.
     """
 
     def route(notice: Notice) -> Sequence[OutboxRow]:
-        chosen = choose(site, notice)
+        chosen = choose(site, notice, stand_ins=stand_ins())
         body = facts(site, notice)
         rows = [_row(notice, one, body) for one in chosen if one.tells]
         if not rows and notice.kind in _ALARMING:
@@ -82,12 +54,30 @@ def make_router(site: Site, *, warns: bool = True) -> Router:
     return route
 
 
-def choose(site: Site, notice: Notice) -> Sequence[Chosen]:
-    """Decide who is told and why: first along the routes, afterwards only those who were told before."""
+def nobody(_: Notice) -> Sequence[OutboxRow]:
+    """The router of a past of which nobody is told."""
+    return ()
+
+
+def choose(
+    site: Site, notice: Notice, *, stand_ins: Sequence[Override] = (), everywhere: bool = False
+) -> Sequence[Chosen]:
+    """Decide who is told and why: first along the routes, afterwards only those who were told before.
+
+    `stand_ins`: what people said of rosters; `everywhere`: over all channels of everybody.
+    """
     if notice.kind in _ALARMING:
         transition = notice.transition
-        source = notice.source or Source(device=transition.device)
-        chosen = tuple(_along_routes(site, notice.rule, source, transition.severity))
+        asked = Asked(
+            site=site,
+            rule=notice.rule,
+            source=notice.source or Source(device=transition.device),
+            severity=transition.severity,
+            begun=_begun(notice),
+            stand_ins=stand_ins,
+            everywhere=everywhere,
+        )
+        chosen = tuple(along_routes(asked))
         return chosen if notice.kind is not NoticeKind.CHATTER else _first(chosen)
     return tuple(_among_told(site, notice))
 
@@ -152,14 +142,21 @@ def _measured(source_key: str, notice: Notice, device: Device | None) -> dict[st
     return {key: value for key, value in measured.items() if value is not None}
 
 
+def _begun(notice: Notice) -> int:
+    """From when steps count: what is told again begins now, what is told the first time when it was raised."""
+    first = notice.raised_at if notice.transition.cause == "raised" else notice.transition.time
+    return first + notice.wait
+
+
 def _row(notice: Notice, chosen: Chosen, body: Mapping[str, Any]) -> OutboxRow:
     transition = notice.transition
-    # What is told again begins now; what is told the first time began when it was raised.
-    first = notice.raised_at if transition.cause == "raised" else transition.time
     after = chosen.after + notice.wait
-    due = first + after
+    due = _begun(notice) + chosen.after
+    again = f":again{chosen.again}" if chosen.again else ""
+    own: dict[str, Any] = {"after": after, "why": chosen.because()}
+    own |= {name: True for name in ("until_clear", "last") if getattr(chosen, name)}
     return OutboxRow(
-        notification_id=f"{transition.occurrence}:{notice.kind}:{transition.number}",
+        notification_id=f"{transition.occurrence}:{notice.kind}:{transition.number}{again}",
         occurrence=transition.occurrence,
         kind=notice.kind,
         person=chosen.person,
@@ -168,7 +165,7 @@ def _row(notice: Notice, chosen: Chosen, body: Mapping[str, Any]) -> OutboxRow:
         severity=transition.severity,
         not_before=due,
         expires=due + TIME_TO_LIVE[transition.severity],
-        body={**body, "after": after},
+        body={**body, **own},
     )
 
 
@@ -176,58 +173,6 @@ def _first(chosen: Sequence[Chosen]) -> Sequence[Chosen]:
     """Those of the first step: nobody is called to a chatter in the end."""
     soonest = min((one.after for one in chosen if one.tells), default=0)
     return tuple(one for one in chosen if not one.tells or one.after == soonest)
-
-
-def _along_routes(site: Site, rule: Rule, source: Source, severity: str) -> Iterator[Chosen]:
-    routes = list(_matching(site, rule, source, severity))
-    if not routes:
-        yield Chosen(reason=Reason.NO_ROUTE)
-    told: set[tuple[str, str]] = set()
-    for one in sorted(_steps(site, routes), key=lambda one: one.after):
-        address = (one.person, one.channel)
-        again = one.tells and address in told
-        told.add(address)
-        yield _because(one, Reason.ALREADY_TOLD_EARLIER) if again else one
-
-
-def _because(one: Chosen, reason: Reason) -> Chosen:
-    return Chosen(
-        reason=reason, team=one.team, person=one.person, channel=one.channel, step=one.step, after=one.after
-    )
-
-
-def _steps(site: Site, routes: Sequence[Route]) -> Iterator[Chosen]:
-    for route in routes:
-        team = site.notify.teams[route.team]
-        steps = team.escalation or (Step(after=0.0, notify=team.members),)
-        for number, step in enumerate(sorted(steps, key=lambda step: step.after)):
-            for name in step.notify:
-                yield from _channels(site.notify.people[name], team.id, number, round(step.after * 1000))
-
-
-def _channels(person: Person, team: str, step: int, after: int) -> Iterator[Chosen]:
-    for channel in person.channels:
-        yield Chosen(reason=Reason.MATCHED, team=team, person=person.id, channel=channel, step=step, after=after)
-    if not person.channels:
-        yield Chosen(reason=Reason.NO_CHANNEL, team=team, person=person.id)
-
-
-def _matching(site: Site, rule: Rule, source: Source, severity: str) -> Iterator[Route]:
-    known = site.devices.get(source.device)
-    said = {
-        "building": source.building or (known.building if known else ""),
-        "zone": source.zone or (known.zone if known else ""),
-        "class": known.device_class if known else "",
-        "device": source.device,
-        "rule": rule.id,
-        "kind": rule.kind,
-        "severity": severity,
-    }
-    for route in site.notify.routes:
-        if all(fits(said[key], patterns) for key, patterns in route.match.items()):
-            yield route
-            if not route.go_on:
-                return
 
 
 def _among_told(site: Site, notice: Notice) -> Iterator[Chosen]:
@@ -238,7 +183,8 @@ def _among_told(site: Site, notice: Notice) -> Iterator[Chosen]:
         elif notice.kind is NoticeKind.ACKNOWLEDGED and _is(known, notice.transition.by):
             yield Chosen(reason=Reason.DID_IT_THEMSELVES, person=person)
         else:
-            yield Chosen(reason=Reason.WAS_TOLD, person=person, channel=channel)
+            why = "was told of the alarm"
+            yield Chosen(reason=Reason.WAS_TOLD, person=person, channel=channel, why=why)
 
 
 def _is(person: Person, by: str) -> bool:
@@ -249,7 +195,10 @@ def _always_reaches(site: Site, rule: Rule) -> bool:
     places = {replace(source, point=None, name="") for source in rule.sources}
     severities = _severities(rule)
     return all(
-        any(one.tells for one in _along_routes(site, rule, place, severity))
+        any(
+            one.tells
+            for one in along_routes(Asked(site=site, rule=rule, source=place, severity=severity, begun=None))
+        )
         for place in places
         for severity in severities
     )

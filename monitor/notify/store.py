@@ -1,7 +1,7 @@
 """What is due in the table `outbox`, and what became of it. Every function runs inside `State.transact`."""
 
 import sqlite3
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ __all__ = [
     "STATES",
     "Attempt",
     "ClockStep",
+    "Divert",
     "GetStanding",
     "Lane",
     "Outcome",
@@ -34,6 +35,9 @@ __all__ = [
     "shown",
     "take",
 ]
+
+Divert = Callable[[sqlite3.Connection, sqlite3.Row, Mapping[str, Any], int], bool]
+"""Gives a row that is due to whom it is for by now, in a transaction; answers whether it was for somebody else."""
 
 _MOST_ROUNDS: Final = 500
 _MOST_AT_ONCE: Final = 2000
@@ -94,12 +98,16 @@ _PUT_OFF_ALL: Final = """
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Look:
-    """One look at the outbox: when (UTC ms), and what decides. `site`: None where nothing holds messages back."""
+    """One look at the outbox: when (UTC ms), and what decides.
+
+    `site`: None where nothing holds messages back. `divert`: None where nobody is on call.
+    """
 
     now: int
     standing: GetStanding
     restore: Restore | None
     site: Site | None
+    divert: Divert | None
 
 
 def take(  # noqa: PLR0913 - what is due, for whom there is room, and who wants to hear what
@@ -111,14 +119,15 @@ def take(  # noqa: PLR0913 - what is due, for whom there is room, and who wants 
     standing: GetStanding,
     of_reports: bool = False,
     site: Site | None = None,
+    divert: Divert | None = None,
 ) -> Sequence[Attempt]:
     """Decide about what is due and mark as `sending` what shall go out now: at most one message for a free lane.
 
     `of_reports`: take reports, else all others; `busy` are lanes of the same. `site`: whose people, grouping and
-    time zone hold messages back; without it nothing is held back.
+    time zone hold messages back; without it nothing is held back. `divert`: who is on call by now.
     """
     taken: list[Attempt] = []
-    look = _Look(now=now, standing=standing, restore=newest_restore(db), site=site)
+    look = _Look(now=now, standing=standing, restore=newest_restore(db), site=site, divert=divert)
     lanes = {f"{person}/{channel}" for person, channel in busy}
     if not of_reports:
         unanswered.say(db, standing, now)
@@ -182,6 +191,8 @@ def _decide(
         if row["next_at"] > look.now:
             return None
     body: dict[str, Any] = orjson.loads(row["body"])
+    if look.divert is not None and row["next_at"] <= look.now and look.divert(db, row, body, look.now):
+        return None
     others = db.execute(
         "SELECT * FROM outbox WHERE occurrence = ? AND person = ? AND channel = ? AND id <> ?",
         (row["occurrence"], row["person"], row["channel"], row["id"]),
@@ -297,6 +308,8 @@ def _past(row: sqlite3.Row, body: Mapping[str, Any] | None = None) -> Past:
         expires=row["expires"],
         maybe_delivered=bool(row["maybe_delivered"]),
         momentary=body is not None and body["rule"]["kind"] == "event",
+        telling=row["notification_id"].partition(":again")[0],
+        until_clear=body is not None and bool(body.get("until_clear")),
     )
 
 

@@ -54,6 +54,7 @@ def difference(
         "zones": (old.access.zones, new.access.zones),
         "rules": (old.rules, new.rules),
         "people": (old.notify.people, new.notify.people),
+        "rosters": (old.notify.rosters, new.notify.rosters),
         "teams": (old.notify.teams, new.notify.teams),
         "tariffs": (old.tariffs, new.tariffs),
         "reports": (old.reports, new.reports),

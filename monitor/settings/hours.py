@@ -12,7 +12,7 @@ from monitor.settings.calendar import bind_holidays, bind_hours
 from monitor.settings.calendarshape import CalendarKeys, HolidayKeys, HoursKeys
 from monitor.settings.model import RuleModel
 
-__all__ = ["bind_calendars", "bind_schedules"]
+__all__ = ["bind_calendars", "bind_schedule", "bind_schedules"]
 
 _NOT: Final = "not "
 
@@ -60,17 +60,21 @@ def bind_schedules(
     for number, one in enumerate(getattr(params, "at", ())):
         place = node if listed is None else listed.items[number] if listed.kind == "list" else listed
         where = join(path, "at", number) if listed is not None and listed.kind == "list" else join(path, "at")
-        others.append(_schedule(binding, one.schedule, place, where))
-    mine = _schedule(binding, params.schedule, node, path)
+        others.append(bind_schedule(binding, one.schedule, place, where))
+    mine = bind_schedule(binding, params.schedule, node, path)
     return mine, tuple(each or Schedule(hours=()) for each in others)
 
 
-def _schedule(
-    binding: Binding, written: str | Sequence[HoursKeys] | None, parent: Node, path: str
+def bind_schedule(
+    binding: Binding, written: str | Sequence[HoursKeys] | None, parent: Node, path: str, *, key: str = "schedule"
 ) -> Schedule | None:
+    """The hours that a calendar's id or a list of hours means; None: nothing is written, or it is wrong.
+
+    `parent` and `path` are those of the mapping that has them under `key`.
+    """
     if written is None:
         return None
-    node, where = parent.get("schedule") or parent, join(path, "schedule")
+    node, where = parent.get(key) or parent, join(path, key)
     if not isinstance(written, str):
         return bind_hours(binding, written, *binding.holidays, node, where)
     name = written.strip()

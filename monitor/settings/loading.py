@@ -157,7 +157,7 @@ def _site(binding: Binding, root: Node, path: Path) -> Site | None:
     bind_calendars(binding, root)
     rules = bind_rules(binding, root, supplies)
     written = _rule_ids(root) | set(rules)
-    notify = bind_notify(binding, root, sorted(written), "en" if keys is None else keys.language)
+    notify = bind_notify(binding, root, sorted(written), "en" if keys is None else keys.language, zone)
     maintenance = bind_maintenance(binding, root, devices, written, zone)
     journal = binding.check(JournalKeys, _section(root, "journal"), "journal")
     access = bind_access(binding, root, devices)
@@ -172,7 +172,7 @@ def _site(binding: Binding, root: Node, path: Path) -> Site | None:
     reports = bind_reports(binding, root, devices, notify.people)
     if findings.errors or keys is None or zone is None or journal is None or access is None:
         return None
-    warn_of_silence(binding, root, notify, rules, with_itself(devices))
+    warn_of_silence(binding, root, notify, rules, with_itself(devices), zone)
     warn_of_the_dead(binding, root, devices)
     return Site(
         id=keys.id,

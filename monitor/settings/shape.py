@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from monitor.fields import Duration, Frozen, Id, Label, Size, Texts, is_http
+from monitor.model import Severity
+from monitor.settings.dutyshape import AwayKeys, RosterKeys
 
 __all__ = [
     "ConnectionKeys",
@@ -19,6 +21,7 @@ __all__ = [
     "MonitorKeys",
     "PerformanceKeys",
     "PersonKeys",
+    "RosterKeys",
     "RouteKeys",
     "SiteKeys",
     "StockKeys",
@@ -99,6 +102,8 @@ class PersonKeys(Frozen):
     channels: dict[str, str] = Field(default_factory=dict, repr=False)
     quiet: Any = None
     budget: Any = None
+    over: dict[Severity, Annotated[Texts, Field(min_length=1)]] = Field(default_factory=dict)
+    away: tuple[AwayKeys, ...] = ()
 
 
 class StepKeys(Frozen):
@@ -106,14 +111,18 @@ class StepKeys(Frozen):
 
     after: Duration
     notify: Annotated[Texts, Field(min_length=1)]
+    channels: Texts = ()
+    until: Literal["ack", "clear"] = "ack"
 
 
 class TeamKeys(Frozen):
     """One entry of `notify.teams`."""
 
     id: Id
-    members: Annotated[Texts, Field(min_length=1)]
+    members: Texts = ()
     escalation: tuple[StepKeys, ...] = ()
+    repeat: Annotated[int, Field(ge=0, le=20)] = 0
+    repeat_every: Annotated[Duration, Field(ge=1, le=86400)] = 900.0
 
 
 class MatchKeys(Frozen):

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from monitor.accessbook import AccessBook, Name
 from monitor.alarms.windows import Planned, Wish
+from monitor.duty import Override, Turn
 from monitor.figures import UsageBook
 from monitor.model import Command, Position, Reading, Recorded, Value
 from monitor.performance.record import Record
@@ -19,6 +20,8 @@ __all__ = [
     "AccessDesk",
     "AlarmBook",
     "BackfillDesk",
+    "Duty",
+    "DutyDesk",
     "Facts",
     "HoldDesk",
     "LetterBook",
@@ -33,6 +36,16 @@ __all__ = [
 
 Facts = Mapping[str, Value | Mapping[str, int] | None]
 """What a part of the daemon says of itself: names and scalars, or counts by kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """A roster at a time: whose turn it is, and what comes after it, as far as that is known."""
+
+    roster: str
+    name: str
+    now: Turn
+    next: Turn | None
 
 
 class Reload(Protocol):
@@ -118,6 +131,24 @@ class HoldDesk(Protocol):
 
     async def end_maintenance(self, name: str, *, by: str, reason: str) -> Command:
         """End some."""
+
+
+class DutyDesk(Protocol):
+    """Who is on call; RequestRefused says why something cannot be. Times are UTC ms; None: now."""
+
+    async def rosters(self, at: int | None) -> Sequence[Duty]:
+        """Each roster at a time, in the order of the settings."""
+
+    async def overrides(self) -> Sequence[Override]:
+        """What people said of rosters and is not over, in the order in which they said it."""
+
+    async def override(  # noqa: PLR0913 - who stands in when, and who says so why
+        self, roster: str, person: str, *, starts: int | None, ends: int, by: str, reason: str
+    ) -> Command:
+        """Somebody stands in; what is answered is for the journal."""
+
+    async def end(self, ident: str, *, by: str, reason: str) -> Command:
+        """Take back what somebody said."""
 
 
 class LetterBook(Protocol):
@@ -300,6 +331,7 @@ class Parts:
     by_hand: RegisterDesk
     meters: MeterDesk
     holds: HoldDesk | None = None
+    duty: DutyDesk | None = None
     reports: ReportDesk | None = None
     metering: Callable[[], Facts] = dict
     judging: Callable[[], Facts] = dict

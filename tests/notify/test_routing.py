@@ -6,11 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
+from monitor.duty import Override, Roster
 from monitor.model import Severity
 from monitor.notify.routing import TIME_TO_LIVE, Reason, choose, facts, make_router, unreachable
 from monitor.ports import NoticeKind
-from monitor.site import Source
-from monitor.staff import Route, Team
+from monitor.site import Site, Source
+from monitor.staff import Route, Step, Team
 from tests.notify.house import MINUTE, NOW, notice, person, rows, site
 
 ANA = person("ana", mail="mailto://a", phone="json://a")
@@ -185,3 +186,132 @@ def test_what_a_rule_calls_by_a_name_is_routed_and_told_by_that() -> None:
     assert {one.person for one in choose(house, about)} == {"ana"}
     assert [one.reason for one in choose(house, elsewhere)] == [Reason.NO_ROUTE]
     assert (body["device"]["name"], body["building"], body["zone"]) == ("bus", "B", "cellar")
+
+
+# Rosters, channels by severity, repeats --------------------------------------------------------------------
+
+
+def on_duty(*shifts: tuple[str, int, int], ident: str = "duty") -> Roster:
+    """A roster of overrides: person, from and to in minutes after the alarm."""
+    overrides = tuple(
+        Override(roster=ident, person=name, starts=NOW + start * MINUTE, ends=NOW + end * MINUTE)
+        for name, start, end in shifts
+    )
+    return Roster(id=ident, overrides=overrides)
+
+
+def with_rosters(house: Site, *rosters: Roster, **team: object) -> Site:
+    teams = {**house.notify.teams, "house": replace(house.notify.teams["house"], **team)}  # type: ignore[arg-type]
+    named = {one.id: one for one in rosters}
+    return replace(house, notify=replace(house.notify, rosters=named, teams=teams))
+
+
+def test_a_roster_is_who_is_on_call_when_the_step_is_due() -> None:
+    house = site(ANA, BEN, escalation=[(0, ["duty"]), (900, ["duty"])])
+    house = with_rosters(house, on_duty(("ana", -60, 10), ("ben", 10, 60)))
+
+    found = rows(house, NoticeKind.RAISE)
+
+    assert told(found) == [("ana", "mail", 0, 0), ("ana", "phone", 0, 0), ("ben", "mail", 1, 15 * MINUTE)]
+    assert [row.body["why"] for row in found if row.person == "ben"] == [
+        {"route": 1, "team": "house", "step": 2, "roster": "duty", "reason": "ben stands in (site file)"}
+    ]
+
+
+def test_what_was_said_of_a_roster_counts_when_the_alarm_is_raised() -> None:
+    house = with_rosters(site(ANA, BEN, escalation=[(0, ["duty"])]), on_duty())
+    said = Override(roster="duty", person="ben", starts=NOW, ends=NOW + MINUTE, by="ana")
+
+    found = make_router(house, stand_ins=lambda: [said])(notice(NoticeKind.RAISE))
+
+    assert told(found) == [("ben", "mail", 0, 0)]
+
+
+def test_the_next_step_takes_the_place_of_one_at_which_nobody_is_on_call() -> None:
+    house = site(ANA, BEN, escalation=[(0, ["duty"]), (900, ["ana"]), (1800, ["ben"])])
+    house = with_rosters(house, on_duty(("ben", 5, 10)))
+
+    chosen = choose(house, notice(NoticeKind.RAISE))
+
+    assert chosen[0].reason is Reason.NOBODY_ON_CALL
+    assert chosen[0].why == "nobody is on call in the roster duty at that time"
+    assert [(one.person, one.step, one.written, one.after) for one in chosen if one.channel == "mail"] == [
+        ("ana", 0, 2, 0),
+        ("ben", 1, 3, 30 * MINUTE),
+    ]
+
+
+def test_when_nobody_is_on_call_at_any_step_the_log_says_why() -> None:
+    house = with_rosters(site(ANA, escalation=[(0, ["duty"]), (900, ["duty"])]), on_duty())
+
+    with capture_logs() as logs:
+        assert not rows(house, NoticeKind.RAISE)
+
+    assert logs[0]["event"] == "alarm_reaches_nobody"
+    assert logs[0]["reasons"] == ["nobody_on_call"]
+
+
+def test_the_severity_picks_the_channels_and_a_step_allows_some_only() -> None:
+    ana = replace(ANA, over={"high": ("phone",), "low": ("mail",)})
+    both = site(ana, escalation=[(0, ["ana"])])
+    only_mail = with_rosters(both, escalation=(Step(after=0, notify=("ana",), channels=("mail",)),))
+    only_fax = with_rosters(both, escalation=(Step(after=0, notify=("ana",), channels=("fax",)),))
+
+    def over(house: Site, severity: str) -> list[str]:
+        return [row.channel for row in rows(house, NoticeKind.RAISE, severity=severity)]
+
+    assert [over(both, severity) for severity in ("high", "low", "critical")] == [
+        ["phone"],
+        ["mail"],
+        ["mail", "phone"],
+    ]
+    assert [over(only_mail, severity) for severity in ("high", "low", "critical")] == [["mail"]] * 3
+    assert over(only_fax, "high") == []
+
+
+def test_the_last_step_is_told_again_so_many_times_by_rows_of_their_own() -> None:
+    house = site(ANA, BEN, escalation=[(0, ["ana"]), (900, ["duty"])])
+    house = with_rosters(house, on_duty(("ben", 0, 24), ("ana", 24, 60)), repeat=2, repeat_every=600.0)
+
+    found = [row for row in rows(house, NoticeKind.RAISE) if row.channel == "mail"]
+
+    assert told(found) == [
+        ("ana", "mail", 0, 0),
+        ("ben", "mail", 1, 15 * MINUTE),
+        ("ana", "mail", 2, 25 * MINUTE),
+        ("ana", "mail", 3, 35 * MINUTE),
+    ]
+    ids = ["o1:raise:1", "o1:raise:1", "o1:raise:1:again1", "o1:raise:1:again2"]
+    assert [row.notification_id for row in found] == ids
+    assert [row.body.get("last", False) for row in found] == [False, False, False, True]
+
+
+def test_a_step_until_clear_says_so_and_its_repeats_do_not() -> None:
+    steps = (Step(after=0, notify=("ben",)), Step(after=900, notify=("ana",), until_clear=True))
+    house = with_rosters(site(ANA, BEN), escalation=steps, repeat=1)
+
+    found = [row for row in rows(house, NoticeKind.RAISE) if row.channel == "mail"]
+
+    assert [row.body.get("until_clear", False) for row in found] == [False, True, False]
+
+
+def test_every_row_says_why() -> None:
+    raised = rows(site(ANA, BEN), NoticeKind.RAISE)
+    over = rows(site(ANA), NoticeKind.CLEAR, told=frozenset({("ana", "mail")}), number=2)
+
+    assert [row.body["why"] for row in raised][-1] == {
+        "route": 1,
+        "team": "house",
+        "step": 1,
+        "reason": "ben is named in the step",
+    }
+    assert [row.body["why"] for row in over] == [{"reason": "was told of the alarm"}]
+
+
+def test_a_roster_whose_people_have_a_channel_counts_as_reachable() -> None:
+    steps = [(0.0, ["duty"])]
+    reachable = with_rosters(site(ANA, escalation=steps), on_duty(("ana", 0, 1)))
+    silent = with_rosters(site(person("ana"), escalation=steps), on_duty(("ana", 0, 1)))
+
+    assert unreachable(reachable) == []
+    assert unreachable(silent) == ["undervoltage"]

@@ -1,0 +1,111 @@
+"""A message to whoever is on call goes to the one who is when it is sent, not to the one who was to be.
+
+Rows are made when an alarm is raised, each to whoever is on call at its time by what was known then. A hand-over
+while a message waits, or an override, changes that: the row is superseded, and the right person gets rows instead.
+"""
+
+import sqlite3
+from collections.abc import Mapping
+from typing import Any, Final
+
+import orjson
+
+from monitor.duty import OnCall, on_call
+from monitor.notify.along import channels_for
+from monitor.notify.standins import StandIns
+from monitor.site import Site
+
+__all__ = ["Readdress", "instead_of"]
+
+_ALARMING: Final = frozenset({"raise", "severity", "chatter"})
+_MARK: Final = "on call by now: "
+
+_SUPERSEDE: Final = "UPDATE outbox SET state = 'superseded', last_error = :reason WHERE id = :id"
+
+_COPY: Final = """
+    INSERT OR IGNORE INTO outbox (notification_id, occurrence, kind, person, channel, step, severity, created,
+                                  not_before, expires, next_at, body)
+    SELECT notification_id, occurrence, kind, :person, :channel, step, severity, created, not_before, expires,
+           :next_at, :body
+    FROM outbox WHERE id = :id
+"""
+_TAKE_ITS_PLACE: Final = """
+    UPDATE outbox SET state = 'queued', last_error = '', step = :step, not_before = :not_before, next_at = :now,
+                      expires = :expires, body = :body
+    WHERE notification_id = :notification AND person = :person AND channel = :channel
+      AND (state = 'queued' AND step > :step OR state = 'superseded' AND last_error LIKE :mark)
+"""
+"""They were to be told later, or it was taken from them when somebody else was on call."""
+
+_WHAT_FOLLOWS: Final = """
+    SELECT id, body FROM outbox
+    WHERE occurrence = :occurrence AND person = :person AND channel = :channel AND id > :id
+      AND kind NOT IN ('raise', 'severity', 'chatter') AND state IN ('queued', 'failed')
+    ORDER BY id
+"""
+
+
+def instead_of(site: Site, body: Mapping[str, Any], person: str, now: int, stand_ins: StandIns) -> OnCall | None:
+    """Who is on call instead of a row's person, with why; None: it is for them, or nobody else is there."""
+    why = body.get("why")
+    roster = site.notify.rosters.get(str(why.get("roster", ""))) if isinstance(why, Mapping) else None
+    if roster is None:
+        return None
+    found = on_call(roster, now, site.timezone, stand_ins.known)
+    return None if found.person in {None, person} or found.person not in site.notify.people else found
+
+
+class Readdress:
+    """Gives a row that is due to whoever is on call by now."""
+
+    def __init__(self, site: Site, stand_ins: StandIns) -> None:
+        self._site = site
+        self._stand_ins = stand_ins
+
+    def __call__(self, db: sqlite3.Connection, row: sqlite3.Row, body: Mapping[str, Any], now: int) -> bool:
+        """Within `State.transact`: answers whether the row was for somebody else, and is superseded.
+
+        What may have arrived stays with its person. `now` is UTC ms.
+        """
+        if row["kind"] not in _ALARMING or row["maybe_delivered"]:
+            return False
+        found = instead_of(self._site, body, row["person"], now, self._stand_ins)
+        if found is None or found.person is None:
+            return False
+        person = self._site.notify.people[found.person]
+        channels = channels_for(person, row["severity"], body["why"].get("channels", ()))
+        if not channels:
+            return False
+        changed = {**body, "why": {**body["why"], "reason": found.reason}}
+        for channel in channels:
+            self._give(db, row, (person.id, channel), changed, now)
+        db.execute(_SUPERSEDE, {"id": row["id"], "reason": f"{_MARK}{found.reason}"})
+        return True
+
+    @staticmethod
+    def _give(
+        db: sqlite3.Connection, row: sqlite3.Row, lane: tuple[str, str], body: Mapping[str, Any], now: int
+    ) -> None:
+        """Make the row of another person and channel, and what follows it: an end that waits is for them, too."""
+        written = orjson.dumps(body).decode()
+        follows = db.execute(
+            _WHAT_FOLLOWS,
+            {name: row[name] for name in ("occurrence", "person", "channel", "id")},
+        ).fetchall()
+        to = {"person": lane[0], "channel": lane[1]}
+        db.execute(_COPY, {**to, "id": row["id"], "next_at": now, "body": written})
+        db.execute(
+            _TAKE_ITS_PLACE,
+            {
+                **to,
+                "notification": row["notification_id"],
+                "step": row["step"],
+                "not_before": row["not_before"],
+                "expires": row["expires"],
+                "now": now,
+                "body": written,
+                "mark": f"{_MARK}%",
+            },
+        )
+        for each in follows:
+            db.execute(_COPY, {**to, "id": each["id"], "next_at": now, "body": each["body"]})
