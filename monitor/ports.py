@@ -308,6 +308,7 @@ class NoticeKind(StrEnum):
     SHELF_EXPIRING = "shelf_expiring"
     CHATTER = "chatter"
     REPORT = "report"
+    SELF_TEST = "self_test"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from typing import Final
 
 from monitor.calendars import Schedule
 
-__all__ = ["Budget", "Grouping", "Links", "Notify", "Person", "Quiet", "Route", "SelfTest", "Step", "Team"]
+__all__ = ["Budget", "Grouping", "Links", "Notify", "Person", "Quiet", "Rate", "Route", "SelfTest", "Step", "Team"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +94,14 @@ class Grouping:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """How fast messages go to a service: so many at once, then one each `every` seconds."""
+
+    burst: int = 30
+    every: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SelfTest:
     """Each channel that carried nothing for a day is tried with a message, at a minute of the local day."""
 
@@ -131,4 +139,5 @@ class Notify:
     grouping: Grouping = Grouping()
     reminders: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     self_test: SelfTest | None = None
+    rate: Rate = Rate()
     links: Links | None = None

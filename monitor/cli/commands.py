@@ -18,6 +18,7 @@ from monitor.cli import (
     listen,
     maintenance,
     meter,
+    notify,
     profiles,
     read,
     reload,
@@ -52,6 +53,7 @@ profiles.add_to(app)
 listen.add_to(app)
 alarms.add_to(app)
 maintenance.add_to(app)
+notify.add_to(app)
 meter.add_to(app)
 rules.add_to(app)
 access.add_to(app)

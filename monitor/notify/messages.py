@@ -31,6 +31,7 @@ KINDS: Final = (
     "gathered",
     "shelf_expiring",
     "chatter",
+    "self_test",
     "unrecorded",
     "recorded",
 )

@@ -60,7 +60,7 @@ _DUE: Final = """
         FROM outbox
         WHERE state IN ('queued', 'sending', 'failed') AND state <> 'sending' AND next_at <= :now
           AND (kind = 'report') = :reports AND person || '/' || channel NOT IN (SELECT value FROM json_each(:busy))
-    ) WHERE place = 1 ORDER BY next_at LIMIT :most
+    ) WHERE place = 1 ORDER BY severity <> 'critical', next_at LIMIT :most
 """
 
 _GATHERED: Final = """
@@ -74,7 +74,7 @@ _SENDING: Final = "UPDATE outbox SET state = 'sending', attempts = attempts + 1 
 
 _ANSWER: Final = """
     SELECT id, notification_id, occurrence, kind, person, channel, step, severity, state, attempts, created,
-           not_before, next_at, expires, sent_at, maybe_delivered, last_error
+           not_before, next_at, expires, sent_at, maybe_delivered, last_error, held, tried_at, took
     FROM outbox
 """
 
@@ -144,6 +144,10 @@ def forget(db: sqlite3.Connection, before: int) -> None:
     )
 
 
+def _any_lane(_: Lane) -> bool:
+    return True
+
+
 def take(  # noqa: PLR0913 - what is due, and for whom there is room
     db: sqlite3.Connection,
     *,
@@ -152,10 +156,12 @@ def take(  # noqa: PLR0913 - what is due, and for whom there is room
     most: int,
     standing: GetStanding,
     of_reports: bool = False,
+    admits: Callable[[Lane], bool] = _any_lane,
 ) -> Sequence[Attempt]:
     """Decide about what is due and mark as `sending` what shall go out now: at most one row of a free lane.
 
-    `of_reports`: take reports, else all others; `busy` are lanes of the same.
+    `of_reports`: take reports, else all others; `busy` are lanes of the same. `admits`: whether there is room for
+    one more message over a lane.
     """
     taken: list[Attempt] = []
     restore = newest_restore(db)
@@ -175,6 +181,10 @@ def take(  # noqa: PLR0913 - what is due, and for whom there is room
         if not due:
             break
         for row in due:
+            lane = row["person"], row["channel"]
+            if not admits(lane):
+                lanes.add("/".join(lane))
+                continue
             attempt = _decide(db, row, now, standing, restore)
             if attempt is not None:
                 taken.append(attempt)
