@@ -89,11 +89,15 @@ class ChannelError(FacilityMonitorError):
 
 
 class ChannelUnavailable(ChannelError):
-    """The channel cannot deliver now; `maybe_delivered` when a time-out leaves that open."""
+    """The channel cannot deliver now; `maybe_delivered` when a time-out leaves that open.
 
-    def __init__(self, message: str, *, maybe_delivered: bool = False) -> None:
+    `answered`: the service works, and puts off only this.
+    """
+
+    def __init__(self, message: str, *, maybe_delivered: bool = False, answered: bool = False) -> None:
         super().__init__(message)
         self.maybe_delivered = maybe_delivered
+        self.answered = answered
 
 
 class ChannelRejected(ChannelError):

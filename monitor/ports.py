@@ -309,6 +309,7 @@ class NoticeKind(StrEnum):
     CHATTER = "chatter"
     REMIND = "remind"
     REPORT = "report"
+    SELF_TEST = "self_test"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -163,6 +163,7 @@ INTEGER_FIELDS: Final[Mapping[str, frozenset[str]]] = {
             "dead_letters",
             "notify_waiting",
             "notify_failed",
+            "channels_failing",
             "rules_failing",
         }
     ),
@@ -192,6 +193,7 @@ MONITOR_POINTS: Final[Mapping[str, str | None]] = {
     "write_ms_p95": "ms",
     "notify_waiting": None,
     "notify_failed": None,
+    "channels_failing": None,
     "rules_failing": None,
     "engine_lag_s": "s",
     "alarm_flood": None,

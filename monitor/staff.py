@@ -15,6 +15,7 @@ __all__ = [
     "Notify",
     "Person",
     "Quiet",
+    "Rate",
     "Route",
     "SelfTest",
     "Step",
@@ -109,6 +110,14 @@ class Grouping:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """How fast messages go to a service: so many at once, then one each `every` seconds."""
+
+    burst: int = 30
+    every: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SelfTest:
     """Each channel that carried nothing for a day is tried with a message, at a minute of the local day."""
 
@@ -147,6 +156,7 @@ class Notify:
     grouping: Grouping = Grouping()
     reminders: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     self_test: SelfTest | None = None
+    rate: Rate = Rate()
     links: Links | None = None
 
     def people_of(self, name: str) -> tuple[str, ...]:

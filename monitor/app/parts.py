@@ -35,6 +35,7 @@ from monitor.metering.consumer import Metering
 from monitor.model import Event, Position, Value
 from monitor.notify.channels import Channels
 from monitor.notify.composing import Composer
+from monitor.notify.desk import ChannelDesk
 from monitor.notify.direct import Direct
 from monitor.notify.outage import Outages
 from monitor.notify.outbox import Notifier
@@ -51,7 +52,7 @@ from monitor.reports.mailing import Mailing
 from monitor.schema import MONITOR_DEVICE
 from monitor.settings.tables import resolve
 from monitor.sinks.influxdb.thread import BlockingThread
-from monitor.site import Device, Site
+from monitor.site import Site
 from monitor.supervision import Watchdog
 from monitor.web.desk import AlarmDesk, HoldDesk
 from monitor.web.dutydesk import DutyDesk
@@ -131,10 +132,10 @@ class Parts:
             may_forget=sync.is_synchronised,
             outside=self.outlets.outside,
         )
-        channels = Channels()
+        self._channels = Channels()
         self.stand_ins = StandIns()
-        self._make_messages(channels)
-        self._make_alarms(Direct(site, channels))
+        self._make_messages(self._channels)
+        self._make_alarms(Direct(site, self._channels))
         self._make_drivers(pseudonyms)
         self._make_health(folder)
         for consumer in (ALARMS, Health.name, Metering.name, Upkeep.name, *self.outlets.names):
@@ -243,7 +244,8 @@ class Parts:
         types = resolve(DRIVERS)
         for connection in site.connections.values():
             kind = types[connection.driver]
-            driver = kind.create(connection, self._devices(connection.id), context)
+            devices = [device for device in site.devices.values() if device.connection == connection.id]
+            driver = kind.create(connection, devices, context)
             (polled if kind.polled else self._pushed)[connection.id] = driver
         self._poller = Poller(polled, site.devices, journal, clock=self._clock, also=self._unrecorded.hear)
         self._by_hand = ByHand(self._poller, polled, tuple(site.devices.values()))
@@ -277,9 +279,6 @@ class Parts:
         else:
             told = self._poller.advice(device)
         return told or usual_advice(state)
-
-    def _devices(self, connection: str) -> list[Device]:
-        return [device for device in self._site.devices.values() if device.connection == connection]
 
     def tasks(self) -> Mapping[str, Coroutine[Any, Any, None]]:
         """What runs for as long as the daemon does, by name."""
@@ -375,6 +374,7 @@ class Parts:
             alarms=AlarmDesk(self._state, self._notifier, self._clock.now, self._alarms),
             duty=DutyDesk(self._state, self._site, self._clock.now),
             holds=HoldDesk(self._state, self._site, self._clock.now),
+            channels=ChannelDesk(self._state, self._site, self._notifier, self._channels, self._clock.now),
             polls=self._poller.status,
             connections=connections,
             poller=self._poller.facts,

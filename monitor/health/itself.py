@@ -30,10 +30,13 @@ _COUNTS = """
            (SELECT count(*) FROM outbox WHERE state IN ('queued', 'sending', 'failed')
                                           AND (state = 'failed' OR next_at <= :now)) AS notify_waiting,
            (SELECT count(*) FROM outbox WHERE state = 'failed')
-           + (SELECT count(*) FROM outbox WHERE state = 'dead' AND expires > :now - :hour) AS notify_failed
+           + (SELECT count(*) FROM outbox WHERE state = 'dead' AND expires > :now - :hour) AS notify_failed,
+           (SELECT count(*) FROM channel_state WHERE refused OR failures >= 3) AS channels_failing
 """
 """A message that failed for good counts until an hour after it would have expired. Indices answer all of it: the
 outbox keeps a year of messages."""
+
+_COUNTED = ("dead_letters", "notify_waiting", "notify_failed", "channels_failing")
 
 Facts = Mapping[str, Value | None]
 
@@ -152,7 +155,7 @@ class SelfReport:
             "rss_mb": round(_resident() / _MB, 3),
             "disk_free_pct": round(100 * disk.free / disk.total, 2),
             "clock_synchronised": sources.synchronised(),
-            **{name: int(counts[name]) for name in ("dead_letters", "notify_waiting", "notify_failed")},
+            **{name: int(counts[name]) for name in _COUNTED},
         }
         writes = [float(took) for sink in sinks if (took := sink.get("write_ms_p95")) is not None]
         return values | ({"write_ms_p95": max(writes)} if writes else {})

@@ -32,6 +32,7 @@ KINDS: Final = (
     "shelf_expiring",
     "chatter",
     "remind",
+    "self_test",
     "unrecorded",
     "recorded",
 )

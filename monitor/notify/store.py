@@ -60,7 +60,7 @@ _DUE: Final = """
         FROM outbox
         WHERE state IN ('queued', 'sending', 'failed') AND state <> 'sending' AND next_at <= :now
           AND (kind = 'report') = :reports AND person || '/' || channel NOT IN (SELECT value FROM json_each(:busy))
-    ) WHERE place = 1 ORDER BY next_at LIMIT :most
+    ) WHERE place = 1 ORDER BY severity <> 'critical', next_at LIMIT :most
 """
 
 _OF_LANE: Final = """
@@ -110,6 +110,10 @@ class _Look:
     divert: Divert | None
 
 
+def _any_lane(_: Lane) -> bool:
+    return True
+
+
 def take(  # noqa: PLR0913 - what is due, for whom there is room, and who wants to hear what
     db: sqlite3.Connection,
     *,
@@ -120,11 +124,13 @@ def take(  # noqa: PLR0913 - what is due, for whom there is room, and who wants 
     of_reports: bool = False,
     site: Site | None = None,
     divert: Divert | None = None,
+    admits: Callable[[Lane], bool] = _any_lane,
 ) -> Sequence[Attempt]:
     """Decide about what is due and mark as `sending` what shall go out now: at most one message for a free lane.
 
     `of_reports`: take reports, else all others; `busy` are lanes of the same. `site`: whose people, grouping and
-    time zone hold messages back; without it nothing is held back. `divert`: who is on call by now.
+    time zone hold messages back; without it nothing is held back. `divert`: who is on call by now. `admits`:
+    whether there is room for one more message over a lane.
     """
     taken: list[Attempt] = []
     look = _Look(now=now, standing=standing, restore=newest_restore(db), site=site, divert=divert)
@@ -146,6 +152,10 @@ def take(  # noqa: PLR0913 - what is due, for whom there is room, and who wants 
         if not due:
             break
         for row in due:
+            address = row["person"], row["channel"]
+            if not admits(address):
+                lanes.add("/".join(address))
+                continue
             attempt = _decide_report(db, row, look) if of_reports else _from_lane(db, row, look)
             if attempt is not None:
                 taken.append(attempt)

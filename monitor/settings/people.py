@@ -12,6 +12,7 @@ from monitor.documents.node import Node, join
 from monitor.model import Severity
 from monitor.schema import CLASSES, MONITOR_DEVICE
 from monitor.settings.binding import Binding
+from monitor.settings.delivery import DELIVERY, bind_rate, bind_self_test
 from monitor.settings.duty import bind_away, bind_rosters, warn_of_gaps
 from monitor.settings.patterns import fits
 from monitor.settings.shape import PersonKeys, RouteKeys, TeamKeys
@@ -21,7 +22,7 @@ from monitor.staff import Notify, Person, Route, Step, Team
 
 __all__ = ["bind_notify", "warn_of_silence"]
 
-_SECTIONS: Final = ("grouping", "people", "quiet", "reminders", "rosters", "routes", "teams")
+_SECTIONS: Final = (*DELIVERY, "grouping", "people", "quiet", "reminders", "rosters", "routes", "teams")
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://\S.*|terminal:", re.DOTALL)
 
 
@@ -54,6 +55,8 @@ def bind_notify(
         routes=tuple(_routes(binding, node, named_teams, rule_ids)),
         grouping=bind_grouping(binding, node),
         reminders=bind_reminders(binding, node),
+        self_test=bind_self_test(binding, node),
+        rate=bind_rate(binding, node),
     )
 
 

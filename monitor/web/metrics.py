@@ -23,6 +23,7 @@ from starlette.routing import Route
 
 from monitor.performance.rates import floods, window
 from monitor.periods import DAY
+from monitor.web.channelmetrics import CHANNEL_METRICS, channel_families
 from monitor.web.parts import Facts, Parts
 from monitor.web.server import run_bound
 
@@ -88,6 +89,7 @@ _ALONE = (
     _Known("dead_letters", "itself", "dead_letters", "Entries that a sink refused for good"),
     _Known("notify_waiting", "itself", "notify_waiting", "Messages that are due and not sent"),
     _Known("notify_failed", "itself", "notify_failed", "Messages that fail, or failed for good lately"),
+    _Known("channels_failing", "itself", "channels_failing", "Channels of people that do not work"),
     _Known("rules_failing", "itself", "rules_failing", "Rules that failed since the start or reload"),
     _Known("engine_lag_seconds", "itself", "engine_lag_s", "For how long entries have waited to be judged"),
     _Known("alarm_flood", "itself", "alarm_flood", "1: more alarms than anybody can read one by one"),
@@ -151,6 +153,7 @@ NAMES = tuple(
         *_BY_STATE,
         *(known.name for known in _BY_SEVERITY),
         *(f"{name}_total" for name in _ERRORS),
+        *CHANNEL_METRICS,
         *(known.name for known in (*_ALONE, *_CONNECTION, *_DEVICE, *_SINK, *_ZONE)),
     )
 )
@@ -160,6 +163,8 @@ NAMES = tuple(
 async def exposition(parts: Parts) -> bytes:
     """Make the text of all metrics of this moment."""
     families = list(_families(parts, await _sections(parts), await parts.notify()))
+    if (desk := parts.channels) is not None:
+        families += channel_families(_PREFIX, await desk.list_channels(), desk.hung(), parts.now())
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Snapshot(families))
     return generate_latest(registry)

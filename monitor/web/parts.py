@@ -20,6 +20,7 @@ __all__ = [
     "AccessDesk",
     "AlarmBook",
     "BackfillDesk",
+    "ChannelDesk",
     "Duty",
     "DutyDesk",
     "Facts",
@@ -165,6 +166,22 @@ class LetterBook(Protocol):
 
     async def drop(self, ids: Sequence[int] | None, sink: str = "") -> Sequence[int]:
         """Throw them away; answers which."""
+
+
+class ChannelDesk(Protocol):
+    """What can be asked about the channels of people; the answers are ready for JSON."""
+
+    async def list_channels(self) -> Sequence[Mapping[str, Any]]:
+        """Every channel of every person and how it does; never an address."""
+
+    async def summary(self) -> Mapping[str, int]:
+        """How many there are, in each state."""
+
+    def hung(self) -> int:
+        """How many deliveries hang."""
+
+    async def test(self, person: str, channel: str, severity: str, *, by: str) -> Sequence[Mapping[str, Any]]:
+        """Send a test message over one channel of a person, or all (empty); RequestRefused for who is unknown."""
 
 
 class BackfillDesk(Protocol):
@@ -331,6 +348,7 @@ class Parts:
     by_hand: RegisterDesk
     meters: MeterDesk
     holds: HoldDesk | None = None
+    channels: ChannelDesk | None = None
     duty: DutyDesk | None = None
     reports: ReportDesk | None = None
     metering: Callable[[], Facts] = dict

@@ -110,6 +110,7 @@ def _add_status(router: APIRouter, parts: Parts) -> None:
             equipment=dict(parts.upkeep()),
             sinks={name: dict(facts) for name, facts in parts.sinks().items()},
             notify=dict(await parts.notify()),
+            channels={} if parts.channels is None else dict(await parts.channels.summary()),
             itself=dict(parts.itself()),
             deadman=dict(parts.deadman()),
             alarms={

@@ -146,6 +146,7 @@ class StatusOut(BaseModel):
     equipment: dict[str, Any] = {}
     sinks: dict[str, dict[str, Any]]
     notify: dict[str, Any]
+    channels: dict[str, int] = {}
     itself: dict[str, Any]
     deadman: dict[str, Any]
     alarms: dict[str, int]

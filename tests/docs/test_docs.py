@@ -23,6 +23,7 @@ from monitor.profiles.library import Library, Profile
 from monitor.profiles.model import EventModel, PointModel
 from monitor.schema import CLASSES, EVENT_KINDS, TRAFFIC_ERRORS
 from monitor.settings import load, metershape, shape, sinkshape, tariffshape
+from monitor.settings.delivery import RateKeys, SelfTestKeys
 from monitor.settings.model import RuleModel, Selector
 from monitor.settings.tables import resolve
 from rules.kinds import RULES
@@ -71,6 +72,8 @@ def models() -> list[type[BaseModel]]:
         Selector,
         PointModel,
         EventModel,
+        RateKeys,
+        SelfTestKeys,
     ]
     tops += [kind.model for kind in resolve(RULES).values()]
     for driver in tables:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +17,7 @@ from structlog.testing import capture_logs
 
 import config
 from monitor.accessbook import ZoneNow
+from monitor.errors import RequestRefused
 from monitor.journal.sqlite import SqliteJournal
 from monitor.schema import MONITOR_POINTS
 from monitor.site import Device
@@ -37,6 +38,24 @@ class _Desk:
         return SimpleNamespace(zones=lambda: [ZoneNow(zone="house", count=3, known=2)])
 
 
+class _Channels:
+    """One channel of one person, which has carried something."""
+
+    async def list_channels(self) -> Sequence[Mapping[str, Any]]:
+        channel = {"person": "ana", "channel": "mail", "state": "waiting", "failures": 6, "last_success": 1000}
+        channel["results"] = {"sent": 4, "failed": 6}
+        return [channel | {"latency_s": {"p50": 0.5, "p95": 2.5}, "attempt_s": {"p50": 0.25, "p95": 0.75}}]
+
+    async def summary(self) -> Mapping[str, int]:
+        return {"total": 1}
+
+    def hung(self) -> int:
+        return 2
+
+    async def test(self, person: str, channel: str, severity: str, *, by: str) -> Sequence[Mapping[str, Any]]:
+        raise RequestRefused(f"{by} may not try {channel} of {person} at {severity}")
+
+
 def _everything(parts: Parts) -> Parts:
     """The same with every fact there is, so that every metric has a sample."""
     polled = {"polls": 7, "probes": 1, "failed": 2, "late": 0, "suspended": 0, "queued": 3, "devices": 1}
@@ -44,6 +63,7 @@ def _everything(parts: Parts) -> Parts:
     sink = {"lag": 5, "entries": 9, "rejected": 1, "gaps": 0, "last_success": 2000, "error_since": 0}
     counts = ("readings_total", "devices_down", "journal_lag", "dead_letters", "notify_waiting", "notify_failed")
     itself = dict.fromkeys(counts, 4) | {
+        "channels_failing": 1,
         "rules_failing": 1,
         "engine_lag_s": 0.5,
         "alarm_flood": True,
@@ -70,6 +90,7 @@ def _everything(parts: Parts) -> Parts:
             "services_due": 5,
         },
         deadman=lambda: {"pings": 1, "failed": 0, "last_success": 3000, "last_error": ""},
+        channels=_Channels(),
     )
 
 
@@ -115,6 +136,19 @@ async def test_metrics_are_in_seconds_bytes_and_ratios(parts: Parts) -> None:
     assert samples["facility_monitor_zone_people[house]"] == 3
     assert samples["facility_monitor_connection_up[broker]"] == 1
     assert samples["facility_monitor_connection_busy_ratio[bus]"] == 0.125
+
+
+async def test_each_channel_says_how_it_does(parts: Parts) -> None:
+    clock = parts.now()
+    samples = _samples((await exposition(_everything(parts))).decode())
+
+    assert samples["facility_monitor_channel_failures[mail][ana]"] == 6
+    assert samples["facility_monitor_channel_last_success_age_seconds[mail][ana]"] == (clock - 1000) / 1000
+    assert samples["facility_monitor_channel_waiting[mail][ana]"] == 1
+    assert samples["facility_monitor_channel_latency_p95_seconds[mail][ana]"] == 2.5
+    assert samples["facility_monitor_channel_attempt_p95_seconds[mail][ana]"] == 0.75
+    assert samples["facility_monitor_channel_attempts_total[mail][ana][failed]"] == 6
+    assert samples["facility_monitor_deliveries_hung"] == 2
 
 
 async def test_each_device_says_what_passed_on_its_wire(parts: Parts) -> None:

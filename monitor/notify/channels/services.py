@@ -63,7 +63,9 @@ class AppriseChannel:
             return
         if verdict.permanent:
             raise ChannelRejected(verdict.reason)
-        raise ChannelUnavailable(verdict.reason, maybe_delivered=verdict.maybe_delivered)
+        raise ChannelUnavailable(
+            verdict.reason, maybe_delivered=verdict.maybe_delivered, answered=verdict.answered
+        )
 
     def _start(self, attempt: Callable[[], Verdict | None], answer: asyncio.Future[Verdict | None]) -> None:
         loop = asyncio.get_running_loop()

@@ -16,6 +16,8 @@ _SMTP_ANSWER = re.compile(r"\((\d{3}), b['\"]")
 _SMTP_REFUSED = re.compile(r"was refused: (\d{3})\b")
 _READ_TIMED_OUT = re.compile(r"read timed out|read operation timed out", re.IGNORECASE)
 _TIMED_OUT = re.compile(r"timed out", re.IGNORECASE)
+_CLOSING: Final = 421
+_UNTRUSTED = re.compile(r"certificate verify failed|CERTIFICATE_VERIFY_FAILED|SSLCertVerificationError")
 _CONNECTING = "Connection error while submitting email"
 
 _WORTH_ANOTHER_TRY: Final = frozenset({408, 409, 421, 423, 425, 429})
@@ -24,11 +26,15 @@ _WORTH_ANOTHER_TRY: Final = frozenset({408, 409, 421, 423, 425, 429})
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Why nothing was delivered; `permanent`: it never will be; `maybe_delivered`: it is not certain."""
+    """Why nothing was delivered; `permanent`: it never will be; `maybe_delivered`: it is not certain.
+
+    `answered`: the service works, and puts off only this message.
+    """
 
     reason: str
     permanent: bool = False
     maybe_delivered: bool = False
+    answered: bool = False
 
 
 def judge(lines: Sequence[str]) -> Verdict:
@@ -39,6 +45,8 @@ def judge(lines: Sequence[str]) -> Verdict:
     answers = [*_SMTP_ANSWER.findall(text), *_SMTP_REFUSED.findall(text)]
     if answers:
         return _smtp([int(code) for code in answers])
+    if _UNTRUSTED.search(text):
+        return Verdict("the server's certificate is not trusted")
     if _READ_TIMED_OUT.search(text) or (_TIMED_OUT.search(text) and _was_sending(text)):
         return Verdict("no answer in time; it may have been delivered", maybe_delivered=True)
     if _TIMED_OUT.search(text):
@@ -61,5 +69,12 @@ def _http(code: int) -> Verdict:
 
 
 def _smtp(codes: Sequence[int]) -> Verdict:
-    """5yz is for good, 4yz for now (RFC 5321 §4.2.1); one answer for now makes it worth another try."""
-    return Verdict(f"the mail server answered {codes[-1]}", permanent=all(code >= 500 for code in codes))  # noqa: PLR2004
+    """5yz is for good, 4yz for now (RFC 5321 §4.2.1); one answer for now makes it worth another try.
+
+    421 is about the server, the other 4yz about this message or recipient (greylisting).
+    """
+    return Verdict(
+        f"the mail server answered {codes[-1]}",
+        permanent=all(code >= 500 for code in codes),  # noqa: PLR2004
+        answered=_CLOSING not in codes,
+    )

@@ -22,6 +22,7 @@ CREATE TABLE channel_state (
     last_failure INTEGER,
     last_error   TEXT NOT NULL DEFAULT '',
     failures     INTEGER NOT NULL DEFAULT 0,  -- in a row
+    refused      INTEGER NOT NULL DEFAULT 0,  -- the last one was for good: address, password
     tested_at    INTEGER,
     PRIMARY KEY (person, channel)
 ) STRICT, WITHOUT ROWID;

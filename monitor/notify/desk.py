@@ -1,0 +1,109 @@
+"""Channels as the API asks for them: how each does, and trying one by hand."""
+
+import asyncio
+import sqlite3
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import structlog
+
+from monitor.journal.state import State
+from monitor.notify import channelstate, waiting
+from monitor.notify.attempt import Lane
+from monitor.notify.channels import Channels
+from monitor.notify.outbox import Notifier
+from monitor.notify.trial import as_json, chosen, try_channel
+from monitor.site import Site
+
+__all__ = ["ChannelDesk"]
+
+_WEEK: Final = 7 * 86_400_000
+_NOTHING: Final[Mapping[str, Any]] = {
+    "last_success": None,
+    "last_failure": None,
+    "last_error": "",
+    "failures": 0,
+    "refused": 0,
+    "tested_at": None,
+}
+
+_LOG = structlog.get_logger()
+
+
+class ChannelDesk:
+    """The `monitor.web.parts.ChannelDesk` of the running daemon. `now` answers UTC ms."""
+
+    def __init__(
+        self, state: State, site: Site, notifier: Notifier, channels: Channels, now: Callable[[], int]
+    ) -> None:
+        self._state = state
+        self._site = site
+        self._notifier = notifier
+        self._channels = channels
+        self._now = now
+
+    def hung(self) -> int:
+        """How many deliveries hang: nobody waits for them any more."""
+        return self._channels.hung()
+
+    async def list_channels(self) -> Sequence[Mapping[str, Any]]:
+        """Every channel of every person, in the order of the settings; never an address."""
+        known = {(row["person"], row["channel"]): row for row in await self._state.query(channelstate.STATES)}
+        fast: defaultdict[Lane, list[tuple[int, int]]] = defaultdict(list)
+        for row in await self._state.query(channelstate.LATENCIES, {"since": self._now() - _WEEK}):
+            fast[row["person"], row["channel"]].append((row["latency"], row["took"]))
+        return [
+            self._facts((person.id, channel), known.get((person.id, channel)), fast[person.id, channel])
+            for person in self._site.notify.people.values()
+            for channel in person.channels
+        ]
+
+    def _facts(self, lane: Lane, row: sqlite3.Row | None, times: Sequence[tuple[int, int]]) -> Mapping[str, Any]:
+        traffic = self._notifier.traffic
+        kept = _NOTHING if row is None else {name: row[name] for name in _NOTHING}
+        latency = channelstate.quantiles([due for due, _ in times])
+        attempt = channelstate.quantiles([took for _, took in times])
+        if traffic.is_held(lane):
+            state = "waiting"
+        elif channelstate.is_failing(kept):
+            state = "failing"
+        else:
+            state = "untried" if row is None else "fine"
+        return {
+            "person": lane[0],
+            "channel": lane[1],
+            "state": state,
+            **kept,
+            "refused": bool(kept["refused"]),
+            **traffic.facts(lane),
+            "latency_s": {"p50": latency[0], "p95": latency[1]},
+            "attempt_s": {"p50": attempt[0], "p95": attempt[1]},
+        }
+
+    async def summary(self) -> Mapping[str, int]:
+        """How many channels there are, and how many in each state."""
+        counts = Counter(str(each["state"]) for each in await self.list_channels())
+        states = {state: counts[state] for state in ("fine", "failing", "waiting", "untried")}
+        return {"total": counts.total(), **states, "hung": self.hung()}
+
+    async def test(self, person: str, channel: str, severity: str, *, by: str) -> Sequence[Mapping[str, Any]]:
+        """Send a test message over one channel of a person, or all (empty), now; raises RequestRefused."""
+        who, names = chosen(self._site, person, channel)
+        return await asyncio.gather(*(self._test(who.id, name, severity, by) for name in names))
+
+    async def _test(self, person: str, channel: str, severity: str, by: str) -> Mapping[str, Any]:
+        who, lane, traffic = self._site.notify.people[person], (person, channel), self._notifier.traffic
+        traffic.start([lane])
+        sent = await try_channel(self._channels, self._site, who, channel, now=self._now(), severity=severity)
+        back = traffic.end(lane, sent)
+
+        def write(db: sqlite3.Connection) -> None:
+            channelstate.note(db, lane, sent, self._now(), is_test=True)
+            waiting.release(db, back, self._now())
+
+        await self._state.transact(write)
+        self._notifier.wake()
+        result = as_json(channel, sent)
+        _LOG.info("channel_tried", person=person, channel=channel, by=by, result=result["result"])
+        return result

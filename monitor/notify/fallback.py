@@ -1,0 +1,107 @@
+"""What cannot be delivered over one channel of a person goes over the next. Runs inside `State.transact`.
+
+A row is given up when its address refuses for good or its time is over. Once all rows of a message to a person
+are, one for the next of the person's channels is made, in the same transaction; the next step of the escalation
+is hastened only when there is none left.
+"""
+
+import sqlite3
+from collections.abc import Mapping
+from typing import Any, Final
+
+import orjson
+
+from monitor.model import SEVERITY_RANK
+from monitor.notify.attempt import Attempt
+from monitor.notify.decision import PENDING
+from monitor.staff import Person
+
+__all__ = ["fall_back", "replace_expired"]
+
+_ALARMING: Final = ("raise", "severity", "chatter")
+
+_LATE: Final = 60_000
+"""Milliseconds: what is told so much later than it was raised gets new times before it is tried."""
+
+_EXPIRED: Final = """
+    SELECT id, attempts, created, not_before - coalesce(json_extract(body, '$.after'), 0) AS begins FROM outbox
+    WHERE state IN ('queued', 'sending', 'failed') AND state <> 'sending' AND next_at <= :now AND expires <= :now
+        AND kind IN ('raise', 'severity', 'chatter')
+    ORDER BY id LIMIT 500
+"""
+_INSERT: Final = """
+    INSERT OR IGNORE INTO outbox (notification_id, occurrence, kind, person, channel, step, severity, created,
+        not_before, expires, next_at, body)
+    VALUES (:notification_id, :occurrence, :kind, :person, :channel, :step, :severity, :now, :now,
+        :now + (:expires - :not_before), :now, :body)
+"""
+_AFTERWARDS: Final = """
+    SELECT * FROM outbox WHERE occurrence = :occurrence AND person = :person AND channel = :channel
+        AND id > :id AND kind IN ('clear', 'acknowledged')
+    ORDER BY id
+"""
+
+
+def fall_back(
+    db: sqlite3.Connection, people: Mapping[str, Person], attempt: Attempt, error: str, now: int
+) -> None:
+    """Make rows for the next channel of whatever of an attempt is given up with it."""
+    for each in (attempt, *attempt.gathered):
+        _fall_back(db, people, each.id, error, now)
+
+
+def replace_expired(db: sqlite3.Connection, people: Mapping[str, Person], now: int) -> None:
+    """Make rows for the next channel of messages whose time is over; whoever takes what is due gives those up."""
+    for row in db.execute(_EXPIRED, {"now": now}).fetchall():
+        if row["attempts"] or row["created"] - row["begins"] < _LATE:
+            _fall_back(db, people, row["id"], "expired", now)
+
+
+def _fall_back(db: sqlite3.Connection, people: Mapping[str, Person], number: int, error: str, now: int) -> None:
+    row = db.execute("SELECT * FROM outbox WHERE id = ?", (number,)).fetchone()
+    person = people.get(row["person"])
+    if person is None or row["kind"] not in _ALARMING or _is_told(db, row):
+        return
+    same = db.execute(
+        "SELECT id, channel, state, expires FROM outbox WHERE notification_id = ? AND person = ?",
+        (row["notification_id"], row["person"]),
+    ).fetchall()
+    if any(_may_be_sent(other, now) for other in same if other["id"] != row["id"]):
+        return
+    tried = {other["channel"] for other in same}
+    channel = next((name for name in person.channels if name not in tried), None)
+    if channel is None:
+        return
+    body: dict[str, Any] = orjson.loads(row["body"])
+    why = {**body.get("why", {}), "fallback_of": {"channel": row["channel"], "reason": error}}
+    _insert(db, row, channel, {**body, "after": 0, "why": why}, now)
+    for later in db.execute(_AFTERWARDS, dict(row)).fetchall():
+        _insert(db, later, channel, orjson.loads(later["body"]), now)
+
+
+def _may_be_sent(row: sqlite3.Row, now: int) -> bool:
+    return row["state"] == "sending" or (row["state"] in PENDING and row["expires"] > now)
+
+
+def _is_told(db: sqlite3.Connection, row: sqlite3.Row) -> bool:
+    """Whether the person knows of it over another channel, or hears of something newer.
+
+    What may have arrived counts where a second message is not worth it: below `high`.
+    """
+    urgent = SEVERITY_RANK[row["severity"]] >= SEVERITY_RANK["high"]
+    if row["maybe_delivered"] and not urgent:
+        return True
+    others = db.execute(
+        "SELECT id, kind, state, maybe_delivered, notification_id FROM outbox"
+        " WHERE occurrence = ? AND person = ? AND id <> ? AND kind IN ('raise', 'severity', 'chatter')",
+        (row["occurrence"], row["person"], row["id"]),
+    ).fetchall()
+    same = [other for other in others if other["notification_id"] == row["notification_id"]]
+    newer = [other for other in others if other["id"] > row["id"] and other not in same]
+    return any(other["state"] in {"sent", "unknown", "superseded"} for other in same) or any(
+        other["state"] != "dead" for other in newer
+    )
+
+
+def _insert(db: sqlite3.Connection, row: sqlite3.Row, channel: str, body: Mapping[str, Any], now: int) -> None:
+    db.execute(_INSERT, {**dict(row), "channel": channel, "body": orjson.dumps(body).decode(), "now": now})
