@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from monitor.metering.bands import is_holiday
+from monitor.bands import is_holiday
 from monitor.metering.prices import energy_cost
 from monitor.periods import begin_of, parse
 from tests.metering.invoices import BERLIN, WEEKDAYS, Meter, band, clock, invoice, lines, spans, tariff, terms
