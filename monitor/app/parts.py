@@ -38,6 +38,7 @@ from monitor.notify.composing import Composer
 from monitor.notify.direct import Direct
 from monitor.notify.outage import Outages
 from monitor.notify.outbox import Notifier
+from monitor.notify.painting import Painter
 from monitor.notify.reports import make_put
 from monitor.notify.routing import make_router
 from monitor.poller import ByHand, Poller
@@ -134,7 +135,7 @@ class Parts:
             outside=self.outlets.outside,
         )
         channels = Channels()
-        self._make_messages(channels)
+        self._make_messages(channels, folder)
         self._make_alarms(Direct(site, channels))
         self._make_drivers(pseudonyms)
         self._make_health(folder)
@@ -206,9 +207,10 @@ class Parts:
         consumers = (self._metering, self._upkeep, self._access.people, self._access.doors)
         return lambda: min(each.applied for each in consumers) >= recorded
 
-    def _make_messages(self, channels: Channels) -> None:
+    def _make_messages(self, channels: Channels, folder: Path) -> None:
         """Make what sends alarms and reports to people."""
         recorded = self._journal.last
+        self._painter = Painter(folder / "journal.db", now=self._clock.now)
         self._report_thread = BlockingThread("reports")
         letters = Letters(
             self._site,
@@ -223,7 +225,7 @@ class Parts:
             channels=channels,
             now=self._clock.now,
             standing=standing,
-            composer=Composer(self._site, render_report=letters),
+            composer=Composer(self._site, render_report=letters, paint=self._painter),
         )
         self._mailing = Mailing(
             self._state,
@@ -255,6 +257,7 @@ class Parts:
         self._access.close()
         self.outlets.close()
         self._report_thread.end(lambda: None)
+        self._painter.close()
 
     def _sources(self, folder: Path) -> Sources:
         return Sources(

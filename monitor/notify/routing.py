@@ -11,6 +11,7 @@ from typing import Any, Final
 import structlog
 
 from monitor.model import Severity
+from monitor.notify.cost import cost
 from monitor.ports import Notice, NoticeKind, OutboxRow, Router
 from monitor.profiles.itself import ITSELF
 from monitor.schema import MONITOR_DEVICE, point_unit
@@ -129,7 +130,8 @@ def facts(site: Site, notice: Notice) -> Mapping[str, Any]:
         "gather": notice.gather,
     }
     body |= {key: value for key, value in optional.items() if value}
-    return body | _measured(transition.source_key, notice, device)
+    body |= _measured(transition.source_key, notice, device)
+    return body | _priced(site, notice, device, body)
 
 
 def _measured(source_key: str, notice: Notice, device: Device | None) -> dict[str, Any]:
@@ -148,6 +150,21 @@ def _measured(source_key: str, notice: Notice, device: Device | None) -> dict[st
         "unit": unit,
     }
     return {key: value for key, value in measured.items() if value is not None}
+
+
+def _priced(site: Site, notice: Notice, device: Device | None, body: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts of the rule with what it costs, where that is known."""
+    found = cost(
+        site,
+        device,
+        notice.rule,
+        value=body.get("value"),
+        unit=body.get("unit"),
+        facts=notice.facts,
+        time=notice.transition.time,
+        limit=body.get("limit"),
+    )
+    return {"facts": {**notice.facts, **found}} if found else {}
 
 
 def _row(notice: Notice, chosen: Chosen, body: Mapping[str, Any]) -> OutboxRow:
