@@ -46,6 +46,7 @@ _FACT_LIMIT: Final = 1000
 _WITHOUT_VALUE: Final = frozenset({"state", "event", "stale", "offline", "segment", "supply"})
 """Kinds of rules that judge no quantity: what they carry as value would puzzle the reader."""
 
+_WEB: Final = ("https://", "http://")
 _STOCK_TEXTS: Final = ("response", "usual_cause", "consequence")
 
 _TEXT, _PAGE = "forms/text.j2", "forms/page.j2"
@@ -71,6 +72,8 @@ def render(
     known = languages.known(language)
     say = languages.words_of(known).ugettext
     facts = _in_words(_clean(body), say)
+    if not str(facts.get("link", "")).startswith(_WEB):
+        facts.pop("link", None)
     if "gathered" in facts:
         facts["gathered"] = _gathered(facts["gathered"], say)
     ended = facts.get("time") if cleared is None else cleared
@@ -180,7 +183,7 @@ def _gathered(gathered: Mapping[str, Any], say: Callable[[str], str]) -> dict[st
 def _clean(value: Any) -> Any:
     """Bound every text and take line breaks and control characters out: some texts came over a wire."""
     if isinstance(value, Mapping):
-        return {key: _clean(item) for key, item in value.items()}
+        return {_clean(key): _clean(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_clean(item) for item in value]
     if isinstance(value, str):

@@ -11,6 +11,8 @@ _TWO_PARTS: Final = 134
 
 Source: 3GPP TS 23.040 §9.2.3.24.1; alphabet: 3GPP TS 23.038 §6.2.1.
 """
+_LONGEST_WORD: Final = 40
+"""Signs of a word that is rather cut than left out whole."""
 _ALPHABET: Final = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"
     "abcdefghijklmnopqrstuvwxyzäöñüà"
@@ -71,7 +73,9 @@ def shorten(text: str, most: int, mark: str = "…") -> str:
     if len(text) <= most:
         return text
     end = max(0, most - len(mark))
-    cut = next((at for at in range(end, end // 2, -1) if _may_part(text[at - 1], text[at])), end)
+    cut = next(
+        (at for at in range(end, max(0, end - _LONGEST_WORD), -1) if _may_part(text[at - 1], text[at])), end
+    )
     return text[:cut].rstrip(" ,;:.(\uff08") + mark
 
 

@@ -67,7 +67,7 @@ def test_a_condition_of_several_values_tells_them() -> None:
 def test_a_raise_in_chinese() -> None:
     message = render("raise", "zh", body(severity="critical"))
 
-    assert message.title == "【紧急】Undervoltage：Main meter"
+    assert message.title == "【紧急】欠压：Main meter"
     assert "开始时间：11月22日 周日 21:15" in message.text
     assert "电压 L1：201.3 V（限值 207 V）" in message.text
 
@@ -384,3 +384,21 @@ def test_an_alarm_of_1970_that_ends_now_has_no_duration(
 
     assert ("after 1 min" in text or "持续 1分钟" in text) is tells
     assert tells or not ("after" in text or "持续" in text)
+
+
+def test_the_words_of_stock_rules_are_told_in_the_readers_language_and_those_of_the_site_as_they_are() -> None:
+    stock = Params(
+        response="Stop three-phase motors on this circuit, then look at its fuses and at the main switch.",
+        cause="Our own words.",
+        consequence="Three-phase motors burn out within minutes, and half of the house is dark.",
+    )
+    lost = replace(rule(), name="Phase lost", params=stock)
+    message = render("raise", "zh", body(rule=lost))
+
+    assert message.title == "【高】缺相：Main meter"
+    assert message.text.splitlines()[-4:-1] == [
+        "处理办法：停止该回路上的三相电机，然后检查熔断器和总开关。",
+        "常见原因：Our own words.",
+        "如不处理：三相电机几分钟内就会烧毁，半栋楼停电。",
+    ]
+    assert render("raise", "en", body(rule=lost)).title == "[HIGH] Phase lost: Main meter"

@@ -152,7 +152,7 @@ async def test_each_person_gets_the_message_in_their_language(
         found = await settle(notifier)
 
     assert [(row["state"], row["attempts"], row["sent_at"]) for row in found] == [("sent", 1, NOW)] * 2
-    assert set(mail.subjects()) == {"[HIGH] Undervoltage: Main meter", "【高】Undervoltage：Main meter"}  # noqa: RUF001
+    assert set(mail.subjects()) == {"[HIGH] Undervoltage: Main meter", "【高】欠压：Main meter"}  # noqa: RUF001
     assert any("电压 L1：201.3 V" in text for text in mail.texts())  # noqa: RUF001
 
 
