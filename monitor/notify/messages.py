@@ -51,12 +51,12 @@ _STOCK_TEXTS: Final = ("response", "usual_cause", "consequence")
 
 _TEXT, _PAGE = "forms/text.j2", "forms/page.j2"
 _OVER: Final = frozenset({"clear", "recorded"})
-_OVER_COLOUR: Final = "#15803d"
 _COLOURS: Final[Mapping[str, str]] = {
     "critical": "#b91c1c",
     "high": "#c2410c",
     "medium": "#a16207",
     "low": "#0369a1",
+    "over": "#15803d",
 }
 """Severity -> the colour of its bar; white on it can be read (a contrast of 4.5 at least)."""
 
@@ -123,7 +123,7 @@ def _page(kind: str, language: str, zone: str, told: Mapping[str, Any], above: t
         state=Markup(state.strip()),  # noqa: S704 - escaped by its own template
         content=Markup("\n".join(line for line in content.splitlines() if line.strip())),  # noqa: S704 - likewise
         site=facts["site"]["name"],
-        colour=_OVER_COLOUR if is_over else _COLOURS.get(facts["severity"], _COLOURS["low"]),
+        colour=_COLOURS["over"] if is_over else _COLOURS.get(facts["severity"], _COLOURS["low"]),
     )
 
 

@@ -46,7 +46,7 @@ _MOST_ROWS: Final = 6
 _PAUSE: Final = 600_000
 """Milliseconds without a value after which a line is interrupted at the earliest."""
 
-_SIZE: Final = (4.0, 2.0)
+_SIZE: Final = (4.0, 2.1)
 _DPI: Final = 264
 _COLOURS: Final = 24
 _BLUE, _RED, _INK, _FAINT, _SHADE = "#0072b2", "#b91c1c", "#374151", "#e5e7eb", "#fde3d3"
@@ -64,7 +64,7 @@ _STYLE: Final[Any] = {
     "axes.spines.right": False,
     "axes.spines.top": False,
     "font.family": _FONTS,
-    "font.size": 7.5,
+    "font.size": 9,
     "text.color": _INK,
     "text.parse_math": False,
     "xtick.color": _INK,
@@ -164,7 +164,7 @@ def draw(wish: Mapping[str, Any], curve: Curve) -> bytes:
         axes.set_xlim(wish["start"], wish["end"])
         axes.set_xticks([at for at, _ in wish["ticks"]], [label for _, label in wish["ticks"]])
         axes.tick_params(length=2, width=0.6)
-        axes.set_title(wish["title"], loc="left", fontsize=8, color=_INK)
+        axes.set_title(wish["title"], loc="left", fontsize=9.5, color=_INK)
         out = io.BytesIO()
         figure.savefig(out, format="png", metadata={"Software": None})
     return _small(out.getvalue())
