@@ -360,21 +360,29 @@ Router = Callable[[Notice], Sequence[OutboxRow]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment:
-    """A file that goes with a message; `media_type` such as `text/html`."""
+    """A file that goes with a message; `media_type` such as `text/html`.
+
+    `inline`: the message's HTML shows it, as `cid:` and its name.
+    """
 
     name: str
     media_type: str
     content: bytes = field(repr=False)
+    inline: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """A finished message in the person's language; channels leave out what they cannot carry beside the text."""
+    """A finished message in the person's language; channels leave out what they cannot carry beside the text.
+
+    `short`: title and text in one for channels that carry little, such as text messages; empty: the title is.
+    """
 
     title: str
     text: str
     severity: str
     html: str = ""
+    short: str = ""
     attachments: tuple[Attachment, ...] = ()
 
 

@@ -39,6 +39,7 @@ from monitor.notify.desk import ChannelDesk
 from monitor.notify.direct import Direct
 from monitor.notify.outage import Outages
 from monitor.notify.outbox import Notifier
+from monitor.notify.painting import Painter
 from monitor.notify.reports import make_put
 from monitor.notify.routing import make_router, nobody
 from monitor.notify.standins import StandIns
@@ -134,7 +135,7 @@ class Parts:
         )
         self._channels = Channels()
         self.stand_ins = StandIns()
-        self._make_messages(self._channels)
+        self._make_messages(self._channels, folder)
         self._make_alarms(Direct(site, self._channels))
         self._make_drivers(pseudonyms)
         self._make_health(folder)
@@ -206,9 +207,10 @@ class Parts:
         consumers = (self._metering, self._upkeep, self._access.people, self._access.doors)
         return lambda: min(each.applied for each in consumers) >= recorded
 
-    def _make_messages(self, channels: Channels) -> None:
+    def _make_messages(self, channels: Channels, folder: Path) -> None:
         """Make what sends alarms and reports to people."""
         recorded = self._journal.last
+        self._painter = Painter(folder / "journal.db", now=self._clock.now)
         self._report_thread = BlockingThread("reports")
         letters = Letters(
             self._site,
@@ -223,7 +225,7 @@ class Parts:
             channels=channels,
             now=self._clock.now,
             standing=standing,
-            composer=Composer(self._site, render_report=letters),
+            composer=Composer(self._site, render_report=letters, paint=self._painter),
             stand_ins=self.stand_ins,
         )
         self._mailing = Mailing(
@@ -257,6 +259,7 @@ class Parts:
         self._access.close()
         self.outlets.close()
         self._report_thread.end(lambda: None)
+        self._painter.close()
 
     def _sources(self, folder: Path) -> Sources:
         return Sources(

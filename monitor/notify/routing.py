@@ -12,6 +12,7 @@ import structlog
 from monitor.duty import Override
 from monitor.model import Severity
 from monitor.notify.along import Asked, Chosen, Reason, along_routes
+from monitor.notify.cost import cost
 from monitor.notify.grouping import group_of
 from monitor.ports import Notice, NoticeKind, OutboxRow, Router
 from monitor.profiles.itself import ITSELF
@@ -121,7 +122,8 @@ def facts(site: Site, notice: Notice) -> Mapping[str, Any]:
         "group": group_of(device, source),
     }
     body |= {key: value for key, value in optional.items() if value}
-    return body | _measured(transition.source_key, notice, device)
+    body |= _measured(transition.source_key, notice, device)
+    return body | _priced(site, notice, device, body)
 
 
 def _measured(source_key: str, notice: Notice, device: Device | None) -> dict[str, Any]:
@@ -146,6 +148,21 @@ def _begun(notice: Notice) -> int:
     """From when steps count: what is told again begins now, what is told the first time when it was raised."""
     first = notice.raised_at if notice.transition.cause == "raised" else notice.transition.time
     return first + notice.wait
+
+
+def _priced(site: Site, notice: Notice, device: Device | None, body: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts of the rule with what it costs, where that is known."""
+    found = cost(
+        site,
+        device,
+        notice.rule,
+        value=body.get("value"),
+        unit=body.get("unit"),
+        facts=notice.facts,
+        time=notice.transition.time,
+        limit=body.get("limit"),
+    )
+    return {"facts": {**notice.facts, **found}} if found else {}
 
 
 def _row(notice: Notice, chosen: Chosen, body: Mapping[str, Any]) -> OutboxRow:

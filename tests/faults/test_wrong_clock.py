@@ -15,7 +15,7 @@ from tests.end_to_end.daemon import Daemon
 from tests.end_to_end.meters import Endpoint
 from tests.faults.clocks import KernelClock, WallClock, together
 from tests.servers.influxdb import InfluxServer
-from tests.servers.smtp import MailServer
+from tests.servers.smtp import MailServer, plain_text
 
 __all__ = ["influx"]
 
@@ -152,7 +152,7 @@ def test_a_first_start_in_another_year(tmp_path: Path, influx: InfluxServer, boo
         box.endpoint[21].set("discrete", 0, [0])
         daemon.until(lambda: box.told("ben", "[CLEARED]"), "the end is told")
         box.check("meter", "pump")
-        texts = [str(mail.get_payload()) for mail in box.mail.messages if "[CLEARED]" in str(mail["Subject"])]
+        texts = [plain_text(mail) for mail in box.mail.messages if "[CLEARED]" in str(mail["Subject"])]
 
     assert waiting == "clock"
     assert len(box.steps()) == 1

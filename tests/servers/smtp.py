@@ -11,7 +11,14 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from tests.servers.ports import free_port
 
-__all__ = ["MailServer"]
+__all__ = ["MailServer", "plain_text"]
+
+
+def plain_text(message: EmailMessage) -> str:
+    """What a mail says in plain text, whatever else it carries."""
+    body = message.get_body(("plain",))
+    assert body is not None
+    return str(body.get_content())
 
 
 class MailServer:
@@ -62,8 +69,8 @@ class MailServer:
         return "250 OK"
 
     def texts(self) -> list[str]:
-        """The texts of what was taken, decoded."""
-        return [message.get_content() for message in self.messages]
+        """The plain texts of what was taken, decoded."""
+        return [plain_text(message) for message in self.messages]
 
     def subjects(self) -> list[str]:
         """The subjects of what was taken, decoded."""

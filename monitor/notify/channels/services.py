@@ -15,6 +15,8 @@ from typing import Any, Final
 
 from monitor.errors import ChannelRejected, ChannelUnavailable
 from monitor.notify.channels import is_mail
+from monitor.notify.channels.forms import Form, choose_form
+from monitor.notify.channels.ownwords import own_texts, speaks
 from monitor.notify.channels.verdict import Verdict, judge
 from monitor.ports import Message
 
@@ -102,19 +104,27 @@ def _deliver(address: str, message: Message) -> Verdict | None:
     library = _library()
     sender = library.Apprise(asset=_asset())
     sender.add(service)
-    takes_html = bool(message.html) and is_mail(address)
-    result = sender.notify(
-        body=message.html if takes_html else message.text,
-        title=message.title,
-        notify_type=_TYPES.get(message.severity, "info"),
-        body_format="html" if takes_html else "text",
-        attach=_attached(message) if is_mail(address) else None,
-        log_level=logging.DEBUG,
-    )
+    form = choose_form(message, service) if not is_mail(address) else _mail_form(message, service)
+    with speaks(message.text):
+        result = sender.notify(
+            body=form.body,
+            title=form.title,
+            notify_type=_TYPES.get(message.severity, "info"),
+            body_format="html" if form.is_html else "text",
+            attach=_attached(message) if is_mail(address) else None,
+            log_level=logging.DEBUG,
+        )
     if result.status == library.AppriseResultStatus.SUCCESS:
         return None
     lines = [entry.message for _, entry in zip(range(_LINES_KEPT), result.logs(), strict=False)]
     return judge(lines)
+
+
+def _mail_form(message: Message, service: Any) -> Form:
+    """A mail is a page, unless its address asks for text; pictures that the page shows are within it."""
+    is_html = bool(message.html) and service.resolve_format("html") == "html"
+    service.inline = is_html and any(one.inline for one in message.attachments)
+    return Form(title=message.title, body=message.html if is_html else message.text, is_html=is_html)
 
 
 def _attached(message: Message) -> Any:
@@ -163,6 +173,7 @@ def _import() -> Any:
         import apprise
 
         apprise.Apprise.instantiate("json://localhost")
+    own_texts()
     return apprise
 
 
