@@ -315,3 +315,11 @@ def test_a_roster_whose_people_have_a_channel_counts_as_reachable() -> None:
 
     assert unreachable(reachable) == []
     assert unreachable(silent) == ["undervoltage"]
+
+
+def test_what_cannot_wait_for_another_channel_goes_over_all_of_them() -> None:
+    house = site(replace(ANA, over={"high": ("phone",)}))
+
+    found = choose(house, notice(NoticeKind.RAISE), everywhere=True)
+
+    assert [one.channel for one in found] == ["mail", "phone"]
