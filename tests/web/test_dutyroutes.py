@@ -77,6 +77,18 @@ async def test_each_roster_says_who_is_on_call_until_when_and_who_is_next(house:
     assert (await house.duty(at=NOW - 300 * 24 * HOUR))["now"]["person"] is None
 
 
+async def test_who_goes_on_for_another_reason_is_told_as_one_turn(house: House) -> None:
+    for name, starts in (("ana", NOW + HOUR), ("ben", NOW + 3 * HOUR)):
+        wish = {"person": name, "starts": starts, "ends": starts + HOUR}
+        await house.client.post("/duty/duty/override", json=wish)
+    await house.booked()
+
+    found = await house.duty()
+
+    assert (found["now"]["person"], found["now"]["until"]) == ("ana", NOW + 3 * HOUR)
+    assert (found["next"]["person"], found["next"]["until"]) == ("ben", NOW + 4 * HOUR)
+
+
 async def test_who_stands_in_is_kept_and_told_and_taken_back(house: House) -> None:
     wish = {"person": "ben", "ends": NOW + HOUR, "reason": "a  dentist"}
     answer = await house.client.post("/duty/duty/override", json=wish)
