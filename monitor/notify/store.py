@@ -10,6 +10,7 @@ import orjson
 from monitor.notify import reports
 from monitor.notify.attempt import Attempt, Lane, gathered
 from monitor.notify.decision import PENDING, Action, Decision, Past, Standing, decide
+from monitor.notify.readdress import Divert
 from monitor.notify.restored import Restore, decide_restored, newest_restore
 from monitor.ports import NoticeKind
 
@@ -17,7 +18,6 @@ __all__ = [
     "STATES",
     "Attempt",
     "ClockStep",
-    "Divert",
     "GetStanding",
     "Lane",
     "Outcome",
@@ -29,9 +29,6 @@ __all__ = [
     "shown",
     "take",
 ]
-
-Divert = Callable[[sqlite3.Connection, sqlite3.Row, Mapping[str, Any], int], bool]
-"""Gives a row that is due to whom it is for by now, in a transaction; answers whether it was for somebody else."""
 
 GetStanding = Callable[[sqlite3.Connection, str], tuple[bool, ...]]
 """The fields of a `Standing` of an occurrence; called in a transaction."""

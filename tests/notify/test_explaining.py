@@ -136,7 +136,7 @@ def test_quiet_hours_that_never_end_hold_nothing() -> None:
 def test_channels_for_later_and_grouping_are_said() -> None:
     ana = replace(ANA, over={"high": ("phone",)})
     made = house()
-    made = replace(made, notify=replace(made.notify, people={"ana": ana, "ben": BEN}))
+    made = replace(made, notify=replace(made.notify, people={"ana": ana, "ben": BEN}, grouping=Grouping()))
 
     first = next(one for one in explained(made).messages if one.person == "ana")
 
