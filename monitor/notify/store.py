@@ -12,6 +12,7 @@ from monitor.notify.attempt import Attempt, Lane, gathered
 from monitor.notify.decision import Action, Decision, GetStanding, Past, Standing, decide
 from monitor.notify.holding import DIGESTS, Hold, Waiting, goes_along
 from monitor.notify.lane import lane_of
+from monitor.notify.readdress import Divert
 from monitor.notify.restored import Restore, decide_restored, newest_restore
 from monitor.notify.results import Outcome, hasten, mark, wake_others
 from monitor.notify.table import STATES, ClockStep, begin_again, count, follow_clock, forget, shown
@@ -23,7 +24,6 @@ __all__ = [
     "STATES",
     "Attempt",
     "ClockStep",
-    "Divert",
     "GetStanding",
     "Lane",
     "Outcome",
@@ -35,9 +35,6 @@ __all__ = [
     "shown",
     "take",
 ]
-
-Divert = Callable[[sqlite3.Connection, sqlite3.Row, Mapping[str, Any], int], bool]
-"""Gives a row that is due to whom it is for by now, in a transaction; answers whether it was for somebody else."""
 
 _MOST_ROUNDS: Final = 500
 _MOST_AT_ONCE: Final = 2000
