@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from monitor.calendars import Schedule
+from monitor.calendars import Hours, Schedule
 
 __all__ = [
+    "NIGHT",
     "REMINDERS",
     "Budget",
     "Grouping",
@@ -19,6 +20,10 @@ __all__ = [
     "Step",
     "Team",
 ]
+
+
+NIGHT: Final = Schedule(hours=(Hours(spans=((22 * 60, 31 * 60),)),))
+"""The night of who has no quiet hours: from ten in the evening to seven in the morning."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +57,11 @@ class Person:
     over: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     quiet: Quiet | None = None
     budget: Budget = Budget()
+
+    @property
+    def night(self) -> Schedule:
+        """When they sleep."""
+        return NIGHT if self.quiet is None else self.quiet.hours
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

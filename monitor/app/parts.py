@@ -1,7 +1,7 @@
 """The parts of the daemon, made and joined."""
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import asdict
 from functools import partial
 from importlib.metadata import version
@@ -38,10 +38,11 @@ from monitor.notify.composing import Composer
 from monitor.notify.direct import Direct
 from monitor.notify.outage import Outages
 from monitor.notify.outbox import Notifier
+from monitor.notify.past import Messages
 from monitor.notify.reports import make_put
 from monitor.notify.routing import make_router
 from monitor.poller import ByHand, Poller
-from monitor.ports import Batch, DriverContext, Notice, OutboxRow, PolledDriver, PushedDriver
+from monitor.ports import Batch, DriverContext, PolledDriver, PushedDriver
 from monitor.profiles.itself import REPORT_EVERY
 from monitor.reports.books import Books
 from monitor.reports.build import Desk
@@ -61,10 +62,6 @@ from monitor.web.upkeepdesk import Upkeep as UpkeepDesk
 __all__ = ["Parts", "open_parts"]
 
 _VERSION = version("facility-monitor")
-
-
-def _nobody(_: Notice) -> Sequence[OutboxRow]:
-    return ()
 
 
 @contextlib.asynccontextmanager
@@ -151,7 +148,7 @@ class Parts:
             journal,
             state,
             site,
-            router=make_router(site) if self._past is None else _nobody,
+            router=make_router(site) if self._past is None else lambda _notice: (),
             now=clock.now,
             monotonic=clock.steady,
             woken=self._notifier.wake,
@@ -199,7 +196,8 @@ class Parts:
     @property
     def _books(self) -> Books:
         """What reports are made of."""
-        return Books(usage=self.book, access=self._access.book, upkeep=self._upkeep_book, alarms=Past(self._state))
+        access, upkeep, state = self._access.book, self._upkeep_book, self._state
+        return Books(usage=self.book, access=access, upkeep=upkeep, alarms=Past(state), messages=Messages(state))
 
     def _has_applied(self, recorded: Position) -> Callable[[], bool]:
         """Whether all that was recorded before is metered, counted and judged: reports would leave it out."""
