@@ -269,7 +269,8 @@ class MeteringSettings:
 class ReportSettings:
     """A report that is sent by itself when its period is over.
 
-    `kinds`: usage, cost, coverage, balance, access, equipment, supply, alarms. `every`: month, week or day.
+    `kinds`: usage, cost, coverage, balance, access, equipment, supply, alarms, notifications.
+    `every`: month, week or day.
     `wait`: seconds that it waits after the end of the period for what arrives late.
     """
 

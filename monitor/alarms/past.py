@@ -28,7 +28,8 @@ _MESSAGES: Final = """
     SELECT outbox.person, outbox.kind, alarm.rule, alarm.source_key,
         coalesce(outbox.sent_at, outbox.next_at) AS time
     FROM outbox JOIN alarm ON alarm.occurrence = outbox.occurrence
-    WHERE outbox.state IN ('sent', 'unknown') AND coalesce(outbox.sent_at, outbox.next_at) >= :start
+    WHERE outbox.state IN ('sent', 'unknown') AND outbox.carried_by IS NULL
+        AND coalesce(outbox.sent_at, outbox.next_at) >= :start
         AND coalesce(outbox.sent_at, outbox.next_at) < :end ORDER BY time, outbox.id
 """
 

@@ -40,6 +40,7 @@ from monitor.notify.direct import Direct
 from monitor.notify.outage import Outages
 from monitor.notify.outbox import Notifier
 from monitor.notify.painting import Painter
+from monitor.notify.past import Messages
 from monitor.notify.reports import make_put
 from monitor.notify.routing import make_router, nobody
 from monitor.notify.standins import StandIns
@@ -200,7 +201,8 @@ class Parts:
     @property
     def _books(self) -> Books:
         """What reports are made of."""
-        return Books(usage=self.book, access=self._access.book, upkeep=self._upkeep_book, alarms=Past(self._state))
+        access, upkeep, state = self._access.book, self._upkeep_book, self._state
+        return Books(usage=self.book, access=access, upkeep=upkeep, alarms=Past(state), messages=Messages(state))
 
     def _has_applied(self, recorded: Position) -> Callable[[], bool]:
         """Whether all that was recorded before is metered, counted and judged: reports would leave it out."""

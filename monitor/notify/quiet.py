@@ -4,18 +4,14 @@ from datetime import timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from monitor.calendars import Hours, Schedule
 from monitor.model import SEVERITY_RANK
 from monitor.periods import local_day, moment_of
 from monitor.staff import Person
 
-__all__ = ["MORNING", "NIGHT", "held_until", "next_morning", "night_of"]
+__all__ = ["MORNING", "held_until", "next_morning"]
 
 MORNING: Final = 7 * 60
 """The minute of the local day at which what was put off comes, for who has no quiet hours."""
-
-NIGHT: Final = Schedule(hours=(Hours(spans=((22 * 60, 24 * 60 + MORNING),)),))
-"""The night of who has no quiet hours."""
 
 _ONE_DAY: Final = timedelta(days=1)
 
@@ -31,11 +27,6 @@ def held_until(person: Person, severity: str, time: int, zone: ZoneInfo) -> tupl
     if end is None:  # hours without an end would swallow messages
         return None
     return end, f"quiet hours: below {quiet.below}"
-
-
-def night_of(person: Person) -> Schedule:
-    """Somebody's night: their quiet hours, else from ten in the evening to seven in the morning."""
-    return NIGHT if person.quiet is None else person.quiet.hours
 
 
 def next_morning(person: Person, time: int, zone: ZoneInfo) -> int:

@@ -18,6 +18,7 @@ devices:
   - {{id: pump, connection: broker, topic: pump, class: environment,
      points: {{running: {{json: $.on}}, mode: {{json: $.m}}}}}}
 notify:
+  grouping: {{wait: 0 s, pace: 0 s}}
   people: [{{id: ana, channels: {{screen: "terminal:"}}}}]
   teams: [{{id: house, members: [ana]}}]
   routes: [{{team: house}}]

@@ -72,6 +72,7 @@ devices:
 rules:
   - {{id: too-warm, kind: threshold, devices: {{id: cellar}}, point: temperature_c, above: 95 degF}}
 notify:
+  grouping: {{wait: 0 s, pace: 0 s}}
   people: [{{id: ana, channels: {{screen: "terminal:"}}}}]
   teams: [{{id: house, members: [ana]}}]
   routes: [{{team: house}}]
@@ -111,6 +112,7 @@ devices:
 rules:
   - {id: low, kind: threshold, devices: {id: riser}, point: voltage_l1_v, below: 2 bar}
 notify:
+  grouping: {wait: 0 s, pace: 0 s}
   people: [{id: ana, channels: {screen: "terminal:"}}]
   teams: [{id: house, members: [ana]}]
   routes: [{team: hosue}]

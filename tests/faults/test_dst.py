@@ -41,6 +41,8 @@ rules:
   - {{id: long-fault, kind: state, devices: {{id: fan}}, point: fault, is: true, on_delay: {delay:g} s}}
   - {{id: silent, kind: stale, max_age: 5 min, severity: high}}
 notify:
+  grouping: {{wait: 0 s, pace: 0 s}}
+  reminders: off
   people:
     - {{id: ana, channels: {{mail: "mailto://127.0.0.1:{mail}/?from=monitor@example.org&to=ana@example.org"}}}}
   teams: [{{id: house, members: [ana]}}]

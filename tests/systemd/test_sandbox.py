@@ -37,6 +37,7 @@ devices:
 rules:
   - {{id: fault, kind: state, devices: {{class: equipment}}, point: fault, is: true, severity: high}}
 notify:
+  grouping: {{wait: 0 s, pace: 0 s}}
   people:
     - id: ana
       channels:
