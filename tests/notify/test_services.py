@@ -334,7 +334,7 @@ def retained(broker: Mosquitto, topic: str) -> str:
     found: list[bytes] = []
     client = mqtt.Client(CallbackAPIVersion.VERSION2)
     client.username_pw_set("ana", USERS["ana"])
-    client.on_message = lambda _client, _data, message: found.append(message.payload)
+    client.on_message = lambda _client, _data, message: found.append(bytes(message.payload))
     client.connect("127.0.0.1", broker.port)
     client.subscribe(topic, 1)
     for _ in range(600):
