@@ -59,7 +59,7 @@ def keep_only(db: sqlite3.Connection, lanes: Collection[Lane]) -> int:
     ).rowcount
 
 
-def is_failing(row: Mapping[str, Any]) -> bool:
+def is_failing(row: sqlite3.Row | Mapping[str, Any]) -> bool:
     """Whether nothing gets through: the last attempt was refused for good, or several in a row failed."""
     return bool(row["refused"]) or int(row["failures"]) >= _OFTEN
 

@@ -1,5 +1,7 @@
 """How fast messages may go to a service, and what a service is."""
 
+from typing import Any
+
 import pytest
 
 from monitor.notify.channels import CHANNELS, check_address, service_of
@@ -77,7 +79,7 @@ def test_what_counts_as_a_host_is_one_to_apprise() -> None:
     from monitor.notify.channels import _NAMES_A_HOST
 
     check_address("json://localhost")
-    plugins = NotificationManager()
+    plugins: Any = NotificationManager()  # type: ignore[no-untyped-call]
     for scheme in _NAMES_A_HOST - {"http", "https", "ntfy", "ntfys", *CHANNELS}:
         templates = [str(each) for each in plugins[scheme].templates]
         assert all("{host}" in each for each in templates), scheme
