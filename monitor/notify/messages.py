@@ -46,6 +46,12 @@ _FACT_LIMIT: Final = 1000
 _WITHOUT_VALUE: Final = frozenset({"state", "event", "stale", "offline", "segment", "supply"})
 """Kinds of rules that judge no quantity: what they carry as value would puzzle the reader."""
 
+_UNKNOWN: Final[Mapping[str, Any]] = {
+    "rule": {"name": "", "kind": ""},
+    "device": {"name": "", "id": ""},
+    "occurrence": "",
+}
+"""What a message about no alarm leaves out of its facts."""
 _WEB: Final = ("https://", "http://")
 _STOCK_TEXTS: Final = ("response", "usual_cause", "consequence")
 
@@ -71,7 +77,7 @@ def render(
     """
     known = languages.known(language)
     say = languages.words_of(known).ugettext
-    facts = _in_words(_clean(body), say)
+    facts = _in_words({**_UNKNOWN, **_clean(body)}, say)
     if not str(facts.get("link", "")).startswith(_WEB):
         facts.pop("link", None)
     if "gathered" in facts:
@@ -170,7 +176,7 @@ def _gathered(gathered: Mapping[str, Any], say: Callable[[str], str]) -> dict[st
     """What is told together, with how long each lasted; `over`: all that it names have come to their end."""
     alarms = [
         {
-            **_in_words(one, say),
+            **_in_words({**one, "rule": _named(one["rule"]), "device": _named(one["device"])}, say),
             "cleared": one.get("cleared"),
             "lasted": _lasted(one.get("since"), one.get("cleared")),
         }
@@ -178,6 +184,11 @@ def _gathered(gathered: Mapping[str, Any], say: Callable[[str], str]) -> dict[st
     ]
     is_over = bool(alarms) and all(one.get("kind") == "clear" for one in alarms)
     return {**gathered, "alarms": alarms, "over": is_over}
+
+
+def _named(thing: Any) -> Mapping[str, Any]:
+    """A rule or a device by itself, or by its name alone."""
+    return thing if isinstance(thing, Mapping) else {"name": str(thing)}
 
 
 def _clean(value: Any) -> Any:

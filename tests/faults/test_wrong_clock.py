@@ -97,6 +97,8 @@ class Box:
         daemon = self.daemon
         kept = {device: [at for at, _ in daemon.readings(device)] for device in ("meter", "pump")}
         daemon.until(lambda: self._written() >= {at for times in kept.values() for at in times}, "all is written")
+        on_its_way = "SELECT 1 FROM outbox WHERE state = 'sending'"
+        daemon.until(lambda: not daemon.memory(on_its_way), "what was on its way has arrived")
         status = daemon.get("status")
         for times in kept.values():
             assert len(times) == len(set(times))

@@ -406,3 +406,27 @@ def test_the_words_of_stock_rules_are_told_in_the_readers_language_and_those_of_
         "如不处理：三相电机几分钟内就会烧毁，半栋楼停电。",
     ]
     assert render("raise", "en", body(rule=lost)).title == "[HIGH] Phase lost: Main meter"
+
+
+def test_a_message_about_no_alarm_needs_the_site_only() -> None:
+    told = {"site": {"name": "Maple Court", "timezone": "UTC"}, "severity": "low", "time": NOW, "channel": "mail"}
+    message = render("self_test", "en", told)
+
+    assert message.title == "[TEST] This way to you works: Maple Court"
+    assert "Channel: mail" in message.text.splitlines()
+    assert message.short == "TEST This way to you works: Maple Court"
+
+
+def test_alarms_of_a_digest_may_be_named_by_their_names_alone() -> None:
+    one = {
+        "severity": "low",
+        "kind": "raise",
+        "rule": "A room is damp",
+        "device": "Cellar",
+        "since": NOW,
+        "cleared": None,
+    }
+    told = {"why": "quiet", "count": 1, "more": 0, "alarms": [one]}
+
+    assert "- [LOW] A room is damp: Cellar; since" in render("gathered", "en", {**body(), "gathered": told}).text
+    assert "- 【低】房间潮湿：Cellar；" in render("gathered", "zh", {**body(), "gathered": told}).text

@@ -95,6 +95,11 @@ class MailServer:
         """The plain texts of what was taken, decoded."""
         return [plain_text(message) for message in self.messages]
 
+    def pages(self) -> list[str]:
+        """The pages of what was taken and has one, decoded."""
+        bodies = [message.get_body(("html",)) for message in self.messages]
+        return [str(body.get_content()) for body in bodies if body is not None]
+
     def subjects(self) -> list[str]:
         """The subjects of what was taken, decoded."""
         return [str(message["Subject"]) for message in self.messages]
