@@ -62,7 +62,7 @@ _USUAL: Final[Mapping[str, tuple[str, Fraction, Fraction]]] = {
     "cm": ("length", Fraction(1, 100), Fraction(0)),
     "mm": ("length", Fraction(1, 1000), Fraction(0)),
 }
-"""Unit -> what it measures, and factor and offset to the unit that has the factor 1. Gallons are those of the US."""
+"""Unit -> what it measures, and factor and offset to the unit that has the factor 1. Gallons are American."""
 _TERM = r"(?:%LEL|%|°?[A-Za-zµΩ]{1,20})(?:\^?[23]|[²³])?"
 _UNIT = re.compile(rf"{_TERM}(?:[/*·]{_TERM}){{0,3}}")
 _REACTIVE = re.compile(r"\b([kMG]?)(?:var|Var|VAr|VAR)(h?)\b")
