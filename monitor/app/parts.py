@@ -15,6 +15,7 @@ from monitor.alarms.keep import NAME as ALARMS
 from monitor.alarms.past import Past
 from monitor.alarms.store import standing
 from monitor.alarms.unrecorded import Unrecorded
+from monitor.app.links import make_links
 from monitor.app.outlets import Outlets
 from monitor.app.people import AccessParts
 from monitor.app.serving import examine, serve
@@ -134,6 +135,7 @@ class Parts:
             outside=self.outlets.outside,
         )
         channels = Channels()
+        self._links = make_links(site, folder, state, journal, clock.now) if past is None else None
         self._make_messages(channels)
         self._make_alarms(Direct(site, channels))
         self._make_drivers(pseudonyms)
@@ -223,7 +225,9 @@ class Parts:
             channels=channels,
             now=self._clock.now,
             standing=standing,
-            composer=Composer(self._site, render_report=letters),
+            composer=Composer(
+                self._site, render_report=letters, sign=None if self._links is None else self._links.sign
+            ),
         )
         self._mailing = Mailing(
             self._state,
@@ -302,6 +306,7 @@ class Parts:
             "health": self._health.run(),
             "self-report": self._itself.run(),
             **({} if self._deadman is None else {"dead-man ping": self._deadman.run()}),
+            **({} if self._links is None else {"links": self._links.run()}),
             **{f"driver {name}": driver.run(intake) for name, driver in self._pushed.items()},
             **self.outlets.tasks(),
         }
@@ -395,5 +400,6 @@ class Parts:
             equipment=UpkeepDesk(self._upkeep_book, self._site, self._clock.now),
             upkeep=self._upkeep.status,
             judging=self._alarms.status,
+            links=dict if self._links is None else self._links.facts,
             metering=lambda: {**self._metering.status(), "size_bytes": self.files.ledger_size()},
         )

@@ -14,7 +14,10 @@ from monitor.staff import Person
 __all__ = ["Composer", "SignLink"]
 
 SignLink = Callable[[str, str], str]
-"""Occurrence and person -> the address of a page on which this person acknowledges this alarm."""
+"""Occurrence and person -> the address of a page on which this person acknowledges this alarm.
+
+Empty while nobody would answer there.
+"""
 
 _TO_ACKNOWLEDGE: Final = frozenset({"raise", "severity", "chatter"})
 
@@ -47,4 +50,5 @@ class Composer:
         """The facts of the message; with a `link` where there is something to acknowledge."""
         if self._sign is None or attempt.gathered or attempt.kind not in _TO_ACKNOWLEDGE:
             return attempt.body
-        return {**attempt.body, "link": self._sign(attempt.occurrence, person.id)}
+        link = self._sign(attempt.occurrence, person.id)
+        return {**attempt.body, "link": link} if link else attempt.body

@@ -11,6 +11,7 @@ from typing import Any, Final
 import structlog
 
 from monitor.model import Severity
+from monitor.notify.links import BY_LINK
 from monitor.ports import Notice, NoticeKind, OutboxRow, Router
 from monitor.profiles.itself import ITSELF
 from monitor.schema import MONITOR_DEVICE, point_unit
@@ -240,7 +241,7 @@ def _among_told(site: Site, notice: Notice) -> Iterator[Chosen]:
 
 
 def _is(person: Person, by: str) -> bool:
-    return by.casefold() in {person.id.casefold(), person.name.casefold()}
+    return by.removesuffix(BY_LINK).casefold() in {person.id.casefold(), person.name.casefold()}
 
 
 def _always_reaches(site: Site, rule: Rule) -> bool:

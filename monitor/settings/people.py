@@ -11,6 +11,7 @@ from monitor.documents.node import Node, join
 from monitor.model import Severity
 from monitor.schema import CLASSES, MONITOR_DEVICE
 from monitor.settings.binding import Binding
+from monitor.settings.links import bind_links
 from monitor.settings.patterns import fits
 from monitor.settings.shape import PersonKeys, RouteKeys, TeamKeys
 from monitor.site import Device, Rule, Source
@@ -18,7 +19,7 @@ from monitor.staff import Notify, Person, Route, Step, Team
 
 __all__ = ["bind_notify", "warn_of_silence"]
 
-_SECTIONS: Final = ("people", "routes", "teams")
+_SECTIONS: Final = ("links", "people", "routes", "teams")
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://\S.*|terminal:", re.DOTALL)
 
 
@@ -39,7 +40,7 @@ def bind_notify(binding: Binding, root: Node, rule_ids: Sequence[str], language:
     people = _people(binding, node, language)
     teams = _teams(binding, node, named_people)
     routes = tuple(_routes(binding, node, named_teams, rule_ids))
-    return Notify(people=people, teams=teams, routes=routes)
+    return Notify(people=people, teams=teams, routes=routes, links=bind_links(binding, node))
 
 
 def _named(node: Node | None) -> set[str]:

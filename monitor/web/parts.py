@@ -271,8 +271,8 @@ class Parts:
     how each device does (the word of `monitor.health`), `losses` the share of the last hour that those lost which
     have ever answered, `advice` what to look at when a device is in such a state,
     `itself` what the monitor said of itself last, `metering` how far the ledger has come and its `size_bytes`,
-    `people` and `upkeep` the same of access and equipment, `judging` how the rules are judged, `backfills` what
-    sends a period again, by sink;
+    `people` and `upkeep` the same of access and equipment, `judging` how the rules are judged, `links` how often
+    links in messages were made and used, `backfills` what sends a period again, by sink;
     `reports` is None where nothing is metered.
     """
 
@@ -303,6 +303,7 @@ class Parts:
     reports: ReportDesk | None = None
     metering: Callable[[], Facts] = dict
     judging: Callable[[], Facts] = dict
+    links: Callable[[], Facts] = dict
     people: Callable[[], Facts] = dict
     upkeep: Callable[[], Facts] = dict
     access: AccessDesk | None = None

@@ -59,6 +59,7 @@ def _everything(parts: Parts) -> Parts:
         poller=lambda: {"start_p99_ms": 3.0, "waiting": 0, "dropped": 0},
         itself=lambda: itself,
         metering=lambda: {"lag": 7, "last_commit": 4000, "counters": 3, "held": 1, "size_bytes": 40960},
+        links=lambda: {"listening": True, "made": 5, "opened": 9, "used": 2, "refused": 1},
         people=lambda: {"lag": 2, "last_commit": 5000, "inside": 3},
         access=_Desk(),
         upkeep=lambda: {
@@ -113,6 +114,8 @@ async def test_metrics_are_in_seconds_bytes_and_ratios(parts: Parts) -> None:
     assert samples["facility_monitor_access_lag"] == 2
     assert samples["facility_monitor_equipment_last_commit_seconds"] == 6
     assert samples["facility_monitor_zone_people[house]"] == 3
+    assert samples["facility_monitor_links_listening"] == 1
+    assert samples["facility_monitor_links_used_total"] == 2
     assert samples["facility_monitor_connection_up[broker]"] == 1
     assert samples["facility_monitor_connection_busy_ratio[bus]"] == 0.125
 
