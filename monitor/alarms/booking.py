@@ -7,6 +7,8 @@ import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
+from monitor.alarms import casebook
+from monitor.alarms.casework import ASSIGN, CLOSE, COMMENT, REOPEN
 from monitor.model import Command
 
 __all__ = ["BOOKS", "Booked", "book"]
@@ -14,7 +16,12 @@ __all__ = ["BOOKS", "Booked", "book"]
 Booked = Callable[[sqlite3.Connection, Command], str]
 """Writes a command down; answers why it cannot be done any more, nothing when it was."""
 
-BOOKS: Final[Mapping[str, Booked]] = {}
+BOOKS: Final[Mapping[str, Booked]] = {
+    ASSIGN: casebook.assign,
+    COMMENT: casebook.comment,
+    CLOSE: casebook.close,
+    REOPEN: casebook.reopen,
+}
 """Kind of a command -> who books it."""
 
 

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import socket
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -12,15 +12,14 @@ from urllib.parse import urlsplit
 import structlog
 
 from monitor.errors import SettingsError
-from monitor.journal.sqlite import SqliteJournal
-from monitor.journal.state import State
+from monitor.journal.files import Files
 from monitor.keyfile import open_key
 from monitor.model import Value
 from monitor.notify.links import Claim, Purpose, sign
 from monitor.site import Site
 from monitor.staff import Links
 
-__all__ = ["LinkParts", "make_links"]
+__all__ = ["LinkParts", "NoLinks", "make_links"]
 
 _LOG = structlog.get_logger()
 _FILE: Final = "links.key"
@@ -28,38 +27,45 @@ _TRY_AGAIN: Final = 60.0
 _BACKLOG: Final = 50
 
 
+class NoLinks:
+    """What a site has that wants no links, or whose key cannot be used: messages carry none."""
+
+    def sign(self, _occurrence: str, _person: str) -> str:
+        """Nothing."""
+        return ""
+
+    def facts(self) -> Mapping[str, Value]:
+        """Nothing."""
+        return {}
+
+    def tasks(self) -> Mapping[str, Coroutine[Any, Any, None]]:
+        """Nothing."""
+        return {}
+
+
 def make_links(
-    site: Site, folder: Path, state: State, journal: SqliteJournal, now: Callable[[], int]
-) -> "LinkParts | None":
-    """Make what the site wants of links; None where it wants none, or the key cannot be used (which is logged)."""
-    if site.notify.links is None:
-        return None
+    site: Site, folder: Path, files: Files, now: Callable[[], int], *, is_past: bool = False
+) -> "LinkParts | NoLinks":
+    """Make what the site wants of links; a key that cannot be used is logged. `is_past`: nobody is told."""
+    if site.notify.links is None or is_past:
+        return NoLinks()
     try:
         key = open_key(folder / _FILE, "the key of the links in messages", lost="delete it: a new one is made")
     except SettingsError as error:
         _LOG.error(
             "links_not_served", error=str(error), what_to_do="put that right and reload; messages have no links"
         )
-        return None
-    return LinkParts(site, site.notify.links, state, journal, key, now)
+        return NoLinks()
+    return LinkParts(site, site.notify.links, files, key, now)
 
 
 class LinkParts:
     """Signs links, and serves their pages while its task runs. Messages carry no link that nobody would answer."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 - what it works with
-        self,
-        site: Site,
-        links: Links,
-        state: State,
-        journal: SqliteJournal,
-        key: bytes,
-        now: Callable[[], int],
-    ) -> None:
+    def __init__(self, site: Site, links: Links, files: Files, key: bytes, now: Callable[[], int]) -> None:
         self._site = site
         self._links = links
-        self._state = state
-        self._journal = journal
+        self._files = files
         self._key = key
         self._now = now
         self._counts: Counter[str] = Counter(made=0, opened=0, used=0, refused=0)
@@ -85,6 +91,10 @@ class LinkParts:
     def facts(self) -> Mapping[str, Value]:
         """Whether pages are served, and how many links were made, opened, used and refused since the start."""
         return {"listening": self._listens, **self._counts}
+
+    def tasks(self) -> Mapping[str, Coroutine[Any, Any, None]]:
+        """What runs for as long as the daemon does, by name."""
+        return {"links": self.run()}
 
     async def run(self) -> None:
         """Serve the pages until cancelled; an address that is taken is logged once and tried again."""
@@ -120,7 +130,7 @@ class LinkParts:
         from monitor.web.linkpages import CLIENTS, make_link_pages
         from monitor.web.server import run_bound
 
-        desk = LinkDesk(self._site, self._state, self._journal, self._key, self._now)
+        desk = LinkDesk(self._site, self._files.state, self._files.journal, self._key, self._now)
         pages = make_link_pages(self._site, desk, self._counts, path=urlsplit(self._links.base).path)
         return pages, run_bound, CLIENTS
 

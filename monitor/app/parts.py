@@ -1,7 +1,7 @@
 """The parts of the daemon, made and joined."""
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import asdict
 from functools import partial
 from importlib.metadata import version
@@ -40,9 +40,9 @@ from monitor.notify.direct import Direct
 from monitor.notify.outage import Outages
 from monitor.notify.outbox import Notifier
 from monitor.notify.reports import make_put
-from monitor.notify.routing import make_router
+from monitor.notify.routing import make_router, nobody
 from monitor.poller import ByHand, Poller
-from monitor.ports import Batch, DriverContext, Notice, OutboxRow, PolledDriver, PushedDriver
+from monitor.ports import Batch, DriverContext, PolledDriver, PushedDriver
 from monitor.profiles.itself import REPORT_EVERY
 from monitor.reports.books import Books
 from monitor.reports.build import Desk
@@ -53,7 +53,7 @@ from monitor.settings.tables import resolve
 from monitor.sinks.influxdb.thread import BlockingThread
 from monitor.site import Device, Site
 from monitor.supervision import Watchdog
-from monitor.web.desk import AlarmDesk, HoldDesk
+from monitor.web.desk import AlarmDesk, CaseDesk, HoldDesk
 from monitor.web.meterdesk import Meters
 from monitor.web.parts import Parts as ApiParts
 from monitor.web.parts import Reload
@@ -62,10 +62,6 @@ from monitor.web.upkeepdesk import Upkeep as UpkeepDesk
 __all__ = ["Parts", "open_parts"]
 
 _VERSION = version("facility-monitor")
-
-
-def _nobody(_: Notice) -> Sequence[OutboxRow]:
-    return ()
 
 
 @contextlib.asynccontextmanager
@@ -135,7 +131,7 @@ class Parts:
             outside=self.outlets.outside,
         )
         channels = Channels()
-        self._links = make_links(site, folder, state, journal, clock.now) if past is None else None
+        self._links = make_links(site, folder, files, clock.now, is_past=past is not None)
         self._make_messages(channels)
         self._make_alarms(Direct(site, channels))
         self._make_drivers(pseudonyms)
@@ -153,7 +149,7 @@ class Parts:
             journal,
             state,
             site,
-            router=make_router(site) if self._past is None else _nobody,
+            router=make_router(site) if self._past is None else nobody,
             now=clock.now,
             monotonic=clock.steady,
             woken=self._notifier.wake,
@@ -225,9 +221,7 @@ class Parts:
             channels=channels,
             now=self._clock.now,
             standing=standing,
-            composer=Composer(
-                self._site, render_report=letters, sign=None if self._links is None else self._links.sign
-            ),
+            composer=Composer(self._site, render_report=letters, sign=self._links.sign),
         )
         self._mailing = Mailing(
             self._state,
@@ -306,7 +300,7 @@ class Parts:
             "health": self._health.run(),
             "self-report": self._itself.run(),
             **({} if self._deadman is None else {"dead-man ping": self._deadman.run()}),
-            **({} if self._links is None else {"links": self._links.run()}),
+            **self._links.tasks(),
             **{f"driver {name}": driver.run(intake) for name, driver in self._pushed.items()},
             **self.outlets.tasks(),
         }
@@ -379,6 +373,7 @@ class Parts:
             journal=self._journal,
             alarms=AlarmDesk(self._state, self._notifier, self._clock.now, self._alarms),
             holds=HoldDesk(self._state, self._site, self._clock.now),
+            cases=CaseDesk(self._state, self._site, self._clock.now),
             polls=self._poller.status,
             connections=connections,
             poller=self._poller.facts,
@@ -400,6 +395,6 @@ class Parts:
             equipment=UpkeepDesk(self._upkeep_book, self._site, self._clock.now),
             upkeep=self._upkeep.status,
             judging=self._alarms.status,
-            links=dict if self._links is None else self._links.facts,
+            links=self._links.facts,
             metering=lambda: {**self._metering.status(), "size_bytes": self.files.ledger_size()},
         )

@@ -7,7 +7,7 @@ from monitor.duereport import RenderReport
 from monitor.errors import ReportUnavailable
 from monitor.notify.attempt import Attempt
 from monitor.notify.messages import render
-from monitor.ports import Message
+from monitor.ports import Message, NoticeKind
 from monitor.site import Site
 from monitor.staff import Person
 
@@ -19,7 +19,7 @@ SignLink = Callable[[str, str], str]
 Empty while nobody would answer there.
 """
 
-_TO_ACKNOWLEDGE: Final = frozenset({"raise", "severity", "chatter"})
+_TO_ACKNOWLEDGE: Final = frozenset({"raise", "severity", "chatter", "assigned"})
 
 
 async def _no_reports(_body: Mapping[str, Any], _language: str) -> Message:
@@ -49,6 +49,8 @@ class Composer:
     def _body(self, attempt: Attempt, person: Person) -> Mapping[str, Any]:
         """The facts of the message; with a `link` where there is something to acknowledge."""
         if self._sign is None or attempt.gathered or attempt.kind not in _TO_ACKNOWLEDGE:
+            return attempt.body
+        if attempt.kind == NoticeKind.ASSIGNED and "unacked" not in attempt.body:
             return attempt.body
         link = self._sign(attempt.occurrence, person.id)
         return {**attempt.body, "link": link} if link else attempt.body

@@ -16,6 +16,7 @@ PENDING: Final = frozenset({"queued", "sending", "failed"})
 """States of a row that may still be sent."""
 
 _ALARMING: Final = frozenset({"raise", "severity", "chatter"})
+_ASSIGNED: Final = "assigned"
 
 
 class Standing(NamedTuple):
@@ -68,7 +69,11 @@ def decide(row: Past, history: Sequence[Past], standing: Standing, now: int) -> 
     """Decide what becomes of a row that is due; `now` in UTC ms."""
     if any(other.state == "sending" for other in history):
         return Decision(Action.WAIT, "another message of this alarm is on its way")
-    decision = _alarming(row, history, standing) if row.kind in _ALARMING else _informing(row, history, standing)
+    decision = Decision(Action.SEND)  # who was given an alarm is told, whatever else they know of it
+    if row.kind in _ALARMING:
+        decision = _alarming(row, history, standing)
+    elif row.kind != _ASSIGNED:
+        decision = _informing(row, history, standing)
     if decision.action in {Action.SEND, Action.COMBINE} and now >= row.expires:
         return Decision(Action.EXPIRE, "expired")
     return decision

@@ -27,6 +27,7 @@ KINDS: Final = (
     "severity",
     "clear",
     "acknowledged",
+    "assigned",
     "combined",
     "gathered",
     "shelf_expiring",

@@ -19,7 +19,7 @@ from monitor.settings.patterns import fits
 from monitor.site import Device, Rule, Site, Source
 from monitor.staff import Person, Route, Step
 
-__all__ = ["TIME_TO_LIVE", "Chosen", "Reason", "choose", "facts", "make_router", "unreachable"]
+__all__ = ["TIME_TO_LIVE", "Chosen", "Reason", "choose", "facts", "make_router", "nobody", "unreachable"]
 
 _HOUR = 3_600_000
 _ALARMING: Final = frozenset({NoticeKind.RAISE, NoticeKind.SEVERITY, NoticeKind.CHATTER})
@@ -44,6 +44,7 @@ class Reason(StrEnum):
     ALREADY_TOLD_EARLIER = "already_told_earlier"
     DID_IT_THEMSELVES = "did_it_themselves"
     WAS_TOLD = "was_told"
+    ASSIGNED = "assigned"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +61,7 @@ class Chosen:
     @property
     def tells(self) -> bool:
         """Whether a message comes of it."""
-        return self.reason in {Reason.MATCHED, Reason.WAS_TOLD}
+        return self.reason in {Reason.MATCHED, Reason.WAS_TOLD, Reason.ASSIGNED}
 
 
 def make_router(site: Site, *, warns: bool = True) -> Router:
@@ -82,6 +83,11 @@ def make_router(site: Site, *, warns: bool = True) -> Router:
     return route
 
 
+def nobody(_: Notice) -> Sequence[OutboxRow]:
+    """Tell nobody: a router for the past."""
+    return ()
+
+
 def choose(site: Site, notice: Notice) -> Sequence[Chosen]:
     """Decide who is told and why: first along the routes, afterwards only those who were told before."""
     if notice.kind in _ALARMING:
@@ -89,7 +95,7 @@ def choose(site: Site, notice: Notice) -> Sequence[Chosen]:
         source = notice.source or Source(device=transition.device)
         chosen = tuple(_along_routes(site, notice.rule, source, transition.severity))
         return chosen if notice.kind is not NoticeKind.CHATTER else _first(chosen)
-    return tuple(_among_told(site, notice))
+    return tuple(_to_assigned(site, notice) if notice.kind is NoticeKind.ASSIGNED else _among_told(site, notice))
 
 
 def unreachable(site: Site) -> Sequence[str]:
@@ -128,6 +134,8 @@ def facts(site: Site, notice: Notice) -> Mapping[str, Any]:
         "reason": transition.reason,
         "facts": dict(notice.facts),
         "gather": notice.gather,
+        "earlier": dict(notice.earlier),
+        "unacked": notice.kind is NoticeKind.ASSIGNED and transition.response == "unacked",
     }
     body |= {key: value for key, value in optional.items() if value}
     return body | _measured(transition.source_key, notice, device)
@@ -238,6 +246,18 @@ def _among_told(site: Site, notice: Notice) -> Iterator[Chosen]:
             yield Chosen(reason=Reason.DID_IT_THEMSELVES, person=person)
         else:
             yield Chosen(reason=Reason.WAS_TOLD, person=person, channel=channel)
+
+
+def _to_assigned(site: Site, notice: Notice) -> Iterator[Chosen]:
+    """Who was given an alarm by somebody else, over all of their channels."""
+    person = site.notify.people.get(notice.to)
+    if person is None or not person.channels:
+        yield Chosen(reason=Reason.NO_CHANNEL, person=notice.to)
+    elif _is(person, notice.transition.by):
+        yield Chosen(reason=Reason.DID_IT_THEMSELVES, person=person.id)
+    else:
+        for channel in person.channels:
+            yield Chosen(reason=Reason.ASSIGNED, person=person.id, channel=channel)
 
 
 def _is(person: Person, by: str) -> bool:

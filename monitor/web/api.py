@@ -11,6 +11,7 @@ from monitor.web.accessroutes import make_access_router
 from monitor.web.alarmroutes import make_alarm_router
 from monitor.web.backfillroutes import make_backfill_router
 from monitor.web.busroutes import make_bus_router
+from monitor.web.caseroutes import make_case_router
 from monitor.web.equipmentroutes import make_equipment_router
 from monitor.web.live import LiveState
 from monitor.web.meterroutes import make_meter_router
@@ -36,6 +37,7 @@ def make_api(parts: Parts, live: LiveState) -> FastAPI:
         make_backfill_router(parts),
         make_bus_router(parts),
         make_alarm_router(parts),
+        make_case_router(parts),
         make_report_router(parts),
         make_meter_router(parts),
         make_access_router(parts),

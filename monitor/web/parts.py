@@ -19,6 +19,7 @@ __all__ = [
     "AccessDesk",
     "AlarmBook",
     "BackfillDesk",
+    "CaseDesk",
     "Facts",
     "HoldDesk",
     "LetterBook",
@@ -71,6 +72,9 @@ class AlarmBook(Protocol):
     async def list_alarms(self) -> Sequence[Mapping[str, Any]]:
         """Every occurrence that is open, and the newest that are over; newest first."""
 
+    async def list_cases(self, person: str = "") -> Sequence[Mapping[str, Any]]:
+        """The alarms that somebody sees to and has not closed, newest first; of one person, or of all."""
+
     async def list_rules(self) -> Sequence[Mapping[str, Any]]:
         """Every rule and how it does, in the order of the settings."""
 
@@ -118,6 +122,22 @@ class HoldDesk(Protocol):
 
     async def end_maintenance(self, name: str, *, by: str, reason: str) -> Command:
         """End some."""
+
+
+class CaseDesk(Protocol):
+    """What people do about alarms; RequestRefused says why something cannot be. It answers what to keep."""
+
+    async def assign(self, occurrence: str, person: str, *, by: str, reason: str) -> Command:
+        """Give an alarm to a person."""
+
+    async def comment(self, occurrence: str, text: str, *, by: str) -> Command:
+        """Say something of an alarm."""
+
+    async def close(self, occurrence: str, cause: str, *, by: str, note: str) -> Command:
+        """Close the case of an alarm that is over."""
+
+    async def reopen(self, occurrence: str, *, by: str, reason: str) -> Command:
+        """Open a closed case again."""
 
 
 class LetterBook(Protocol):
@@ -300,6 +320,7 @@ class Parts:
     by_hand: RegisterDesk
     meters: MeterDesk
     holds: HoldDesk | None = None
+    cases: CaseDesk | None = None
     reports: ReportDesk | None = None
     metering: Callable[[], Facts] = dict
     judging: Callable[[], Facts] = dict

@@ -8,13 +8,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from monitor.app.links import LinkParts, make_links
+from monitor.alarms.store import list_alarms
+from monitor.app.links import LinkParts, NoLinks, make_links
+from monitor.journal.files import Files
 from monitor.journal.sqlite import SqliteJournal
 from monitor.journal.state import State
 from monitor.model import Command
@@ -47,6 +51,11 @@ def _site(port: int) -> Site:
     )
 
 
+def files_of(house: House) -> Files:
+    """The files of a house, as far as links use them."""
+    return cast("Files", SimpleNamespace(state=house.state, journal=house.journal))
+
+
 class Pages:
     """Pages that are served, the house that they are about, and a browser without a script."""
 
@@ -76,8 +85,8 @@ class Pages:
 @asynccontextmanager
 async def _running(house: House, folder: Path) -> AsyncIterator[Pages]:
     there = _site(free_port())
-    parts = make_links(there, folder, house.state, house.journal, house.clock.now)
-    assert parts is not None
+    parts = make_links(there, folder, files_of(house), house.clock.now)
+    assert isinstance(parts, LinkParts)
     async with (
         house.running(there),
         httpx.AsyncClient(trust_env=False) as client,
@@ -240,7 +249,7 @@ async def test_an_alarm_that_got_worse_is_acknowledged_again(pages: Pages) -> No
     await pages.house.say(reading(2000, 210.0), at=2000)
     await pages.house.say(reading(4000, 200.0), at=4000)
     await pages.house.applied()
-    newer = [each for each in await pages.house.transitions() if each.cause == "raised"][-1]
+    (newer,) = [each for each in await list_alarms(pages.house.state) if each.response == "unacked"]
     second = await pages.press(pages.parts.sign(newer.occurrence, "ana"))
 
     assert (first.status_code, second.status_code) == (200, 200)
@@ -297,8 +306,8 @@ async def test_a_port_that_is_taken_is_told_and_messages_have_no_links(
     taken = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0)
     port = taken.sockets[0].getsockname()[1]
     with capture_logs() as logs:
-        parts = make_links(_site(port), tmp_path, state, journal, clock.now)
-        assert parts is not None
+        parts = make_links(_site(port), tmp_path, files_of(House(journal, state, clock)), clock.now)
+        assert isinstance(parts, LinkParts)
         task = asyncio.create_task(parts.run())
         async with asyncio.timeout(60):
             while not logs:  # noqa: ASYNC110 - the log has no event
@@ -320,9 +329,9 @@ async def test_a_key_that_others_can_read_signs_nothing(
     (tmp_path / "links.key").write_bytes(b"k" * 32)
     (tmp_path / "links.key").chmod(0o644)
     with capture_logs() as logs:
-        parts = make_links(_site(free_port()), tmp_path, state, journal, clock.now)
+        parts = make_links(_site(free_port()), tmp_path, files_of(House(journal, state, clock)), clock.now)
 
-    assert parts is None
+    assert isinstance(parts, NoLinks)
     assert [log["event"] for log in logs] == ["links_not_served"]
     assert "chmod 600" in logs[0]["error"]
 

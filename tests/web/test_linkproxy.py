@@ -10,7 +10,7 @@ import httpx
 import pytest
 import trustme
 
-from monitor.app.links import make_links
+from monitor.app.links import LinkParts, make_links
 from monitor.journal.sqlite import SqliteJournal
 from monitor.journal.state import State
 from monitor.site import Site
@@ -19,7 +19,7 @@ from tests.alarms.household import DEVICES, LOW, House, site
 from tests.clock import ManualClock
 from tests.rules.build import reading
 from tests.servers.ports import free_port, wait_for_port
-from tests.web.test_linkpages import Pages, serving_links
+from tests.web.test_linkpages import Pages, files_of, serving_links
 
 PAGE = (Path(__file__).parents[2] / "docs" / "notifications.md").read_text("utf-8")
 MAIN = """\
@@ -82,8 +82,8 @@ async def test_the_nginx_of_the_documentation_serves_the_links_and_nothing_else(
         rules=site({**LOW, "on_delay": "0 s"}).rules,
         notify=Notify(people={"ana": Person(id="ana", name="Ana", language="en", channels={})}, links=links),
     )
-    parts = make_links(there, tmp_path, house.state, house.journal, house.clock.now)
-    assert parts is not None
+    parts = make_links(there, tmp_path, files_of(house), house.clock.now)
+    assert isinstance(parts, LinkParts)
     words = ["/usr/sbin/nginx", "-c", str(config), "-p", str(tmp_path), "-e", str(tmp_path / "error.log")]
     with (tmp_path / "nginx.log").open("ab") as log:
         process = subprocess.Popen(words, stdout=log, stderr=log)  # noqa: ASYNC220 - as a fixture starts it
