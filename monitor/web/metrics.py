@@ -22,6 +22,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from monitor.performance.rates import floods, window
+from monitor.performance.response import whole
 from monitor.periods import DAY
 from monitor.web.parts import Facts, Parts
 from monitor.web.server import run_bound
@@ -81,6 +82,25 @@ _ALONE = (
     _Known("alarms_unacknowledged", "alarms", "unacknowledged", "Alarms nobody has acknowledged"),
     _Known("alarms_standing", "alarms", "standing", "Alarms that have been active for more than 24 h"),
     _Known("alarms_last_ten_minutes", "alarms", "last_ten_minutes", "Alarms raised in the last 10 minutes"),
+    _Known(
+        "alarms_acknowledge_median_seconds",
+        "alarms",
+        "acknowledge_median",
+        "Of the alarms of 24 h: half was acknowledged within this",
+        0.001,
+    ),
+    _Known("alarms_acknowledge_p90_seconds", "alarms", "acknowledge_p90", "The same of nine of ten", 0.001),
+    _Known(
+        "alarms_repair_median_seconds",
+        "alarms",
+        "repair_median",
+        "Of the alarms of 24 h: half was over within this",
+        0.001,
+    ),
+    _Known("alarms_repair_p90_seconds", "alarms", "repair_p90", "The same of nine of ten", 0.001),
+    _Known(
+        "alarms_left_unacknowledged", "alarms", "unacknowledged_of_day", "Of the alarms of 24 h: nobody reacted"
+    ),
     _Known("alarms_in_flood", "alarms", "in_flood", "1: alarms come faster than anybody can see to them"),
     _Known("journal_lost_total", "journal", "lost", "Entries that went before a sink had written them"),
     _Known("journal_left_hours", "journal", "hours_left", "Hours until such entries go; 8760: nothing is behind"),
@@ -199,7 +219,13 @@ async def _rates(parts: Parts) -> Facts:
     record = await parts.alarms.record(now - DAY, now + 1, messages=False)
     raises = [one.raised for one in record.episodes]
     found = floods(raises, now)
+    took = whole([one for one in record.episodes if one.raised >= now - DAY])
     return {
+        "acknowledge_median": took.acknowledge_median,
+        "acknowledge_p90": took.acknowledge_p90,
+        "repair_median": took.repair_median,
+        "repair_p90": took.repair_p90,
+        "unacknowledged_of_day": took.unacknowledged,
         "standing": sum(one.cleared is None and one.stood(now) > DAY for one in record.episodes),
         "last_ten_minutes": window(raises, now),
         "in_flood": bool(found) and found[-1].end is None,

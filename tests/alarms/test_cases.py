@@ -8,6 +8,7 @@ import pytest
 from monitor.alarms import casework, keep
 from monitor.alarms.cases import Case, Earlier, cases_of, comments_of, open_cases
 from monitor.alarms.commands import command
+from monitor.alarms.past import Past
 from monitor.alarms.store import list_alarms, show
 from monitor.causes import CAUSES
 from monitor.errors import RequestRefused
@@ -16,7 +17,7 @@ from monitor.notify.routing import make_router
 from monitor.site import Site
 from monitor.staff import Notify, Person, Route, Team
 from tests.alarms import household
-from tests.alarms.household import LOW, House
+from tests.alarms.household import LEAK, LOW, House
 from tests.rules.build import START, reading
 
 DAY = 86_400_000
@@ -233,6 +234,45 @@ async def test_what_is_raised_again_within_seven_days_is_linked_to_the_last_of_t
     assert bodies[second] == {"occurrence": first, "time": START, "cause": "replaced", "note": "Valve", "count": 2}
     assert bodies[third] == {"occurrence": second, "time": START + 2 * DAY, "count": 3}
     assert cases[second].as_json()["case"] is None, "to be linked is nothing that anybody did"
+
+
+async def test_figures_know_what_an_alarm_came_of_and_whether_it_was_raised_again(house: House) -> None:
+    async with house.running(TOLD):
+        first = await _raise(house)
+        await house.say(command("acknowledge", first, by="ana", reason="", now=START), at=30_000)
+        await _clear(house, 60_000)
+        closing = await casework.close(house.state, first, "fixed", by="ana", note="", now=START)
+        await _do(house, closing, 120_000)
+        second = await _raise(house, DAY)
+        record = await Past(house.state).record(START, START + 2 * DAY)
+        found = {each.occurrence: (each.acknowledged, each.cause, each.again) for each in record.episodes}
+
+    assert found == {first: (START + 30_000, "fixed", False), second: (None, "", True)}
+    assert all(each.wants_acknowledgement for each in record.episodes if each.acknowledged is None)
+
+
+async def test_what_need_not_be_acknowledged_is_not_missed(house: House) -> None:
+    idle = household.site({**LOW, "on_delay": "0 s", "ack": "not_required"})
+    async with house.running(idle):
+        await _raise(house)
+        (before,) = (await Past(house.state).record(START, START + DAY)).episodes
+        await _clear(house, 60_000)
+        await house.applied()
+        (after,) = (await Past(house.state).record(START, START + DAY)).episodes
+
+    assert (before.wants_acknowledgement, after.wants_acknowledgement) == (True, False)
+
+
+async def test_who_resets_a_latched_alarm_has_reacted(house: House) -> None:
+    async with house.running(household.site(LEAK)):
+        await house.say(reading(0, value=True, point="alarm", id="sensor"), at=0)
+        await house.say(reading(5000, value=False, point="alarm", id="sensor"), at=5000)
+        occurrence = (await house.only()).occurrence
+        await house.say(command("acknowledge", occurrence, by="ana", reason="", now=START), at=60_000)
+        await house.applied()
+        (episode,) = (await Past(house.state).record(START, START + DAY)).episodes
+
+    assert (episode.acknowledged, episode.cleared) == (START + 60_000, START + 60_000)
 
 
 async def test_what_was_shelved_while_it_was_clear_was_never_raised(house: House) -> None:
