@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final, Protocol
 
 from monitor.alarms import commands
+from monitor.alarms.cases import Case, cases_of
 from monitor.alarms.store import AlarmView, show
 from monitor.journal.state import State
 from monitor.model import Position
@@ -37,12 +38,12 @@ class Stand(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """An alarm as one person sees it by a link; `assigned`: the name of who sees to it, if it was assigned."""
+    """An alarm as one person sees it by a link, and what people did about it."""
 
     alarm: AlarmView
     person: Person
     stand: Stand
-    assigned: str = ""
+    case: Case = field(default_factory=Case)
 
 
 class Keeps(Protocol):
@@ -75,8 +76,9 @@ class LinkDesk:
         alarm = await show(self._state, claim.occurrence)
         if alarm is None:
             return None
+        case = (await cases_of(self._state, [alarm.occurrence])).get(alarm.occurrence, Case())
         person = self._site.notify.people[claim.person]
-        return Seen(alarm=alarm, person=person, stand=self._stand(alarm, claim))
+        return Seen(alarm=alarm, person=person, stand=self._stand(alarm, claim), case=case)
 
     def _stand(self, alarm: AlarmView, claim: Claim) -> Stand:
         if alarm.response == "unacked":

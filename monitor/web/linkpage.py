@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from monitor.alarms.store import AlarmView
+from monitor.causes import CAUSES
 from monitor.schema import unit_sign
 from monitor.site import Site
 from monitor.web.linkdesk import Seen, Stand
@@ -94,11 +95,28 @@ def _facts(site: Site, seen: Seen, words: Mapping[str, str]) -> Iterator[tuple[s
         "response": alarm.response_text,
         "cause": alarm.cause_text,
         "consequence": alarm.consequence_text,
-        "assigned": seen.assigned,
+        "earlier": _earlier(site, seen, words),
+        "assigned": _name(site, seen.case.assigned_to),
         "owner": alarm.owner,
         "site": site.name or site.id,
     }
     yield from ((name, _clean(text)) for name, text in known.items() if text)
+
+
+def _name(site: Site, person: str) -> str:
+    known = site.notify.people.get(person)
+    return known.name if known else person
+
+
+def _earlier(site: Site, seen: Seen, words: Mapping[str, str]) -> str:
+    """Which one it is within seven days, and what the last one came of."""
+    earlier = seen.case.earlier
+    if earlier is None:
+        return ""
+    told = words["times"].format(seen.case.times, _clock(earlier.time, site.timezone))
+    if earlier.cause in CAUSES:
+        told += f": {CAUSES[earlier.cause][words['lang'] != 'en']}"
+    return f"{told} ({earlier.note})" if earlier.note else told
 
 
 def _state(alarm: AlarmView, words: Mapping[str, str]) -> str:

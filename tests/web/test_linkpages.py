@@ -16,8 +16,10 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
+from monitor.alarms.commands import command
 from monitor.alarms.store import list_alarms
 from monitor.app.links import LinkParts, NoLinks, make_links
+from monitor.causes import CAUSES
 from monitor.journal.files import Files
 from monitor.journal.sqlite import SqliteJournal
 from monitor.journal.state import State
@@ -161,6 +163,44 @@ async def test_the_page_says_what_is_wrong_and_shows_text_as_text(pages: Pages) 
     assert "Check the &lt;main&gt; breaker &amp; call." in page
     assert page.count("<button") == 1
     assert "<script" not in page
+
+
+async def test_the_page_says_who_sees_to_it_and_what_it_was_the_last_time(pages: Pages) -> None:
+    await pages.alarm()
+    (first,) = await list_alarms(pages.house.state)
+    await pages.house.say(reading(2000, 230.0), at=2000)
+    closing = {"cause": "replaced"}
+    await pages.house.say(
+        command("close_case", first.occurrence, by="ana", reason="New <valve>.", now=START, arguments=closing),
+        at=3000,
+    )
+    await pages.house.say(reading(4000, 200.0), at=4000)
+    (again,) = [each for each in await list_alarms(pages.house.state) if each.active]
+    given = command("assign", again.occurrence, by="x", reason="", now=START, arguments={"person": "li"})
+    await pages.house.say(given, at=5000)
+    await pages.house.applied()
+    english = (await pages.client.get(pages.parts.sign(again.occurrence, "ana"))).text
+    chinese = (await pages.client.get(pages.parts.sign(again.occurrence, "li"))).text
+
+    assert "<dt>Assigned to</dt><dd>李伟</dd>" in english
+    assert "number 2 within seven days; the last at 2026-11-22 21:15:23 CET" in english
+    assert "a part or a device, replaced (New &lt;valve&gt;.)" in english
+    assert CAUSES["replaced"][1] in chinese
+
+
+async def test_behind_a_proxy_each_client_has_an_allowance_of_its_own(pages: Pages) -> None:
+    base = pages.parts.sign(await pages.alarm(), "ana").rpartition("/")[0]
+
+    async def guess(client: str) -> int:
+        return (await pages.client.get(f"{base}/guess", headers={"x-forwarded-for": client})).status_code
+
+    of_one = [await guess("192.0.2.1") for _ in range(20)]
+    of_a_household = [await guess(f"2001:db8::{number}") for number in range(20)]
+    of_another = await guess("192.0.2.2")
+
+    assert (of_one[0], of_one[-1]) == (404, 429)
+    assert (of_a_household[0], of_a_household[-1]) == (404, 429)
+    assert of_another == 404
 
 
 async def test_the_page_is_in_the_language_of_its_person(pages: Pages) -> None:
