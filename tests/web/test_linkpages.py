@@ -2,17 +2,11 @@
 
 import asyncio
 import contextlib
-import re
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import cast
-from zoneinfo import ZoneInfo
 
-import httpx
 import pytest
 from structlog.testing import capture_logs
 
@@ -20,103 +14,20 @@ from monitor.alarms.commands import command
 from monitor.alarms.store import list_alarms
 from monitor.app.links import LinkParts, NoLinks, make_links
 from monitor.causes import CAUSES
-from monitor.journal.files import Files
 from monitor.journal.sqlite import SqliteJournal
 from monitor.journal.state import State
-from monitor.model import Command
 from monitor.notify.links import Claim, Purpose, sign
-from monitor.site import Site
-from monitor.staff import Links, Notify, Person
 from monitor.web.linkwords import WORDS
-from tests.alarms.household import DEVICES, FORCED, LEAK, LOW, House, site
+from tests.alarms.household import House
 from tests.clock import ManualClock
 from tests.rules.build import START, event, reading
 from tests.servers.ports import free_port
-
-HOUR = 3_600_000
-PEOPLE = {
-    "ana": Person(id="ana", name="Ana", language="en", channels={}),
-    "li": Person(id="li", name="李伟", language="zh", channels={}),
-}
-LOW_RULE = {**LOW, "on_delay": "0 s", "response": "Check the <main> breaker & call.", "name": "Undervoltage"}
-
-
-def _site(port: int) -> Site:
-    links = Links(base=f"http://127.0.0.1:{port}/fm", host="127.0.0.1", port=port)
-    return Site(
-        id="s",
-        name="Maple Court",
-        timezone=ZoneInfo("Europe/Berlin"),
-        devices={**DEVICES, "meter": replace(DEVICES["meter"], name="Main meter", building="A")},
-        rules=site(LOW_RULE, LEAK, FORCED).rules,
-        notify=Notify(people=PEOPLE, links=links),
-    )
-
-
-def files_of(house: House) -> Files:
-    """The files of a house, as far as links use them."""
-    return cast("Files", SimpleNamespace(state=house.state, journal=house.journal))
-
-
-class Pages:
-    """Pages that are served, the house that they are about, and a browser without a script."""
-
-    def __init__(self, house: House, parts: LinkParts, client: httpx.AsyncClient) -> None:
-        self.house = house
-        self.parts = parts
-        self.client = client
-
-    async def alarm(self) -> str:
-        """Raise the alarm of the meter, and answer its occurrence."""
-        await self.house.say(reading(0, 200.0), at=0)
-        return (await self.house.only()).occurrence
-
-    async def press(self, link: str) -> httpx.Response:
-        """Open a page and press its button, as a browser does."""
-        page = (await self.client.get(link)).text
-        form = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', page))
-        assert 'method="post"' in page
-        return await self.client.post(link, data=form)
-
-    async def acknowledged(self) -> list[Command]:
-        found = await self.house.journal.read(0, 10_000)  # type: ignore[arg-type]
-        entries = [item.entry for item in found]  # type: ignore[union-attr]
-        return [each for each in entries if isinstance(each, Command) and each.kind == "acknowledge"]
-
-
-@asynccontextmanager
-async def _running(house: House, folder: Path) -> AsyncIterator[Pages]:
-    there = _site(free_port())
-    parts = make_links(there, folder, files_of(house), house.clock.now)
-    assert isinstance(parts, LinkParts)
-    async with (
-        house.running(there),
-        httpx.AsyncClient(trust_env=False) as client,
-        serving_links(house, parts),
-    ):
-        yield Pages(house, parts, client)
-
-
-@asynccontextmanager
-async def serving_links(house: House, parts: LinkParts) -> AsyncIterator[None]:
-    """Serve the pages until the block ends."""
-    task = asyncio.create_task(parts.run())
-    await house.until(lambda: _is(parts.facts()["listening"]))
-    try:
-        yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-
-
-async def _is(fact: object) -> bool:
-    return bool(fact)
+from tests.web.linkhouse import HOUR, Pages, files_of, house_with_links, running
 
 
 @pytest.fixture
 async def pages(journal: SqliteJournal, state: State, clock: ManualClock, tmp_path: Path) -> AsyncIterator[Pages]:
-    async with _running(House(journal, state, clock), tmp_path) as pages:
+    async with running(House(journal, state, clock), tmp_path) as pages:
         yield pages
 
 
@@ -346,7 +257,7 @@ async def test_a_port_that_is_taken_is_told_and_messages_have_no_links(
     taken = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0)
     port = taken.sockets[0].getsockname()[1]
     with capture_logs() as logs:
-        parts = make_links(_site(port), tmp_path, files_of(House(journal, state, clock)), clock.now)
+        parts = make_links(house_with_links(port), tmp_path, files_of(House(journal, state, clock)), clock.now)
         assert isinstance(parts, LinkParts)
         task = asyncio.create_task(parts.run())
         async with asyncio.timeout(60):
@@ -369,7 +280,9 @@ async def test_a_key_that_others_can_read_signs_nothing(
     (tmp_path / "links.key").write_bytes(b"k" * 32)
     (tmp_path / "links.key").chmod(0o644)
     with capture_logs() as logs:
-        parts = make_links(_site(free_port()), tmp_path, files_of(House(journal, state, clock)), clock.now)
+        parts = make_links(
+            house_with_links(free_port()), tmp_path, files_of(House(journal, state, clock)), clock.now
+        )
 
     assert isinstance(parts, NoLinks)
     assert [log["event"] for log in logs] == ["links_not_served"]
@@ -380,11 +293,11 @@ async def test_the_key_is_made_once_and_links_outlive_a_restart(
     journal: SqliteJournal, state: State, clock: ManualClock, tmp_path: Path
 ) -> None:
     house = House(journal, state, clock)
-    async with _running(house, tmp_path) as pages:
+    async with running(house, tmp_path) as pages:
         token = pages.parts.sign(await pages.alarm(), "ana").rpartition("/")[2]
     key = tmp_path / "links.key"
     mode = key.stat().st_mode & 0o777
-    async with _running(house, tmp_path) as pages:
+    async with running(house, tmp_path) as pages:
         pressed = await pages.press(pages.parts.sign("x", "ana").rpartition("/")[0] + "/" + token)
 
     assert mode == 0o600

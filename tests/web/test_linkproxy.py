@@ -19,7 +19,7 @@ from tests.alarms.household import DEVICES, LOW, House, site
 from tests.clock import ManualClock
 from tests.rules.build import reading
 from tests.servers.ports import free_port, wait_for_port
-from tests.web.test_linkpages import Pages, files_of, serving_links
+from tests.web.linkhouse import Pages, files_of, serving_links
 
 PAGE = (Path(__file__).parents[2] / "docs" / "notifications.md").read_text("utf-8")
 MAIN = """\
