@@ -58,9 +58,10 @@ picture: setup ## Draw docs/demo.svg from a run of the demo
 pictures: setup test-servers ## Draw the dashboards (make pictures ARGS="water out.png --url http://127.0.0.1:8086")
 	$(BIN)/python -m tests.grafana.picture $(or $(ARGS),all docs/dashboards)
 
-report-picture: setup ## Draw docs/report.png and docs/rollcall.png, of houses that do not exist (needs Debian's chromium)
+report-picture: setup ## Draw docs/report.png, rollcall.png and link-*.png, of houses that do not exist (needs Debian's chromium)
 	$(BIN)/python -m docs.reportpicture
 	$(BIN)/python -m docs.rollcallpicture
+	$(BIN)/python -m docs.linkpicture
 
 mail-picture: setup ## Draw docs/mail-*.png, mails of a house that does not exist (needs Debian's chromium)
 	$(BIN)/python -m docs.mailpicture

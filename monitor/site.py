@@ -338,3 +338,8 @@ class Site:
     reports: Mapping[str, ReportSettings] = field(default_factory=dict)
     performance: AlarmLimits = field(default_factory=AlarmLimits)
     files: tuple[Path, ...] = ()
+
+    @property
+    def classes(self) -> Mapping[str, str]:
+        """Device -> its class."""
+        return {one.id: one.device_class for one in self.devices.values()}

@@ -15,6 +15,7 @@ from monitor.alarms.keep import NAME as ALARMS
 from monitor.alarms.past import Past
 from monitor.alarms.store import standing
 from monitor.alarms.unrecorded import Unrecorded
+from monitor.app.links import make_links
 from monitor.app.outlets import Outlets
 from monitor.app.people import AccessParts
 from monitor.app.serving import examine, serve
@@ -56,7 +57,7 @@ from monitor.settings.tables import resolve
 from monitor.sinks.influxdb.thread import BlockingThread
 from monitor.site import Site
 from monitor.supervision import Watchdog
-from monitor.web.desk import AlarmDesk, HoldDesk
+from monitor.web.desk import AlarmDesk, CaseDesk, HoldDesk
 from monitor.web.dutydesk import DutyDesk
 from monitor.web.meterdesk import Meters
 from monitor.web.parts import Parts as ApiParts
@@ -136,6 +137,7 @@ class Parts:
         )
         self._channels = Channels()
         self.stand_ins = StandIns()
+        self._links = make_links(site, folder, files, clock.now, is_past=past is not None)
         self._make_messages(self._channels, folder)
         self._make_alarms(Direct(site, self._channels))
         self._make_drivers(pseudonyms)
@@ -227,7 +229,7 @@ class Parts:
             channels=channels,
             now=self._clock.now,
             standing=standing,
-            composer=Composer(self._site, render_report=letters, paint=self._painter),
+            composer=Composer(self._site, render_report=letters, sign=self._links.sign, paint=self._painter),
             stand_ins=self.stand_ins,
         )
         self._mailing = Mailing(
@@ -306,6 +308,7 @@ class Parts:
             "health": self._health.run(),
             "self-report": self._itself.run(),
             **({} if self._deadman is None else {"dead-man ping": self._deadman.run()}),
+            **self._links.tasks(),
             **{f"driver {name}": driver.run(intake) for name, driver in self._pushed.items()},
             **self.outlets.tasks(),
         }
@@ -380,6 +383,7 @@ class Parts:
             duty=DutyDesk(self._state, self._site, self._clock.now),
             holds=HoldDesk(self._state, self._site, self._clock.now),
             channels=ChannelDesk(self._state, self._site, self._notifier, self._channels, self._clock.now),
+            cases=CaseDesk(self._state, self._site, self._clock.now),
             polls=self._poller.status,
             connections=connections,
             poller=self._poller.facts,
@@ -401,5 +405,6 @@ class Parts:
             equipment=UpkeepDesk(self._upkeep_book, self._site, self._clock.now),
             upkeep=self._upkeep.status,
             judging=self._alarms.status,
+            links=self._links.facts,
             metering=lambda: {**self._metering.status(), "size_bytes": self.files.ledger_size()},
         )

@@ -12,7 +12,7 @@ from monitor.staff import Person, Route, Step, Team
 
 __all__ = ["Asked", "Chosen", "Reason", "along_routes", "channels_for", "matches", "said_of"]
 
-_TELLING: Final = frozenset({"matched", "was_told"})
+_TELLING: Final = frozenset({"matched", "was_told", "assigned"})
 
 
 class Reason(StrEnum):
@@ -25,6 +25,7 @@ class Reason(StrEnum):
     ALREADY_TOLD_EARLIER = "already_told_earlier"
     DID_IT_THEMSELVES = "did_it_themselves"
     WAS_TOLD = "was_told"
+    ASSIGNED = "assigned"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,14 +10,17 @@ from monitor.errors import ReportUnavailable
 from monitor.notify.attempt import Attempt
 from monitor.notify.channels import is_mail
 from monitor.notify.messages import render
-from monitor.ports import Attachment, Message
+from monitor.ports import Attachment, Message, NoticeKind
 from monitor.site import Site
 from monitor.staff import Person
 
 __all__ = ["Composer", "Paint", "SignLink"]
 
 SignLink = Callable[[str, str], str]
-"""Occurrence and person -> the address of a page on which this person acknowledges this alarm."""
+"""Occurrence and person -> the address of a page on which this person acknowledges this alarm.
+
+Empty while nobody would answer there.
+"""
 
 Paint = Callable[[str, str, Mapping[str, Any], int | None], Awaitable[bytes]]
 """Kind, language, body and end of the alarm (UTC ms) -> a PNG of the day around it; empty: there is none."""
@@ -77,4 +80,7 @@ class Composer:
         """The facts of the message; with a `link` where there is something to acknowledge."""
         if self._sign is None or attempt.is_gathered or attempt.kind not in _TO_ACKNOWLEDGE:
             return attempt.body
-        return {**attempt.body, "link": self._sign(attempt.occurrence, person.id)}
+        if attempt.kind == NoticeKind.ASSIGNED and "unacked" not in attempt.body:
+            return attempt.body
+        link = self._sign(attempt.occurrence, person.id)
+        return {**attempt.body, "link": link} if link else attempt.body

@@ -17,7 +17,8 @@ PENDING: Final = frozenset({"queued", "sending", "failed"})
 """States of a row that may still be sent."""
 
 _ALARMING: Final = frozenset({"raise", "severity", "chatter"})
-_ABOUT_NO_ALARM: Final = frozenset({"self_test"})
+_TOLD_ANYHOW: Final = frozenset({"self_test", "assigned"})
+"""What is about no alarm, and what somebody was given whatever else they know of it."""
 
 
 class Standing(NamedTuple):
@@ -89,7 +90,7 @@ def decide(row: Past, history: Sequence[Past], standing: Standing, now: int) -> 
 
 
 def _judge(row: Past, history: Sequence[Past], standing: Standing) -> Decision:
-    if row.kind in _ABOUT_NO_ALARM:
+    if row.kind in _TOLD_ANYHOW:
         return Decision(Action.SEND)
     if row.kind in _ALARMING:
         return _alarming(row, history, standing)

@@ -28,6 +28,7 @@ KINDS: Final = (
     "severity",
     "clear",
     "acknowledged",
+    "assigned",
     "combined",
     "gathered",
     "shelf_expiring",
