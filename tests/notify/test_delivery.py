@@ -443,3 +443,13 @@ async def _requests(web: WebServer, count: int) -> bool:
 
 async def _states(notifier: Notifier, wanted: set[str]) -> bool:
     return {row[2] for row in await listed(notifier)} == wanted
+
+
+async def test_a_year_of_messages_is_not_read_to_know_how_fast_they_were(state: State) -> None:
+    plan = await state.query(
+        f"EXPLAIN QUERY PLAN {channelstate.LATENCIES}", {"person": "ana", "channel": "hook", "since": NOW}
+    )
+
+    assert [row["detail"] for row in plan] == [
+        "SEARCH outbox USING INDEX outbox_lane (person=? AND channel=? AND sent_at>?)"
+    ]

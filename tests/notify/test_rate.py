@@ -20,6 +20,10 @@ def test_a_bucket_gives_its_burst_then_one_after_each_pause() -> None:
     assert [bucket.left(now) for now in (0.0, 1.9, 2.0, 4.0, 100.0)] == [0, 0, 1, 2, 3]
 
 
+def test_the_terminal_is_not_slowed_down() -> None:
+    assert limit_of("terminal:", USUAL).rate.burst == 1000
+
+
 def test_what_goes_all_the_same_is_owed() -> None:
     bucket = Bucket(Rate(burst=1, every=1.0), 0.0)
     bucket.take(0.0)
