@@ -26,6 +26,8 @@ TAGS: Final = {"en": "en", "zh": "zh-Hans"}
 
 CATALOGUES: Final = Path(__file__).parents[1] / "locale"
 
+_DIGITS: Final = ((10_000, 0), (1000, 1), (1, 3))
+"""From which value on a number has so many digits behind its point at most."""
 _PARTS: Final = (
     (86_400, "duration-day"),
     (3600, "duration-hour"),
@@ -121,7 +123,9 @@ class Speech:
         """A number as people write it, with its unit: `50,000 W`, `207 V`, `0.04 m³/h`; no exponent."""
         from babel.numbers import format_decimal
 
-        pattern = "#,##0.###" if abs(value) >= 1 or value == 0 else "#,##0.######"
+        size = abs(value)
+        digits = next((digits for least, digits in _DIGITS if size >= least), 6 if value else 0)
+        pattern = f"#,##0.{'#' * digits}" if digits else "#,##0"
         number = str(format_decimal(value, format=pattern, locale=self._locale))
         return f"{'0' if number == '-0' else number} {unit_sign(unit) if unit else ''}".rstrip()
 

@@ -265,7 +265,15 @@ def test_rules_about_no_quantity_show_no_value(kind: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "shown"),
-    [(0.0, "0 V"), (-0.0001, "-0.0001 V"), (1234567.89, "1,234,567.89 V"), (207.0, "207 V"), (1e-9, "0 V")],
+    [
+        (0.0, "0 V"),
+        (-0.0001, "-0.0001 V"),
+        (1234567.89, "1,234,568 V"),
+        (1944.897, "1,944.9 V"),
+        (10423.0, "10,423 V"),
+        (207.0, "207 V"),
+        (1e-9, "0 V"),
+    ],
 )
 def test_numbers_read_like_numbers(value: float, shown: str) -> None:
     assert f"Voltage L1: {shown} (" in render("raise", "en", body(value=value)).text

@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from monitor.journal.sqlite import SqliteJournal
 from monitor.model import Entry, Reading
 from monitor.notify.painting import Painter, wish
 from monitor.notify.pictures import draw, read, thin
 from monitor.notify.routing import facts
-from monitor.ports import NoticeKind
+from monitor.ports import Batch, NoticeKind
+from monitor.site import JournalSettings
 from tests.notify.day import BEGAN, keep, volts, whole_day
 from tests.notify.house import MINUTE, NOW, notice, person, rule, site
 
@@ -220,6 +222,21 @@ async def test_in_a_flood_ten_pictures_a_minute_are_drawn_and_no_more(
 
     assert await painter("raise", "en", {**body(), "since": NOW - 99}, None)
     painter.close()
+
+
+async def test_a_journal_that_is_being_written_is_read_beside_its_writer(tmp_path: Path) -> None:
+    journal = SqliteJournal.open(tmp_path / "journal.db", JournalSettings(), now=lambda: NOW)
+    entries = volts()
+    await journal.append([Batch(entries=entries[:-1])])
+    painter = Painter(tmp_path / "journal.db", now=lambda: NOW)
+
+    picture, _ = await asyncio.gather(
+        painter("raise", "en", body(), None), journal.append([Batch(entries=entries[-1:])])
+    )
+    await journal.close()
+    painter.close()
+
+    assert size(picture)[0] == 1056
 
 
 async def test_a_journal_that_is_gone_costs_the_picture_only(tmp_path: Path) -> None:
