@@ -38,6 +38,7 @@ rules:
   - {{id: fault, kind: state, devices: {{class: equipment}}, point: fault, is: true, severity: high}}
 notify:
   grouping: {{wait: 0 s, pace: 0 s}}
+  reminders: off
   people:
     - id: ana
       channels:
