@@ -209,7 +209,9 @@ _RULES = """\
 #      deadband: 3 V, on_delay: 2 min, severity: high, response: Check the main breaker.}"""
 _PEOPLE = """\
 # Who is told. An escalation tells the next when nobody has acknowledged:
-#   - {id: house, members: [ana, ben], escalation: [{after: 0 min, notify: ana}, {after: 15 min, notify: ben}]}"""
+#   - {id: house, members: [ana, ben], escalation: [{after: 0 min, notify: ana}, {after: 15 min, notify: ben}]}
+# Quiet hours put off to the morning what is below high, for everybody: write under `notify`
+#   quiet: {hours: "22:00-07:00"}"""
 _NOBODY = """\
 # Who is told: nobody yet. Addresses are those of Apprise, or `terminal:`.
 # notify:

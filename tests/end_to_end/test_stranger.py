@@ -113,8 +113,6 @@ devices:
 rules:
   - {id: low, kind: threshold, devices: {id: riser}, point: voltage_l1_v, below: 2 bar}
 notify:
-  grouping: {wait: 0 s, pace: 0 s}
-  reminders: off
   people: [{id: ana, channels: {screen: "terminal:"}}]
   teams: [{id: house, members: [ana]}]
   routes: [{team: hosue}]
