@@ -60,6 +60,7 @@ rules:
   - {{id: detector-offline, kind: offline, devices: {{class: safety}}, on_delay: 500 ms, severity: high}}
 notify:
   grouping: {{wait: 0 s, pace: 0 s}}
+  reminders: off
   people:
     - {{id: ana, channels: {{mail: "mailto://127.0.0.1:{mail}/?from=monitor@example.org&to=ana@example.org"}}}}
   teams: [{{id: house, members: [ana]}}]

@@ -73,6 +73,7 @@ rules:
   - {{id: too-warm, kind: threshold, devices: {{id: cellar}}, point: temperature_c, above: 95 degF}}
 notify:
   grouping: {{wait: 0 s, pace: 0 s}}
+  reminders: off
   people: [{{id: ana, channels: {{screen: "terminal:"}}}}]
   teams: [{{id: house, members: [ana]}}]
   routes: [{{team: house}}]
@@ -112,7 +113,6 @@ devices:
 rules:
   - {id: low, kind: threshold, devices: {id: riser}, point: voltage_l1_v, below: 2 bar}
 notify:
-  grouping: {wait: 0 s, pace: 0 s}
   people: [{id: ana, channels: {screen: "terminal:"}}]
   teams: [{id: house, members: [ana]}]
   routes: [{team: hosue}]

@@ -41,6 +41,7 @@ rules:
 notify:
   grouping: {{wait: 0 s, pace: 0 s}}
   links: {{base: "http://127.0.0.1:{links}", listen: "127.0.0.1:{links}"}}
+  reminders: off
   people:
     - id: ana
       channels:
