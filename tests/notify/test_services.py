@@ -72,7 +72,7 @@ async def test_mail_goes_over_tls_with_a_password(tls: ssl.SSLContext, *, startt
 @pytest.mark.fault(
     "mail server away",
     part="notifications",
-    outcome="A wrong password is refused for good: the message is dead at once and goes over another channel.",
+    outcome="A wrong password is a refusal for good: it is not tried again and again.",
 )
 async def test_a_wrong_password_is_refused_for_good(tls: ssl.SSLContext) -> None:
     with MailServer(users=USERS, tls=tls) as mail:
@@ -86,7 +86,7 @@ async def test_a_wrong_password_is_refused_for_good(tls: ssl.SSLContext) -> None
 @pytest.mark.fault(
     "certificate wrong or expired",
     part="notifications",
-    outcome="Nothing is sent, the reason says so, and it is tried again.",
+    outcome="Nothing is sent to it, and the reason says so; it counts as a failure that may pass.",
 )
 @pytest.mark.parametrize("starttls", [False, True])
 async def test_a_mail_server_whose_certificate_is_not_trusted_gets_nothing(
