@@ -89,19 +89,17 @@ def begin_of(days: int, site: Site, now: int) -> int:
     return round((today - timedelta(days=days)).timestamp() * 1000)
 
 
-def seed(  # noqa: PLR0913 - a site, a folder, and times
+def seed(  # noqa: PLR0913 - a site, a folder, and three times
     site: Site,
     folder: Path,
     *,
     begin: int,
     stories: int,
     end: Callable[[], int],
-    step: int = STEP,
     tell: Callable[[int], None] = lambda _: None,
 ) -> Month:
     """Fill in the past of a state folder from `begin` up to `end()`, which may grow meanwhile. Times are UTC ms.
 
-    `step`: seconds from one poll of a device to the next, up to 900, which is the interval of demand.
     `stories`: when the month of stories begins; `tell` hears how far it has come. The folder is held by the caller
     (`monitor.daemon.holding`). Raises SettingsError when the folder has a past already, of whatever kind.
     """
@@ -118,7 +116,7 @@ def seed(  # noqa: PLR0913 - a site, a folder, and times
     loop = PastLoop(clock)
     try:
         with asyncio.Runner(loop_factory=lambda: loop) as runner:
-            filling = _Filling(site, place, begin=begin, stories=stories, step=step, clock=clock, loop=loop)
+            filling = _Filling(site, place, begin=begin, stories=stories, clock=clock, loop=loop)
             month = runner.run(filling.run(end, tell))
         _settle(place)
         (place / MARK).write_text(json.dumps(asdict(month)), "utf-8")
@@ -146,10 +144,9 @@ class _Filling:
     """One month on its way into a folder."""
 
     def __init__(  # noqa: PLR0913 - what it works with
-        self, site: Site, folder: Path, *, begin: int, stories: int, step: int, clock: PastClock, loop: PastLoop
+        self, site: Site, folder: Path, *, begin: int, stories: int, clock: PastClock, loop: PastLoop
     ) -> None:
-        self._site = seldom(site, step)
-        self._step = step
+        self._site = seldom(site)
         self._folder = folder
         self._begin = begin
         self._stories = Stories(site, stories)
@@ -158,9 +155,7 @@ class _Filling:
 
     async def run(self, end: Callable[[], int], tell: Callable[[int], None]) -> Month:
         synchronised = ClockSync(ask=lambda: True)
-        async with open_parts(
-            self._site, self._folder, self._clock, synchronised, past=float(self._step)
-        ) as parts:
+        async with open_parts(self._site, self._folder, self._clock, synchronised, past=float(STEP)) as parts:
             files = parts.files
             for store in (files.state, files.ledger, files.access):
                 await store.alone(_hurry)
@@ -180,7 +175,7 @@ class _Filling:
 
     async def _fill(self, parts: Parts, end: Callable[[], int], tell: Callable[[int], None]) -> Past:
         world = World(self._site, stories=self._stories)
-        past = Past(world, self._begin, parts.pseudonymise, self._step)
+        past = Past(world, self._begin, parts.pseudonymise)
         caretaker = Caretaker(parts, world, self._begin)
         journal, clock, told = parts.files.journal, self._clock, 0
         for moment in past.moments(end):

@@ -24,7 +24,8 @@ from monitor.site import Device, Site
 __all__ = ["STEP", "Moment", "Past", "seldom"]
 
 STEP: Final = 300
-"""Seconds from one poll of a device to the next, usually."""
+"""Seconds from one poll of a device to the next."""
+_STEP_MS: Final = 1000 * STEP
 _REACHES_FOR_THE_DOOR: Final = 800
 _LOOKS_AGAIN: Final = (0, 1_000, 3_000, 6_000, 12_000)
 """Ms after something has begun or ended at which it is looked at: rules wait for some seconds."""
@@ -36,9 +37,9 @@ _DENIED_DAYS: Final = 0.3
 """Part of the days on which somebody holds a card to the front door that has expired."""
 
 
-def seldom(site: Site, step: int) -> Site:
-    """The site as its past is filled in: all that is polled or speaks regularly does so every `step` seconds."""
-    every = float(step)
+def seldom(site: Site) -> Site:
+    """The site as its past is filled in: all that is polled or speaks regularly does so every five minutes."""
+    every = float(STEP)
     return replace(
         site,
         devices={
@@ -69,14 +70,13 @@ class _Doing:
 
 
 class Past:
-    """The past of a world from `begin` (UTC ms) on. `pseudonymise`: as drivers are given it; `step`: in seconds.
+    """The past of a world from `begin` (UTC ms) on. `pseudonymise`: as drivers are given it.
 
     `inside`: the numbers of the residents who are in, as they know it, since their zone was reset last.
     """
 
-    def __init__(self, world: World, begin: int, pseudonymise: Callable[[str], str], step: int = STEP) -> None:
+    def __init__(self, world: World, begin: int, pseudonymise: Callable[[str], str]) -> None:
         self._world = world
-        self._step_ms = 1000 * step
         self._site = site = world.site
         self._begin = begin
         self._hearing = Hearing(world, pseudonymise)
@@ -108,7 +108,7 @@ class Past:
     # A day ------------------------------------------------------------------------------------------------
 
     def _doings(self, day: date, start: int, end: int) -> Iterator[_Doing]:
-        for at in range(-(-start // self._step_ms) * self._step_ms, end, self._step_ms):
+        for at in range(-(-start // _STEP_MS) * _STEP_MS, end, _STEP_MS):
             yield _Doing(at, self._round)
         yield from self._of_stories(start, end)
         yield from self._of_people(day, start, end)

@@ -34,8 +34,6 @@ ZONE: Final = ZoneInfo("Europe/Berlin")
 NOW: Final = datetime(2026, 11, 20, 18, 10, tzinfo=ZONE)
 END: Final = round(NOW.timestamp() * 1000)
 _BATCH: Final = 5000
-_STEP: Final = 900
-"""Seconds from one poll to the next: panels show no less with a third of the demo's readings, and take a third."""
 
 
 @cache
@@ -63,7 +61,7 @@ def fill_month(server: InfluxServer, folder: Path) -> None:
     server.create("facility", "facility-access")
     state = folder / "state"
     state.mkdir()
-    seed(site(), state, begin=BEGIN, stories=BEGIN, end=lambda: END, step=_STEP)
+    seed(site(), state, begin=BEGIN, stories=BEGIN, end=lambda: END)
     asyncio.run(_written(server, state))
     shutil.rmtree(state)
 
