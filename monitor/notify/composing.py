@@ -17,12 +17,16 @@ from monitor.staff import Person
 __all__ = ["Composer", "Paint", "SignLink"]
 
 SignLink = Callable[[str, str], str]
-"""Occurrence and person -> the address of a page on which this person acknowledges this alarm."""
+"""Occurrence and person -> the address of a page on which this person acknowledges this alarm.
+
+Empty while nobody would answer there.
+"""
 
 Paint = Callable[[str, str, Mapping[str, Any], int | None], Awaitable[bytes]]
 """Kind, language, body and end of the alarm (UTC ms) -> a PNG of the day around it; empty: there is none."""
 
-_TO_ACKNOWLEDGE: Final = frozenset({"raise", "severity", "chatter", "remind", "assigned"})
+_ASSIGNED: Final = "assigned"
+_TO_ACKNOWLEDGE: Final = frozenset({"raise", "severity", "chatter", "remind", _ASSIGNED})
 _IMAGE: Final = "day.png"
 
 
@@ -59,7 +63,7 @@ class Composer:
         if attempt.is_report:
             return await self._render_report(attempt.body, language)
         kind = attempt.kind if attempt.cleared is None else "combined"
-        if attempt.gathered:
+        if _is_gathered(attempt):
             kind = "gathered"
         body = self._body(attempt, person)
         picture = b""
@@ -75,6 +79,13 @@ class Composer:
 
     def _body(self, attempt: Attempt, person: Person) -> Mapping[str, Any]:
         """The facts of the message; with a `link` where there is something to acknowledge."""
-        if self._sign is None or attempt.gathered or attempt.kind not in _TO_ACKNOWLEDGE:
+        if self._sign is None or _is_gathered(attempt) or attempt.kind not in _TO_ACKNOWLEDGE:
             return attempt.body
-        return {**attempt.body, "link": self._sign(attempt.occurrence, person.id)}
+        if attempt.kind == _ASSIGNED and "unacked" not in attempt.body:
+            return attempt.body
+        link = self._sign(attempt.occurrence, person.id)
+        return {**attempt.body, "link": link} if link else attempt.body
+
+
+def _is_gathered(attempt: Attempt) -> bool:
+    return "gathered" in attempt.body
