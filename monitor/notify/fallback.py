@@ -69,10 +69,13 @@ def _fall_back(db: sqlite3.Connection, people: Mapping[str, Person], number: int
     if any(_may_be_sent(other, now) for other in same if other["id"] != row["id"]):
         return
     tried = {other["channel"] for other in same}
-    channel = next((name for name in person.channels if name not in tried), None)
+    body: dict[str, Any] = orjson.loads(row["body"])
+    only = body.get("why", {}).get("channels")
+    channel = next(
+        (name for name in only or person.channels if name in person.channels and name not in tried), None
+    )
     if channel is None:
         return
-    body: dict[str, Any] = orjson.loads(row["body"])
     why = {**body.get("why", {}), "fallback_of": {"channel": row["channel"], "reason": error}}
     _insert(db, row, channel, {**body, "after": 0, "why": why}, now)
     for later in db.execute(_AFTERWARDS, dict(row)).fetchall():
@@ -97,10 +100,15 @@ def _is_told(db: sqlite3.Connection, row: sqlite3.Row) -> bool:
         (row["occurrence"], row["person"], row["id"]),
     ).fetchall()
     same = [other for other in others if other["notification_id"] == row["notification_id"]]
-    newer = [other for other in others if other["id"] > row["id"] and other not in same]
+    newer = [other for other in others if other["id"] > row["id"] and _telling(other) != _telling(row)]
     return any(other["state"] in {"sent", "unknown", "superseded"} for other in same) or any(
         other["state"] != "dead" for other in newer
     )
+
+
+def _telling(row: sqlite3.Row) -> str:
+    """The telling that a row is a part of, whichever repeat of the last step it is."""
+    return str(row["notification_id"]).partition(":again")[0]
 
 
 def _insert(db: sqlite3.Connection, row: sqlite3.Row, channel: str, body: Mapping[str, Any], now: int) -> None:

@@ -62,8 +62,8 @@ def difference(
     }
     names = [field.name for field in fields(Site) if field.name not in _BY_ID]
     others = [name for name in names if _rest(old, name) != _rest(new, name)]
-    if old.notify.routes != new.notify.routes:
-        others.append("routes")
+    said = ("routes", "grouping", "reminders", "self_test", "rate", "links")
+    others += [name for name in said if getattr(old.notify, name) != getattr(new.notify, name)]
     return Difference(
         added={name: tuple(sorted(after.keys() - before.keys())) for name, (before, after) in sections.items()},
         removed={name: tuple(sorted(before.keys() - after.keys())) for name, (before, after) in sections.items()},

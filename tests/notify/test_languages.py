@@ -148,7 +148,7 @@ def bodies(kind: str) -> Iterator[dict[str, Any]]:
             "late": True,
             "channel": "0",
         }
-        yield {**plain, "reason": "0", "cause": cause}
+        yield {**plain, "reason": "0", "cause": cause, "unacked": True, "person": "0"}
     yield {**plain, "unrecorded": True, "backlog": {"more": 3, "first": NOW, "devices": ["0", "1"]}}
     yield {
         **plain,
@@ -163,6 +163,7 @@ def bodies(kind: str) -> Iterator[dict[str, Any]]:
         {**one, "kind": "clear", "cleared": NOW - MINUTE},
         {**one, "kind": "acknowledged", "cleared": None, "by": "0"},
         {**one, "kind": "acknowledged", "cleared": None},
+        {**one, "kind": "remind", "cleared": None},
     ]
     for why in WHYS if kind == "gathered" else ():
         yield {**plain, "gathered": {"why": why, "count": 7, "more": 2, "alarms": alarms}}
@@ -196,7 +197,7 @@ _FACTS = frozenset(
         "https",
         "EUR",
     }
-    | {"Sun", "Nov", "hr", "min", "sec", "days", "day", "CET", "show"}
+    | {"Sun", "Nov", "hr", "min", "sec", "days", "day", "CET", "show", "close", "cause", "WORD"}
 )
 """Commands, units, names of points, and what Babel writes of dates and durations."""
 

@@ -117,10 +117,10 @@ def test_the_end_of_a_shelf_is_told_with_its_time() -> None:
         ({"gather": "maintenance:1"}, "[HIGH] 12 alarms: Maple Court", "Maintenance is over"),
         ("flood", "[HIGH] 12 alarms: Maple Court", "More alarms come than can be told"),
         ("maintenance", "[HIGH] 12 alarms: Maple Court", "Maintenance is over"),
-        ("group", "[HIGH] 12 alarms: Maple Court", "These came shortly after one another"),
+        ("group", "[HIGH] 12 alarms: Maple Court", "These belong together"),
         ("pace", "[HIGH] 12 alarms: Maple Court", "These came shortly after one another"),
         ("budget", "[HIGH] 12 alarms: Maple Court", "as many messages as you wanted"),
-        ("quiet", "[THIS NIGHT] 12 alarms: Maple Court", "the end of your quiet hours"),
+        ("quiet", "[THIS NIGHT] 12 alarms: Maple Court", "This came in your quiet hours"),
     ],
 )
 def test_many_alarms_in_one_message(why: Any, title: str, says: str) -> None:
@@ -420,9 +420,9 @@ def test_a_message_about_no_alarm_needs_the_site_only() -> None:
     told = {"site": {"name": "Maple Court", "timezone": "UTC"}, "severity": "low", "time": NOW, "channel": "mail"}
     message = render("self_test", "en", told)
 
-    assert message.title == "[TEST] This way to you works: Maple Court"
+    assert message.title == "[TEST] Messages from Maple Court reach you"
     assert "Channel: mail" in message.text.splitlines()
-    assert message.short == "TEST This way to you works: Maple Court"
+    assert message.short == "TEST Messages from Maple Court reach you"
 
 
 def test_alarms_of_a_digest_may_be_named_by_their_names_alone() -> None:
