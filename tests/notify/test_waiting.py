@@ -1,8 +1,12 @@
 """What waits, for what and until when, on the real outbox in virtual time."""
 
+from dataclasses import dataclass, replace
+
 import pytest
 
+from monitor.site import Rule
 from monitor.staff import REMINDERS, Grouping, Team
+from tests.notify.house import Params
 from tests.notify.virtual import ANA, BEN, HOUR, MINUTE, NOON, Virtual, budgeted, house, quiet
 
 SECOND = 1000
@@ -337,3 +341,28 @@ def test_setting_the_clock_neither_holds_nor_hurries_what_waits() -> None:
     it.passes(MINUTE)
 
     assert (waits, it.messages()) == ([], ["07:00:30 raise o0", "08:01:30 raise o1"])
+
+
+@dataclass(frozen=True)
+class OfEvents(Params):
+    """Settings of a rule of kind `event`."""
+
+    event: tuple[str, ...] = ("nobody_answered",)
+
+
+def test_an_alarm_that_nobody_answered_is_not_said_of_its_own_alarm() -> None:
+    own = Rule(id="leak", name="Leak", kind="event", params=OfEvents(), sources=(), version="1")
+    it = Virtual(replace(house(ANA, grouping=SINGLY), rules={"leak": own}))
+    it.rises("d0", "critical", kind="event")
+    last(it)
+    it.passes(5 * HOUR)
+
+    assert (it.messages(), unanswered(it)) == (["12:00:00 raise o0"], [])
+
+
+def test_a_reminder_is_held_as_its_alarm_is() -> None:
+    it = Virtual(house(quiet(ANA), reminders=REMINDERS, grouping=SINGLY), now=EVENING - 8 * HOUR)
+    it.rises("d0", "medium")
+    it.passes(20 * HOUR)
+
+    assert it.messages() == ["15:00:00 raise o0", "07:00:00 remind o0"]
