@@ -52,8 +52,9 @@ def mark(db: sqlite3.Connection, attempt: Attempt, outcome: Outcome, now: int, s
             " WHERE state IN ('queued', 'failed') AND id IN (SELECT value FROM json_each(?))",
             (attempt.id, orjson.dumps(attempt.carries).decode()),
         )
-    for each in attempt.gathered:
-        db.execute("UPDATE outbox SET carried_by = ? WHERE id = ?", (attempt.id, each.id))
+    if outcome.state in {"sent", "unknown"}:
+        for each in attempt.gathered:
+            db.execute("UPDATE outbox SET carried_by = ? WHERE id = ?", (attempt.id, each.id))
     return sum(_mark(db, each, outcome, now, site) for each in (attempt, *attempt.gathered))
 
 
@@ -77,8 +78,8 @@ def _mark(db: sqlite3.Connection, attempt: Attempt, outcome: Outcome, now: int, 
     wake_others(db, attempt.occurrence, attempt.lane, now)
     if site is not None and outcome.state in {"sent", "unknown"}:
         reminders.note_told(db, attempt, now, site.notify.reminders)
-    if site is not None and outcome.state in {"sent", "unknown", "dead"}:
-        unanswered.note_last(db, site, attempt, now)
+    if site is not None:
+        unanswered.note_last(db, site, attempt, now, failed=outcome.state == "failed")
     return hasten(db, attempt.notification, attempt.kind, now) if outcome.state == "dead" else 0
 
 

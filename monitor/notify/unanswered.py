@@ -24,16 +24,19 @@ PRODUCER: Final = "notify"
 
 _USUAL: Final = 900.0
 _NOTE: Final = """
-    INSERT INTO unanswered (occurrence, due, momentary, body) VALUES (?, ?, ?, ?)
-    ON CONFLICT (occurrence) DO UPDATE SET due = max(due, excluded.due)
+    INSERT INTO unanswered (occurrence, due, momentary, body) VALUES (:occurrence, :due, :momentary, :body)
+    ON CONFLICT (occurrence) DO UPDATE SET due = CASE WHEN :failed THEN due ELSE max(due, excluded.due) END
 """
 _DUE: Final = "SELECT * FROM unanswered WHERE said_at IS NULL AND due <= ? ORDER BY due LIMIT 100"
 
 _LOG = structlog.get_logger()
 
 
-def note_last(db: sqlite3.Connection, site: Site, attempt: Attempt, now: int) -> None:
-    """After the last message of an escalation went out or was given up: note when to look for an answer."""
+def note_last(db: sqlite3.Connection, site: Site, attempt: Attempt, now: int, *, failed: bool = False) -> None:
+    """After the last message of an escalation went out or was given up: note when to look for an answer.
+
+    `failed`: it will be tried again, which puts nothing off.
+    """
     body = attempt.body
     if not body.get("last") or SEVERITY_RANK[attempt.severity] < SEVERITY_RANK["high"]:
         return
@@ -49,9 +52,14 @@ def note_last(db: sqlite3.Connection, site: Site, attempt: Attempt, now: int) ->
         "severity": attempt.severity,
         "team": name,
     }
-    momentary = body["rule"]["kind"] == "event"
-    said = orjson.dumps(attributes).decode()
-    db.execute(_NOTE, (attempt.occurrence, now + round(1000 * wait), momentary, said))
+    about = {
+        "occurrence": attempt.occurrence,
+        "due": now + round(1000 * wait),
+        "momentary": body["rule"]["kind"] == "event",
+        "body": orjson.dumps(attributes).decode(),
+        "failed": failed,
+    }
+    db.execute(_NOTE, about)
 
 
 def _is_about_itself(site: Site, rule: str) -> bool:
