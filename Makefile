@@ -7,7 +7,7 @@ WORKERS ?= 6
 STAMP  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench faults soak fuzz format picture pictures report-picture test-servers install uninstall
+.PHONY: help setup demo test check bench faults soak fuzz format picture pictures report-picture mail-picture messages test-servers install uninstall
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,9 +58,19 @@ picture: setup ## Draw docs/demo.svg from a run of the demo
 pictures: setup test-servers ## Draw the dashboards (make pictures ARGS="water out.png --url http://127.0.0.1:8086")
 	$(BIN)/python -m tests.grafana.picture $(or $(ARGS),all docs/dashboards)
 
-report-picture: setup ## Draw docs/report.png and docs/rollcall.png, of houses that do not exist (needs Debian's chromium)
+report-picture: setup ## Draw docs/report.png, rollcall.png and link-*.png, of houses that do not exist (needs Debian's chromium)
 	$(BIN)/python -m docs.reportpicture
 	$(BIN)/python -m docs.rollcallpicture
+	$(BIN)/python -m docs.linkpicture
+
+mail-picture: setup ## Draw docs/mail-*.png, mails of a house that does not exist (needs Debian's chromium)
+	$(BIN)/python -m docs.mailpicture
+
+messages: setup ## Bring the catalogues of words up to what messages say (docs/developer.md)
+	$(BIN)/python -m babel.messages.frontend -q extract -F docs/babel.cfg -k ugettext -k say \
+		--no-location --sort-output --omit-header --width 110 -o monitor/locale/messages.pot .
+	$(BIN)/python -m babel.messages.frontend -q update -i monitor/locale/messages.pot -d monitor/locale \
+		--no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --width 110
 
 install: ## Install or update the service: sudo make install (docs/install.md)
 	@DESTDIR="$(DESTDIR)" PYTHON="$(PYTHON)" systemd/install

@@ -15,7 +15,8 @@ from typing import Any
 
 import structlog
 
-from monitor.app import Parts, budgets_of, load_site, open_parts
+from monitor.app import budgets_of, load_site
+from monitor.app.parts import Parts, open_parts
 from monitor.clock import Clock
 from monitor.clocksync import ClockSync
 from monitor.downtime import Downtime, note_stop

@@ -305,6 +305,7 @@ class NoticeKind(StrEnum):
     SEVERITY = "severity"
     CLEAR = "clear"
     ACKNOWLEDGED = "acknowledged"
+    ASSIGNED = "assigned"
     SHELF_EXPIRING = "shelf_expiring"
     CHATTER = "chatter"
     REMIND = "remind"
@@ -318,6 +319,8 @@ class Notice:
 
     `facts`: what the rule wants to have told besides, JSON-ready. `source`: what the alarm is about, where that is
     known. `gather`: notices with the same text are told in one message; `wait`: ms that it waits for more of them.
+    `earlier`: the last of the same alarm within seven days: `occurrence`, `time` (of its raise, UTC ms), `count`
+    (which one this is within them), and `cause` and `note` where its case was closed. `to`: who was given it.
     """
 
     kind: NoticeKind
@@ -329,6 +332,8 @@ class Notice:
     facts: Mapping[str, str | float] = field(default_factory=dict)
     gather: str = ""
     wait: int = 0
+    earlier: Mapping[str, str | int] = field(default_factory=dict)
+    to: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -360,21 +365,29 @@ Router = Callable[[Notice], Sequence[OutboxRow]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment:
-    """A file that goes with a message; `media_type` such as `text/html`."""
+    """A file that goes with a message; `media_type` such as `text/html`.
+
+    `inline`: the message's HTML shows it, as `cid:` and its name.
+    """
 
     name: str
     media_type: str
     content: bytes = field(repr=False)
+    inline: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """A finished message in the person's language; channels leave out what they cannot carry beside the text."""
+    """A finished message in the person's language; channels leave out what they cannot carry beside the text.
+
+    `short`: title and text in one for channels that carry little, such as text messages; empty: the title is.
+    """
 
     title: str
     text: str
     severity: str
     html: str = ""
+    short: str = ""
     attachments: tuple[Attachment, ...] = ()
 
 

@@ -269,7 +269,8 @@ class MeteringSettings:
 class ReportSettings:
     """A report that is sent by itself when its period is over.
 
-    `kinds`: usage, cost, coverage, balance, access, equipment, supply, alarms. `every`: month, week or day.
+    `kinds`: usage, cost, coverage, balance, access, equipment, supply, alarms, notifications.
+    `every`: month, week or day.
     `wait`: seconds that it waits after the end of the period for what arrives late.
     """
 
@@ -337,3 +338,8 @@ class Site:
     reports: Mapping[str, ReportSettings] = field(default_factory=dict)
     performance: AlarmLimits = field(default_factory=AlarmLimits)
     files: tuple[Path, ...] = ()
+
+    @property
+    def classes(self) -> Mapping[str, str]:
+        """Device -> its class."""
+        return {one.id: one.device_class for one in self.devices.values()}

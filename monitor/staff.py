@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from monitor.calendars import Schedule
+from monitor.calendars import Hours, Schedule
 from monitor.duty import Roster, Span
 
 __all__ = [
+    "NIGHT",
     "REMINDERS",
     "Budget",
     "Grouping",
@@ -21,6 +22,10 @@ __all__ = [
     "Step",
     "Team",
 ]
+
+
+NIGHT: Final = Schedule(hours=(Hours(spans=((22 * 60, 31 * 60),)),))
+"""The night of who has no quiet hours: from ten in the evening to seven in the morning."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +61,11 @@ class Person:
     budget: Budget = Budget()
     away: tuple[Span, ...] = ()
     """When they are not there: a roster then takes the next in turn."""
+
+    @property
+    def night(self) -> Schedule:
+        """When they sleep."""
+        return NIGHT if self.quiet is None else self.quiet.hours
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

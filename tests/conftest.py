@@ -1,7 +1,10 @@
 """What tests all over the house need: a real journal, a real state, and a clock that stands still."""
 
 import gc
-from collections.abc import AsyncIterator
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,8 @@ from monitor.site import JournalSettings
 from tests.clock import ManualClock
 from tests.longest import LONGEST
 
+_TESTS = Path(__file__).parent
+
 settings.register_profile("tests", deadline=None)  # how long something takes says nothing on a busy machine
 settings.load_profile("tests")
 
@@ -20,6 +25,27 @@ settings.load_profile("tests")
 def pytest_configure(config: pytest.Config) -> None:
     """Hand files out to workers in the order that is made below, not by how many tests they have."""
     config.option.loadscopereorder = False
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Iterator[None]:
+    """Have each worker compile its share of the test files, which pytest does anew: all workers need all of them.
+
+    Without that, each one compiles all in the same order, ten seconds long. What cannot be imported says so when
+    it is collected.
+    """
+    worker = getattr(session.config, "workerinput", None)
+    is_everything = session.config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    if worker is not None and is_everything and not sys.dont_write_bytecode:
+        files = sorted(_TESTS.rglob("test_*.py"))
+        for file in files[int(worker["workerid"].removeprefix("gw")) :: worker["workercount"]]:
+            with suppress(Exception, pytest.skip.Exception):
+                import_module(".".join(file.relative_to(_TESTS.parent).with_suffix("").parts))
+    gc.disable()  # nearly all that is made meanwhile stays
+    try:
+        return (yield)
+    finally:
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

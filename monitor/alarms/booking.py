@@ -7,7 +7,8 @@ import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
-from monitor.alarms import dutybook
+from monitor.alarms import casebook, dutybook
+from monitor.alarms.casework import ASSIGN, CLOSE, COMMENT, REOPEN
 from monitor.model import Command
 
 __all__ = ["BOOKS", "Booked", "book"]
@@ -18,6 +19,10 @@ Booked = Callable[[sqlite3.Connection, Command], str]
 BOOKS: Final[Mapping[str, Booked]] = {
     dutybook.OVERRIDE: dutybook.book_override,
     dutybook.END: dutybook.book_end,
+    ASSIGN: casebook.assign,
+    COMMENT: casebook.comment,
+    CLOSE: casebook.close,
+    REOPEN: casebook.reopen,
 }
 """Kind of a command -> who books it."""
 

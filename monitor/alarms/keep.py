@@ -8,6 +8,7 @@ from dataclasses import asdict
 import orjson
 import structlog
 
+from monitor.alarms import cases
 from monitor.alarms.backlog import Backlog, columns_of
 from monitor.journal.state import State, produce
 from monitor.ports import Notice, NoticeKind, OutboxRow, Router
@@ -15,7 +16,17 @@ from monitor.schema import point_unit
 from monitor.site import Device
 from rules.effects import Row, Step
 
-__all__ = ["NAME", "memory_of", "note_shadows", "prune", "read_memory", "tell", "write_memory", "write_steps"]
+__all__ = [
+    "NAME",
+    "memory_of",
+    "note_shadows",
+    "prune",
+    "put",
+    "read_memory",
+    "tell",
+    "write_memory",
+    "write_steps",
+]
 
 NAME = "alarms"
 """The consumer's and producer's name in positions and in `produced`."""
@@ -58,6 +69,7 @@ _TOLD = (
     "SELECT DISTINCT person, channel FROM outbox WHERE occurrence = ? AND kind IN ('raise', 'severity', 'chatter')"
 )
 
+_ALARMING = frozenset({NoticeKind.RAISE, NoticeKind.SEVERITY, NoticeKind.CHATTER})
 _TO_WHO_WAS_TOLD = frozenset({NoticeKind.CLEAR, NoticeKind.ACKNOWLEDGED, NoticeKind.SHELF_EXPIRING})
 _BY_PEOPLE = frozenset({"acknowledged", "reset"})
 
@@ -112,6 +124,8 @@ def write_steps(db: sqlite3.Connection, steps: Sequence[Step], devices: Mapping[
         transition = asdict(step.transition)
         db.execute(_ALARM, _shown(step, transition, devices.get(step.transition.device)))
         db.execute(_EVENT, {**transition, "suppression": json.dumps(step.transition.suppression)})
+        if step.transition.cause == "raised":
+            cases.link(db, step.transition)
     produce(db, NAME, [step.transition for step in steps])
 
 
@@ -161,13 +175,21 @@ def tell(db: sqlite3.Connection, steps: Sequence[Step], router: Router, now: int
             facts=step.facts,
             gather=step.gather,
             wait=step.wait,
+            earlier=cases.earlier_in(db, step.transition.occurrence) if step.notice in _ALARMING else {},
         )
         rows = _route(router, notice)
         if step.momentary and step.transition.late and step.notice is NoticeKind.RAISE:
             backlog.add(notice, rows)
         else:
-            db.executemany(_OUTBOX, [_row(row, now) for row in rows])
+            put(db, rows, now)
     backlog.write(db, now)
+    return db.total_changes - before
+
+
+def put(db: sqlite3.Connection, rows: Sequence[OutboxRow], now: int) -> int:
+    """Put messages into the outbox that are not there yet; answers how many."""
+    before = db.total_changes
+    db.executemany(_OUTBOX, [_row(row, now) for row in rows])
     return db.total_changes - before
 
 

@@ -17,8 +17,12 @@ _EPISODES: Final = """
             coalesce((SELECT severity FROM alarm_event AS step WHERE step.occurrence = alarm.occurrence
                 AND step.cause = 'raised' ORDER BY number LIMIT 1), alarm.severity) AS severity,
             (SELECT min(time) FROM alarm_event AS step WHERE step.occurrence = alarm.occurrence
-                AND step.cause = 'acknowledged') AS acknowledged
-        FROM alarm WHERE occurrence IN (SELECT occurrence FROM alarm WHERE changed_at >= :start
+                AND step.cause IN ('acknowledged', 'reset')) AS acknowledged,
+            NOT EXISTS (SELECT 1 FROM alarm_event AS step WHERE step.occurrence = alarm.occurrence
+                AND step.cause IN ('raised', 'cleared') AND step.response = 'none') AS wants,
+            coalesce(done.cause, '') AS cause, coalesce(done.earlier, '') <> '' AS again
+        FROM alarm LEFT JOIN alarm_case AS done ON done.occurrence = alarm.occurrence
+        WHERE alarm.occurrence IN (SELECT occurrence FROM alarm WHERE changed_at >= :start
                 UNION SELECT occurrence FROM alarm WHERE state <> 'clear' OR response <> 'none')
             AND raised_at < :end
     ) WHERE shown < :end AND (shown >= :start OR (momentary = 0 AND (cleared_at IS NULL OR cleared_at > :start)))
@@ -28,7 +32,8 @@ _MESSAGES: Final = """
     SELECT outbox.person, outbox.kind, alarm.rule, alarm.source_key,
         coalesce(outbox.sent_at, outbox.next_at) AS time
     FROM outbox JOIN alarm ON alarm.occurrence = outbox.occurrence
-    WHERE outbox.state IN ('sent', 'unknown') AND coalesce(outbox.sent_at, outbox.next_at) >= :start
+    WHERE outbox.state IN ('sent', 'unknown') AND outbox.carried_by IS NULL
+        AND coalesce(outbox.sent_at, outbox.next_at) >= :start
         AND coalesce(outbox.sent_at, outbox.next_at) < :end ORDER BY time, outbox.id
 """
 
@@ -57,6 +62,9 @@ class Past:
                 cleared=row["cleared_at"],
                 acknowledged=row["acknowledged"],
                 momentary=bool(row["momentary"]),
+                wants_acknowledgement=bool(row["wants"]),
+                cause=row["cause"],
+                again=bool(row["again"]),
             )
             for row in rows
         ]

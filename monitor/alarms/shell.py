@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 import structlog
 
-from monitor.alarms import booking, keep
+from monitor.alarms import booking, casebook, keep
 from monitor.errors import JournalError
 from monitor.journal.state import State, set_position
 from monitor.model import SHADOW, Command, Event, Position, Recorded, Value
@@ -284,6 +284,7 @@ class Alarms:
         for command, reason in booking.book(db, self._commands):
             _log.info("command_refused", command=command, reason=reason)
         messages = keep.tell(db, steps, self._router, now)
+        messages += casebook.tell(db, self._commands, self._site, self._router, now)
         if prunes:
             keep.prune(db, now - _KEEP_DAYS * _DAY)
         set_position(db, keep.NAME, position)

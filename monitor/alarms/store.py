@@ -22,6 +22,7 @@ __all__ = [
     "open_alarms",
     "show",
     "standing",
+    "these",
 ]
 
 _SELECT = """
@@ -48,6 +49,8 @@ _WEEK = 7 * 86_400_000
 _MONTH = 30 * 86_400_000
 _IS_OPEN = """(alarm.state <> 'clear' OR alarm.response <> 'none'
     OR alarm.suppression NOT IN ('[]', '["shadow"]') AND NOT alarm.momentary)"""
+
+_AMONG = "WHERE alarm.occurrence IN (SELECT value FROM json_each(?))"
 
 STANDING = 86_400_000
 """An alarm that is active for longer (ms) is standing: nobody does anything about it, or nothing helps."""
@@ -185,6 +188,12 @@ async def list_alarms(state: State, *, include_cleared: bool = False, last: int 
     rows = await state.query(f"{_SELECT} WHERE {_IS_OPEN}")
     if include_cleared:
         rows += await state.query(f"{_SELECT} WHERE NOT {_IS_OPEN} ORDER BY changed_at DESC LIMIT ?", (last,))
+    return sorted(map(_view, rows), key=lambda view: view.raised_at, reverse=True)
+
+
+async def these(state: State, occurrences: Collection[str]) -> list[AlarmView]:
+    """Answer these occurrences, newest first; those that are forgotten are left out."""
+    rows = await state.query(f"{_SELECT} {_AMONG}", (json.dumps(list(occurrences)),))
     return sorted(map(_view, rows), key=lambda view: view.raised_at, reverse=True)
 
 

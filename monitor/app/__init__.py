@@ -1,6 +1,8 @@
-"""Where the daemon is put together: the only package that names concrete classes."""
+"""Where the daemon is put together: the only package that names concrete classes.
+
+Its parts are not imported here: a command that only loads a site would start half a second later on a small box.
+"""
 
 from monitor.app.loading import budgets_of, examine_influx, influxdbs_of, load_site, prepare_influx
-from monitor.app.parts import Parts, open_parts
 
-__all__ = ["Parts", "budgets_of", "examine_influx", "influxdbs_of", "load_site", "open_parts", "prepare_influx"]
+__all__ = ["budgets_of", "examine_influx", "influxdbs_of", "load_site", "prepare_influx"]

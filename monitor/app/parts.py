@@ -15,6 +15,7 @@ from monitor.alarms.keep import NAME as ALARMS
 from monitor.alarms.past import Past
 from monitor.alarms.store import standing
 from monitor.alarms.unrecorded import Unrecorded
+from monitor.app.links import make_links
 from monitor.app.outlets import Outlets
 from monitor.app.people import AccessParts
 from monitor.app.serving import examine, serve
@@ -39,6 +40,8 @@ from monitor.notify.desk import ChannelDesk
 from monitor.notify.direct import Direct
 from monitor.notify.outage import Outages
 from monitor.notify.outbox import Notifier
+from monitor.notify.painting import Painter
+from monitor.notify.past import Messages
 from monitor.notify.reports import make_put
 from monitor.notify.routing import make_router, nobody
 from monitor.notify.standins import StandIns
@@ -54,7 +57,7 @@ from monitor.settings.tables import resolve
 from monitor.sinks.influxdb.thread import BlockingThread
 from monitor.site import Site
 from monitor.supervision import Watchdog
-from monitor.web.desk import AlarmDesk, HoldDesk
+from monitor.web.desk import AlarmDesk, CaseDesk, HoldDesk
 from monitor.web.dutydesk import DutyDesk
 from monitor.web.meterdesk import Meters
 from monitor.web.parts import Parts as ApiParts
@@ -134,7 +137,8 @@ class Parts:
         )
         self._channels = Channels()
         self.stand_ins = StandIns()
-        self._make_messages(self._channels)
+        self._links = make_links(site, folder, files, clock.now, is_past=past is not None)
+        self._make_messages(self._channels, folder)
         self._make_alarms(Direct(site, self._channels))
         self._make_drivers(pseudonyms)
         self._make_health(folder)
@@ -199,16 +203,18 @@ class Parts:
     @property
     def _books(self) -> Books:
         """What reports are made of."""
-        return Books(usage=self.book, access=self._access.book, upkeep=self._upkeep_book, alarms=Past(self._state))
+        access, upkeep, state = self._access.book, self._upkeep_book, self._state
+        return Books(usage=self.book, access=access, upkeep=upkeep, alarms=Past(state), messages=Messages(state))
 
     def _has_applied(self, recorded: Position) -> Callable[[], bool]:
         """Whether all that was recorded before is metered, counted and judged: reports would leave it out."""
         consumers = (self._metering, self._upkeep, self._access.people, self._access.doors)
         return lambda: min(each.applied for each in consumers) >= recorded
 
-    def _make_messages(self, channels: Channels) -> None:
+    def _make_messages(self, channels: Channels, folder: Path) -> None:
         """Make what sends alarms and reports to people."""
         recorded = self._journal.last
+        self._painter = Painter(folder / "journal.db", now=self._clock.now)
         self._report_thread = BlockingThread("reports")
         letters = Letters(
             self._site,
@@ -223,7 +229,7 @@ class Parts:
             channels=channels,
             now=self._clock.now,
             standing=standing,
-            composer=Composer(self._site, render_report=letters),
+            composer=Composer(self._site, render_report=letters, sign=self._links.sign, paint=self._painter),
             stand_ins=self.stand_ins,
         )
         self._mailing = Mailing(
@@ -257,6 +263,7 @@ class Parts:
         self._access.close()
         self.outlets.close()
         self._report_thread.end(lambda: None)
+        self._painter.close()
 
     def _sources(self, folder: Path) -> Sources:
         return Sources(
@@ -301,6 +308,7 @@ class Parts:
             "health": self._health.run(),
             "self-report": self._itself.run(),
             **({} if self._deadman is None else {"dead-man ping": self._deadman.run()}),
+            **self._links.tasks(),
             **{f"driver {name}": driver.run(intake) for name, driver in self._pushed.items()},
             **self.outlets.tasks(),
         }
@@ -375,6 +383,7 @@ class Parts:
             duty=DutyDesk(self._state, self._site, self._clock.now),
             holds=HoldDesk(self._state, self._site, self._clock.now),
             channels=ChannelDesk(self._state, self._site, self._notifier, self._channels, self._clock.now),
+            cases=CaseDesk(self._state, self._site, self._clock.now),
             polls=self._poller.status,
             connections=connections,
             poller=self._poller.facts,
@@ -396,5 +405,6 @@ class Parts:
             equipment=UpkeepDesk(self._upkeep_book, self._site, self._clock.now),
             upkeep=self._upkeep.status,
             judging=self._alarms.status,
+            links=self._links.facts,
             metering=lambda: {**self._metering.status(), "size_bytes": self.files.ledger_size()},
         )

@@ -1,5 +1,6 @@
 """`alarms`: what is wrong in the building, who was told, and saying that somebody takes care."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -7,6 +8,7 @@ import typer
 
 from monitor.cli.alarmfigures import performance
 from monitor.cli.alarmnames import occurrence_of, until
+from monitor.cli.casework import add_casework, case_cells
 from monitor.cli.holds import Target, add_holds, register_cells, register_headings, words_of
 from monitor.cli.options import Json, SocketPath, StateFolder
 from monitor.cli.output import clean, local_time, number, print_json, print_line, print_table, with_unit
@@ -44,6 +46,7 @@ def add_to(app: typer.Typer) -> None:
     group.command()(show)
     group.command()(ack)
     add_holds(group)
+    add_casework(group)
     group.command()(performance)
     app.add_typer(group, name="alarms")
 
@@ -75,23 +78,34 @@ def list_alarms(
         bool, typer.Option("--out-of-service", help="Only what is out of service, and its review.")
     ] = False,
     standing: Annotated[bool, typer.Option("--standing", help="Only what is active for over a day.")] = False,
+    mine: Annotated[
+        str, typer.Option("--mine", metavar="PERSON", help="Only what a person was given and has not closed.")
+    ] = "",
+    open_cases: Annotated[
+        bool, typer.Option("--open-cases", help="Only what somebody sees to or wrote about, and nobody closed.")
+    ] = False,
 ) -> None:
     """List the alarms: those that are open, and the newest that are over."""
     wanted = {"shelved": shelved, "suppressed": suppressed, "out_of_service": out, "standing": standing}
     chosen = [name for name, is_wanted in wanted.items() if is_wanted]
-    if len(chosen) > 1:
-        raise typer.BadParameter("choose one of --shelved, --suppressed, --out-of-service and --standing")
+    if len(chosen) + bool(mine or open_cases) > 1:
+        raise typer.BadParameter(
+            "choose one of --shelved, --suppressed, --out-of-service, --standing and --mine or --open-cases"
+        )
     only = chosen[0] if chosen else None
     client = _client(socket, state)
-    found = client.get("alarms", only=only)
+    found = client.get("cases", person=mine) if mine or open_cases else client.get("alarms", only=only)
     if as_json:
         print_json(found)
         return
     zone = client.get("status")["timezone"]
     if not found:
-        print_line("no alarms" if only is None else f"no alarm is {words_of(only)}")
+        nothing = "no open case" if mine or open_cases else "no alarms"
+        print_line(nothing if only is None else f"no alarm is {words_of(only)}")
         return
-    headings = ("occurrence", "severity", "rule", "device", "state", *register_headings(only))
+    is_casework = bool(mine or open_cases)
+    besides = ("raised", "assigned", "in 7 days") if is_casework else register_headings(only)
+    headings = ("occurrence", "severity", "rule", "device", "state", *besides)
     rows = [
         (
             each.get("occurrence"),
@@ -99,12 +113,16 @@ def list_alarms(
             each.get("rule"),
             each.get("source_key") or each.get("device"),
             _state(each),
-            *(register_cells(only, each, zone) or (_raised(each, zone), _against(each))),
+            *((_raised(each, zone), *case_cells(each)) if is_casework else _besides(only, each, zone)),
         )
         for each in found
         if _was_raised(each) or each.get("suppression")
     ]
     print_table(headings, rows)
+
+
+def _besides(only: str | None, alarm: dict[str, Any], zone: str) -> Sequence[str]:
+    return register_cells(only, alarm, zone) or (_raised(alarm, zone), _against(alarm))
 
 
 def _was_raised(alarm: dict[str, Any]) -> bool:

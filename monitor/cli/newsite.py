@@ -212,7 +212,11 @@ _PEOPLE = """\
 #   - {id: house, members: [ana, ben], escalation: [{after: 0 min, notify: ana}, {after: 15 min, notify: ben}]}
 # A roster says whose turn it is; steps name it like a person:
 #   rosters:
-#     - {id: duty, layers: [{people: [ana, ben], turn: 1 week, handover: mon 08:00, from: 2026-11-30}]}"""
+#     - {id: duty, layers: [{people: [ana, ben], turn: 1 week, handover: mon 08:00, from: 2026-11-30}]}
+# Quiet hours put off to the morning what is below high, for everybody: write under `notify`
+#   quiet: {hours: "22:00-07:00"}
+# `self_test: {at: "10:00"}` below `notify` tries each channel every day that carried nothing. To try one now:
+#   facility-monitor notify test PERSON"""
 _NOBODY = """\
 # Who is told: nobody yet. Addresses are those of Apprise, or `terminal:`.
 # notify:

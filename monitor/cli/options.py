@@ -5,6 +5,9 @@ from typing import Annotated
 
 import typer
 
+from monitor.cli.places import SITE_FILE
+from monitor.errors import SettingsError
+
 __all__ = [
     "At",
     "Buildings",
@@ -19,6 +22,7 @@ __all__ = [
     "StateFolder",
     "Until",
     "WarmUp",
+    "named",
 ]
 
 SocketPath = Annotated[
@@ -61,3 +65,10 @@ WarmUp = Annotated[
     int,
     typer.Option("--warm-up", metavar="DAYS", min=0, help="Days before it that are judged and not counted."),
 ]
+
+
+def named(site: Path) -> Path:
+    """The same file; raises SettingsError, with how to name one, when it is the service's and not there."""
+    if site == SITE_FILE and not site.exists():
+        raise SettingsError(f"there is no file {site}: name the site file, with --site FILE")
+    return site

@@ -32,6 +32,7 @@ class Kind(StrEnum):
     EQUIPMENT = "equipment"
     SUPPLY = "supply"
     ALARMS = "alarms"
+    NOTIFICATIONS = "notifications"
 
 
 class Form(StrEnum):
@@ -87,7 +88,7 @@ def report(  # noqa: PLR0917 - options of a command are many
     usage: what was used. cost: what it cost. coverage: how complete the data are. balance: what no sub-meter
     measured. access: what happened at the doors, without names. equipment: running hours, services, batteries.
     supply: when buildings had no electricity, water, gas or heat. alarms: whether there are more than people
-    can heed.
+    can heed. notifications: who was told of what, and who was woken for it.
     """
     from monitor.cli.client import Client
 

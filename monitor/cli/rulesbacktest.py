@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from monitor.cli.export import Source, chosen_influx, folder_of_state, span_of
-from monitor.cli.options import Json, OneInflux, Period, Since, SiteFile, StateFolder, Until, WarmUp
+from monitor.cli.options import Json, OneInflux, Period, Since, SiteFile, StateFolder, Until, WarmUp, named
 from monitor.cli.output import clean, lasting, local_time, print_json, print_line, print_table
 from monitor.cli.places import SITE_FILE
 from monitor.cli.progress import INTERRUPTED, Watched
@@ -81,7 +81,7 @@ def rules_backtest(  # noqa: PLR0917 - options of a command are many
         raise typer.BadParameter(
             "it draws a --sweep, into a file that ends with .svg or .png", param_hint="--picture"
         )
-    loaded = load_changed(site, {})
+    loaded = load_changed(named(site), {})
     start, end = span_of(loaded, period, since, until)
     chosen, variants, values = _variants(loaded, site, rules, change, changed, sweep)
     wish = Wish(

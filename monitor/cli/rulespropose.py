@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from monitor.cli.export import folder_of_state, span_of
-from monitor.cli.options import Json, Period, Since, SiteFile, StateFolder, Until, WarmUp
+from monitor.cli.options import Json, Period, Since, SiteFile, StateFolder, Until, WarmUp, named
 from monitor.cli.output import lasting, local_time, print_json, print_line, print_table
 from monitor.cli.places import SITE_FILE
 from monitor.cli.progress import Watched
@@ -44,7 +44,7 @@ def rules_propose(  # noqa: PLR0917 - options of a command are many
     from monitor.trials.backtest import Wish
     from monitor.trials.propose import most_raised, propose
 
-    loaded = load_changed(site, {})
+    loaded = load_changed(named(site), {})
     start, end = span_of(loaded, period, since, until)
     folder = folder_of_state(state, site)
     unknown = sorted(set(rules or ()) - set(loaded.rules))

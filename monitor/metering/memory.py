@@ -162,8 +162,19 @@ class Memory:
             self.word = replace(self.word, final=self.word.final * factor, start=self.word.start * factor)
 
     def dump(self) -> dict[str, Any]:
-        """What `load` makes the same of; it can be written as JSON."""
-        return asdict(self)
+        """What `load` makes the same of; it can be written as JSON. Made for each counter at each commit."""
+        return {
+            "held": list(self.held),
+            "odd": None if self.odd is None else asdict(self.odd),
+            "low": None if self.low is None else asdict(self.low),
+            "low_told": self.low_told,
+            "formers": [asdict(former) for former in self.formers],
+            "serial": self.serial,
+            "serial_time": self.serial_time,
+            "swap": self.swap,
+            "broken": None if self.broken is None else asdict(self.broken),
+            "word": None if self.word is None else asdict(self.word),
+        }
 
     @classmethod
     def load(cls, kept: Mapping[str, Any]) -> "Memory":

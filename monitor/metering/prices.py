@@ -14,8 +14,8 @@ from math import fsum, isfinite
 from typing import Final, TypeAlias
 from zoneinfo import ZoneInfo
 
+from monitor.bands import stretches
 from monitor.figures import Cost, CostLine
-from monitor.metering.bands import stretches
 from monitor.periods import QUARTER, day_of, local_day, month_of, pieces
 from monitor.tariff import Band, Tariff, Terms
 

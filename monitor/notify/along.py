@@ -12,7 +12,7 @@ from monitor.staff import Person, Route, Step, Team
 
 __all__ = ["Asked", "Chosen", "Reason", "along_routes", "channels_for", "matches", "said_of"]
 
-_TELLING: Final = frozenset({"matched", "was_told"})
+_TELLING: Final = frozenset({"matched", "was_told", "assigned"})
 
 
 class Reason(StrEnum):
@@ -25,6 +25,7 @@ class Reason(StrEnum):
     ALREADY_TOLD_EARLIER = "already_told_earlier"
     DID_IT_THEMSELVES = "did_it_themselves"
     WAS_TOLD = "was_told"
+    ASSIGNED = "assigned"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,28 +145,26 @@ def _of_team(asked: Asked, route: int, team: Team) -> Iterator[Chosen]:
     """The steps of a team, and the repeats of the last; a step that reaches nobody gives its place to the next."""
     about = Chosen(reason=Reason.MATCHED, team=team.id, route=route)
     steps = sorted(team.escalation or (Step(after=0.0, notify=team.members),), key=lambda step: step.after)
+    rounds: list[list[Chosen]] = []
     place: int | None = None
-    reached = 0
     for written, step in enumerate(steps, 1):
         after = round(step.after * 1000) if place is None else place
-        found = list(_of_step(asked, replace(about, written=written, step=reached, after=after), step))
-        yield from found
-        is_reached = any(one.tells for one in found)
-        reached += is_reached
-        place = None if is_reached else after
-    yield from _repeats(asked, team, replace(about, written=len(steps), step=reached, after=after), steps[-1])
+        about = replace(about, written=written, step=_reached(rounds), after=after)
+        rounds.append(list(_of_step(asked, about, step)))
+        place = None if any(one.tells for one in rounds[-1]) else after
+    again = replace(steps[-1], until_clear=False)
+    for number in range(1, team.repeat + 1):
+        later = about.after + number * round(team.repeat_every * 1000)
+        one = replace(about, step=_reached(rounds), after=later, again=number)
+        rounds.append(list(_of_step(asked, one, again)))
+    last = _reached(rounds) - 1
+    for found in rounds:
+        yield from (replace(one, last=team.repeat > 0 and one.tells and one.step == last) for one in found)
 
 
-def _repeats(asked: Asked, team: Team, about: Chosen, step: Step) -> Iterator[Chosen]:
-    rounds = []
-    for again in range(1, team.repeat + 1):
-        after = about.after + again * round(team.repeat_every * 1000)
-        found = list(_of_step(asked, replace(about, after=after, again=again), replace(step, until_clear=False)))
-        rounds.append(found)
-        about = replace(about, step=about.step + any(one.tells for one in found), after=about.after)
-    last = max((index for index, found in enumerate(rounds) if any(one.tells for one in found)), default=-1)
-    for index, found in enumerate(rounds):
-        yield from (replace(one, last=one.tells and index == last) for one in found)
+def _reached(rounds: Sequence[Sequence[Chosen]]) -> int:
+    """How many of the steps and repeats so far reach somebody."""
+    return sum(any(one.tells for one in found) for found in rounds)
 
 
 def _of_step(asked: Asked, about: Chosen, step: Step) -> Iterator[Chosen]:

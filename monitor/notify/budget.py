@@ -5,7 +5,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from monitor.calendars import Schedule
-from monitor.notify.quiet import next_morning, night_of
+from monitor.notify.quiet import next_morning
 from monitor.periods import DAY, begin_of, local_day
 from monitor.staff import Person
 
@@ -23,7 +23,7 @@ def exhausted_until(
     """
     budget = person.budget
     if budget.night is not None:
-        began = night_began(night_of(person), now, zone)
+        began = night_began(person.night, now, zone)
         if began is not None and had_since(began) >= budget.night:
             return next_morning(person, now, zone), f"{budget.night} messages in this night"
     if budget.day is not None and had_since(begin_of(local_day(now, zone), zone)) >= budget.day:

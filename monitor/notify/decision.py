@@ -20,7 +20,8 @@ ON_ITS_WAY: Final = "another message of this alarm is on its way"
 TOLD_SINCE: Final = "another step of the escalation has told this person since"
 
 _ALARMING: Final = frozenset({"raise", "severity", "chatter"})
-_ABOUT_NO_ALARM: Final = frozenset({"self_test"})
+_TOLD_ANYHOW: Final = frozenset({"self_test", "assigned"})
+"""What is about no alarm, and what somebody was given whatever else they know of it."""
 
 
 class Standing(NamedTuple):
@@ -95,7 +96,7 @@ def decide(row: Past, history: Sequence[Past], standing: Standing, now: int) -> 
 
 
 def _judge(row: Past, history: Sequence[Past], standing: Standing) -> Decision:
-    if row.kind in _ABOUT_NO_ALARM:
+    if row.kind in _TOLD_ANYHOW:
         return Decision(Action.SEND)
     if row.kind in _ALARMING:
         return _alarming(row, history, standing)

@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -49,41 +49,47 @@ class ChannelDesk:
 
     async def list_channels(self) -> Sequence[Mapping[str, Any]]:
         """Every channel of every person, in the order of the settings; never an address."""
+        kept, since = await self._kept(), self._now() - _WEEK
+        found = []
+        for lane, row in kept.items():
+            about = {"person": lane[0], "channel": lane[1], "since": since}
+            times = [] if row is None else await self._state.query(channelstate.LATENCIES, about)
+            found.append(self._facts(lane, row, [(each["latency"], each["took"]) for each in times]))
+        return found
+
+    async def _kept(self) -> Mapping[Lane, sqlite3.Row | None]:
+        """What is kept of every channel of the settings; None: nothing has gone over it."""
         known = {(row["person"], row["channel"]): row for row in await self._state.query(channelstate.STATES)}
-        fast: defaultdict[Lane, list[tuple[int, int]]] = defaultdict(list)
-        for row in await self._state.query(channelstate.LATENCIES, {"since": self._now() - _WEEK}):
-            fast[row["person"], row["channel"]].append((row["latency"], row["took"]))
-        return [
-            self._facts((person.id, channel), known.get((person.id, channel)), fast[person.id, channel])
-            for person in self._site.notify.people.values()
-            for channel in person.channels
-        ]
+        people = self._site.notify.people.values()
+        lanes = [(person.id, channel) for person in people for channel in person.channels]
+        return {lane: known.get(lane) for lane in lanes}
 
     def _facts(self, lane: Lane, row: sqlite3.Row | None, times: Sequence[tuple[int, int]]) -> Mapping[str, Any]:
-        traffic = self._notifier.traffic
         kept = _NOTHING if row is None else {name: row[name] for name in _NOTHING}
         latency = channelstate.quantiles([due for due, _ in times])
         attempt = channelstate.quantiles([took for _, took in times])
-        if traffic.is_held(lane):
-            state = "waiting"
-        elif channelstate.is_failing(kept):
-            state = "failing"
-        else:
-            state = "untried" if row is None else "fine"
         return {
             "person": lane[0],
             "channel": lane[1],
-            "state": state,
+            "state": self._word(lane, row),
             **kept,
             "refused": bool(kept["refused"]),
-            **traffic.facts(lane),
+            **self._notifier.traffic.facts(lane),
             "latency_s": {"p50": latency[0], "p95": latency[1]},
             "attempt_s": {"p50": attempt[0], "p95": attempt[1]},
         }
 
+    def _word(self, lane: Lane, row: sqlite3.Row | None) -> str:
+        if self._notifier.traffic.is_held(lane):
+            return "waiting"
+        if row is None:
+            return "untried"
+        return "failing" if channelstate.is_failing(row) else "fine"
+
     async def summary(self) -> Mapping[str, int]:
         """How many channels there are, and how many in each state."""
-        counts = Counter(str(each["state"]) for each in await self.list_channels())
+        kept = await self._kept()
+        counts = Counter(self._word(lane, row) for lane, row in kept.items())
         states = {state: counts[state] for state in ("fine", "failing", "waiting", "untried")}
         return {"total": counts.total(), **states, "hung": self.hung()}
 

@@ -78,6 +78,6 @@ class Direct:
     async def _send(self, kind: str, one: Chosen, body: Mapping[str, Any]) -> None:
         person = self._site.notify.people[one.person]
         address = person.channels[one.channel]
-        message = render(kind, person.language, body)
+        message = await asyncio.to_thread(render, kind, person.language, body)
         async with asyncio.timeout(_LONGEST_SEND):
             await self._channels(address).send(address, message)

@@ -105,8 +105,8 @@ def effects_of(site: Site) -> Effects:
         sent = due
         held = held_until(person, severity, due, site.timezone)
         if held is not None:
-            sent = held.until
-            said.append(f"waits: {held.reason}")
+            sent, reason = held
+            said.append(f"waits: {reason}")
         grouping = site.notify.grouping
         if severity != Severity.CRITICAL and grouping.wait:
             said.append(f"may wait {grouping.wait:g} s for others of its kind")

@@ -1,34 +1,23 @@
 """When somebody wants to be left alone, and when the next morning is: pure; times are UTC ms."""
 
 from datetime import timedelta
-from typing import Final, NamedTuple
+from typing import Final
 from zoneinfo import ZoneInfo
 
-from monitor.calendars import Hours, Schedule
 from monitor.model import SEVERITY_RANK
 from monitor.periods import local_day, moment_of
 from monitor.staff import Person
 
-__all__ = ["MORNING", "NIGHT", "Held", "held_until", "next_morning", "night_of"]
+__all__ = ["MORNING", "held_until", "next_morning"]
 
 MORNING: Final = 7 * 60
 """The minute of the local day at which what was put off comes, for who has no quiet hours."""
 
-NIGHT: Final = Schedule(hours=(Hours(spans=((22 * 60, 24 * 60 + MORNING),)),))
-"""The night of who has no quiet hours."""
-
 _ONE_DAY: Final = timedelta(days=1)
 
 
-class Held(NamedTuple):
-    """Until when a message waits, and why in words."""
-
-    until: int
-    reason: str
-
-
-def held_until(person: Person, severity: str, time: int, zone: ZoneInfo) -> Held | None:
-    """How long somebody's quiet hours hold a message of a severity that is due at a time; None: they do not."""
+def held_until(person: Person, severity: str, time: int, zone: ZoneInfo) -> tuple[int, str] | None:
+    """Until when a message of a severity waits because of somebody's quiet hours, and why; None: it does not."""
     quiet = person.quiet
     if quiet is None or SEVERITY_RANK[severity] >= SEVERITY_RANK[quiet.below]:
         return None
@@ -37,12 +26,7 @@ def held_until(person: Person, severity: str, time: int, zone: ZoneInfo) -> Held
     end = quiet.hours.change_after(time, zone)
     if end is None:  # hours without an end would swallow messages
         return None
-    return Held(end, f"quiet hours of {person.name}: below {quiet.below} waits")
-
-
-def night_of(person: Person) -> Schedule:
-    """Somebody's night: their quiet hours, else from ten in the evening to seven in the morning."""
-    return NIGHT if person.quiet is None else person.quiet.hours
+    return end, f"quiet hours: below {quiet.below}"
 
 
 def next_morning(person: Person, time: int, zone: ZoneInfo) -> int:

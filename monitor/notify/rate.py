@@ -34,6 +34,7 @@ _LIMITS: Final = {
     # ntfy's server, as it is delivered: 60 requests at once, then one in five seconds.
     "ntfy": _NTFY,
     "ntfys": _NTFY,
+    "terminal": Limit(Rate(burst=1000, every=0.001), each=False),
 }
 """Scheme -> what its makers allow at most, or somewhat less."""
 

@@ -5,7 +5,7 @@ while a message waits, or an override, changes that: the row is superseded, and 
 """
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import orjson
@@ -16,7 +16,10 @@ from monitor.notify.standins import StandIns
 from monitor.site import Site
 from monitor.staff import Person
 
-__all__ = ["Readdress", "instead_of"]
+__all__ = ["Divert", "Readdress", "instead_of"]
+
+Divert = Callable[[sqlite3.Connection, sqlite3.Row, Mapping[str, Any], int], bool]
+"""Gives a row that is due to whom it is for by now (UTC ms), in a transaction; answers whether it went there."""
 
 _ALARMING: Final = frozenset({"raise", "severity", "chatter"})
 _MARK: Final = "on call by now: "

@@ -12,7 +12,9 @@ import structlog
 from monitor.duty import Override
 from monitor.model import Severity
 from monitor.notify.along import Asked, Chosen, Reason, along_routes
+from monitor.notify.cost import cost
 from monitor.notify.grouping import group_of
+from monitor.notify.links import BY_LINK
 from monitor.ports import Notice, NoticeKind, OutboxRow, Router
 from monitor.profiles.itself import ITSELF
 from monitor.schema import MONITOR_DEVICE, point_unit
@@ -79,7 +81,7 @@ def choose(
         )
         chosen = tuple(along_routes(asked))
         return chosen if notice.kind is not NoticeKind.CHATTER else _first(chosen)
-    return tuple(_among_told(site, notice))
+    return tuple(_to_assigned(site, notice) if notice.kind is NoticeKind.ASSIGNED else _among_told(site, notice))
 
 
 def unreachable(site: Site) -> Sequence[str]:
@@ -119,9 +121,12 @@ def facts(site: Site, notice: Notice) -> Mapping[str, Any]:
         "facts": dict(notice.facts),
         "gather": notice.gather,
         "group": group_of(device, source),
+        "earlier": dict(notice.earlier),
+        "unacked": notice.kind is NoticeKind.ASSIGNED and transition.response == "unacked",
     }
     body |= {key: value for key, value in optional.items() if value}
-    return body | _measured(transition.source_key, notice, device)
+    body |= _measured(transition.source_key, notice, device)
+    return body | _priced(site, notice, device, body)
 
 
 def _measured(source_key: str, notice: Notice, device: Device | None) -> dict[str, Any]:
@@ -146,6 +151,21 @@ def _begun(notice: Notice) -> int:
     """From when steps count: what is told again begins now, what is told the first time when it was raised."""
     first = notice.raised_at if notice.transition.cause == "raised" else notice.transition.time
     return first + notice.wait
+
+
+def _priced(site: Site, notice: Notice, device: Device | None, body: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts of the rule with what it costs, where that is known."""
+    found = cost(
+        site,
+        device,
+        notice.rule,
+        value=body.get("value"),
+        unit=body.get("unit"),
+        facts=notice.facts,
+        time=notice.transition.time,
+        limit=body.get("limit"),
+    )
+    return {"facts": {**notice.facts, **found}} if found else {}
 
 
 def _row(notice: Notice, chosen: Chosen, body: Mapping[str, Any]) -> OutboxRow:
@@ -187,8 +207,21 @@ def _among_told(site: Site, notice: Notice) -> Iterator[Chosen]:
             yield Chosen(reason=Reason.WAS_TOLD, person=person, channel=channel, why=why)
 
 
+def _to_assigned(site: Site, notice: Notice) -> Iterator[Chosen]:
+    """Who was given an alarm by somebody else, over all of their channels."""
+    person = site.notify.people.get(notice.to)
+    if person is None or not person.channels:
+        yield Chosen(reason=Reason.NO_CHANNEL, person=notice.to)
+    elif _is(person, notice.transition.by):
+        yield Chosen(reason=Reason.DID_IT_THEMSELVES, person=person.id)
+    else:
+        for channel in person.channels:
+            why = "was given the alarm"
+            yield Chosen(reason=Reason.ASSIGNED, person=person.id, channel=channel, why=why)
+
+
 def _is(person: Person, by: str) -> bool:
-    return by.casefold() in {person.id.casefold(), person.name.casefold()}
+    return by.removesuffix(BY_LINK).casefold() in {person.id.casefold(), person.name.casefold()}
 
 
 def _always_reaches(site: Site, rule: Rule) -> bool:

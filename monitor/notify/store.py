@@ -12,6 +12,7 @@ from monitor.notify.attempt import Attempt, Lane, gathered
 from monitor.notify.decision import ON_ITS_WAY, TOLD_SINCE, Action, Decision, GetStanding, Past, Standing, decide
 from monitor.notify.holding import DIGESTS, Hold, Waiting, goes_along
 from monitor.notify.lane import lane_of
+from monitor.notify.readdress import Divert
 from monitor.notify.restored import Restore, decide_restored, newest_restore
 from monitor.notify.results import Outcome, hasten, mark, wake_others
 from monitor.notify.table import STATES, ClockStep, begin_again, count, follow_clock, forget, shown
@@ -23,7 +24,6 @@ __all__ = [
     "STATES",
     "Attempt",
     "ClockStep",
-    "Divert",
     "GetStanding",
     "Lane",
     "Outcome",
@@ -36,10 +36,9 @@ __all__ = [
     "take",
 ]
 
-Divert = Callable[[sqlite3.Connection, sqlite3.Row, Mapping[str, Any], int], bool]
-"""Gives a row that is due to whom it is for by now, in a transaction; answers whether it was for somebody else."""
-
 _MOST_ROUNDS: Final = 500
+_MOST_DECISIONS: Final = 500
+"""Of one look: the rest is decided at the next, so that others come to the state meanwhile."""
 _MOST_AT_ONCE: Final = 2000
 """Rows of one person's channel that are looked at together, and that one message carries at most."""
 _RECHECK: Final = 1000
@@ -49,7 +48,8 @@ _ALARMING: Final = frozenset({"raise", "severity", "chatter"})
 
 _NOT_WORTH_POSTPONING: Final = 60_000
 
-# The first condition repeats the index's own, which is how SQLite knows that it may use it.
+# The first condition repeats the index's own, which is how SQLite knows that it may use it. It is told which: what
+# waits for a time to come must cost nothing.
 # Reports are taken apart from all others, so that no alarm waits for one.
 _DUE: Final = """
     SELECT * FROM (
@@ -57,14 +57,14 @@ _DUE: Final = """
             PARTITION BY person, channel
             ORDER BY CASE severity WHEN 'critical' THEN 0 WHEN 'high' THEN 1 WHEN 'medium' THEN 2 ELSE 3 END, id
         ) AS place
-        FROM outbox
+        FROM outbox INDEXED BY outbox_due
         WHERE state IN ('queued', 'sending', 'failed') AND state <> 'sending' AND next_at <= :now
           AND (kind = 'report') = :reports AND person || '/' || channel NOT IN (SELECT value FROM json_each(:busy))
     ) WHERE place = 1 ORDER BY severity <> 'critical', next_at LIMIT :most
 """
 
 _OF_LANE: Final = """
-    SELECT * FROM outbox
+    SELECT * FROM outbox INDEXED BY outbox_due
     WHERE state IN ('queued', 'sending', 'failed') AND state <> 'sending' AND next_at <= :now AND kind <> 'report'
         AND person = :person AND channel = :channel
     ORDER BY CASE severity WHEN 'critical' THEN 0 WHEN 'high' THEN 1 WHEN 'medium' THEN 2 ELSE 3 END, id
@@ -72,7 +72,7 @@ _OF_LANE: Final = """
 """
 
 _OF_GROUP: Final = """
-    SELECT * FROM outbox
+    SELECT * FROM outbox INDEXED BY outbox_waits
     WHERE state IN ('queued', 'sending', 'failed') AND state = 'queued' AND person = :person AND channel = :channel
         AND held = 'group' AND next_at > :now
     ORDER BY next_at LIMIT :most
@@ -96,7 +96,7 @@ _PUT_OFF: Final = """
 
 
 _PUT_OFF_ALL: Final = """
-    UPDATE outbox SET next_at = :until, expires = expires + :until - :now,
+    UPDATE outbox INDEXED BY outbox_due SET next_at = :until, expires = expires + :until - :now,
         held = CASE WHEN held IN ('quiet', 'budget', 'flood', 'maintenance') THEN held ELSE 'pace' END
     WHERE state IN ('queued', 'sending', 'failed') AND state <> 'sending' AND next_at <= :now AND held <> ''
         AND person = :person AND channel = :channel AND severity <> 'critical'
@@ -104,11 +104,12 @@ _PUT_OFF_ALL: Final = """
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class _Look:
     """One look at the outbox: when (UTC ms), and what decides.
 
-    `site`: None where nothing holds messages back. `divert`: None where nobody is on call.
+    `site`: None where nothing holds messages back. `divert`: None where nobody is on call. `left`: decisions that
+    it may still make before anything goes out.
     """
 
     now: int
@@ -116,6 +117,7 @@ class _Look:
     restore: Restore | None
     site: Site | None
     divert: Divert | None
+    left: int = _MOST_DECISIONS
 
 
 def _any_lane(_: Lane) -> bool:
@@ -146,7 +148,7 @@ def take(  # noqa: PLR0913 - what is due, for whom there is room, and who wants 
     if not of_reports:
         unanswered.say(db, standing, now)
     for _ in range(_MOST_ROUNDS):
-        if len(taken) >= most:
+        if len(taken) >= most or look.left <= 0:
             break
         due = db.execute(
             _DUE,
@@ -179,7 +181,8 @@ def _from_lane(db: sqlite3.Connection, first: sqlite3.Row, look: _Look) -> Attem
         db.execute(_PUT_OFF_ALL, {**about, "until": lane.paced_until})
     rows = db.execute(_OF_LANE, about).fetchall()
     for place, row in enumerate(rows):
-        attempt = _decide(db, row, look, lane)
+        look.left -= 1
+        attempt = _decide(db, row, look, lane) if look.left >= 0 else None
         if attempt is not None:
             waits = [] if lane is None else db.execute(_OF_GROUP, about).fetchall()
             return _with_others(db, attempt, _waiting(row), [*rows[place + 1 :], *waits], look, lane)

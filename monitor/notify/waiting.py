@@ -1,4 +1,7 @@
-"""Rows of the outbox that wait for a service that does not work. Every function runs inside `State.transact`."""
+"""Rows of the outbox that wait for a service that does not work. Every function runs inside `State.transact`.
+
+Such a row is `held` by `channel`, or `channel:` and what it had waited for before, which it has again afterwards.
+"""
 
 import sqlite3
 from collections.abc import Iterable, Sequence
@@ -20,16 +23,22 @@ _PROBE: Final = """
 """
 _HOLD: Final = """
     UPDATE outbox
-    SET held = CASE WHEN held IN ('quiet', 'budget', 'flood', 'maintenance') THEN held ELSE 'channel' END,
+    SET held = CASE WHEN held = '' OR held LIKE 'channel%' THEN 'channel' || substr(held, 8)
+            ELSE 'channel:' || held END,
         next_at = min(CASE severity WHEN 'critical' THEN :sooner ELSE :until END, expires),
         last_error = CASE last_error WHEN '' THEN :reason ELSE last_error END
     WHERE state IN ('queued', 'sending', 'failed') AND state <> 'sending' AND next_at <= :now AND expires > :now
         AND person || '/' || channel IN (SELECT value FROM json_each(:lanes))
         AND id <> :probe AND NOT (:critical AND severity = 'critical')
 """
+_RESTORE: Final = """
+    UPDATE outbox SET held = substr(held, 9)
+    WHERE state IN ('queued', 'sending', 'failed') AND state <> 'sending' AND next_at <= :now
+        AND held LIKE 'channel%'
+"""
 _RELEASE: Final = """
-    UPDATE outbox SET held = '', next_at = :now
-    WHERE state IN ('queued', 'sending', 'failed') AND state <> 'sending' AND held = 'channel'
+    UPDATE outbox SET held = substr(held, 9), next_at = :now
+    WHERE state IN ('queued', 'sending', 'failed') AND state <> 'sending' AND held LIKE 'channel%'
         AND person || '/' || channel IN (SELECT value FROM json_each(:lanes))
 """
 
@@ -52,6 +61,7 @@ def hold(db: sqlite3.Connection, held: Iterable[Held], now: int) -> None:
         if each.probes and (probe := db.execute(_PROBE, asked).fetchone()) is not None:
             asked["probe"] = probe["id"]
         db.execute(_HOLD, asked)
+    db.execute(_RESTORE, {"now": now})
 
 
 def release(db: sqlite3.Connection, lanes: Sequence[Lane], now: int) -> None:
@@ -63,7 +73,7 @@ def release(db: sqlite3.Connection, lanes: Sequence[Lane], now: int) -> None:
 def mark_taken(db: sqlite3.Connection, attempts: Iterable[Attempt], now: int) -> None:
     """Note when an attempt begins."""
     db.executemany(
-        "UPDATE outbox SET tried_at = ?, held = CASE held WHEN 'channel' THEN '' ELSE held END WHERE id = ?",
+        "UPDATE outbox SET tried_at = ? WHERE id = ?",
         [(now, each.id) for attempt in attempts for each in (attempt, *attempt.gathered)],
     )
 

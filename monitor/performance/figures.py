@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from monitor.performance.rates import Chatter, Flood, banded, bins, chattering, floods
 from monitor.performance.record import Episode, Record, Sent
+from monitor.performance.response import Times, causes_of, times_of, whole
 from monitor.periods import DAY, local_day, pieces
 from monitor.site import AlarmLimits
 
@@ -89,6 +90,8 @@ class Performance:
     `grade`: acceptable, many or too_many alarms a day on average. `bands`: how many spans of ten minutes had how
     many alarms. `above_one`: share of them with more than one. `peak`: the most; `daily_peak`: the most of each
     day, averaged. `in_flood`: share of the time. `fleeting`: active for less than 10 s, and nobody responded.
+    `response`: how long people took with all of them, `responses` by class, rule and device; `causes`: what they
+    came of, as far as people have said; `again`: the same had been raised within the seven days before.
     """
 
     start: int
@@ -114,13 +117,21 @@ class Performance:
     severities: Mapping[str, int]
     split: Mapping[str, float]
     people: Sequence[Person]
+    response: Times
+    responses: Sequence[Times]
+    causes: Mapping[str, int]
+    again: int
     days: Sequence[OneDay]
 
 
 def performance_of(
-    record: Record, span: tuple[int, int], zone: ZoneInfo, limits: AlarmLimits | None = None
+    record: Record,
+    span: tuple[int, int],
+    zone: ZoneInfo,
+    limits: AlarmLimits | None = None,
+    classes: Mapping[str, str] | None = None,
 ) -> Performance:
-    """The figures of [start, end), UTC ms, of which the end is not in the future."""
+    """The figures of [start, end), UTC ms, of which the end is not in the future; `classes`: device -> class."""
     start, end = span
     limits = limits or AlarmLimits()
     mine = [one for one in record.episodes if start <= one.raised < end]
@@ -156,6 +167,10 @@ def performance_of(
         severities={name: severities[name] for name in ("critical", "high", "medium", "low")},
         split=_split(severities),
         people=_people([one for one in record.messages if start <= one.time < end], span, zone, limits),
+        response=whole(mine),
+        responses=times_of(mine, classes or {}),
+        causes=causes_of(mine),
+        again=sum(one.again for one in mine),
         days=days,
     )
 

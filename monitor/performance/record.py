@@ -12,7 +12,9 @@ class Episode:
     """One occurrence of an alarm, from its raise on.
 
     `severity`: that of the raise. `cleared` None: it goes on. `acknowledged`: when somebody first did.
-    `momentary`: an event, over as soon as it was raised.
+    `momentary`: an event, over as soon as it was raised. `wants_acknowledgement`: it waits, or waited when it was
+    over (of one that was acknowledged it says nothing). `cause`: what it came of, a word of
+    `monitor.causes.CAUSES`; empty while its case is not closed. `again`: raised again within seven days.
     """
 
     occurrence: str
@@ -23,6 +25,14 @@ class Episode:
     cleared: int | None = None
     acknowledged: int | None = None
     momentary: bool = False
+    wants_acknowledgement: bool = True
+    cause: str = ""
+    again: bool = False
+
+    @property
+    def device(self) -> str:
+        """The device that it is about."""
+        return self.source_key.partition("/")[0]
 
     def stood(self, until: int) -> int:
         """Milliseconds that it was active, up to a moment."""

@@ -7,6 +7,7 @@ from typing import Final
 
 from monitor.performance.figures import AIMS, Performance, performance_of
 from monitor.performance.record import Record
+from monitor.performance.response import GROUPS
 from monitor.periods import DAY, HOUR
 from monitor.reports.meters import Asked, Notebook, per_of, share
 from monitor.reports.report import Chart, Column, Headline, Phrase, Report, Row, Section, Series
@@ -16,6 +17,7 @@ __all__ = ["alarms", "of_devices"]
 _STANDING_AT_MOST: Final = 5
 _KEPT: Final = 400 * DAY
 _MOST_ROWS: Final = 20
+MINUTE: Final = 60_000
 
 
 async def alarms(asked: Asked) -> Report:
@@ -27,7 +29,8 @@ async def alarms(asked: Asked) -> Report:
         return asked.report("alarms", is_complete=False, book=book, nothing=nothing)
     record = of_devices(await asked.books.alarms.record(start, end), asked.chosen)
     limits = asked.site.performance
-    found = await asyncio.to_thread(performance_of, record, (start, end), asked.zone, limits)  # polls go on
+    classes = asked.site.classes
+    found = await asyncio.to_thread(performance_of, record, (start, end), asked.zone, limits, classes)
     book.note("alarms_mean")
     if start < asked.now - _KEPT:
         book.note("alarms_gone")
@@ -42,6 +45,8 @@ async def alarms(asked: Asked) -> Report:
             *_top(found),
             *_spans(found),
             *_severities(found),
+            *_response(found, book),
+            *_causes(found, book),
             *_standing(found, book),
             *_chattering(found),
         ],
@@ -135,6 +140,10 @@ def _figures(found: Performance) -> list[Section]:
         ("chattering", str(len(found.chattering)), "0"),
         ("fleeting", _of(found.fleeting, found.fleeting_share), ""),
         ("standing", str(max((one.standing for one in found.days), default=0)), f"< {_STANDING_AT_MOST}"),
+        ("acknowledge_time", _spell(found.response.acknowledge_median, found.response.acknowledge_p90), ""),
+        ("unacknowledged", str(found.response.unacknowledged), "0"),
+        ("repair_time", _spell(found.response.repair_median, found.response.repair_p90), ""),
+        ("again", str(found.again), ""),
         ("top_share", None if found.top_share is None else f"{found.top_share:.0f} %", ""),
     ]
     columns = (
@@ -143,6 +152,15 @@ def _figures(found: Performance) -> list[Section]:
         Column(name="aim", align="right"),
     )
     return _table("alarm_figures", columns, [Row(cells=row) for row in rows])
+
+
+def _spell(median: int | None, p90: int | None) -> str | None:
+    """Two times as text, in the unit that fits; None where there is none."""
+    return None if median is None or p90 is None else f"{_long(median)}; {_long(p90)}"
+
+
+def _long(ms: int) -> str:
+    return f"{ms / MINUTE:.0f} min" if ms < 2 * HOUR else f"{ms / HOUR:.1f} h"
 
 
 def _of(count: int, part: float | None) -> str:
@@ -196,6 +214,53 @@ def _severities(found: Performance) -> list[Section]:
         aim = "" if name == "critical" else f"{AIMS[name]:.0f} %"
         rows.append(Row(cells=(name, found.severities[name], share(found.severities[name], found.raised), aim)))
     return _table("alarms_severities", columns, rows if found.raised else [])
+
+
+def _response(found: Performance, book: Notebook) -> list[Section]:
+    """How long people took, by class, rule and device."""
+    sections = []
+    for group in GROUPS:
+        columns = (
+            Column(name=group),
+            _number("alarms_raised"),
+            _number("unacknowledged"),
+            _number("acknowledge_median", "min"),
+            _number("acknowledge_p90", "min"),
+            _number("repair_median", "h", 1),
+            _number("repair_p90", "h", 1),
+        )
+        those = [one for one in found.responses if one.group == group]
+        rows = [
+            Row(
+                cells=(
+                    one.name,
+                    one.alarms,
+                    one.unacknowledged,
+                    _in(one.acknowledge_median, MINUTE),
+                    _in(one.acknowledge_p90, MINUTE),
+                    _in(one.repair_median, HOUR),
+                    _in(one.repair_p90, HOUR),
+                )
+            )
+            for one in those[:_MOST_ROWS]
+        ]
+        sections += _table(f"response_{group}", columns, rows)
+    if sections:
+        book.note("response_means")
+    return sections
+
+
+def _in(ms: int | None, unit: int) -> float | None:
+    return None if ms is None else ms / unit
+
+
+def _causes(found: Performance, book: Notebook) -> list[Section]:
+    closed = sum(found.causes.values())
+    columns = (Column(name="came_of", kind="word"), _number("alarms_raised"), _number("share_of_closed", "%"))
+    rows = [Row(cells=(cause, count, share(count, closed))) for cause, count in found.causes.items()]
+    if rows and closed < found.raised:
+        book.note("causes_open", count=str(found.raised - closed))
+    return _table("alarms_causes", columns, rows)
 
 
 def _standing(found: Performance, book: Notebook) -> list[Section]:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
+from monitor.causes import CAUSES
+
 __all__ = ["CHINESE", "ENGLISH"]
 
 ENGLISH: Final[Mapping[str, str]] = {
@@ -35,6 +37,10 @@ ENGLISH: Final[Mapping[str, str]] = {
     "kpi_chattering": "sources that chattered (3 alarms within a minute)",
     "kpi_fleeting": "fleeting alarms (over within 10 s, nobody responded)",
     "kpi_standing": "most at once on a day that stood for more than 24 h",
+    "kpi_acknowledge_time": "time to acknowledge: half within; nine of ten within",
+    "kpi_unacknowledged": "alarms that nobody acknowledged",
+    "kpi_repair_time": "time to the end: half within; nine of ten within",
+    "kpi_again": "alarms that were raised before within seven days",
     "kpi_top_share": "share of the ten worst sources",
     "messages_to_people": "Messages about alarms to people",
     "person": "person",
@@ -60,6 +66,17 @@ ENGLISH: Final[Mapping[str, str]] = {
     "severity_high": "high",
     "severity_medium": "medium",
     "severity_low": "low",
+    "response_class": "Times by class",
+    "response_rule": "Times by rule",
+    "response_device": "Times by device",
+    "unacknowledged": "not acknowledged",
+    "acknowledge_median": "to acknowledge, median",
+    "acknowledge_p90": "to acknowledge, 9 of 10",
+    "repair_median": "to the end, median",
+    "repair_p90": "to the end, 9 of 10",
+    "alarms_causes": "What alarms came of",
+    "came_of": "cause",
+    "share_of_closed": "of those closed",
     "alarms_standing": "Alarms that stood for more than 24 h",
     "raised_at": "raised",
     "stood": "stood for",
@@ -78,6 +95,13 @@ ENGLISH: Final[Mapping[str, str]] = {
     "budget_broken": "Got more than {most} messages on a day, or more than {night} in a night (22:00 to 6:00).",
     "standing_goes_on": "Had not ended by the end of what is reported.",
     "standing_more": "{count} more alarms stood for more than 24 h; they are not shown.",
+    "response_means": (
+        "Times run from the raise to the first acknowledgement, and to the end of the alarm. Half of the alarms "
+        "took at most the median, nine of ten at most the other. What nobody acknowledged has no time, and is "
+        "counted beside."
+    ),
+    "causes_open": "Nobody has said of {count} more alarms what they came of (`alarms close`).",
+    **{f"came_of_{word}": english for word, (english, _) in CAUSES.items()},
 }
 CHINESE: Final[Mapping[str, str]] = {
     "title_alarms": "告警",
@@ -107,6 +131,10 @@ CHINESE: Final[Mapping[str, str]] = {
     "kpi_chattering": "抖动的来源（一分钟内 3 个告警）",  # noqa: RUF001 - Chinese punctuation
     "kpi_fleeting": "瞬时告警（10 秒内结束，无人响应）",  # noqa: RUF001 - Chinese punctuation
     "kpi_standing": "一天内同时持续超过 24 小时的告警最多数",
+    "kpi_acknowledge_time": "确认用时：一半在此之内；九成在此之内",  # noqa: RUF001 - Chinese punctuation
+    "kpi_unacknowledged": "无人确认的告警",
+    "kpi_repair_time": "恢复用时：一半在此之内；九成在此之内",  # noqa: RUF001 - Chinese punctuation
+    "kpi_again": "七天内重复发出的告警",
     "kpi_top_share": "最多的十个来源所占比例",
     "messages_to_people": "发给个人的告警消息",
     "person": "人员",
@@ -132,6 +160,17 @@ CHINESE: Final[Mapping[str, str]] = {
     "severity_high": "高",
     "severity_medium": "中",
     "severity_low": "低",
+    "response_class": "按类别的用时",
+    "response_rule": "按规则的用时",
+    "response_device": "按设备的用时",
+    "unacknowledged": "未确认",
+    "acknowledge_median": "确认用时中位数",
+    "acknowledge_p90": "九成确认用时",
+    "repair_median": "恢复用时中位数",
+    "repair_p90": "九成恢复用时",
+    "alarms_causes": "告警的原因",
+    "came_of": "原因",
+    "share_of_closed": "占已关闭",
     "alarms_standing": "持续超过 24 小时的告警",
     "raised_at": "发出时间",
     "stood": "持续",
@@ -149,4 +188,10 @@ CHINESE: Final[Mapping[str, str]] = {
     "budget_broken": "一天收到多于 {most} 条消息，或一夜（22:00 至 6:00）多于 {night} 条。",  # noqa: RUF001 - Chinese punctuation
     "standing_goes_on": "到报告截止时尚未结束。",
     "standing_more": "另有 {count} 个告警持续超过 24 小时，未列出。",  # noqa: RUF001 - Chinese punctuation
+    "response_means": (
+        "用时从告警发出算起，分别到首次确认和告警结束。一半的告警不超过中位数，九成不超过另一数值。"  # noqa: RUF001 - Chinese punctuation
+        "无人确认的告警没有用时，另行计数。"  # noqa: RUF001 - Chinese punctuation
+    ),
+    "causes_open": "另有 {count} 个告警尚未说明原因（`alarms close`）。",  # noqa: RUF001 - Chinese punctuation
+    **{f"came_of_{word}": chinese for word, (_, chinese) in CAUSES.items()},
 }

@@ -13,6 +13,7 @@ from monitor.reports.cost import cost
 from monitor.reports.coverage import coverage
 from monitor.reports.equipment import equipment
 from monitor.reports.meters import Asked, meters_of
+from monitor.reports.notifications import notifications
 from monitor.reports.report import KINDS, Report
 from monitor.reports.supply import supply
 from monitor.reports.usage import usage
@@ -20,7 +21,13 @@ from monitor.site import Site
 
 __all__ = ["Desk", "build"]
 
-_MAKERS: Final = dict(zip(KINDS, (usage, cost, coverage, balance, access, equipment, supply, alarms), strict=True))
+_MAKERS: Final = dict(
+    zip(
+        KINDS,
+        (usage, cost, coverage, balance, access, equipment, supply, alarms, notifications),
+        strict=True,
+    )
+)
 
 
 async def build(  # noqa: PLR0913 - what a report depends on

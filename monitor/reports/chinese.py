@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from monitor.reports.alarmwords import CHINESE
+from monitor.reports.notificationwords import CHINESE as MESSAGES
 
 __all__ = ["WORDS"]
 
@@ -350,5 +351,6 @@ WORDS: Final[Mapping[str, str]] = {
     "supply_goes_on": "到报告截止时尚未结束。",
     "supply_edge": "紧接其前或其后监控没有数据：实际可能更长。",
     **CHINESE,
+    **MESSAGES,
 }
 """Key -> what it says; braces are filled with facts."""

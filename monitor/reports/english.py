@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from monitor.reports.alarmwords import ENGLISH
+from monitor.reports.notificationwords import ENGLISH as MESSAGES
 
 __all__ = ["WORDS"]
 
@@ -393,5 +394,6 @@ WORDS: Final[Mapping[str, str]] = {
     "supply_goes_on": "Had not ended by the end of what is reported.",
     "supply_edge": "The monitor knew nothing just before or just after: it may have been longer.",
     **ENGLISH,
+    **MESSAGES,
 }
 """Key -> what it says; braces are filled with facts."""

@@ -13,7 +13,7 @@ from monitor.periods import Period
 
 __all__ = ["KINDS", "Cell", "Chart", "Column", "Headline", "Phrase", "Report", "Row", "Section", "Series"]
 
-KINDS: Final = ("usage", "cost", "coverage", "balance", "access", "equipment", "supply", "alarms")
+KINDS: Final = ("usage", "cost", "coverage", "balance", "access", "equipment", "supply", "alarms", "notifications")
 
 Cell = str | int | float | Decimal | None
 """What a table holds; None is not known, and never zero."""

@@ -68,7 +68,7 @@ class MeteringKeys(Frozen):
     keep: Annotated[Duration, Field(ge=62 * _DAYS, le=100 * 366 * _DAYS)] = 5 * 31_557_600.0
 
 
-_Kind = Literal["usage", "cost", "coverage", "balance", "access", "equipment", "supply", "alarms"]
+_Kind = Literal["usage", "cost", "coverage", "balance", "access", "equipment", "supply", "alarms", "notifications"]
 
 
 class ReportKeys(Frozen):

@@ -14,6 +14,7 @@ from monitor.schema import CLASSES, MONITOR_DEVICE
 from monitor.settings.binding import Binding
 from monitor.settings.delivery import DELIVERY, bind_rate, bind_self_test
 from monitor.settings.duty import bind_away, bind_rosters, warn_of_gaps
+from monitor.settings.links import bind_links
 from monitor.settings.patterns import fits
 from monitor.settings.shape import PersonKeys, RouteKeys, TeamKeys
 from monitor.settings.telling import bind_budget, bind_grouping, bind_quiet, bind_reminders
@@ -22,7 +23,7 @@ from monitor.staff import Notify, Person, Route, Step, Team
 
 __all__ = ["bind_notify", "warn_of_silence"]
 
-_SECTIONS: Final = (*DELIVERY, "grouping", "people", "quiet", "reminders", "rosters", "routes", "teams")
+_SECTIONS: Final = (*DELIVERY, "grouping", "links", "people", "quiet", "reminders", "rosters", "routes", "teams")
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://\S.*|terminal:", re.DOTALL)
 
 
@@ -57,6 +58,7 @@ def bind_notify(
         reminders=bind_reminders(binding, node),
         self_test=bind_self_test(binding, node),
         rate=bind_rate(binding, node),
+        links=bind_links(binding, node),
     )
 
 

@@ -12,7 +12,7 @@ from monitor.staff import Person
 
 __all__ = ["bind_reports"]
 
-_NOT_OF_METERS = frozenset({"access", "equipment", "supply", "alarms"})
+_NOT_OF_METERS = frozenset({"access", "equipment", "supply", "alarms", "notifications"})
 """Kinds that are about devices of other classes, too: each takes those that it can be about."""
 
 

@@ -17,6 +17,7 @@ __all__ = [
     "EveryEach",
     "EveryOne",
     "JournalKeys",
+    "LinksKeys",
     "MetricsKeys",
     "MonitorKeys",
     "PerformanceKeys",
@@ -189,6 +190,37 @@ class MetricsKeys(Frozen):
         host, _ = self.listen
         if not self.anywhere and not ip_address(host).is_loopback:
             raise ValueError("others could read it there: write `127.0.0.1:9100`, or add `anywhere: true`")
+        return self
+
+
+def _is_base(text: str) -> str:
+    parts = urlsplit(text)
+    if (
+        not is_http(text)
+        or any(letter.isspace() for letter in text)
+        or "?" in text
+        or "#" in text
+        or parts.username
+    ):
+        raise ValueError("write how people reach it, such as `https://house.example.org/fm`")
+    return text.rstrip("/")
+
+
+class LinksKeys(Frozen):
+    """The section `notify.links`: links in messages that acknowledge, and where their pages are served."""
+
+    base: Annotated[str, AfterValidator(_is_base), Field(max_length=200)]
+    listen: Annotated[tuple[str, int], BeforeValidator(_listens)] = ("127.0.0.1", 8480)
+    lives: Annotated[Duration, Field(ge=300, le=7 * 86400)] = 86400.0
+    anywhere: bool = False
+
+    @model_validator(mode="after")
+    def _stays_at_home(self) -> Self:
+        host, _ = self.listen
+        if not self.anywhere and not ip_address(host).is_loopback:
+            raise ValueError(
+                "a proxy with TLS belongs in front of it: write `127.0.0.1:8480`, or add `anywhere: true`"
+            )
         return self
 
 

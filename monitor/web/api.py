@@ -11,6 +11,7 @@ from monitor.web.accessroutes import make_access_router
 from monitor.web.alarmroutes import make_alarm_router
 from monitor.web.backfillroutes import make_backfill_router
 from monitor.web.busroutes import make_bus_router
+from monitor.web.caseroutes import make_case_router
 from monitor.web.channelroutes import make_channel_router
 from monitor.web.dutyroutes import make_duty_router
 from monitor.web.equipmentroutes import make_equipment_router
@@ -40,6 +41,7 @@ def make_api(parts: Parts, live: LiveState) -> FastAPI:
         make_alarm_router(parts),
         make_channel_router(parts),
         make_duty_router(parts),
+        make_case_router(parts),
         make_report_router(parts),
         make_meter_router(parts),
         make_access_router(parts),

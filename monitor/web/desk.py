@@ -1,9 +1,10 @@
-"""Alarms as the API asks for them: their store, the messages about them, and what keeps people from being told."""
+"""Alarms as the API asks for them: their store, the messages about them, and what people do about them."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
-from monitor.alarms import Alarms, commands, store, windows
+from monitor.alarms import Alarms, cases, casework, commands, store, windows
 from monitor.alarms.past import Past
 from monitor.alarms.windows import Planned, Wish
 from monitor.errors import RequestRefused
@@ -13,7 +14,7 @@ from monitor.notify.outbox import Notifier
 from monitor.performance.record import Record
 from monitor.site import Site
 
-__all__ = ["AlarmDesk", "HoldDesk"]
+__all__ = ["AlarmDesk", "CaseDesk", "HoldDesk"]
 
 
 class AlarmDesk:
@@ -27,8 +28,18 @@ class AlarmDesk:
 
     async def list_alarms(self) -> Sequence[Mapping[str, Any]]:
         """Every occurrence that is open, and the newest that are over; newest first."""
+        return await self._all_of(await store.list_alarms(self._state, include_cleared=True))
+
+    async def list_cases(self, person: str = "") -> Sequence[Mapping[str, Any]]:
+        """The alarms that somebody sees to and has not closed, newest first; of one person, or of all."""
+        return await self._all_of(await store.these(self._state, await cases.open_cases(self._state, person)))
+
+    async def _all_of(self, alarms: Sequence[store.AlarmView]) -> Sequence[Mapping[str, Any]]:
+        """Alarms with what people do about them."""
         now = self._now()
-        return [_told(alarm, now) for alarm in await store.list_alarms(self._state, include_cleared=True)]
+        known = await cases.cases_of(self._state, [alarm.occurrence for alarm in alarms])
+        nothing = cases.Case()
+        return [_told(alarm, now) | known.get(alarm.occurrence, nothing).as_json() for alarm in alarms]
 
     async def list_rules(self) -> Sequence[Mapping[str, Any]]:
         """Every rule and how it does, in the order of the settings."""
@@ -43,7 +54,10 @@ class AlarmDesk:
         alarm = await store.show(self._state, occurrence)
         if alarm is None:
             return None
-        return _told(alarm, self._now()) | {"notifications": await self._notifier.list_notifications(occurrence)}
+        (told,) = await self._all_of([alarm])
+        comments = [asdict(each) for each in await cases.comments_of(self._state, occurrence)]
+        notifications = await self._notifier.list_notifications(occurrence)
+        return {**told, "comments": comments, "notifications": notifications}
 
     async def acknowledge(self, occurrence: str, *, by: str, reason: str) -> Command:
         """The command that acknowledges an occurrence; RequestRefused says why it cannot be."""
@@ -117,3 +131,30 @@ class HoldDesk:
     async def end_maintenance(self, name: str, *, by: str, reason: str) -> Command:
         """End some: what the site file plans for this time only."""
         return windows.end(await self.maintenance(), name, by=by, reason=reason, now=self._now())
+
+
+class CaseDesk:
+    """The `monitor.web.parts.CaseDesk` of the running daemon. `now` answers UTC ms."""
+
+    def __init__(self, state: State, site: Site, now: Callable[[], int]) -> None:
+        self._state = state
+        self._site = site
+        self._now = now
+
+    async def assign(self, occurrence: str, person: str, *, by: str, reason: str) -> Command:
+        """Give an alarm to a person."""
+        return await casework.assign(
+            self._state, self._site, occurrence, person, by=by, reason=reason, now=self._now()
+        )
+
+    async def comment(self, occurrence: str, text: str, *, by: str) -> Command:
+        """Say something of an alarm."""
+        return await casework.comment(self._state, occurrence, text, by=by, now=self._now())
+
+    async def close(self, occurrence: str, cause: str, *, by: str, note: str) -> Command:
+        """Close the case of an alarm that is over."""
+        return await casework.close(self._state, occurrence, cause, by=by, note=note, now=self._now())
+
+    async def reopen(self, occurrence: str, *, by: str, reason: str) -> Command:
+        """Open a closed case again."""
+        return await casework.reopen(self._state, occurrence, by=by, reason=reason, now=self._now())

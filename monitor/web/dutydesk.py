@@ -1,11 +1,11 @@
 """Who is on call, as the API asks for it, and what people say of that."""
 
-from collections.abc import Callable, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby, islice
 from typing import Final
 
 from monitor.alarms import dutybook
-from monitor.duty import Override, turns
+from monitor.duty import Override, Turn, turns
 from monitor.journal.state import State
 from monitor.model import Command
 from monitor.notify.standins import OVERRIDES, as_override
@@ -32,7 +32,7 @@ class DutyDesk:
         said = [as_override(row) for row in rows]
         found = []
         for roster in self._site.notify.rosters.values():
-            coming = turns(roster, time, time + _AHEAD, self._site.timezone, said)
+            coming = _people(turns(roster, time, time + _AHEAD, self._site.timezone, said))
             now, *later = islice(coming, 2)
             found.append(Duty(roster.id, roster.name, now, later[0] if later else None))
         return found
@@ -61,3 +61,10 @@ class DutyDesk:
     async def end(self, ident: str, *, by: str, reason: str) -> Command:
         """The command that takes back what somebody said."""
         return dutybook.end(await self.overrides(), ident, by=by, reason=reason, now=self._now())
+
+
+def _people(found: Iterator[Turn]) -> Iterator[Turn]:
+    """Turns from one person to another: who goes on for another reason goes on."""
+    for person, same in groupby(found, key=lambda turn: turn.person):
+        first, *others = same
+        yield Turn(first.start, others[-1].end if others else first.end, person, first.reason)

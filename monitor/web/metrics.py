@@ -22,6 +22,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from monitor.performance.rates import floods, window
+from monitor.performance.response import whole
 from monitor.periods import DAY
 from monitor.web.channelmetrics import CHANNEL_METRICS, channel_families
 from monitor.web.parts import Facts, Parts
@@ -82,6 +83,25 @@ _ALONE = (
     _Known("alarms_unacknowledged", "alarms", "unacknowledged", "Alarms nobody has acknowledged"),
     _Known("alarms_standing", "alarms", "standing", "Alarms that have been active for more than 24 h"),
     _Known("alarms_last_ten_minutes", "alarms", "last_ten_minutes", "Alarms raised in the last 10 minutes"),
+    _Known(
+        "alarms_acknowledge_median_seconds",
+        "alarms",
+        "acknowledge_median",
+        "Of the alarms of 24 h: half was acknowledged within this",
+        0.001,
+    ),
+    _Known("alarms_acknowledge_p90_seconds", "alarms", "acknowledge_p90", "The same of nine of ten", 0.001),
+    _Known(
+        "alarms_repair_median_seconds",
+        "alarms",
+        "repair_median",
+        "Of the alarms of 24 h: half was over within this",
+        0.001,
+    ),
+    _Known("alarms_repair_p90_seconds", "alarms", "repair_p90", "The same of nine of ten", 0.001),
+    _Known(
+        "alarms_left_unacknowledged", "alarms", "unacknowledged_of_day", "Of the alarms of 24 h: nobody reacted"
+    ),
     _Known("alarms_in_flood", "alarms", "in_flood", "1: alarms come faster than anybody can see to them"),
     _Known("journal_lost_total", "journal", "lost", "Entries that went before a sink had written them"),
     _Known("journal_left_hours", "journal", "hours_left", "Hours until such entries go; 8760: nothing is behind"),
@@ -97,6 +117,11 @@ _ALONE = (
     _Known("resident_memory_bytes", "itself", "rss_mb", "Memory of the process", 1e6),
     _Known("disk_free_ratio", "itself", "disk_free_pct", "Free share of the state folder's disk", 0.01),
     _Known("clock_synchronised", "itself", "clock_synchronised", "1: the system clock is known to be right"),
+    _Known("links_listening", "links", "listening", "1: the pages behind links in messages are served"),
+    _Known("links_made_total", "links", "made", "Links put into messages"),
+    _Known("links_opened_total", "links", "opened", "Pages behind links that were opened, by scanners too"),
+    _Known("links_used_total", "links", "used", "Links that acknowledged an alarm"),
+    _Known("links_refused_total", "links", "refused", "Requests refused: no link, too old, used, too many"),
     _Known("deadman_pings_total", "deadman", "pings", "Dead-man pings that were taken"),
     _Known("deadman_failures_total", "deadman", "failed", "Dead-man pings that were not"),
     _Known("deadman_last_success_seconds", "deadman", "last_success", "When one was last taken", 0.001),
@@ -182,6 +207,7 @@ async def _sections(parts: Parts) -> Mapping[str, Facts]:
         "people": parts.people(),
         "upkeep": parts.upkeep(),
         "deadman": parts.deadman(),
+        "links": parts.links(),
         "alarms": {
             "active": sum(severities.values()),
             "unacknowledged": sum(alarm.get("response") == "unacked" for alarm in alarms),
@@ -198,7 +224,13 @@ async def _rates(parts: Parts) -> Facts:
     record = await parts.alarms.record(now - DAY, now + 1, messages=False)
     raises = [one.raised for one in record.episodes]
     found = floods(raises, now)
+    took = whole([one for one in record.episodes if one.raised >= now - DAY])
     return {
+        "acknowledge_median": took.acknowledge_median,
+        "acknowledge_p90": took.acknowledge_p90,
+        "repair_median": took.repair_median,
+        "repair_p90": took.repair_p90,
+        "unacknowledged_of_day": took.unacknowledged,
         "standing": sum(one.cleared is None and one.stood(now) > DAY for one in record.episodes),
         "last_ten_minutes": window(raises, now),
         "in_flood": bool(found) and found[-1].end is None,

@@ -20,6 +20,7 @@ __all__ = [
     "AccessDesk",
     "AlarmBook",
     "BackfillDesk",
+    "CaseDesk",
     "ChannelDesk",
     "Duty",
     "DutyDesk",
@@ -85,6 +86,9 @@ class AlarmBook(Protocol):
     async def list_alarms(self) -> Sequence[Mapping[str, Any]]:
         """Every occurrence that is open, and the newest that are over; newest first."""
 
+    async def list_cases(self, person: str = "") -> Sequence[Mapping[str, Any]]:
+        """The alarms that somebody sees to and has not closed, newest first; of one person, or of all."""
+
     async def list_rules(self) -> Sequence[Mapping[str, Any]]:
         """Every rule and how it does, in the order of the settings."""
 
@@ -132,6 +136,22 @@ class HoldDesk(Protocol):
 
     async def end_maintenance(self, name: str, *, by: str, reason: str) -> Command:
         """End some."""
+
+
+class CaseDesk(Protocol):
+    """What people do about alarms; RequestRefused says why something cannot be. It answers what to keep."""
+
+    async def assign(self, occurrence: str, person: str, *, by: str, reason: str) -> Command:
+        """Give an alarm to a person."""
+
+    async def comment(self, occurrence: str, text: str, *, by: str) -> Command:
+        """Say something of an alarm."""
+
+    async def close(self, occurrence: str, cause: str, *, by: str, note: str) -> Command:
+        """Close the case of an alarm that is over."""
+
+    async def reopen(self, occurrence: str, *, by: str, reason: str) -> Command:
+        """Open a closed case again."""
 
 
 class DutyDesk(Protocol):
@@ -319,8 +339,8 @@ class Parts:
     how each device does (the word of `monitor.health`), `losses` the share of the last hour that those lost which
     have ever answered, `advice` what to look at when a device is in such a state,
     `itself` what the monitor said of itself last, `metering` how far the ledger has come and its `size_bytes`,
-    `people` and `upkeep` the same of access and equipment, `judging` how the rules are judged, `backfills` what
-    sends a period again, by sink;
+    `people` and `upkeep` the same of access and equipment, `judging` how the rules are judged, `links` how often
+    links in messages were made and used, `backfills` what sends a period again, by sink;
     `reports` is None where nothing is metered.
     """
 
@@ -350,9 +370,11 @@ class Parts:
     holds: HoldDesk | None = None
     channels: ChannelDesk | None = None
     duty: DutyDesk | None = None
+    cases: CaseDesk | None = None
     reports: ReportDesk | None = None
     metering: Callable[[], Facts] = dict
     judging: Callable[[], Facts] = dict
+    links: Callable[[], Facts] = dict
     people: Callable[[], Facts] = dict
     upkeep: Callable[[], Facts] = dict
     access: AccessDesk | None = None

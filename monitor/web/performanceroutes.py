@@ -31,8 +31,8 @@ def make_performance_router(parts: Parts) -> APIRouter:
         if span.start >= end:
             raise HTTPException(422, "the period has not begun")
         record = await parts.alarms.record(span.start, end)
-        limits, zone = parts.site.performance, parts.site.timezone
-        found = await asyncio.to_thread(performance_of, record, (span.start, end), zone, limits)  # polls go on
+        limits, zone, classes = parts.site.performance, parts.site.timezone, parts.site.classes
+        found = await asyncio.to_thread(performance_of, record, (span.start, end), zone, limits, classes)
         return {"period": span.name, **_plain(asdict(found))}
 
     return router

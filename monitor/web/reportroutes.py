@@ -26,7 +26,9 @@ def make_report_router(parts: Parts) -> APIRouter:
 
     @router.get("/reports/{kind}", response_class=Response)
     async def report(  # noqa: PLR0913, PLR0917 - one for each way to choose devices
-        kind: Literal["usage", "cost", "coverage", "balance", "access", "equipment", "supply", "alarms"],
+        kind: Literal[
+            "usage", "cost", "coverage", "balance", "access", "equipment", "supply", "alarms", "notifications"
+        ],
         period: Annotated[str, Query(max_length=40)] = "last-month",
         device: _Many = [],  # noqa: B006 - FastAPI copies it
         device_class: Annotated[list[str], Query(alias="class", max_length=100)] = [],  # noqa: B006 - likewise

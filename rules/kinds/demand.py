@@ -155,12 +155,14 @@ def _worth(tariff: Tariff | None, time: int, over: float, unit: str, zone: ZoneI
 
 
 def _unit_of(contract: Quantity) -> str:
-    """The unit that a contract is converted to."""
-    try:
-        convert(contract.magnitude, contract.unit, "m3/h")
-    except UnitMismatch:
-        return "W"
-    return "m3/h"
+    """The unit that a contract is converted to. What it looks like is tried first: what fits costs no library."""
+    for unit in sorted(("W", "m3/h"), key=lambda each: ("/" in each) != ("/" in contract.unit)):
+        try:
+            convert(contract.magnitude, contract.unit, unit)
+        except UnitMismatch:
+            continue
+        return unit
+    return "W"
 
 
 class Demand(Choosy):

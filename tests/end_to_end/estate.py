@@ -197,7 +197,7 @@ class Estate:
 
     def mails(self) -> list[bytes]:
         """Every mail as it came, and what its reader reads."""
-        return [text.encode() for text in (*self.mail.texts(), *self.mail.subjects())] + [
+        return [text.encode() for text in (*self.mail.texts(), *self.mail.pages(), *self.mail.subjects())] + [
             bytes(message) for message in self.mail.messages
         ]
 

@@ -59,6 +59,8 @@ rules:
   - {{id: detector-silent, kind: stale, devices: {{id: smoke}}, max_age: 8 s, severity: high}}
   - {{id: detector-offline, kind: offline, devices: {{class: safety}}, on_delay: 500 ms, severity: high}}
 notify:
+  grouping: {{wait: 0 s, pace: 0 s}}
+  reminders: off
   people:
     - {{id: ana, channels: {{mail: "mailto://127.0.0.1:{mail}/?from=monitor@example.org&to=ana@example.org"}}}}
   teams: [{{id: house, members: [ana]}}]

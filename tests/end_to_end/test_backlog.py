@@ -39,6 +39,8 @@ rules:
   - {{id: denied, kind: event, event: card, where: {{result: denied}}, severity: high}}
   - {{id: seen, kind: event, event: card, devices: {{id: far}}, severity: low}}
 notify:
+  grouping: {{wait: 0 s, pace: 0 s}}
+  reminders: off
   people:
     - {{id: ana, channels: {{mail: "mailto://127.0.0.1:{mail}/?from=monitor@example.org&to=ana@example.org"}}}}
   teams: [{{id: house, members: [ana]}}]

@@ -30,6 +30,8 @@ devices:
 rules:
   - {rule}
 notify:
+  grouping: {{wait: 0 s, pace: 0 s}}
+  reminders: off
   people: [{{id: ana, channels: {{mail: "mailto://127.0.0.1:{mail}/?from=monitor@example.org&to=ana@example.org"}}}}]
   teams: [{{id: house, members: [ana]}}]
   routes: [{{team: house}}]

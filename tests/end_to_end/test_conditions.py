@@ -18,6 +18,8 @@ devices:
   - {{id: pump, connection: broker, topic: pump, class: environment,
      points: {{running: {{json: $.on}}, mode: {{json: $.m}}}}}}
 notify:
+  grouping: {{wait: 0 s, pace: 0 s}}
+  reminders: off
   people: [{{id: ana, channels: {{screen: "terminal:"}}}}]
   teams: [{{id: house, members: [ana]}}]
   routes: [{{team: house}}]

@@ -13,6 +13,8 @@ from tests.servers.smtp import MailServer
 
 _NOTIFY = """\
 notify:
+  grouping: {{wait: 0 s, pace: 0 s}}
+  reminders: off
   people:
     - {{id: ana, channels: {{mail: "mailto://127.0.0.1:{mail}/?from=monitor@example.org&to=ana@example.org"}}}}
   teams: [{{id: house, members: [ana]}}]

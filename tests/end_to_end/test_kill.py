@@ -38,6 +38,8 @@ rules:
   - {{id: fault, kind: state, devices: {{class: equipment}}, point: fault, is: true, severity: high}}
   - {{id: overload, kind: threshold, devices: {{id: meter-1}}, point: power_w, above: 2 kW, on_delay: 10 s}}
 notify:
+  grouping: {{wait: 0 s, pace: 0 s}}
+  reminders: off
   people:
     - {{id: ana, channels: {{mail: "mailto://127.0.0.1:{mail}/?from=monitor@example.org&to=ana@example.org"}}}}
     - {{id: ben, channels: {{mail: "mailto://127.0.0.1:{mail}/?from=monitor@example.org&to=ben@example.org"}}}}

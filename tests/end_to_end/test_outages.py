@@ -23,6 +23,8 @@ SITE = (
     THREE_DEVICES
     + """\
 notify:
+  grouping: {{wait: 0 s, pace: 0 s}}
+  reminders: off
   people:
     - {{id: ana, channels: {{mail: "mailto://127.0.0.1:{mail}/?from=monitor@example.org&to=ana@example.org"}}}}
   teams: [{{id: house, members: [ana]}}]
@@ -180,6 +182,8 @@ devices:
 rules:
   - {{id: dead, kind: threshold, devices: {{class: electricity}}, point: power_w, below: 5 W, severity: critical}}
 notify:
+  grouping: {{wait: 0 s, pace: 0 s}}
+  reminders: off
   people:
     - {{id: ana, channels: {{mail: "mailto://127.0.0.1:{mute}/?from=monitor@example.org&to=ana@example.org"}}}}
   teams: [{{id: house, members: [ana]}}]

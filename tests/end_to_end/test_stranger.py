@@ -72,6 +72,8 @@ devices:
 rules:
   - {{id: too-warm, kind: threshold, devices: {{id: cellar}}, point: temperature_c, above: 95 degF}}
 notify:
+  grouping: {{wait: 0 s, pace: 0 s}}
+  reminders: off
   people: [{{id: ana, channels: {{screen: "terminal:"}}}}]
   teams: [{{id: house, members: [ana]}}]
   routes: [{{team: house}}]

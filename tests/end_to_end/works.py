@@ -22,6 +22,8 @@ devices:
 rules:
   - {{id: fault, kind: state, devices: {{class: equipment}}, point: fault, is: true, severity: high}}
 notify:
+  grouping: {{wait: 0 s, pace: 0 s}}
+  reminders: off
   people:
     - {{id: ana, channels: {{mail: "mailto://127.0.0.1:{mail}/?from=monitor@example.org&to=ana@example.org"}}}}
     - {{id: ben, language: zh,

@@ -13,6 +13,7 @@ from typing import Any
 from monitor.notify.messages import render
 from tests.end_to_end.daemon import Daemon, rows
 from tests.servers.influxdb import InfluxServer
+from tests.servers.smtp import plain_text
 
 __all__ = [
     "numbers_kept",
@@ -139,7 +140,7 @@ def wrong_with_acknowledgements(daemon: Daemon, accepted: Mapping[str, str]) -> 
 def told_often(daemon: Daemon, mails: Iterable[EmailMessage]) -> list[tuple[dict[str, Any], int]]:
     """Every row of the outbox, and how often its message has arrived, told by its own text."""
     arrived = Counter(
-        (_plain(str(mail["To"])), _plain(str(mail["Subject"])), _plain(mail.get_content())) for mail in mails
+        (_plain(str(mail["To"])), _plain(str(mail["Subject"])), _plain(plain_text(mail))) for mail in mails
     )
     found = [dict(row) for row in daemon.memory("SELECT * FROM outbox ORDER BY id")]
     ends = {row["occurrence"]: json.loads(row["body"])["time"] for row in found if row["kind"] == "clear"}

@@ -29,6 +29,8 @@ rules:
   - {{id: fault, kind: state, devices: {{class: equipment}}, point: fault, is: true, severity: high}}
   - stock: monitor
 notify:
+  grouping: {{wait: 0 s, pace: 0 s}}
+  reminders: off
   people:
     - {{id: ana, channels: {{mail: "mailto://127.0.0.1:{mail}/?from=monitor@example.org&to=ana@example.org"}}}}
   teams: [{{id: house, members: [ana]}}]

@@ -18,7 +18,7 @@ from tests.end_to_end.daemon import Daemon
 from tests.end_to_end.meters import Endpoint
 from tests.faults.clocks import WallClock
 from tests.servers.influxdb import InfluxServer
-from tests.servers.smtp import MailServer
+from tests.servers.smtp import MailServer, plain_text
 
 __all__ = ["influx"]
 
@@ -41,6 +41,8 @@ rules:
   - {{id: long-fault, kind: state, devices: {{id: fan}}, point: fault, is: true, on_delay: {delay:g} s}}
   - {{id: silent, kind: stale, max_age: 5 min, severity: high}}
 notify:
+  grouping: {{wait: 0 s, pace: 0 s}}
+  reminders: off
   people:
     - {{id: ana, channels: {{mail: "mailto://127.0.0.1:{mail}/?from=monitor@example.org&to=ana@example.org"}}}}
   teams: [{{id: house, members: [ana]}}]
@@ -76,7 +78,7 @@ class Night:
     def told(self, device: str, kind: str) -> str:
         """The text of the mail about a device whose subject begins so; "" while there is none."""
         texts = [
-            str(mail.get_payload())
+            plain_text(mail)
             for mail in list(self.mail.messages)
             if str(mail["Subject"]).startswith(kind) and device in str(mail["Subject"])
         ]
@@ -163,11 +165,14 @@ def _live_through(night: Night, influx: InfluxServer, change: datetime, names: t
     text = night.told("pump", "[CLEARED]")
     assert f"Raised: {_local(pump['raised_at'], names[0])}" in text
     assert f"Cleared: {_local(pump['cleared_at'], names[1])}, after " in text
-    assert not re.search(r"after .*\bh\b", text)
+    assert not re.search(r"after .*\bhr\b", text)
 
 
 def _local(ms: int, name: str) -> str:
-    return f"{datetime.fromtimestamp(ms / 1000, ZONE):%Y-%m-%d %H:%M:%S} {name}"
+    """How a message writes it; the zone's name stands in the hour that comes twice."""
+    at = datetime.fromtimestamp(ms / 1000, ZONE)
+    comes_twice = at.replace(fold=0).utcoffset() != at.replace(fold=1).utcoffset()
+    return f"{at:%a} {at.day} {at:%b, %H:%M}{f' {name}' if comes_twice else ''}"
 
 
 def _written(influx: InfluxServer) -> set[int]:

@@ -36,6 +36,8 @@ devices:
 rules:
   - {{id: leak, kind: state, devices: {{class: safety}}, point: alarm, is: true, severity: critical}}
 notify:
+  grouping: {{wait: 0 s, pace: 0 s}}
+  reminders: off
   people:
     - {{id: ben, channels: {{mail: "mailto://127.0.0.1:{hung}/?from=monitor@example.org&to=ben@example.org"}}}}
     - {{id: ana, channels: {{mail: "mailto://127.0.0.1:{mail}/?from=monitor@example.org&to=ana@example.org"}}}}

@@ -44,6 +44,8 @@ rules:
   - {{id: silent, kind: stale, max_age: 5 min, severity: high}}
   - {{id: dead, kind: offline, severity: high}}
 notify:
+  grouping: {{wait: 0 s, pace: 0 s}}
+  reminders: off
   people:
     - {{id: ana, channels: {{mail: "mailto://127.0.0.1:{mail}/?from=monitor@example.org&to=ana@example.org"}}}}
     - {{id: ben, channels: {{mail: "mailto://127.0.0.1:{mail}/?from=monitor@example.org&to=ben@example.org"}}}}

@@ -15,7 +15,7 @@ from tests.end_to_end.daemon import Daemon
 from tests.end_to_end.meters import Endpoint
 from tests.faults.clocks import KernelClock, WallClock, together
 from tests.servers.influxdb import InfluxServer
-from tests.servers.smtp import MailServer
+from tests.servers.smtp import MailServer, plain_text
 
 __all__ = ["influx"]
 
@@ -38,6 +38,8 @@ rules:
   - {{id: silent, kind: stale, max_age: 5 min, severity: high}}
   - {{id: dead, kind: offline, severity: high}}
 notify:
+  grouping: {{wait: 0 s, pace: 0 s}}
+  reminders: off
   people:
     - {{id: ana, channels: {{mail: "mailto://127.0.0.1:{mail}/?from=monitor@example.org&to=ana@example.org"}}}}
     - {{id: ben, channels: {{mail: "mailto://127.0.0.1:{mail}/?from=monitor@example.org&to=ben@example.org"}}}}
@@ -95,6 +97,8 @@ class Box:
         daemon = self.daemon
         kept = {device: [at for at, _ in daemon.readings(device)] for device in ("meter", "pump")}
         daemon.until(lambda: self._written() >= {at for times in kept.values() for at in times}, "all is written")
+        on_its_way = "SELECT 1 FROM outbox WHERE state = 'sending'"
+        daemon.until(lambda: not daemon.memory(on_its_way), "what was on its way has arrived")
         status = daemon.get("status")
         for times in kept.values():
             assert len(times) == len(set(times))
@@ -152,7 +156,7 @@ def test_a_first_start_in_another_year(tmp_path: Path, influx: InfluxServer, boo
         box.endpoint[21].set("discrete", 0, [0])
         daemon.until(lambda: box.told("ben", "[CLEARED]"), "the end is told")
         box.check("meter", "pump")
-        texts = [str(mail.get_payload()) for mail in box.mail.messages if "[CLEARED]" in str(mail["Subject"])]
+        texts = [plain_text(mail) for mail in box.mail.messages if "[CLEARED]" in str(mail["Subject"])]
 
     assert waiting == "clock"
     assert len(box.steps()) == 1

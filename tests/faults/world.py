@@ -44,6 +44,8 @@ rules:
   - {{id: overload, kind: threshold, devices: {{class: electricity}}, point: power_w, above: 2 kW, on_delay: 2 s,
       severity: critical}}
 notify:
+  grouping: {{wait: 0 s, pace: 0 s}}
+  reminders: off
   people:
     - {{id: ana, channels: {{mail: "mailto://127.0.0.1:{mail}/?from=monitor@example.org&to=ana@example.org"}}}}
     - {{id: ben, channels: {{mail: "mailto://127.0.0.1:{mail}/?from=monitor@example.org&to=ben@example.org"}}}}

@@ -7,8 +7,8 @@ from datetime import date
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from monitor.bands import stretches
 from monitor.figures import Cost, CostLine
-from monitor.metering.bands import stretches
 from monitor.metering.prices import cost
 from monitor.periods import QUARTER, parse
 from monitor.tariff import Band, Tariff, Terms

@@ -1,9 +1,11 @@
 """The counter engine: what is booked for what a register shows."""
 
 import math
+from dataclasses import asdict
 
 import pytest
 
+from monitor.metering.memory import Break, Former, Memory, Odd
 from monitor.metering.step import Cause, Step, Taken
 from monitor.site import Counter
 from tests.metering.meter import HOUR, MINUTE, Meter, amounts
@@ -449,3 +451,19 @@ class TestBackflow:
 
         assert amounts(meter.steps) == [0.1]
         assert meter.kinds == ["counter_glitch"]
+
+
+def test_all_that_a_counter_remembers_is_kept() -> None:
+    memory = Memory(
+        held=[(1, 2.0)],
+        odd=Odd(since=1, first=1.0, lowest=0.5, last=2, shown=1.0),
+        formers=[Former(time=1, register=2.0, end=3, lost=True, until=4)],
+        broken=Break(before=1.0, after=2.0),
+        serial="A",
+        serial_time=3,
+        swap=("A", "B"),
+    )
+
+    assert memory.dump() == asdict(memory)
+    assert Memory.load(memory.dump()) == memory
+    assert Memory().dump() == asdict(Memory())

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.metering.bands import is_holiday
+from monitor.bands import is_holiday
 from monitor.metering.prices import cost, energy_cost
 from monitor.periods import QUARTER, begin_of
 from monitor.tariff import Band, Tariff, Terms

@@ -48,7 +48,7 @@ def _moment(zone: str, *wall: int, fold: int = 0) -> int:
 def _watched(zone: str, middle: date) -> list[tuple[int, datetime]]:
     """Each minute (UTC ms) of some days, and what the clock on the wall shows at it."""
     first = datetime.combine(middle - timedelta(days=DAYS // 2 + 3), datetime.min.time(), UTC)
-    moments = [first + timedelta(minutes=minute) for minute in range((DAYS + 6) * 1440)]
+    moments = [first + timedelta(minutes=minute) for minute in range((DAYS + 7) * 1440)]
     place = ZoneInfo(zone)
     return [(round(each.timestamp() * 1000), each.astimezone(place).replace(tzinfo=None)) for each in moments]
 

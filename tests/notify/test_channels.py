@@ -205,7 +205,7 @@ async def test_mail_carries_html_and_attachments(mail: MailServer) -> None:
         ("text/html", "a b.html"),
     ]
     assert [part.get_payload(decode=True) for part in parts[1:]] == [b"<p>as <b>HTML</b></p>", b"<p>1</p>"]
-    assert parts[0].get_content().strip() == "as HTML"
+    assert parts[0].get_content().strip() == "as text"
 
 
 async def test_an_address_that_asks_for_text_gets_text_and_the_attachments(mail: MailServer) -> None:
@@ -213,7 +213,7 @@ async def test_an_address_that_asks_for_text_gets_text_and_the_attachments(mail:
 
     parts = [part for part in mail.messages[0].walk() if not part.is_multipart()]
     assert [part.get_content_type() for part in parts] == ["text/plain", "text/html"]
-    assert parts[0].get_content().strip() == "as HTML"
+    assert parts[0].get_content().strip() == "as text"
 
 
 async def test_other_services_and_the_terminal_get_the_text(

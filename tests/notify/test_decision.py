@@ -146,3 +146,25 @@ def test_every_row_comes_to_an_end_and_no_end_is_told_without_its_beginning(
         assert any(other.told and other.id < row.id for other in history)
     if decision.action in {Action.DROP, Action.EXPIRE}:
         assert decision.reason
+
+
+def test_a_step_until_clear_is_told_to_whoever_although_somebody_acknowledged() -> None:
+    later = past(1, "raise", step=1, until_clear=True)
+    event = past(1, "raise", step=1, until_clear=True, momentary=True)
+
+    assert action(later, standing=ACKNOWLEDGED) is Action.SEND
+    assert action(later, standing=CLEARED) is Action.DROP
+    assert (
+        action(event, standing=ACKNOWLEDGED) is Action.DROP
+    )  # nothing of it lasts: it was for a person to look at
+    assert action(event) is Action.SEND
+
+
+def test_repeats_of_a_telling_replace_nothing_of_it_and_a_new_telling_replaces_all() -> None:
+    last = past(1, "raise", step=1, telling="o1:raise:1")
+    again = past(2, "raise", step=2, telling="o1:raise:1")
+    anew = past(3, "raise", step=1, telling="o1:raise:5")
+
+    assert action(last, again) is Action.SEND
+    assert action(again, last) is Action.SEND
+    assert action(again, last, anew) is Action.DROP

@@ -8,8 +8,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from monitor.journal.state import State
-from monitor.notify import channelstate
+from monitor.notify import channelstate, waiting
 from monitor.notify.outbox import Notifier
+from monitor.notify.traffic import Held
 from monitor.ports import NoticeKind
 from monitor.site import Site
 from monitor.staff import Person, Rate
@@ -67,11 +68,7 @@ async def test_a_service_that_does_not_work_is_left_alone_and_what_waits_goes_wh
     house = House(state, clock, site(*(hooked(web, name) for name in names)))
     for name in names[:5]:
         await house.tell(NoticeKind.RAISE, occurrence=f"of-{name}")
-        await state.transact(
-            lambda db, name=name: db.execute(
-                "DELETE FROM outbox WHERE occurrence = ? AND person <> ?", (f"of-{name}", name)
-            )
-        )
+    await state.transact(lambda db: db.execute("DELETE FROM outbox WHERE occurrence <> 'of-' || person"))
 
     with capture_logs() as logs:
         async with running(house.notifier()) as notifier:
@@ -93,6 +90,30 @@ async def test_a_service_that_does_not_work_is_left_alone_and_what_waits_goes_wh
     events = [entry["event"] for entry in logs]
     assert events.count("service_left_alone") == events.count("service_back") == 1
     assert len(web.taken) == 12
+
+
+async def test_what_a_message_had_waited_for_before_is_known_again_afterwards(
+    state: State, clock: ManualClock, web: WebServer
+) -> None:
+    house = House(state, clock, site(hooked(web, "ana")))
+    await house.tell(NoticeKind.RAISE)
+    await house.tell(NoticeKind.RAISE, occurrence="o2")
+    await state.transact(lambda db: db.execute("UPDATE outbox SET held = 'quiet' WHERE occurrence = 'o2'"))
+    lanes = (("ana", "hook"),)
+    held = [Held(lanes=lanes, wait=9000, wait_of_critical=9000, reason="x", probes=False, critical=False)]
+    notifier = house.notifier()
+
+    async def marks() -> list[tuple[str, int]]:
+        return [(row["held"], row["next_at"]) for row in reversed(await notifier.list_notifications())]
+
+    await state.transact(lambda db: waiting.hold(db, held, NOW))
+    await state.transact(lambda db: waiting.hold(db, held, NOW + 9000))
+    during = await marks()
+    await state.transact(lambda db: waiting.release(db, lanes, NOW + 10_000))
+    after = await marks()
+
+    assert during == [("channel", NOW + 18_000), ("channel:quiet", NOW + 18_000)]
+    assert after == [("", NOW + 10_000), ("quiet", NOW + 10_000)]
 
 
 async def test_while_it_is_tried_again_one_message_goes_and_the_others_wait(
@@ -422,3 +443,13 @@ async def _requests(web: WebServer, count: int) -> bool:
 
 async def _states(notifier: Notifier, wanted: set[str]) -> bool:
     return {row[2] for row in await listed(notifier)} == wanted
+
+
+async def test_a_year_of_messages_is_not_read_to_know_how_fast_they_were(state: State) -> None:
+    plan = await state.query(
+        f"EXPLAIN QUERY PLAN {channelstate.LATENCIES}", {"person": "ana", "channel": "hook", "since": NOW}
+    )
+
+    assert [row["detail"] for row in plan] == [
+        "SEARCH outbox USING INDEX outbox_lane (person=? AND channel=? AND sent_at>?)"
+    ]

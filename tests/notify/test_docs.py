@@ -42,7 +42,7 @@ def test_the_page_names_every_event_of_the_log() -> None:
 def test_the_addresses_on_the_page_are_understood() -> None:
     addresses = re.findall(r"^\| [^|]+ \| `([a-z]+:[^`]*)` \|$", PAGE, re.MULTILINE)
 
-    assert len(addresses) == 6
+    assert len(addresses) == 23
     assert {address: check_address(address) for address in addresses} == dict.fromkeys(addresses)
 
 

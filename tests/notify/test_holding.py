@@ -9,9 +9,9 @@ from monitor.calendars import Hours, Schedule
 from monitor.notify.budget import exhausted_until, night_began
 from monitor.notify.decision import Action, decide
 from monitor.notify.holding import Flood, GroupTold, Hold, Lane, Waiting, goes_along, hold, why
-from monitor.notify.quiet import NIGHT, held_until, next_morning
+from monitor.notify.quiet import held_until, next_morning
 from monitor.notify.reminders import next_reminder
-from monitor.staff import REMINDERS, Budget, Grouping, Quiet
+from monitor.staff import NIGHT, REMINDERS, Budget, Grouping, Quiet
 from tests.notify.test_decision import STANDING, past
 from tests.notify.virtual import ANA, ZONE, quiet
 

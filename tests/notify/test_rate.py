@@ -1,5 +1,7 @@
 """How fast messages may go to a service, and what a service is."""
 
+from typing import Any
+
 import pytest
 
 from monitor.notify.channels import CHANNELS, check_address, service_of
@@ -16,6 +18,10 @@ def test_a_bucket_gives_its_burst_then_one_after_each_pause() -> None:
         bucket.take(0.0)
 
     assert [bucket.left(now) for now in (0.0, 1.9, 2.0, 4.0, 100.0)] == [0, 0, 1, 2, 3]
+
+
+def test_the_terminal_is_not_slowed_down() -> None:
+    assert limit_of("terminal:", USUAL).rate.burst == 1000
 
 
 def test_what_goes_all_the_same_is_owed() -> None:
@@ -77,7 +83,7 @@ def test_what_counts_as_a_host_is_one_to_apprise() -> None:
     from monitor.notify.channels import _NAMES_A_HOST
 
     check_address("json://localhost")
-    plugins = NotificationManager()
+    plugins: Any = NotificationManager()  # type: ignore[no-untyped-call]
     for scheme in _NAMES_A_HOST - {"http", "https", "ntfy", "ntfys", *CHANNELS}:
         templates = [str(each) for each in plugins[scheme].templates]
         assert all("{host}" in each for each in templates), scheme

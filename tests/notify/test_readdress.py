@@ -221,3 +221,53 @@ async def test_the_step_and_the_severity_choose_the_channels_of_who_takes_over(d
     await desk.say("ana")
 
     assert await desk.take() == [("raise", "ana", "phone")]
+
+
+async def test_who_was_told_in_the_place_of_another_hears_of_the_end_alone(desk: Desk) -> None:
+    await desk.tell(NoticeKind.RAISE)
+    await desk.say("ben")
+    assert await desk.take() == [("raise", "ben", "mail")]
+    told = frozenset({("ana", "mail"), ("ana", "phone"), ("ben", "mail")})
+    await desk.tell(NoticeKind.CLEAR, told=told, number=2, time=NOW + MINUTE)
+
+    assert await desk.take(2) == [("clear", "ben", "mail")]
+
+
+# Repeats, as the outbox takes them -------------------------------------------------------------------------
+
+
+def repeated(**people: Any) -> Site:
+    made = house(Step(after=0, notify=("duty",)), Step(after=900, notify=("ben",)), **people)
+    team = replace(made.notify.teams["house"], repeat=2, repeat_every=600.0)
+    return replace(made, notify=replace(made.notify, teams={"house": team}))
+
+
+async def test_the_last_step_is_told_again_while_nobody_acknowledges(desk: Desk) -> None:
+    desk.site = repeated()
+    await desk.tell(NoticeKind.RAISE)
+
+    found = [await desk.take(minute) for minute in (0, 15, 24, 25, 35, 90)]
+
+    ben = [("raise", "ben", "mail")]
+    assert found == [[("raise", "ana", "mail"), ("raise", "ana", "phone")], ben, [], ben, ben, []]
+
+
+async def test_an_acknowledgement_ends_the_repeats(desk: Desk) -> None:
+    desk.site = repeated()
+    await desk.tell(NoticeKind.RAISE)
+    assert [await desk.take(minute) for minute in (0, 15)][1] == [("raise", "ben", "mail")]
+    desk.standing = (True, False, False)
+
+    assert [await desk.take(minute) for minute in (25, 35)] == [[], []]
+    assert (await desk.rows())[-1][2:] == ("superseded", "the alarm was acknowledged")
+
+
+async def test_a_repeat_goes_to_whoever_is_on_call_by_then(desk: Desk) -> None:
+    made = house()
+    team = replace(made.notify.teams["house"], repeat=1, repeat_every=600.0)
+    desk.site = replace(made, notify=replace(made.notify, teams={"house": team}))
+    await desk.tell(NoticeKind.RAISE)
+    assert {lane for _, lane, _ in await desk.take()} == {"ana"}
+    await desk.say("ben", start=5)
+
+    assert await desk.take(10) == [("raise", "ben", "mail")]

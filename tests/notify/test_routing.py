@@ -286,6 +286,19 @@ def test_the_last_step_is_told_again_so_many_times_by_rows_of_their_own() -> Non
     assert [row.body.get("last", False) for row in found] == [False, False, False, True]
 
 
+def test_where_nobody_is_on_call_at_the_repeats_the_last_that_was_told_is_the_last() -> None:
+    house = site(ANA, BEN, escalation=[(0, ["ben"]), (900, ["duty"])])
+    house = with_rosters(house, on_duty(("ana", 0, 20), ("ana", 40, 50)), repeat=3, repeat_every=600.0)
+    nobody = with_rosters(house, on_duty(("ana", 0, 20)))
+
+    def last(made: Site) -> list[tuple[str, int, bool]]:
+        found = [row for row in rows(made, NoticeKind.RAISE) if row.channel == "mail"]
+        return [(row.person, (row.not_before - NOW) // MINUTE, row.body.get("last", False)) for row in found]
+
+    assert last(house) == [("ben", 0, False), ("ana", 15, False), ("ana", 45, True)]
+    assert last(nobody) == [("ben", 0, False), ("ana", 15, True)]
+
+
 def test_a_step_until_clear_says_so_and_its_repeats_do_not() -> None:
     steps = (Step(after=0, notify=("ben",)), Step(after=900, notify=("ana",), until_clear=True))
     house = with_rosters(site(ANA, BEN), escalation=steps, repeat=1)
@@ -315,3 +328,11 @@ def test_a_roster_whose_people_have_a_channel_counts_as_reachable() -> None:
 
     assert unreachable(reachable) == []
     assert unreachable(silent) == ["undervoltage"]
+
+
+def test_what_cannot_wait_for_another_channel_goes_over_all_of_them() -> None:
+    house = site(replace(ANA, over={"high": ("phone",)}))
+
+    found = choose(house, notice(NoticeKind.RAISE), everywhere=True)
+
+    assert [one.channel for one in found] == ["mail", "phone"]

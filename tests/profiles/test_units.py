@@ -1,12 +1,13 @@
 import subprocess
 import sys
+from collections.abc import Callable
 from fractions import Fraction
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.profiles.units import UnitMismatch, convert, linear, same_unit
+from monitor.profiles.units import _USUAL, UnitMismatch, _by_pint, convert, linear, same_unit
 from monitor.schema import SUFFIX_UNITS
 
 
@@ -91,11 +92,28 @@ def test_no_text_does_more_than_be_refused(unit: str, target: str) -> None:
     assert factor != 0
 
 
-def test_units_are_converted_without_the_library_for_pictures() -> None:
+@pytest.mark.parametrize("unit", _USUAL)
+def test_what_is_known_of_usual_units_is_what_pint_says(unit: str) -> None:
+    found = {target: _said(linear, unit, target) for target in _USUAL}
+    rates = {target: _said(linear, f"{unit}/min", f"{target}/h") for target in _USUAL}
+
+    assert found == {target: _said(_by_pint, unit, target) for target in _USUAL}
+    assert rates == {target: _said(_by_pint, f"{unit}/min", f"{target}/h") for target in _USUAL}
+
+
+def _said(asked: Callable[[str, str], object], unit: str, target: str) -> object:
+    try:
+        return asked(unit, target)
+    except UnitMismatch as error:
+        return str(error)
+
+
+@pytest.mark.parametrize(("unit", "modules"), [("L/h", "set()"), ("pint/h", "{'pint'}")])
+def test_pint_is_loaded_for_rare_units_and_the_library_for_pictures_for_none(unit: str, modules: str) -> None:
     asked = (
         "import sys; from monitor.profiles.units import convert;"
-        "print(convert(1, 'L/h', 'm3/h'), 'numpy' in sys.modules)"
+        f"print(convert(1000, '{unit}', 'm3/h') > 0, {{'numpy', 'pint'}} & set(sys.modules))"
     )
     ran = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
 
-    assert ran.stdout == "0.001 False\n"
+    assert ran.stdout == f"True {modules}\n"

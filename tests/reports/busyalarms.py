@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import dataclass
+from typing import Any
 
 from monitor.performance.record import Episode, Record, Sent
 from monitor.periods import DAY
@@ -33,7 +34,7 @@ def busy_alarms() -> Records:
     begin = moment("2026-10-01T00:00")
     episodes: list[Episode] = []
 
-    def raised(at: float, lasts: float | None, rule: str, source: str, severity: str, **more: int) -> None:
+    def raised(at: float, lasts: float | None, rule: str, source: str, severity: str, **more: Any) -> None:
         at = round(at)
         cleared = None if lasts is None else at + round(lasts)
         name = f"{rule}-{len(episodes)}"
@@ -63,6 +64,13 @@ def busy_alarms() -> Records:
             raised(burst + number * 15 * _SECOND, 6 * _SECOND, "pump-pressure", "pump-1/pressure_bar", "medium")
     raised(moment("2026-09-22T08:00"), None, "battery-low", "smoke-2/battery_pct", "low")
     raised(moment("2026-10-24T08:00"), 3 * DAY, "leak", "smoke-1/alarm", "critical", acknowledged=begin + 24 * DAY)
+    for number in range(10):
+        at = begin + (2 * number + 1) * DAY
+        seen, cause = round(at + (number + 1) * 3 * _MINUTE), "replaced" if number < 3 else "false_alarm"
+        raised(
+            at, (number + 1) * _HOUR, "door-forced", "cellar", "low", acknowledged=seen, cause=cause, again=True
+        )
+    raised(begin + 3 * DAY, _HOUR, "door-forced", "cellar", "low")
     messages = [
         Sent(person, one.raised + 2 * _SECOND, "raise", one.rule, one.source_key)
         for one in episodes

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from monitor.causes import CAUSES
 from monitor.periods import parse
 from monitor.reports import chinese, english
 from monitor.reports.books import Books
@@ -11,7 +12,7 @@ from monitor.reports.build import build
 from monitor.reports.csvfile import csv_file
 from monitor.reports.html import html
 from monitor.reports.letter import Letters
-from monitor.reports.report import Report, Section
+from monitor.reports.report import Phrase, Report, Section
 from monitor.reports.words import say
 from monitor.site import AlarmLimits, Site
 from monitor.staff import Notify, Person
@@ -61,6 +62,22 @@ async def test_figures_are_those_of_what_was_raised() -> None:
     ]
     assert table(report, "alarms_chattering").rows[0].cells == ("pump-pressure", "pump-1/pressure_bar", 2, 10)
     assert report.is_complete
+
+
+async def test_how_long_people_took_is_told_and_what_alarms_came_of() -> None:
+    report = await made()
+
+    rules = {row.cells[0]: row.cells[1:] for row in table(report, "response_rule").rows}
+    values = {row.cells[0]: row.cells[1] for row in table(report, "alarm_figures").rows}
+    causes = [row.cells for row in table(report, "alarms_causes").rows]
+    assert rules["door-forced"] == (11, 1, 15.0, 27.0, 5.0, 9.0)
+    assert rules["leak"][0] == 1
+    assert values["acknowledge_time"] is not None
+    assert values["again"] == "10"
+    assert causes == [("false_alarm", 7, 70.0), ("replaced", 3, 30.0)]
+    assert {"response_means", "causes_open"} <= {one.key for one in report.notes}
+    for language, words in (("en", CAUSES["false_alarm"][0]), ("zh", CAUSES["false_alarm"][1])):
+        assert say(Phrase("came_of_false_alarm"), language) == words
 
 
 async def test_people_who_get_more_than_they_can_heed_are_pointed_out() -> None:

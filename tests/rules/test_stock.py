@@ -119,7 +119,7 @@ def _devices() -> list[str]:
     """One device of each shipped profile that needs nothing beside it."""
     found = []
     for number, path in enumerate(sorted((SHIPPED / "profiles").glob("*/*.yaml")), 1):
-        profile = yaml.safe_load(path.read_text())
+        profile = yaml.load(path.read_text(), yaml.CSafeLoader)  # ten times as fast, and all files begin with it
         if "variants" in profile or not profile.get("points") or "min_rate" in str(profile):
             continue
         where = f"broker, topic: t/{number}" if "mqtt" in profile else f"plant, unit: {number % 240 + 1}"

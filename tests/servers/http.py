@@ -2,6 +2,7 @@
 # ruff: noqa: N815 - the names are those of http.server
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -33,16 +34,18 @@ class WebServer:
 
     A status may be a pair of a status and headers: `(429, {"Retry-After": "3"})`, or a triple with a body. Where
     `handle` is set it is asked what comes after the script. While `hang` is set, a request is read and not
-    answered; `requested` is set when one has come. `taken` are the requests answered with 2xx.
+    answered; `requested` is set when one has come. `taken` are the requests answered with 2xx. While `breaks` is
+    set, that is all there is of an answer. `tls`: it speaks TLS.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.requests: list[Request] = []
         self.taken: list[Request] = []
         self.answers: list[Answer] = []
         self.handle: Callable[[Request], Answer] | None = None
         self.otherwise = 200
         self.hang = False
+        self.breaks: bytes | None = None
         self.requested = threading.Event()
         self.released = threading.Event()
         outer = self
@@ -60,6 +63,8 @@ class WebServer:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self.port: int = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
 
@@ -85,6 +90,10 @@ class WebServer:
         self.requested.set()
         if self.hang:
             self.released.wait()
+            handler.close_connection = True
+            return
+        if self.breaks is not None:
+            handler.wfile.write(self.breaks)
             handler.close_connection = True
             return
         if self.answers:

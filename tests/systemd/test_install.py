@@ -26,6 +26,8 @@ connections:
 devices:
   - {id: main, profile: eastron-sdm630, connection: plant-room, unit: 1}
 notify:
+  grouping: {wait: 0 s, pace: 0 s}
+  reminders: off
   people: [{id: ana, channels: {first: !secret address-ana}}]
   teams: [{id: all, members: ana}]
   routes: [{team: all}]

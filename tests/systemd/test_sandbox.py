@@ -1,7 +1,9 @@
 """The daemon lives under the unit's own filter of system calls, loaded into the kernel as systemd does."""
 
+import re
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -37,6 +39,9 @@ devices:
 rules:
   - {{id: fault, kind: state, devices: {{class: equipment}}, point: fault, is: true, severity: high}}
 notify:
+  grouping: {{wait: 0 s, pace: 0 s}}
+  links: {{base: "http://127.0.0.1:{links}", listen: "127.0.0.1:{links}"}}
+  reminders: off
   people:
     - id: ana
       channels:
@@ -79,7 +84,13 @@ def test_the_daemon_reads_writes_tells_reloads_and_stops_in_it(tmp_path: Path, i
         Endpoint({21: Unit()}) as endpoint,
     ):
         site = tmp_path / "site.yaml"
-        ports = {"modbus": endpoint.port, "mail": mail.port, "web": web.port, "metrics": free_port()}
+        ports = {
+            "modbus": endpoint.port,
+            "mail": mail.port,
+            "web": web.port,
+            "metrics": free_port(),
+            "links": free_port(),
+        }
         site.write_text(SITE.format(**ports, broker=broker.url, influx=influx.url, token=influx.token))
         with (
             Daemon(site, tmp_path / "state", before=SANDBOX) as daemon,
@@ -91,6 +102,10 @@ def test_the_daemon_reads_writes_tells_reloads_and_stops_in_it(tmp_path: Path, i
             endpoint[21].set("discrete", 0, [1])
             daemon.until(lambda: mail.messages, "a mail comes")
             daemon.until(lambda: [each for each in web.taken if each.path == "/alarm"], "a web hook is called")
+            link = re.search(r"http://127[^ \n]+/a/[\w-]+", mail.texts()[0])
+            assert link
+            with urllib.request.urlopen(link[0], timeout=30) as page:
+                seen = page.read().decode()
             daemon.until(
                 lambda: [each for each in web.taken if each.path == "/ping"], "the outside is told of life"
             )
@@ -105,6 +120,7 @@ def test_the_daemon_reads_writes_tells_reloads_and_stops_in_it(tmp_path: Path, i
 
     assert reloaded.returncode == 0, reloaded.stderr
     assert [alarm["device"] for alarm in found] == ["pump"]
+    assert "I take care" in seen
     assert stopped == 0
 
 

@@ -3,6 +3,9 @@
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import pytest
+
+from monitor.cli.places import SITE_FILE
 from tests.cli.running import within
 from tests.trials.site import SITE
 
@@ -65,3 +68,12 @@ def test_nothing_to_test_is_a_mistake() -> None:
 
     assert ran.code == 78
     assert "there is nothing to test" in ran.err
+
+
+@pytest.mark.skipif(SITE_FILE.exists(), reason="this machine has the service's site file")
+@pytest.mark.parametrize("command", [("backtest",), ("propose", "low")])
+def test_without_a_site_file_it_is_said_how_to_name_one(command: tuple[str, ...]) -> None:
+    ran = within("rules", *command, "--from", "2026-01-05 18:00")
+
+    assert ran.code == 78
+    assert ran.err == f"there is no file {SITE_FILE}: name the site file, with --site FILE\n"

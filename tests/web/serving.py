@@ -93,6 +93,9 @@ class ScriptedAlarms:
     async def list_alarms(self) -> Sequence[Mapping[str, Any]]:
         return list(self.alarms.values())
 
+    async def list_cases(self, person: str = "") -> Sequence[Mapping[str, Any]]:
+        return [alarm for alarm in self.alarms.values() if person in {"", (alarm.get("case") or {}).get("to")}]
+
     async def list_rules(self) -> Sequence[Mapping[str, Any]]:
         return list(RULES)
 

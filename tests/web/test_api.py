@@ -329,6 +329,7 @@ async def test_openapi_describes_every_route(client: httpx.AsyncClient) -> None:
             "/meters/enter",
             "/meters/recompute",
             "/alarms/performance",
+            "/cases",
             "/metrics",
             "/reload",
         )

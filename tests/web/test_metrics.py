@@ -19,6 +19,7 @@ import config
 from monitor.accessbook import ZoneNow
 from monitor.errors import RequestRefused
 from monitor.journal.sqlite import SqliteJournal
+from monitor.performance.record import Episode, Record
 from monitor.schema import MONITOR_POINTS
 from monitor.site import Device
 from monitor.web.metrics import NAMES, exposition, serve_metrics
@@ -72,6 +73,21 @@ def _everything(parts: Parts) -> Parts:
         "disk_free_pct": 40.0,
         "clock_synchronised": False,
     }
+    now = parts.now()
+    alarms = [
+        Episode(
+            occurrence=f"low-{minutes}",
+            rule="low",
+            source_key="main",
+            severity="low",
+            raised=now - 3_600_000,
+            cleared=now - 3_600_000 + 2 * minutes * 60_000,
+            acknowledged=now - 3_600_000 + minutes * 60_000,
+        )
+        for minutes in (1, 2, 20)
+    ]
+    left = replace(alarms[0], occurrence="left", cleared=None, acknowledged=None)
+    parts.alarms.past = Record([*alarms, left], [])  # type: ignore[attr-defined] - of the scripted one
     return replace(
         parts,
         connections=lambda: {"bus": polled, "broker": {"connected": True, "messages": 8}},
@@ -79,6 +95,7 @@ def _everything(parts: Parts) -> Parts:
         poller=lambda: {"start_p99_ms": 3.0, "waiting": 0, "dropped": 0},
         itself=lambda: itself,
         metering=lambda: {"lag": 7, "last_commit": 4000, "counters": 3, "held": 1, "size_bytes": 40960},
+        links=lambda: {"listening": True, "made": 5, "opened": 9, "used": 2, "refused": 1},
         people=lambda: {"lag": 2, "last_commit": 5000, "inside": 3},
         access=_Desk(),
         upkeep=lambda: {
@@ -134,6 +151,13 @@ async def test_metrics_are_in_seconds_bytes_and_ratios(parts: Parts) -> None:
     assert samples["facility_monitor_access_lag"] == 2
     assert samples["facility_monitor_equipment_last_commit_seconds"] == 6
     assert samples["facility_monitor_zone_people[house]"] == 3
+    assert samples["facility_monitor_alarms_acknowledge_median_seconds"] == 120
+    assert samples["facility_monitor_alarms_acknowledge_p90_seconds"] == 1200
+    assert samples["facility_monitor_alarms_repair_median_seconds"] == 240
+    assert samples["facility_monitor_alarms_repair_p90_seconds"] == 2400
+    assert samples["facility_monitor_alarms_left_unacknowledged"] == 1
+    assert samples["facility_monitor_links_listening"] == 1
+    assert samples["facility_monitor_links_used_total"] == 2
     assert samples["facility_monitor_connection_up[broker]"] == 1
     assert samples["facility_monitor_connection_busy_ratio[bus]"] == 0.125
 

@@ -9,13 +9,16 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
-__all__ = ["Verdict", "judge"]
+__all__ = ["Verdict", "judge", "judge_http"]
 
 _HTTP_ERROR = re.compile(r"\berror[=: ]+(\d{3})\b", re.IGNORECASE)
 _SMTP_ANSWER = re.compile(r"\((\d{3}), b['\"]")
 _SMTP_REFUSED = re.compile(r"was refused: (\d{3})\b")
 _READ_TIMED_OUT = re.compile(r"read timed out|read operation timed out", re.IGNORECASE)
 _TIMED_OUT = re.compile(r"timed out", re.IGNORECASE)
+_BROKEN_OFF = re.compile(
+    r"Remote end closed connection|Connection aborted|Connection broken|IncompleteRead|BadStatusLine"
+)
 _CLOSING: Final = 421
 _UNTRUSTED = re.compile(r"certificate verify failed|CERTIFICATE_VERIFY_FAILED|SSLCertVerificationError")
 _CONNECTING = "Connection error while submitting email"
@@ -41,14 +44,21 @@ def judge(lines: Sequence[str]) -> Verdict:
     """Judge a failed attempt by the lines logged during it."""
     text = "\n".join(lines)
     if found := _HTTP_ERROR.search(text):
-        return _http(int(found[1]))
+        return judge_http(int(found[1]))
     answers = [*_SMTP_ANSWER.findall(text), *_SMTP_REFUSED.findall(text)]
     if answers:
         return _smtp([int(code) for code in answers])
+    return _of_connection(text)
+
+
+def _of_connection(text: str) -> Verdict:
+    """Judge an attempt that got no answer, by how the connection ended."""
     if _UNTRUSTED.search(text):
         return Verdict("the server's certificate is not trusted")
     if _READ_TIMED_OUT.search(text) or (_TIMED_OUT.search(text) and _was_sending(text)):
         return Verdict("no answer in time; it may have been delivered", maybe_delivered=True)
+    if _BROKEN_OFF.search(text):
+        return Verdict("it hung up without an answer; it may have been delivered", maybe_delivered=True)
     if _TIMED_OUT.search(text):
         return Verdict("could not connect in time")
     return Verdict("could not be delivered")
@@ -59,7 +69,8 @@ def _was_sending(text: str) -> bool:
     return "Sending email to" in text and _CONNECTING not in text
 
 
-def _http(code: int) -> Verdict:
+def judge_http(code: int) -> Verdict:
+    """Judge an answer of HTTP that is none of success."""
     try:
         phrase = f" {HTTPStatus(code).phrase}"
     except ValueError:

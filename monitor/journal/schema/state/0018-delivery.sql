@@ -37,16 +37,19 @@ CREATE TABLE duty_override (
     reason TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE INDEX duty_override_ends ON duty_override (ends);
--- What people do about an alarm after it was told: one case for each occurrence that somebody wrote about.
+-- What people do about an alarm after it was told: one case for each occurrence that somebody wrote about, or that
+-- was raised before within seven days.
 CREATE TABLE alarm_case (
     occurrence  TEXT PRIMARY KEY REFERENCES alarm ON DELETE CASCADE,
     earlier     TEXT NOT NULL DEFAULT '',      -- the occurrence of the seven days before, where there is one
+    times       INTEGER NOT NULL DEFAULT 1,    -- which one it was within seven days, when it was raised; 100 at most
     assigned_to TEXT NOT NULL DEFAULT '',
     assigned_by TEXT NOT NULL DEFAULT '',
     assigned_at INTEGER,
     closed_at   INTEGER,
     closed_by   TEXT NOT NULL DEFAULT '',
-    cause       TEXT NOT NULL DEFAULT ''       -- what it came of, a word of the list
+    cause       TEXT NOT NULL DEFAULT '',      -- what it came of, a word of the list
+    note        TEXT NOT NULL DEFAULT ''       -- what was done, in the words of who closed it
 ) STRICT;
 CREATE TABLE alarm_comment (
     id         TEXT PRIMARY KEY,               -- the command's
@@ -56,3 +59,7 @@ CREATE TABLE alarm_comment (
     text       TEXT NOT NULL
 ) STRICT;
 CREATE INDEX alarm_comment_of ON alarm_comment (occurrence, time);
+-- To find the one before.
+DROP INDEX alarm_source;
+CREATE INDEX alarm_source ON alarm (rule, source_key, raised_at);
+CREATE INDEX alarm_case_open ON alarm_case (assigned_to) WHERE closed_at IS NULL;

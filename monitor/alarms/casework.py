@@ -1,0 +1,78 @@
+"""What a person may do about an alarm beside acknowledging: checked before the command enters the journal."""
+
+from typing import Final
+
+from monitor.alarms.cases import Case, cases_of
+from monitor.alarms.commands import command, said
+from monitor.alarms.store import AlarmView, show
+from monitor.causes import CAUSES
+from monitor.documents.finding import nearest
+from monitor.errors import RequestRefused
+from monitor.journal.state import State
+from monitor.model import Command
+from monitor.site import Site
+
+__all__ = ["ASSIGN", "CLOSE", "COMMENT", "REOPEN", "assign", "close", "comment", "reopen"]
+
+ASSIGN: Final = "assign"
+COMMENT: Final = "comment"
+CLOSE: Final = "close_case"
+REOPEN: Final = "reopen_case"
+
+
+async def assign(  # noqa: PLR0913 - an alarm, a person, and who wants it why
+    state: State, site: Site, occurrence: str, person: str, *, by: str, reason: str, now: int
+) -> Command:
+    """Make the command that gives an alarm to a person of the site file. It does not acknowledge it."""
+    reason = said(reason, must=False)
+    _, case = await _known(state, occurrence)
+    people = site.notify.people
+    if person not in people:
+        near = nearest(person, people)
+        hint = f"; did you mean {near}?" if near else f"; there is {', '.join(sorted(people)) or 'nobody'}"
+        raise RequestRefused(f"the site file has no person {person[:60]}{hint}")
+    if case.closed_at is not None:
+        raise RequestRefused(f"the case of {occurrence} is closed; reopen it first")
+    return command(ASSIGN, occurrence, by=by, reason=reason, now=now, arguments={"person": person})
+
+
+async def comment(state: State, occurrence: str, text: str, *, by: str, now: int) -> Command:
+    """Make the command that keeps what somebody says of an alarm."""
+    await _known(state, occurrence)
+    text = said(text, must=False)
+    if not text:
+        raise RequestRefused("say something")
+    return command(COMMENT, occurrence, by=by, reason=text, now=now)
+
+
+async def close(  # noqa: PLR0913 - an alarm, what it came of, and who says so
+    state: State, occurrence: str, cause: str, *, by: str, note: str, now: int
+) -> Command:
+    """Make the command that closes the case of an alarm that is over: it neither clears nor acknowledges."""
+    note = said(note, must=False)
+    alarm, case = await _known(state, occurrence)
+    if cause not in CAUSES:
+        near = nearest(cause, CAUSES)
+        hint = f"did you mean {near}?" if near else f"write one of {', '.join(CAUSES)}"
+        raise RequestRefused(f"{cause[:60]!r} is no cause that is counted: {hint}")
+    if alarm.state != "clear":
+        raise RequestRefused(f"the alarm {occurrence} is not over: a case is closed when its alarm has cleared")
+    if case.closed_at is not None:
+        raise RequestRefused(f"the case of {occurrence} is closed already, by {case.closed_by}")
+    return command(CLOSE, occurrence, by=by, reason=note, now=now, arguments={"cause": cause})
+
+
+async def reopen(state: State, occurrence: str, *, by: str, reason: str, now: int) -> Command:
+    """Make the command that opens a closed case again."""
+    reason = said(reason, must=False)
+    _, case = await _known(state, occurrence)
+    if case.closed_at is None:
+        raise RequestRefused(f"the case of {occurrence} is not closed")
+    return command(REOPEN, occurrence, by=by, reason=reason, now=now)
+
+
+async def _known(state: State, occurrence: str) -> tuple[AlarmView, Case]:
+    alarm = await show(state, occurrence)
+    if alarm is None:
+        raise RequestRefused(f"there is no alarm {occurrence[:60]}")
+    return alarm, (await cases_of(state, [occurrence])).get(occurrence, Case())
