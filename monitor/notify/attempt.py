@@ -42,6 +42,8 @@ class Attempt:
     acknowledgements: tuple[int, ...] = ()
     gathered: "tuple[Attempt, ...]" = ()
     """Other rows that go out in the same message."""
+    alone: "Attempt | None" = None
+    """What it was before others joined it: what follows of a row goes by its own severity."""
 
     @property
     def is_report(self) -> bool:
@@ -78,6 +80,7 @@ def gathered(attempt: Attempt, others: Sequence[Attempt], why: str) -> Attempt:
         severity=severity,
         body={**attempt.body, "severity": severity, "gathered": told},
         gathered=tuple(others),
+        alone=attempt,
     )
 
 

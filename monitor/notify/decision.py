@@ -11,10 +11,13 @@ from typing import Final, NamedTuple
 
 from monitor.model import SEVERITY_RANK
 
-__all__ = ["PENDING", "Action", "Decision", "GetStanding", "Past", "Standing", "decide"]
+__all__ = ["ON_ITS_WAY", "PENDING", "TOLD_SINCE", "Action", "Decision", "GetStanding", "Past", "Standing", "decide"]
 
 PENDING: Final = frozenset({"queued", "sending", "failed"})
 """States of a row that may still be sent."""
+
+ON_ITS_WAY: Final = "another message of this alarm is on its way"
+TOLD_SINCE: Final = "another step of the escalation has told this person since"
 
 _ALARMING: Final = frozenset({"raise", "severity", "chatter"})
 _TOLD_ANYHOW: Final = frozenset({"self_test", "assigned"})
@@ -41,6 +44,7 @@ class Past:
     `momentary`: it is about an event alarm, which is clear from the beginning. `telling`: the telling that it is a
     part of; steps and repeats of one escalation share it. `until_clear`: also told when somebody has acknowledged.
     `digest`: it waits for a digest, in which what is over has a line, however little severe it is.
+    `due`: when its step had come; `sent_at`: when it was delivered, if it was (both UTC ms).
     """
 
     id: int
@@ -54,6 +58,8 @@ class Past:
     digest: bool = False
     telling: str = ""
     until_clear: bool = False
+    due: int = 0
+    sent_at: int | None = None
 
     @property
     def told(self) -> bool:
@@ -82,7 +88,7 @@ class Decision:
 def decide(row: Past, history: Sequence[Past], standing: Standing, now: int) -> Decision:
     """Decide what becomes of a row that is due; `now` in UTC ms."""
     if any(other.state == "sending" for other in history):
-        return Decision(Action.WAIT, "another message of this alarm is on its way")
+        return Decision(Action.WAIT, ON_ITS_WAY)
     decision = _judge(row, history, standing)
     if decision.action in {Action.SEND, Action.COMBINE} and now >= row.expires:
         return Decision(Action.EXPIRE, "expired")
@@ -105,6 +111,10 @@ def _alarming(row: Past, history: Sequence[Past], standing: Standing) -> Decisio
         return Decision(Action.DROP, reason)
     if any(_replaces(other, row) for other in history):
         return Decision(Action.DROP, "a newer message replaces it")
+    if any(_tells_the_same(other, row) for other in history):
+        return Decision(Action.DROP, TOLD_SINCE)
+    if not cleared and standing.cleared and not row.momentary and _any_told(history):
+        return Decision(Action.DROP, "the alarm had cleared, and this person knows of it")
     if not cleared:
         return Decision(Action.SEND)
     if row.maybe_delivered or _any_told(history):
@@ -132,6 +142,12 @@ def _replaces(other: Past, row: Past) -> bool:
     return newer and (other.step == 0 or row.step > 0)
 
 
+def _tells_the_same(other: Past, row: Past) -> bool:
+    """Whether another step, or repeat, of the same telling went out after this one was due: one message is enough."""
+    same = bool(row.telling) and other.telling == row.telling and other.kind in _ALARMING
+    return same and other.sent_at is not None and other.sent_at >= row.due
+
+
 def _reminding(row: Past, history: Sequence[Past], standing: Standing) -> Decision:
     """A reminder is one of a message that went out; what came after that speaks for itself."""
     if standing.held:
@@ -153,8 +169,9 @@ def _informing(row: Past, history: Sequence[Past], standing: Standing) -> Decisi
         return Decision(Action.DROP, "this person was never told of the alarm")
     if row.kind == "shelf_expiring" and (standing.cleared or not standing.held):
         return Decision(Action.DROP, "the shelf or the alarm is over")
-    if row.kind == "acknowledged" and any(other.kind == "clear" and other.id > row.id for other in history):
-        return Decision(Action.DROP, "the alarm had cleared; the message about that follows")
+    ends = [other for other in history if other.kind == "clear"]
+    if row.kind == "acknowledged" and any(other.id > row.id or other.sent_at is not None for other in ends):
+        return Decision(Action.DROP, "the alarm had cleared, of which there is a message")
     return Decision(Action.SEND)
 
 

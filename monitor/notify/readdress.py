@@ -14,6 +14,7 @@ from monitor.duty import OnCall, on_call
 from monitor.notify.along import channels_for
 from monitor.notify.standins import StandIns
 from monitor.site import Site
+from monitor.staff import Person
 
 __all__ = ["Divert", "Readdress", "instead_of"]
 
@@ -41,7 +42,7 @@ _TAKE_ITS_PLACE: Final = """
 """They were to be told later, or it was taken from them when somebody else was on call."""
 
 _WHAT_FOLLOWS: Final = """
-    SELECT id, body FROM outbox
+    SELECT id, kind, body FROM outbox
     WHERE occurrence = :occurrence AND person = :person AND channel = :channel AND id > :id
       AND kind NOT IN ('raise', 'severity', 'chatter') AND state IN ('queued', 'failed')
     ORDER BY id
@@ -81,13 +82,13 @@ class Readdress:
             return False
         changed = {**body, "why": {**body["why"], "reason": found.reason}}
         for channel in channels:
-            self._give(db, row, (person.id, channel), changed, now)
+            self._give(db, row, (person, channel), changed, now)
         db.execute(_SUPERSEDE, {"id": row["id"], "reason": f"{_MARK}{found.reason}"})
         return True
 
     @staticmethod
     def _give(
-        db: sqlite3.Connection, row: sqlite3.Row, lane: tuple[str, str], body: Mapping[str, Any], now: int
+        db: sqlite3.Connection, row: sqlite3.Row, lane: tuple[Person, str], body: Mapping[str, Any], now: int
     ) -> None:
         """Make the row of another person and channel, and what follows it: an end that waits is for them, too."""
         written = orjson.dumps(body).decode()
@@ -95,7 +96,7 @@ class Readdress:
             _WHAT_FOLLOWS,
             {name: row[name] for name in ("occurrence", "person", "channel", "id")},
         ).fetchall()
-        to = {"person": lane[0], "channel": lane[1]}
+        to = {"person": lane[0].id, "channel": lane[1]}
         db.execute(_COPY, {**to, "id": row["id"], "next_at": now, "body": written})
         db.execute(
             _TAKE_ITS_PLACE,
@@ -110,5 +111,9 @@ class Readdress:
                 "mark": f"{_MARK}%",
             },
         )
+        names = {lane[0].id.casefold(), lane[0].name.casefold()}
         for each in follows:
+            by = str(orjson.loads(each["body"]).get("by", "")).casefold()
+            if each["kind"] == "acknowledged" and by in names:
+                continue  # they did it themselves
             db.execute(_COPY, {**to, "id": each["id"], "next_at": now, "body": each["body"]})

@@ -20,9 +20,16 @@ _LONGEST: Final = DAY
 """Milliseconds after the alarm was told for the first time: what nobody has answered by then is no news."""
 
 _WAITS: Final = """
-    SELECT count(*) AS made, coalesce(sum(state IN ('queued', 'sending', 'failed')), 0) AS waiting FROM outbox
-    WHERE occurrence = ? AND person = ? AND channel = ? AND kind = 'remind' AND id <> ?
+    SELECT count(*) AS made, coalesce(sum(state IN ('queued', 'sending', 'failed') AND id > :id), 0) AS waiting
+    FROM outbox
+    WHERE occurrence = :occurrence AND person = :person AND channel = :channel AND kind = 'remind' AND id <> :id
 """
+_PUT_OFF: Final = """
+    UPDATE outbox SET not_before = :due, next_at = :due, expires = :expires
+    WHERE occurrence = :occurrence AND person = :person AND channel = :channel AND kind = 'remind'
+        AND state = 'queued' AND next_at < :due
+"""
+"""Who has just been told again by a later step, or by its repeat, needs no reminder in the same minute."""
 _INSERT: Final = """
     INSERT OR IGNORE INTO outbox (notification_id, occurrence, kind, person, channel, step, severity, created,
         not_before, expires, next_at, body)
@@ -50,16 +57,19 @@ def next_reminder(
 def note_told(
     db: sqlite3.Connection, attempt: Attempt, now: int, reminders: Mapping[str, Sequence[float]]
 ) -> None:
-    """After a message went out (or may have): make the next reminder of its person and channel."""
+    """After a message went out (or may have): make the next reminder of its person and channel, or put it off."""
     if attempt.cleared is not None:
         return
     found = next_reminder(attempt.kind, attempt.severity, attempt.body.get("remind", {}), now, reminders)
     if found is None:
         return
     due, remind = found
-    lane = (attempt.occurrence, *attempt.lane)
-    row = db.execute(_WAITS, (*lane, attempt.id)).fetchone()
+    lane = {"occurrence": attempt.occurrence, "person": attempt.lane[0], "channel": attempt.lane[1]}
+    expires = due + TIME_TO_LIVE[attempt.severity]
+    # A reminder of before this message is one of what was told before: it is dropped when it is due.
+    row = db.execute(_WAITS, {**lane, "id": attempt.id}).fetchone()
     if row["waiting"]:
+        db.execute(_PUT_OFF, {**lane, "due": due, "expires": expires})
         return
     made = row["made"] + (attempt.kind == "remind")
     left_out = {"gather", "gathered", "after", "last"}
@@ -67,15 +77,13 @@ def note_told(
     db.execute(
         _INSERT,
         {
+            **lane,
             "notification": f"{attempt.occurrence}:remind:{made + 1}",
-            "occurrence": attempt.occurrence,
-            "person": attempt.lane[0],
-            "channel": attempt.lane[1],
             "step": attempt.step,
             "severity": attempt.severity,
             "now": now,
             "due": due,
-            "expires": due + TIME_TO_LIVE[attempt.severity],
+            "expires": expires,
             "body": orjson.dumps({**body, "after": due - now, "remind": remind}).decode(),
         },
     )

@@ -16,6 +16,15 @@ __all__ = ["Outcome", "hasten", "mark", "wake_others"]
 _ALARMING: Final = frozenset({"raise", "severity", "chatter"})
 
 
+_REPLACE: Final = """
+    UPDATE outbox SET state = 'superseded', last_error = 'a newer message replaces it'
+    WHERE occurrence = :occurrence AND person = :person AND channel = :channel AND id < :id
+        AND kind IN ('raise', 'severity', 'chatter') AND state IN ('queued', 'failed')
+        AND (:step = 0 OR step > 0)
+        AND notification_id <> :telling AND notification_id NOT LIKE :telling || ':again%'
+"""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What an attempt came to: the row's new state and why; `next_at` (UTC ms) when it is tried again.
@@ -29,6 +38,13 @@ class Outcome:
     refused: bool = False
     unbuilt: bool = False
     next_at: int | None = None
+
+
+def _replace_older(db: sqlite3.Connection, attempt: Attempt) -> None:
+    """What still waits of an earlier telling is old news, and must hold up nothing that comes after this one."""
+    telling = attempt.notification.partition(":again")[0]
+    about = {"occurrence": attempt.occurrence, "person": attempt.lane[0], "channel": attempt.lane[1]}
+    db.execute(_REPLACE, {**about, "id": attempt.id, "step": attempt.step, "telling": telling})
 
 
 def wake_others(db: sqlite3.Connection, occurrence: str, lane: Lane, now: int) -> None:
@@ -49,13 +65,15 @@ def mark(db: sqlite3.Connection, attempt: Attempt, outcome: Outcome, now: int, s
         db.execute(
             "UPDATE outbox SET state = 'superseded', carried_by = ?,"
             " last_error = 'told together with the alarm itself'"
-            " WHERE state IN ('queued', 'failed') AND id IN (SELECT value FROM json_each(?))",
+            " WHERE (state IN ('queued', 'failed') OR state = 'superseded' AND carried_by IS NULL)"
+            " AND id IN (SELECT value FROM json_each(?))",
             (attempt.id, orjson.dumps(attempt.carries).decode()),
         )
     if outcome.state in {"sent", "unknown"}:
         for each in attempt.gathered:
             db.execute("UPDATE outbox SET carried_by = ? WHERE id = ?", (attempt.id, each.id))
-    return sum(_mark(db, each, outcome, now, site) for each in (attempt, *attempt.gathered))
+    rows = (attempt.alone or attempt, *attempt.gathered)
+    return sum(_mark(db, each, outcome, now, site) for each in rows)
 
 
 def _mark(db: sqlite3.Connection, attempt: Attempt, outcome: Outcome, now: int, site: Site | None) -> int:
@@ -75,6 +93,8 @@ def _mark(db: sqlite3.Connection, attempt: Attempt, outcome: Outcome, now: int, 
     if attempt.is_report:
         reports.note_end(db, attempt.id, now)
         return 0
+    if outcome.state == "sent" and attempt.kind in _ALARMING:
+        _replace_older(db, attempt)
     wake_others(db, attempt.occurrence, attempt.lane, now)
     if site is not None and outcome.state in {"sent", "unknown"}:
         reminders.note_told(db, attempt, now, site.notify.reminders)

@@ -9,7 +9,7 @@ import orjson
 
 from monitor.notify import holding, reports, unanswered
 from monitor.notify.attempt import Attempt, Lane, gathered
-from monitor.notify.decision import Action, Decision, GetStanding, Past, Standing, decide
+from monitor.notify.decision import ON_ITS_WAY, TOLD_SINCE, Action, Decision, GetStanding, Past, Standing, decide
 from monitor.notify.holding import DIGESTS, Hold, Waiting, goes_along
 from monitor.notify.lane import lane_of
 from monitor.notify.readdress import Divert
@@ -77,6 +77,14 @@ _OF_GROUP: Final = """
         AND held = 'group' AND next_at > :now
     ORDER BY next_at LIMIT :most
 """
+
+_NEWER_ELSEWHERE: Final = """
+    SELECT 1 FROM outbox WHERE occurrence = :occurrence AND person = :person AND channel <> :channel AND id > :id
+        AND kind IN ('raise', 'severity', 'chatter') AND step <= :step AND state NOT IN ('dead', 'superseded')
+        AND substr(notification_id || ':again', 1, instr(notification_id || ':again', ':again') - 1) <> :telling
+    LIMIT 1
+"""
+"""Somebody's channels are others for another severity: what is told anew over one speaks for what waits at another."""
 
 _SENDING: Final = "UPDATE outbox SET state = 'sending', attempts = attempts + 1 WHERE id = ?"
 
@@ -216,7 +224,7 @@ def _decide(
         _standing_of(db, row, body, look.standing),
     )
     restored = decide_restored(about[0], body["time"], *about[1:], look.restore)
-    decision = restored or decide(*about, look.now)
+    decision = restored or _elsewhere(db, row, about[0].telling) or decide(*about, look.now)
     if decision.action not in {Action.SEND, Action.COMBINE}:
         _leave(db, row, others, decision, look)
         return None
@@ -225,6 +233,14 @@ def _decide(
         return None
     db.execute(_SENDING, (row["id"],))
     return _attempt(row, body, others, is_over=decision.action is Action.COMBINE)
+
+
+def _elsewhere(db: sqlite3.Connection, row: sqlite3.Row, telling: str) -> Decision | None:
+    """Whether somebody is told anew over another of their channels, so that this one would be old news."""
+    if row["kind"] not in _ALARMING or row["maybe_delivered"]:
+        return None
+    found = db.execute(_NEWER_ELSEWHERE, {**dict(row), "telling": telling}).fetchone()
+    return None if found is None else Decision(Action.DROP, "a newer message over another channel replaces it")
 
 
 def _waiting(row: sqlite3.Row) -> Waiting:
@@ -323,6 +339,8 @@ def _past(row: sqlite3.Row, body: Mapping[str, Any] | None = None) -> Past:
         momentary=body is not None and body["rule"]["kind"] == "event",
         telling=row["notification_id"].partition(":again")[0],
         until_clear=body is not None and bool(body.get("until_clear")),
+        due=row["not_before"],
+        sent_at=row["sent_at"],
     )
 
 
@@ -364,7 +382,8 @@ def _leave(
 ) -> None:
     if decision.action is Action.WAIT:
         first = [each for each in others if each["id"] < row["id"] and each["state"] in {"queued", "failed"}]
-        due = max((each["next_at"] for each in first if each["kind"] in _ALARMING), default=0)
+        waits = [] if decision.reason == ON_ITS_WAY else first
+        due = max((each["next_at"] for each in waits if each["kind"] in _ALARMING), default=0)
         until = max(due, look.now + _RECHECK)
         db.execute(_PUT_OFF, {"held": "order", "until": until, "now": look.now, "gather": "", "id": row["id"]})
         return
@@ -372,6 +391,8 @@ def _leave(
         db.execute(
             "UPDATE outbox SET state = 'superseded', last_error = ? WHERE id = ?", (decision.reason, row["id"])
         )
+        if look.site is not None and decision.reason == TOLD_SINCE:
+            unanswered.note_last(db, look.site, _attempt(row, orjson.loads(row["body"])), look.now)
     else:
         reason = f"expired; {row['last_error']}" if row["last_error"] else "expired before it could be tried"
         db.execute("UPDATE outbox SET state = 'dead', last_error = ? WHERE id = ?", (reason, row["id"]))
