@@ -25,7 +25,7 @@ Empty while nobody would answer there.
 Paint = Callable[[str, str, Mapping[str, Any], int | None], Awaitable[bytes]]
 """Kind, language, body and end of the alarm (UTC ms) -> a PNG of the day around it; empty: there is none."""
 
-_TO_ACKNOWLEDGE: Final = frozenset({"raise", "severity", "chatter", "remind", _ASSIGNED})
+_TO_ACKNOWLEDGE: Final = frozenset({"raise", "severity", "chatter", "remind", "assigned"})
 _IMAGE: Final = "day.png"
 
 
