@@ -9,7 +9,7 @@ import orjson
 import structlog
 
 from monitor.alarms import cases
-from monitor.alarms.backlog import Backlog, columns_of
+from monitor.alarms.backlog import Backlog, body_text, columns_of
 from monitor.journal.state import State, produce
 from monitor.ports import Notice, NoticeKind, OutboxRow, Router
 from monitor.schema import point_unit
@@ -213,7 +213,7 @@ def _row(row: OutboxRow, now: int) -> dict[str, object]:
         "not_before": row.not_before - ahead,
         "expires": row.expires - ahead,
         "held": str(row.body.get("gather") or "").partition(":")[0],  # flood, maintenance
-        "body": json.dumps(row.body),
+        "body": body_text(row.body),
     }
 
 
