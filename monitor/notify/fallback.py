@@ -16,7 +16,7 @@ from monitor.notify.attempt import Attempt
 from monitor.notify.decision import PENDING
 from monitor.staff import Person
 
-__all__ = ["fall_back", "replace_expired"]
+__all__ = ["comes_after", "fall_back", "replace_expired"]
 
 _ALARMING: Final = ("raise", "severity", "chatter")
 
@@ -34,6 +34,10 @@ _INSERT: Final = """
         not_before, expires, next_at, body)
     VALUES (:notification_id, :occurrence, :kind, :person, :channel, :step, :severity, :now, :now,
         :now + (:expires - :not_before), :now, :body)
+"""
+_UNTOLD: Final = """
+    DELETE FROM outbox WHERE notification_id = :notification AND person = :person AND channel = :channel
+        AND state IN ('queued', 'failed', 'dead', 'superseded') AND NOT maybe_delivered AND carried_by IS NULL
 """
 _AFTERWARDS: Final = """
     SELECT * FROM outbox WHERE occurrence = :occurrence AND person = :person AND channel = :channel
@@ -79,7 +83,17 @@ def _fall_back(db: sqlite3.Connection, people: Mapping[str, Person], number: int
     why = {**body.get("why", {}), "fallback_of": {"channel": row["channel"], "reason": error}}
     _insert(db, row, channel, {**body, "after": 0, "why": why}, now)
     for later in db.execute(_AFTERWARDS, dict(row)).fetchall():
+        comes_after(db, later, row["person"], channel)
         _insert(db, later, channel, orjson.loads(later["body"]), now)
+
+
+def comes_after(db: sqlite3.Connection, row: sqlite3.Row, person: str, channel: str) -> None:
+    """Make room for a copy of what follows an alarm's message, behind the one that was made just now.
+
+    What somebody has over that channel already, and was not told, would stand before it as its past.
+    """
+    about = {"notification": row["notification_id"], "person": person, "channel": channel}
+    db.execute(_UNTOLD, about)
 
 
 def _may_be_sent(row: sqlite3.Row, now: int) -> bool:

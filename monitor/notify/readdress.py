@@ -12,6 +12,7 @@ import orjson
 
 from monitor.duty import OnCall, on_call
 from monitor.notify.along import channels_for
+from monitor.notify.fallback import comes_after
 from monitor.notify.standins import StandIns
 from monitor.site import Site
 from monitor.staff import Person
@@ -42,7 +43,7 @@ _TAKE_ITS_PLACE: Final = """
 """They were to be told later, or it was taken from them when somebody else was on call."""
 
 _WHAT_FOLLOWS: Final = """
-    SELECT id, kind, body FROM outbox
+    SELECT * FROM outbox
     WHERE occurrence = :occurrence AND person = :person AND channel = :channel AND id > :id
       AND kind NOT IN ('raise', 'severity', 'chatter') AND state IN ('queued', 'failed')
     ORDER BY id
@@ -116,4 +117,5 @@ class Readdress:
             by = str(orjson.loads(each["body"]).get("by", "")).casefold()
             if each["kind"] == "acknowledged" and by in names:
                 continue  # they did it themselves
+            comes_after(db, each, **to)
             db.execute(_COPY, {**to, "id": each["id"], "next_at": now, "body": each["body"]})

@@ -12,14 +12,18 @@ from monitor.alarms.keep import put
 from monitor.duty import Override, Roster
 from monitor.journal.sqlite import SqliteJournal
 from monitor.journal.state import State
+from monitor.notify.attempt import Attempt
 from monitor.notify.channels import Channels
 from monitor.notify.direct import Direct
+from monitor.notify.fallback import fall_back
 from monitor.notify.messages import render
 from monitor.notify.outage import Outages
 from monitor.ports import NoticeKind
 from monitor.site import Site
-from monitor.staff import Step
+from monitor.staff import Grouping, Person, Step
 from tests.notify.house import MINUTE, NOW, person, rows, site
+from tests.notify.virtual import Virtual
+from tests.notify.virtual import house as virtual_house
 
 ANA, BEN = person("ana", mail="terminal:"), person("ben", mail="terminal:")
 
@@ -63,3 +67,34 @@ async def test_what_json_does_not_know_stops_no_message(state: State, odd: dict[
     body = orjson.loads(row["body"])
     assert "value" not in body
     assert "Undervoltage" in render("raise", "en", body).title
+
+
+OVER = {"medium": ("mail",), "high": ("phone",)}
+OF_TWO = Person(id="ana", name="Ana", language="en", channels={"mail": "json://a", "phone": "json://p"}, over=OVER)
+
+
+class Refusing:
+    """What the notifier does with a refusal: the rest of the person's channels are tried."""
+
+    def __init__(self, it: Virtual, *channels: str) -> None:
+        self.it, self.channels = it, channels
+
+    def __call__(self, attempt: Attempt) -> str:
+        if attempt.lane[1] not in self.channels:
+            return "sent"
+        fall_back(self.it.db, self.it.site.notify.people, attempt, "refused", self.it.now)
+        return "dead"
+
+
+def test_what_falls_back_after_the_end_comes_with_its_end() -> None:
+    it = Virtual(virtual_house(OF_TWO, grouping=Grouping(wait=30, pace=0)), answer=lambda _: "failed")
+    name = it.rises("d0", "medium")
+    it.passes(10_000)
+    it.gets_worse(name)
+    it.passes(31_000)
+    it.clears(name)
+    it.passes(5_000)
+    it.answer = Refusing(it, "phone")
+    it.passes(10 * MINUTE)
+
+    assert [text.partition(" ")[2] for text in it.messages()] == ["severity o0 and its end"]
