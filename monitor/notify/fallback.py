@@ -20,15 +20,6 @@ __all__ = ["comes_after", "fall_back", "replace_expired"]
 
 _ALARMING: Final = ("raise", "severity", "chatter")
 
-_LATE: Final = 60_000
-"""Milliseconds: what is told so much later than it was raised gets new times before it is tried."""
-
-_EXPIRED: Final = """
-    SELECT id, attempts, created, not_before - coalesce(json_extract(body, '$.after'), 0) AS begins FROM outbox
-    WHERE state IN ('queued', 'sending', 'failed') AND state <> 'sending' AND next_at <= :now AND expires <= :now
-        AND kind IN ('raise', 'severity', 'chatter')
-    ORDER BY id LIMIT 500
-"""
 _INSERT: Final = """
     INSERT OR IGNORE INTO outbox (notification_id, occurrence, kind, person, channel, step, severity, created,
         not_before, expires, next_at, body)
@@ -54,11 +45,9 @@ def fall_back(
         _fall_back(db, people, each.id, error, now)
 
 
-def replace_expired(db: sqlite3.Connection, people: Mapping[str, Person], now: int) -> None:
-    """Make rows for the next channel of messages whose time is over; whoever takes what is due gives those up."""
-    for row in db.execute(_EXPIRED, {"now": now}).fetchall():
-        if row["attempts"] or row["created"] - row["begins"] < _LATE:
-            _fall_back(db, people, row["id"], "expired", now)
+def replace_expired(db: sqlite3.Connection, people: Mapping[str, Person], number: int, now: int) -> None:
+    """Make rows for the next channel of a message whose time is over, and which is given up."""
+    _fall_back(db, people, number, "expired", now)
 
 
 def _fall_back(db: sqlite3.Connection, people: Mapping[str, Person], number: int, error: str, now: int) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import orjson
 
-from monitor.notify import holding, reports, unanswered
+from monitor.notify import fallback, holding, reports, unanswered
 from monitor.notify.attempt import Attempt, Lane, gathered
 from monitor.notify.decision import ON_ITS_WAY, TOLD_SINCE, Action, Decision, GetStanding, Past, Standing, decide
 from monitor.notify.holding import DIGESTS, Hold, Waiting, goes_along
@@ -396,6 +396,8 @@ def _leave(
     else:
         reason = f"expired; {row['last_error']}" if row["last_error"] else "expired before it could be tried"
         db.execute("UPDATE outbox SET state = 'dead', last_error = ? WHERE id = ?", (reason, row["id"]))
+        if look.site is not None:
+            fallback.replace_expired(db, look.site.notify.people, row["id"], look.now)
         hasten(db, row["notification_id"], row["kind"], look.now)
         if look.site is not None:
             unanswered.note_last(db, look.site, _attempt(row, orjson.loads(row["body"])), look.now)

@@ -12,6 +12,7 @@ from monitor.alarms.keep import put
 from monitor.duty import Override, Roster
 from monitor.journal.sqlite import SqliteJournal
 from monitor.journal.state import State
+from monitor.notify import store
 from monitor.notify.attempt import Attempt
 from monitor.notify.channels import Channels
 from monitor.notify.direct import Direct
@@ -98,3 +99,17 @@ def test_what_falls_back_after_the_end_comes_with_its_end() -> None:
     it.passes(10 * MINUTE)
 
     assert [text.partition(" ")[2] for text in it.messages()] == ["severity o0 and its end"]
+
+
+def test_of_many_that_expire_at_once_none_is_given_up_without_its_next_channel() -> None:
+    over = {"low": ("mail",), "medium": ("mail",)}
+    ana = replace(OF_TWO, over=over)
+    it = Virtual(virtual_house(ana, grouping=Grouping(wait=0, pace=0)))
+    for number in range(1200):
+        it.rises(f"d{number % 6}", "low" if number < 600 else "medium")
+    it.db.execute("UPDATE outbox SET attempts = 1, state = 'failed', next_at = :at, expires = :at", {"at": it.now})
+    for _ in range(9):  # looks of the notifier, in which nothing more is sent
+        store.take(it.db, now=it.now, busy=(("ana", "phone"),), most=16, standing=it.standing, site=it.site)
+
+    assert len(it.rows(channel="mail", state="dead")) == 1200
+    assert len(it.rows(channel="phone", state="queued")) == 1200
