@@ -44,6 +44,7 @@ class Past:
     `momentary`: it is about an event alarm, which is clear from the beginning. `telling`: the telling that it is a
     part of; steps and repeats of one escalation share it. `until_clear`: also told when somebody has acknowledged.
     `digest`: it waits for a digest, in which what is over has a line, however little severe it is.
+    `fell_back`: it could not be delivered over the channel over which the person was told before.
     `due`: when its step had come; `sent_at`: when it was delivered, if it was (both UTC ms).
     """
 
@@ -58,6 +59,7 @@ class Past:
     digest: bool = False
     telling: str = ""
     until_clear: bool = False
+    fell_back: bool = False
     due: int = 0
     sent_at: int | None = None
 
@@ -165,7 +167,7 @@ def _reminding(row: Past, history: Sequence[Past], standing: Standing) -> Decisi
 def _informing(row: Past, history: Sequence[Past], standing: Standing) -> Decision:
     if any(_must_come_first(other, row) for other in history):
         return Decision(Action.WAIT, "an earlier message of this alarm comes first")
-    if not _any_told(other for other in history if other.id < row.id):
+    if not row.fell_back and not _any_told(other for other in history if other.id < row.id):
         return Decision(Action.DROP, "this person was never told of the alarm")
     if row.kind == "shelf_expiring" and (standing.cleared or not standing.held):
         return Decision(Action.DROP, "the shelf or the alarm is over")

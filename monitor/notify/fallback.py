@@ -18,7 +18,10 @@ from monitor.staff import Person
 
 __all__ = ["comes_after", "fall_back", "replace_expired"]
 
-_ALARMING: Final = ("raise", "severity", "chatter")
+_FALLS: Final = frozenset({"raise", "severity", "chatter", "clear"})
+"""What begins, and what ends: whoever was told of an alarm hears of its end, whatever became of the channel."""
+_TOLD: Final = {"clear": frozenset({"sent", "unknown"})}
+_ALARM_TOLD: Final = frozenset({"sent", "unknown", "superseded"})
 
 _INSERT: Final = """
     INSERT OR IGNORE INTO outbox (notification_id, occurrence, kind, person, channel, step, severity, created,
@@ -53,7 +56,7 @@ def replace_expired(db: sqlite3.Connection, people: Mapping[str, Person], number
 def _fall_back(db: sqlite3.Connection, people: Mapping[str, Person], number: int, error: str, now: int) -> None:
     row = db.execute("SELECT * FROM outbox WHERE id = ?", (number,)).fetchone()
     person = people.get(row["person"])
-    if person is None or row["kind"] not in _ALARMING or _is_told(db, row):
+    if person is None or row["kind"] not in _FALLS or _is_told(db, row):
         return
     same = db.execute(
         "SELECT id, channel, state, expires FROM outbox WHERE notification_id = ? AND person = ?",
@@ -99,12 +102,13 @@ def _is_told(db: sqlite3.Connection, row: sqlite3.Row) -> bool:
         return True
     others = db.execute(
         "SELECT id, kind, state, maybe_delivered, notification_id FROM outbox"
-        " WHERE occurrence = ? AND person = ? AND id <> ? AND kind IN ('raise', 'severity', 'chatter')",
-        (row["occurrence"], row["person"], row["id"]),
+        " WHERE occurrence = :occurrence AND person = :person AND id <> :id"
+        " AND (kind IN ('raise', 'severity', 'chatter') OR notification_id = :notification_id)",
+        dict(row),
     ).fetchall()
     same = [other for other in others if other["notification_id"] == row["notification_id"]]
     newer = [other for other in others if other["id"] > row["id"] and _telling(other) != _telling(row)]
-    return any(other["state"] in {"sent", "unknown", "superseded"} for other in same) or any(
+    return any(other["state"] in _TOLD.get(row["kind"], _ALARM_TOLD) for other in same) or any(
         other["state"] != "dead" for other in newer
     )
 

@@ -339,6 +339,7 @@ def _past(row: sqlite3.Row, body: Mapping[str, Any] | None = None) -> Past:
         momentary=body is not None and body["rule"]["kind"] == "event",
         telling=row["notification_id"].partition(":again")[0],
         until_clear=body is not None and bool(body.get("until_clear")),
+        fell_back=body is not None and "fallback_of" in body.get("why", {}),
         due=row["not_before"],
         sent_at=row["sent_at"],
     )

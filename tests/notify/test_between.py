@@ -113,3 +113,17 @@ def test_of_many_that_expire_at_once_none_is_given_up_without_its_next_channel()
 
     assert len(it.rows(channel="mail", state="dead")) == 1200
     assert len(it.rows(channel="phone", state="queued")) == 1200
+
+
+@pytest.mark.parametrize("told", ["phone", "both"])
+def test_an_end_that_its_channel_refuses_comes_over_the_next_unless_it_is_known(told: str) -> None:
+    ana = OF_TWO if told == "phone" else replace(OF_TWO, over={})
+    it = Virtual(virtual_house(ana, grouping=Grouping(wait=0, pace=0)))
+    name = it.rises("d0", "high")
+    it.passes(MINUTE)
+    it.answer = Refusing(it, "phone")
+    it.clears(name)
+    it.passes(MINUTE)
+
+    ends = [(one.attempt.kind, one.attempt.lane[1]) for one in it.told if one.attempt.kind == "clear"]
+    assert ends == [("clear", "mail")]
