@@ -119,7 +119,7 @@ async def test_a_test_that_fails_makes_its_channel_a_failing_one_and_one_that_pa
     assert (channelstate.is_failing(failed), failed["tested_at"]) == (True, at(settings, 10))
     assert (channelstate.is_failing(passed), passed["tested_at"]) == (False, at(settings, 10) + DAY)
     (request,) = web.taken
-    assert request.json()["title"] == "[TEST] This way to you works: Maple Court"
+    assert request.json()["title"] == "[TEST] Messages from Maple Court reach you"
     assert "There is nothing to do." in request.json()["message"]
 
 
