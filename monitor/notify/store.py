@@ -84,7 +84,7 @@ _NEWER_ELSEWHERE: Final = """
         AND substr(notification_id || ':again', 1, instr(notification_id || ':again', ':again') - 1) <> :telling
     LIMIT 1
 """
-"""Somebody's channels are others for another severity: what is told anew over one speaks for what waits at another."""
+"""A severity may have channels of its own: what is told anew over one speaks for what waits at another."""
 
 _SENDING: Final = "UPDATE outbox SET state = 'sending', attempts = attempts + 1 WHERE id = ?"
 
