@@ -34,7 +34,7 @@ from tests.notify.house import MINUTE, NOW, Params, insert, person, site
 from tests.servers.smtp import MailServer
 
 TARGETS = Path(__file__).parent
-COLOURS = 48
+COLOURS = 112
 PHONE, DESKTOP, HEIGHT = 375, 640, 1400
 MARGIN = 14
 BACKGROUND = "#d4d4d8"
@@ -148,7 +148,7 @@ async def _digested(settings: Site, composer: Composer, why: str) -> None:
             "kind": kind, "severity": severity, "rule": {"name": rule}, "device": {"name": device},
             "building": "A", "since": NOW - since * MINUTE, "time": NOW,
             "cleared": None if ended is None else NOW - ended * MINUTE,
-            "by": "ana",
+            "by": "ana" if kind == "acknowledged" else "",
         }
         for kind, severity, rule, device, since, ended in DIGESTS[why]
     ]  # fmt: skip

@@ -11,7 +11,17 @@ from typing import Final, NamedTuple
 
 from monitor.model import SEVERITY_RANK
 
-__all__ = ["ON_ITS_WAY", "PENDING", "TOLD_SINCE", "Action", "Decision", "GetStanding", "Past", "Standing", "decide"]
+__all__ = [
+    "ON_ITS_WAY",
+    "PENDING",
+    "TOLD_SINCE",
+    "Action",
+    "Decision",
+    "GetStanding",
+    "Past",
+    "Standing",
+    "decide",
+]
 
 PENDING: Final = frozenset({"queued", "sending", "failed"})
 """States of a row that may still be sent."""
@@ -109,14 +119,8 @@ def _judge(row: Past, history: Sequence[Past], standing: Standing) -> Decision:
 
 def _alarming(row: Past, history: Sequence[Past], standing: Standing) -> Decision:
     cleared = any(other.kind == "clear" and other.id > row.id for other in history)
-    if reason := _needless(row, standing, cleared=cleared):
+    if reason := _needless(row, standing, cleared=cleared) or _known(row, history, standing, cleared=cleared):
         return Decision(Action.DROP, reason)
-    if any(_replaces(other, row) for other in history):
-        return Decision(Action.DROP, "a newer message replaces it")
-    if any(_tells_the_same(other, row) for other in history):
-        return Decision(Action.DROP, TOLD_SINCE)
-    if not cleared and standing.cleared and not row.momentary and _any_told(history):
-        return Decision(Action.DROP, "the alarm had cleared, and this person knows of it")
     if not cleared:
         return Decision(Action.SEND)
     if row.maybe_delivered or _any_told(history):
@@ -124,6 +128,17 @@ def _alarming(row: Past, history: Sequence[Past], standing: Standing) -> Decisio
     if not row.digest and SEVERITY_RANK[row.severity] < SEVERITY_RANK["high"]:
         return Decision(Action.DROP, "the alarm had cleared")
     return Decision(Action.COMBINE)
+
+
+def _known(row: Past, history: Sequence[Past], standing: Standing, *, cleared: bool) -> str:
+    """Why a person need not hear of it any more; or nothing."""
+    if any(_replaces(other, row) for other in history):
+        return "a newer message replaces it"
+    if any(_tells_the_same(other, row) for other in history):
+        return TOLD_SINCE
+    if not cleared and standing.cleared and not row.momentary and _any_told(history):
+        return "the alarm had cleared, and this person knows of it"
+    return ""
 
 
 def _needless(row: Past, standing: Standing, *, cleared: bool) -> str:
@@ -145,7 +160,7 @@ def _replaces(other: Past, row: Past) -> bool:
 
 
 def _tells_the_same(other: Past, row: Past) -> bool:
-    """Whether another step, or repeat, of the same telling went out after this one was due: one message is enough."""
+    """Whether another step or repeat of the same telling went out after this one was due: that is enough."""
     same = bool(row.telling) and other.telling == row.telling and other.kind in _ALARMING
     return same and other.sent_at is not None and other.sent_at >= row.due
 

@@ -84,7 +84,7 @@ _NEWER_ELSEWHERE: Final = """
         AND substr(notification_id || ':again', 1, instr(notification_id || ':again', ':again') - 1) <> :telling
     LIMIT 1
 """
-"""Somebody's channels are others for another severity: what is told anew over one speaks for what waits at another."""
+"""A severity may have channels of its own: what is told anew over one speaks for what waits at another."""
 
 _SENDING: Final = "UPDATE outbox SET state = 'sending', attempts = attempts + 1 WHERE id = ?"
 
@@ -270,7 +270,7 @@ def _with_others(  # noqa: PLR0913, PLR0917 - the first row, those behind it, an
     """Take along what goes out in the same message."""
     grouping = Grouping(wait=0, pace=0) if look.site is None else look.site.notify.grouping
     groups = {first.group} if first.kind == NoticeKind.RAISE and not first.is_critical else set()
-    others, gathers = [], [first.gather]
+    others, together = [], [first]
     for row in rows:
         other = _waiting(row)
         early = other.next_at > look.now
@@ -279,13 +279,12 @@ def _with_others(  # noqa: PLR0913, PLR0917 - the first row, those behind it, an
         joined = _decide(db, row, look, lane, groups)
         if joined is not None:
             others.append(joined)
-            gathers.append(other.gather)
+            together.append(other)
             if other.kind == NoticeKind.RAISE:
                 groups.add(other.group)
     if not others and not (first.held in DIGESTS and attempt.acknowledgements):
         return attempt
-    held = [attempt.held, *(each.held for each in others)]
-    return gathered(attempt, others, holding.why(held, gathers))
+    return gathered(attempt, others, holding.why(together))
 
 
 def _standing_of(

@@ -41,7 +41,7 @@ def _of(mail: MailServer, person: str) -> list[str]:
 
 @pytest.mark.fault(
     "SIGKILL at any instant",
-    part="alarms",
+    part="rules and alarms",
     outcome="Who was given an alarm, what was said of it and what it came of is booked and told once.",
 )
 def test_who_was_given_an_alarm_is_told_once_and_the_next_one_knows_what_it_came_of(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from monitor.notify.explaining import explain
 from monitor.notify.standins import as_override
 from tests.notify.month.oracle import Oracle, Slot, local
-from tests.notify.month.story import BERLIN, DAY, HOUR, MINUTE, NOBODY, RANKS, Story, Trouble
+from tests.notify.month.story import HOUR, MINUTE, NOBODY, RANKS, Story, Trouble
 from tests.notify.month.world import Delivery, World
 
 __all__ = ["Told", "check_all"]
@@ -57,7 +57,9 @@ class Told:
                 found += [(one, row, False) for own in one.rows for row in self.carried.get(own["id"], ())]
         return found
 
-    def of(self, occurrence: str, lane: tuple[str, str] | None = None) -> Iterator[tuple[Delivery, Mapping[str, Any]]]:
+    def of(
+        self, occurrence: str, lane: tuple[str, str] | None = None
+    ) -> Iterator[tuple[Delivery, Mapping[str, Any]]]:
         for one, row in self._by_occurrence.get(occurrence, ()):
             if lane is None or one.lane == lane:
                 yield one, row
@@ -79,7 +81,8 @@ class Told:
     def is_bad(self, lane: tuple[str, str], begins: int, ends: int) -> bool:
         """Whether a channel did not work at some time of a span, or was left alone just after that."""
         return any(
-            one.lane == lane and one.begins < ends and begins < one.ends + 15 * MINUTE for one in self.story.windows
+            one.lane == lane and one.begins < ends and begins < one.ends + 15 * MINUTE
+            for one in self.story.windows
         )
 
     def story_of(self, occurrence: str) -> str:
@@ -159,7 +162,10 @@ def one_primary(told: Told, one: Delivery) -> int:
 def _is_again(told: Told, one: Delivery, row: Mapping[str, Any]) -> bool:
     """Whether it is a further try of what may have arrived: it stays with its person."""
     return any(
-        each["id"] == row["id"] and before.at <= one.at and before is not one and before.how not in {"failed", "refused"}
+        each["id"] == row["id"]
+        and before.at <= one.at
+        and before is not one
+        and before.how not in {"failed", "refused"}
         for before, each in told.of(row["occurrence"], one.lane)
     )
 
@@ -168,7 +174,9 @@ def _fits(told: Told, slot: Slot, one: Delivery, row: Mapping[str, Any], begun: 
     person, channel = one.lane
     if told.oracle.who(slot.name, one.at) != person:
         return False
-    if channel not in told.oracle.channels(person, row["severity"], slot.channels) and not _fell_back(told, one, row):
+    if channel not in told.oracle.channels(person, row["severity"], slot.channels) and not _fell_back(
+        told, one, row
+    ):
         return False
     return begun + slot.after <= one.at or _was_hastened(told, one, row, begun)
 
@@ -185,7 +193,8 @@ def _fell_back(told: Told, one: Delivery, row: Mapping[str, Any]) -> bool:
 def _was_hastened(told: Told, one: Delivery, row: Mapping[str, Any], begun: int) -> bool:
     """Whether nobody of the steps before could be reached."""
     before = [
-        each for each, other in told.of(row["occurrence"])
+        each
+        for each, other in told.of(row["occurrence"])
         if other["kind"] in ALARMING and begun <= each.at <= one.at and other["step"] < row["step"]
     ]
     return bool(before) and all(each.how == "refused" for each in before)
@@ -208,12 +217,11 @@ def check_explained(told: Told) -> None:
         explained = [
             message
             for at in (begun, one.at)
-            for message in explain(
-                site, rule, source, severity=row["severity"], at=at, stand_ins=known
-            ).messages
+            for message in explain(site, rule, source, severity=row["severity"], at=at, stand_ins=known).messages
         ]
         told_so = [
-            message for message in explained
+            message
+            for message in explained
             if (message.person, message.route, message.team) == (one.lane[0], why["route"], why["team"])
             and (message.channel == one.lane[1] or any(one.lane[1] in effect for effect in message.effects))
         ]
@@ -327,7 +335,8 @@ def _check_slot(told: Told, occurrence: str, slot: Slot, severity: str, begun: i
         return 0
     for lane in lanes:
         heard = [
-            one for one, row in told.of(occurrence, lane)
+            one
+            for one, row in told.of(occurrence, lane)
             if row["kind"] in ALARMING and one.arrived and begun <= one.at <= until
         ]
         assert heard, (slot, lane, told.story_of(occurrence))
@@ -348,11 +357,10 @@ def check_ends(told: Told) -> None:
     for occurrence, trouble in told.troubles.items():
         lanes = {one.lane for one, row in told.of(occurrence) if row["kind"] in ALARMING and one.arrived}
         for lane in lanes:
-            ends = [
-                one for one, row in told.of(occurrence, lane) if row["kind"] == "clear" and one.how == "sent"
-            ]
+            ends = [one for one, row in told.of(occurrence, lane) if row["kind"] == "clear" and one.how == "sent"]
             tried = [
-                row["state"] for row in told.rows
+                row["state"]
+                for row in told.rows
                 if (row["occurrence"], row["person"], row["channel"], row["kind"]) == (occurrence, *lane, "clear")
             ]
             if trouble.momentary:
@@ -366,7 +374,8 @@ def check_reminders(told: Told) -> None:
     for occurrence, trouble in told.troubles.items():  # "told again" is also what a later step, or a repeat, tells
         for lane in {one.lane for one, row in told.of(occurrence)}:
             heard = [
-                (one, row) for one, row in told.of(occurrence, lane)
+                (one, row)
+                for one, row in told.of(occurrence, lane)
                 if row["kind"] in {*ALARMING, "remind"} and one.how not in {"failed", "refused"}
             ]
             for (before, _), (one, row) in pairwise(heard):
@@ -443,7 +452,9 @@ def check_rows(told: Told) -> None:
         rows = [row for row in told.rows if row["occurrence"] == occurrence]
         assert rows, (occurrence, trouble)
         reached = any(one.arrived and row["kind"] in ALARMING for one, row in told.of(occurrence))
-        assert reached or all(row["last_error"] for row in rows if row["kind"] in ALARMING), told.story_of(occurrence)
+        assert reached or all(row["last_error"] for row in rows if row["kind"] in ALARMING), told.story_of(
+            occurrence
+        )
         if RANKS[trouble.severity_at(trouble.clears)] >= RANKS["high"]:
             unheard += not reached
     for row in told.rows:

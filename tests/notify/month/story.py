@@ -59,7 +59,11 @@ class Trouble:
         found = [(self.rises, self.severity)]
         if self.worse is not None:
             found.append(self.worse)
-        if self.shelved is not None and self.shelved[1] < self.clears and not self.is_acknowledged(self.shelved[1]):
+        if (
+            self.shelved is not None
+            and self.shelved[1] < self.clears
+            and not self.is_acknowledged(self.shelved[1])
+        ):
             found.append((self.shelved[1], self.severity_at(self.shelved[1])))
         return sorted(found)
 
@@ -88,9 +92,7 @@ class Story:
 
     def answer(self, lane: tuple[str, str], at: int) -> str:
         """What a channel does with a message."""
-        return next(
-            (one.how for one in self.windows if one.lane == lane and one.begins <= at < one.ends), "sent"
-        )
+        return next((one.how for one in self.windows if one.lane == lane and one.begins <= at < one.ends), "sent")
 
 
 def moment(day: datetime) -> int:

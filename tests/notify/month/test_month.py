@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.notify.month import checks
-from tests.notify.month.checks import Told, check_all
+from tests.notify.month.checks import Told
 from tests.notify.month.oracle import Oracle
 from tests.notify.month.places import DECEMBER, MARCH, POINTS, Month
 from tests.notify.month.story import BERLIN, DAY, MINUTE, NOBODY, Story, Trouble, moment, write
@@ -55,7 +55,9 @@ def truth(world: World, story: Story) -> dict[str, Trouble]:
     for row in world.rows("SELECT * FROM alarm ORDER BY raised_at"):
         key = (row["rule"], row["device"], row["raised_at"])
         if row["rule"] == NOBODY:
-            made = Trouble(NOBODY, row["device"], "", "", row["raised_at"], "high", row["raised_at"], momentary=True)
+            made = Trouble(
+                NOBODY, row["device"], "", "", row["raised_at"], "high", row["raised_at"], momentary=True
+            )
             made.acknowledged = (row["acknowledged_at"], row["acknowledged_by"])
             found[row["occurrence"]] = made
         else:
@@ -82,5 +84,6 @@ async def test_every_notification_of_a_month_is_explained(month: Month, tmp_path
                 getattr(checks, name)(told)
             except AssertionError as e:
                 bad += 1
-                print("=====", name); print(str(e)[:3500].replace("\\n", "\n"))
+                print("=====", name)
+                print(str(e)[:3500].replace("\\n", "\n"))
     assert not bad

@@ -266,4 +266,3 @@ class World:
             raise ChannelUnavailable("HTTP 503 Service Unavailable")
         if how in {"lost", "kept"}:
             raise ChannelUnavailable("no answer in time", maybe_delivered=True)
-
