@@ -120,7 +120,7 @@ async def test_a_test_that_fails_makes_its_channel_a_failing_one_and_one_that_pa
     assert (channelstate.is_failing(passed), passed["tested_at"]) == (False, at(settings, 10) + DAY)
     (request,) = web.taken
     assert request.json()["title"] == "[TEST] Messages from Maple Court reach you"
-    assert "There is nothing to do." in request.json()["message"]
+    assert "there is nothing to do." in request.json()["message"]
 
 
 async def test_the_test_is_told_in_the_persons_language(state: State, clock: ManualClock, web: WebServer) -> None:
