@@ -19,11 +19,12 @@ from monitor.notify.direct import Direct
 from monitor.notify.fallback import fall_back
 from monitor.notify.messages import render
 from monitor.notify.outage import Outages
+from monitor.periods import DAY
 from monitor.ports import NoticeKind
 from monitor.site import Site
-from monitor.staff import Grouping, Person, Step
+from monitor.staff import REMINDERS, Grouping, Person, Step
 from tests.notify.house import MINUTE, NOW, person, rows, site
-from tests.notify.virtual import Virtual
+from tests.notify.virtual import NOON, Virtual
 from tests.notify.virtual import house as virtual_house
 
 ANA, BEN = person("ana", mail="terminal:"), person("ben", mail="terminal:")
@@ -127,3 +128,17 @@ def test_an_end_that_its_channel_refuses_comes_over_the_next_unless_it_is_known(
 
     ends = [(one.attempt.kind, one.attempt.lane[1]) for one in it.told if one.attempt.kind == "clear"]
     assert ends == [("clear", "mail")]
+
+
+@pytest.mark.parametrize("days", [20_000, -20_000])
+def test_reminders_go_on_after_the_clock_was_set(days: int) -> None:
+    settings = virtual_house(ANA, grouping=Grouping(wait=0, pace=0), reminders=REMINDERS)
+    it = Virtual(settings, now=NOON - max(days, 0) * DAY)
+    it.rises("d0", "critical")
+    it.passes(MINUTE)
+    it.clock_is_set(days * DAY)
+    it.passes(2 * DAY)
+
+    reminders = [one.steady for one in it.told if one.attempt.kind == "remind"]
+    assert len(reminders) == 97
+    assert reminders[-1] - it.told[0].steady <= DAY
