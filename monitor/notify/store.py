@@ -15,6 +15,7 @@ from monitor.notify.lane import lane_of
 from monitor.notify.readdress import Divert
 from monitor.notify.restored import Restore, decide_restored, newest_restore
 from monitor.notify.results import Outcome, hasten, mark, wake_others
+from monitor.notify.sound import only_sound
 from monitor.notify.table import STATES, ClockStep, begin_again, count, follow_clock, forget, shown
 from monitor.ports import NoticeKind
 from monitor.site import Site
@@ -179,12 +180,12 @@ def _from_lane(db: sqlite3.Connection, first: sqlite3.Row, look: _Look) -> Attem
     lane = None if look.site is None else lane_of(db, look.site, first["person"], first["channel"], look.now)
     if lane is not None and lane.paced_until is not None:
         db.execute(_PUT_OFF_ALL, {**about, "until": lane.paced_until})
-    rows = db.execute(_OF_LANE, about).fetchall()
+    rows = only_sound(db, db.execute(_OF_LANE, about).fetchall())
     for place, row in enumerate(rows):
         look.left -= 1
         attempt = _decide(db, row, look, lane) if look.left >= 0 else None
         if attempt is not None:
-            waits = [] if lane is None else db.execute(_OF_GROUP, about).fetchall()
+            waits = [] if lane is None else only_sound(db, db.execute(_OF_GROUP, about).fetchall())
             return _with_others(db, attempt, _waiting(row), [*rows[place + 1 :], *waits], look, lane)
     return None
 

@@ -27,7 +27,7 @@ _FUTURE: Final = 5000
 _ANSWER: Final = """
     SELECT id, notification_id, occurrence, kind, person, channel, step, severity, state, held, carried_by,
            attempts, created, not_before, next_at, expires, sent_at, maybe_delivered, last_error, tried_at, took,
-           coalesce(json_extract(body, '$.why.reason'), '') AS why
+           coalesce(CASE WHEN json_valid(body) THEN json_extract(body, '$.why.reason') END, '') AS why
     FROM outbox
 """
 

@@ -142,3 +142,14 @@ def test_reminders_go_on_after_the_clock_was_set(days: int) -> None:
     reminders = [one.steady for one in it.told if one.attempt.kind == "remind"]
     assert len(reminders) == 97
     assert reminders[-1] - it.told[0].steady <= DAY
+
+
+@pytest.mark.parametrize("body", ["{}", "[]", "{", '{"value": NaN}', '{"rule": "x"}'])
+def test_a_row_that_cannot_be_read_keeps_no_other(body: str) -> None:
+    it = Virtual(virtual_house(ANA, grouping=Grouping(wait=0, pace=0)))
+    it.rises("d0", "high")
+    it.rises("d2", "high")
+    it.db.execute("UPDATE outbox SET body = ? WHERE occurrence = 'o0'", (body,))
+    it.passes(MINUTE)
+
+    assert [row["state"] for row in it.rows()] == ["dead", "sent"]
