@@ -29,9 +29,9 @@ _SUPERSEDE: Final = "UPDATE outbox SET state = 'superseded', last_error = :reaso
 
 _COPY: Final = """
     INSERT OR IGNORE INTO outbox (notification_id, occurrence, kind, person, channel, step, severity, created,
-                                  not_before, expires, next_at, body)
+                                  not_before, expires, next_at, held, body)
     SELECT notification_id, occurrence, kind, :person, :channel, step, severity, created, not_before, expires,
-           :next_at, :body
+           :next_at, CASE WHEN held IN ('quiet', 'budget') THEN held ELSE '' END, :body
     FROM outbox WHERE id = :id
 """
 _TAKE_ITS_PLACE: Final = """

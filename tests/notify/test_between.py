@@ -1,7 +1,7 @@
 """Where the parts of the notifications meet: each test is of two or three of them together, on the real state."""
 
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,12 +19,14 @@ from monitor.notify.direct import Direct
 from monitor.notify.fallback import fall_back
 from monitor.notify.messages import render
 from monitor.notify.outage import Outages
+from monitor.notify.readdress import Readdress
+from monitor.notify.standins import StandIns
 from monitor.periods import DAY
 from monitor.ports import NoticeKind
 from monitor.site import Site
 from monitor.staff import REMINDERS, Grouping, Person, Step
 from tests.notify.house import MINUTE, NOW, person, rows, site
-from tests.notify.virtual import NOON, Virtual
+from tests.notify.virtual import HOUR, NOON, Virtual, quiet
 from tests.notify.virtual import house as virtual_house
 
 ANA, BEN = person("ana", mail="terminal:"), person("ben", mail="terminal:")
@@ -153,3 +155,30 @@ def test_a_row_that_cannot_be_read_keeps_no_other(body: str) -> None:
     it.passes(MINUTE)
 
     assert [row["state"] for row in it.rows()] == ["dead", "sent"]
+
+
+class OnCall(Virtual):
+    """The same, and what is due goes to who is on call by now."""
+
+    def take(self) -> Sequence[Attempt]:
+        divert = Readdress(self.site, StandIns())
+        about = {"now": self.now, "busy": (), "most": 16, "standing": self.standing, "site": self.site}
+        return store.take(self.db, divert=divert, **about)  # type: ignore[arg-type]
+
+
+def test_what_waited_for_the_morning_is_a_digest_for_who_is_on_call_by_then() -> None:
+    evening, morning = NOON + 11 * HOUR, NOON + 19 * HOUR
+    turns = [("ana", NOON, morning), ("ben", morning, morning + DAY)]
+    made = on_duty(
+        virtual_house(quiet(ANA), quiet(BEN)),
+        *(Override(roster="duty", person=who, starts=starts, ends=ends) for who, starts, ends in turns),
+    )
+    it = OnCall(made, now=evening)
+    come_and_gone = it.rises("d0", "low")
+    it.rises("d2", "medium")
+    it.passes(HOUR)
+    it.clears(come_and_gone)
+    it.passes(12 * HOUR)
+
+    assert it.messages("ana") == []
+    assert it.messages("ben") == ["07:00:00 quiet of 2: raise, raise and its end"]
