@@ -11,7 +11,7 @@ from typing import Any, Final
 import orjson
 
 from monitor.duty import OnCall, on_call
-from monitor.notify.along import channels_for
+from monitor.notify.along import channels_for, reaching
 from monitor.notify.fallback import comes_after
 from monitor.notify.standins import StandIns
 from monitor.site import Site
@@ -56,7 +56,7 @@ def instead_of(site: Site, body: Mapping[str, Any], person: str, now: int, stand
     roster = site.notify.rosters.get(str(why.get("roster", ""))) if isinstance(why, Mapping) else None
     if roster is None:
         return None
-    found = on_call(roster, now, site.timezone, stand_ins.known)
+    found = on_call(roster, now, site.timezone, reaching(site, stand_ins.known))
     return None if found.person in {None, person} or found.person not in site.notify.people else found
 
 

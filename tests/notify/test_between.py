@@ -20,12 +20,13 @@ from monitor.notify.fallback import fall_back
 from monitor.notify.messages import render
 from monitor.notify.outage import Outages
 from monitor.notify.readdress import Readdress
+from monitor.notify.routing import make_router
 from monitor.notify.standins import StandIns
 from monitor.periods import DAY
 from monitor.ports import NoticeKind
 from monitor.site import Site
 from monitor.staff import REMINDERS, Grouping, Person, Step
-from tests.notify.house import MINUTE, NOW, person, rows, site
+from tests.notify.house import MINUTE, NOW, notice, person, rows, site
 from tests.notify.virtual import HOUR, NOON, Virtual, quiet
 from tests.notify.virtual import house as virtual_house
 
@@ -182,3 +183,10 @@ def test_what_waited_for_the_morning_is_a_digest_for_who_is_on_call_by_then() ->
 
     assert it.messages("ana") == []
     assert it.messages("ben") == ["07:00:00 quiet of 2: raise, raise and its end"]
+
+
+def test_somebody_who_stood_in_and_left_the_site_file_keeps_no_alarm_from_the_others() -> None:
+    house = on_duty(site(ANA, BEN, person("cy")), shift("ben", -60, 60))
+    route = make_router(house, stand_ins=lambda: [shift("ghost", -60, 60), shift("cy", -60, 60)])
+
+    assert [row.person for row in route(notice(NoticeKind.RAISE))] == ["ben"]
