@@ -10,7 +10,7 @@ from monitor.site import Rule, Source
 from rules.effects import Effects
 from rules.kind import EventJudge, PointJudge
 from rules.machine import Machine
-from rules.states import Condition, number
+from rules.states import CLEAR, RECOVERING, number
 from rules.timeline import Timeline
 
 __all__ = ["HourlyJudge", "ScheduledEvents", "ScheduledMachine"]
@@ -142,9 +142,9 @@ class ScheduledMachine(Machine):
     def load(self, memory: Mapping[str, Any]) -> None:
         """Take back what `dump` gave; a rule that had no hours before was in them all the time."""
         super().load(memory)
-        if "in_hours" not in memory and self.condition is not Condition.CLEAR:
+        if "in_hours" not in memory and self.condition is not CLEAR:
             self.in_hours = True
-            if self.condition is not Condition.RECOVERING and self.normal_since is None:
+            if self.condition is not RECOVERING and self.normal_since is None:
                 self.word = [_TRUE, self.level, self.value, self.limit, self.silent]
 
     @property
