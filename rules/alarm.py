@@ -380,11 +380,14 @@ class Alarm:
             return None
         return notice
 
-    def _cut_shelf(self) -> None:
-        """Leave it no longer on its shelf than an alarm of its severity may be."""
-        if self.hold.shelf is not None:
+    def cut_shelf(self) -> None:
+        """Leave it no longer on its shelf than an alarm of its severity may be: it rose, or was edited."""
+        shelf = self.hold.shelf
+        if shelf is not None and self.severity:
+            before = shelf.ends
             longest = longest_shelf(self.rule.params, self.severity)
-            self.hold.shelf.shorten(longest, self._time.now, self._time.wall(self._time.now))
+            shelf.shorten(longest, self._time.now, self._time.wall(self._time.now))
+            self.changed |= shelf.ends != before
 
 
 def _is_due(due: int | None, now: int) -> bool:

@@ -4,7 +4,8 @@ Rows of the design's table: 1-6 raise and clear, 7 and 11 latched, 8 to 10 ackno
 18 unknown, 19 and 20 close. Pure: time is an argument, in engine ms; what people see is UTC.
 """
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 from monitor.model import SEVERITY_RANK, Value
 from monitor.ports import NoticeKind
@@ -14,10 +15,13 @@ from rules.effects import Effects
 from rules.states import ACTIVE, CLEAR, PENDING, RECOVERING, Condition, Response, ms, number, occurrence_id
 from rules.timeline import Timeline
 
-__all__ = ["NO_VALUE", "Machine"]
+__all__ = ["NO_VALUE", "TRUE_WORD", "Machine"]
 
 NO_VALUE = "no value"
 """The reason of an alarm that is raised because nothing is known."""
+
+TRUE_WORD: Final = "true"
+"""How the word of a judge begins that is remembered of a rule that has hours: that the condition holds."""
 
 _MOMENT = 1000
 _GAP = 120_000
@@ -30,10 +34,19 @@ class Machine(Alarm):
     `held` + (now - `run_from`) is how long the awaited condition has been proven; `run_from` is None while
     nothing proves it. `late` and `facts` are the judge's, of when it said TRUE last. `gap`: ms without a value
     that break a proof, where the rule wants that. `minds_silence`: its rule says what it means that there is no
-    value; `raises_on_silence`: that it is as bad as a wrong one.
+    value; `raises_on_silence`: that it is as bad as a wrong one. `word_before`: what the judge had said
+    while the rule had hours (see `rules.hours`), which it has no more.
     """
 
-    __slots__ = ("_delays", "_restarts", "_unknown_reset", "gap", "minds_silence", "raises_on_silence")
+    __slots__ = (
+        "_delays",
+        "_restarts",
+        "_unknown_reset",
+        "gap",
+        "minds_silence",
+        "raises_on_silence",
+        "word_before",
+    )
 
     def __init__(
         self, rule: Rule, source: Source, severities: tuple[str, ...], time: Timeline, effects: Effects
@@ -50,6 +63,7 @@ class Machine(Alarm):
         self.raises_on_silence = missing == "raise"
         self._restarts = getattr(params, "gap", "hold") == "restart"
         self.gap = _GAP
+        self.word_before: list[Any] | None = None
 
     # What the judge says ------------------------------------------------------------------------------
 
@@ -157,6 +171,13 @@ class Machine(Alarm):
         `keeps_word`: the source speaks only when something changes, so that what it said last still holds. A rule
         may say that the time counts, where the first value agrees with the last.
         """
+        self._leave_out(stopped, started, keeps_word=keeps_word)
+        word, self.word_before = self.word_before, None
+        if keeps_word and word is not None and word[0] == TRUE_WORD:
+            _, level, value, limit, silent = word
+            self.true(min(level, len(self.severities)), value, limit, started, silent=silent)
+
+    def _leave_out(self, stopped: int, started: int, *, keeps_word: bool) -> None:
         if self.condition is CLEAR:
             return
         self.changed = True
@@ -258,7 +279,7 @@ class Machine(Alarm):
         self.step = 0
         self.spoken = False
         self.hold.by = self.hold.look()
-        self._cut_shelf()
+        self.cut_shelf()
         why = self._count_raise(at)
         silent = NO_VALUE if self.silent else ""
         self._emit("raised", at, NoticeKind.RAISE, reason=self.hold.title(self.hold.by) or silent)
@@ -278,7 +299,7 @@ class Machine(Alarm):
     def _rise(self, at: int) -> None:
         self.severity = self.severities[self.level - 1]
         self.response = Response.UNACKED
-        self._cut_shelf()
+        self.cut_shelf()
         self._emit("severity", at, NoticeKind.SEVERITY)
 
     def _recover(self, at: int) -> None:
@@ -338,6 +359,11 @@ class Machine(Alarm):
             self.response = Response.NONE
             self._emit("closed", at, reason=reason)
         self._forget()
+
+    def load(self, memory: Mapping[str, Any]) -> None:
+        """Take back what `dump` gave, of a rule that may have had hours."""
+        super().load(memory)
+        self.word_before = None if "word" in self.kept else memory.get("word")
 
     @property
     def is_idle(self) -> bool:
