@@ -16,6 +16,7 @@ from monitor.notify import store
 from monitor.notify.attempt import Attempt
 from monitor.notify.channels import Channels
 from monitor.notify.direct import Direct
+from monitor.notify.explaining import explain
 from monitor.notify.fallback import fall_back
 from monitor.notify.messages import render
 from monitor.notify.outage import Outages
@@ -24,9 +25,9 @@ from monitor.notify.routing import make_router
 from monitor.notify.standins import StandIns
 from monitor.periods import DAY
 from monitor.ports import NoticeKind
-from monitor.site import Site
+from monitor.site import Rule, Site, Source
 from monitor.staff import REMINDERS, Grouping, Person, Step
-from tests.notify.house import MINUTE, NOW, notice, person, rows, site
+from tests.notify.house import MINUTE, NOW, Params, notice, person, rows, site
 from tests.notify.virtual import HOUR, NOON, Virtual, quiet
 from tests.notify.virtual import house as virtual_house
 
@@ -174,6 +175,11 @@ def test_what_waited_for_the_morning_is_a_digest_for_who_is_on_call_by_then() ->
         virtual_house(quiet(ANA), quiet(BEN)),
         *(Override(roster="duty", person=who, starts=starts, ends=ends) for who, starts, ends in turns),
     )
+    leak = Rule(id="leak", name="Leak", kind="threshold", params=Params(severity="low"), sources=(), version="1")
+    (explained,) = explain(made, leak, Source(device="d0"), severity="low", at=evening).messages
+    assert (explained.person, explained.sent) == ("ana", morning)
+    assert "goes to ben, who is on call by then: ben stands in (site file)" in explained.effects
+
     it = OnCall(made, now=evening)
     come_and_gone = it.rises("d0", "low")
     it.rises("d2", "medium")
