@@ -12,7 +12,7 @@ from monitor.ports import NoticeKind
 from monitor.site import Rule, Source
 from rules.chatter import Chatter
 from rules.effects import Effects, Step
-from rules.states import IS_ON, KEPT, Condition, Response, is_old_news, ms, occurrence_id
+from rules.states import CLEAR, IS_ON, KEPT, Condition, Response, is_old_news, ms, occurrence_id
 from rules.suppression import Hold, Service, Shelf, longest_shelf
 from rules.timeline import Timeline
 
@@ -63,7 +63,7 @@ class Alarm:
         self.severities = severities
         self._time = time
         self._effects = effects
-        self.condition = Condition.CLEAR
+        self.condition = CLEAR
         self.response = Response.NONE
         self.occurrence = ""
         self.step = 0
@@ -157,7 +157,7 @@ class Alarm:
         self.step = 0
         self.severity = self.severities[-1]
         self.spoken = False
-        if self.condition is Condition.CLEAR:
+        if self.condition is CLEAR:
             self.since, self.late = self.raised_at, False
             self.value = self.limit = None
 
@@ -276,7 +276,7 @@ class Alarm:
     @property
     def is_blank(self) -> bool:
         """Whether there is nothing to remember."""
-        return self.condition is Condition.CLEAR and not self.occurrence and not self.near_misses
+        return self.condition is CLEAR and not self.occurrence and not self.near_misses
 
     def dump(self) -> Mapping[str, Any] | None:
         """Answer the memory, JSON-ready; None when there is nothing to remember."""
@@ -340,7 +340,7 @@ class Alarm:
             device=self.source.device,
             source_key=self.source.key,
             cause=cause,
-            condition=(self.condition if self.is_on else Condition.CLEAR).value,
+            condition=(self.condition if self.is_on else CLEAR).value,
             response=self.response.value,
             suppression=tuple(suppression),
             severity=self.severity,
@@ -380,11 +380,14 @@ class Alarm:
             return None
         return notice
 
-    def _cut_shelf(self) -> None:
-        """Leave it no longer on its shelf than an alarm of its severity may be."""
-        if self.hold.shelf is not None:
+    def cut_shelf(self) -> None:
+        """Leave it no longer on its shelf than an alarm of its severity may be: it rose, or was edited."""
+        shelf = self.hold.shelf
+        if shelf is not None and self.severity:
+            before = shelf.ends
             longest = longest_shelf(self.rule.params, self.severity)
-            self.hold.shelf.shorten(longest, self._time.now, self._time.wall(self._time.now))
+            shelf.shorten(longest, self._time.now, self._time.wall(self._time.now))
+            self.changed |= shelf.ends != before
 
 
 def _is_due(due: int | None, now: int) -> bool:

@@ -358,6 +358,7 @@ class Engine:
         for occurrence, key in self._memory.load(rows, now, self._effects):
             self._open[occurrence] = key
         for watch in self._index.watches:
+            watch.machine.cut_shelf()
             watch.machine.plan()
         self._remind()
         self._rearm()

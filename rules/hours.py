@@ -9,13 +9,12 @@ from monitor.model import Event, Value
 from monitor.site import Rule, Source
 from rules.effects import Effects
 from rules.kind import EventJudge, PointJudge
-from rules.machine import Machine
-from rules.states import Condition, number
+from rules.machine import TRUE_WORD, Machine
+from rules.states import CLEAR, RECOVERING, number
 from rules.timeline import Timeline
 
 __all__ = ["HourlyJudge", "ScheduledEvents", "ScheduledMachine"]
 
-_TRUE = "true"
 _UNKNOWN = "unknown"
 
 
@@ -60,7 +59,7 @@ class ScheduledMachine(Machine):
     def true(self, level: int, value: Value | None, limit: float | None, at: int, *, silent: bool = False) -> None:
         """The condition holds; heeded within the hours."""
         self._follow()
-        self.word = [_TRUE, level, number(value), limit, silent]
+        self.word = [TRUE_WORD, level, number(value), limit, silent]
         self.changed = True
         if self.in_hours:
             super().true(level, value, limit, at, silent=silent)
@@ -133,7 +132,7 @@ class ScheduledMachine(Machine):
         self.changed = True
         if not self.in_hours:
             super().false(None, at)
-        elif self.word is not None and self.word[0] == _TRUE:
+        elif self.word is not None and self.word[0] == TRUE_WORD:
             _, level, value, limit, silent = self.word
             super().true(min(level, len(self.severities)), value, limit, at, silent=silent)
         elif self.word is not None:
@@ -142,10 +141,10 @@ class ScheduledMachine(Machine):
     def load(self, memory: Mapping[str, Any]) -> None:
         """Take back what `dump` gave; a rule that had no hours before was in them all the time."""
         super().load(memory)
-        if "in_hours" not in memory and self.condition is not Condition.CLEAR:
+        if "in_hours" not in memory and self.condition is not CLEAR:
             self.in_hours = True
-            if self.condition is not Condition.RECOVERING and self.normal_since is None:
-                self.word = [_TRUE, self.level, self.value, self.limit, self.silent]
+            if self.condition is not RECOVERING and self.normal_since is None:
+                self.word = [TRUE_WORD, self.level, self.value, self.limit, self.silent]
 
     @property
     def is_blank(self) -> bool:

@@ -1,7 +1,7 @@
 """Who hears what: from devices, points and kinds of events to the rules that judge them."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
 from typing import cast
@@ -31,8 +31,7 @@ class Index:
         self._time = time
         self._effects = effects
         self.rules = {rule.id: rule for rule in rules if rule.params.enabled}
-        watched = {rule.id: frozenset(source.key for source in rule.sources) for rule in self.rules.values()}
-        self._around = replace(around, watched=watched)
+        self._around = replace(around, watched={rule.id: _by_device(rule) for rule in self.rules.values()})
         self.points: dict[str, dict[str, Track]] = {}
         self.readings: dict[str, list[ReadingWatch]] = {}
         self.events: dict[tuple[str, str], list[EventWatch | ReadingWatch]] = {}
@@ -128,6 +127,13 @@ class Index:
 def alarm_key(rule: str, source_key: str) -> str:
     """The name of an alarm through all its occurrences: rule/device[/point]."""
     return f"{rule}/{source_key}"
+
+
+def _by_device(rule: Rule) -> Mapping[str, frozenset[str]]:
+    keys: dict[str, list[str]] = defaultdict(list)
+    for source in rule.sources:
+        keys[source.device].append(source.key)
+    return {device: frozenset(each) for device, each in keys.items()}
 
 
 def _kind(name: str) -> Kind:

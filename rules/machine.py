@@ -4,20 +4,24 @@ Rows of the design's table: 1-6 raise and clear, 7 and 11 latched, 8 to 10 ackno
 18 unknown, 19 and 20 close. Pure: time is an argument, in engine ms; what people see is UTC.
 """
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 from monitor.model import SEVERITY_RANK, Value
 from monitor.ports import NoticeKind
 from monitor.site import Rule, Source
 from rules.alarm import Alarm
 from rules.effects import Effects
-from rules.states import Condition, Response, ms, number, occurrence_id
+from rules.states import ACTIVE, CLEAR, PENDING, RECOVERING, Condition, Response, ms, number, occurrence_id
 from rules.timeline import Timeline
 
-__all__ = ["NO_VALUE", "Machine"]
+__all__ = ["NO_VALUE", "TRUE_WORD", "Machine"]
 
 NO_VALUE = "no value"
 """The reason of an alarm that is raised because nothing is known."""
+
+TRUE_WORD: Final = "true"
+"""How the word of a judge begins that is remembered of a rule that has hours: that the condition holds."""
 
 _MOMENT = 1000
 _GAP = 120_000
@@ -29,10 +33,20 @@ class Machine(Alarm):
 
     `held` + (now - `run_from`) is how long the awaited condition has been proven; `run_from` is None while
     nothing proves it. `late` and `facts` are the judge's, of when it said TRUE last. `gap`: ms without a value
-    that break a proof, where the rule wants that.
+    that break a proof, where the rule wants that. `minds_silence`: its rule says what it means that there is no
+    value; `raises_on_silence`: that it is as bad as a wrong one. `word_before`: what the judge had said
+    while the rule had hours (see `rules.hours`), which it has no more.
     """
 
-    __slots__ = ("_delays", "_missing", "_restarts", "_unknown_reset", "gap")
+    __slots__ = (
+        "_delays",
+        "_restarts",
+        "_unknown_reset",
+        "gap",
+        "minds_silence",
+        "raises_on_silence",
+        "word_before",
+    )
 
     def __init__(
         self, rule: Rule, source: Source, severities: tuple[str, ...], time: Timeline, effects: Effects
@@ -40,23 +54,16 @@ class Machine(Alarm):
         super().__init__(rule, source, severities, time, effects)
         params: Any = rule.params
         self._delays: dict[Condition, int] = {
-            Condition.PENDING: ms(params.on_delay),
-            Condition.RECOVERING: ms(params.off_delay),
+            PENDING: ms(params.on_delay),
+            RECOVERING: ms(params.off_delay),
         }
         self._unknown_reset = ms(params.unknown_reset)
-        self._missing: str = getattr(params, "missing", "hold")
+        missing: str = getattr(params, "missing", "hold")
+        self.minds_silence = missing != "hold"
+        self.raises_on_silence = missing == "raise"
         self._restarts = getattr(params, "gap", "hold") == "restart"
         self.gap = _GAP
-
-    @property
-    def minds_silence(self) -> bool:
-        """Whether its rule says what it means that there is no value."""
-        return self._missing != "hold"
-
-    @property
-    def raises_on_silence(self) -> bool:
-        """Whether no value is as bad as a wrong one."""
-        return self._missing == "raise"
+        self.word_before: list[Any] | None = None
 
     # What the judge says ------------------------------------------------------------------------------
 
@@ -64,13 +71,13 @@ class Machine(Alarm):
         """The condition holds at time `at`, at a level (1 is the lowest). `silent`: because there is no value."""
         self.changed = True
         self.silent = silent
-        at = self._known(at, Condition.PENDING)
+        at = self._known(at, PENDING)
         self.value, self.limit = number(value), limit
-        if self.condition is Condition.CLEAR:
-            self.condition = Condition.PENDING
+        if self.condition is CLEAR:
+            self.condition = PENDING
             self.since = self._time.wall(at)
             self._run(at)
-        if self.condition is Condition.PENDING:
+        if self.condition is PENDING:
             self.level = level
             if self.run_from is None:
                 self.run_from = at
@@ -79,19 +86,20 @@ class Machine(Alarm):
         self.tick(self._time.now)
 
     def _stays(self, level: int, at: int) -> None:
-        if self.condition is Condition.RECOVERING or self.normal_since is not None:
+        if self.condition is RECOVERING or self.normal_since is not None:
             self._reopen(at)
         # The severity counts, and not the number of the level: an edited rule may have others.
-        now, was = SEVERITY_RANK[self.severities[level - 1]], SEVERITY_RANK[self.severity]
+        severity = self.severities[level - 1]
+        rise = 0 if severity == self.severity else SEVERITY_RANK[severity] - SEVERITY_RANK[self.severity]
         self.engaged = level
-        if now < was:  # the severity follows after `off_delay`, by time alone
+        if rise < 0:  # the severity follows after `off_delay`, by time alone
             if self.down_from is None:
                 self.down_from = at - self.down_held
                 self.down_held = 0
             return
         self.level = level
         self._stop_sinking()
-        if now > was:
+        if rise:
             self._rise(at)
 
     def _sink(self, at: int) -> None:
@@ -107,23 +115,23 @@ class Machine(Alarm):
 
     def false(self, value: Value | None, at: int) -> None:
         """The condition does not hold at time `at`, and that is known for sure."""
-        if self.condition is Condition.CLEAR:
+        if self.condition is CLEAR:
             return
         self.changed = True
-        at = self._known(at, Condition.RECOVERING)
-        if self.condition is Condition.PENDING:
+        at = self._known(at, RECOVERING)
+        if self.condition is PENDING:
             self.near_misses += 1
             self._forget()
             return
         self.value = number(value)
         if self.normal_since is not None:
             return
-        if self.condition is Condition.ACTIVE:
-            self.condition = Condition.RECOVERING
+        if self.condition is ACTIVE:
+            self.condition = RECOVERING
             self.engaged = 0
             self._stop_sinking()
             self._run(at)
-            if self._delays[Condition.RECOVERING]:
+            if self._delays[RECOVERING]:
                 self._emit("recovering", at)
         elif self.run_from is None:
             self.run_from = at
@@ -141,7 +149,7 @@ class Machine(Alarm):
         if self.minds_silence:
             self.false(None, at)
             return
-        if self.condition is Condition.CLEAR or self.unknown_since is not None:
+        if self.condition is CLEAR or self.unknown_since is not None:
             return
         self.changed = True
         self.freeze(at)
@@ -163,7 +171,14 @@ class Machine(Alarm):
         `keeps_word`: the source speaks only when something changes, so that what it said last still holds. A rule
         may say that the time counts, where the first value agrees with the last.
         """
-        if self.condition is Condition.CLEAR:
+        self._leave_out(stopped, started, keeps_word=keeps_word)
+        word, self.word_before = self.word_before, None
+        if keeps_word and word is not None and word[0] == TRUE_WORD:
+            _, level, value, limit, silent = word
+            self.true(min(level, len(self.severities)), value, limit, started, silent=silent)
+
+    def _leave_out(self, stopped: int, started: int, *, keeps_word: bool) -> None:
+        if self.condition is CLEAR:
             return
         self.changed = True
         was_running, was_sinking = self.run_from is not None, self.down_from is not None
@@ -190,7 +205,7 @@ class Machine(Alarm):
         if self.condition is proves:
             if self.off_since is not None:
                 self.held += max(0, at - self.off_since)
-            elif self._restarts and proves is Condition.PENDING and self._was_gap(at):
+            elif self._restarts and proves is PENDING and self._was_gap(at):
                 self.held = 0
                 self.since = self._time.wall(at)
         self.unknown_since = self.off_since = self.known_until = None
@@ -209,10 +224,10 @@ class Machine(Alarm):
         return self.later if due is None else min(due, self.later)
 
     def _condition_due(self) -> int | None:
-        if self.condition is Condition.PENDING and self.run_from is None:
+        if self.condition is PENDING and self.run_from is None:
             return None if self.unknown_since is None else self.unknown_since + self._unknown_reset
-        if self.condition is Condition.ACTIVE:
-            return None if self.down_from is None else self.down_from + self._delays[Condition.RECOVERING]
+        if self.condition is ACTIVE:
+            return None if self.down_from is None else self.down_from + self._delays[RECOVERING]
         if self.run_from is None:
             return None
         return self.run_from + self._delays[self.condition] - self.held
@@ -222,11 +237,11 @@ class Machine(Alarm):
         due = self._condition_due()
         if due is not None and due <= now:
             self.changed = True
-            if self.condition is Condition.ACTIVE:
+            if self.condition is ACTIVE:
                 self._sink(due)
             elif self.run_from is None:
                 self._forget()
-            elif self.condition is Condition.PENDING:
+            elif self.condition is PENDING:
                 self._raise(max(due, self.run_from))
             else:
                 self._recover(max(due, self.run_from))
@@ -239,7 +254,7 @@ class Machine(Alarm):
         self.run_from = at
 
     def _forget(self) -> None:
-        self.condition = Condition.CLEAR
+        self.condition = CLEAR
         self.held = 0
         self.run_from = self.unknown_since = self.normal_since = None
         self._stop_sinking()
@@ -250,11 +265,11 @@ class Machine(Alarm):
         if self.is_listed:
             waited = self.response is not Response.NONE
             self.response = Response.NONE
-            self.condition = Condition.CLEAR
+            self.condition = CLEAR
             self._emit("closed", at - 1, reason="raised again" if waited else "raised", suppression=())
         if self.last_time > self._time.wall(at) + _MOMENT:  # the clock was set back: what begins now has its time
             self.last_time = 0
-        self.condition = Condition.ACTIVE
+        self.condition = ACTIVE
         self.response = Response.UNACKED
         self.run_from = self.acked_at = self.over_at = None
         self.engaged = self.level
@@ -264,7 +279,7 @@ class Machine(Alarm):
         self.step = 0
         self.spoken = False
         self.hold.by = self.hold.look()
-        self._cut_shelf()
+        self.cut_shelf()
         why = self._count_raise(at)
         silent = NO_VALUE if self.silent else ""
         self._emit("raised", at, NoticeKind.RAISE, reason=self.hold.title(self.hold.by) or silent)
@@ -273,7 +288,7 @@ class Machine(Alarm):
 
     def _reopen(self, at: int) -> None:
         latched = self.normal_since is not None
-        self.condition = Condition.ACTIVE
+        self.condition = ACTIVE
         self.normal_since = self.run_from = self.over_at = None
         self.held = 0
         again = latched and self.response is Response.ACKED
@@ -284,14 +299,14 @@ class Machine(Alarm):
     def _rise(self, at: int) -> None:
         self.severity = self.severities[self.level - 1]
         self.response = Response.UNACKED
-        self._cut_shelf()
+        self.cut_shelf()
         self._emit("severity", at, NoticeKind.SEVERITY)
 
     def _recover(self, at: int) -> None:
         self.run_from = None
         self.held = 0
         if self.rule.params.latched:
-            self.condition = Condition.ACTIVE
+            self.condition = ACTIVE
             self.normal_since = self._time.wall(at)
             self.over_at = at
             self._emit("normal", at)
@@ -345,10 +360,15 @@ class Machine(Alarm):
             self._emit("closed", at, reason=reason)
         self._forget()
 
+    def load(self, memory: Mapping[str, Any]) -> None:
+        """Take back what `dump` gave, of a rule that may have had hours."""
+        super().load(memory)
+        self.word_before = None if "word" in self.kept else memory.get("word")
+
     @property
     def is_idle(self) -> bool:
         """Whether it is clear, so that only what the judge says can change it."""
-        return self.condition is Condition.CLEAR
+        return self.condition is CLEAR
 
     @property
     def is_lost(self) -> bool:

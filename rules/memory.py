@@ -36,20 +36,20 @@ class Memory:
         self._forgotten: list[Row] = []
         self.started_at = 0
         self.devices: set[str] = set()
-        self.alarms: set[str] = set()
+        self.alarms: set[Watch] = set()
         self.momentary: set[str] = set()
         self.judges: set[EntryWatch] = set()
 
     def note(self, watch: Watch) -> None:
         """Remember that an alarm has changed."""
-        self.alarms.add(alarm_key(watch.machine.rule.id, watch.machine.source.key))
+        self.alarms.add(watch)
 
     def changed(self) -> Iterator[Row]:
         """Yield a row for all that has changed since the last call."""
         yield from self._forgotten
         self._forgotten.clear()
-        for key in sorted(self.alarms):
-            machine = self._index.alarms[key].machine
+        alarms = {alarm_key(each.machine.rule.id, each.machine.source.key): each.machine for each in self.alarms}
+        for key, machine in sorted(alarms.items()):
             machine.changed = False
             body = machine.dump()
             if body is not None and machine.rule.params.shadow:

@@ -6,7 +6,20 @@ from typing import Final
 
 from monitor.model import SEVERITY_RANK, Value
 
-__all__ = ["IS_ON", "KEPT", "Condition", "Response", "is_old_news", "ms", "number", "occurrence_id"]
+__all__ = [
+    "ACTIVE",
+    "CLEAR",
+    "IS_ON",
+    "KEPT",
+    "PENDING",
+    "RECOVERING",
+    "Condition",
+    "Response",
+    "is_old_news",
+    "ms",
+    "number",
+    "occurrence_id",
+]
 
 
 class Condition(StrEnum):
@@ -26,7 +39,13 @@ class Response(StrEnum):
     ACKED = "acked"
 
 
-IS_ON: Final = frozenset({Condition.ACTIVE, Condition.RECOVERING})
+CLEAR: Final = Condition.CLEAR
+PENDING: Final = Condition.PENDING
+ACTIVE: Final = Condition.ACTIVE
+RECOVERING: Final = Condition.RECOVERING
+"""The conditions by names of their own: to look a member up in its class takes longer than to compare it."""
+
+IS_ON: Final = frozenset({ACTIVE, RECOVERING})
 """Conditions in which an alarm is there."""
 
 
@@ -69,6 +88,8 @@ def ms(seconds: float) -> int:
 
 def number(value: Value | None) -> float | None:
     """A value as transitions carry it; texts have none."""
+    if type(value) is float:
+        return value
     return None if value is None or isinstance(value, str) else float(value)
 
 

@@ -24,7 +24,7 @@ class Surroundings:
     `above`: by device (or source key), the source keys of alarms that it hangs below: of its connection, of its
     building's supply. `windows`: the maintenance that the site file plans.
     `tariffs`: by meter, what it is billed by. `holidays`: who knows which days are; None: nobody.
-    `watched`: by rule, the source keys of its alarms; the engine knows them.
+    `watched`: by rule and device, the source keys of its alarms; the engine knows them.
     """
 
     devices: Mapping[str, Device] = field(default_factory=dict)
@@ -33,12 +33,14 @@ class Surroundings:
     windows: tuple[Window, ...] = ()
     tariffs: Mapping[str, Tariff] = field(default_factory=dict)
     holidays: Schedule | None = None
-    watched: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    watched: Mapping[str, Mapping[str, frozenset[str]]] = field(default_factory=dict)
 
     def near(self, rule: str, device: str) -> frozenset[str]:
         """Source keys of a rule that are about a device, or about what it hangs below."""
-        own = {key for key in self.watched.get(rule, ()) if key.partition("/")[0] == device}
-        return frozenset(own | (self.watched.get(rule, frozenset()) & self.above.get(device, frozenset())))
+        watched = self.watched.get(rule, {})
+        above = self.above.get(device, frozenset())
+        over = (watched.get(key.partition("/")[0], frozenset()) & {key} for key in above)
+        return watched.get(device, frozenset()).union(*over)
 
     @classmethod
     def of(cls, site: Site) -> "Surroundings":

@@ -30,11 +30,12 @@ class Track:
 
         It may while every alarm is clear: only a sample beyond somebody's band makes one anything else.
         """
-        if all(watch.machine.is_idle for watch in self.watches):
-            self.low = max(watch.judge.quiet[0] for watch in self.watches)
-            self.high = min(watch.judge.quiet[1] for watch in self.watches)
-        else:
-            self.low, self.high = NEVER_QUIET
+        for watch in self.watches:
+            if not watch.machine.is_idle:
+                self.low, self.high = NEVER_QUIET
+                return
+        self.low = max(watch.judge.quiet[0] for watch in self.watches)
+        self.high = min(watch.judge.quiet[1] for watch in self.watches)
 
 
 class PointWatch:

@@ -36,7 +36,8 @@ def _count(folder: Path) -> dict[str, Any]:
         outbox = dict(state.execute("SELECT state, count(*) FROM outbox GROUP BY state").fetchall())
         alarms = state.execute(
             "SELECT rule, device, severity, state, raised_at, acknowledged_at, cleared_at"
-            " FROM alarm WHERE suppression NOT LIKE '%\"shadow\"%' ORDER BY raised_at"
+            " FROM alarm WHERE suppression NOT LIKE '%\"shadow\"%' AND EXISTS (SELECT 1 FROM alarm_event AS step"
+            " WHERE step.occurrence = alarm.occurrence AND step.cause = 'raised') ORDER BY raised_at"
         ).fetchall()
     return {
         "devices": devices,

@@ -45,7 +45,8 @@ _TAKE_ITS_PLACE: Final = """
 _WHAT_FOLLOWS: Final = """
     SELECT * FROM outbox
     WHERE occurrence = :occurrence AND person = :person AND channel = :channel AND id > :id
-      AND kind NOT IN ('raise', 'severity', 'chatter') AND state IN ('queued', 'failed')
+      AND kind NOT IN ('raise', 'severity', 'chatter')
+      AND (state IN ('queued', 'failed') OR kind = 'clear' AND state = 'superseded' AND carried_by IS NULL)
     ORDER BY id
 """
 

@@ -9,7 +9,17 @@ import orjson
 
 from monitor.notify import fallback, holding, reports, unanswered
 from monitor.notify.attempt import Attempt, Lane, gathered
-from monitor.notify.decision import ON_ITS_WAY, TOLD_SINCE, Action, Decision, GetStanding, Past, Standing, decide
+from monitor.notify.decision import (
+    ON_ITS_WAY,
+    TOLD_SINCE,
+    Action,
+    Decision,
+    GetStanding,
+    Past,
+    Standing,
+    decide,
+    is_old_news,
+)
 from monitor.notify.holding import DIGESTS, Hold, Waiting, goes_along
 from monitor.notify.lane import lane_of
 from monitor.notify.readdress import Divert
@@ -78,14 +88,6 @@ _OF_GROUP: Final = """
         AND held = 'group' AND next_at > :now
     ORDER BY next_at LIMIT :most
 """
-
-_NEWER_ELSEWHERE: Final = """
-    SELECT 1 FROM outbox WHERE occurrence = :occurrence AND person = :person AND channel <> :channel AND id > :id
-        AND kind IN ('raise', 'severity', 'chatter') AND step <= :step AND state NOT IN ('dead', 'superseded')
-        AND substr(notification_id || ':again', 1, instr(notification_id || ':again', ':again') - 1) <> :telling
-    LIMIT 1
-"""
-"""A severity may have channels of its own: what is told anew over one speaks for what waits at another."""
 
 _SENDING: Final = "UPDATE outbox SET state = 'sending', attempts = attempts + 1 WHERE id = ?"
 
@@ -213,19 +215,22 @@ def _decide(
         if row["next_at"] > look.now:
             return None
     body: dict[str, Any] = orjson.loads(row["body"])
-    if look.divert is not None and row["next_at"] <= look.now and look.divert(db, row, body, look.now):
-        return None
-    others = db.execute(
-        "SELECT * FROM outbox WHERE occurrence = ? AND person = ? AND channel = ? AND id <> ?",
-        (row["occurrence"], row["person"], row["channel"], row["id"]),
+    found = db.execute(
+        "SELECT * FROM outbox WHERE occurrence = ? AND person = ? AND id <> ?",
+        (row["occurrence"], row["person"], row["id"]),
     ).fetchall()
+    others = [other for other in found if other["channel"] == row["channel"]]
+    elsewhere = [_past(other) for other in found if other["channel"] != row["channel"]]
+    diverts = look.divert is not None and not is_old_news(_past(row, body), elsewhere)
+    if diverts and look.divert and row["next_at"] <= look.now and look.divert(db, row, body, look.now):
+        return None
     about = (
         replace(_past(row, body), digest=digest),
         [_past(other) for other in others],
         _standing_of(db, row, body, look.standing),
     )
     restored = decide_restored(about[0], body["time"], *about[1:], look.restore)
-    decision = restored or _elsewhere(db, row, about[0].telling) or decide(*about, look.now)
+    decision = restored or decide(*about, look.now, elsewhere)
     if decision.action not in {Action.SEND, Action.COMBINE}:
         _leave(db, row, others, decision, look)
         return None
@@ -234,14 +239,6 @@ def _decide(
         return None
     db.execute(_SENDING, (row["id"],))
     return _attempt(row, body, others, is_over=decision.action is Action.COMBINE)
-
-
-def _elsewhere(db: sqlite3.Connection, row: sqlite3.Row, telling: str) -> Decision | None:
-    """Whether somebody is told anew over another of their channels, so that this one would be old news."""
-    if row["kind"] not in _ALARMING or row["maybe_delivered"]:
-        return None
-    found = db.execute(_NEWER_ELSEWHERE, {**dict(row), "telling": telling}).fetchone()
-    return None if found is None else Decision(Action.DROP, "a newer message over another channel replaces it")
 
 
 def _waiting(row: sqlite3.Row) -> Waiting:

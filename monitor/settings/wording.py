@@ -69,7 +69,7 @@ def check_listening(
         for name in names:
             if name not in rules and not binding.findings.errors:
                 binding.findings.warning(
-                    *place, f"the rule `{name}` is not in use: nothing is known of its alarms"
+                    *place, f"the rule `{name}` is not in use: here its alarm is always false"
                 )
         way = _way_back(ident, heard)
         if way:

@@ -211,6 +211,7 @@ async def _sections(parts: Parts) -> Mapping[str, Facts]:
         "alarms": {
             "active": sum(severities.values()),
             "unacknowledged": sum(alarm.get("response") == "unacked" for alarm in alarms),
+            "standing": sum(bool(alarm.get("standing")) for alarm in alarms),
             **await _rates(parts),
         },
         "open": {name: severities[name] for name in _SEVERITIES},
@@ -219,7 +220,7 @@ async def _sections(parts: Parts) -> Mapping[str, Facts]:
 
 
 async def _rates(parts: Parts) -> Facts:
-    """How fast alarms come now, and how many have stood for a day."""
+    """How fast alarms come now, and how soon people see to them."""
     now = parts.now()
     record = await parts.alarms.record(now - DAY, now + 1, messages=False)
     raises = [one.raised for one in record.episodes]
@@ -231,7 +232,6 @@ async def _rates(parts: Parts) -> Facts:
         "repair_median": took.repair_median,
         "repair_p90": took.repair_p90,
         "unacknowledged_of_day": took.unacknowledged,
-        "standing": sum(one.cleared is None and one.stood(now) > DAY for one in record.episodes),
         "last_ten_minutes": window(raises, now),
         "in_flood": bool(found) and found[-1].end is None,
     }

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from monitor.calendars import Hours, Schedule
-from monitor.model import Derived, Entry, Event, Reading
+from monitor.model import Command, Derived, Entry, Event, Reading
 from rules.effects import Row
 from rules.engine import Engine
 from rules.surroundings import Surroundings
@@ -97,3 +97,47 @@ def test_a_rule_that_is_given_hours_ends_an_alarm_outside_of_them() -> None:
 
     assert [step.transition.cause for step in steps] == ["cleared"]
     assert [step.transition.cause for step in hours] == ["closed", "raised"]
+
+
+def test_a_rule_that_loses_its_hours_heeds_what_was_said_outside_of_them() -> None:
+    devices = {"valve": device("valve", every=None, points=["open"])}  # speaks only when something changes
+    around = Surroundings(devices=devices)
+    usual = rule({"kind": "state", "point": "open", "is": True, "on_delay": "1 min"}, devices)
+    begins = START // 60_000 % 1440 + 60
+    hourly = replace(usual, schedule=Schedule(hours=(Hours(spans=((begins, begins + 60),)),)))
+    before = Engine([hourly], around)
+    said = before.judge([recorded(reading(0, True, point="open", id="valve"), 0)])
+    engine = Engine([usual], around)
+
+    steps = list(engine.load(before.dump_changed(), START + 1000).steps)
+    steps += engine.resume(START + 2000).steps
+    assert said.steps == steps == []
+    steps = list(engine.tick(START + 61_999).steps)
+    assert steps == []
+    raised = engine.tick(START + 62_000).steps
+
+    assert [step.transition.cause for step in raised] == ["raised"]
+
+
+def test_a_shelf_ends_no_later_than_its_edited_rule_allows() -> None:
+    usual = rule({"kind": "threshold", "point": "level_m", "above": "1 m"}, DEVICES)
+    short = replace(usual, params=usual.params.model_copy(update={"longest_shelf": 600.0}))
+    shelve = Command(
+        id="c", time=START, by="ana", kind="shelve", target="threshold/meter/level_m", arguments={"for_s": 7200},
+        reason="known",
+    )  # fmt: skip
+    before = Engine([usual], AROUND)
+    before.judge([recorded(reading(0, 2.0, point="level_m"), 0), recorded(shelve, 0)])
+    rows = before.dump_changed()
+
+    ends = {}
+    for name, edited in (("as it was", usual), ("shorter", short)):
+        engine = Engine([edited], AROUND)
+        engine.load(rows, START + 1000)
+        engine.resume(START + 1000)
+        steps = []
+        for at in range(60_000, 7_300_000, 60_000):
+            steps += engine.tick(START + at).transitions
+        ends[name] = [step.time - START for step in steps if step.cause == "unshelved"]
+
+    assert ends == {"as it was": [7_200_000], "shorter": [600_000]}

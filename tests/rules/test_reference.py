@@ -14,6 +14,7 @@ from monitor.site import Rule
 from rules.effects import Effects, Row, Step
 from rules.engine import Engine
 from rules.surroundings import Surroundings
+from tests.examples import IS_LONG, examples
 from tests.rules.build import START, device, rule
 from tests.rules.reference import Alarm, Happening, Spec, World, reference
 
@@ -295,7 +296,9 @@ def _until(story: Sequence[Happening], share: float) -> int:
 
 SHARES: Final = st.floats(0.2, 1.0)
 _ASKED_FOR = int(os.environ.get("EXAMPLES", "0"))
-MANY: Final = settings(max_examples=_ASKED_FOR or 120, derandomize=not _ASKED_FOR, deadline=None)
+MANY: Final = settings(
+    max_examples=_ASKED_FOR or examples(60), derandomize=not (_ASKED_FOR or IS_LONG), deadline=None
+)
 """The same stories each time; `EXAMPLES=5000 pytest tests/rules/test_reference.py` tells others."""
 
 

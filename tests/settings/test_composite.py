@@ -114,4 +114,4 @@ def test_the_alarms_of_a_rule_that_is_not_in_use_are_warned_of(load_text: Load) 
     )
 
     (warning,) = [each for each in loaded.warnings if each.path == "rules[2].expression"]
-    assert "the rule `off` is not in use: nothing is known of its alarms" in warning.message
+    assert "the rule `off` is not in use: here its alarm is always false" in warning.message
