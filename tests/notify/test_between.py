@@ -1,6 +1,7 @@
 """Where the parts of the notifications meet: each test is of two or three of them together, on the real state."""
 
 import math
+import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -8,14 +9,17 @@ from pathlib import Path
 import orjson
 import pytest
 
+from monitor.alarms import casebook
 from monitor.alarms.keep import put
 from monitor.duty import Override, Roster
 from monitor.journal.sqlite import SqliteJournal
 from monitor.journal.state import State
+from monitor.model import Command
 from monitor.notify import store
 from monitor.notify.attempt import Attempt
 from monitor.notify.channels import Channels
 from monitor.notify.direct import Direct
+from monitor.notify.explaining import explain
 from monitor.notify.fallback import fall_back
 from monitor.notify.messages import render
 from monitor.notify.outage import Outages
@@ -23,10 +27,10 @@ from monitor.notify.readdress import Readdress
 from monitor.notify.routing import make_router
 from monitor.notify.standins import StandIns
 from monitor.periods import DAY
-from monitor.ports import NoticeKind
-from monitor.site import Site
+from monitor.ports import Notice, NoticeKind, OutboxRow
+from monitor.site import Rule, Site, Source
 from monitor.staff import REMINDERS, Grouping, Person, Step
-from tests.notify.house import MINUTE, NOW, notice, person, rows, site
+from tests.notify.house import MINUTE, NOW, Params, notice, person, rows, site
 from tests.notify.virtual import HOUR, NOON, Virtual, quiet
 from tests.notify.virtual import house as virtual_house
 
@@ -174,6 +178,11 @@ def test_what_waited_for_the_morning_is_a_digest_for_who_is_on_call_by_then() ->
         virtual_house(quiet(ANA), quiet(BEN)),
         *(Override(roster="duty", person=who, starts=starts, ends=ends) for who, starts, ends in turns),
     )
+    leak = Rule(id="leak", name="Leak", kind="threshold", params=Params(severity="low"), sources=(), version="1")
+    (explained,) = explain(made, leak, Source(device="d0"), severity="low", at=evening).messages
+    assert (explained.person, explained.sent) == ("ana", morning)
+    assert "goes to ben, who is on call by then: ben stands in (site file)" in explained.effects
+
     it = OnCall(made, now=evening)
     come_and_gone = it.rises("d0", "low")
     it.rises("d2", "medium")
@@ -190,3 +199,22 @@ def test_somebody_who_stood_in_and_left_the_site_file_keeps_no_alarm_from_the_ot
     route = make_router(house, stand_ins=lambda: [shift("ghost", -60, 60), shift("cy", -60, 60)])
 
     assert [row.person for row in route(notice(NoticeKind.RAISE))] == ["ben"]
+
+
+async def test_an_assignment_that_cannot_be_told_is_kept_all_the_same(state: State) -> None:
+    command = Command(id="c1", kind="assign", target="o1", by="dora", time=NOW, arguments={"person": "ana"})
+
+    def fails(_: Notice) -> Sequence[OutboxRow]:
+        raise KeyError("a defect")
+
+    def work(db: sqlite3.Connection) -> tuple[str, int]:
+        db.execute(
+            "INSERT INTO alarm (occurrence, rule, source_key, device, title, response_text, state, response,"
+            " suppression, severity, latched, normal, momentary, late, since, raised_at, changed_at)"
+            " VALUES ('o1', 'r', 'd', 'd', 't', '', 'active', 'unacked', '[]', 'high', 0, 0, 0, 0, 1, 1, 1)"
+        )
+        return casebook.assign(db, command), casebook.tell(db, [command], site(ANA), fails, NOW)
+
+    assert await state.transact(work) == ("", 0)
+    (case,) = await state.query("SELECT assigned_to FROM alarm_case")
+    assert case["assigned_to"] == "ana"
