@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from monitor.fields import Duration, Frozen, Value, several
 from monitor.trials.series import parse
 
-__all__ = ["Case", "DeviceKeys", "Expected", "Happened", "Jump", "Restart", "Said", "Wanted"]
+__all__ = ["Case", "DeviceKeys", "Edited", "Expected", "Happened", "Jump", "Restart", "Said", "Wanted"]
 
 
 def _series(line: str) -> str:
@@ -92,6 +92,13 @@ class Restart(Frozen):
     down: Duration = 0.0
 
 
+class Edited(Frozen):
+    """The rules are others from here on; those that are written, and none besides."""
+
+    at: Duration
+    rules: tuple[Any, ...] = ()
+
+
 class Jump(Frozen):
     """The wall clock is set, by so much forward or (with `-`) back."""
 
@@ -134,6 +141,7 @@ class Case(Frozen):
     derived: tuple[Said, ...] = ()
     commands: tuple[Wanted, ...] = ()
     restart_at: tuple[Restart, ...] = ()
+    rules_at: tuple[Edited, ...] = ()
     clock_jump: tuple[Jump, ...] = ()
     expect: tuple[Expected, ...] = ()
     expect_transitions: tuple[str, ...] | None = None

@@ -1,7 +1,7 @@
 """Plays a tape: entries in virtual time through the pure engine, restarts and steps of the clock among them."""
 
 import heapq
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -18,7 +18,7 @@ from rules.surroundings import Surroundings
 __all__ = ["Played", "Snapshot", "play"]
 
 _BEGIN: Final = datetime(2026, 1, 5)  # noqa: DTZ001 - local time of the tape's zone; a Monday
-_JUMP, _ENTRY, _RESTART, _LOOK = range(4)
+_JUMP, _ENTRY, _RESTART, _EDIT, _LOOK = range(5)
 
 
 @dataclass(slots=True)
@@ -43,16 +43,23 @@ class Played:
     refused: list[tuple[str, str]] = field(default_factory=list)
 
 
-def play(case: Case, rules: Sequence[Rule], around: Surroundings) -> Played:
-    """Play a case by these rules; a look is taken for each of its `expect`, in their order of time."""
-    return _Player(case, rules, around).run()
+def play(case: Case, rules: Sequence[Rule], around: Surroundings, edited: Sequence[Sequence[Rule]] = ()) -> Played:
+    """Play a case by these rules; a look is taken for each of its `expect`, in their order of time.
+
+    `edited`: the rules of each of its `rules_at`.
+    """
+    return _Player(case, rules, around, edited).run()
 
 
 class _Player:
-    def __init__(self, case: Case, rules: Sequence[Rule], around: Surroundings) -> None:
+    def __init__(
+        self, case: Case, rules: Sequence[Rule], around: Surroundings, edited: Sequence[Sequence[Rule]] = ()
+    ) -> None:
         self._case = case
-        self._make: Callable[[], Engine] = lambda: Engine(rules, around)
-        self._engine = self._make()
+        self._rules = rules
+        self._around = around
+        self._edited = edited
+        self._engine = Engine(rules, around)
         begin = datetime.fromisoformat(case.start) if case.start else _BEGIN
         begin = begin if begin.tzinfo is not None else begin.replace(tzinfo=around.zone)
         self._played = Played(round(begin.timestamp() * 1000))
@@ -74,6 +81,8 @@ class _Player:
                 self._step(wall, detail)
             elif what == _RESTART:
                 self._restart(at, wall, detail)
+            elif what == _EDIT:
+                self._edit(at, wall, self._edited[detail])
             else:
                 self._look(at, wall)
         return self._played
@@ -103,10 +112,14 @@ class _Player:
     def _restart(self, at: int, wall: int, down: int) -> None:
         self._down_until = at + down
         self._take(self._engine.tick(wall))
-        self._engine = self._make()
+        self._engine = Engine(self._rules, self._around)
         kept = [Row(area=area, key=key, body=body) for (area, key), body in self._rows.items()]
         self._take(self._engine.load(kept, wall + down))
         self._take(self._engine.resume(wall + down))
+
+    def _edit(self, at: int, wall: int, rules: Sequence[Rule]) -> None:
+        self._rules = rules
+        self._restart(at, wall, max(0, self._down_until - at))
 
     def _look(self, at: int, wall: int) -> None:
         self._take(self._engine.tick(wall))
@@ -149,6 +162,8 @@ def _happenings(case: Case) -> Iterator[tuple[int, int, Any]]:
         yield _ms(jump.at), _JUMP, _ms(jump.by)
     for restart in case.restart_at:
         yield _ms(restart.at), _RESTART, _ms(restart.down)
+    for number, edit in enumerate(case.rules_at):
+        yield _ms(edit.at), _EDIT, number
     for expected in case.expect:
         yield _ms(expected.at), _LOOK, None
 

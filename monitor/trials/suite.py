@@ -31,7 +31,10 @@ _HEAD: Final = frozenset({"timezone", "devices", "rules", "cases"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tape:
-    """One case with the rules and devices it is played by. `router`: who is told, where people are known."""
+    """One case with the rules and devices it is played by. `router`: who is told, where people are known.
+
+    `edited`: the rules of each of its `rules_at`.
+    """
 
     case: Case
     rules: tuple[Rule, ...]
@@ -39,6 +42,7 @@ class Tape:
     file: str
     line: int
     router: Router | None = None
+    edited: tuple[tuple[Rule, ...], ...] = ()
 
     def run(self) -> "Outcome":
         """Play it and compare. A case that expects nothing proves nothing, and says so."""
@@ -47,15 +51,16 @@ class Tape:
         unknown = tuple(self._unknown())
         if unknown:
             return Outcome(self, unknown)
-        played = play(self.case, self.rules, self.around)
+        played = play(self.case, self.rules, self.around, self.edited)
         return Outcome(self, tuple(differences(self.case, played, self.router)))
 
     def _unknown(self) -> Iterator[str]:
         """What is expected of alarms that no rule of the tape can raise: `clear` would always be right."""
-        known = [alarm_key(rule.id, source.key) for rule in self.rules for source in rule.sources]
+        rules = [rule for each in (self.rules, *self.edited) for rule in each]
+        known = [alarm_key(rule.id, source.key) for rule in rules for source in rule.sources]
         for name in dict.fromkeys(each.alarm for each in self.case.expect):
             if name and not any(means(name, key) for key in known):
-                near = nearest(name, [*known, *(rule.id for rule in self.rules)])
+                near = nearest(name, [*known, *(rule.id for rule in rules)])
                 yield f"there is no alarm `{name}`" + (f"; did you mean `{near}`?" if near else "")
 
     @property
@@ -123,8 +128,9 @@ def suite_of(site: Site, router: Router | None) -> Suite:
     for rule in site.rules.values():
         for number, test in enumerate(rule.params.tests):
             node = _node_of(test, file)
-            case = validate(Case, node, join("rules", rule.id, "tests", number), findings)
-            if case is not None:
+            path = join("rules", rule.id, "tests", number)
+            case = validate(Case, node, path, findings)
+            if case is not None and _edits_nothing(case, node, path, findings):
                 own = replace_name(case, f"{rule.id}: {case.name}")
                 tapes.append(Tape(case=own, rules=(rule,), around=around, file=file, line=1, router=router))
     return Suite(file=file, tapes=tuple(tapes), findings=findings.errors)
@@ -149,16 +155,19 @@ def _tapes(reading: _Reading, root: Node) -> Iterator[Tape]:
         path = join("cases", number) if root.kind == "mapping" else join("", number)
         case = validate(Case, node, path, reading.findings)
         if case is not None:
-            tape = _tape(reading, case, node, head)
+            tape = _tape(reading, case, (node, path), head)
             if tape is not None:
                 yield tape
 
 
-def _tape(reading: _Reading, case: Case, node: Node, head: Node) -> Tape | None:
+def _tape(reading: _Reading, case: Case, place: tuple[Node, str], head: Node) -> Tape | None:
+    node, path = place
     own = [each for part in (head, node) for each in _items(part.get("rules"))]
     if not own:
         if reading.site is None:
             reading.findings.error(node, "rules", "the case has no rules: write some, or name a site file")
+            return None
+        if not _edits_nothing(case, node, path, reading.findings):
             return None
         site = reading.site
         return Tape(
@@ -170,18 +179,36 @@ def _tape(reading: _Reading, case: Case, node: Node, head: Node) -> Tape | None:
             router=reading.router,
         )
     devices = _devices(reading, case, head)
-    root = Node("mapping", node.file, node.line, node.column)
-    key = Node("scalar", node.file, node.line, node.column, scalar="rules")
-    root.entries["rules"] = Entry(key, Node("list", node.file, node.line, node.column, items=own))
     before = len(reading.findings.errors)
-    bound = bind_ruleset(
-        root, devices, reading.findings, reading.files, drivers=reading.drivers, rules=reading.rules
-    )
+    rules = _bound(reading, node, own, devices)
+    edits = [_items(edit.get("rules")) for edit in _items(node.get("rules_at"))]
+    edited = tuple(_bound(reading, node, items, devices) for items in edits)
     if len(reading.findings.errors) > before:
         return None
     zone = _zone(reading, node if case.timezone else head)
     around = Surroundings(devices=devices, zone=zone, above=hangs_below(devices, usual_supplies(devices)))
-    return Tape(case=case, rules=tuple(bound.values()), around=around, file=node.file, line=node.line)
+    return Tape(case=case, rules=rules, around=around, file=node.file, line=node.line, edited=edited)
+
+
+def _bound(
+    reading: _Reading, place: Node, items: Sequence[Node], devices: Mapping[str, Device]
+) -> tuple[Rule, ...]:
+    """Rules as written, bound to the devices of a tape."""
+    root = Node("mapping", place.file, place.line, place.column)
+    key = Node("scalar", place.file, place.line, place.column, scalar="rules")
+    root.entries["rules"] = Entry(key, Node("list", place.file, place.line, place.column, items=[*items]))
+    bound = bind_ruleset(
+        root, devices, reading.findings, reading.files, drivers=reading.drivers, rules=reading.rules
+    )
+    return tuple(bound.values())
+
+
+def _edits_nothing(case: Case, node: Node, path: str, findings: Findings) -> bool:
+    """Only a case with rules of its own can say that they are others from some time on."""
+    if case.rules_at:
+        message = "only a case with `rules` of its own can have others from some time on"
+        findings.error(node.get("rules_at") or node, join(path, "rules_at"), message)
+    return not case.rules_at
 
 
 def _items(node: Node | None) -> Sequence[Node]:

@@ -125,6 +125,10 @@ def test_a_restart_and_a_step_of_the_clock_change_nothing(tmp_path: Path) -> Non
         ("timezone: Europe/Berln\ncases: [{name: x}]", "did you mean `Europe/Berlin`?"),
         ("- {name: x, start: yesterday}", "write a local time such as"),
         ("- {name: x, restart_at: [{at: soon}]}", "write a time such as"),
+        (
+            f"- {{name: x, rules: [{LOW}], rules_at: [{{at: 1 s, rules: [{{id: low, kind: rangge}}]}}]}}",
+            "did you mean `range`?",
+        ),
     ],
 )
 def test_what_is_wrong_is_told_at_its_place(tmp_path: Path, text: str, says: str) -> None:
@@ -174,6 +178,21 @@ def test_the_rules_of_a_site_are_played_with_its_devices_and_its_people(tmp_path
     suite = read(tmp_path, text, site=site, router=make_router(site))
 
     assert differences(suite) == []
+
+
+def test_only_rules_of_its_own_can_be_edited_in_a_tape(tmp_path: Path) -> None:
+    edited = f"rules_at: [{{at: 1 s, rules: [{LOW}]}}]"
+    path = tmp_path / "site.yaml"
+    test = "- name: a short dip is no alarm\n"
+    path.write_text(SITE.replace(test, f"{test}        {edited}\n"), encoding="utf-8")
+    site = load_site(path, {}).site
+
+    found = [read(tmp_path, f"- {{name: x, {edited}}}", site=site), suite_of(site, None)]
+
+    for suite in found:
+        (finding,) = suite.findings
+        assert "only a case with `rules` of its own can have others" in str(finding)
+        assert suite.tapes == ()
 
 
 def test_tests_stand_with_their_rule(tmp_path: Path) -> None:
