@@ -43,10 +43,16 @@ _TAKE_ITS_PLACE: Final = """
 """They were to be told later, or it was taken from them when somebody else was on call."""
 
 _WHAT_FOLLOWS: Final = """
+<<<<<<< ours
     SELECT * FROM outbox
     WHERE occurrence = :occurrence AND person = :person AND channel = :channel AND id > :id
+=======
+    SELECT id, kind, body, notification_id FROM outbox
+    WHERE occurrence = :occurrence AND person = :person AND channel = :channel
+>>>>>>> theirs
       AND kind NOT IN ('raise', 'severity', 'chatter')
-      AND (state IN ('queued', 'failed') OR kind = 'clear' AND state = 'superseded' AND carried_by IS NULL)
+      AND (id > :id AND state IN ('queued', 'failed')
+           OR kind = 'clear' AND state = 'superseded' AND carried_by IS NULL)
     ORDER BY id
 """
 
@@ -116,7 +122,15 @@ class Readdress:
         names = {lane[0].id.casefold(), lane[0].name.casefold()}
         for each in follows:
             by = str(orjson.loads(each["body"]).get("by", "")).casefold()
+            if each["kind"] == "clear" and _number(each) < _number(row):
+                continue  # it has begun again since
             if each["kind"] == "acknowledged" and by in names:
                 continue  # they did it themselves
             comes_after(db, each, **to)
             db.execute(_COPY, {**to, "id": each["id"], "next_at": now, "body": each["body"]})
+
+
+def _number(row: sqlite3.Row) -> int:
+    """The number of the alarm's step that a row tells of."""
+    number = str(row["notification_id"]).partition(":again")[0].rpartition(":")[2]
+    return int(number) if number.isdecimal() else 0
