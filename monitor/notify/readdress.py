@@ -13,6 +13,7 @@ import orjson
 from monitor.duty import OnCall, on_call
 from monitor.notify.along import channels_for, reaching
 from monitor.notify.fallback import comes_after
+from monitor.notify.links import BY_LINK
 from monitor.notify.standins import StandIns
 from monitor.site import Site
 from monitor.staff import Person
@@ -43,13 +44,8 @@ _TAKE_ITS_PLACE: Final = """
 """They were to be told later, or it was taken from them when somebody else was on call."""
 
 _WHAT_FOLLOWS: Final = """
-<<<<<<< ours
     SELECT * FROM outbox
-    WHERE occurrence = :occurrence AND person = :person AND channel = :channel AND id > :id
-=======
-    SELECT id, kind, body, notification_id FROM outbox
     WHERE occurrence = :occurrence AND person = :person AND channel = :channel
->>>>>>> theirs
       AND kind NOT IN ('raise', 'severity', 'chatter')
       AND (id > :id AND state IN ('queued', 'failed')
            OR kind = 'clear' AND state = 'superseded' AND carried_by IS NULL)
@@ -121,7 +117,7 @@ class Readdress:
         )
         names = {lane[0].id.casefold(), lane[0].name.casefold()}
         for each in follows:
-            by = str(orjson.loads(each["body"]).get("by", "")).casefold()
+            by = str(orjson.loads(each["body"]).get("by", "")).removesuffix(BY_LINK).casefold()
             if each["kind"] == "clear" and _number(each) < _number(row):
                 continue  # it has begun again since
             if each["kind"] == "acknowledged" and by in names:
