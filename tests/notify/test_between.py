@@ -255,3 +255,21 @@ async def test_a_trial_of_a_service_that_is_left_alone_keeps_nobody_from_it_afte
     clock.advance(10 * MINUTE)
     (held,) = notifier.traffic.gate().held
     assert held.probes
+
+
+@pytest.mark.parametrize(
+    ("by", "told"), [("Ben, by link", ["raise o0"]), ("dora", ["raise o0", "acknowledged o0"])]
+)
+def test_who_is_on_call_by_now_hears_of_no_acknowledgement_of_their_own(by: str, told: list[str]) -> None:
+    turns = [("ana", NOON, NOON + 5 * MINUTE), ("ben", NOON + 5 * MINUTE, NOON + DAY)]
+    made = on_duty(
+        virtual_house(ANA, BEN, grouping=Grouping(wait=0, pace=0)),
+        *(Override(roster="duty", person=who, starts=starts, ends=ends) for who, starts, ends in turns),
+    )
+    it = OnCall(made, answer=lambda attempt: "failed" if attempt.lane[0] == "ana" else "sent")
+    name = it.rises("d0", "high")
+    it.passes(MINUTE)
+    it.is_acknowledged(name, by)
+    it.passes(10 * MINUTE)
+
+    assert [text.partition(" ")[2] for text in it.messages("ben")] == told
