@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import structlog
@@ -100,9 +101,13 @@ class ChannelDesk:
 
     async def _test(self, person: str, channel: str, severity: str, by: str) -> Mapping[str, Any]:
         who, lane, traffic = self._site.notify.people[person], (person, channel), self._notifier.traffic
-        traffic.start([lane])
-        sent = await try_channel(self._channels, self._site, who, channel, now=self._now(), severity=severity)
-        back = traffic.end(lane, sent)
+        began = traffic.start([lane])
+        try:
+            sent = await try_channel(self._channels, self._site, who, channel, now=self._now(), severity=severity)
+        except BaseException:  # whoever asked has gone: it told nothing about the service
+            traffic.leave(lane)
+            raise
+        back = traffic.end(lane, replace(sent, began=began))
 
         def write(db: sqlite3.Connection) -> None:
             channelstate.note(db, lane, sent, self._now(), is_test=True)

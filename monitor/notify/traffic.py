@@ -104,13 +104,19 @@ class Traffic:
             critical=breaker.admits(now, critical=True),
         )
 
-    def start(self, lanes: Iterable[Lane]) -> None:
-        """These messages are on their way."""
+    def start(self, lanes: Iterable[Lane]) -> float:
+        """These messages are on their way; answers since when, in seconds of our clock."""
         now = self._monotonic()
         for lane in lanes:
             if lane in self._services:
                 self._breakers[self._services[lane]].start()
                 self._buckets[self._keys[lane]].take(now)
+        return now
+
+    def leave(self, lane: Lane) -> None:
+        """A message that was on its way was given up, without a result."""
+        if lane in self._services:
+            self._breakers[self._services[lane]].leave()
 
     def end(self, lane: Lane, sent: Sent) -> Sequence[Lane]:
         """Take a result in; answers the lanes of a service that works again."""

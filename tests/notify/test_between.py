@@ -1,5 +1,6 @@
 """Where the parts of the notifications meet: each test is of two or three of them together, on the real state."""
 
+import asyncio
 import math
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
@@ -18,21 +19,27 @@ from monitor.model import Command
 from monitor.notify import store
 from monitor.notify.attempt import Attempt
 from monitor.notify.channels import Channels
+from monitor.notify.desk import ChannelDesk
 from monitor.notify.direct import Direct
 from monitor.notify.explaining import explain
 from monitor.notify.fallback import fall_back
 from monitor.notify.messages import render
 from monitor.notify.outage import Outages
+from monitor.notify.outbox import Notifier
 from monitor.notify.readdress import Readdress
+from monitor.notify.results import Outcome
 from monitor.notify.routing import make_router
+from monitor.notify.sending import Sent
 from monitor.notify.standins import StandIns
 from monitor.periods import DAY
 from monitor.ports import Notice, NoticeKind, OutboxRow
 from monitor.site import Rule, Site, Source
 from monitor.staff import REMINDERS, Grouping, Person, Step
+from tests.clock import ManualClock
 from tests.notify.house import MINUTE, NOW, Params, notice, person, rows, site
 from tests.notify.virtual import HOUR, NOON, Virtual, quiet
 from tests.notify.virtual import house as virtual_house
+from tests.servers.ports import free_port
 
 ANA, BEN = person("ana", mail="terminal:"), person("ben", mail="terminal:")
 
@@ -218,3 +225,51 @@ async def test_an_assignment_that_cannot_be_told_is_kept_all_the_same(state: Sta
     assert await state.transact(work) == ("", 0)
     (case,) = await state.query("SELECT assigned_to FROM alarm_case")
     assert case["assigned_to"] == "ana"
+
+
+@pytest.mark.parametrize("ends", ["fails", "given up"])
+async def test_a_trial_of_a_service_that_is_left_alone_keeps_nobody_from_it_afterwards(
+    state: State, ends: str
+) -> None:
+    clock = ManualClock(NOW)
+    lane, failed = ("ana", "hook"), Sent(outcome=Outcome(state="failed", error="no route"), asked=True)
+    house = site(person("ana", hook=f"json://127.0.0.1:{free_port()}/"))
+
+    def seconds() -> float:
+        return clock.now() / 1000
+
+    notifier = Notifier(
+        state, house, channels=Channels(), now=clock.now, standing=lambda *_: (False, False), monotonic=seconds
+    )
+    desk = ChannelDesk(state, house, notifier, Channels(), clock.now)
+    for _ in range(5):
+        notifier.traffic.end(lane, replace(failed, began=seconds()))
+    clock.advance(1000)
+    trial = asyncio.create_task(desk.test("ana", "hook", "low", by="dora"))
+    if ends == "given up":
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        trial.cancel()
+    await asyncio.wait([trial])
+
+    clock.advance(10 * MINUTE)
+    (held,) = notifier.traffic.gate().held
+    assert held.probes
+
+
+@pytest.mark.parametrize(
+    ("by", "told"), [("Ben, by link", ["raise o0"]), ("dora", ["raise o0", "acknowledged o0"])]
+)
+def test_who_is_on_call_by_now_hears_of_no_acknowledgement_of_their_own(by: str, told: list[str]) -> None:
+    turns = [("ana", NOON, NOON + 5 * MINUTE), ("ben", NOON + 5 * MINUTE, NOON + DAY)]
+    made = on_duty(
+        virtual_house(ANA, BEN, grouping=Grouping(wait=0, pace=0)),
+        *(Override(roster="duty", person=who, starts=starts, ends=ends) for who, starts, ends in turns),
+    )
+    it = OnCall(made, answer=lambda attempt: "failed" if attempt.lane[0] == "ana" else "sent")
+    name = it.rises("d0", "high")
+    it.passes(MINUTE)
+    it.is_acknowledged(name, by)
+    it.passes(10 * MINUTE)
+
+    assert [text.partition(" ")[2] for text in it.messages("ben")] == told
