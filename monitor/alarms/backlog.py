@@ -7,14 +7,17 @@ and channel. It speaks for the newest; its later steps go on until all of them a
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any, Final
+
+import orjson
 
 from monitor.model import Severity
 from monitor.ports import Notice, OutboxRow
 
-__all__ = ["Backlog", "columns_of"]
+__all__ = ["Backlog", "body_text", "columns_of"]
 
 _GATHERED: Final = 30_000
 """Milliseconds for which a message about late alarms waits for more of them."""
@@ -107,6 +110,23 @@ def columns_of(row: OutboxRow) -> dict[str, object]:
     }
 
 
+def body_text(body: Mapping[str, Any]) -> str:
+    """Spell a body so that everybody reads it, SQLite too: what is no number, and half of a sign, is left out."""
+    try:
+        return orjson.dumps(body).decode()
+    except TypeError:  # keys that are no texts, integers beyond 64 bits, halves of signs
+        text = json.dumps(_plain(body), ensure_ascii=False)
+        return text.encode(errors="replace").decode()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
+
+
 def _gathered(severity: str) -> int:
     return _GATHERED_CRITICAL if severity == Severity.CRITICAL else _GATHERED
 
@@ -120,7 +140,7 @@ def _new(message: _Message, now: int) -> dict[str, object]:
         "created": now,
         "not_before": now + wait,
         "expires": now + wait + row.expires - row.not_before,
-        "body": json.dumps(_body(row, wait, message, len(message.occurrences) - 1)),
+        "body": body_text(_body(row, wait, message, len(message.occurrences) - 1)),
     }
 
 
@@ -134,11 +154,11 @@ def _joined(message: _Message, waiting: sqlite3.Row) -> dict[str, object]:
     message.devices.update(before["devices"])
     if message.last >= before["last"]:
         body = _body(message.row, body["after"], message, more)
-        return {"occurrence": message.row.occurrence, "body": json.dumps(body)}
+        return {"occurrence": message.row.occurrence, "body": body_text(body)}
     message.last = before["last"]
     return {
         "occurrence": waiting["occurrence"],
-        "body": json.dumps({**body, "backlog": _backlog(message, more)}),
+        "body": body_text({**body, "backlog": _backlog(message, more)}),
     }
 
 

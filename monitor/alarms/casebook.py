@@ -96,7 +96,7 @@ def tell(db: sqlite3.Connection, commands: Iterable[Command], site: Site, router
     told = 0
     for command in commands:
         if command.kind == ASSIGN and _is_booked(db, command):
-            told += keep.put(db, router(_notice(db, command, site)), now)
+            told += keep.put(db, keep.route(router, _notice(db, command, site)), now)
     return told
 
 

@@ -9,7 +9,7 @@ import orjson
 import structlog
 
 from monitor.alarms import cases
-from monitor.alarms.backlog import Backlog, columns_of
+from monitor.alarms.backlog import Backlog, body_text, columns_of
 from monitor.journal.state import State, produce
 from monitor.ports import Notice, NoticeKind, OutboxRow, Router
 from monitor.schema import point_unit
@@ -23,6 +23,7 @@ __all__ = [
     "prune",
     "put",
     "read_memory",
+    "route",
     "tell",
     "write_memory",
     "write_steps",
@@ -177,7 +178,7 @@ def tell(db: sqlite3.Connection, steps: Sequence[Step], router: Router, now: int
             wait=step.wait,
             earlier=cases.earlier_in(db, step.transition.occurrence) if step.notice in _ALARMING else {},
         )
-        rows = _route(router, notice)
+        rows = route(router, notice)
         if step.momentary and step.transition.late and step.notice is NoticeKind.RAISE:
             backlog.add(notice, rows)
         else:
@@ -193,7 +194,8 @@ def put(db: sqlite3.Connection, rows: Sequence[OutboxRow], now: int) -> int:
     return db.total_changes - before
 
 
-def _route(router: Router, notice: Notice) -> Sequence[OutboxRow]:
+def route(router: Router, notice: Notice) -> Sequence[OutboxRow]:
+    """The rows of a notice; what cannot be routed is logged, and stops nothing that is recorded beside it."""
     if notice.kind in _TO_WHO_WAS_TOLD and not notice.told:
         return ()
     try:
@@ -213,7 +215,7 @@ def _row(row: OutboxRow, now: int) -> dict[str, object]:
         "not_before": row.not_before - ahead,
         "expires": row.expires - ahead,
         "held": str(row.body.get("gather") or "").partition(":")[0],  # flood, maintenance
-        "body": json.dumps(row.body),
+        "body": body_text(row.body),
     }
 
 

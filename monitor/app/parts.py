@@ -139,7 +139,7 @@ class Parts:
         self.stand_ins = StandIns()
         self._links = make_links(site, folder, files, clock.now, is_past=past is not None)
         self._make_messages(self._channels, folder)
-        self._make_alarms(Direct(site, self._channels))
+        self._make_alarms(Direct(site, self._channels, self.stand_ins))
         self._make_drivers(pseudonyms)
         self._make_health(folder)
         for consumer in (ALARMS, Health.name, Metering.name, Upkeep.name, *self.outlets.names):

@@ -2,6 +2,7 @@
 
 import json
 import ssl
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -40,10 +41,11 @@ class Client:
         no_store = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # no TLS here: to read all authorities takes 20 ms
         transport = httpx.HTTPTransport(uds=str(self.path), verify=no_store)
         self._http = httpx.Client(transport=transport, timeout=_TIMEOUT)
+        self._let_go = weakref.finalize(self, self._http.close)
 
     def close(self) -> None:
-        """Let go of the socket."""
-        self._http.close()
+        """Let go of the socket; done by itself when nobody has the client any more."""
+        self._let_go()
 
     def get(self, *path: str, timeout: float = _TIMEOUT, **query: object) -> Any:
         """Ask for a resource; `timeout` in seconds. A list in the query is said item by item."""

@@ -10,7 +10,7 @@ from monitor.settings.patterns import fits
 from monitor.site import Rule, Site, Source
 from monitor.staff import Person, Route, Step, Team
 
-__all__ = ["Asked", "Chosen", "Reason", "along_routes", "channels_for", "matches", "said_of"]
+__all__ = ["Asked", "Chosen", "Reason", "along_routes", "channels_for", "matches", "reaching", "said_of"]
 
 _TELLING: Final = frozenset({"matched", "was_told", "assigned"})
 
@@ -112,6 +112,12 @@ def channels_for(
     return first or allowed
 
 
+def reaching(site: Site, stand_ins: Iterable[Override]) -> Sequence[Override]:
+    """Of what people said of rosters, that of people who can be reached: some left the site file since."""
+    people = site.notify.people
+    return [one for one in stand_ins if one.person in people and people[one.person].channels]
+
+
 def said_of(asked: Asked) -> Mapping[str, str]:
     """What the matchers of routes are held against."""
     source, rule = asked.source, asked.rule
@@ -187,7 +193,8 @@ def _people(asked: Asked, name: str, after: int) -> Iterable[tuple[str | None, s
         return [(name, f"{name} is named in the step")]
     if asked.begun is None:
         return [(person, f"{person} may be on call") for person in roster.people]
-    return [on_call(roster, asked.begun + after, asked.site.timezone, asked.stand_ins)]
+    stand_ins = reaching(asked.site, asked.stand_ins)
+    return [on_call(roster, asked.begun + after, asked.site.timezone, stand_ins)]
 
 
 def _channels(asked: Asked, about: Chosen) -> Iterator[Chosen]:

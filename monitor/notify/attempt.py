@@ -91,8 +91,8 @@ def _line(attempt: Attempt) -> dict[str, Any]:
         "kind": attempt.kind,
         "severity": attempt.severity,
         "rule": body["rule"],
-        "device": body["device"],
-        "since": body["since"],
+        "device": body.get("device", ""),
+        "since": body.get("since", body["time"]),
         "time": body["time"],
         "cleared": body["time"] if attempt.kind == NoticeKind.CLEAR else attempt.cleared,
     }

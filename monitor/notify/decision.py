@@ -21,6 +21,7 @@ __all__ = [
     "Past",
     "Standing",
     "decide",
+    "is_old_news",
 ]
 
 PENDING: Final = frozenset({"queued", "sending", "failed"})
@@ -54,6 +55,7 @@ class Past:
     `momentary`: it is about an event alarm, which is clear from the beginning. `telling`: the telling that it is a
     part of; steps and repeats of one escalation share it. `until_clear`: also told when somebody has acknowledged.
     `digest`: it waits for a digest, in which what is over has a line, however little severe it is.
+    `fell_back`: it could not be delivered over the channel over which the person was told before.
     `due`: when its step had come; `sent_at`: when it was delivered, if it was (both UTC ms).
     """
 
@@ -68,6 +70,7 @@ class Past:
     digest: bool = False
     telling: str = ""
     until_clear: bool = False
+    fell_back: bool = False
     due: int = 0
     sent_at: int | None = None
 
@@ -75,6 +78,17 @@ class Past:
     def told(self) -> bool:
         """Whether the person knows of the alarm by it, or may know."""
         return self.kind in _ALARMING and (self.state in {"sent", "unknown"} or self.maybe_delivered)
+
+    def is_after(self, other: "Past") -> bool:
+        """Whether it is of a later step of the alarm; a row that was given to somebody else has a later id."""
+        mine, theirs = _number(self), _number(other)
+        return self.id > other.id if mine is None or theirs is None else (mine, self.id) > (theirs, other.id)
+
+
+def _number(row: Past) -> int | None:
+    """The number of the alarm's step that a row tells of."""
+    number = row.telling.rpartition(":")[2]
+    return int(number) if number.isdecimal() and row.kind != "remind" else None
 
 
 class Action(StrEnum):
@@ -95,11 +109,15 @@ class Decision:
     reason: str = ""
 
 
-def decide(row: Past, history: Sequence[Past], standing: Standing, now: int) -> Decision:
-    """Decide what becomes of a row that is due; `now` in UTC ms."""
+def decide(
+    row: Past, history: Sequence[Past], standing: Standing, now: int, elsewhere: Sequence[Past] = ()
+) -> Decision:
+    """Decide what becomes of a row that is due; `now` in UTC ms. `elsewhere`: their rows on other channels."""
     if any(other.state == "sending" for other in history):
         return Decision(Action.WAIT, ON_ITS_WAY)
     decision = _judge(row, history, standing)
+    if decision.action in {Action.SEND, Action.COMBINE} and is_old_news(row, elsewhere):
+        decision = Decision(Action.DROP, "a newer message over another channel replaces it")
     if decision.action in {Action.SEND, Action.COMBINE} and now >= row.expires:
         return Decision(Action.EXPIRE, "expired")
     return decision
@@ -116,8 +134,10 @@ def _judge(row: Past, history: Sequence[Past], standing: Standing) -> Decision:
 
 
 def _alarming(row: Past, history: Sequence[Past], standing: Standing) -> Decision:
-    cleared = any(other.kind == "clear" and other.id > row.id for other in history)
-    if reason := _needless(row, standing, cleared=cleared) or _known(row, history, standing, cleared=cleared):
+    cleared = any(other.kind == "clear" and other.is_after(row) for other in history)
+    if reason := _needless(row, standing, cleared=cleared):
+        return Decision(Action.DROP, reason)
+    if reason := _known_already(row, history, is_over=standing.cleared and not cleared and not row.momentary):
         return Decision(Action.DROP, reason)
     if not cleared:
         return Decision(Action.SEND)
@@ -128,15 +148,13 @@ def _alarming(row: Past, history: Sequence[Past], standing: Standing) -> Decisio
     return Decision(Action.COMBINE)
 
 
-def _known(row: Past, history: Sequence[Past], standing: Standing, *, cleared: bool) -> str:
-    """Why a person need not hear of it any more; or nothing."""
+def _known_already(row: Past, history: Sequence[Past], *, is_over: bool) -> str:
+    """Why the person needs no message of a beginning; `is_over`: its end was told before. Or nothing."""
     if any(_replaces(other, row) for other in history):
         return "a newer message replaces it"
     if any(_tells_the_same(other, row) for other in history):
         return TOLD_SINCE
-    if not cleared and standing.cleared and not row.momentary and _any_told(history):
-        return "the alarm had cleared, and this person knows of it"
-    return ""
+    return "the alarm had cleared, and this person knows of it" if is_over and _any_told(history) else ""
 
 
 def _needless(row: Past, standing: Standing, *, cleared: bool) -> str:
@@ -152,13 +170,20 @@ def _needless(row: Past, standing: Standing, *, cleared: bool) -> str:
 
 def _replaces(other: Past, row: Past) -> bool:
     """Whether the escalation has begun anew since: at once, or from its first step."""
-    newer = other.kind in _ALARMING and other.id > row.id and other.state != "dead"
+    newer = other.kind in _ALARMING and other.is_after(row) and other.state != "dead"
     newer = newer and not (row.telling and other.telling == row.telling)
     return newer and (other.step == 0 or row.step > 0)
 
 
+def is_old_news(row: Past, elsewhere: Iterable[Past]) -> bool:
+    """Somebody's channels are others for another severity: what is told anew over one speaks for all of them."""
+    if row.kind not in _ALARMING or row.maybe_delivered:
+        return False
+    return any(_replaces(other, row) and other.state != "superseded" for other in elsewhere)
+
+
 def _tells_the_same(other: Past, row: Past) -> bool:
-    """Whether another step or repeat of the same telling went out after this one was due: that is enough."""
+    """Whether another step, or repeat, of the same telling went out after this one was due: that is enough."""
     same = bool(row.telling) and other.telling == row.telling and other.kind in _ALARMING
     return same and other.sent_at is not None and other.sent_at >= row.due
 
@@ -180,7 +205,7 @@ def _reminding(row: Past, history: Sequence[Past], standing: Standing) -> Decisi
 def _informing(row: Past, history: Sequence[Past], standing: Standing) -> Decision:
     if any(_must_come_first(other, row) for other in history):
         return Decision(Action.WAIT, "an earlier message of this alarm comes first")
-    if not _any_told(other for other in history if other.id < row.id):
+    if not row.fell_back and not _any_told(other for other in history if other.id < row.id):
         return Decision(Action.DROP, "this person was never told of the alarm")
     if row.kind == "shelf_expiring" and (standing.cleared or not standing.held):
         return Decision(Action.DROP, "the shelf or the alarm is over")

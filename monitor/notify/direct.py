@@ -2,11 +2,12 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import structlog
 
+from monitor.duty import Override
 from monitor.errors import ChannelError, ChannelUnavailable
 from monitor.notify.messages import render
 from monitor.notify.outbox import backoff
@@ -25,11 +26,20 @@ _LONGEST_SEND: Final = 60.0
 
 
 class Direct:
-    """Sends to people at once, until it is taken, or may have been, or never will be."""
+    """Sends to people at once, until it is taken, or may have been, or never will be.
 
-    def __init__(self, site: Site, channels: Callable[[str], Channel]) -> None:
+    `stand_ins`: answers what people said of rosters, as far as it is known without asking the disk.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        channels: Callable[[str], Channel],
+        stand_ins: Callable[[], Sequence[Override]] = tuple,
+    ) -> None:
         self._site = site
         self._channels = channels
+        self.stand_ins = stand_ins
 
     async def alarm(self, notice: Notice, told: Told) -> None:
         """Tell of an alarm that cannot be recorded, along its route: each step of an escalation when it is due.
@@ -37,7 +47,8 @@ class Direct:
         Nobody can acknowledge meanwhile: only the end of the alarm, which cancels this, ends an escalation.
         """
         body = {**facts(self._site, notice), "unrecorded": True}
-        chosen = [one for one in choose(self._site, notice, everywhere=True) if one.tells]
+        chosen = choose(self._site, notice, stand_ins=self.stand_ins(), everywhere=True)
+        chosen = [one for one in chosen if one.tells]
         if not chosen and not notice.told:
             _LOG.warning("alarm_reaches_nobody", rule=notice.rule.id, reasons=["cannot be recorded"])
         async with asyncio.TaskGroup() as group:

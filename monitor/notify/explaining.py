@@ -1,12 +1,12 @@
 """Who would be told of an alarm, when, over what and why, and why not by other routes. Pure: nothing is sent."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
-from monitor.duty import Override
+from monitor.duty import Override, on_call
 from monitor.model import SEVERITY_RANK, Severity
-from monitor.notify.along import Asked, Chosen, Reason, along_routes, matches, said_of
+from monitor.notify.along import Asked, Chosen, Reason, along_routes, matches, reaching, said_of
 from monitor.notify.quiet import held_until
 from monitor.site import Rule, Site, Source
 from monitor.staff import Person, Route
@@ -87,7 +87,7 @@ def explain(  # noqa: PLR0913 - an alarm, when it is raised, and what is known b
     asked = Asked(site=site, rule=rule, source=source, severity=severity, begun=at, stand_ins=stand_ins)
     chosen = list(along_routes(asked))
     would = effects or effects_of(site)
-    messages = [_message(site, one, severity, at, would) for one in chosen if one.tells]
+    messages = [_by_then(asked, _message(site, one, severity, at, would)) for one in chosen if one.tells]
     return Explained(
         messages=tuple(sorted(messages, key=lambda one: (one.sent, one.due))),
         not_told=tuple(dict.fromkeys(_not_told(one) for one in chosen if not one.tells)),
@@ -142,6 +142,18 @@ def _message(site: Site, one: Chosen, severity: str, at: int, effects: Effects) 
         until_clear=one.until_clear,
         effects=(*said, *fallback),
     )
+
+
+def _by_then(asked: Asked, message: Message) -> Message:
+    """Say so when somebody else is on call by the time at which a message that waits goes out."""
+    roster = asked.site.notify.rosters.get(message.roster)
+    if roster is None or message.sent <= message.due:
+        return message
+    stand_ins = reaching(asked.site, asked.stand_ins)
+    person, why = on_call(roster, message.sent, asked.site.timezone, stand_ins)
+    if person in {None, message.person}:
+        return message
+    return replace(message, effects=(*message.effects, f"goes to {person}, who is on call by then: {why}"))
 
 
 def _not_told(one: Chosen) -> str:

@@ -16,24 +16,22 @@ from monitor.notify.attempt import Attempt
 from monitor.notify.decision import PENDING
 from monitor.staff import Person
 
-__all__ = ["fall_back", "replace_expired"]
+__all__ = ["comes_after", "fall_back", "replace_expired"]
 
-_ALARMING: Final = ("raise", "severity", "chatter")
+_FALLS: Final = frozenset({"raise", "severity", "chatter", "clear"})
+"""What begins, and what ends: whoever was told of an alarm hears of its end, whatever became of the channel."""
+_TOLD: Final = {"clear": frozenset({"sent", "unknown"})}
+_ALARM_TOLD: Final = frozenset({"sent", "unknown", "superseded"})
 
-_LATE: Final = 60_000
-"""Milliseconds: what is told so much later than it was raised gets new times before it is tried."""
-
-_EXPIRED: Final = """
-    SELECT id, attempts, created, not_before - coalesce(json_extract(body, '$.after'), 0) AS begins FROM outbox
-    WHERE state IN ('queued', 'sending', 'failed') AND state <> 'sending' AND next_at <= :now AND expires <= :now
-        AND kind IN ('raise', 'severity', 'chatter')
-    ORDER BY id LIMIT 500
-"""
 _INSERT: Final = """
     INSERT OR IGNORE INTO outbox (notification_id, occurrence, kind, person, channel, step, severity, created,
         not_before, expires, next_at, body)
     VALUES (:notification_id, :occurrence, :kind, :person, :channel, :step, :severity, :now, :now,
         :now + (:expires - :not_before), :now, :body)
+"""
+_UNTOLD: Final = """
+    DELETE FROM outbox WHERE notification_id = :notification AND person = :person AND channel = :channel
+        AND state IN ('queued', 'failed', 'dead', 'superseded') AND NOT maybe_delivered AND carried_by IS NULL
 """
 _AFTERWARDS: Final = """
     SELECT * FROM outbox WHERE occurrence = :occurrence AND person = :person AND channel = :channel
@@ -50,17 +48,15 @@ def fall_back(
         _fall_back(db, people, each.id, error, now)
 
 
-def replace_expired(db: sqlite3.Connection, people: Mapping[str, Person], now: int) -> None:
-    """Make rows for the next channel of messages whose time is over; whoever takes what is due gives those up."""
-    for row in db.execute(_EXPIRED, {"now": now}).fetchall():
-        if row["attempts"] or row["created"] - row["begins"] < _LATE:
-            _fall_back(db, people, row["id"], "expired", now)
+def replace_expired(db: sqlite3.Connection, people: Mapping[str, Person], number: int, now: int) -> None:
+    """Make rows for the next channel of a message whose time is over, and which is given up."""
+    _fall_back(db, people, number, "expired", now)
 
 
 def _fall_back(db: sqlite3.Connection, people: Mapping[str, Person], number: int, error: str, now: int) -> None:
     row = db.execute("SELECT * FROM outbox WHERE id = ?", (number,)).fetchone()
     person = people.get(row["person"])
-    if person is None or row["kind"] not in _ALARMING or _is_told(db, row):
+    if person is None or row["kind"] not in _FALLS or _is_told(db, row):
         return
     same = db.execute(
         "SELECT id, channel, state, expires FROM outbox WHERE notification_id = ? AND person = ?",
@@ -79,7 +75,17 @@ def _fall_back(db: sqlite3.Connection, people: Mapping[str, Person], number: int
     why = {**body.get("why", {}), "fallback_of": {"channel": row["channel"], "reason": error}}
     _insert(db, row, channel, {**body, "after": 0, "why": why}, now)
     for later in db.execute(_AFTERWARDS, dict(row)).fetchall():
+        comes_after(db, later, row["person"], channel)
         _insert(db, later, channel, orjson.loads(later["body"]), now)
+
+
+def comes_after(db: sqlite3.Connection, row: sqlite3.Row, person: str, channel: str) -> None:
+    """Make room for a copy of what follows an alarm's message, behind the one that was made just now.
+
+    What somebody has over that channel already, and was not told, would stand before it as its past.
+    """
+    about = {"notification": row["notification_id"], "person": person, "channel": channel}
+    db.execute(_UNTOLD, about)
 
 
 def _may_be_sent(row: sqlite3.Row, now: int) -> bool:
@@ -96,12 +102,13 @@ def _is_told(db: sqlite3.Connection, row: sqlite3.Row) -> bool:
         return True
     others = db.execute(
         "SELECT id, kind, state, maybe_delivered, notification_id FROM outbox"
-        " WHERE occurrence = ? AND person = ? AND id <> ? AND kind IN ('raise', 'severity', 'chatter')",
-        (row["occurrence"], row["person"], row["id"]),
+        " WHERE occurrence = :occurrence AND person = :person AND id <> :id"
+        " AND (kind IN ('raise', 'severity', 'chatter') OR notification_id = :notification_id)",
+        dict(row),
     ).fetchall()
     same = [other for other in others if other["notification_id"] == row["notification_id"]]
     newer = [other for other in others if other["id"] > row["id"] and _telling(other) != _telling(row)]
-    return any(other["state"] in {"sent", "unknown", "superseded"} for other in same) or any(
+    return any(other["state"] in _TOLD.get(row["kind"], _ALARM_TOLD) for other in same) or any(
         other["state"] != "dead" for other in newer
     )
 

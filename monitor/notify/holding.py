@@ -3,7 +3,7 @@
 Quiet hours, budget, flood, group and pace, in this order; nothing holds what is critical. Times are UTC ms.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -154,7 +154,10 @@ def goes_along(first: Waiting, other: Waiting, grouping: Grouping) -> bool:
     return grouping.wait > 0 and same and first.kind == other.kind == NoticeKind.RAISE
 
 
-def why(held: list[str], gathers: list[str]) -> str:
+def why(rows: Sequence[Waiting]) -> str:
     """Why rows go out in one message, by what they waited for; rows that the engine gathers say so themselves."""
-    reasons = {*held, *(gather.partition(":")[0] for gather in gathers)}
-    return next((each for each in _WHYS if each in reasons), "pace")
+    reasons = {word for row in rows for word in (row.held, row.gather.partition(":")[0])}
+    found = next((each for each in _WHYS if each in reasons), "pace")
+    if found == "group" and len({(row.kind, row.group) for row in rows}) > 1:
+        return "pace"
+    return found

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import structlog
 
+from monitor.duty import Override
 from monitor.errors import JournalError
 from monitor.model import Event, Transition
 from monitor.notify.direct import Direct, Told
@@ -111,7 +112,7 @@ class Outages:
         self.active = True
         _LOG.error("nothing_can_be_recorded", reason=reason)
         told: Told = set()
-        people = self._people()
+        people = self._people(began)
         telling = group.create_task(self._tell("unrecorded", people, told, began, reason))
         noting = group.create_task(self._note(began, reason))
         judging = group.create_task(self._meanwhile())
@@ -172,14 +173,14 @@ class Outages:
         )
         return Notice(kind=NoticeKind.RAISE, transition=transition, rule=_RULE, raised_at=began)
 
-    def _people(self) -> Sequence[Chosen]:
+    def _people(self, began: int) -> Sequence[Chosen]:
         """Everybody on the matching routes; where none matches, on the first route there is."""
-        site, notice = self._site, self._notice(0, "")
-        chosen = _once(site, notice)
+        site, notice, stand_ins = self._site, self._notice(began, ""), self._direct.stand_ins()
+        chosen = _once(site, notice, stand_ins)
         if not chosen and site.notify.routes:
             first = replace(site.notify.routes[0], match={}, go_on=False)
             site = replace(site, notify=replace(site.notify, routes=(first,)))
-            chosen = _once(site, notice)
+            chosen = _once(site, notice, stand_ins)
         if not chosen:
             _LOG.error("outage_reaches_nobody")
         return chosen
@@ -191,9 +192,10 @@ class Outages:
                 group.create_task(self._direct.insist(kind, one, body, told))
 
 
-def _once(site: Site, notice: Notice) -> Sequence[Chosen]:
+def _once(site: Site, notice: Notice, stand_ins: Sequence[Override]) -> Sequence[Chosen]:
     """Everybody on the way, over all of their channels, each once."""
-    return [one for one in choose(site, notice, everywhere=True) if one.tells and not one.again]
+    chosen = choose(site, notice, stand_ins=stand_ins, everywhere=True)
+    return [one for one in chosen if one.tells and not one.again]
 
 
 def _address(one: Chosen) -> tuple[str, str]:

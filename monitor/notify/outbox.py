@@ -187,7 +187,6 @@ class Notifier:
             now, gate = self._steady(), self.traffic.gate()
             self._stand_ins.refresh(db, now)
             waiting.hold(db, gate.held, now)
-            fallback.replace_expired(db, self._site.notify.people, now)
             taken = [
                 *self._take(db, gate, self._under_way, _AT_ONCE, of_reports=False),
                 *self._take(db, gate, self._reports_under_way, _REPORTS_AT_ONCE, of_reports=True),

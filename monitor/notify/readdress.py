@@ -11,7 +11,8 @@ from typing import Any, Final
 import orjson
 
 from monitor.duty import OnCall, on_call
-from monitor.notify.along import channels_for
+from monitor.notify.along import channels_for, reaching
+from monitor.notify.fallback import comes_after
 from monitor.notify.standins import StandIns
 from monitor.site import Site
 from monitor.staff import Person
@@ -28,9 +29,9 @@ _SUPERSEDE: Final = "UPDATE outbox SET state = 'superseded', last_error = :reaso
 
 _COPY: Final = """
     INSERT OR IGNORE INTO outbox (notification_id, occurrence, kind, person, channel, step, severity, created,
-                                  not_before, expires, next_at, body)
+                                  not_before, expires, next_at, held, body)
     SELECT notification_id, occurrence, kind, :person, :channel, step, severity, created, not_before, expires,
-           :next_at, :body
+           :next_at, CASE WHEN held IN ('quiet', 'budget') THEN held ELSE '' END, :body
     FROM outbox WHERE id = :id
 """
 _TAKE_ITS_PLACE: Final = """
@@ -42,9 +43,16 @@ _TAKE_ITS_PLACE: Final = """
 """They were to be told later, or it was taken from them when somebody else was on call."""
 
 _WHAT_FOLLOWS: Final = """
-    SELECT id, kind, body FROM outbox
+<<<<<<< ours
+    SELECT * FROM outbox
     WHERE occurrence = :occurrence AND person = :person AND channel = :channel AND id > :id
-      AND kind NOT IN ('raise', 'severity', 'chatter') AND state IN ('queued', 'failed')
+=======
+    SELECT id, kind, body, notification_id FROM outbox
+    WHERE occurrence = :occurrence AND person = :person AND channel = :channel
+>>>>>>> theirs
+      AND kind NOT IN ('raise', 'severity', 'chatter')
+      AND (id > :id AND state IN ('queued', 'failed')
+           OR kind = 'clear' AND state = 'superseded' AND carried_by IS NULL)
     ORDER BY id
 """
 
@@ -55,7 +63,7 @@ def instead_of(site: Site, body: Mapping[str, Any], person: str, now: int, stand
     roster = site.notify.rosters.get(str(why.get("roster", ""))) if isinstance(why, Mapping) else None
     if roster is None:
         return None
-    found = on_call(roster, now, site.timezone, stand_ins.known)
+    found = on_call(roster, now, site.timezone, reaching(site, stand_ins.known))
     return None if found.person in {None, person} or found.person not in site.notify.people else found
 
 
@@ -114,6 +122,15 @@ class Readdress:
         names = {lane[0].id.casefold(), lane[0].name.casefold()}
         for each in follows:
             by = str(orjson.loads(each["body"]).get("by", "")).casefold()
+            if each["kind"] == "clear" and _number(each) < _number(row):
+                continue  # it has begun again since
             if each["kind"] == "acknowledged" and by in names:
                 continue  # they did it themselves
+            comes_after(db, each, **to)
             db.execute(_COPY, {**to, "id": each["id"], "next_at": now, "body": each["body"]})
+
+
+def _number(row: sqlite3.Row) -> int:
+    """The number of the alarm's step that a row tells of."""
+    number = str(row["notification_id"]).partition(":again")[0].rpartition(":")[2]
+    return int(number) if number.isdecimal() else 0

@@ -5,6 +5,7 @@ Alarm -> route -> team -> step -> person -> channel: the way there is in `along`
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from math import isfinite
 from typing import Any, Final
 
 import structlog
@@ -118,7 +119,7 @@ def facts(site: Site, notice: Notice) -> Mapping[str, Any]:
         "owner": getattr(rule.params, "owner", None),
         "by": transition.by,
         "reason": transition.reason,
-        "facts": dict(notice.facts),
+        "facts": _sayable(notice.facts),
         "gather": notice.gather,
         "group": group_of(device, source),
         "earlier": dict(notice.earlier),
@@ -144,7 +145,12 @@ def _measured(source_key: str, notice: Notice, device: Device | None) -> dict[st
         "limit": notice.transition.limit,
         "unit": unit,
     }
-    return {key: value for key, value in measured.items() if value is not None}
+    return {key: value for key, value in _sayable(measured).items() if value is not None}
+
+
+def _sayable(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Facts without the numbers that are none: JSON does not know them, and nobody could read them."""
+    return {key: value for key, value in facts.items() if not isinstance(value, float) or isfinite(value)}
 
 
 def _begun(notice: Notice) -> int:
@@ -165,7 +171,7 @@ def _priced(site: Site, notice: Notice, device: Device | None, body: Mapping[str
         time=notice.transition.time,
         limit=body.get("limit"),
     )
-    return {"facts": {**notice.facts, **found}} if found else {}
+    return {"facts": _sayable({**notice.facts, **found})} if found else {}
 
 
 def _row(notice: Notice, chosen: Chosen, body: Mapping[str, Any]) -> OutboxRow:

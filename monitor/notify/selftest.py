@@ -19,7 +19,11 @@ __all__ = ["facts", "put_due"]
 _DAY: Final = 86_400_000
 _LIVES: Final = 2 * 3_600_000
 
-_CARRIED: Final = "SELECT person, channel FROM channel_state WHERE last_success > ?"
+_CARRIED: Final = "SELECT person, channel FROM channel_state WHERE last_success BETWEEN ? AND ?"
+_EARLIER: Final = 3_600_000
+"""Milliseconds: the test of the day before, which took its time, is no reason to test later each day."""
+_WRONG: Final = 60_000
+"""Milliseconds: what is so far ahead was written by a clock that was wrong, and proves nothing."""
 _INSERT: Final = """
     INSERT OR IGNORE INTO outbox (notification_id, occurrence, kind, person, channel, step, severity, created,
         not_before, expires, next_at, body)
@@ -40,7 +44,9 @@ def put_due(db: sqlite3.Connection, site: Site, now: int) -> int:
     due = today.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(minutes=test.minute)
     if today < due:
         return 0
-    carried = {(row["person"], row["channel"]) for row in db.execute(_CARRIED, (now - _DAY,))}
+    carried = {
+        (row["person"], row["channel"]) for row in db.execute(_CARRIED, (now - _DAY + _EARLIER, now + _WRONG))
+    }
     before = db.total_changes
     for row in _rows(site, f"self_test:{today:%Y-%m-%d}", now):
         if (row.person, row.channel) not in carried:
@@ -62,13 +68,19 @@ def _rows(site: Site, about: str, now: int) -> Iterator[OutboxRow]:
                 step=0,
                 severity="low",
                 not_before=now,
-                expires=now + _LIVES,
+                expires=_until(person, site, now),
                 body=facts(site, person, channel, now, severity="low"),
             )
 
 
 def _sleeps(person: Person, site: Site, now: int) -> bool:
     return person.quiet is not None and person.quiet.hours.is_on(now, site.timezone)
+
+
+def _until(person: Person, site: Site, now: int) -> int:
+    """How long a test is tried: not into the quiet hours of its person."""
+    quiet = None if person.quiet is None else person.quiet.hours.change_after(now, site.timezone)
+    return now + _LIVES if quiet is None else min(now + _LIVES, quiet)
 
 
 def facts(site: Site, person: Person, channel: str, now: int, *, severity: str) -> Mapping[str, Any]:

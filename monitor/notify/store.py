@@ -7,14 +7,25 @@ from typing import Any, Final
 
 import orjson
 
-from monitor.notify import holding, reports, unanswered
+from monitor.notify import fallback, holding, reports, unanswered
 from monitor.notify.attempt import Attempt, Lane, gathered
-from monitor.notify.decision import ON_ITS_WAY, TOLD_SINCE, Action, Decision, GetStanding, Past, Standing, decide
+from monitor.notify.decision import (
+    ON_ITS_WAY,
+    TOLD_SINCE,
+    Action,
+    Decision,
+    GetStanding,
+    Past,
+    Standing,
+    decide,
+    is_old_news,
+)
 from monitor.notify.holding import DIGESTS, Hold, Waiting, goes_along
 from monitor.notify.lane import lane_of
 from monitor.notify.readdress import Divert
 from monitor.notify.restored import Restore, decide_restored, newest_restore
 from monitor.notify.results import Outcome, hasten, mark, wake_others
+from monitor.notify.sound import only_sound
 from monitor.notify.table import STATES, ClockStep, begin_again, count, follow_clock, forget, shown
 from monitor.ports import NoticeKind
 from monitor.site import Site
@@ -77,14 +88,6 @@ _OF_GROUP: Final = """
         AND held = 'group' AND next_at > :now
     ORDER BY next_at LIMIT :most
 """
-
-_NEWER_ELSEWHERE: Final = """
-    SELECT 1 FROM outbox WHERE occurrence = :occurrence AND person = :person AND channel <> :channel AND id > :id
-        AND kind IN ('raise', 'severity', 'chatter') AND step <= :step AND state NOT IN ('dead', 'superseded')
-        AND substr(notification_id || ':again', 1, instr(notification_id || ':again', ':again') - 1) <> :telling
-    LIMIT 1
-"""
-"""A severity may have channels of its own: what is told anew over one speaks for what waits at another."""
 
 _SENDING: Final = "UPDATE outbox SET state = 'sending', attempts = attempts + 1 WHERE id = ?"
 
@@ -179,12 +182,12 @@ def _from_lane(db: sqlite3.Connection, first: sqlite3.Row, look: _Look) -> Attem
     lane = None if look.site is None else lane_of(db, look.site, first["person"], first["channel"], look.now)
     if lane is not None and lane.paced_until is not None:
         db.execute(_PUT_OFF_ALL, {**about, "until": lane.paced_until})
-    rows = db.execute(_OF_LANE, about).fetchall()
+    rows = only_sound(db, db.execute(_OF_LANE, about).fetchall())
     for place, row in enumerate(rows):
         look.left -= 1
         attempt = _decide(db, row, look, lane) if look.left >= 0 else None
         if attempt is not None:
-            waits = [] if lane is None else db.execute(_OF_GROUP, about).fetchall()
+            waits = [] if lane is None else only_sound(db, db.execute(_OF_GROUP, about).fetchall())
             return _with_others(db, attempt, _waiting(row), [*rows[place + 1 :], *waits], look, lane)
     return None
 
@@ -212,19 +215,22 @@ def _decide(
         if row["next_at"] > look.now:
             return None
     body: dict[str, Any] = orjson.loads(row["body"])
-    if look.divert is not None and row["next_at"] <= look.now and look.divert(db, row, body, look.now):
-        return None
-    others = db.execute(
-        "SELECT * FROM outbox WHERE occurrence = ? AND person = ? AND channel = ? AND id <> ?",
-        (row["occurrence"], row["person"], row["channel"], row["id"]),
+    found = db.execute(
+        "SELECT * FROM outbox WHERE occurrence = ? AND person = ? AND id <> ?",
+        (row["occurrence"], row["person"], row["id"]),
     ).fetchall()
+    others = [other for other in found if other["channel"] == row["channel"]]
+    elsewhere = [_past(other) for other in found if other["channel"] != row["channel"]]
+    diverts = look.divert is not None and not is_old_news(_past(row, body), elsewhere)
+    if diverts and look.divert and row["next_at"] <= look.now and look.divert(db, row, body, look.now):
+        return None
     about = (
         replace(_past(row, body), digest=digest),
         [_past(other) for other in others],
         _standing_of(db, row, body, look.standing),
     )
     restored = decide_restored(about[0], body["time"], *about[1:], look.restore)
-    decision = restored or _elsewhere(db, row, about[0].telling) or decide(*about, look.now)
+    decision = restored or decide(*about, look.now, elsewhere)
     if decision.action not in {Action.SEND, Action.COMBINE}:
         _leave(db, row, others, decision, look)
         return None
@@ -233,14 +239,6 @@ def _decide(
         return None
     db.execute(_SENDING, (row["id"],))
     return _attempt(row, body, others, is_over=decision.action is Action.COMBINE)
-
-
-def _elsewhere(db: sqlite3.Connection, row: sqlite3.Row, telling: str) -> Decision | None:
-    """Whether somebody is told anew over another of their channels, so that this one would be old news."""
-    if row["kind"] not in _ALARMING or row["maybe_delivered"]:
-        return None
-    found = db.execute(_NEWER_ELSEWHERE, {**dict(row), "telling": telling}).fetchone()
-    return None if found is None else Decision(Action.DROP, "a newer message over another channel replaces it")
 
 
 def _waiting(row: sqlite3.Row) -> Waiting:
@@ -270,7 +268,7 @@ def _with_others(  # noqa: PLR0913, PLR0917 - the first row, those behind it, an
     """Take along what goes out in the same message."""
     grouping = Grouping(wait=0, pace=0) if look.site is None else look.site.notify.grouping
     groups = {first.group} if first.kind == NoticeKind.RAISE and not first.is_critical else set()
-    others, gathers = [], [first.gather]
+    others, together = [], [first]
     for row in rows:
         other = _waiting(row)
         early = other.next_at > look.now
@@ -279,13 +277,12 @@ def _with_others(  # noqa: PLR0913, PLR0917 - the first row, those behind it, an
         joined = _decide(db, row, look, lane, groups)
         if joined is not None:
             others.append(joined)
-            gathers.append(other.gather)
+            together.append(other)
             if other.kind == NoticeKind.RAISE:
                 groups.add(other.group)
     if not others and not (first.held in DIGESTS and attempt.acknowledgements):
         return attempt
-    held = [attempt.held, *(each.held for each in others)]
-    return gathered(attempt, others, holding.why(held, gathers))
+    return gathered(attempt, others, holding.why(together))
 
 
 def _standing_of(
@@ -339,6 +336,7 @@ def _past(row: sqlite3.Row, body: Mapping[str, Any] | None = None) -> Past:
         momentary=body is not None and body["rule"]["kind"] == "event",
         telling=row["notification_id"].partition(":again")[0],
         until_clear=body is not None and bool(body.get("until_clear")),
+        fell_back=body is not None and "fallback_of" in body.get("why", {}),
         due=row["not_before"],
         sent_at=row["sent_at"],
     )
@@ -396,6 +394,8 @@ def _leave(
     else:
         reason = f"expired; {row['last_error']}" if row["last_error"] else "expired before it could be tried"
         db.execute("UPDATE outbox SET state = 'dead', last_error = ? WHERE id = ?", (reason, row["id"]))
+        if look.site is not None:
+            fallback.replace_expired(db, look.site.notify.people, row["id"], look.now)
         hasten(db, row["notification_id"], row["kind"], look.now)
         if look.site is not None:
             unanswered.note_last(db, look.site, _attempt(row, orjson.loads(row["body"])), look.now)

@@ -15,7 +15,10 @@ STATES: Final = ("queued", "sending", "sent", "failed", "unknown", "dead", "supe
 _NEWEST_THAT_WAITS: Final = "SELECT max(created) FROM outbox WHERE state IN ('queued', 'sending', 'failed')"
 _BRING_DOWN: Final = """
     UPDATE outbox SET created = created - :by, not_before = not_before - :by, expires = expires - :by,
-                      next_at = CASE WHEN held IN ('quiet', 'budget') THEN :now ELSE next_at - :by END
+                      next_at = CASE WHEN held IN ('quiet', 'budget') THEN :now ELSE next_at - :by END,
+                      body = CASE WHEN kind = 'remind' THEN
+                          json_set(body, '$.remind.first', json_extract(body, '$.remind.first') - :by)
+                      ELSE body END
     WHERE state IN ('queued', 'sending', 'failed')
 """
 _FUTURE: Final = 5000
@@ -24,7 +27,7 @@ _FUTURE: Final = 5000
 _ANSWER: Final = """
     SELECT id, notification_id, occurrence, kind, person, channel, step, severity, state, held, carried_by,
            attempts, created, not_before, next_at, expires, sent_at, maybe_delivered, last_error, tried_at, took,
-           coalesce(json_extract(body, '$.why.reason'), '') AS why
+           coalesce(CASE WHEN json_valid(body) THEN json_extract(body, '$.why.reason') END, '') AS why
     FROM outbox
 """
 
@@ -65,7 +68,9 @@ def follow_clock(db: sqlite3.Connection, step: ClockStep, now: int) -> int:
     newest: int = db.execute("SELECT coalesce(max(id), 0) FROM outbox").fetchone()[0]
     db.execute(
         "UPDATE outbox SET created = created + :by, not_before = not_before + :by, expires = expires + :by,"
-        " next_at = CASE WHEN held IN ('quiet', 'budget') THEN :now ELSE next_at + :by END"
+        " next_at = CASE WHEN held IN ('quiet', 'budget') THEN :now ELSE next_at + :by END,"
+        " body = CASE WHEN kind = 'remind' THEN"
+        " json_set(body, '$.remind.first', json_extract(body, '$.remind.first') + :by) ELSE body END"
         " WHERE state IN ('queued', 'sending', 'failed') AND id > :after"
         " AND CASE WHEN :by > 0 THEN created <= :was + 10000"
         " WHEN :after = 0 THEN created NOT BETWEEN :now - 2000 AND :now + 5000"

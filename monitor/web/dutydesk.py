@@ -8,6 +8,7 @@ from monitor.alarms import dutybook
 from monitor.duty import Override, Turn, turns
 from monitor.journal.state import State
 from monitor.model import Command
+from monitor.notify.along import reaching
 from monitor.notify.standins import OVERRIDES, as_override
 from monitor.site import Site
 from monitor.web.parts import Duty
@@ -29,7 +30,7 @@ class DutyDesk:
         """Each roster at a time."""
         time = self._now() if at is None else at
         rows = await self._state.query(OVERRIDES, (time,))
-        said = [as_override(row) for row in rows]
+        said = reaching(self._site, [as_override(row) for row in rows])
         found = []
         for roster in self._site.notify.rosters.values():
             coming = _people(turns(roster, time, time + _AHEAD, self._site.timezone, said))

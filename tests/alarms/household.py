@@ -71,7 +71,7 @@ def to_ana(notice: Notice) -> Sequence[OutboxRow]:
             severity=step.severity,
             not_before=step.time,
             expires=step.time + 1000,
-            body={"rule": notice.rule.id},
+            body={"rule": {"id": notice.rule.id, "kind": notice.rule.kind}, "time": step.time},
         )
         for person, channel in people
     ]

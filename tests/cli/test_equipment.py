@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from monitor.cli.equipmentlook import print_groups
-from tests.cli.running import command, rows
+from tests.cli.running import aside, rows
 from tests.clock import ManualClock
 from tests.web.houses import NOON, SITE, House, living, said
 
@@ -18,9 +18,9 @@ WHO = getpass.getuser()
 @pytest.mark.usefixtures("house")
 async def test_equipment_is_listed_with_its_groups(tmp_path: Path) -> None:
     people, short, programs = await asyncio.gather(
-        command("equipment", "list", "--state", tmp_path),
-        command("equipment", "--state", tmp_path),
-        command("equipment", "--json", "--state", tmp_path),
+        aside("equipment", "list", "--state", tmp_path),
+        aside("equipment", "--state", tmp_path),
+        aside("equipment", "--json", "--state", tmp_path),
     )
 
     assert rows(people.out)[2:5] == [
@@ -37,10 +37,10 @@ async def test_equipment_is_listed_with_its_groups(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("house")
 async def test_one_is_shown_with_its_days_and_services(tmp_path: Path) -> None:
     pump, lift, programs, nobody = await asyncio.gather(
-        command("equipment", "show", "pump-1", "--state", tmp_path),
-        command("equipment", "show", "lift", "--state", tmp_path),
-        command("equipment", "show", "pump-1", "--json", "--state", tmp_path),
-        command("equipment", "show", "nobody", "--state", tmp_path),
+        aside("equipment", "show", "pump-1", "--state", tmp_path),
+        aside("equipment", "show", "lift", "--state", tmp_path),
+        aside("equipment", "show", "pump-1", "--json", "--state", tmp_path),
+        aside("equipment", "show", "nobody", "--state", tmp_path),
     )
 
     assert rows(pump.out)[:2] == [
@@ -56,10 +56,10 @@ async def test_one_is_shown_with_its_days_and_services(tmp_path: Path) -> None:
 
 async def test_work_that_was_done_is_kept_and_due_again(house: House, tmp_path: Path) -> None:
     words = ("--at", "2026-11-26 10:30", "--note", "new belt", "--hours", "812")
-    told = await command("equipment", "service", "pump-1", "belt", *words, "--state", tmp_path)
-    shown = await command("equipment", "show", "pump-1", "--state", tmp_path)
-    twice = await command("equipment", "service", "pump-1", "belt", *words, "--json", "--state", tmp_path)
-    sooner = await command("equipment", "service", "pump-1", "belt", "--at", "2026-11-25", "--state", tmp_path)
+    told = await aside("equipment", "service", "pump-1", "belt", *words, "--state", tmp_path)
+    shown = await aside("equipment", "show", "pump-1", "--state", tmp_path)
+    twice = await aside("equipment", "service", "pump-1", "belt", *words, "--json", "--state", tmp_path)
+    sooner = await aside("equipment", "service", "pump-1", "belt", "--at", "2026-11-25", "--state", tmp_path)
 
     assert rows(told.out) == [
         f"kept in the name of {WHO}: belt of pump-1 done at 2026-11-26 10:30",
@@ -83,7 +83,7 @@ async def test_work_that_was_done_is_kept_and_due_again(house: House, tmp_path: 
 async def test_work_that_cannot_be_is_refused(
     house: House, tmp_path: Path, words: tuple[str, ...], said: str
 ) -> None:
-    refused = await command("equipment", "service", *words, "--state", tmp_path)
+    refused = await aside("equipment", "service", *words, "--state", tmp_path)
 
     assert refused.code in {1, 2}
     assert said in refused.err
@@ -93,10 +93,10 @@ async def test_work_that_cannot_be_is_refused(
 @pytest.mark.usefixtures("house")
 async def test_services_batteries_and_supply_are_listed(tmp_path: Path) -> None:
     services, batteries, supply = await asyncio.gather(
-        *(command("equipment", what, "--state", tmp_path) for what in ("services", "batteries", "supply"))
+        *(aside("equipment", what, "--state", tmp_path) for what in ("services", "batteries", "supply"))
     )
     programs = [
-        await command("equipment", what, "--json", "--state", tmp_path)
+        await aside("equipment", what, "--json", "--state", tmp_path)
         for what in ("services", "batteries", "supply")
     ]
 
@@ -119,7 +119,7 @@ async def test_a_supply_that_is_lost_is_said_to_be_so_now(house: House, tmp_path
         said("main", NOON + 1000, voltage_l1_v=2.0, voltage_l2_v=3.0),
         said("main", NOON + 19_000, voltage_l1_v=2.0, voltage_l2_v=3.0),
     )
-    shown = await command("equipment", "supply", "--state", tmp_path)
+    shown = await aside("equipment", "supply", "--state", tmp_path)
 
     assert "A, electricity: lost from 2026-11-27 13:00:01 to now, 19 s" in rows(shown.out)
 
@@ -128,7 +128,7 @@ async def test_a_house_without_anything_says_what_to_write(tmp_path: Path) -> No
     empty = replace(SITE, devices={}, equipment={}, groups={}, supplies=())
     async with living(tmp_path, ManualClock(NOON), empty):
         asked = ((), ("services",), ("batteries",), ("supply",))
-        found = await asyncio.gather(*(command("equipment", *words, "--state", tmp_path) for words in asked))
+        found = await asyncio.gather(*(aside("equipment", *words, "--state", tmp_path) for words in asked))
 
     assert [each.out for each in found] == [
         "no equipment: no device of the site file is of class equipment\n",

@@ -16,7 +16,7 @@ from monitor.journal.sqlite import SqliteJournal
 from monitor.journal.state import State
 from monitor.model import Event, Reading
 from monitor.ports import Batch
-from tests.cli.running import Ran, command
+from tests.cli.running import Ran, aside
 from tests.clock import ManualClock
 from tests.servers.influxdb import influxdb
 from tests.web.serving import make_parts, serving
@@ -76,7 +76,7 @@ def left_beside(file: Path) -> list[str]:
 
 
 async def export(folder: Path, *words: str | Path, site: Path) -> Ran:
-    return await command("export", *words, "--state", folder, "--site", site)
+    return await aside("export", *words, "--state", folder, "--site", site)
 
 
 LONG_AGO = ("--from", "2020-01-01")
@@ -219,12 +219,12 @@ def _basic(token: str) -> str:
 async def test_backfill_begins_shows_and_stops(journal: SqliteJournal, clock: ManualClock, tmp_path: Path) -> None:
     desk = Desk()
     async with serving(make_parts(journal, clock, backfills={"influxdb": desk}), tmp_path / "api.sock"):
-        none = await command("influx", "backfill", "--show", "--state", tmp_path)
-        begun = await command("influx", "backfill", "--from", "2026-06-01 10:00", "--json", "--state", tmp_path)
-        again = await command("influx", "backfill", "--period", "2026-06", "--state", tmp_path)
-        shown = await command("influx", "backfill", "--show", "--state", tmp_path)
-        stopped = await command("influx", "backfill", "--stop", "--state", tmp_path)
-        wrong = await command("influx", "backfill", "--stop", "--show", "--state", tmp_path)
+        none = await aside("influx", "backfill", "--show", "--state", tmp_path)
+        begun = await aside("influx", "backfill", "--from", "2026-06-01 10:00", "--json", "--state", tmp_path)
+        again = await aside("influx", "backfill", "--period", "2026-06", "--state", tmp_path)
+        shown = await aside("influx", "backfill", "--show", "--state", tmp_path)
+        stopped = await aside("influx", "backfill", "--stop", "--state", tmp_path)
+        wrong = await aside("influx", "backfill", "--stop", "--show", "--state", tmp_path)
 
     assert none.out == "influxdb: nothing was sent again yet\n"
     assert begun.json["facts"]["backfill"] == "running"

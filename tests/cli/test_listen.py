@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.running import command
+from tests.cli.running import aside
 from tests.cli.terminal import Terminal
 from tests.drivers.mqtt.publisher import Publisher
 from tests.drivers.mqtt.survey.said import CHIRPSTACK, SAID, payload_of
@@ -71,7 +71,7 @@ def say(publisher: Publisher, said: Mapping[str, Any] = SAID, *, retain: bool = 
 async def test_what_is_said_is_told_in_words_and_no_card_is_shown(broker: Mosquitto) -> None:
     with Publisher(broker) as publisher:
         say(publisher)
-        ran = await command("listen", "--url", broker.url, "--for", "1 s")
+        ran = await aside("listen", "--url", broker.url, "--for", "1 s")
 
     assert ran.code == 0, ran.err
     assert f"{len(SAID)} messages on {len(SAID)} topics in 1 s\n" in ran.out
@@ -86,7 +86,7 @@ async def test_what_is_said_is_told_in_words_and_no_card_is_shown(broker: Mosqui
 async def test_what_is_said_is_told_to_programs(broker: Mosquitto) -> None:
     with Publisher(broker) as publisher:
         say(publisher)
-        ran = await command("listen", "--url", broker.url, "--for", "1 s", "--json")
+        ran = await aside("listen", "--url", broker.url, "--for", "1 s", "--json")
 
     assert ran.json["messages"] == len(SAID)
     families = {group["family"] for group in ran.json["topics"]}
@@ -118,11 +118,11 @@ async def test_what_is_printed_as_yaml_is_a_site_file(broker: Mosquitto, tmp_pat
     with Publisher(broker) as publisher:
         say(publisher)
         say(publisher, {"rtl_433/pi/devices/ERT-SCM/7/consumption_data": "339972"})
-        ran = await command("listen", "--url", broker.url, "--for", "1 s", "--yaml")
+        ran = await aside("listen", "--url", broker.url, "--for", "1 s", "--yaml")
     file = tmp_path / "whole.yaml"
     file.write_text("site: {id: house, timezone: Europe/Berlin}\n" + ran.out)
 
-    checked = await command("check", file, "--json")
+    checked = await aside("check", file, "--json")
 
     assert checked.json["errors"] == []
     assert checked.json["devices"] == 15
@@ -137,9 +137,9 @@ async def test_the_daemon_reads_what_was_added(broker: Mosquitto, site: Path, tm
     with Publisher(broker) as publisher:
         say(publisher)
         say(publisher, LISTED)
-        added = await command("listen", "--url", broker.url, "--for", "1 s", "--add", site, "--yes")
+        added = await aside("listen", "--url", broker.url, "--for", "1 s", "--add", site, "--yes")
         assert added.code == 0, added.err
-        assert (await command("check", site)).code == 0
+        assert (await aside("check", site)).code == 0
         with Daemon(site, tmp_path / "state") as daemon:
             daemon.start()
             daemon.until(lambda: _subscribed(daemon), "the daemon listens")
@@ -147,7 +147,7 @@ async def test_the_daemon_reads_what_was_added(broker: Mosquitto, site: Path, tm
             live = {topic: what for topic, what in live.items() if not topic.startswith("homeassistant/")}
             say(publisher, live, retain=False)
             values = daemon.until(lambda: _values(daemon), "every device has spoken")
-            again = await command("listen", "--site", site, "--connection", "broker", "--for", "1 s", "--json")
+            again = await aside("listen", "--site", site, "--connection", "broker", "--for", "1 s", "--json")
             connection = daemon.get("status")["connections"]["broker"]
 
     assert values["front-door"] == {"open": False, "battery_pct": 100.0, "battery_v": 3.015}
@@ -191,7 +191,7 @@ async def test_what_announces_itself_is_listed_alone(broker: Mosquitto) -> None:
     with Publisher(broker) as publisher:
         say(publisher)
         say(publisher, LISTED)
-        ran = await command("listen", "--url", broker.url, "--for", "1 s", "--discovered")
+        ran = await aside("listen", "--url", broker.url, "--for", "1 s", "--discovered")
 
     assert "zigbee2mqtt" not in ran.out
     assert "  topic heating/boiler\n  class electricity\n" in ran.out
@@ -217,7 +217,7 @@ def test_a_person_is_asked_about_each_device(broker: Mosquitto, site: Path) -> N
 
 
 async def test_where_nobody_can_be_asked_a_yes_is_needed(broker: Mosquitto, site: Path) -> None:
-    ran = await command("listen", "--url", broker.url, "--for", "1 s", "--add", site)
+    ran = await aside("listen", "--url", broker.url, "--for", "1 s", "--add", site)
 
     assert ran.code == 2
     assert "--yes" in ran.err
@@ -233,9 +233,9 @@ async def test_a_password_is_a_secret_of_the_site_file(tmp_path: Path, site: Pat
         Publisher(broker, "ana", "right") as said,
     ):
         said.say("zigbee2mqtt/cellar", json.dumps(SAID["zigbee2mqtt/cellar"]), retain=True)
-        refused = await command("listen", "--url", broker.url, "--for", "1 s")
-        ran = await command("listen", "--url", broker.url, *login)
-        again = await command("listen", "--url", broker.url, *login)
+        refused = await aside("listen", "--url", broker.url, "--for", "1 s")
+        ran = await aside("listen", "--url", broker.url, *login)
+        again = await aside("listen", "--url", broker.url, *login)
 
     assert (refused.code, "username and password" in refused.err) == (1, True)
     assert ran.code == 0, ran.err
@@ -248,10 +248,10 @@ async def test_a_password_is_a_secret_of_the_site_file(tmp_path: Path, site: Pat
 
 async def test_what_could_not_begin_is_told_with_what_to_check(site: Path) -> None:
     nobody, wrong, none, hidden = await asyncio.gather(
-        command("listen", "--url", "mqtt://127.0.0.1:1", "--for", "1 s"),
-        command("listen", "--url", "http://127.0.0.1", "--for", "1 s"),
-        command("listen", "--site", site, "--for", "1 s"),
-        command("listen", "--url", "mqtt://127.0.0.1:1", "--topic", "$SYS/#"),
+        aside("listen", "--url", "mqtt://127.0.0.1:1", "--for", "1 s"),
+        aside("listen", "--url", "http://127.0.0.1", "--for", "1 s"),
+        aside("listen", "--site", site, "--for", "1 s"),
+        aside("listen", "--url", "mqtt://127.0.0.1:1", "--topic", "$SYS/#"),
     )
 
     assert (nobody.code, wrong.code, none.code, hidden.code) == (1, 2, 1, 2)
@@ -288,15 +288,15 @@ async def test_a_hostile_sender_steers_no_terminal(broker: Mosquitto, site: Path
     }
     with Publisher(broker) as publisher:
         say(publisher, hostile)
-        people = await command("listen", "--url", broker.url, "--for", "1 s")
-        programs = await command("listen", "--url", broker.url, "--for", "1 s", "--json")
-        added = await command("listen", "--url", broker.url, "--for", "1 s", "--add", site, "--yes")
+        people = await aside("listen", "--url", broker.url, "--for", "1 s")
+        programs = await aside("listen", "--url", broker.url, "--for", "1 s", "--json")
+        added = await aside("listen", "--url", broker.url, "--for", "1 s", "--add", site, "--yes")
 
     assert added.code == 0, added.err
     for text in (people.out, programs.out, added.out, text_of(site)):
         assert not any(sign in text for sign in ("\x1b", "\x07", "\x9b", "\u202e"))
     assert programs.json["messages"] == len(hostile)
-    assert (await command("check", site)).code == 0
+    assert (await aside("check", site)).code == 0
     assert '  - {id: evil-31m, name: "\\"}, evil: {[31m", connection: broker, topic: f/state' in text_of(site)
     assert CHIRPSTACK not in text_of(site)
 

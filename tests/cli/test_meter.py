@@ -15,7 +15,7 @@ from monitor.cli.meterlook import amount, coverage, print_breaks
 from monitor.figures import DayCoverage
 from monitor.journal.sqlite import SqliteJournal
 from monitor.metering.step import Cause
-from tests.cli.running import command
+from tests.cli.running import aside
 from tests.clock import ManualClock
 from tests.metering.books import DAY, HOUR, NOW, MemoryBook, judge, site_of
 from tests.web.serving import make_parts, serving
@@ -69,9 +69,9 @@ async def folder(
 
 async def test_meters_are_listed_with_units_and_what_is_doubtful(folder: Path) -> None:
     people, short, programs = await asyncio.gather(
-        command("meter", "list", "--state", folder),
-        command("meter", "--state", folder),
-        command("meter", "list", "--json", "--state", folder),
+        aside("meter", "list", "--state", folder),
+        aside("meter", "--state", folder),
+        aside("meter", "list", "--json", "--state", folder),
     )
 
     rows = {line.split()[0]: " ".join(line.split()[1:]) for line in people.out.splitlines()[2:7]}
@@ -90,9 +90,9 @@ async def test_meters_are_listed_with_units_and_what_is_doubtful(folder: Path) -
 
 async def test_a_meter_is_shown_with_what_to_type_to_mend_it(folder: Path) -> None:
     people, programs, held = await asyncio.gather(
-        command("meter", "show", "main", "--state", folder),
-        command("meter", "show", "main", "--json", "--state", folder),
-        command("meter", "show", "main-water", "--state", folder),
+        aside("meter", "show", "main", "--state", folder),
+        aside("meter", "show", "main", "--json", "--state", folder),
+        aside("meter", "show", "main-water", "--state", folder),
     )
 
     for line in (
@@ -117,11 +117,11 @@ async def test_a_meter_is_shown_with_what_to_type_to_mend_it(folder: Path) -> No
 
 
 async def test_the_command_that_is_shown_mends_it(folder: Path) -> None:
-    shown = await command("meter", "show", "main", "--state", folder)
+    shown = await aside("meter", "show", "main", "--state", folder)
     line = next(line for line in shown.out.splitlines() if line.endswith("--final 5140 --start 0"))
     words = [word.replace('"', "") for word in line.strip().replace("27 09:30", "27T09:30").split()[1:]]
-    mended = await command(*words, "--state", folder)
-    after = await command("meter", "show", "main", "--state", folder)
+    mended = await aside(*words, "--state", folder)
+    after = await aside("meter", "show", "main", "--state", folder)
 
     assert mended.out == (
         f"kept in the name of {WHO}: main replaced at 2026-11-27 09:30, the old meter at 5140 kWh, "
@@ -133,9 +133,9 @@ async def test_the_command_that_is_shown_mends_it(folder: Path) -> None:
 
 async def test_usage_by_day_has_units_registers_and_a_sum(folder: Path) -> None:
     people, programs, wrong = await asyncio.gather(
-        command("meter", "usage", "main", "--period", "this-week", "--per", "day", "--state", folder),
-        command("meter", "usage", "main", "--json", "--state", folder),
-        command("meter", "usage", "main", "--period", "never", "--state", folder),
+        aside("meter", "usage", "main", "--period", "this-week", "--per", "day", "--state", folder),
+        aside("meter", "usage", "main", "--json", "--state", folder),
+        aside("meter", "usage", "main", "--period", "never", "--state", folder),
     )
 
     assert [" ".join(line.split()) for line in people.out.splitlines()[2:]] == [
@@ -151,8 +151,8 @@ async def test_usage_by_day_has_units_registers_and_a_sum(folder: Path) -> None:
 
 
 async def test_a_replacement_says_how_its_numbers_were_taken(folder: Path) -> None:
-    taken = await command("meter", "replace", "main", "--final", "5.1415 MWh", "--start", "2", "--state", folder)
-    early = await command("meter", "replace", "main-water", "--final", "137", "--start", "0", "--state", folder)
+    taken = await aside("meter", "replace", "main", "--final", "5.1415 MWh", "--start", "2", "--state", folder)
+    early = await aside("meter", "replace", "main-water", "--final", "137", "--start", "0", "--state", folder)
 
     assert "the old meter at 5141.5 kWh, the new one at 1.5 kWh\n--start is taken as 1.5 kWh" in taken.out
     assert "booked 1.5 kWh from 2026-11-27 08:30" in taken.out
@@ -166,8 +166,8 @@ async def test_behind_transformers_the_numbers_are_those_of_the_display(
     behind = replace(book.site.devices["main"], ratio=40.0)
     book.site = replace(book.site, devices={**book.site.devices, "main": behind})
     async with serving(make_parts(journal, clock, book=book), tmp_path / "api.sock"):
-        shown = await command("meter", "show", "main", "--state", tmp_path)
-        told = await command(
+        shown = await aside("meter", "show", "main", "--state", tmp_path)
+        told = await aside(
             "meter", "replace", "main", "--final", "128.6", "--start", "0.03", "--json", "--state", tmp_path
         )
 
@@ -179,18 +179,18 @@ async def test_behind_transformers_the_numbers_are_those_of_the_display(
 
 async def test_a_correction_says_what_was_booked_before(folder: Path) -> None:
     span = ("--from", "2026-11-26 08:00", "--to", "2026-11-26 10:00")
-    done = await command(
+    done = await aside(
         "meter", "correct", "main-water", *span, "--amount", "0.2", "--reason", "burst hose", "--state", folder
     )
-    after = await command("meter", "show", "main-water", "--state", folder)
+    after = await aside("meter", "show", "main-water", "--state", folder)
 
     assert done.out == f"kept in the name of {WHO}: main-water used 0.2 m³ and not 1 m³ in that time\nbooked\n"
     assert f"  corrected by hand\n  booked -0.8 m³\n  told by {WHO}: burst hose\n" in after.out
 
 
 async def test_a_register_is_entered_and_says_what_was_used(folder: Path) -> None:
-    done = await command("meter", "enter", "cellar", "830.25 m3", "--at", "2026-11-20 09:00", "--state", folder)
-    lower = await command("meter", "enter", "cellar", "83.25", "--state", folder)
+    done = await aside("meter", "enter", "cellar", "830.25 m3", "--at", "2026-11-20 09:00", "--state", folder)
+    lower = await aside("meter", "enter", "cellar", "83.25", "--state", folder)
 
     assert done.out == (
         f"entered by {WHO}: cellar showed 830.25 m³ at 2026-11-20 09:00\nthat is 17.75 m³ since 2026-10-28 10:30\n"
@@ -203,9 +203,9 @@ async def test_a_register_is_entered_and_says_what_was_used(folder: Path) -> Non
 async def test_a_list_of_registers_is_entered_as_a_whole(folder: Path) -> None:
     table = folder / "registers.csv"
     table.write_bytes("device;time;register;reason\ncellar;26.11.2026 08:00;840,5;Kellerräume\n".encode("cp1252"))
-    done = await command("meter", "enter", "--csv", table, "--state", folder)
+    done = await aside("meter", "enter", "--csv", table, "--state", folder)
     table.write_text("device,time,register\nattic,2026-11-27 09:00,12\ncelar,2026-11-27 09:00,12\n")
-    wrong = await command("meter", "enter", "--csv", table, "--state", folder)
+    wrong = await aside("meter", "enter", "--csv", table, "--state", folder)
 
     assert [" ".join(line.split()) for line in done.out.splitlines()[2:]] == [
         "cellar 2026-11-26 08:00 840.5 m³",
@@ -233,7 +233,7 @@ async def test_a_list_of_registers_is_entered_as_a_whole(folder: Path) -> None:
     ],
 )
 async def test_what_is_written_wrongly_ends_with_2(folder: Path, words: tuple[str, ...], told: str) -> None:
-    ran = await command("meter", *words, "--state", folder)
+    ran = await aside("meter", *words, "--state", folder)
 
     assert ran.code == 2
     assert told in " ".join(ran.err.split())
@@ -272,6 +272,6 @@ def test_amounts_are_shown_to_the_thousandth_and_shares_never_rounded_to_the_who
 
 
 async def test_working_out_anew_tells_how_many_days_are_others(folder: Path) -> None:
-    said = await command("meter", "recompute", "main", "--period", "2026-11-25..2026-11-26", "--state", folder)
+    said = await aside("meter", "recompute", "main", "--period", "2026-11-25..2026-11-26", "--state", folder)
 
     assert said.out == "2 days of meters looked at, 2 told again\n"

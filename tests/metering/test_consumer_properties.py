@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from monitor.periods import begin_of, local_day
 from monitor.schema import MEASUREMENT_USAGE
 from monitor.site import Site, Virtual
+from tests.examples import examples
 from tests.metering.ledgers import ms, site_of
 from tests.metering.lives import MINUTE, POINT, Life, Operation, rated_meter
 from tests.metering.plants import Plant, plant
@@ -47,7 +48,7 @@ operations = st.lists(
 registers = st.sampled_from([0, 45_678, 512_345, 999_940, 999_990])
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(6), deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     lives=st.tuples(*(st.tuples(registers, operations) for _ in METERS)),
     cuts=st.lists(fraction, max_size=4),

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from monitor.model import Recorded
 from monitor.periods import local_day
+from tests.examples import examples
 from tests.metering.test_coverage import (
     HOUR,
     MINUTE,
@@ -171,7 +172,7 @@ EPISODES = st.lists(
     ids=str,
 )
 @given(episodes=EPISODES, seed=st.integers(0, 2**32))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 def test_whatever_happens_each_slot_is_counted_once_on_its_day_under_its_cause(
     zone: str, day: date, episodes: list[tuple[str, int, int]], seed: int
 ) -> None:

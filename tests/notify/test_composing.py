@@ -71,4 +71,4 @@ async def test_a_message_about_many_alarms_has_none() -> None:
     composer = Composer(HOUSE, sign=sign)
 
     assert "link" in composer._body(one, ANA)
-    assert "link" not in composer._body(gathered(one, [one]), ANA)
+    assert "link" not in composer._body(gathered(one, [one], "group"), ANA)

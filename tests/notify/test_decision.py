@@ -168,3 +168,36 @@ def test_repeats_of_a_telling_replace_nothing_of_it_and_a_new_telling_replaces_a
     assert action(last, again) is Action.SEND
     assert action(again, last) is Action.SEND
     assert action(again, last, anew) is Action.DROP
+
+
+def test_what_another_step_has_told_since_is_not_told_again() -> None:
+    told = past(2, "raise", "sent", step=2, telling="o:raise:1", sent_at=50)
+    waited = past(1, "raise", telling="o:raise:1", due=10)
+
+    assert action(waited, told) is Action.DROP
+    assert action(past(3, "raise", step=3, telling="o:raise:1", due=60), told) is Action.SEND
+
+
+def test_a_row_given_to_somebody_later_is_no_newer_than_the_end_that_they_know_of() -> None:
+    told = past(1, "raise", "sent", step=2, telling="o:raise:1", sent_at=5)
+    end = past(2, "clear", "sent", telling="o:clear:2")
+    given = past(3, "raise", telling="o:raise:1", due=10)
+
+    assert action(given, told, end, standing=CLEARED) is Action.DROP
+    assert action(past(3, "raise", telling="o:raise:3", due=10), told, end) is Action.SEND
+
+
+def test_what_is_told_anew_over_another_channel_speaks_for_what_waits() -> None:
+    waits = past(1, "raise", severity="low", telling="o:raise:1")
+    anew = past(2, "severity", "sent", telling="o:severity:2")
+    step = past(2, "raise", "sent", step=1, telling="o:raise:1")
+
+    assert decide(waits, [], STANDING, 0, [anew]).action is Action.DROP
+    assert decide(waits, [], STANDING, 0, [step]).action is Action.SEND
+    assert decide(waits, [], STANDING, 0, [past(2, "severity", "dead")]).action is Action.SEND
+
+
+def test_nobody_hears_of_an_acknowledgement_after_the_end() -> None:
+    told, end = past(1, "raise", "sent"), past(2, "clear", "sent", sent_at=5)
+
+    assert action(past(3, "acknowledged"), told, end, standing=CLEARED) is Action.DROP

@@ -122,7 +122,11 @@ def test_quiet_hours_hold_what_can_wait_until_they_end() -> None:
     (high,) = (one for one in explained(made, "high").messages if one.person == "ben")
 
     assert (low.due, low.sent) == (NOW, MORNING)
-    assert low.effects == ("waits: quiet hours: below high", "put off when 2 were sent that night")
+    assert low.effects == (
+        "waits: quiet hours: below high",
+        "put off when 2 were sent that night",
+        "goes to ana, who is on call by then: ana's turn (layer 2)",
+    )
     assert (high.due, high.sent, high.effects) == (NOW, NOW, ())
 
 

@@ -184,17 +184,19 @@ def test_what_goes_out_together(
 
 
 @pytest.mark.parametrize(
-    ("waited", "gathers", "expected"),
+    ("rows", "expected"),
     [
-        (["", "group"], [""], "group"),
-        (["", ""], [""], "pace"),
-        (["quiet", "group", "pace"], [""], "quiet"),
-        (["budget", "flood"], ["flood:1"], "budget"),
-        (["", "pace"], ["maintenance:5"], "maintenance"),
+        ([{"held": "group"}, {}], "group"),
+        ([{"held": "group"}, {"group": "h"}], "pace"),
+        ([{"held": "group"}, {"kind": "acknowledged"}], "pace"),
+        ([{}, {}], "pace"),
+        ([{"held": "quiet"}, {"held": "group"}, {"held": "pace"}], "quiet"),
+        ([{"held": "budget"}, {"held": "flood", "gather": "flood:1"}], "budget"),
+        ([{"gather": "maintenance:5"}, {"held": "pace"}], "maintenance"),
     ],
 )
-def test_why_rows_go_out_together(waited: list[str], gathers: list[str], expected: str) -> None:
-    assert why(waited, gathers) == expected
+def test_why_rows_go_out_together(rows: list[dict[str, object]], expected: str) -> None:
+    assert why([replace(RAISE, **row) for row in rows]) == expected  # type: ignore[arg-type]
 
 
 def test_reminders_come_at_growing_intervals_and_the_last_again_and_again() -> None:

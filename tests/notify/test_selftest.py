@@ -119,8 +119,8 @@ async def test_a_test_that_fails_makes_its_channel_a_failing_one_and_one_that_pa
     assert (channelstate.is_failing(failed), failed["tested_at"]) == (True, at(settings, 10))
     assert (channelstate.is_failing(passed), passed["tested_at"]) == (False, at(settings, 10) + DAY)
     (request,) = web.taken
-    assert request.json()["title"] == "[TEST] This way to you works: Maple Court"
-    assert "There is nothing to do." in request.json()["message"]
+    assert request.json()["title"] == "[TEST] Messages from Maple Court reach you"
+    assert "there is nothing to do." in request.json()["message"]
 
 
 async def test_the_test_is_told_in_the_persons_language(state: State, clock: ManualClock, web: WebServer) -> None:
@@ -132,3 +132,34 @@ async def test_the_test_is_told_in_the_persons_language(state: State, clock: Man
         await settle(notifier, "sent")
 
     assert web.taken[0].json()["title"].startswith("【测试】")
+
+
+async def test_a_test_is_not_tried_on_into_the_quiet_hours_of_its_person(state: State) -> None:
+    night = Quiet(hours=Schedule(hours=(Hours(spans=((11 * 60, 14 * 60),)),)))
+    settings = with_self_test(
+        replace(person("ana", hook="json://host"), quiet=night), person("ben", hook="json://host")
+    )
+    await put(state, settings, at(settings, 10))
+
+    expires = {row["person"]: row["expires"] for row in await state.query("SELECT * FROM outbox")}
+    assert expires == {"ana": at(settings, 11), "ben": at(settings, 12)}
+
+
+@pytest.mark.parametrize(
+    ("seen", "tested"),
+    [
+        pytest.param(-DAY + 40_000, 1, id="the test of yesterday took its time"),
+        pytest.param(-DAY + 2 * HOUR, 0, id="something was carried since"),
+        pytest.param(9 * 365 * DAY, 1, id="by a clock that was wrong"),
+    ],
+)
+async def test_what_a_channel_carried_counts_for_a_day(state: State, seen: int, tested: int) -> None:
+    settings = with_self_test(person("ana", hook="json://host"))
+    now = at(settings, 10)
+    await state.transact(
+        lambda db: db.execute(
+            "INSERT INTO channel_state (person, channel, last_success) VALUES ('ana', 'hook', ?)", (now + seen,)
+        )
+    )
+
+    assert await put(state, settings, now) == tested

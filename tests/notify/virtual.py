@@ -246,12 +246,16 @@ class Virtual:
     def look(self) -> None:
         """Send what is due, as the notifier does."""
         for _ in range(200):
-            taken = store.take(self.db, now=self.now, busy=(), most=16, standing=self.standing, site=self.site)
+            taken = self.take()
             if not taken:
                 return
             for attempt in taken:
                 self._send(attempt)
         raise AssertionError("the notifier does not come to rest")
+
+    def take(self) -> Sequence[Attempt]:
+        """What goes out now."""
+        return store.take(self.db, now=self.now, busy=(), most=16, standing=self.standing, site=self.site)
 
     def standing(self, _db: sqlite3.Connection, occurrence: str) -> tuple[bool, bool, bool]:
         alarm = self.alarms[occurrence]

@@ -14,6 +14,7 @@ from rules.chatter import QUIET_AFTER
 from rules.effects import Effects, Row, Step
 from rules.engine import Engine
 from rules.surroundings import Surroundings
+from tests.examples import examples
 from tests.rules.build import START, device, reading, rule
 
 DEVICES = {"meter": device()}
@@ -94,7 +95,7 @@ class Story:
         self.take(self.engine.load(kept, now))
 
 
-@settings(max_examples=150, derandomize=True)
+@settings(max_examples=examples(75), derandomize=True)
 @given(st.integers(0, 10**9))
 def test_whoever_is_told_hears_of_the_end(seed: int) -> None:
     story = Story(seed)
@@ -112,7 +113,7 @@ def test_whoever_is_told_hears_of_the_end(seed: int) -> None:
     assert waiting == {}
 
 
-@settings(max_examples=150, derandomize=True)
+@settings(max_examples=examples(75), derandomize=True)
 @given(st.integers(0, 10**9))
 def test_while_it_chatters_nobody_is_told_of_a_raise(seed: int) -> None:
     story = Story(seed)

@@ -12,6 +12,7 @@ from monitor.ports import NoticeKind
 from rules.effects import Row
 from rules.engine import Engine
 from rules.surroundings import Surroundings
+from tests.examples import examples
 from tests.rules.build import START, device, event, reading, recorded, rule
 
 DEVICES = {
@@ -78,7 +79,7 @@ def straight(batch: Sequence[Recorded], end: int) -> list[Transition]:
     return [*engine.judge(batch).transitions, *engine.tick(end).transitions]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(happenings=HAPPENINGS, cuts=st.sets(st.integers(0, 40), max_size=5))
 def test_a_dump_and_a_load_anywhere_change_nothing(happenings: Happenings, cuts: set[int]) -> None:
     batch = entries(happenings)
@@ -98,7 +99,7 @@ def test_a_dump_and_a_load_anywhere_change_nothing(happenings: Happenings, cuts:
     assert found == straight(batch, end)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(happenings=HAPPENINGS)
 def test_live_ticks_change_nothing(happenings: Happenings) -> None:
     batch = entries(happenings)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from rules.expression import ExpressionError, Values, parse
 from rules.truth import Truth
+from tests.examples import examples
 
 T, F, U = Truth.TRUE, Truth.FALSE, Truth.UNKNOWN
 _KNOWN: dict[Truth, bool | None] = {T: True, F: False, U: None}
@@ -146,7 +147,7 @@ _HOSTILE = st.one_of(
 )
 
 
-@settings(max_examples=600, deadline=2000)
+@settings(max_examples=examples(250), deadline=2000)
 @given(
     text=_HOSTILE,
     values=st.lists(st.sampled_from([None, True, False, 0.0, -1.5, 1e308, "x", "🙂", 2**70]), max_size=8),

@@ -14,6 +14,7 @@ from rules.effects import Row, Step
 from rules.engine import Engine
 from rules.states import Response
 from rules.surroundings import Surroundings
+from tests.examples import examples
 from tests.rules.build import START, device, event, reading, rule
 
 MINUTE = 60_000
@@ -143,7 +144,7 @@ def straight(batch: Sequence[Recorded], end: int) -> list[Step]:
     part="rules and alarms",
     outcome="Shelves, suppressions, maintenance, chatter and floods go on as if nothing had been.",
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(happenings=HAPPENINGS, cuts=st.sets(st.integers(0, 40), max_size=5))
 def test_a_dump_and_a_load_anywhere_change_nothing(happenings: Happenings, cuts: set[int]) -> None:
     batch = entries(happenings)
@@ -162,7 +163,7 @@ def test_a_dump_and_a_load_anywhere_change_nothing(happenings: Happenings, cuts:
     assert found == straight(batch, end)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(happenings=HAPPENINGS)
 def test_live_ticks_change_nothing(happenings: Happenings) -> None:
     batch = entries(happenings)
@@ -178,7 +179,7 @@ def test_live_ticks_change_nothing(happenings: Happenings) -> None:
     assert found == straight(batch, end)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(happenings=HAPPENINGS)
 def test_nobody_is_told_while_it_is_held_back_and_everybody_hears_the_end(happenings: Happenings) -> None:
     batch = entries(happenings)
@@ -203,7 +204,7 @@ def test_nobody_is_told_while_it_is_held_back_and_everybody_hears_the_end(happen
             assert machine.spoken
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(happenings=HAPPENINGS)
 def test_the_rows_of_an_alarm_say_what_holds_it_back(happenings: Happenings) -> None:
     batch = entries(happenings)

@@ -15,6 +15,7 @@ from monitor.site import Rule
 from rules.effects import Effects, Row, Step
 from rules.engine import Engine
 from rules.surroundings import Surroundings
+from tests.examples import IS_LONG, examples
 from tests.rules.build import START, device, rule
 from tests.rules.reference import Alarm, Happening, Spec, World, reference
 
@@ -354,7 +355,9 @@ def _until(story: Sequence[Happening], share: float) -> int:
 
 SHARES: Final = st.one_of(st.just(1.0), st.floats(0.2, 1.0))
 _ASKED_FOR = int(os.environ.get("EXAMPLES", "0"))
-MANY: Final = settings(max_examples=_ASKED_FOR or 80, derandomize=not _ASKED_FOR, deadline=None)
+MANY: Final = settings(
+    max_examples=_ASKED_FOR or examples(40), derandomize=not (_ASKED_FOR or IS_LONG), deadline=None
+)
 """The same stories each time; `EXAMPLES=5000 pytest tests/rules/test_reference.py` tells others."""
 
 

@@ -13,6 +13,7 @@ from rules.engine import Engine
 from rules.kind import NEVER_QUIET
 from rules.surroundings import Surroundings
 from rules.watch import PointWatch
+from tests.examples import examples
 from tests.rules.build import START, device, event, rule
 
 DEVICES = {"meter": device(every=10.0, points=["voltage_v", "alarm"]), "door": device("door", points=[])}
@@ -96,7 +97,7 @@ def straight(batch: Sequence[Recorded], end: int) -> list[Transition]:
     return [*engine.judge(batch).transitions, *engine.tick(end).transitions]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(happenings=HAPPENINGS, cuts=st.sets(st.integers(0, 40), max_size=5))
 def test_a_dump_and_a_load_anywhere_change_nothing(
     happenings: list[tuple[int, tuple[str, object]]], cuts: set[int]
@@ -117,7 +118,7 @@ def test_a_dump_and_a_load_anywhere_change_nothing(
     assert found == straight(batch, end)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(happenings=HAPPENINGS)
 def test_live_ticks_change_nothing(happenings: list[tuple[int, tuple[str, object]]]) -> None:
     batch = entries(happenings)
@@ -132,7 +133,7 @@ def test_live_ticks_change_nothing(happenings: list[tuple[int, tuple[str, object
     assert found == straight(batch, end)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(happenings=HAPPENINGS)
 def test_values_that_pass_unseen_would_change_nothing(happenings: list[tuple[int, tuple[str, object]]]) -> None:
     batch = entries(happenings)
@@ -148,7 +149,7 @@ def test_values_that_pass_unseen_would_change_nothing(happenings: list[tuple[int
     assert quick.tick(end) == thorough.tick(end)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(happenings=HAPPENINGS)
 def test_steps_are_numbered_and_in_order_of_time(happenings: list[tuple[int, tuple[str, object]]]) -> None:
     batch = entries(happenings)
@@ -168,7 +169,7 @@ def test_steps_are_numbered_and_in_order_of_time(happenings: list[tuple[int, tup
     part="rules and alarms",
     outcome="Missing and doubtful values raise no alarm and clear none.",
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(happenings=HAPPENINGS)
 def test_without_good_values_nothing_is_raised(happenings: list[tuple[int, tuple[str, object]]]) -> None:
     batch = [

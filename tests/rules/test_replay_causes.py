@@ -12,6 +12,7 @@ from monitor.site import Rule
 from rules.effects import Row
 from rules.engine import Engine
 from rules.surroundings import Surroundings, hangs_below
+from tests.examples import examples
 from tests.rules.build import START, device, rule
 
 DEVICES = {
@@ -85,7 +86,7 @@ def _entry(time: int, what: str, name: str, how: str) -> Entry:
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(happenings=HAPPENINGS, cuts=st.sets(st.integers(0, 60), max_size=6))
 def test_a_dump_and_a_load_anywhere_change_nothing(
     happenings: list[tuple[int, tuple[str, str, str]]], cuts: set[int]

@@ -12,6 +12,7 @@ from monitor.model import Derived, Missing, Position, Quality, Reading, Recorded
 from rules.effects import Row
 from rules.engine import Engine
 from rules.surroundings import Surroundings
+from tests.examples import examples
 from tests.rules.build import START, device, rule
 
 MINUTE = 60_000
@@ -102,7 +103,7 @@ def straight(batch: Sequence[Recorded]) -> list[Transition]:
     return [*engine.judge(batch).transitions, *engine.tick(batch[-1].recorded + 3_600_000).transitions]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(happenings=HAPPENINGS, cuts=st.sets(st.integers(0, 60), max_size=5))
 def test_a_dump_and_a_load_anywhere_change_nothing(happenings: list[Any], cuts: set[int]) -> None:
     batch = entries(happenings)
@@ -120,7 +121,7 @@ def test_a_dump_and_a_load_anywhere_change_nothing(happenings: list[Any], cuts: 
     assert found == straight(batch)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(happenings=HAPPENINGS)
 def test_live_ticks_change_nothing(happenings: list[Any]) -> None:
     batch = entries(happenings)

@@ -15,6 +15,7 @@ from rules.hours import ScheduledMachine
 from rules.kind import NEVER_QUIET
 from rules.surroundings import UTC, Surroundings
 from rules.watch import PointWatch
+from tests.examples import examples
 from tests.rules.build import START, device, rule
 
 FIRST = START // 60_000 % 1440
@@ -134,7 +135,7 @@ def straight(batch: Sequence[Recorded], end: int) -> list[Transition]:
     return [*made.judge(batch).transitions, *made.tick(end).transitions]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(batch=journals(), cuts=st.sets(st.integers(0, 50), max_size=5))
 def test_a_dump_and_a_load_anywhere_change_nothing(batch: list[Recorded], cuts: set[int]) -> None:
     end = batch[-1].recorded + 3_600_000
@@ -152,7 +153,7 @@ def test_a_dump_and_a_load_anywhere_change_nothing(batch: list[Recorded], cuts: 
     assert found == straight(batch, end)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(batch=journals())
 def test_live_ticks_change_nothing(batch: list[Recorded]) -> None:
     end = batch[-1].recorded + 3_600_000
@@ -166,7 +167,7 @@ def test_live_ticks_change_nothing(batch: list[Recorded]) -> None:
     assert found == straight(batch, end)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(batch=journals())
 def test_values_that_pass_unseen_would_change_nothing(batch: list[Recorded]) -> None:
     quick, thorough = engine(), engine()
@@ -179,7 +180,7 @@ def test_values_that_pass_unseen_would_change_nothing(batch: list[Recorded]) -> 
         assert list(quick.dump_changed()) == list(thorough.dump_changed())
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(batch=journals(), again=st.integers(1, 20))
 def test_what_is_remembered_stays_small(batch: list[Recorded], again: int) -> None:
     made = engine()
@@ -205,7 +206,7 @@ def test_every_rule_is_raised_by_some_journal() -> None:
     assert raised >= {one.id for one in RULES} - {"little", "stuck"}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(batch=journals(), jumps=st.lists(st.tuples(st.integers(0, 50), st.integers(-400_000, 400_000)), max_size=3))
 def test_a_clock_that_is_set_moves_hours_and_nothing_is_due_for_ever(
     batch: list[Recorded], jumps: list[tuple[int, int]]

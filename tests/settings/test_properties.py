@@ -14,6 +14,7 @@ from drivers import DRIVERS
 from monitor.settings import Finding, SettingsInvalid, load
 from monitor.settings.tables import resolve
 from rules.kinds import RULES
+from tests.examples import examples
 
 SITE = yaml.safe_load(
     """\
@@ -100,7 +101,7 @@ def test_the_site_that_is_changed_has_no_mistake() -> None:
     assert _mistakes(SITE) is None
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(50))
 @given(changes=st.lists(_CHANGES, min_size=1, max_size=3))
 def test_a_changed_site_is_a_site_or_has_findings_that_say_where(changes: list[tuple[Place, str, Any]]) -> None:
     document = deepcopy(SITE)

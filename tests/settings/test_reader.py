@@ -12,6 +12,7 @@ from monitor.documents.reader import parse, resolve_scalar
 from monitor.settings import SettingsInvalid, load
 from monitor.settings.tables import resolve
 from rules.kinds import RULES
+from tests.examples import examples
 
 
 def _read(text: str | bytes) -> tuple[Node | None, Findings]:
@@ -153,7 +154,7 @@ def test_bytes_that_are_not_text_are_refused_with_their_line() -> None:
 ALPHABET = st.sampled_from([*"abi :-{}[]\n\t'\"!&*#%@|>0123x.,?~\\\u00e9\u2028", "site", "devices", "id: "])
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(120), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.one_of(st.text(), st.lists(ALPHABET, max_size=60).map("".join)))
 def test_no_text_crashes_the_loader(tmp_path: Path, text: str) -> None:
     path = tmp_path / "site.yaml"
@@ -199,7 +200,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(80), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(sections=st.dictionaries(KEYS, VALUES, max_size=6))
 def test_no_shape_of_a_document_crashes_the_loader(tmp_path: Path, sections: dict[str, object]) -> None:
     import yaml

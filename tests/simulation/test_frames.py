@@ -10,6 +10,7 @@ from pymodbus.pdu import DecodePDU
 
 from monitor.simulation.frames import Frames, Unreadable
 from monitor.simulation.unit import Unit
+from tests.examples import examples
 
 FRAMERS = {"mbap": FramerSocket, "rtu": FramerRTU, "ascii": FramerAscii}
 FORMS = sorted(FRAMERS)
@@ -35,14 +36,14 @@ def heard(form: str, *pieces: bytes) -> list[tuple[int, int]]:
 
 
 @pytest.mark.parametrize("form", FORMS)
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=examples(50))
 @given(pieces=st.lists(st.binary(max_size=300), max_size=8))
 def test_any_bytes_are_survived(form: str, pieces: list[bytes]) -> None:
     heard(form, *pieces)
 
 
 @pytest.mark.parametrize("form", FORMS)
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=examples(50))
 @given(content=st.binary(min_size=1, max_size=260), unit=st.integers(0, 255))
 def test_any_content_in_a_sound_frame_is_answered_or_left(form: str, content: bytes, unit: int) -> None:
     heard(form, FRAMERS[form](DecodePDU(True)).encode(content, unit, 7))

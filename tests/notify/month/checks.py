@@ -2,111 +2,23 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
 from monitor.notify.explaining import explain
-from monitor.notify.standins import as_override
-from tests.notify.month.oracle import Oracle, Slot, local
-from tests.notify.month.story import HOUR, MINUTE, NOBODY, RANKS, Story, Trouble
-from tests.notify.month.world import Delivery, World
+from tests.notify.month.oracle import Slot, local
+from tests.notify.month.story import HOUR, MINUTE, NOBODY, RANKS, Trouble
+from tests.notify.month.told import ALARMING, Told
+from tests.notify.month.world import Delivery
 
-__all__ = ["Told", "check_all"]
+__all__ = ["check_all"]
 
-ALARMING = frozenset({"raise", "severity"})
 DIGESTS = frozenset({"quiet", "budget"})
 FIRST_REMINDER = {"critical": 5 * MINUTE, "high": 30 * MINUTE, "medium": 8 * HOUR}
 LAST_REMINDER = {"critical": 15 * MINUTE, "high": HOUR}
 PROMPT = 8 * MINUTE
 """What is high is told within its group's interval, the wait and the pace, when its channel works."""
 IN_A_FLOOD = 14 * MINUTE
-
-
-@dataclass
-class Told:
-    """What happened in the month."""
-
-    world: World
-    story: Story
-    oracle: Oracle
-    troubles: Mapping[str, Trouble]
-    """Occurrence -> the truth about it."""
-
-    @cached_property
-    def rows(self) -> Sequence[Mapping[str, Any]]:
-        return self.world.rows()
-
-    @cached_property
-    def carried(self) -> Mapping[int, Sequence[Mapping[str, Any]]]:
-        """Rows that a message spoke for beside its own, by that of the message."""
-        found = defaultdict(list)
-        for row in self.rows:
-            if row["carried_by"] is not None and row["state"] == "superseded":
-                found[row["carried_by"]].append(row)
-        return found
-
-    @cached_property
-    def items(self) -> Sequence[tuple[Delivery, Mapping[str, Any], bool]]:
-        """Each thing that a message says: the message, the row of it, and whether that has its own place in it."""
-        found: list[tuple[Delivery, Mapping[str, Any], bool]] = []
-        for one in self.world.deliveries:
-            found += [(one, row, True) for row in one.rows]
-            if one.how == "sent":
-                found += [(one, row, False) for own in one.rows for row in self.carried.get(own["id"], ())]
-        return found
-
-    def of(
-        self, occurrence: str, lane: tuple[str, str] | None = None
-    ) -> Iterator[tuple[Delivery, Mapping[str, Any]]]:
-        for one, row in self._by_occurrence.get(occurrence, ()):
-            if lane is None or one.lane == lane:
-                yield one, row
-
-    @cached_property
-    def _by_occurrence(self) -> Mapping[str, Sequence[tuple[Delivery, Mapping[str, Any]]]]:
-        found = defaultdict(list)
-        for one, row, _ in self.items:
-            found[row["occurrence"]].append((one, row))
-        return found
-
-    def may_know(self, occurrence: str, lane: tuple[str, str], at: int) -> bool:
-        """Whether somebody was told of a beginning before, for all that is known."""
-        return any(
-            row["kind"] in ALARMING and one.at <= at and one.how not in {"failed", "refused"}
-            for one, row in self.of(occurrence, lane)
-        )
-
-    def is_bad(self, lane: tuple[str, str], begins: int, ends: int) -> bool:
-        """Whether a channel did not work at some time of a span, or was left alone just after that."""
-        return any(
-            one.lane == lane and one.begins < ends and begins < one.ends + 15 * MINUTE
-            for one in self.story.windows
-        )
-
-    def story_of(self, occurrence: str) -> str:
-        trouble = self.troubles[occurrence]
-        said = [
-            f"{local(one.at):%d %H:%M:%S} {one.lane} {one.how} {row['kind']} {row['severity']} step {row['step']}"
-            f" held {row['held']!r} {row['notification_id']}"
-            for one, row in self.of(occurrence)
-        ]
-        rows = [
-            f"{row['id']} {row['person']}/{row['channel']} {row['kind']} {row['step']} {row['state']} {row['held']} {row['last_error']}"
-            for row in self.rows
-            if row["occurrence"] == occurrence
-        ]
-        about = {
-            name: local(value) if isinstance(value, int) and value > 10**9 else value
-            for name, value in vars(trouble).items()
-        }
-        for name in ("worse", "acknowledged", "shelved"):
-            if about[name]:
-                about[name] = tuple(
-                    f"{local(one):%d %H:%M:%S}" if isinstance(one, int) else one for one in about[name]
-                )
-        return "\n".join([str(about), *said, *rows])
 
 
 def check_all(told: Told) -> None:
@@ -205,7 +117,7 @@ def check_explained(told: Told) -> None:
 
     It is asked for the time of the raise; where somebody else was on call when it was sent, for that time.
     """
-    site, known = told.world.site, [as_override(row) for row in told.world.rows("SELECT * FROM duty_override")]
+    site, known = told.world.site, told.world.stand_ins()
     for one, row, is_own in told.items:
         if row["kind"] not in ALARMING or row["step"] or not is_own:
             continue
@@ -287,7 +199,7 @@ def check_pace(told: Told) -> None:
 
 
 def check_interval(told: Told) -> None:
-    """What begins follows another of its group that was as severe by five minutes, unless it waited for a digest."""
+    """What begins follows one of its group that was as severe by five minutes, if it waited for no digest."""
     for messages in by_lane(told).values():
         seen: list[tuple[int, str, int]] = []
         for one in messages:
@@ -385,7 +297,7 @@ def check_reminders(told: Told) -> None:
                 assert not trouble.is_acknowledged(one.at), about
                 assert not trouble.is_over(one.at), about
                 assert not trouble.is_shelved(one.at), about
-                again = row["attempts"] > 1
+                again = row["attempts"] > 1 or before.how != "sent"
                 assert again or one.at - before.at >= FIRST_REMINDER[row["severity"]] - 1, about
             for number, (one, row) in enumerate(heard):
                 _check_reminded(told, occurrence, one, row, heard[number + 1 :])
@@ -410,7 +322,7 @@ def _check_reminded(
 
 
 def check_nobody_answered(told: Told) -> None:
-    """It is said that nobody answered where the last step was told and nobody had acknowledged, and nowhere else."""
+    """It is said where the last step was told and nobody had acknowledged, and nowhere else."""
     said = {occurrence: at for kind, occurrence, at in told.world.raised if kind == "nobody_answered"}
     assert len(said) == len(told.world.raised)
     sure = 0
@@ -429,7 +341,7 @@ def check_nobody_answered(told: Told) -> None:
 
 
 def _span(told: Told, trouble: Trouble, begun: int, severity: str) -> tuple[int, int, int, bool]:
-    """When it is said at the earliest and at the latest, when there is an answer, and whether nothing delays it."""
+    """When it is said at the earliest and the latest, when there is an answer, whether nothing delays it."""
     slots = told.oracle.slots(trouble, severity)
     dues = [begun + slot.after + told.oracle.repeat_every(slot.team) for slot in slots]
     latest = max(dues) + 15 * MINUTE

@@ -36,7 +36,7 @@ class Oracle:
 
     def __init__(self, month: Month, story: Story) -> None:
         self._month = month
-        self._notify = month.written
+        self.notify = month.written
         self._calls = self._walk(story)
 
     # Who is on call -----------------------------------------------------------------------------------
@@ -84,7 +84,7 @@ class Oracle:
             "severity": severity,
         }
         found: list[Slot] = []
-        for number, route in enumerate(self._notify["routes"], 1):
+        for number, route in enumerate(self.notify["routes"], 1):
             match = route.get("match", {})
             if all(any(fnmatchcase(about[key], one) for one in _listed(match[key])) for key in match):
                 found += self._of_team(number, route["team"])
@@ -93,7 +93,7 @@ class Oracle:
         return sorted(found, key=lambda slot: slot.after)
 
     def team(self, name: str) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = next(one for one in self._notify["teams"] if one["id"] == name)
+        found: Mapping[str, Any] = next(one for one in self.notify["teams"] if one["id"] == name)
         return found
 
     def repeat_every(self, name: str) -> int:
@@ -114,7 +114,7 @@ class Oracle:
     # What a person wants ------------------------------------------------------------------------------
 
     def person(self, name: str) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = next(one for one in self._notify["people"] if one["id"] == name)
+        found: Mapping[str, Any] = next(one for one in self.notify["people"] if one["id"] == name)
         return found
 
     def channels(self, name: str, severity: str, only: Sequence[str]) -> Sequence[str]:
@@ -126,12 +126,12 @@ class Oracle:
 
     def is_held_by_night(self, name: str, severity: str, at: int) -> bool:
         """Whether somebody is not to hear of a severity at a moment."""
-        quiet = self.person(name).get("quiet", self._notify["quiet"])
+        quiet = self.person(name).get("quiet", self.notify["quiet"])
         return bool(quiet) and RANKS[severity] < RANKS[quiet["below"]] and _is_within(quiet["hours"], at)
 
     def night_of(self, name: str, at: int) -> date | None:
         """The day on which somebody's night began that lasts at a moment; None by day."""
-        quiet = self.person(name).get("quiet", self._notify["quiet"])
+        quiet = self.person(name).get("quiet", self.notify["quiet"])
         hours = quiet["hours"] if quiet else "22:00-07:00"
         if not _is_within(hours, at):
             return None

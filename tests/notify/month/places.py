@@ -1,4 +1,4 @@
-"""The site of the simulated month, as a technician writes it, for a month with holidays or with a change of the clock."""
+"""The site of the month as a technician writes it: with holidays, or with a change of the clock."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -71,15 +71,22 @@ rules:
       - {above: 35 degC, severity: medium}
       - {above: 40 degC, severity: high}
       - {above: 60 degC, severity: critical}
-  - {id: monitor-nobody-answered, kind: event, devices: {id: facility-monitor}, event: nobody_answered, severity: high}
+  - {id: monitor-nobody-answered, kind: event, devices: {id: facility-monitor}, event: nobody_answered,
+     severity: high}
 notify:
   quiet: {hours: "22:00-07:00", below: high}
   grouping: {wait: 30 s, interval: 5 min, pace: 60 s}
   people:
-    - {id: ana, name: Ana, language: en, budget: {day: 8, night: 2}, channels: {phone: "json://ana-phone", mail: "json://ana-mail"}, over: {critical: [phone, mail], high: phone, medium: phone, low: mail}}
-    - {id: ben, name: Ben, language: zh, budget: {day: 5}, channels: {phone: "json://ben-phone", mail: "json://ben-mail"}, over: {high: phone, medium: phone, low: mail}, away: [{from: AWAY_FROM, to: AWAY_TO}]}
+    - {id: ana, name: Ana, language: en, budget: {day: 8, night: 2},
+       channels: {phone: "json://ana-phone", mail: "json://ana-mail"},
+       over: {critical: [phone, mail], high: phone, medium: phone, low: mail}}
+    - {id: ben, name: Ben, language: zh, budget: {day: 5},
+       channels: {phone: "json://ben-phone", mail: "json://ben-mail"},
+       over: {high: phone, medium: phone, low: mail},
+       away: [{from: AWAY_FROM, to: AWAY_TO}]}
     - {id: cy, name: Cy, language: en, quiet: false, budget: {day: 6, night: 1}, channels: {phone: "json://cy-phone"}}
-    - {id: dan, name: Dan, language: zh, quiet: {hours: "20:00-08:00", below: critical}, channels: {phone: "json://dan-phone", mail: "json://dan-mail"}, over: {critical: phone}}
+    - {id: dan, name: Dan, language: zh, quiet: {hours: "20:00-08:00", below: critical},
+       channels: {phone: "json://dan-phone", mail: "json://dan-mail"}, over: {critical: phone}}
     - {id: eve, name: Eve, language: en, channels: {mail: "json://eve-mail"}}
   rosters:
     - id: duty

@@ -1,4 +1,4 @@
-"""What happens in the month, by chance of a seed: alarms in clusters and alone, by day and by night, and what people do."""
+"""What happens in the month, by chance: alarms in clusters and alone, by day and by night, and what people do."""
 
 import random
 from collections.abc import Sequence
@@ -115,6 +115,11 @@ def write(month: Month, seed: int, count: int = 400) -> Story:
             trouble = _trouble(chance, name, rises)
             free[name] = trouble.clears + 2 * HOUR
             troubles.append(trouble)
+    while len(troubles) < count:  # in a cluster not every device was free
+        name = min(free, key=lambda one: free[one])
+        trouble = _trouble(chance, name, free[name] + round(chance.uniform(0, 1) * HOUR))
+        free[name] = trouble.clears + 2 * HOUR
+        troubles.append(trouble)
     return Story(begins, ends, sorted(troubles, key=lambda one: one.rises), _windows(chance, begins, ends))
 
 

@@ -15,13 +15,14 @@ import orjson
 
 from monitor.alarms import booking, dutybook, keep
 from monitor.alarms.store import standing
+from monitor.duty import Override
 from monitor.errors import ChannelRejected, ChannelUnavailable
 from monitor.journal.codec import decode
 from monitor.journal.state import State
 from monitor.model import Command, Entry, Position, Reading, Recorded
 from monitor.notify.outbox import Notifier
 from monitor.notify.routing import make_router
-from monitor.notify.standins import StandIns
+from monitor.notify.standins import StandIns, as_override
 from monitor.ports import Message
 from monitor.site import Site
 from rules.effects import Effects, Step
@@ -113,6 +114,10 @@ class World:
 
     def rows(self, sql: str = "SELECT * FROM outbox ORDER BY id", **about: object) -> list[dict[str, Any]]:
         return [dict(row) for row in self._reader.execute(sql, about)]
+
+    def stand_ins(self) -> list[Override]:
+        """Who stands in, as the program knows it."""
+        return [as_override(row) for row in self._reader.execute("SELECT * FROM duty_override")]
 
     # The program --------------------------------------------------------------------------------------
 
@@ -213,7 +218,8 @@ class World:
 
     async def _settle(self) -> None:
         """Let the notifier do all that is due."""
-        for _ in range(200):
+        blocked = 0
+        while blocked < 5:
             goal = self._notifier.progress + 1
             self._notifier.wake()
             while self._notifier.progress < goal and not self._killed.is_set():
@@ -223,7 +229,11 @@ class World:
                 await self.kill()
                 continue
             sending, due = self._reader.execute(_BUSY, {"now": self.clock.time}).fetchone()
-            if not sending and not due:
+            if sending:  # its message is being written
+                await asyncio.sleep(0.001)
+            elif due:
+                blocked += 1
+            else:
                 break
         else:
             self.clock.advance(1000)  # a service takes no more at the moment

@@ -9,6 +9,7 @@ from monitor.errors import SettingsError
 from monitor.model import Entry, Missing, Reading
 from tests.drivers.mqtt.site import CARDS, device
 from tests.drivers.mqtt.sparkplug.node import GOLDEN, NOW, metric, payload
+from tests.examples import examples
 
 POINTS: dict[str, dict[str, Any]] = {
     "power_w": {"metric": "Power"},
@@ -299,7 +300,7 @@ def test_what_does_not_go_with_metrics_is_refused(wrong: dict[str, Any]):
         Node(device("m", topic=TOPIC, **wrong))
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(80))
 @given(
     st.lists(
         st.tuples(

@@ -20,6 +20,7 @@ from monitor.settings import load
 from monitor.settings.tables import resolve
 from rules.kinds import RULES
 from tests.drivers.mqtt.survey.said import SAID, shipped
+from tests.examples import examples
 
 MODELS = shipped()
 KEYS = st.sampled_from(
@@ -72,7 +73,7 @@ TOPICS = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(st.lists(st.tuples(TOPICS, PAYLOADS), min_size=1, max_size=6))
 def test_whatever_is_said_makes_a_site_file_or_nothing(said: list[tuple[str, bytes]]) -> None:
     survey = Survey()
