@@ -90,6 +90,7 @@ def _site(broker: str, bus: int, influx: InfluxServer, mail: int) -> str:
             "zones": [*zones, {"id": "yard", "doors": ["gate", "plant"], "reset": "03:00"}],
         },
         "notify": {
+            "grouping": {"wait": "0 s", "pace": "0 s"},
             "people": [{"id": "house", "name": "Caretaker", "channels": {"mail": to}}],
             "teams": [{"id": "house", "members": ["house"]}],
             "routes": [{"team": "house"}],

@@ -98,6 +98,7 @@ def site(broker: Mosquitto, influx: InfluxServer, mail: MailServer, *, pseudonym
         ],
         "access": {"unlock_pulse": "1 s", "pseudonyms": pseudonyms},
         "notify": {
+            "grouping": {"wait": "0 s", "pace": "0 s"},
             "people": [{"id": "house", "name": "Caretaker", "channels": {"mail": to}}],
             "teams": [{"id": "house", "members": ["house"]}],
             "routes": [{"team": "house"}],
