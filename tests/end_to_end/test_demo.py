@@ -138,8 +138,6 @@ def test_everybody_is_told_and_nothing_fails(demo: Demo) -> None:
 
     assert sent["failed"] == 0
     assert sent["sent"] >= 2 * len(ALARMS), "raised, by mail and on the terminal"
-    for title in {alarm["title"] for alarm in demo.report["alarms"]}:
-        assert any(title in mail for mail in mails), f"{title} was mailed, alone or with others"
     for word in (
         *("Undervoltage", "A detector has tripped", "Door forced", "Device does not answer", "Door held open"),
         *("Equipment reports a fault", "Equipment runs in place of another", "A building has lost its supply"),
