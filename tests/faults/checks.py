@@ -176,7 +176,10 @@ def wrong_with_mails(daemon: Daemon, mails: Iterable[EmailMessage]) -> Iterator[
     raised = {
         step["occurrence"] for step in daemon.entries(4) if step["cause"] == "raised" and not step["suppression"]
     }
-    due = {row["occurrence"] for row in daemon.memory("SELECT occurrence FROM outbox WHERE kind = 'raise'")}
+    due = {
+        row["occurrence"]
+        for row in daemon.memory("SELECT occurrence FROM outbox WHERE kind IN ('raise', 'chatter')")
+    }
     yield from _some("alarm that nobody was told of", raised - due)
 
 

@@ -20,6 +20,7 @@ from tests.servers.smtp import MailServer, plain_text
 __all__ = ["influx"]
 
 RIGHT, PAST, FUTURE = "2026-11-27 12:00:00+00:00", "1970-01-01 00:00:20+00:00", "2036-05-01 12:00:00+00:00"
+LATER = "2026-11-27 13:00:00+00:00"
 DELAY, ESCALATION = 4.0, 6.0
 LONG = 12.0
 """Seconds of an escalation within which a busy machine has told somebody and was killed."""
@@ -77,7 +78,7 @@ class Box:
 
     def network(self) -> None:
         """The network tells the time: the clock is stepped, and counts as right."""
-        self.wall.set(RIGHT)
+        self.wall.set(LATER)
         self.daemon.until(self.steps, "the step is noticed")
         self.kernel.synchronise()
 
