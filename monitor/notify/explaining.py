@@ -211,7 +211,8 @@ def _ending(site: Site, chosen: Sequence[Chosen], severity: str) -> Iterator[str
             yield f"the last step of {team} is told again {again}; then it is said that nobody answered"
     if reminders := site.notify.reminders.get(severity):
         *first, last = (f"{each / 60:g} min" for each in reminders)
-        yield f"who was told is reminded after {', '.join((*first, f'then every {last}'))}"
+        when = f"after {', '.join((*first, f'then every {last}'))}" if first else f"every {last}"
+        yield f"who was told is reminded {when}"
 
 
 def _notes(rule: Rule, chosen: Sequence[Chosen], severity: str) -> Iterator[str]:

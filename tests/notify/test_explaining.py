@@ -113,6 +113,13 @@ def test_what_happens_when_nobody_answers_is_said() -> None:
     assert told[2] == "who was told is reminded after 30 min, then every 60 min"
 
 
+def test_one_interval_of_reminders_is_said_plainly() -> None:
+    made = house()
+    made = replace(made, notify=replace(made.notify, reminders={"high": (28800.0,)}))
+
+    assert explained(made).if_nobody_answers[-1] == "who was told is reminded every 480 min"
+
+
 def test_quiet_hours_hold_what_can_wait_until_they_end() -> None:
     ben = replace(BEN, quiet=Quiet(hours=NIGHT), budget=Budget(night=2))
     made = house()
