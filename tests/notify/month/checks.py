@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, Final
 
 from monitor.notify.explaining import explain
 from tests.notify.month.oracle import Slot, local
@@ -82,6 +82,10 @@ def _is_again(told: Told, one: Delivery, row: Mapping[str, Any]) -> bool:
     )
 
 
+LIVES: Final = {"critical": 24 * HOUR, "high": 12 * HOUR, "medium": 6 * HOUR, "low": 2 * HOUR}
+"""For how long a message is tried, as the page for technicians has it."""
+
+
 def _fits(told: Told, slot: Slot, one: Delivery, row: Mapping[str, Any], begun: int) -> bool:
     person, channel = one.lane
     if told.oracle.who(slot.name, one.at) != person:
@@ -94,9 +98,11 @@ def _fits(told: Told, slot: Slot, one: Delivery, row: Mapping[str, Any], begun: 
 
 
 def _fell_back(told: Told, one: Delivery, row: Mapping[str, Any]) -> bool:
-    """Whether another channel of the person has refused the same message for good."""
+    """Whether another channel of the person has refused the same message for good, or not taken it in its time."""
     return any(
-        before.at <= one.at and before.how == "refused" and each["notification_id"] == row["notification_id"]
+        before.at <= one.at
+        and (before.how == "refused" or (before.how == "failed" and one.at - before.at >= LIVES[row["severity"]]))
+        and each["notification_id"] == row["notification_id"]
         for before, each in told.of(row["occurrence"])
         if before.lane[0] == one.lane[0] and before.lane != one.lane
     )
@@ -147,7 +153,7 @@ def check_afterwards(told: Told) -> None:
             continue
         trouble = told.troubles[row["occurrence"]]
         about = told.story_of(row["occurrence"])
-        assert told.may_know(row["occurrence"], one.lane, one.at), about
+        assert told.may_know(row["occurrence"], one.lane, one.at) or _fell_back(told, one, row), about
         if row["kind"] == "clear":
             assert trouble.is_over(one.at), about
         elif row["kind"] == "acknowledged":
