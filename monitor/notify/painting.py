@@ -20,7 +20,9 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from monitor.errors import JournalError
+from monitor.journal.codec import KIND_OF
 from monitor.journal.reader import Reader
+from monitor.model import Event, Reading
 from monitor.notify.languages import known, speech, words_of
 from monitor.notify.messages import shows_value
 from monitor.schema import point_unit, unit_sign
@@ -46,13 +48,17 @@ _LARGEST: Final = 500_000
 _EVENTS: Final = frozenset({"event", "event_count", "sequence", "absence"})
 _POINTS: Final[Mapping[str, str]] = {"continuous_flow": "flow_m3h", "night_flow": "flow_m3h", "demand": "power_w"}
 """Kind of rule that judges what was counted -> the point that shows it best."""
-_OLDEST: Final = "SELECT min(time) AS oldest FROM entries WHERE device = ?"
+_REST: Final = 600.0
+"""Seconds without pictures after one was late: a machine that is busy must not hold up mail after mail."""
+# What is reckoned of a device has the time at which its hour or its day began: the device is not as old as that.
+_OLDEST: Final = "SELECT time FROM entries WHERE device = ? AND kind IN (?, ?) ORDER BY time LIMIT 1"
 
 
 class Painter:
     """Draws the day around an alarm. `journal` is the journal's file; `now` is UTC ms.
 
-    One at a time and ten in a minute at most: in a flood, messages go without.
+    One at a time and ten in a minute at most: in a flood, messages go without. So they do for ten minutes after a
+    picture was late.
     """
 
     def __init__(
@@ -70,6 +76,7 @@ class Painter:
         self._reader = Reader(journal, "journal.db")
         self._one = asyncio.Semaphore(1)
         self._begun: deque[float] = deque(maxlen=_MOST)
+        self._rests_until = float("-inf")
         self._drawn: dict[str, bytes] = {}
 
     def close(self) -> None:
@@ -79,7 +86,7 @@ class Painter:
     async def __call__(self, kind: str, language: str, body: Mapping[str, Any], cleared: int | None) -> bytes:
         """Answer a PNG, or nothing when there is none to show or it is not there in time."""
         wanted = wish(kind, language, body, cleared, now=self._now()) if kind in PICTURED else None
-        if wanted is None:
+        if wanted is None or self._monotonic() < self._rests_until:
             return b""
         is_urgent = body["severity"] == "critical"
         patience = min(self._patience, _PATIENCE_WHEN_CRITICAL if is_urgent else self._patience)
@@ -88,6 +95,8 @@ class Painter:
                 return await self._paint(wanted)
         except TimeoutError:
             _LOG.info("picture_late", device=wanted["device"], seconds=patience)
+            if not is_urgent:
+                self._rests_until = self._monotonic() + _REST
         except (JournalError, OSError) as error:
             _LOG.warning("picture_not_drawn", error=str(error)[:200])
         return b""
@@ -138,8 +147,8 @@ class Painter:
 
 def _has_past(db: sqlite3.Connection, wanted: Mapping[str, Any]) -> bool:
     """Whether the journal goes back far enough before the alarm."""
-    oldest = db.execute(_OLDEST, (wanted["device"],)).fetchone()["oldest"]
-    return oldest is not None and wanted["since"] - oldest >= _YOUNG
+    oldest = db.execute(_OLDEST, (wanted["device"], KIND_OF[Reading], KIND_OF[Event])).fetchone()
+    return oldest is not None and wanted["since"] - oldest["time"] >= _YOUNG
 
 
 def wish(

@@ -11,12 +11,14 @@ import pytest
 from PIL import Image
 
 from monitor.journal.sqlite import SqliteJournal
-from monitor.model import Entry, Reading
+from monitor.model import Derived, Entry, Reading
 from monitor.notify.painting import Painter, wish
 from monitor.notify.pictures import draw, read, thin
 from monitor.notify.routing import facts
+from monitor.periods import DAY
 from monitor.ports import Batch, NoticeKind
 from monitor.site import JournalSettings
+from tests.clock import ManualClock
 from tests.notify.day import BEGAN, keep, volts, whole_day
 from tests.notify.house import MINUTE, NOW, notice, person, rule, site
 
@@ -150,7 +152,17 @@ async def test_a_device_without_a_past_has_no_picture_and_starts_no_process(
         raise AssertionError("a process was started")
 
     monkeypatch.setattr(asyncio, "create_subprocess_exec", forbidden)
-    young = [entry for entry in volts() if entry.time > NOW - 20 * MINUTE]
+    young: list[Entry] = [entry for entry in volts() if entry.time > NOW - 20 * MINUTE]
+    young.append(
+        Derived(
+            producer="metering",
+            key="k",
+            device=young[0].device,
+            time=NOW - DAY,
+            measurement="usage",
+            values={"x": 1.0},
+        )
+    )
     painter = Painter(await keep(tmp_path, young), now=lambda: NOW)
 
     assert await painter("raise", "en", body(), None) == b""
@@ -179,6 +191,30 @@ async def test_what_is_late_is_killed_and_not_waited_for(tmp_path: Path, monkeyp
     assert await painter("raise", "en", body(severity="critical"), None) == b""
     assert [process.returncode for process in started] == [-9]
     painter.close()
+
+
+async def test_after_one_that_was_late_none_is_drawn_for_ten_minutes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[float] = []
+    clock = ManualClock()
+    really = asyncio.create_subprocess_exec
+
+    async def slowly(program: str, *_: str, **pipes: Any) -> asyncio.subprocess.Process:
+        started.append(clock.now() / 1000)
+        return await really(program, "-c", "import time; time.sleep(600)", **pipes)
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", slowly)
+    painter = Painter(
+        await keep(tmp_path, volts()), now=lambda: NOW, patience=0.2, monotonic=lambda: clock.now() / 1000
+    )
+    begun = clock.now() / 1000
+    for _ in range(25):
+        assert await painter("raise", "en", body(), None) == b""
+        clock.advance(30_000)
+    painter.close()
+
+    assert [at - begun for at in started] == [0.0, 600.0]
 
 
 async def test_people_who_are_told_the_same_get_the_same_picture_drawn_once(
