@@ -21,13 +21,13 @@ from PIL import Image, ImageChops
 from docs.pagepicture import draw_page
 from monitor.journal.state import State
 from monitor.model import Transition
+from monitor.notices import Notice, NoticeKind
 from monitor.notify.attempt import Attempt
 from monitor.notify.channels import Channels
 from monitor.notify.composing import Composer
 from monitor.notify.outbox import Notifier, Standing
 from monitor.notify.painting import Painter
 from monitor.notify.routing import make_router
-from monitor.ports import Notice, NoticeKind
 from monitor.site import Device, Point, Rule, Site, Source
 from tests.notify.day import keep, whole_day
 from tests.notify.house import MINUTE, NOW, Params, insert, person, site

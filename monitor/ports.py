@@ -5,11 +5,10 @@ Every driver, journal, sink and channel satisfies the contract tests beside its 
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
-from monitor.model import Entry, Event, Missing, Position, Recorded, Transition, Value
-from monitor.site import Connection, Device, Rule, Source
+from monitor.model import Entry, Event, Missing, Position, Recorded, Value
+from monitor.site import Connection, Device
 
 __all__ = [
     "Answer",
@@ -25,15 +24,11 @@ __all__ = [
     "Journal",
     "LastEvent",
     "Message",
-    "Notice",
-    "NoticeKind",
-    "OutboxRow",
     "PolledDriver",
     "Pseudonymise",
     "PushedDriver",
     "RegisterBus",
     "RegisterDriver",
-    "Router",
     "Sink",
     "Traffic",
     "nothing_known",
@@ -293,71 +288,6 @@ class DriverType(Protocol):
 
         Raises SettingsError for points that cannot be read.
         """
-
-
-# Alarms and who hears of them --------------------------------------------------------------------------
-
-
-class NoticeKind(StrEnum):
-    """Why people are told."""
-
-    RAISE = "raise"
-    SEVERITY = "severity"
-    CLEAR = "clear"
-    ACKNOWLEDGED = "acknowledged"
-    ASSIGNED = "assigned"
-    SHELF_EXPIRING = "shelf_expiring"
-    CHATTER = "chatter"
-    REMIND = "remind"
-    REPORT = "report"
-    SELF_TEST = "self_test"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notice:
-    """A transition that people have to hear of. `told`: (person, channel) pairs with a row for the occurrence.
-
-    `facts`: what the rule wants to have told besides, JSON-ready. `source`: what the alarm is about, where that is
-    known. `gather`: notices with the same text are told in one message; `wait`: ms that it waits for more of them.
-    `earlier`: the last of the same alarm within seven days: `occurrence`, `time` (of its raise, UTC ms), `count`
-    (which one this is within them), and `cause` and `note` where its case was closed. `to`: who was given it.
-    """
-
-    kind: NoticeKind
-    transition: Transition
-    rule: Rule
-    raised_at: int
-    source: Source | None = None
-    told: frozenset[tuple[str, str]] = frozenset()
-    facts: Mapping[str, str | float] = field(default_factory=dict)
-    gather: str = ""
-    wait: int = 0
-    earlier: Mapping[str, str | int] = field(default_factory=dict)
-    to: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutboxRow:
-    """One message to one person over one channel; unique by (notification_id, person, channel).
-
-    `not_before` and `expires` are UTC ms; `step` is the escalation step that wants it; `body` is what the
-    message's template needs, JSON-ready.
-    """
-
-    notification_id: str
-    occurrence: str
-    kind: NoticeKind
-    person: str
-    channel: str
-    step: int
-    severity: str
-    not_before: int
-    expires: int
-    body: Mapping[str, Any]
-
-
-Router = Callable[[Notice], Sequence[OutboxRow]]
-"""Decides who hears of a notice: pure, so that its rows are written in the transition's own transaction."""
 
 
 # Notification and sinks --------------------------------------------------------------------------------

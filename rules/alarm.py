@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 from monitor.model import SEVERITY_RANK, Transition
-from monitor.ports import NoticeKind
+from monitor.notices import NoticeKind
 from monitor.site import Rule, Source
 from rules.chatter import Chatter
 from rules.effects import Effects, Step

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from monitor.model import SHADOW, Transition
-from monitor.ports import NoticeKind
+from monitor.notices import NoticeKind
 from monitor.site import Rule, Source
 
 __all__ = ["Effects", "Row", "Step", "unheard"]

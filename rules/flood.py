@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from monitor.model import Severity
-from monitor.ports import NoticeKind
+from monitor.notices import NoticeKind
 from rules.effects import Step
 from rules.timeline import Timeline
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from monitor.model import SEVERITY_RANK, Value
-from monitor.ports import NoticeKind
+from monitor.notices import NoticeKind
 from monitor.site import Rule, Source
 from rules.alarm import Alarm
 from rules.effects import Effects

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from monitor.model import Event, Transition
-from monitor.ports import NoticeKind
+from monitor.notices import NoticeKind
 from rules.effects import Effects, Step
 from rules.kind import EventJudge
 from rules.machine import Machine

@@ -15,7 +15,7 @@ from typing import Any, Final
 import orjson
 
 from monitor.model import Severity
-from monitor.ports import Notice, OutboxRow
+from monitor.notices import Notice, OutboxRow
 
 __all__ = ["Backlog", "body_text", "columns_of"]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from monitor.alarms import keep
 from monitor.alarms.casework import ASSIGN
 from monitor.model import Command, Transition
-from monitor.ports import Notice, NoticeKind, Router
+from monitor.notices import Notice, NoticeKind, Router
 from monitor.site import Rule, Site, Source
 
 __all__ = ["assign", "close", "comment", "reopen", "tell"]

@@ -11,7 +11,7 @@ import structlog
 from monitor.alarms import cases
 from monitor.alarms.backlog import Backlog, body_text, columns_of
 from monitor.journal.state import State, produce
-from monitor.ports import Notice, NoticeKind, OutboxRow, Router
+from monitor.notices import ALARMING, Notice, NoticeKind, OutboxRow, Router
 from monitor.schema import point_unit
 from monitor.site import Device
 from rules.effects import Row, Step
@@ -70,7 +70,6 @@ _TOLD = (
     "SELECT DISTINCT person, channel FROM outbox WHERE occurrence = ? AND kind IN ('raise', 'severity', 'chatter')"
 )
 
-_ALARMING = frozenset({NoticeKind.RAISE, NoticeKind.SEVERITY, NoticeKind.CHATTER})
 _TO_WHO_WAS_TOLD = frozenset({NoticeKind.CLEAR, NoticeKind.ACKNOWLEDGED, NoticeKind.SHELF_EXPIRING})
 _BY_PEOPLE = frozenset({"acknowledged", "reset"})
 
@@ -176,7 +175,7 @@ def tell(db: sqlite3.Connection, steps: Sequence[Step], router: Router, now: int
             facts=step.facts,
             gather=step.gather,
             wait=step.wait,
-            earlier=cases.earlier_in(db, step.transition.occurrence) if step.notice in _ALARMING else {},
+            earlier=cases.earlier_in(db, step.transition.occurrence) if step.notice in ALARMING else {},
         )
         rows = route(router, notice)
         if step.momentary and step.transition.late and step.notice is NoticeKind.RAISE:

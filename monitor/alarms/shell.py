@@ -16,7 +16,8 @@ from monitor.alarms import booking, casebook, keep
 from monitor.errors import JournalError
 from monitor.journal.state import State, set_position
 from monitor.model import SHADOW, Command, Event, Position, Recorded, Value
-from monitor.ports import Gap, Journal, Router
+from monitor.notices import Router
+from monitor.ports import Gap, Journal
 from monitor.site import Rule, Site
 from rules.effects import Effects, Row, Step
 from rules.engine import Engine

@@ -16,7 +16,8 @@ from monitor.errors import JournalError
 from monitor.journal.codec import identity
 from monitor.journal.state import State
 from monitor.model import Entry, Event, Position, Reading, Recorded
-from monitor.ports import Batch, Intake, Notice, NoticeKind
+from monitor.notices import Notice, NoticeKind
+from monitor.ports import Batch, Intake
 from monitor.site import Site
 from rules.effects import Effects, Row, Step
 from rules.engine import Engine

@@ -13,7 +13,7 @@ from monitor.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from monitor.ports import Router
+    from monitor.notices import Router
     from monitor.site import Site
     from monitor.trials.suite import Outcome, Suite
 

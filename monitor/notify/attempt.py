@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from monitor.model import SEVERITY_RANK
-from monitor.ports import NoticeKind
+from monitor.notices import NoticeKind
 
 __all__ = ["Attempt", "Lane", "gathered"]
 

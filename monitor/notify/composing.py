@@ -7,10 +7,11 @@ from typing import Any, Final
 
 from monitor.duereport import RenderReport
 from monitor.errors import ReportUnavailable
+from monitor.notices import ALARMING, NoticeKind
 from monitor.notify.attempt import Attempt
 from monitor.notify.channels import is_mail
 from monitor.notify.messages import render
-from monitor.ports import Attachment, Message, NoticeKind
+from monitor.ports import Attachment, Message
 from monitor.site import Site
 from monitor.staff import Person
 
@@ -25,7 +26,7 @@ Empty while nobody would answer there.
 Paint = Callable[[str, str, Mapping[str, Any], int | None], Awaitable[bytes]]
 """Kind, language, body and end of the alarm (UTC ms) -> a PNG of the day around it; empty: there is none."""
 
-_TO_ACKNOWLEDGE: Final = frozenset({"raise", "severity", "chatter", "remind", "assigned"})
+_TO_ACKNOWLEDGE: Final = ALARMING | {NoticeKind.REMIND, NoticeKind.ASSIGNED}
 _IMAGE: Final = "day.png"
 
 

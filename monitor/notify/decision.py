@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from monitor.model import SEVERITY_RANK
+from monitor.notices import ALARMING
 
 __all__ = [
     "ON_ITS_WAY",
@@ -30,7 +31,6 @@ PENDING: Final = frozenset({"queued", "sending", "failed"})
 ON_ITS_WAY: Final = "another message of this alarm is on its way"
 TOLD_SINCE: Final = "another step of the escalation has told this person since"
 
-_ALARMING: Final = frozenset({"raise", "severity", "chatter"})
 _TOLD_ANYHOW: Final = frozenset({"self_test", "assigned"})
 """What is about no alarm, and what somebody was given whatever else they know of it."""
 
@@ -53,10 +53,10 @@ class Past:
     """What counts of a row.
 
     `momentary`: it is about an event alarm, which is clear from the beginning. `telling`: the telling that it is a
-    part of; steps and repeats of one escalation share it. `until_clear`: also told when somebody has acknowledged.
-    `digest`: it waits for a digest, in which what is over has a line, however little severe it is.
-    `fell_back`: it could not be delivered over the channel over which the person was told before.
-    `due`: when its step had come; `sent_at`: when it was delivered, if it was (both UTC ms).
+    part of; steps and repeats of one escalation share it. `number`: that of the alarm's step that it tells of.
+    `until_clear`: also told when somebody has acknowledged. `digest`: it waits for a digest, in which what is over
+    has a line, however little severe it is. `fell_back`: it could not be delivered over the channel over which the
+    person was told before. `due`: when its step had come; `sent_at`: when it was delivered, if it was (UTC ms).
     """
 
     id: int
@@ -69,6 +69,7 @@ class Past:
     momentary: bool = False
     digest: bool = False
     telling: str = ""
+    number: int | None = None
     until_clear: bool = False
     fell_back: bool = False
     due: int = 0
@@ -77,18 +78,12 @@ class Past:
     @property
     def told(self) -> bool:
         """Whether the person knows of the alarm by it, or may know."""
-        return self.kind in _ALARMING and (self.state in {"sent", "unknown"} or self.maybe_delivered)
+        return self.kind in ALARMING and (self.state in {"sent", "unknown"} or self.maybe_delivered)
 
     def is_after(self, other: "Past") -> bool:
         """Whether it is of a later step of the alarm; a row that was given to somebody else has a later id."""
-        mine, theirs = _number(self), _number(other)
+        mine, theirs = self.number, other.number
         return self.id > other.id if mine is None or theirs is None else (mine, self.id) > (theirs, other.id)
-
-
-def _number(row: Past) -> int | None:
-    """The number of the alarm's step that a row tells of."""
-    number = row.telling.rpartition(":")[2]
-    return int(number) if number.isdecimal() and row.kind != "remind" else None
 
 
 class Action(StrEnum):
@@ -126,7 +121,7 @@ def decide(
 def _judge(row: Past, history: Sequence[Past], standing: Standing) -> Decision:
     if row.kind in _TOLD_ANYHOW:
         return Decision(Action.SEND)
-    if row.kind in _ALARMING:
+    if row.kind in ALARMING:
         return _alarming(row, history, standing)
     if row.kind == "remind":
         return _reminding(row, history, standing)
@@ -170,21 +165,21 @@ def _needless(row: Past, standing: Standing, *, cleared: bool) -> str:
 
 def _replaces(other: Past, row: Past) -> bool:
     """Whether the escalation has begun anew since: at once, or from its first step."""
-    newer = other.kind in _ALARMING and other.is_after(row) and other.state != "dead"
+    newer = other.kind in ALARMING and other.is_after(row) and other.state != "dead"
     newer = newer and not (row.telling and other.telling == row.telling)
     return newer and (other.step == 0 or row.step > 0)
 
 
 def is_old_news(row: Past, elsewhere: Iterable[Past]) -> bool:
     """Somebody's channels are others for another severity: what is told anew over one speaks for all of them."""
-    if row.kind not in _ALARMING or row.maybe_delivered:
+    if row.kind not in ALARMING or row.maybe_delivered:
         return False
     return any(_replaces(other, row) and other.state != "superseded" for other in elsewhere)
 
 
 def _tells_the_same(other: Past, row: Past) -> bool:
     """Whether another step, or repeat, of the same telling went out after this one was due: that is enough."""
-    same = bool(row.telling) and other.telling == row.telling and other.kind in _ALARMING
+    same = bool(row.telling) and other.telling == row.telling and other.kind in ALARMING
     return same and other.sent_at is not None and other.sent_at >= row.due
 
 
@@ -197,7 +192,7 @@ def _reminding(row: Past, history: Sequence[Past], standing: Standing) -> Decisi
     ended = any(other.kind == "clear" and other.id > row.id for other in history)
     if ended or (standing.cleared and not row.momentary):
         return Decision(Action.DROP, "the alarm had cleared")
-    if any(other.kind in _ALARMING and other.id > row.id and other.state != "dead" for other in history):
+    if any(other.kind in ALARMING and other.id > row.id and other.state != "dead" for other in history):
         return Decision(Action.DROP, "a newer message replaces it")
     return Decision(Action.SEND)
 
@@ -217,7 +212,7 @@ def _informing(row: Past, history: Sequence[Past], standing: Standing) -> Decisi
 
 def _must_come_first(other: Past, row: Past) -> bool:
     """An earlier alarm does, unless it only waits for its time as a later step of the escalation."""
-    earlier = other.kind in _ALARMING and other.id < row.id and other.state in PENDING
+    earlier = other.kind in ALARMING and other.id < row.id and other.state in PENDING
     return earlier and (other.step == 0 or other.state != "queued")
 
 

@@ -9,10 +9,11 @@ import structlog
 
 from monitor.duty import Override
 from monitor.errors import ChannelError, ChannelUnavailable
+from monitor.notices import Notice
 from monitor.notify.messages import render
 from monitor.notify.outbox import backoff
 from monitor.notify.routing import Chosen, choose, facts
-from monitor.ports import Channel, Notice
+from monitor.ports import Channel
 from monitor.site import Site
 
 __all__ = ["Direct", "Told"]

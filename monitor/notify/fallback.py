@@ -12,13 +12,14 @@ from typing import Any, Final
 import orjson
 
 from monitor.model import SEVERITY_RANK
+from monitor.notices import ALARMING, NoticeKind, telling_of
 from monitor.notify.attempt import Attempt
 from monitor.notify.decision import PENDING
 from monitor.staff import Person
 
 __all__ = ["comes_after", "fall_back", "replace_expired"]
 
-_FALLS: Final = frozenset({"raise", "severity", "chatter", "clear"})
+_FALLS: Final = ALARMING | {NoticeKind.CLEAR}
 """What begins, and what ends: whoever was told of an alarm hears of its end, whatever became of the channel."""
 _TOLD: Final = {"clear": frozenset({"sent", "unknown"})}
 _ALARM_TOLD: Final = frozenset({"sent", "unknown", "superseded"})
@@ -107,15 +108,13 @@ def _is_told(db: sqlite3.Connection, row: sqlite3.Row) -> bool:
         dict(row),
     ).fetchall()
     same = [other for other in others if other["notification_id"] == row["notification_id"]]
-    newer = [other for other in others if other["id"] > row["id"] and _telling(other) != _telling(row)]
+    telling = telling_of(row["notification_id"])
+    newer = [
+        other for other in others if other["id"] > row["id"] and telling_of(other["notification_id"]) != telling
+    ]
     return any(other["state"] in _TOLD.get(row["kind"], _ALARM_TOLD) for other in same) or any(
         other["state"] != "dead" for other in newer
     )
-
-
-def _telling(row: sqlite3.Row) -> str:
-    """The telling that a row is a part of, whichever repeat of the last step it is."""
-    return str(row["notification_id"]).partition(":again")[0]
 
 
 def _insert(db: sqlite3.Connection, row: sqlite3.Row, channel: str, body: Mapping[str, Any], now: int) -> None:

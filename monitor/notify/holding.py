@@ -9,8 +9,8 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from monitor.model import SEVERITY_RANK, Severity
+from monitor.notices import NoticeKind
 from monitor.notify import quiet
-from monitor.ports import NoticeKind
 from monitor.staff import Grouping, Person
 
 __all__ = ["DIGESTS", "FREE", "Flood", "GroupTold", "Hold", "Lane", "Waiting", "goes_along", "hold", "why"]

@@ -15,9 +15,10 @@ import structlog
 from monitor.duty import Override
 from monitor.errors import JournalError
 from monitor.model import Event, Transition
+from monitor.notices import Notice, NoticeKind
 from monitor.notify.direct import Direct, Told
 from monitor.notify.routing import Chosen, choose, facts
-from monitor.ports import Batch, Journal, Notice, NoticeKind
+from monitor.ports import Batch, Journal
 from monitor.schema import MONITOR_DEVICE
 from monitor.site import Rule, Site
 

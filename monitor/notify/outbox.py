@@ -16,6 +16,7 @@ from typing import Any, Final
 import structlog
 
 from monitor.journal.state import State
+from monitor.notices import NoticeKind
 from monitor.notify import channelstate, fallback, selftest, store, waiting
 from monitor.notify.attempt import Attempt, Lane
 from monitor.notify.composing import Composer
@@ -27,7 +28,7 @@ from monitor.notify.sending import Sender, Sent
 from monitor.notify.standins import StandIns
 from monitor.notify.store import GetStanding, Outcome
 from monitor.notify.traffic import Gate, Traffic
-from monitor.ports import Channel, NoticeKind
+from monitor.ports import Channel
 from monitor.site import Site
 
 __all__ = ["GetStanding", "Notifier", "Standing", "backoff"]

@@ -11,6 +11,7 @@ from typing import Any, Final
 import orjson
 
 from monitor.duty import OnCall, on_call
+from monitor.notices import ALARMING, step_of
 from monitor.notify.along import channels_for, reaching
 from monitor.notify.fallback import comes_after
 from monitor.notify.links import BY_LINK
@@ -23,7 +24,6 @@ __all__ = ["Divert", "Readdress", "instead_of"]
 Divert = Callable[[sqlite3.Connection, sqlite3.Row, Mapping[str, Any], int], bool]
 """Gives a row that is due to whom it is for by now (UTC ms), in a transaction; answers whether it went there."""
 
-_ALARMING: Final = frozenset({"raise", "severity", "chatter"})
 _MARK: Final = "on call by now: "
 
 _SUPERSEDE: Final = "UPDATE outbox SET state = 'superseded', last_error = :reason WHERE id = :id"
@@ -75,7 +75,7 @@ class Readdress:
 
         What may have arrived stays with its person. `now` is UTC ms.
         """
-        if row["kind"] not in _ALARMING or row["maybe_delivered"]:
+        if row["kind"] not in ALARMING or row["maybe_delivered"]:
             return False
         found = instead_of(self._site, body, row["person"], now, self._stand_ins)
         if found is None or found.person is None:
@@ -118,7 +118,7 @@ class Readdress:
         names = {lane[0].id.casefold(), lane[0].name.casefold()}
         for each in follows:
             by = str(orjson.loads(each["body"]).get("by", "")).removesuffix(BY_LINK).casefold()
-            if each["kind"] == "clear" and _number(each) < _number(row):
+            if each["kind"] == "clear" and _step(each) < _step(row):
                 continue  # it has begun again since
             if each["kind"] == "acknowledged" and by in names:
                 continue  # they did it themselves
@@ -126,7 +126,6 @@ class Readdress:
             db.execute(_COPY, {**to, "id": each["id"], "next_at": now, "body": each["body"]})
 
 
-def _number(row: sqlite3.Row) -> int:
+def _step(row: sqlite3.Row) -> int:
     """The number of the alarm's step that a row tells of."""
-    number = str(row["notification_id"]).partition(":again")[0].rpartition(":")[2]
-    return int(number) if number.isdecimal() else 0
+    return step_of(row["notification_id"], row["kind"]) or 0

@@ -12,10 +12,10 @@ import orjson
 import structlog
 
 from monitor.duereport import DueReport, PutReport
+from monitor.notices import NoticeKind, OutboxRow
 from monitor.notify.channels import is_mail
 from monitor.notify.restored import Restore
 from monitor.periods import DAY
-from monitor.ports import NoticeKind, OutboxRow
 from monitor.site import Site
 from monitor.staff import Person
 

@@ -7,11 +7,11 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from monitor.notices import ALARMING
 from monitor.notify.decision import Action, Decision, Past, Standing
 
 __all__ = ["Restore", "decide_restored", "newest_restore"]
 
-_ALARMING = frozenset({"raise", "severity", "chatter"})
 _NEWEST = """
     SELECT at, until, (SELECT position FROM positions WHERE consumer = 'alarms') AS judged
     FROM restores ORDER BY at DESC LIMIT 1
@@ -42,7 +42,7 @@ def decide_restored(
         return None
     if not restore.is_replayed:
         return Decision(Action.WAIT, "what was recorded before the restore is judged first")
-    is_newest = not any(other.kind in _ALARMING and other.id > row.id for other in history)
-    if row.kind in _ALARMING and is_newest and not standing.cleared:
+    is_newest = not any(other.kind in ALARMING and other.id > row.id for other in history)
+    if row.kind in ALARMING and is_newest and not standing.cleared:
         return None
     return Decision(Action.DROP, "it is from before the state was restored, and may have been sent already")

@@ -6,14 +6,13 @@ from typing import Final
 
 import orjson
 
+from monitor.notices import ALARMING, telling_of
 from monitor.notify import reminders, reports, unanswered
 from monitor.notify.attempt import Attempt, Lane
 from monitor.notify.decision import PENDING
 from monitor.site import Site
 
 __all__ = ["Outcome", "hasten", "mark", "wake_others"]
-
-_ALARMING: Final = frozenset({"raise", "severity", "chatter"})
 
 
 _REPLACE: Final = """
@@ -42,7 +41,7 @@ class Outcome:
 
 def _replace_older(db: sqlite3.Connection, attempt: Attempt) -> None:
     """What still waits of an earlier telling is old news, and must hold up nothing that comes after this one."""
-    telling = attempt.notification.partition(":again")[0]
+    telling = telling_of(attempt.notification)
     about = {"occurrence": attempt.occurrence, "person": attempt.lane[0], "channel": attempt.lane[1]}
     db.execute(_REPLACE, {**about, "id": attempt.id, "step": attempt.step, "telling": telling})
 
@@ -93,7 +92,7 @@ def _mark(db: sqlite3.Connection, attempt: Attempt, outcome: Outcome, now: int, 
     if attempt.is_report:
         reports.note_end(db, attempt.id, now)
         return 0
-    if outcome.state == "sent" and attempt.kind in _ALARMING:
+    if outcome.state == "sent" and attempt.kind in ALARMING:
         _replace_older(db, attempt)
     wake_others(db, attempt.occurrence, attempt.lane, now)
     if site is not None and outcome.state in {"sent", "unknown"}:
@@ -105,7 +104,7 @@ def _mark(db: sqlite3.Connection, attempt: Attempt, outcome: Outcome, now: int, 
 
 def hasten(db: sqlite3.Connection, notification: str, kind: str, now: int) -> int:
     """When a message reached nobody at all so far, make the next step of its escalation due at once."""
-    if kind not in _ALARMING:
+    if kind not in ALARMING:
         return 0
     rows = db.execute(
         "SELECT state, step, attempts, maybe_delivered FROM outbox WHERE notification_id = ?", (notification,)

@@ -12,11 +12,11 @@ import structlog
 
 from monitor.duty import Override
 from monitor.model import Severity
+from monitor.notices import ALARMING, Notice, NoticeKind, OutboxRow, Router, repeat_of
 from monitor.notify.along import Asked, Chosen, Reason, along_routes
 from monitor.notify.cost import cost
 from monitor.notify.grouping import group_of
 from monitor.notify.links import BY_LINK
-from monitor.ports import Notice, NoticeKind, OutboxRow, Router
 from monitor.profiles.itself import ITSELF
 from monitor.schema import MONITOR_DEVICE, point_unit
 from monitor.site import Device, Rule, Site, Source
@@ -25,7 +25,6 @@ from monitor.staff import Person
 __all__ = ["TIME_TO_LIVE", "Chosen", "Reason", "choose", "facts", "make_router", "nobody", "unreachable"]
 
 _HOUR = 3_600_000
-_ALARMING: Final = frozenset({NoticeKind.RAISE, NoticeKind.SEVERITY, NoticeKind.CHATTER})
 
 TIME_TO_LIVE: Final[Mapping[str, int]] = {
     "critical": 24 * _HOUR,
@@ -48,7 +47,7 @@ def make_router(site: Site, *, warns: bool = True, stand_ins: Callable[[], Seque
         chosen = choose(site, notice, stand_ins=stand_ins())
         body = facts(site, notice)
         rows = [_row(notice, one, body) for one in chosen if one.tells]
-        if not rows and notice.kind in _ALARMING:
+        if not rows and notice.kind in ALARMING:
             reasons = sorted({str(one.reason) for one in chosen})
             if warns:
                 _LOG.warning("alarm_reaches_nobody", rule=notice.rule.id, reasons=reasons)
@@ -69,7 +68,7 @@ def choose(
 
     `stand_ins`: what people said of rosters; `everywhere`: over all channels of everybody.
     """
-    if notice.kind in _ALARMING:
+    if notice.kind in ALARMING:
         transition = notice.transition
         asked = Asked(
             site=site,
@@ -178,11 +177,11 @@ def _row(notice: Notice, chosen: Chosen, body: Mapping[str, Any]) -> OutboxRow:
     transition = notice.transition
     after = chosen.after + notice.wait
     due = _begun(notice) + chosen.after
-    again = f":again{chosen.again}" if chosen.again else ""
+    notification = f"{transition.occurrence}:{notice.kind}:{transition.number}"
     own: dict[str, Any] = {"after": after, "why": chosen.because()}
     own |= {name: True for name in ("until_clear", "last") if getattr(chosen, name)}
     return OutboxRow(
-        notification_id=f"{transition.occurrence}:{notice.kind}:{transition.number}{again}",
+        notification_id=repeat_of(notification, chosen.again) if chosen.again else notification,
         occurrence=transition.occurrence,
         kind=notice.kind,
         person=chosen.person,

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import orjson
 
-from monitor.ports import NoticeKind, OutboxRow
+from monitor.notices import NoticeKind, OutboxRow
 from monitor.site import Site
 from monitor.staff import Person
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import orjson
 
+from monitor.notices import ALARMING, NoticeKind
 from monitor.notify import fallback, holding, reports, unanswered
 from monitor.notify.attempt import Attempt, Lane, gathered
 from monitor.notify.decision import (
@@ -15,7 +16,6 @@ from monitor.notify.decision import (
     Action,
     Decision,
     GetStanding,
-    Past,
     Standing,
     decide,
     is_old_news,
@@ -25,9 +25,9 @@ from monitor.notify.lane import lane_of
 from monitor.notify.readdress import Divert
 from monitor.notify.restored import Restore, decide_restored, newest_restore
 from monitor.notify.results import Outcome, hasten, mark, wake_others
+from monitor.notify.rows import attempt_of, past_of, waiting_of
 from monitor.notify.sound import only_sound
 from monitor.notify.table import STATES, ClockStep, begin_again, count, follow_clock, forget, shown
-from monitor.ports import NoticeKind
 from monitor.site import Site
 from monitor.staff import Grouping
 
@@ -55,7 +55,6 @@ _MOST_AT_ONCE: Final = 2000
 _RECHECK: Final = 1000
 _KEPT: Final = frozenset({*DIGESTS, "flood", "maintenance"})
 """What a row that waits for it goes on to say, also when it waits a little longer for something else."""
-_ALARMING: Final = frozenset({"raise", "severity", "chatter"})
 
 _NOT_WORTH_POSTPONING: Final = 60_000
 
@@ -188,7 +187,7 @@ def _from_lane(db: sqlite3.Connection, first: sqlite3.Row, look: _Look) -> Attem
         attempt = _decide(db, row, look, lane) if look.left >= 0 else None
         if attempt is not None:
             waits = [] if lane is None else only_sound(db, db.execute(_OF_GROUP, about).fetchall())
-            return _with_others(db, attempt, _waiting(row), [*rows[place + 1 :], *waits], look, lane)
+            return _with_others(db, attempt, waiting_of(row), [*rows[place + 1 :], *waits], look, lane)
     return None
 
 
@@ -203,7 +202,7 @@ def _decide(
 
     `groups`: a message goes out at this moment in which those of these groups have a place, also early.
     """
-    waiting = _waiting(row)
+    waiting = waiting_of(row)
     hold = None
     if lane is not None and look.site is not None:
         hold = holding.hold(waiting, lane, look.site.notify.grouping, look.now, look.site.timezone)
@@ -220,13 +219,13 @@ def _decide(
         (row["occurrence"], row["person"], row["id"]),
     ).fetchall()
     others = [other for other in found if other["channel"] == row["channel"]]
-    elsewhere = [_past(other) for other in found if other["channel"] != row["channel"]]
-    diverts = look.divert is not None and not is_old_news(_past(row, body), elsewhere)
-    if diverts and look.divert and row["next_at"] <= look.now and look.divert(db, row, body, look.now):
+    elsewhere = [past_of(other) for other in found if other["channel"] != row["channel"]]
+    is_due = row["next_at"] <= look.now and not is_old_news(past_of(row, body), elsewhere)
+    if is_due and look.divert is not None and look.divert(db, row, body, look.now):
         return None
     about = (
-        replace(_past(row, body), digest=digest),
-        [_past(other) for other in others],
+        replace(past_of(row, body), digest=digest),
+        [past_of(other) for other in others],
         _standing_of(db, row, body, look.standing),
     )
     restored = decide_restored(about[0], body["time"], *about[1:], look.restore)
@@ -238,23 +237,7 @@ def _decide(
         _put_off(db, row, hold, look.now)
         return None
     db.execute(_SENDING, (row["id"],))
-    return _attempt(row, body, others, is_over=decision.action is Action.COMBINE)
-
-
-def _waiting(row: sqlite3.Row) -> Waiting:
-    body = orjson.loads(row["body"])
-    return Waiting(
-        kind=row["kind"],
-        severity=row["severity"],
-        step=row["step"],
-        held=row["held"],
-        created=row["created"],
-        next_at=row["next_at"],
-        attempts=row["attempts"],
-        group=body.get("group") or "",
-        gather=body.get("gather") or "",
-        is_late="backlog" in body,
-    )
+    return attempt_of(row, body, others, is_over=decision.action is Action.COMBINE)
 
 
 def _with_others(  # noqa: PLR0913, PLR0917 - the first row, those behind it, and what decides
@@ -270,7 +253,7 @@ def _with_others(  # noqa: PLR0913, PLR0917 - the first row, those behind it, an
     groups = {first.group} if first.kind == NoticeKind.RAISE and not first.is_critical else set()
     others, together = [], [first]
     for row in rows:
-        other = _waiting(row)
+        other = waiting_of(row)
         early = other.next_at > look.now
         if (early and other.group not in groups) or not goes_along(first, other, grouping):
             continue
@@ -303,7 +286,7 @@ def _decide_report(db: sqlite3.Connection, row: sqlite3.Row, look: _Look) -> Att
         reports.expire(db, row, look.now)
         return None
     db.execute(_SENDING, (row["id"],))
-    return _attempt(row, reports.facts(row, orjson.loads(row["body"]), look.restore))
+    return attempt_of(row, reports.facts(row, orjson.loads(row["body"]), look.restore))
 
 
 def _postponed(db: sqlite3.Connection, row: sqlite3.Row) -> sqlite3.Row:
@@ -324,51 +307,6 @@ def _postponed(db: sqlite3.Connection, row: sqlite3.Row) -> sqlite3.Row:
     return found
 
 
-def _past(row: sqlite3.Row, body: Mapping[str, Any] | None = None) -> Past:
-    return Past(
-        id=row["id"],
-        kind=row["kind"],
-        state=row["state"],
-        step=row["step"],
-        severity=row["severity"],
-        expires=row["expires"],
-        maybe_delivered=bool(row["maybe_delivered"]),
-        momentary=body is not None and body["rule"]["kind"] == "event",
-        telling=row["notification_id"].partition(":again")[0],
-        until_clear=body is not None and bool(body.get("until_clear")),
-        fell_back=body is not None and "fallback_of" in body.get("why", {}),
-        due=row["not_before"],
-        sent_at=row["sent_at"],
-    )
-
-
-def _attempt(
-    row: sqlite3.Row, body: Mapping[str, Any], others: Sequence[sqlite3.Row] = (), *, is_over: bool = False
-) -> Attempt:
-    later = [each for each in others if each["state"] in {"queued", "failed"} and each["id"] > row["id"]]
-    ends = [each for each in others if each["kind"] == "clear"] if is_over else []
-    answers = [each for each in later if each["kind"] == "acknowledged"]
-    by = [str(orjson.loads(each["body"]).get("by", "")) for each in answers]
-    return Attempt(
-        id=row["id"],
-        lane=(row["person"], row["channel"]),
-        occurrence=row["occurrence"],
-        notification=row["notification_id"],
-        kind=row["kind"],
-        step=row["step"],
-        severity=row["severity"],
-        expires=row["expires"],
-        number=row["attempts"] + 1,
-        body=body,
-        cleared=max((orjson.loads(each["body"])["time"] for each in ends), default=None),
-        maybe_delivered=bool(row["maybe_delivered"]),
-        held=row["held"],
-        acknowledged_by=by[-1] if by else "",
-        ends=tuple(each["id"] for each in ends),
-        acknowledgements=tuple(each["id"] for each in answers),
-    )
-
-
 def _put_off(db: sqlite3.Connection, row: sqlite3.Row, hold: Hold, now: int) -> None:
     held = row["held"] if row["held"] in _KEPT and hold.held in {"group", "pace"} else hold.held
     about = {"held": held, "until": hold.until, "now": now, "gather": hold.gather, "id": row["id"]}
@@ -381,7 +319,7 @@ def _leave(
     if decision.action is Action.WAIT:
         first = [each for each in others if each["id"] < row["id"] and each["state"] in {"queued", "failed"}]
         waits = [] if decision.reason == ON_ITS_WAY else first
-        due = max((each["next_at"] for each in waits if each["kind"] in _ALARMING), default=0)
+        due = max((each["next_at"] for each in waits if each["kind"] in ALARMING), default=0)
         until = max(due, look.now + _RECHECK)
         db.execute(_PUT_OFF, {"held": "order", "until": until, "now": look.now, "gather": "", "id": row["id"]})
         return
@@ -390,7 +328,7 @@ def _leave(
             "UPDATE outbox SET state = 'superseded', last_error = ? WHERE id = ?", (decision.reason, row["id"])
         )
         if look.site is not None and decision.reason == TOLD_SINCE:
-            unanswered.note_last(db, look.site, _attempt(row, orjson.loads(row["body"])), look.now)
+            unanswered.note_last(db, look.site, attempt_of(row, orjson.loads(row["body"])), look.now)
     else:
         reason = f"expired; {row['last_error']}" if row["last_error"] else "expired before it could be tried"
         db.execute("UPDATE outbox SET state = 'dead', last_error = ? WHERE id = ?", (reason, row["id"]))
@@ -398,5 +336,5 @@ def _leave(
             fallback.replace_expired(db, look.site.notify.people, row["id"], look.now)
         hasten(db, row["notification_id"], row["kind"], look.now)
         if look.site is not None:
-            unanswered.note_last(db, look.site, _attempt(row, orjson.loads(row["body"])), look.now)
+            unanswered.note_last(db, look.site, attempt_of(row, orjson.loads(row["body"])), look.now)
     wake_others(db, row["occurrence"], (row["person"], row["channel"]), look.now)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from difflib import unified_diff
 from typing import Any
 
-from monitor.ports import Notice, Router
+from monitor.notices import Notice, Router
 from monitor.trials.case import Case, Expected
 from monitor.trials.play import Played, Snapshot
 from rules.effects import Step

@@ -11,7 +11,8 @@ from monitor.documents.explain import unknown_key, validate
 from monitor.documents.files import Files, folder_of
 from monitor.documents.finding import Finding, Findings, nearest
 from monitor.documents.node import Entry, Node, join
-from monitor.ports import DriverType, Router
+from monitor.notices import Router
+from monitor.ports import DriverType
 from monitor.ruletypes import RuleType
 from monitor.schema import is_counter, point_unit
 from monitor.settings.ruleset import bind_ruleset

@@ -4,7 +4,7 @@ import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from monitor.ports import Notice, OutboxRow, Router
+from monitor.notices import Notice, OutboxRow, Router
 from rules.effects import Step
 
 __all__ = ["Telling", "Told"]

@@ -15,7 +15,8 @@ from monitor.journal.feeder import Feeder
 from monitor.journal.sqlite import SqliteJournal
 from monitor.journal.state import State
 from monitor.model import Entry, Transition
-from monitor.ports import Batch, Notice, NoticeKind, OutboxRow
+from monitor.notices import Notice, NoticeKind, OutboxRow
+from monitor.ports import Batch
 from monitor.site import Rule, Site
 from tests.clock import ManualClock
 from tests.rules.build import device, event, rule

@@ -10,8 +10,8 @@ from monitor.alarms.store import standing
 from monitor.journal.sqlite import SqliteJournal
 from monitor.journal.state import State
 from monitor.model import Event
+from monitor.notices import Notice, NoticeKind, OutboxRow
 from monitor.notify import store
-from monitor.ports import Notice, NoticeKind, OutboxRow
 from tests.alarms import household
 from tests.alarms.household import FORCED, House, site, to_ana
 from tests.clock import ManualClock

@@ -12,9 +12,9 @@ from monitor.alarms.store import list_alarms, list_rules, standing
 from monitor.journal.sqlite import SqliteJournal
 from monitor.journal.state import State
 from monitor.model import Command
+from monitor.notices import Notice, NoticeKind, OutboxRow
 from monitor.notify import store
 from monitor.notify.store import Outcome
-from monitor.ports import Notice, NoticeKind, OutboxRow
 from monitor.site import Rule, Site
 from tests.alarms import household
 from tests.alarms.household import House, site

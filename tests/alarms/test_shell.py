@@ -13,7 +13,8 @@ from monitor.alarms.commands import acknowledge
 from monitor.alarms.store import list_alarms, show, standing
 from monitor.errors import RequestRefused
 from monitor.model import Event
-from monitor.ports import Batch, Notice, OutboxRow
+from monitor.notices import Notice, OutboxRow
+from monitor.ports import Batch
 from tests.alarms.household import FORCED, LEAK, LOW, House, site
 from tests.rules.build import event, reading
 

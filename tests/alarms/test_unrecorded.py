@@ -13,7 +13,8 @@ from monitor.errors import JournalError
 from monitor.journal.sqlite import SqliteJournal
 from monitor.journal.state import State
 from monitor.model import Command, Position, Recorded
-from monitor.ports import Batch, Notice, NoticeKind
+from monitor.notices import Notice, NoticeKind
+from monitor.ports import Batch
 from monitor.site import Site
 from rules.engine import Engine
 from rules.surroundings import Surroundings

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from monitor.model import Transition
+from monitor.notices import Notice, NoticeKind, OutboxRow
 from monitor.notify.routing import make_router
-from monitor.ports import Notice, NoticeKind, OutboxRow
 from monitor.site import Device, Point, Rule, Site, Source
 from monitor.staff import Grouping, Notify, Person, Route, Step, Team
 

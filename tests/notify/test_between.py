@@ -16,6 +16,7 @@ from monitor.duty import Override, Roster
 from monitor.journal.sqlite import SqliteJournal
 from monitor.journal.state import State
 from monitor.model import Command
+from monitor.notices import Notice, NoticeKind, OutboxRow
 from monitor.notify import store
 from monitor.notify.attempt import Attempt
 from monitor.notify.channels import Channels
@@ -32,7 +33,6 @@ from monitor.notify.routing import make_router
 from monitor.notify.sending import Sent
 from monitor.notify.standins import StandIns
 from monitor.periods import DAY
-from monitor.ports import Notice, NoticeKind, OutboxRow
 from monitor.site import Rule, Site, Source
 from monitor.staff import REMINDERS, Grouping, Person, Step
 from tests.clock import ManualClock

@@ -3,8 +3,8 @@
 import pytest
 
 from monitor.journal.state import State
+from monitor.notices import NoticeKind
 from monitor.notify.store import begin_again
-from monitor.ports import NoticeKind
 from tests.clock import ManualClock
 from tests.notify.house import MINUTE, NOW, insert, person, rows, site
 

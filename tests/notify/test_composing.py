@@ -2,10 +2,10 @@
 
 import pytest
 
+from monitor.notices import NoticeKind
 from monitor.notify.attempt import Attempt, gathered
 from monitor.notify.composing import Composer
 from monitor.notify.routing import facts
-from monitor.ports import NoticeKind
 from tests.notify.house import notice, person, site
 
 ANA = person("ana", mail="json://a")

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from monitor.notices import NoticeKind
 from monitor.notify.cost import cost
 from monitor.notify.messages import render
 from monitor.notify.routing import facts
-from monitor.ports import NoticeKind
 from monitor.site import Device, Point, Site, Source
 from monitor.tariff import Band, Tariff, Terms
 from tests.notify.house import NOW, notice, person, rule, site

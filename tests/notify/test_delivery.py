@@ -8,10 +8,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from monitor.journal.state import State
+from monitor.notices import NoticeKind
 from monitor.notify import channelstate, waiting
 from monitor.notify.outbox import Notifier
 from monitor.notify.traffic import Held
-from monitor.ports import NoticeKind
 from monitor.site import Site
 from monitor.staff import Person, Rate
 from tests.clock import ManualClock

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from monitor.notices import NoticeKind
 from monitor.notify.channels import CHANNELS, check_address
 from monitor.notify.messages import LANGUAGES
 from monitor.notify.routing import choose
 from monitor.notify.store import STATES
-from monitor.ports import NoticeKind
 from monitor.settings import load
 from tests.notify.house import notice
 

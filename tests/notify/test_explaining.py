@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from monitor.calendars import Hours, Schedule
 from monitor.duty import Layer, Override, Roster
 from monitor.model import Severity
+from monitor.notices import NoticeKind
 from monitor.notify.explaining import effects_of, explain, severities_of
 from monitor.notify.quiet import held_until
-from monitor.ports import NoticeKind
 from monitor.site import Rule, Site
 from monitor.staff import Budget, Grouping, Quiet, Route, Step, Team
 from tests.notify.house import MINUTE, NOW, Params, person, rows, rule, site

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from monitor.journal.state import State
-from monitor.ports import NoticeKind
+from monitor.notices import NoticeKind
 from tests.clock import ManualClock
 from tests.notify.house import MINUTE, site
 from tests.notify.test_outbox import House, hooked, running, settle
@@ -102,7 +102,7 @@ async def test_what_was_recorded_and_not_yet_sent_goes_once_after_a_kill(
         "import asyncio, os, signal, sys\n"
         "from pathlib import Path\n"
         "from monitor.journal.state import State\n"
-        "from monitor.ports import NoticeKind\n"
+        "from monitor.notices import NoticeKind\n"
         "from tests.notify.house import NOW, insert, person, rows, site\n"
         "async def main():\n"
         "    state = State.open(Path(sys.argv[1]))\n"

@@ -14,12 +14,12 @@ from babel.messages import Catalog
 from babel.messages.pofile import read_po, write_po
 from babel.support import NullTranslations
 
+from monitor.notices import NoticeKind
 from monitor.notify import languages, messages
 from monitor.notify.languages import CATALOGUES, LANGUAGES, TAGS, speech
 from monitor.notify.messages import KINDS, render
 from monitor.notify.painting import wish
 from monitor.notify.routing import facts
-from monitor.ports import NoticeKind
 from tests.notify.house import MINUTE, NOW, notice, person, site
 
 ROOT = Path(__file__).parents[2]

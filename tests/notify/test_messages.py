@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 import monitor.notify.messages
+from monitor.notices import NoticeKind
 from monitor.notify.messages import KINDS, LANGUAGES, render
 from monitor.notify.routing import facts
-from monitor.ports import NoticeKind
 from tests.notify.house import MINUTE, NOW, Params, notice, person, rule, site
 
 HOUSE = site(person("ana", mail="json://a"))

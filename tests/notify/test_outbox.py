@@ -12,9 +12,10 @@ from structlog.testing import capture_logs
 
 from monitor.errors import ChannelUnavailable
 from monitor.journal.state import State
+from monitor.notices import NoticeKind
 from monitor.notify.channels import Channels
 from monitor.notify.outbox import Notifier, Standing, backoff
-from monitor.ports import Channel, Message, NoticeKind
+from monitor.ports import Channel, Message
 from monitor.site import Site
 from monitor.staff import Person
 from tests.clock import ManualClock

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from monitor.journal.state import State
-from monitor.ports import NoticeKind
+from monitor.notices import NoticeKind
 from tests.clock import ManualClock
 from tests.notify.house import person, site
 from tests.notify.test_outbox import House, running, settle

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
+from monitor.notices import NoticeKind
 from monitor.notify.attempt import Attempt, gathered
 from monitor.notify.channels import Channels
 from monitor.notify.composing import Composer
 from monitor.notify.messages import KINDS, LANGUAGES, render
 from monitor.notify.painting import Painter
 from monitor.notify.routing import facts
-from monitor.ports import NoticeKind
 from tests.notify.day import keep, volts
 from tests.notify.house import MINUTE, NOW, notice, person, rows, site
 from tests.servers.http import WebServer

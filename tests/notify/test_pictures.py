@@ -12,11 +12,12 @@ from PIL import Image
 
 from monitor.journal.sqlite import SqliteJournal
 from monitor.model import Derived, Entry, Reading
+from monitor.notices import NoticeKind
 from monitor.notify.painting import Painter, wish
 from monitor.notify.pictures import draw, read, thin
 from monitor.notify.routing import facts
 from monitor.periods import DAY
-from monitor.ports import Batch, NoticeKind
+from monitor.ports import Batch
 from monitor.site import JournalSettings
 from tests.clock import ManualClock
 from tests.notify.day import BEGAN, keep, volts, whole_day

@@ -11,11 +11,11 @@ import pytest
 from monitor.duty import Override, Roster
 from monitor.journal.state import State
 from monitor.model import Severity
+from monitor.notices import NoticeKind
 from monitor.notify import store
 from monitor.notify.attempt import Attempt
 from monitor.notify.readdress import Readdress
 from monitor.notify.standins import StandIns
-from monitor.ports import NoticeKind
 from monitor.site import Site
 from monitor.staff import Step
 from tests.notify.house import MINUTE, NOW, insert, person, rows, site

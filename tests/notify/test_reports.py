@@ -14,12 +14,13 @@ from structlog.testing import capture_logs
 from monitor.duereport import DueReport
 from monitor.errors import ReportUnavailable
 from monitor.journal.state import State
+from monitor.notices import NoticeKind
 from monitor.notify.channels import Channels
 from monitor.notify.composing import Composer
 from monitor.notify.outbox import Notifier, Standing
 from monitor.notify.reports import REPORT_LIVES, make_put
 from monitor.periods import parse
-from monitor.ports import Attachment, Message, NoticeKind
+from monitor.ports import Attachment, Message
 from monitor.site import ReportSettings, Site
 from monitor.staff import Person
 from tests.clock import ManualClock

@@ -6,8 +6,8 @@ import pytest
 
 from monitor.journal.state import State, set_position
 from monitor.model import Position
+from monitor.notices import NoticeKind
 from monitor.notify.decision import Standing
-from monitor.ports import NoticeKind
 from tests.clock import ManualClock
 from tests.notify.house import site
 from tests.notify.test_outbox import House, listed, mailed, reach, running, seen_again, settle

@@ -8,8 +8,8 @@ from structlog.testing import capture_logs
 
 from monitor.duty import Override, Roster
 from monitor.model import Severity
+from monitor.notices import NoticeKind
 from monitor.notify.routing import TIME_TO_LIVE, Reason, choose, facts, make_router, unreachable
-from monitor.ports import NoticeKind
 from monitor.site import Site, Source
 from monitor.staff import Route, Step, Team
 from tests.notify.house import MINUTE, NOW, notice, person, rows, site

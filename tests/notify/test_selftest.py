@@ -8,8 +8,8 @@ import pytest
 
 from monitor.calendars import Hours, Schedule
 from monitor.journal.state import State
+from monitor.notices import NoticeKind
 from monitor.notify import channelstate, selftest
-from monitor.ports import NoticeKind
 from monitor.site import Site
 from monitor.staff import Person, Quiet, SelfTest
 from tests.clock import ManualClock

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.notices import NoticeKind
 from monitor.notify.messages import KINDS, LANGUAGES, render
 from monitor.notify.routing import facts
 from monitor.notify.short import fitted, room, shorten, squeeze
-from monitor.ports import NoticeKind
 from tests.notify.house import NOW, notice, person, site
 
 HOUSE = site(person("ana", mail="json://a"))

@@ -14,11 +14,11 @@ import orjson
 from monitor.calendars import Hours, Schedule
 from monitor.journal.state import STATE, _Connection, _prepare
 from monitor.model import SEVERITY_RANK, Transition
+from monitor.notices import Notice, NoticeKind
 from monitor.notify import store
 from monitor.notify.attempt import Attempt, Lane
 from monitor.notify.routing import make_router
 from monitor.notify.store import Outcome
-from monitor.ports import Notice, NoticeKind
 from monitor.site import Device, Rule, Site, Source
 from monitor.staff import Budget, Grouping, Notify, Person, Quiet, Route, Step, Team
 from tests.notify.house import MINUTE, NOW, Params

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.model import Command, Entry, Position, Recorded
-from monitor.ports import NoticeKind
+from monitor.notices import NoticeKind
 from rules.chatter import QUIET_AFTER
 from rules.effects import Effects, Row, Step
 from rules.engine import Engine

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.model import Derived, Entry, Missing, Position, Quality, Reading, Recorded, Transition
-from monitor.ports import NoticeKind
+from monitor.notices import NoticeKind
 from rules.effects import Row
 from rules.engine import Engine
 from rules.surroundings import Surroundings

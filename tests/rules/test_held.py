@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from monitor.maintenance import Window
 from monitor.model import Command, Entry, Event, Position, Reading, Recorded
-from monitor.ports import NoticeKind
+from monitor.notices import NoticeKind
 from rules.effects import Row, Step
 from rules.engine import Engine
 from rules.states import Response

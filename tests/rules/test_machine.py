@@ -2,7 +2,7 @@
 
 import pytest
 
-from monitor.ports import NoticeKind
+from monitor.notices import NoticeKind
 from rules.effects import Effects
 from rules.machine import Machine
 from rules.timeline import Timeline

@@ -11,10 +11,10 @@ import pytest
 
 from monitor.journal.sqlite import SqliteJournal
 from monitor.journal.state import State
+from monitor.notices import NoticeKind
 from monitor.notify.channels import Channels
 from monitor.notify.desk import ChannelDesk
 from monitor.notify.outbox import Notifier
-from monitor.ports import NoticeKind
 from monitor.web.parts import Parts
 from tests.clock import ManualClock
 from tests.notify.house import MINUTE, NOW, insert, person, rows, site
