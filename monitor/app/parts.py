@@ -13,12 +13,11 @@ from monitor.access.pseudonyms import Pseudonyms
 from monitor.alarms import Alarms
 from monitor.alarms.keep import NAME as ALARMS
 from monitor.alarms.past import Past
-from monitor.alarms.store import standing
 from monitor.alarms.unrecorded import Unrecorded
-from monitor.app.links import make_links
 from monitor.app.outlets import Outlets
 from monitor.app.people import AccessParts
 from monitor.app.serving import examine, serve
+from monitor.app.telling import TellingParts
 from monitor.clock import Clock
 from monitor.clocksync import ClockSync
 from monitor.deadman import Deadman
@@ -34,27 +33,15 @@ from monitor.journal.writer import Writer
 from monitor.metering.book import Book
 from monitor.metering.consumer import Metering
 from monitor.model import Event, Position, Value
-from monitor.notify.channels import Channels
-from monitor.notify.composing import Composer
-from monitor.notify.desk import ChannelDesk
-from monitor.notify.direct import Direct
 from monitor.notify.outage import Outages
-from monitor.notify.outbox import Notifier
-from monitor.notify.painting import Painter
 from monitor.notify.past import Messages
-from monitor.notify.reports import make_put
-from monitor.notify.routing import make_router, nobody
-from monitor.notify.standins import StandIns
 from monitor.poller import ByHand, Poller
 from monitor.ports import Batch, DriverContext, PolledDriver, PushedDriver
 from monitor.profiles.itself import REPORT_EVERY
 from monitor.reports.books import Books
 from monitor.reports.build import Desk
-from monitor.reports.letter import Letters
-from monitor.reports.mailing import Mailing
 from monitor.schema import MONITOR_DEVICE
 from monitor.settings.tables import resolve
-from monitor.sinks.influxdb.thread import BlockingThread
 from monitor.site import Site
 from monitor.supervision import Watchdog
 from monitor.web.desk import AlarmDesk, CaseDesk, HoldDesk
@@ -82,7 +69,7 @@ async def open_parts(
     writer = Writer if past is None else WriterHere
     async with open_files(folder, site.journal, now=clock.now, timezone=site.timezone, writer=writer) as files:
         parts = Parts(site, clock, sync=sync, files=files, pseudonyms=pseudonyms, folder=folder, past=past)
-        await files.state.transact(lambda db: parts.stand_ins.refresh(db, clock.now()))
+        await files.state.transact(lambda db: parts.telling.stand_ins.refresh(db, clock.now()))
         try:
             yield parts
         finally:
@@ -135,19 +122,26 @@ class Parts:
             may_forget=sync.is_synchronised,
             outside=self.outlets.outside,
         )
-        self._channels = Channels()
-        self.stand_ins = StandIns()
-        self._links = make_links(site, folder, files, clock.now, is_past=past is not None)
-        self._make_messages(self._channels, folder)
-        self._make_alarms(Direct(site, self._channels, self.stand_ins))
+        self.telling = TellingParts(
+            site,
+            files,
+            folder,
+            clock=clock,
+            sync=sync,
+            books=self._books,
+            is_current=self._has_applied(journal.last),
+            is_past=past is not None,
+        )
+        self._make_alarms()
         self._make_drivers(pseudonyms)
         self._make_health(folder)
         for consumer in (ALARMS, Health.name, Metering.name, Upkeep.name, *self.outlets.names):
             journal.register(consumer)
 
-    def _make_alarms(self, direct: Direct) -> None:
+    def _make_alarms(self) -> None:
         """Make what judges, and what tells people directly while the journal takes nothing."""
         site, journal, state, clock = self._site, self._journal, self._state, self._clock
+        direct = self.telling.direct
         self._unrecorded = Unrecorded(state, site, now=clock.now, tell=direct.alarm)
         failing, meanwhile = self.files.failure, self._unrecorded.run
         self._outages = Outages(site, journal, failing=failing, direct=direct, now=clock.now, meanwhile=meanwhile)
@@ -155,10 +149,10 @@ class Parts:
             journal,
             state,
             site,
-            router=make_router(site, stand_ins=self.stand_ins) if self._past is None else nobody,
+            router=self.telling.router,
             now=clock.now,
             monotonic=clock.steady,
-            woken=self._notifier.wake,
+            woken=self.telling.notifier.wake,
         )
 
     def _make_health(self, folder: Path) -> None:
@@ -211,36 +205,6 @@ class Parts:
         consumers = (self._metering, self._upkeep, self._access.people, self._access.doors)
         return lambda: min(each.applied for each in consumers) >= recorded
 
-    def _make_messages(self, channels: Channels, folder: Path) -> None:
-        """Make what sends alarms and reports to people."""
-        recorded = self._journal.last
-        self._painter = Painter(folder / "journal.db", now=self._clock.now)
-        self._report_thread = BlockingThread("reports")
-        letters = Letters(
-            self._site,
-            self._books,
-            now=self._clock.now,
-            is_current=self._has_applied(recorded),
-            do=self._report_thread.do,
-        )
-        self._notifier = Notifier(
-            self._state,
-            self._site,
-            channels=channels,
-            now=self._clock.now,
-            standing=standing,
-            composer=Composer(self._site, render_report=letters, sign=self._links.sign, paint=self._painter),
-            stand_ins=self.stand_ins,
-        )
-        self._mailing = Mailing(
-            self._state,
-            self._site,
-            put=make_put(self._site),
-            now=self._clock.now,
-            is_synchronised=self._sync.is_synchronised,
-            woken=self._notifier.wake,
-        )
-
     def _make_drivers(self, pseudonyms: Pseudonyms) -> None:
         """Make a driver for each connection, and what polls those that are asked."""
         journal, site, now = self._journal, self._site, self._clock.now
@@ -262,8 +226,7 @@ class Parts:
         self._upkeep_book.close()
         self._access.close()
         self.outlets.close()
-        self._report_thread.end(lambda: None)
-        self._painter.close()
+        self.telling.close()
 
     def _sources(self, folder: Path) -> Sources:
         return Sources(
@@ -302,13 +265,11 @@ class Parts:
             "metering": self._metering.run(),
             "upkeep": self._upkeep.run(),
             "alarms": self._alarms.run(),
-            "notifier": self._notifier.run(),
-            "reports by mail": self._mailing.run(),
+            **self.telling.tasks(),
             "poller": self._poller.run(),
             "health": self._health.run(),
             "self-report": self._itself.run(),
             **({} if self._deadman is None else {"dead-man ping": self._deadman.run()}),
-            **self._links.tasks(),
             **{f"driver {name}": driver.run(intake) for name, driver in self._pushed.items()},
             **self.outlets.tasks(),
         }
@@ -332,7 +293,7 @@ class Parts:
         return {
             "journal": lambda: journal.beat,
             "alarms": lambda: alarms.progress if alarms.applied != journal.last else None,
-            "notifier": lambda: self._notifier.progress,
+            "notifier": lambda: self.telling.notifier.progress,
         }
 
     def last_downtime(self, folder: Path) -> Downtime | None:
@@ -379,10 +340,10 @@ class Parts:
             reload=reload,
             now=self._clock.now,
             journal=self._journal,
-            alarms=AlarmDesk(self._state, self._notifier, self._clock.now, self._alarms),
+            alarms=AlarmDesk(self._state, self.telling.notifier, self._clock.now, self._alarms),
             duty=DutyDesk(self._state, self._site, self._clock.now),
             holds=HoldDesk(self._state, self._site, self._clock.now),
-            channels=ChannelDesk(self._state, self._site, self._notifier, self._channels, self._clock.now),
+            channels=self.telling.desk,
             cases=CaseDesk(self._state, self._site, self._clock.now),
             polls=self._poller.status,
             connections=connections,
@@ -391,7 +352,7 @@ class Parts:
             letters=self.outlets.letters,
             backfills=self.outlets.backfills,
             examine_influx=partial(examine, self._site, self._clock),
-            notify=self._notifier.counts,
+            notify=self.telling.notifier.counts,
             health=self._health.states,
             losses=self._health.losses,
             advice=self._advice,
@@ -405,6 +366,6 @@ class Parts:
             equipment=UpkeepDesk(self._upkeep_book, self._site, self._clock.now),
             upkeep=self._upkeep.status,
             judging=self._alarms.status,
-            links=self._links.facts,
+            links=self.telling.links.facts,
             metering=lambda: {**self._metering.status(), "size_bytes": self.files.ledger_size()},
         )
