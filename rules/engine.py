@@ -23,7 +23,6 @@ from rules.watch import EntryWatch, EventWatch, ReadingWatch, Track, Watch
 
 __all__ = ["Engine"]
 
-_START = 60_000
 _EARLIER = 86_400_000
 _SURE = frozenset({Quality.GOOD, Quality.MANUAL})
 _SAYS_POINTS = frozenset({*CLASSES, MEASUREMENT_MONITOR})
@@ -89,7 +88,7 @@ class Engine:
             self._reading(entry)
         elif type(entry) is Event:
             if entry.kind == "monitor_started" and entry.device == MONITOR_DEVICE:
-                self._restarted(item.recorded)
+                self._restarted(item.recorded, entry.arrived)
                 return
             self._advance(self._time.arrive(item.recorded, entry.arrived))
             self._event(entry)
@@ -127,7 +126,6 @@ class Engine:
         return self._hand_over()
 
     def _resume(self, started: int) -> None:
-        self._memory.started_at = started
         stopped = self._time.now
         self._time.resume(started)
         for watch in self._index.watches:
@@ -136,10 +134,10 @@ class Engine:
         self._memory.judges.update(watch for watch in self._index.watches if isinstance(watch, EntryWatch))
         self._reconsider()
 
-    def _restarted(self, recorded: int) -> None:
-        # The shell resumes by itself when it starts; a replay has only the event to go by.
-        if recorded > self._memory.started_at + _START:
-            self._resume(recorded)
+    def _restarted(self, recorded: int, arrived: int) -> None:
+        started = self._time.restarted(recorded, arrived)
+        if started is not None:
+            self._resume(started)
 
     # What comes in ------------------------------------------------------------------------------------
 

@@ -34,7 +34,6 @@ class Memory:
         self._suppressors = suppressors
         self._flood = flood
         self._forgotten: list[Row] = []
-        self.started_at = 0
         self.devices: set[str] = set()
         self.alarms: set[Watch] = set()
         self.momentary: set[str] = set()
@@ -72,7 +71,7 @@ class Memory:
         if self._flood.changed:
             self._flood.changed = False
             yield Row(area="engine", key="flood", body=self._flood.dump())
-        yield Row(area="engine", key="time", body={**self._time.dump(), "started_at": self.started_at})
+        yield Row(area="engine", key="time", body=self._time.dump())
         for kept in (self.alarms, self.momentary, self.devices, self.judges):
             kept.clear()
 
@@ -118,7 +117,6 @@ class Memory:
             self._flood.load(body)
         else:
             self._time.load(body)
-            self.started_at = body["started_at"]
 
     def _load_device(self, device: str, body: Mapping[str, Any]) -> None:
         tracks = self._index.points.get(device, {})

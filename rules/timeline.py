@@ -1,12 +1,15 @@
 """The engine's own time: milliseconds that never go back and do not jump with the wall clock."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from monitor.model import Entry, Event, Reading
 from monitor.schema import MONITOR_DEVICE
 
 __all__ = ["Timeline", "is_clock_step"]
+
+_START: Final = 60_000
+"""Milliseconds within which a start is told of in the journal."""
 
 
 def is_clock_step(event: Event) -> bool:
@@ -83,10 +86,23 @@ class Timeline:
         """Go on at `started` (UTC ms). The clock may be behind the stamps by then: no battery, no network yet."""
         at = started + self.offset
         if at < self.now:
-            self._still, self._before = self.wall(self.now), 0
-            self._offset_before = self.offset
+            # It may have been behind before this start, too: the stamps have stood still since then.
+            self._still, self._before = max(self._still, self.wall(self.now)), 0
             self.offset += self.now - at
+            self._offset_before = self.offset  # nothing comes any more that arrived before the start
         self.now = self.started = max(at, self.now)
+
+    def restarted(self, recorded: int, arrived: int) -> int | None:
+        """UTC ms of the start that an event tells of; None where that is the one that was resumed from last.
+
+        Who judges live resumes by himself when he starts, a replay has only the event. A stamp that stands still
+        says nothing of the start: the clock is behind it, and the arrival is what that clock said.
+        """
+        is_behind = recorded <= max(self._still, self.wall(self.now)) and recorded - arrived > _START
+        if not is_behind:
+            return recorded if recorded + self.offset > self.started + _START else None
+        is_first = recorded > self._still and recorded + self.offset > self.started
+        return arrived if is_first or self.now > self.started + _START else None
 
     def dump(self) -> Mapping[str, Any]:
         """Answer the memory, JSON-ready."""

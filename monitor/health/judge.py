@@ -30,7 +30,6 @@ _EDGES: Final = 3
 _DEGRADED: Final = 0.20
 _FINE_AGAIN: Final = 0.15
 _FEWEST: Final = 10
-_START: Final = 60_000
 _RETAINED: Final = Origin.RETAINED
 _SPEAKS: Final = frozenset({"card", "opened", "closed", "rex", "tamper", "duress", "reader_online"})
 _LAST_WILL: Final = "reader_offline"
@@ -215,7 +214,6 @@ class Judge:
         self._ends = 0
         self._minutes = 0
         self._told = 0
-        self._started = 0
         self._changes: list[Change] = []
         self._ended: list[Minute] = []
         self.readings = 0
@@ -254,22 +252,21 @@ class Judge:
                     self._reading(patient, entry, item.recorded)
             elif type(entry) is Event:
                 self._event(entry, item.recorded)
+            else:
+                self._time.now = self._time.arrive(item.recorded, None)
 
     def _reading(self, patient: _Patient, reading: Reading, recorded: int) -> None:
-        now = recorded + self._time.offset
-        if now >= self._ends:
-            self._advance(self._time.arrive(recorded, reading.arrived))
+        at = self._time.arrive(recorded, reading.arrived)
+        if at >= self._ends:
+            self._advance(at)
+        self._time.now = at
         if patient.fine and reading.values and reading.origin is not _RETAINED:
             patient.answered += 1
             patient.polls += 1
-            patient.heard = now
+            patient.heard = at
             patient.dirty = True
         else:
-            self._look(patient, reading, self._at(recorded, reading.arrived))
-
-    def _at(self, recorded: int, arrived: int) -> int:
-        self._time.now = at = self._time.arrive(recorded, arrived)
-        return at
+            self._look(patient, reading, at)
 
     def _look(self, patient: _Patient, reading: Reading, at: int) -> None:
         if reading.origin is _RETAINED:
@@ -287,16 +284,15 @@ class Judge:
         self._say(patient, at)
 
     def _event(self, event: Event, recorded: int) -> None:
-        if event.device == MONITOR_DEVICE:
-            if event.kind == "monitor_started" and recorded > self._started + _START:
-                self.resume(
-                    recorded
-                )  # who runs this resumes by itself when it starts; a replay has only the event
+        if event.device == MONITOR_DEVICE and event.kind == "monitor_started":
+            started = self._time.restarted(recorded, event.arrived)
+            if started is not None:
+                self.resume(started)
             return
+        self._time.now = at = self._time.arrive(recorded, event.arrived)
         patient = self._patients.get(event.device)
         if patient is None or (event.kind not in _SPEAKS and event.kind != _LAST_WILL):
             return
-        at = self._at(recorded, event.arrived)
         self._advance(at)
         if event.kind == _LAST_WILL:
             patient.failed(at, for_sure=True)
@@ -320,7 +316,6 @@ class Judge:
 
     def resume(self, started: int) -> None:
         """Go on at `started` (UTC ms) after the monitor did not run: that time is held against nobody."""
-        self._started = started
         stopped = self._time.now
         self._time.resume(started)
         if stopped:
@@ -379,7 +374,7 @@ class Judge:
 
     def dump_changed(self) -> dict[str, Any]:
         """What has to be kept to go on from here, by key, JSON-ready; of devices only what is new."""
-        kept: dict[str, Any] = {"": [self._ends, self._minutes, self._started, self._time.dump()]}
+        kept: dict[str, Any] = {"": [self._ends, self._minutes, self._time.dump()]}
         for patient in self._patients.values():
             if patient.dirty:
                 patient.dirty = False
@@ -390,7 +385,7 @@ class Judge:
         """Take back what `dump_changed` gave."""
         for key, body in kept:
             if not key:
-                self._ends, self._minutes, self._started, time = body
+                self._ends, self._minutes, *_, time = body  # older versions kept more
                 self._time.load(time)
                 self._told = self._minutes
             elif key in self._patients:

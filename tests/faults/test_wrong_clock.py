@@ -20,7 +20,7 @@ from tests.servers.smtp import MailServer, plain_text
 __all__ = ["influx"]
 
 RIGHT, PAST, FUTURE = "2026-11-27 12:00:00+00:00", "1970-01-01 00:00:20+00:00", "2036-05-01 12:00:00+00:00"
-LATER = "2026-11-27 12:02:00+00:00"
+LATER = "2026-11-27 13:00:00+00:00"
 DELAY, ESCALATION = 4.0, 6.0
 LONG = 12.0
 """Seconds of an escalation within which a busy machine has told somebody and was killed."""

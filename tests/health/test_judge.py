@@ -230,6 +230,34 @@ def test_a_step_of_the_clock_suspends_nobody_and_ends_no_thousand_minutes() -> N
     assert {minute.time - START for minute in minutes} == {day + MINUTE}
 
 
+@pytest.mark.parametrize("how", ["live", "in a replay"])
+def test_a_power_cut_without_a_battery_is_nobodys_minute(how: str) -> None:
+    judge = _judge()
+    judge.judge(_answers(*_tens(0, 90)))
+    judge.news()
+    hour, booted = 60 * MINUTE, 20_000 - START
+    # The box comes back in 1970, and the writer's stamps stand still until the network tells the time.
+    if how == "live":
+        judge.resume(20_050)
+    start = Event(device=MONITOR_DEVICE, kind="monitor_started", time=20_000, arrived=20_000, id="start")
+    polls = [_said(booted + at * SECOND, volume_m3=1.0) for at in _tens(10, 100)]
+    judge.judge([replace(each, recorded=START + 80_000) for each in [_recorded(0, start), *polls]])
+    step = Event(
+        device=MONITOR_DEVICE,
+        kind="clock_stepped",
+        time=START + hour,
+        arrived=START + hour,
+        id="step",
+        attributes={"from": 20_000 + 100_000, "to": START + hour},
+    )
+    judge.judge([_recorded(hour, step), *(_said(hour + at * SECOND, volume_m3=1.0) for at in _tens(0, 90))])
+    changes, minutes = judge.news()
+
+    assert changes == []
+    assert len([minute for minute in minutes if minute.device == "meter"]) == 3
+    assert {minute.errors for minute in minutes} == {0}
+
+
 _STEPS = st.lists(st.tuples(st.integers(0, 400), st.sampled_from(["answer", "fail", "push", "card"])), max_size=60)
 
 

@@ -2,7 +2,9 @@
 
 import pytest
 
-from monitor.model import Command, Event
+from monitor.model import Command, Event, Value
+from monitor.schema import MONITOR_DEVICE
+from rules.effects import Row
 from rules.engine import Engine
 from rules.surroundings import Surroundings
 from tests.rules.build import START, device, event, reading, recorded, rule
@@ -10,6 +12,10 @@ from tests.rules.build import START, device, event, reading, recorded, rule
 DEVICES = {"meter": device(), "door": device("door", points=[])}
 LOW = {"id": "low", "kind": "threshold", "point": "voltage_v", "below": "207 V", "on_delay": "60 s"}
 HOUR = 3_600_000
+
+
+def of_itself(at: int, kind: str, **attributes: Value) -> Event:
+    return event(at, kind, id=MONITOR_DEVICE, **attributes)
 
 
 def engine(*settings: dict[str, object]) -> Engine:
@@ -34,10 +40,43 @@ def test_a_clock_that_starts_behind_the_stamps_holds_nothing_up() -> None:
     assert [(step.cause, step.time) for step in steps] == [("raised", START - HOUR + 60_000)]
 
 
+@pytest.mark.parametrize("boots", [1, 2], ids=["one power cut", "two power cuts"])
+@pytest.mark.parametrize("ran", [2000, 600_000], ids=["ran for seconds", "ran for minutes"])
+@pytest.mark.parametrize("how", ["live", "in a replay"])
+def test_time_without_a_battery_and_without_power_makes_nothing_stale(how: str, ran: int, boots: int) -> None:
+    rules = ({"id": "silent", "kind": "stale", "max_age": "5 min"}, {"id": "dead", "kind": "offline"})
+    made, kept, steps = engine(*rules), dict[tuple[str, str], Row](), []
+    steps += made.judge([recorded(of_itself(0, "monitor_started"), 0)]).transitions
+    steps += made.judge([recorded(reading(at, 230.0), at) for at in range(0, ran + 1, 1000)]).transitions
+
+    # The box comes back in 1970: stamps stand still. Live, the shell resumes by itself; the event comes behind it.
+    booted = 20_000 - START
+    for _ in range(boots):
+        if how == "live":
+            kept |= {(row.area, row.key): row for row in made.dump_changed()}
+            made = engine(*rules)
+            made.load(kept.values(), START + booted)
+            steps += made.resume(START + booted + 50).transitions
+        steps += made.judge([recorded(of_itself(booted, "monitor_started"), ran)]).transitions
+        polls = [reading(booted + at, 230.0) for at in range(100, 90_000, 1000)]
+        steps += made.judge([recorded(each, ran) for each in polls]).transitions
+    right = ran + HOUR
+    step = of_itself(right, "clock_stepped", **{"from": START + booted + 90_000, "to": START + right})
+    steps += made.judge([recorded(step, right)]).transitions
+    polls = [reading(right + at, 230.0) for at in range(100, 60_000, 1000)]
+    steps += made.judge([recorded(each, each.arrived - START) for each in polls]).transitions
+    fine = list(steps)
+    steps += made.judge([recorded(reading(right + 60_000 + 400_000, 230.0), right + 60_000 + 400_000)]).transitions
+
+    assert fine == []
+    assert [(one.cause, one.time) for one in steps] == [
+        ("raised", START + right + 59_100 + 300_000),
+        ("cleared", START + right + 60_000 + 400_000),
+    ]
+
+
 def test_a_replay_takes_restarts_from_the_journal() -> None:
-    started = Event(
-        device="facility-monitor", kind="monitor_started", time=START + HOUR, arrived=START + HOUR, id="s"
-    )
+    started = of_itself(HOUR, "monitor_started")
     made = engine(LOW)
     made.judge([recorded(reading(0, 200.0), 0), recorded(reading(20_000, 200.0), 20_000)])
     before = made.judge([recorded(started, HOUR), recorded(reading(HOUR, 200.0), HOUR)])

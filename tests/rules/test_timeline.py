@@ -85,3 +85,38 @@ def test_what_was_due_before_a_step_forward_has_its_time_of_before() -> None:
     event = stepped(START + 18_000, START + HOUR + 18_000)
 
     assert timeline.before_step(event, event) == START + 18_000
+
+
+def test_a_second_start_behind_the_stamps_still_goes_by_what_arrives() -> None:
+    timeline = Timeline()
+    timeline.resume(START)
+    timeline.resume(START - HOUR)
+    timeline.now = timeline.arrive(START, START - HOUR + 5000)
+    timeline.resume(START - HOUR)
+
+    assert timeline.arrive(START, START - HOUR + 5000) == START + 10_000
+    assert timeline.arrive(START + 1000, START + 1000) == START + HOUR + 6000
+
+
+def test_a_start_that_was_resumed_from_is_not_heeded_again() -> None:
+    timeline = Timeline()
+    timeline.resume(START)
+
+    assert timeline.restarted(START + 900, START - 100) is None
+    assert timeline.restarted(START + HOUR, START + HOUR - 100) == START + HOUR
+
+
+def test_a_start_behind_the_stamps_that_was_resumed_from_is_not_heeded_again() -> None:
+    timeline = Timeline()
+    timeline.resume(START)
+    timeline.resume(START - HOUR)
+
+    assert timeline.restarted(START, START - HOUR + 900) is None
+
+
+def test_a_start_behind_the_stamps_that_nobody_resumed_from_is_when_it_arrived() -> None:
+    timeline = Timeline()
+    timeline.resume(START)
+    timeline.now = timeline.arrive(START + 2000, START + 2000)
+
+    assert timeline.restarted(START + 2000, START - HOUR) == START - HOUR
