@@ -1,6 +1,5 @@
 """Services that do not work, messages that go over another channel, and what is kept of both: on real servers."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import orjson
@@ -16,24 +15,12 @@ from monitor.site import Site
 from monitor.staff import Person, Rate
 from tests.clock import ManualClock
 from tests.notify.house import MINUTE, NOW, person, site
-from tests.notify.test_outbox import House, hooked, listed, mailed, reach, running, seen_again, settle, until
+from tests.notify.notifying import House, hooked, listed, mailed, reach, running, seen_again, settle, until
 from tests.servers.http import WebServer
 from tests.servers.smtp import MailServer
 
 HOUR = 60 * MINUTE
 STEPS = [(0.0, ["ana"]), (900.0, ["ben"])]
-
-
-@pytest.fixture
-def mail() -> Iterator[MailServer]:
-    with MailServer() as server:
-        yield server
-
-
-@pytest.fixture
-def web() -> Iterator[WebServer]:
-    with WebServer() as server:
-        yield server
 
 
 def both(web: WebServer, mail: MailServer, name: str = "ana") -> Person:

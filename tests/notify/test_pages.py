@@ -23,12 +23,6 @@ from tests.servers.smtp import MailServer, plain_text
 HOUSE = site(person("ana", mail="json://a"))
 
 
-@pytest.fixture
-def mail() -> Iterator[MailServer]:
-    with MailServer() as server:
-        yield server
-
-
 def body(kind: NoticeKind = NoticeKind.RAISE, **changes: object) -> dict[str, Any]:
     return dict(facts(HOUSE, notice(kind, **changes)))
 
