@@ -1,20 +1,12 @@
 """Times and durations in messages: across changes of the clock, and when the clock was wrong."""
 
 from datetime import datetime
-from typing import Any
 
 import pytest
 
 from monitor.notify.messages import LANGUAGES, render
-from monitor.notify.routing import facts
 from monitor.ports import NoticeKind
-from tests.notify.house import MINUTE, NOW, notice, person, site
-
-HOUSE = site(person("ana", mail="json://a"))
-
-
-def body(kind: NoticeKind = NoticeKind.RAISE, **changes: object) -> dict[str, Any]:
-    return dict(facts(HOUSE, notice(kind, **changes)))
+from tests.notify.house import MINUTE, NOW, body
 
 
 def _ms(iso: str) -> int:

@@ -9,15 +9,8 @@ import pytest
 
 import monitor.notify.messages
 from monitor.notify.messages import KINDS, LANGUAGES, render
-from monitor.notify.routing import facts
 from monitor.ports import NoticeKind
-from tests.notify.house import MINUTE, NOW, Params, notice, person, rule, site
-
-HOUSE = site(person("ana", mail="json://a"))
-
-
-def body(kind: NoticeKind = NoticeKind.RAISE, **changes: object) -> dict[str, Any]:
-    return dict(facts(HOUSE, notice(kind, **changes)))
+from tests.notify.house import MINUTE, NOW, Params, body, rule
 
 
 def test_a_raise_says_what_where_since_when_how_much_and_what_to_do() -> None:
