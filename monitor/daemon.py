@@ -53,8 +53,7 @@ def run_site(path: Path, folder: Path) -> None:
     write_log_to()
     collect_seldom()
     loaded = load_site(path)
-    if loaded.must_refuse:
-        raise SettingsError("\n".join(str(finding) for finding in loaded.refusals))
+    loaded.refuse()
     for finding in loaded.warnings:
         _log.warning("settings", finding=str(finding))
     with holding(folder):
@@ -224,8 +223,7 @@ class Daemon:
         Raises SettingsError, with nothing changed, when the file is not in order.
         """
         loaded = await asyncio.to_thread(load_site, self.file, thorough=True)
-        if loaded.must_refuse:
-            raise SettingsError("\n".join(str(finding) for finding in loaded.refusals))
+        loaded.refuse()
         before = await asyncio.to_thread(budgets_of, self.site)
         changes = difference(self.site, loaded.site, before=before, after=loaded.budgets)
         if not dry_run:

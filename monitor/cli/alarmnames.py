@@ -4,10 +4,12 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from monitor.cli.output import clean
+
 if TYPE_CHECKING:
     from monitor.cli.client import Client
 
-__all__ = ["beginning", "newest", "occurrence_of", "until"]
+__all__ = ["ask", "beginning", "newest", "not_judged", "occurrence_of", "until"]
 
 _JUDGED_WITHIN: Final = 5.0
 _PAUSE: Final = 0.05
@@ -49,3 +51,25 @@ def until(ask: Callable[[], T], is_done: Callable[[T], bool]) -> tuple[T, bool]:
         if judged or time.monotonic() > deadline:
             return found, judged
         time.sleep(_PAUSE)
+
+
+def ask(  # noqa: PLR0917 - of whom, of which alarm, for what, where its answer shows, and when it is done
+    client: "Client",
+    alarm: str,
+    what: str,
+    body: Mapping[str, Any],
+    look: Callable[[Mapping[str, Any]], Mapping[str, Any]],
+    is_done: Callable[[Mapping[str, Any]], bool],
+) -> Mapping[str, Any]:
+    """Ask for something about an alarm; answers the command, whether it was judged (`judged`), and the alarm.
+
+    `look` answers the alarm as it stands, given the command.
+    """
+    kept = client.post("alarms", alarm, what, body=body)
+    found, judged = until(lambda: look(kept), is_done)
+    return {**kept, "judged": judged, "alarm": found}
+
+
+def not_judged(kept: Mapping[str, Any]) -> str:
+    """What people read of a command that the daemon keeps, and has not judged in time."""
+    return f"kept in the name of {clean(kept['by'])}; not judged yet"

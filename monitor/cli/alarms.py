@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from monitor.cli.alarmfigures import performance
-from monitor.cli.alarmnames import occurrence_of, until
+from monitor.cli.alarmnames import not_judged, occurrence_of, until
 from monitor.cli.casework import add_casework, case_cells
 from monitor.cli.holds import Target, add_holds, register_cells, register_headings, words_of
 from monitor.cli.options import Json, SocketPath, StateFolder
@@ -216,5 +216,4 @@ def ack(
     if as_json:
         print_json(found)
         return
-    by = clean(kept["by"])
-    print_line(f"acknowledged by {by}" if judged else f"kept in the name of {by}; not judged yet")
+    print_line(f"acknowledged by {clean(kept['by'])}" if judged else not_judged(kept))

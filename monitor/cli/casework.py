@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from monitor.causes import CAUSES
-from monitor.cli.alarmnames import occurrence_of, until
+from monitor.cli.alarmnames import ask, not_judged, occurrence_of
 from monitor.cli.holds import Target, WhyPerhaps
 from monitor.cli.options import Json, SocketPath, StateFolder
 from monitor.cli.output import clean, print_json, print_line
@@ -111,20 +111,17 @@ def _ask(  # noqa: PLR0917 - where to ask, of which alarm, for what, and when it
     body: Mapping[str, Any],
     done: Callable[[Mapping[str, Any]], bool],
 ) -> Mapping[str, Any]:
-    """Ask for something; answers the command, whether it was judged (`judged`), and the alarm."""
+    """Ask for something about an occurrence, and wait until it is judged."""
     from monitor.cli.client import Client
 
     client = Client(socket, state)
     occurrence = occurrence_of(client, alarm)
-    kept = client.post("alarms", occurrence, what, body=body)
-    found, judged = until(lambda: client.get("alarms", occurrence), done)
-    return {**kept, "judged": judged, "alarm": found}
+    return ask(client, occurrence, what, body, lambda _: client.get("alarms", occurrence), done)
 
 
 def _tell(found: Mapping[str, Any], what: str, *, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    by = clean(found["by"])
     title = clean(found["alarm"].get("title") or found["target"])
-    print_line(f"{title} is {what}" if found["judged"] else f"kept in the name of {by}; not judged yet")
+    print_line(f"{title} is {what}" if found["judged"] else not_judged(found))

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -10,10 +9,10 @@ import typer
 
 from monitor.cli.options import Json, SocketPath, StateFolder
 from monitor.cli.output import clean, number, print_json, print_line, print_table, since
+from monitor.model import Severity
 
 if TYPE_CHECKING:
     from monitor.cli.client import Client
-    from monitor.site import Site
 
 __all__ = ["add_channels"]
 
@@ -24,15 +23,6 @@ _HEADINGS: Final = (
 )
 _PATIENCE: Final = 100.0
 _MS: Final = 1000
-
-
-class Severity(StrEnum):
-    """How urgent a test message looks."""
-
-    LOW = "low"
-    MEDIUM = "medium"
-    HIGH = "high"
-    CRITICAL = "critical"
 
 
 def add_channels(group: typer.Typer) -> None:
@@ -135,25 +125,18 @@ def _from_file(file: Path, person: str, channel: str, severity: Severity) -> Seq
     import asyncio
     import time
 
+    from monitor.app import load_site
     from monitor.notify.channels import Channels
     from monitor.notify.trial import as_json, chosen, try_channel
 
-    loaded = _load(file)
-    who, names = chosen(loaded, person, channel)
+    loaded = load_site(file, os.environ)
+    loaded.refuse()
+    site = loaded.site
+    who, names = chosen(site, person, channel)
 
     async def send() -> Sequence[Mapping[str, Any]]:
         reached, now = Channels(), round(_MS * time.time())
-        tries = [try_channel(reached, loaded, who, name, now=now, severity=severity.value) for name in names]
+        tries = [try_channel(reached, site, who, name, now=now, severity=severity.value) for name in names]
         return [as_json(name, sent) for name, sent in zip(names, await asyncio.gather(*tries), strict=True)]
 
     return asyncio.run(send())
-
-
-def _load(file: Path) -> "Site":
-    from monitor.app import load_site
-    from monitor.errors import SettingsError
-
-    loaded = load_site(file, os.environ)
-    if loaded.must_refuse:
-        raise SettingsError("\n".join(str(finding) for finding in loaded.refusals))
-    return loaded.site

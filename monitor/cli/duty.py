@@ -5,10 +5,11 @@ from typing import Annotated, Any
 
 import typer
 
+from monitor.cli.alarmnames import not_judged
 from monitor.cli.holds import WhyPerhaps
 from monitor.cli.meterasking import Asking, until
 from monitor.cli.options import At, Json, SocketPath, StateFolder
-from monitor.cli.output import clean, local_time, print_json, print_line, print_table
+from monitor.cli.output import local_time, print_json, print_line, print_table
 
 __all__ = ["on_call", "override"]
 
@@ -79,7 +80,7 @@ def override(
     if as_json:
         print_json({**kept, "judged": said is not None})
     elif said is None:
-        print_line(f"kept in the name of {clean(kept['by'])}; not judged yet")
+        print_line(not_judged(kept))
     elif cancel:
         print_line(f"taken back: {kept['id'][:8]} of the roster {kept['roster']}")
     else:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from monitor.cli.alarmnames import beginning, newest, until
+from monitor.cli.alarmnames import ask, beginning, newest, not_judged
 from monitor.cli.options import Json, SocketPath, StateFolder
 from monitor.cli.output import clean, local_time, print_json, print_line
 
@@ -151,14 +151,13 @@ def _ask(  # noqa: PLR0917 - where to ask, of which alarm, for what, and when it
     body: Mapping[str, Any],
     done: Callable[[Mapping[str, Any]], bool],
 ) -> Mapping[str, Any]:
-    """Ask for something; answers the command, whether it was judged (`judged`), the alarm and the site's zone."""
+    """Ask for something about what a rule says of a point; answers the site's zone besides."""
     from monitor.cli.client import Client
 
     client = Client(socket, state)
     called = alarm if "/" in alarm else beginning(client, alarm)
-    kept = client.post("alarms", called, what, body=body)
-    found, judged = until(lambda: newest(client, kept["target"]), done)
-    return {**kept, "judged": judged, "alarm": found, "timezone": client.get("status")["timezone"]}
+    found = ask(client, called, what, body, lambda kept: newest(client, kept["target"]), done)
+    return {**found, "timezone": client.get("status")["timezone"]}
 
 
 def _tell(found: Mapping[str, Any], what: str, *, as_json: bool) -> None:
@@ -166,7 +165,7 @@ def _tell(found: Mapping[str, Any], what: str, *, as_json: bool) -> None:
         print_json(found)
         return
     if not found["judged"]:
-        print_line(f"kept in the name of {clean(found['by'])}; not judged yet")
+        print_line(not_judged(found))
         return
     alarm, zone = found["alarm"], found["timezone"]
     shelf, service = alarm.get("shelf"), alarm.get("service")

@@ -83,11 +83,9 @@ def _ask_daemon(socket: Path | None, state: Path | None, sink: str) -> Any:
 
 def _look(file: Path, sink: str) -> dict[str, Any]:
     from monitor.app import examine_influx, load_site
-    from monitor.errors import SettingsError
 
     loaded = load_site(file, os.environ)
-    if loaded.must_refuse:
-        raise SettingsError("\n".join(str(finding) for finding in loaded.refusals))
+    loaded.refuse()
     findings = examine_influx(loaded.site, lambda: time.time_ns() // 1_000_000, sink)
     return {"fine": all(each["state"] != "wrong" for each in findings), "findings": list(findings)}
 

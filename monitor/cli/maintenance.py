@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from monitor.cli.alarmnames import until
+from monitor.cli.alarmnames import not_judged, until
 from monitor.cli.holds import Why, WhyPerhaps, seconds_said
 from monitor.cli.options import Buildings, Classes, Devices, Json, SocketPath, StateFolder
 from monitor.cli.output import clean, local_time, print_json, print_line, print_table
@@ -136,7 +136,7 @@ def add(
     if as_json:
         print_json({**kept, "maintenance": window})
     elif window is None:
-        print_line(f"kept in the name of {clean(kept['by'])}; not judged yet")
+        print_line(not_judged(kept))
     else:
         print_line(f"maintenance {kept['target']} is planned: {_state(window, asking.zone.key)}")
 
@@ -157,10 +157,7 @@ def end(
     if as_json:
         print_json({**kept, "judged": judged, "maintenance": window})
     else:
-        by = clean(kept["by"])
-        print_line(
-            f"maintenance {kept['target']} has ended" if judged else f"kept in the name of {by}; not judged yet"
-        )
+        print_line(f"maintenance {kept['target']} has ended" if judged else not_judged(kept))
 
 
 def _planned(client: "Client", ident: str) -> Callable[[], Mapping[str, Any] | None]:

@@ -78,6 +78,11 @@ class Loaded:
         """Whether `run` must not start."""
         return bool(self.refusals)
 
+    def refuse(self) -> None:
+        """Raise SettingsError, with all of them, where `run` must not start."""
+        if self.must_refuse:
+            raise SettingsError("\n".join(str(finding) for finding in self.refusals))
+
 
 class SettingsInvalid(SettingsError):
     """The site file has mistakes: all of them are in `findings`; `warnings` and `budgets` are beside them."""

@@ -3,13 +3,14 @@
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import orjson
 
 from monitor.model import Transition
 from monitor.notices import Notice, NoticeKind, OutboxRow
-from monitor.notify.routing import make_router
+from monitor.notify.routing import facts, make_router
 from monitor.site import Device, Point, Rule, Site, Source
 from monitor.staff import Grouping, Notify, Person, Route, Step, Team
 
@@ -138,3 +139,11 @@ def insert(db: sqlite3.Connection, rows: Iterable[OutboxRow], created: int) -> N
 
 def rows(house: Site, kind: NoticeKind, **changes: object) -> Sequence[OutboxRow]:
     return make_router(house)(notice(kind, **changes))
+
+
+HOUSE = site(person("ana", mail="json://a"))
+
+
+def body(kind: NoticeKind = NoticeKind.RAISE, **changes: object) -> dict[str, Any]:
+    """What a message about the one alarm of the house is made of."""
+    return dict(facts(HOUSE, notice(kind, **changes)))

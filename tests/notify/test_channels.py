@@ -3,7 +3,6 @@
 import asyncio
 import io
 import logging
-from collections.abc import Iterator
 
 import pytest
 
@@ -18,18 +17,6 @@ from tests.servers.ports import free_port
 from tests.servers.smtp import MailServer
 
 MESSAGE = Message(title="Undervoltage", text="201 V", severity="high")
-
-
-@pytest.fixture
-def mail() -> Iterator[MailServer]:
-    with MailServer() as server:
-        yield server
-
-
-@pytest.fixture
-def web() -> Iterator[WebServer]:
-    with WebServer() as server:
-        yield server
 
 
 def mail_address(server: MailServer, **options: object) -> str:

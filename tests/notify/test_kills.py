@@ -5,7 +5,6 @@ import re
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,18 +13,12 @@ from monitor.journal.state import State
 from monitor.notices import NoticeKind
 from tests.clock import ManualClock
 from tests.notify.house import MINUTE, site
-from tests.notify.test_outbox import House, hooked, running, settle
+from tests.notify.notifying import House, hooked, running, settle
 from tests.servers.http import Answer, Request, WebServer
 
 ALARMS = 12
 KILLED_AFTER = (1, 5)
 """Requests after whose arrival the process is killed: before their answers are written down."""
-
-
-@pytest.fixture
-def web() -> Iterator[WebServer]:
-    with WebServer() as server:
-        yield server
 
 
 class Slow:

@@ -1,7 +1,7 @@
 """An outage of the disk is told past the outbox: once when it begins, once when it is over, to everybody."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Self
 
 import pytest
@@ -17,16 +17,10 @@ from monitor.staff import Route
 from tests.clock import ManualClock
 from tests.journal.conformance import entries_of, everything
 from tests.notify.house import person, site
-from tests.notify.test_outbox import mailed
+from tests.notify.notifying import mailed
 from tests.servers.smtp import MailServer
 
 PACE = Pace(look=0.01, begins=0.05, ends=0.1)
-
-
-@pytest.fixture
-def mail() -> Iterator[MailServer]:
-    with MailServer() as server:
-        yield server
 
 
 class Disk:

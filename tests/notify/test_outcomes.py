@@ -14,7 +14,7 @@ from monitor.journal.state import State
 from monitor.notices import NoticeKind
 from tests.clock import ManualClock
 from tests.notify.house import person, site
-from tests.notify.test_outbox import House, running, settle
+from tests.notify.notifying import House, running, settle
 from tests.servers.http import WebServer
 from tests.servers.ports import free_port
 from tests.servers.smtp import MailServer

@@ -14,23 +14,10 @@ from monitor.notify.channels import Channels
 from monitor.notify.composing import Composer
 from monitor.notify.messages import KINDS, LANGUAGES, render
 from monitor.notify.painting import Painter
-from monitor.notify.routing import facts
 from tests.notify.day import keep, volts
-from tests.notify.house import MINUTE, NOW, notice, person, rows, site
+from tests.notify.house import HOUSE, MINUTE, NOW, body, person, rows, site
 from tests.servers.http import WebServer
 from tests.servers.smtp import MailServer, plain_text
-
-HOUSE = site(person("ana", mail="json://a"))
-
-
-@pytest.fixture
-def mail() -> Iterator[MailServer]:
-    with MailServer() as server:
-        yield server
-
-
-def body(kind: NoticeKind = NoticeKind.RAISE, **changes: object) -> dict[str, Any]:
-    return dict(facts(HOUSE, notice(kind, **changes)))
 
 
 def attempt(address_name: str = "mail", **changes: Any) -> Attempt:

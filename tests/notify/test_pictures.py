@@ -15,20 +15,14 @@ from monitor.model import Derived, Entry, Reading
 from monitor.notices import NoticeKind
 from monitor.notify.painting import Painter, wish
 from monitor.notify.pictures import draw, read, thin
-from monitor.notify.routing import facts
 from monitor.periods import DAY
 from monitor.ports import Batch
 from monitor.site import JournalSettings
 from tests.clock import ManualClock
 from tests.notify.day import BEGAN, keep, volts, whole_day
-from tests.notify.house import MINUTE, NOW, notice, person, rule, site
+from tests.notify.house import MINUTE, NOW, body, rule
 
-HOUSE = site(person("ana", mail="json://a"))
 HOUR = 60 * MINUTE
-
-
-def body(kind: NoticeKind = NoticeKind.RAISE, **changes: object) -> dict[str, Any]:
-    return dict(facts(HOUSE, notice(kind, **changes)))
 
 
 def about(device: str, kind: str, point: str | None = None, **more: object) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Reports in the outbox: one mail to each person, with the report in it, and never in the way of an alarm."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from email.message import EmailMessage
@@ -25,25 +25,13 @@ from monitor.site import ReportSettings, Site
 from monitor.staff import Person
 from tests.clock import ManualClock
 from tests.notify.house import MINUTE, NOW, insert, person, rows, site
-from tests.notify.test_outbox import hooked, mailed, reach, running, seen_again, settle
+from tests.notify.notifying import hooked, mailed, reach, running, seen_again, settle
 from tests.servers.http import WebServer
 from tests.servers.smtp import MailServer
 
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 PAGE = "<html><body><table><tr><td>1234.5 kWh</td></tr></table></body></html>"
-
-
-@pytest.fixture
-def mail() -> Iterator[MailServer]:
-    with MailServer() as server:
-        yield server
-
-
-@pytest.fixture
-def web() -> Iterator[WebServer]:
-    with WebServer() as server:
-        yield server
 
 
 class Builder:

@@ -1,7 +1,5 @@
 """After a restore: what may have been sent already is not sent again, but once for each alarm still active."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from monitor.journal.state import State, set_position
@@ -10,16 +8,10 @@ from monitor.notices import NoticeKind
 from monitor.notify.decision import Standing
 from tests.clock import ManualClock
 from tests.notify.house import site
-from tests.notify.test_outbox import House, listed, mailed, reach, running, seen_again, settle
+from tests.notify.notifying import House, listed, mailed, reach, running, seen_again, settle
 from tests.servers.smtp import MailServer
 
 HOUR = 3_600_000
-
-
-@pytest.fixture
-def mail() -> Iterator[MailServer]:
-    with MailServer() as server:
-        yield server
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The daily self-test of channels: who is tried when, and what a test that fails says of its channel."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
@@ -14,17 +13,11 @@ from monitor.site import Site
 from monitor.staff import Person, Quiet, SelfTest
 from tests.clock import ManualClock
 from tests.notify.house import MINUTE, person, site
-from tests.notify.test_outbox import House, hooked, running, seen_again, settle
+from tests.notify.notifying import House, hooked, running, seen_again, settle
 from tests.servers.http import WebServer
 
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
-
-
-@pytest.fixture
-def web() -> Iterator[WebServer]:
-    with WebServer() as server:
-        yield server
 
 
 def with_self_test(*people: Person) -> Site:

@@ -29,12 +29,6 @@ TO = "from=monitor@example.org&to=ana@example.org"
 
 
 @pytest.fixture
-def web() -> Iterator[WebServer]:
-    with WebServer() as server:
-        yield server
-
-
-@pytest.fixture
 def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
     """A certificate for localhost that this process trusts."""
     authority = trustme.CA()

@@ -2,23 +2,14 @@
 # ruff: noqa: RUF001 - Chinese has punctuation of its own
 
 import re
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.notices import NoticeKind
 from monitor.notify.messages import KINDS, LANGUAGES, render
-from monitor.notify.routing import facts
 from monitor.notify.short import fitted, room, shorten, squeeze
-from tests.notify.house import NOW, notice, person, site
-
-HOUSE = site(person("ana", mail="json://a"))
-
-
-def body(**changes: object) -> dict[str, Any]:
-    return dict(facts(HOUSE, notice(NoticeKind.RAISE, **changes)))
+from tests.notify.house import NOW, body
 
 
 def test_a_short_text_says_how_bad_what_where_how_much_and_how_to_acknowledge() -> None:

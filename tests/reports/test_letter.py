@@ -19,7 +19,7 @@ from monitor.reports.mailing import Mailing
 from monitor.site import ReportSettings, Site
 from monitor.staff import Notify
 from tests.clock import ManualClock
-from tests.notify.test_outbox import mailed, running, settle
+from tests.notify.notifying import mailed, running, settle
 from tests.notify.test_reports import parts
 from tests.reports.books import Book, house, moment
 from tests.servers.smtp import MailServer

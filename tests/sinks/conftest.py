@@ -1,6 +1,6 @@
-"""One InfluxDB with authentication, and nginx before it, for all tests of the sinks."""
+"""One InfluxDB with authentication and nginx before it for all tests of the sinks, and a listener at a broker."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,9 @@ from monitor.journal.sqlite import SqliteJournal
 from monitor.journal.state import State
 from monitor.site import InfluxSettings
 from tests.servers.influxdb import InfluxServer, influxdb
+from tests.servers.mosquitto import Mosquitto
 from tests.servers.nginx import Nginx, nginx
+from tests.sinks.ear import Ear
 from tests.sinks.pasts import House
 
 _numbers = count(1)
@@ -64,3 +66,11 @@ def begun(
 @pytest.fixture
 def house(begun: Callable[[], House]) -> House:
     return begun()
+
+
+@pytest.fixture
+async def ear(broker: Mosquitto) -> AsyncIterator[Ear]:
+    """Somebody else on the test's `broker`."""
+    ear = Ear(broker)
+    yield ear
+    ear.close()

@@ -48,13 +48,6 @@ def broker(tmp_path: Path) -> Any:
         yield broker
 
 
-@pytest.fixture
-async def ear(broker: Mosquitto) -> AsyncIterator[Ear]:
-    ear = Ear(broker)
-    yield ear
-    ear.close()
-
-
 class TestContract(SinkContract):
     everything = 3 + len(a_site().devices) + 1
     """The device that spoke, the status, the summary, and the alarms of each device and of the monitor."""

@@ -94,14 +94,20 @@ class Acknowledging:
         loop = self._loop
         if loop is None or loop.is_closed():
             return
-        known = topic in self._topics
-        reason = "it is retained" if retained else "there is no such alarm"
-        if retained or not known or len(self._heard) >= _WAITING:
-            reason = reason if retained or not known else "too many at once"
-            loop.call_soon_threadsafe(self._refuse, topic, reason)
+        refusal = self._refusal(topic, retained=retained)
+        if refusal is not None:
+            loop.call_soon_threadsafe(self._refuse, topic, refusal)
             return
         self._heard.append((topic, payload[: _LONGEST + 1]))
         loop.call_soon_threadsafe(self._came.set)
+
+    def _refusal(self, topic: str, *, retained: bool) -> str | None:
+        """Why a message is refused before anybody looks into it; None: it is not."""
+        if retained:
+            return "it is retained"
+        if topic not in self._topics:
+            return "there is no such alarm"
+        return "too many at once" if len(self._heard) >= _WAITING else None
 
     async def run(self) -> None:
         """Work off what is heard, until cancelled."""

@@ -9,13 +9,12 @@ from typing import Any, Final
 
 from monitor.sinks.mqtt.looks import look_of
 from monitor.sinks.mqtt.states import Shown
-from monitor.sinks.mqtt.topics import Topics
+from monitor.sinks.mqtt.topics import EXPIRES_S, Topics
 
 __all__ = ["ACKNOWLEDGE", "cards_of", "cards_of_monitor"]
 
 ACKNOWLEDGE: Final = "acknowledge"
 """What the button of an alarm says."""
-_EXPIRES_S: Final = 120
 _IS_ON: Final = "{{ 'ON' if value_json.active or value_json.waiting else 'OFF' }}"
 _TIMES: Final = "(value_json.{0} / 1000) | timestamp_local if value_json.{0} else none"
 _ATTRIBUTES: Final = (
@@ -82,7 +81,7 @@ def cards_of_monitor(ident: str, topics: Topics) -> dict[str, Any]:
             "state_class": "measurement",
             "state_topic": topics.summary,
             "value_template": f"{{{{ value_json.{name} }}}}",
-            "expire_after": _EXPIRES_S,
+            "expire_after": EXPIRES_S,
         }
 
     return {
@@ -95,7 +94,7 @@ def cards_of_monitor(ident: str, topics: Topics) -> dict[str, Any]:
             "state_topic": topics.availability,
             "payload_on": "online",
             "payload_off": "offline",
-            "expire_after": _EXPIRES_S,
+            "expire_after": EXPIRES_S,
             "availability": [],
         },
         "active": {

@@ -15,7 +15,7 @@ from monitor.sinks.mqtt.acknowledging import Acknowledge, Acknowledging
 from monitor.sinks.mqtt.discovery import Announcer, farewells, is_ours, is_under, wildcards
 from monitor.sinks.mqtt.publisher import Publisher
 from monitor.sinks.mqtt.states import Board
-from monitor.sinks.mqtt.topics import Outgoing, State, Topics
+from monitor.sinks.mqtt.topics import EXPIRES_S, Outgoing, State, Topics
 from monitor.site import MqttSinkSettings, SinkFilter, Site
 
 __all__ = ["MqttSink"]
@@ -31,7 +31,6 @@ _FRESH_MS: Final = 15 * 60_000
 _AT_ONCE: Final = 1000
 _LOOK_EVERY_S: Final = 10.0
 """What makes no step is seen by then: that nothing is known of a condition any more."""
-_EXPIRES_S: Final = 120
 _SAY_EVERY_S: Final = 30.0
 
 
@@ -164,7 +163,7 @@ class MqttSink:
         A broker that was killed together with the monitor says no last will: what it had kept is then not told as
         if it were of this moment. The summary says it to those who know no expiry.
         """
-        messages = [Outgoing(self._topics.availability, _ONLINE, expires=_EXPIRES_S)]
+        messages = [Outgoing(self._topics.availability, _ONLINE, expires=EXPIRES_S)]
         if self._has("alarms"):
             messages.append(Outgoing(self._topics.summary, self._board.now(self._topics.summary)))
         await self._publish(messages)

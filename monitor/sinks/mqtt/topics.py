@@ -14,7 +14,10 @@ import orjson
 from monitor.model import Event, Reading, Value
 from monitor.site import Site
 
-__all__ = ["Outgoing", "State", "Topics"]
+__all__ = ["EXPIRES_S", "Outgoing", "State", "Topics"]
+
+EXPIRES_S: Final = 120
+"""Seconds for which it counts that the monitor is there, and what it counts itself, after the last word of it."""
 
 _RANK: Final = {"low": 1, "medium": 2, "high": 3, "critical": 4}
 _SHOWN: Final = ("occurrence", "rule", "point", "title", "state", "response", "suppression", "severity", "value")

@@ -67,6 +67,10 @@ class Trouble:
             found.append((self.shelved[1], self.severity_at(self.shelved[1])))
         return sorted(found)
 
+    def telling_at(self, at: int) -> tuple[int, str]:
+        """The newest of them up to a moment."""
+        return [each for each in self.tellings() if each[0] <= at][-1]
+
 
 @dataclass(frozen=True)
 class Window:

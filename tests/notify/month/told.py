@@ -38,6 +38,12 @@ class Told:
                 found[row["carried_by"]].append(row)
         return found
 
+    def primary_of(self, one: Delivery) -> int:
+        """The row that carries the others of its message."""
+        ids = {row["id"] for row in one.rows}
+        found = [row["id"] for row in self.rows if row["id"] in ids and row["carried_by"] not in ids]
+        return int(found[0])
+
     @cached_property
     def items(self) -> Sequence[tuple[Delivery, Mapping[str, Any], bool]]:
         """Each thing that a message says: the message, the row of it, and whether that has its own place in it."""
