@@ -92,10 +92,12 @@ class Pages:
 
         All templates also know `site`, `caller` (None on the page to sign in), `speech` (how numbers, units and
         times are written), `now` (UTC ms), `stamp(ms)` (for `<time datetime>`), `say` (words of programs),
-        `url(path, **query)`, `static(name)`, `places`, `here` and `csrf`.
+        `url(path, **query)`, `static(name)`, `places`, `here`, `back` (a page that
+        can be opened: not the address of a form) and `csrf`.
         """
         caller = known_caller(request)
         language = language_of(request, self._site)
+        here = request.url.path.removeprefix(request.scope.get("root_path", ""))
         known: Mapping[str, Any] = {
             "site": self._site,
             "caller": caller,
@@ -106,12 +108,18 @@ class Pages:
             "stamp": _stamp,
             "url": lambda path, **query: address(request, path, **query),
             "places": [place for place in self._places if caller and caller.may(place.role, place.scope)],
-            "here": request.url.path.removeprefix(request.scope.get("root_path", "")),
+            "here": here,
+            "back": here if request.method in {"GET", "HEAD"} else self._place_of(here),
             "static": lambda name: address(request, f"/static/{name}", v=version_of(name)),
             "csrf": caller.csrf if caller else "",
         }
         text = _environment(language).get_template(template).render({**known, **facts})
         return HTMLResponse(text, status)
+
+    def _place_of(self, path: str) -> str:
+        """The page of the navigation that a path lies below."""
+        above = [place.path for place in self._places if path.startswith(f"{place.path}/")]
+        return max(above, key=len, default="/")
 
     def speech(self, request: Request) -> Speech:
         """How numbers, units and times are written for who asks."""
