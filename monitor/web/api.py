@@ -18,6 +18,7 @@ from monitor.web.console.page import is_console, say, sign_in_first
 from monitor.web.console.routes import make_console
 from monitor.web.dutyroutes import make_duty_router
 from monitor.web.equipmentroutes import make_equipment_router
+from monitor.web.findingroutes import make_finding_router
 from monitor.web.live import LiveState
 from monitor.web.liveroutes import make_live_router
 from monitor.web.meterroutes import make_meter_router
@@ -52,6 +53,7 @@ def make_api(parts: Parts, live: LiveState) -> FastAPI:
         make_access_router(parts),
         make_equipment_router(parts),
         make_live_router(parts, live),
+        make_finding_router(parts),
     )
     pages, console = make_console(parts, live)
     app = FastAPI(
