@@ -23,6 +23,7 @@ def make_live_router(parts: Parts, live: LiveState) -> APIRouter:
 
     @router.get(
         "/live",
+        status_code=200,
         response_class=Stream,
         responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
     )
