@@ -115,6 +115,6 @@ def _refused(answer: httpx.Response) -> Refused:
     try:
         said = answer.json()
         advice = "" if _FOR_PROGRAMS in said["what_to_do"] else f"\n{said['what_to_do']}"
-        return Refused(f"{said['error']}{advice}", answer.status_code)
+        return Refused(f"{said['detail']}{advice}", answer.status_code)
     except (ValueError, KeyError, TypeError):
         return Refused(f"the daemon answered {answer.status_code}", answer.status_code)

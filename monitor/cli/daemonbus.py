@@ -63,7 +63,7 @@ class DaemonBus:
 
 
 def _error(status: int, said: dict[str, Any]) -> DeviceError | RequestRefused:
-    text = said.get("error", f"the daemon answered {status}")
+    text = said.get("detail", f"the daemon answered {status}")
     kind = said.get("kind")
     if kind == "silence":
         return DeviceUnreachable(text)

@@ -31,8 +31,8 @@ from monitor.web.accessshapes import (
 )
 from monitor.web.parts import AccessDesk, Parts
 from monitor.web.peer import who_asks
-from monitor.web.routes import NotDone, NotKnown
-from monitor.web.shapes import PREFIX, RefusalOut
+from monitor.web.problems import NotDone, NotKnown, problems
+from monitor.web.shapes import PREFIX
 
 __all__ = ["make_access_router"]
 
@@ -46,8 +46,7 @@ _Words = Annotated[list[str], Query(max_length=100)]
 
 def make_access_router(parts: Parts) -> APIRouter:
     """Make the routes."""
-    refusals: dict[int | str, dict[str, Any]] = {code: {"model": RefusalOut} for code in (404, 409, 422, 503)}
-    router = APIRouter(prefix=f"{PREFIX}/access", responses=refusals)
+    router = APIRouter(prefix=f"{PREFIX}/access", responses=problems(404, 409, 422, 503))
     desk = parts.access
     if desk is not None:
         people = _People(parts, desk)

@@ -19,8 +19,9 @@ from monitor.web.alarmshapes import (
 )
 from monitor.web.parts import HoldDesk, Parts
 from monitor.web.peer import who_asks
-from monitor.web.routes import NotKnown, is_held
-from monitor.web.shapes import PREFIX, AcknowledgeIn, AcknowledgeOut, RefusalOut
+from monitor.web.problems import NotKnown, problems
+from monitor.web.routes import is_held
+from monitor.web.shapes import PREFIX, AcknowledgeIn, AcknowledgeOut
 
 __all__ = ["make_alarm_router"]
 
@@ -30,8 +31,7 @@ _Last = Annotated[int, Query(ge=1, le=_MOST)]
 
 def make_alarm_router(parts: Parts) -> APIRouter:
     """Make the routes."""
-    refusals: dict[int | str, dict[str, Any]] = {code: {"model": RefusalOut} for code in (404, 409, 422, 503)}
-    router = APIRouter(prefix=PREFIX, responses=refusals)
+    router = APIRouter(prefix=PREFIX, responses=problems(404, 409, 422, 503))
     _add_alarms(router, parts)
     if parts.holds is not None:
         _add_holds(router, parts, parts.holds)

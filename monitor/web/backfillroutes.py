@@ -13,8 +13,8 @@ from monitor.periods import parse
 from monitor.ports import Batch
 from monitor.web.parts import BackfillDesk, Parts
 from monitor.web.peer import who_asks
-from monitor.web.routes import NotDone, NotKnown
-from monitor.web.shapes import PREFIX, RefusalOut
+from monitor.web.problems import NotDone, NotKnown, problems
+from monitor.web.shapes import PREFIX
 
 __all__ = ["make_backfill_router"]
 
@@ -50,8 +50,7 @@ class BackfillOut(BaseModel):
 
 def make_backfill_router(parts: Parts) -> APIRouter:
     """Make the routes."""
-    refusals: dict[int | str, dict[str, Any]] = {code: {"model": RefusalOut} for code in (404, 409, 422, 503)}
-    router = APIRouter(prefix=PREFIX, responses=refusals)
+    router = APIRouter(prefix=PREFIX, responses=problems(404, 409, 422, 503))
 
     @router.post("/influx/backfill", status_code=202)
     async def backfill(wish: BackfillIn, request: Request) -> BackfillOut:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any, Literal
+from typing import Literal
 
 from fastapi import APIRouter, HTTPException
 from fastapi.responses import JSONResponse
@@ -10,8 +10,8 @@ from pydantic import BaseModel, Field
 
 from monitor.errors import DeviceError, DeviceRefused, DeviceUnreachable, RequestRefused, TooManyAsk
 from monitor.web.parts import Parts
-from monitor.web.routes import NotKnown
-from monitor.web.shapes import PREFIX, RefusalOut
+from monitor.web.problems import NotKnown, Problem, problem, problems
+from monitor.web.shapes import PREFIX
 
 __all__ = ["make_bus_router"]
 
@@ -50,7 +50,7 @@ class RegistersOut(BaseModel):
     ms: float
 
 
-class NoRegistersOut(RefusalOut):
+class NoRegistersOut(Problem):
     """Why there are no values: `kind` is silence, exception, garbled or refused; `code` is the exception's."""
 
     kind: Literal["silence", "exception", "garbled", "refused"]
@@ -59,16 +59,18 @@ class NoRegistersOut(RefusalOut):
 
 def make_bus_router(parts: Parts) -> APIRouter:
     """Make the routes."""
-    told: dict[int | str, dict[str, Any]] = {404: {"model": RefusalOut}, 422: {"model": RefusalOut}}
-    told |= {code: {"model": NoRegistersOut} for code in (409, 429, 502, 504)}
-    router = APIRouter(prefix=PREFIX, responses=told)
+    router = APIRouter(prefix=PREFIX)
 
     @router.get("/connections")
     async def connections() -> list[BusOut]:
         """Answer the connections on which registers can be read."""
         return [BusOut(**bus) for bus in parts.by_hand.buses()]
 
-    @router.post("/connections/{connection}/registers", response_model=RegistersOut)
+    @router.post(
+        "/connections/{connection}/registers",
+        response_model=RegistersOut,
+        responses=problems(404) | problems(409, 429, 502, 504, shape=NoRegistersOut),
+    )
     async def registers(connection: str, wish: RegistersIn) -> RegistersOut | JSONResponse:
         """Read registers of a unit once, between the polls: at most a fifth of the bus's time goes to this."""
         if connection not in {bus["id"] for bus in parts.by_hand.buses()}:
@@ -111,5 +113,4 @@ def _told(error: DeviceError | RequestRefused) -> JSONResponse:
     else:
         what = "parity, termination, or two units with one id"
         status, kind = HTTPStatus.BAD_GATEWAY, "garbled"
-    body = {"error": str(error), "what_to_do": what, "kind": kind, "code": code}
-    return JSONResponse(body, status)
+    return problem(status, str(error), what, kind=kind, code=code)

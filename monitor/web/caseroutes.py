@@ -10,8 +10,8 @@ from monitor.ports import Batch
 from monitor.web.alarmshapes import HeldOut, ReasonIn
 from monitor.web.parts import CaseDesk, Parts
 from monitor.web.peer import who_asks
-from monitor.web.routes import NotKnown
-from monitor.web.shapes import PREFIX, RefusalOut
+from monitor.web.problems import NotKnown, problems
+from monitor.web.shapes import PREFIX
 
 __all__ = ["make_case_router"]
 
@@ -39,8 +39,7 @@ class CloseIn(BaseModel, extra="forbid"):
 
 def make_case_router(parts: Parts) -> APIRouter:
     """Make the routes."""
-    refusals: dict[int | str, dict[str, Any]] = {code: {"model": RefusalOut} for code in (404, 409, 422, 503)}
-    router = APIRouter(prefix=PREFIX, responses=refusals)
+    router = APIRouter(prefix=PREFIX, responses=problems(404, 409, 422, 503))
 
     @router.get("/cases")
     async def cases(person: _Person = "") -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """The routes about channels: how each does, and trying one."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
@@ -8,8 +8,8 @@ from pydantic import BaseModel, Field
 from monitor.errors import RequestRefused
 from monitor.web.parts import ChannelDesk, Parts
 from monitor.web.peer import who_asks
-from monitor.web.routes import NotKnown
-from monitor.web.shapes import PREFIX, RefusalOut
+from monitor.web.problems import NotKnown, problems
+from monitor.web.shapes import PREFIX
 
 __all__ = ["make_channel_router"]
 
@@ -68,8 +68,7 @@ class TrialOut(BaseModel):
 
 def make_channel_router(parts: Parts) -> APIRouter:
     """Make the routes."""
-    refusals: dict[int | str, dict[str, Any]] = {code: {"model": RefusalOut} for code in (404, 409, 422, 503)}
-    router = APIRouter(prefix=PREFIX, responses=refusals)
+    router = APIRouter(prefix=PREFIX, responses=problems(404, 409, 422, 503))
     if parts.channels is not None:
         _add(router, parts.channels)
     return router

@@ -1,6 +1,6 @@
 """The routes about who is on call."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
@@ -10,7 +10,8 @@ from monitor.model import Command
 from monitor.ports import Batch
 from monitor.web.parts import Duty, DutyDesk, Parts
 from monitor.web.peer import who_asks
-from monitor.web.shapes import PREFIX, RefusalOut
+from monitor.web.problems import problems
+from monitor.web.shapes import PREFIX
 
 __all__ = ["make_duty_router"]
 
@@ -75,8 +76,7 @@ class SaidOut(BaseModel):
 
 def make_duty_router(parts: Parts) -> APIRouter:
     """Make the routes."""
-    refusals: dict[int | str, dict[str, Any]] = {code: {"model": RefusalOut} for code in (404, 409, 422, 503)}
-    router = APIRouter(prefix=PREFIX, responses=refusals)
+    router = APIRouter(prefix=PREFIX, responses=problems(404, 409, 422, 503))
     if parts.duty is not None:
         _add(router, parts, parts.duty)
     return router

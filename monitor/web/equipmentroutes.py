@@ -25,8 +25,8 @@ from monitor.web.equipmentshapes import (
 )
 from monitor.web.parts import Parts, UpkeepDesk
 from monitor.web.peer import who_asks
-from monitor.web.routes import NotDone, NotKnown
-from monitor.web.shapes import PREFIX, RefusalOut
+from monitor.web.problems import NotDone, NotKnown, problems
+from monitor.web.shapes import PREFIX
 
 __all__ = ["make_equipment_router"]
 
@@ -37,8 +37,7 @@ _SPANS_OF: Final = 30 * DAY
 
 def make_equipment_router(parts: Parts) -> APIRouter:
     """Make the routes."""
-    refusals: dict[int | str, dict[str, Any]] = {code: {"model": RefusalOut} for code in (404, 409, 422, 503)}
-    router = APIRouter(prefix=PREFIX, responses=refusals)
+    router = APIRouter(prefix=PREFIX, responses=problems(404, 409, 422, 503))
     desk = parts.equipment
     if desk is not None:
         _add_lists(router, parts, desk.book)

@@ -36,8 +36,8 @@ from monitor.web.metershapes import (
 )
 from monitor.web.parts import Parts
 from monitor.web.peer import who_asks
-from monitor.web.routes import NotDone, NotKnown
-from monitor.web.shapes import PREFIX, RefusalOut
+from monitor.web.problems import NotDone, NotKnown, problems
+from monitor.web.shapes import PREFIX
 
 __all__ = ["make_meter_router"]
 
@@ -50,8 +50,7 @@ _Per = Annotated[Literal["", "quarter", "hour", "day", "month"], Query(descripti
 
 def make_meter_router(parts: Parts) -> APIRouter:
     """Make the routes."""
-    refusals: dict[int | str, dict[str, Any]] = {code: {"model": RefusalOut} for code in (404, 409, 422, 503)}
-    router = APIRouter(prefix=PREFIX, responses=refusals)
+    router = APIRouter(prefix=PREFIX, responses=problems(404, 409, 422, 503))
     _add_figures(router, parts)
     _add_words(router, parts)
     _add_recompute(router, parts)

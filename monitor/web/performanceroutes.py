@@ -10,15 +10,15 @@ from fastapi import APIRouter, HTTPException, Query
 from monitor.performance.figures import performance_of
 from monitor.periods import parse
 from monitor.web.parts import Parts
-from monitor.web.shapes import PREFIX, RefusalOut
+from monitor.web.problems import problems
+from monitor.web.shapes import PREFIX
 
 __all__ = ["make_performance_router"]
 
 
 def make_performance_router(parts: Parts) -> APIRouter:
     """Make the route."""
-    refusals: dict[int | str, dict[str, Any]] = {code: {"model": RefusalOut} for code in (422, 503)}
-    router = APIRouter(prefix=PREFIX, responses=refusals)
+    router = APIRouter(prefix=PREFIX, responses=problems(422, 503))
 
     @router.get("/alarms/performance")
     async def performance(period: Annotated[str, Query(max_length=40)] = "this-month") -> dict[str, Any]:

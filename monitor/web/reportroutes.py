@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, HTTPException, Query
 from fastapi.responses import Response
@@ -10,8 +10,8 @@ from fastapi.responses import Response
 from monitor.periods import Period, parse
 from monitor.reports.report import Report
 from monitor.web.parts import Parts
-from monitor.web.routes import NotKnown
-from monitor.web.shapes import PREFIX, RefusalOut
+from monitor.web.problems import NotKnown, problems
+from monitor.web.shapes import PREFIX
 
 __all__ = ["make_report_router"]
 
@@ -21,8 +21,7 @@ _FACTS: Final[Mapping[str, str]] = {"class": "device_class", "building": "buildi
 
 def make_report_router(parts: Parts) -> APIRouter:
     """Make the route."""
-    refusals: dict[int | str, dict[str, Any]] = {code: {"model": RefusalOut} for code in (404, 422, 503)}
-    router = APIRouter(prefix=PREFIX, responses=refusals)
+    router = APIRouter(prefix=PREFIX, responses=problems(404, 422, 503))
 
     @router.get("/reports/{kind}", response_class=Response)
     async def report(  # noqa: PLR0913, PLR0917 - one for each way to choose devices

@@ -10,19 +10,18 @@ from fastapi import APIRouter, Query
 from fastapi.responses import PlainTextResponse, Response, StreamingResponse
 from pydantic import TypeAdapter
 
-from monitor.errors import RequestRefused
 from monitor.model import Reading
 from monitor.ports import Gap
 from monitor.site import Device
 from monitor.web.live import LiveState
 from monitor.web.parts import Parts
+from monitor.web.problems import NotDone, NotKnown, problems
 from monitor.web.shapes import (
     PREFIX,
     DeviceDetailOut,
     DeviceOut,
     EventOut,
     ReadingOut,
-    RefusalOut,
     ReloadIn,
     ReloadOut,
     StatusOut,
@@ -38,26 +37,9 @@ _NOT_CONNECTED = "not_connected"
 _DEVICES = TypeAdapter(list[DeviceOut])
 
 
-class NotKnown(RequestRefused):
-    """There is no such thing; `what_to_do` says how to find those that are."""
-
-    def __init__(self, message: str, what_to_do: str) -> None:
-        super().__init__(message)
-        self.what_to_do = what_to_do
-
-
-class NotDone(RequestRefused):
-    """It cannot be done as things are; `what_to_do` says where to look."""
-
-    def __init__(self, message: str, what_to_do: str) -> None:
-        super().__init__(message)
-        self.what_to_do = what_to_do
-
-
 def make_router(parts: Parts, live: LiveState) -> APIRouter:
     """Make the routes."""
-    refusals: dict[int | str, dict[str, Any]] = {code: {"model": RefusalOut} for code in (404, 409, 422, 503)}
-    router = APIRouter(prefix=PREFIX, responses=refusals)
+    router = APIRouter(prefix=PREFIX, responses=problems(404, 409, 422, 503))
     _add_status(router, parts)
     _add_devices(router, parts, live)
     _add_readings(router, parts)

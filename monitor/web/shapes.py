@@ -14,7 +14,6 @@ __all__ = [
     "DeviceOut",
     "EventOut",
     "ReadingOut",
-    "RefusalOut",
     "ReloadIn",
     "ReloadOut",
     "StatusOut",
@@ -25,13 +24,6 @@ PREFIX: Final = "/api/v1"
 """What the path of every route begins with."""
 
 _Scalar = bool | int | float | str
-
-
-class RefusalOut(BaseModel):
-    """Why a request was not fulfilled, and what to do about it."""
-
-    error: str
-    what_to_do: str
 
 
 class ReadingOut(BaseModel):

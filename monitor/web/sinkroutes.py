@@ -1,7 +1,7 @@
 """The routes about what sinks refused, and about the InfluxDB they write to."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 from uuid import uuid4
 
 import structlog
@@ -13,8 +13,8 @@ from monitor.model import Command
 from monitor.ports import Batch
 from monitor.web.parts import Parts
 from monitor.web.peer import who_asks
-from monitor.web.routes import NotKnown
-from monitor.web.shapes import PREFIX, RefusalOut
+from monitor.web.problems import NotKnown, problems
+from monitor.web.shapes import PREFIX
 
 __all__ = ["make_sink_router"]
 
@@ -82,8 +82,7 @@ class ExaminationOut(BaseModel):
 
 def make_sink_router(parts: Parts) -> APIRouter:
     """Make the routes."""
-    refusals: dict[int | str, dict[str, Any]] = {code: {"model": RefusalOut} for code in (404, 409, 422, 503)}
-    router = APIRouter(prefix=PREFIX, responses=refusals)
+    router = APIRouter(prefix=PREFIX, responses=problems(404, 409, 422, 503))
 
     @router.get("/dead-letters")
     async def dead_letters(

@@ -118,7 +118,7 @@ async def test_what_cannot_be_asked_is_refused(
     answer = await house.client.get(f"/access/{path}", params=query)
 
     assert answer.status_code == status
-    assert words in answer.json()["error"]
+    assert words in answer.json()["detail"]
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ async def test_a_site_without_a_directory_says_how_to_get_one(
     answer = await nameless.client.request(method, path, json=facts)
 
     assert answer.status_code == 409
-    assert answer.json()["error"] == "this site has no directory of names"
+    assert answer.json()["detail"] == "this site has no directory of names"
     assert "access: {names: !secret NAME}" in answer.json()["what_to_do"]
     assert await nameless.commands("names_read") == []
 
@@ -150,7 +150,7 @@ async def test_many_names_are_taken_or_none(house: House) -> None:
     listed = (await house.client.get("/access/names")).json()
 
     assert wrong.status_code == 409
-    assert "no name was taken; line 3" in wrong.json()["error"]
+    assert "no name was taken; line 3" in wrong.json()["detail"]
     assert "access names import" in wrong.json()["what_to_do"]
     assert "1002" not in wrong.text
     assert (right.json(), [each["name"] for each in listed]) == ({"names": 2}, ["Ana", "Ben"])
@@ -163,7 +163,7 @@ async def test_a_name_is_removed_once(house: House) -> None:
 
     assert gone.json() == {"pseudonym": ANA, "name": ""}
     assert again.status_code == 404
-    assert again.json()["error"] == "the directory does not have that person"
+    assert again.json()["detail"] == "the directory does not have that person"
 
 
 async def test_a_card_is_found_by_its_number_its_pseudonym_and_its_name(house: House) -> None:
@@ -213,7 +213,7 @@ async def test_a_name_of_spaces_is_refused_with_advice_about_names(house: House)
     answer = await house.client.post("/access/names", json={"credential": "1001", "put": "   "})
 
     assert answer.status_code == 409
-    assert "a credential and a name" in answer.json()["error"]
+    assert "a credential and a name" in answer.json()["detail"]
     assert "alarms" not in answer.json()["what_to_do"]
 
 

@@ -154,4 +154,4 @@ async def test_what_cannot_be_is_refused_with_the_reason(
     answer = await asked.client.post(path, json=body)
 
     assert answer.status_code == status
-    assert words in answer.json()["error"]
+    assert words in answer.json()["detail"]

@@ -245,7 +245,7 @@ async def test_what_cannot_be_done_is_refused_with_the_reason(
     kept = await journal.read(Position(0), 10)
 
     assert answer.status_code == 409
-    assert answer.json()["error"] == "undervoltage-1 was acknowledged before"
+    assert answer.json()["detail"] == "undervoltage-1 was acknowledged before"
     assert not isinstance(kept, Gap)
     assert len(kept) == 1
 
@@ -273,7 +273,7 @@ async def test_every_refusal_says_what_to_do(client: httpx.AsyncClient, path: st
     answer = await client.get(path)
 
     assert answer.status_code == status
-    assert set(answer.json()) == {"error", "what_to_do"}
+    assert set(answer.json()) == {"type", "title", "status", "detail", "what_to_do"}
     assert all(answer.json().values())
 
 
@@ -291,7 +291,7 @@ async def test_bodies_are_checked_and_bounded(client: httpx.AsyncClient, body: b
     answer = await client.post("/alarms/undervoltage-1/acknowledge", content=body, headers=headers)
 
     assert answer.status_code == status
-    assert set(answer.json()) == {"error", "what_to_do"}
+    assert set(answer.json()) == {"type", "title", "status", "detail", "what_to_do"}
 
 
 async def test_openapi_describes_every_route(client: httpx.AsyncClient) -> None:
@@ -306,6 +306,8 @@ async def test_openapi_describes_every_route(client: httpx.AsyncClient) -> None:
             "/devices/{device}/readings",
             "/devices/{device}/readings/stream",
             "/events",
+            "/live",
+            "/search",
             "/alarms",
             "/alarms/{occurrence}",
             "/alarms/{occurrence}/acknowledge",
@@ -340,4 +342,4 @@ async def test_a_reload_of_a_wrong_file_says_what_is_wrong(client: httpx.AsyncCl
     answer = await client.post("/reload", json={"dry_run": False})
 
     assert answer.status_code == 422
-    assert answer.json()["error"] == "site.yaml:3:1: no such key"
+    assert answer.json()["detail"] == "site.yaml:3:1: no such key"

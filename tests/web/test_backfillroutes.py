@@ -91,7 +91,7 @@ async def test_it_is_stopped_once(client: httpx.AsyncClient) -> None:
     twice = await client.post("/influx/backfill/stop", json={})
 
     assert again.status_code == 409
-    assert "already" in again.json()["error"]
+    assert "already" in again.json()["detail"]
     assert stopped.json()["facts"]["backfill"] == "stopped"
     assert twice.status_code == 409
 
@@ -124,7 +124,7 @@ async def test_one_of_several_has_to_be_named(client: httpx.AsyncClient, desks: 
     named = await client.post("/influx/backfill", json={"period": "2026-06", "sink": "cloud"})
 
     assert unnamed.status_code == 409
-    assert "influxdb, cloud" in unnamed.json()["error"]
+    assert "influxdb, cloud" in unnamed.json()["detail"]
     assert named.json()["sink"] == "cloud"
 
 
@@ -133,4 +133,4 @@ async def test_a_site_without_influxdb_says_so(client: httpx.AsyncClient, desks:
     answer = await client.post("/influx/backfill", json={"period": "2026-06"})
 
     assert answer.status_code == 404
-    assert "sinks.influxdb" in answer.json()["error"]
+    assert "sinks.influxdb" in answer.json()["detail"]

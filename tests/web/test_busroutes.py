@@ -107,7 +107,7 @@ async def test_what_cannot_be_asked_is_refused(
     answer = await client.post(path, json=body)
 
     assert answer.status_code == status
-    assert set(answer.json()) == {"error", "what_to_do"}
+    assert set(answer.json()) == {"type", "title", "status", "detail", "what_to_do"}
 
 
 async def test_nothing_can_be_written(client: httpx.AsyncClient, unit: Unit) -> None:

@@ -109,7 +109,7 @@ async def test_an_alarm_is_given_to_somebody_spoken_of_and_closed_when_it_is_ove
     assert [each.status_code for each in (given, said, closed, again)] == [202] * 4
     assert (given.json()["target"], given.json()["by"]) == (asked.occurrence, ME)
     assert too_early.status_code == 409
-    assert "is not over" in too_early.json()["error"]
+    assert "is not over" in too_early.json()["detail"]
     assert [each["occurrence"] for each in open_cases] == [asked.occurrence]
     assert [each["occurrence"] for each in of_ben] == [asked.occurrence]
     assert of_ana == []
@@ -148,7 +148,7 @@ async def test_what_cannot_be_done_is_refused_in_words(
     answer = await asked.post(what, body)
 
     assert answer.status_code == status
-    assert words in answer.json()["error"]
+    assert words in answer.json()["detail"]
 
 
 async def test_what_nobody_knows_is_not_found(asked: Asked) -> None:

@@ -157,7 +157,7 @@ async def test_what_cannot_be_tried_is_said(asked: Asked, wish: dict[str, str], 
     answer = await asked.client.post("/channels/test", json=wish)
 
     assert answer.status_code == status
-    assert said in answer.json()["error"]
+    assert said in answer.json()["detail"]
 
 
 async def test_who_tried_a_channel_is_in_the_log(asked: Asked) -> None:

@@ -125,7 +125,8 @@ async def test_what_is_no_equipment_is_not_found(house: House, path: str, words:
 
     for answer in (asked, told):
         assert answer.status_code == 404
-        assert answer.json() == {"error": words, "what_to_do": "list it with `facility-monitor equipment`"}
+        assert answer.json()["detail"] == words
+        assert answer.json()["what_to_do"] == "list it with `facility-monitor equipment`"
 
 
 @pytest.mark.parametrize(
@@ -151,7 +152,7 @@ async def test_work_that_cannot_be_is_refused_and_not_kept(
     answer = await house.client.post(f"/equipment/{device}/service", json=wish)
 
     assert (answer.status_code, await house.commands("service")) == (status, [])
-    assert words in answer.json()["error"]
+    assert words in answer.json()["detail"]
 
 
 async def test_work_before_what_was_done_last_is_refused(house: House) -> None:
@@ -160,7 +161,7 @@ async def test_work_before_what_was_done_last_is_refused(house: House) -> None:
     answer = await house.client.post("/equipment/lift/service", json={"service": "belt", "at": NOON - 2 * DAY})
 
     assert answer.status_code == 409
-    assert "is before `belt` of `lift` was done last, at 2026-11-26 13:00" in answer.json()["error"]
+    assert "is before `belt` of `lift` was done last, at 2026-11-26 13:00" in answer.json()["detail"]
     assert answer.json()["what_to_do"] == "look at it with `facility-monitor equipment show lift`"
 
 

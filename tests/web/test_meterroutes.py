@@ -131,7 +131,7 @@ async def test_what_cannot_be_asked_is_refused(
     answer = await client.get("/meters/main/usage", params=query)
 
     assert answer.status_code == status
-    assert words in answer.json()["error"]
+    assert words in answer.json()["detail"]
 
 
 async def test_a_replacement_is_kept_in_the_name_of_who_asks_and_judged(
@@ -207,7 +207,7 @@ async def test_a_list_is_entered_as_a_whole_or_not_at_all(
     right = await client.post("/meters/enter", json={"csv": text})
 
     assert wrong.status_code == 409
-    assert "line 4: `celar` is no device" in wrong.json()["error"]
+    assert "line 4: `celar` is no device" in wrong.json()["detail"]
     assert nothing == []
     assert right.status_code == 202
     assert [(each["device"], each["register"]) for each in right.json()] == [("attic", 12.0), ("cellar", 831.75)]
@@ -234,7 +234,7 @@ async def test_what_cannot_be_is_refused_and_nothing_is_kept(
     answer = await client.post(f"/meters/{path}", json=body)
 
     assert answer.status_code == told[0]
-    assert told[1] in answer.json()["error"]
+    assert told[1] in answer.json()["detail"]
     assert told[0] == 422 or "`facility-monitor meter " in answer.json()["what_to_do"]
     assert await kept(journal) == []
 

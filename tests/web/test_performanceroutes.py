@@ -85,7 +85,7 @@ async def test_what_is_no_period_is_refused(client: httpx.AsyncClient, period: s
     answer = await client.get("/alarms/performance", params={"period": period})
 
     assert answer.status_code == 422
-    assert says in answer.json()["error"]
+    assert says in answer.json()["detail"]
 
 
 async def test_the_command_tells_the_same(client: httpx.AsyncClient, tmp_path: Path) -> None:

@@ -112,7 +112,7 @@ async def test_what_is_not_there_is_refused_with_a_reason(
     answer = await client.get(f"/reports/{path}", params=query)
 
     assert answer.status_code == status
-    assert words in answer.json()["error"]
+    assert words in answer.json()["detail"]
     assert answer.json()["what_to_do"]
 
 
@@ -120,4 +120,4 @@ async def test_a_site_without_metering_says_so(journal: SqliteJournal, clock: Ma
     async with serving(make_parts(journal, clock), tmp_path / "none.sock") as client:
         answer = await client.get("/reports/usage")
 
-    assert (answer.status_code, answer.json()["error"]) == (404, "nothing is metered here")
+    assert (answer.status_code, answer.json()["detail"]) == (404, "nothing is metered here")

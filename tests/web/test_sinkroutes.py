@@ -112,7 +112,7 @@ async def test_without_influxdb_it_is_said(journal: SqliteJournal, clock: Manual
         answer = await client.post("/influx/check")
 
     assert answer.status_code == 404
-    assert "sinks.influxdb" in answer.json()["error"]
+    assert "sinks.influxdb" in answer.json()["detail"]
 
 
 async def test_letters_of_one_sink_are_listed_and_dropped_alone(
