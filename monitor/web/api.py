@@ -27,6 +27,8 @@ from monitor.web.reportroutes import make_report_router
 from monitor.web.routes import NotDone, NotKnown, make_router
 from monitor.web.shapes import PREFIX
 from monitor.web.sinkroutes import make_sink_router
+from monitor.web.trail import Trail
+from monitor.web.userroutes import make_user_router
 
 __all__ = ["make_api"]
 
@@ -50,6 +52,7 @@ def make_api(parts: Parts, live: LiveState) -> FastAPI:
         make_meter_router(parts),
         make_access_router(parts),
         make_equipment_router(parts),
+        make_user_router(parts),
     )
     pages, console = make_console(parts, live)
     app = FastAPI(
@@ -66,6 +69,8 @@ def make_api(parts: Parts, live: LiveState) -> FastAPI:
     app.state.pages = pages
     guard(app.routes)
     app.add_middleware(_Bounded)
+    if parts.accounts is not None:
+        app.add_middleware(Trail, audit=parts.accounts.audit)
     app.add_exception_handler(HTTPException, _of_http)
     app.add_exception_handler(RequestValidationError, _of_validation)
     app.add_exception_handler(NotSignedIn, _of_stranger)
