@@ -19,7 +19,7 @@ from monitor.notify.links import Claim, Purpose, sign
 from monitor.site import Site
 from monitor.staff import Links
 
-__all__ = ["LinkParts", "NoLinks", "make_links"]
+__all__ = ["LinkParts", "NoLinks", "listening", "make_links"]
 
 _LOG = structlog.get_logger()
 _FILE: Final = "links.key"
@@ -102,7 +102,7 @@ class LinkParts:
         is_failing = False
         while True:
             try:
-                bound = _listening(self._links.host, self._links.port)
+                bound = listening(self._links.host, self._links.port)
             except OSError as error:
                 if not is_failing:
                     _LOG.error(
@@ -135,8 +135,8 @@ class LinkParts:
         return pages, run_bound, CLIENTS
 
 
-def _listening(host: str, port: int) -> socket.socket:
-    """Raises OSError when the address is taken, or is none of this machine."""
+def listening(host: str, port: int) -> socket.socket:
+    """A socket that takes connections. Raises OSError when the address is taken, or is none of this machine."""
     bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -14,6 +14,7 @@ from monitor.alarms import Alarms
 from monitor.alarms.keep import NAME as ALARMS
 from monitor.alarms.past import Past
 from monitor.alarms.unrecorded import Unrecorded
+from monitor.app.console import ConsoleParts
 from monitor.app.outlets import Outlets
 from monitor.app.people import AccessParts
 from monitor.app.serving import examine, serve
@@ -69,6 +70,7 @@ async def open_parts(
     writer = Writer if past is None else WriterHere
     async with open_files(folder, site.journal, now=clock.now, timezone=site.timezone, writer=writer) as files:
         parts = Parts(site, clock, sync=sync, files=files, pseudonyms=pseudonyms, folder=folder, past=past)
+        await parts.console.accounts.load()
         await files.state.transact(lambda db: parts.telling.stand_ins.refresh(db, clock.now()))
         try:
             yield parts
@@ -132,6 +134,7 @@ class Parts:
             is_current=self._has_applied(journal.last),
             is_past=past is not None,
         )
+        self.console = ConsoleParts(site, state, clock.now)
         self._make_alarms()
         self._make_drivers(pseudonyms)
         self._make_health(folder)
@@ -266,6 +269,7 @@ class Parts:
             "upkeep": self._upkeep.run(),
             "alarms": self._alarms.run(),
             **self.telling.tasks(),
+            "accounts": self.console.accounts.run(),
             "poller": self._poller.run(),
             "health": self._health.run(),
             "self-report": self._itself.run(),
@@ -324,7 +328,8 @@ class Parts:
         `started` is when the process began to run (UTC ms), `downtime` what ended then, `reload` what
         `POST /reload` does.
         """
-        await serve(self._api_parts(started, downtime, reload), self._journal, socket, self._access.memories)
+        api = self._api_parts(started, downtime, reload)
+        await serve(api, self._journal, socket, self._access.memories, self.console)
 
     def _api_parts(self, started: int, downtime: Downtime | None, reload: Reload) -> ApiParts:
         def connections() -> Mapping[str, Mapping[str, Any]]:
@@ -368,5 +373,7 @@ class Parts:
             judging=self._alarms.status,
             judged=lambda: self._alarms.applied,
             links=self.telling.links.facts,
+            accounts=self.console.accounts,
+            console=self.console.facts,
             metering=lambda: {**self._metering.status(), "size_bytes": self.files.ledger_size()},
         )

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from monitor.app.console import ConsoleParts
 from monitor.app.loading import examine_influx
 from monitor.clock import Clock
 from monitor.journal.sqlite import SqliteJournal
@@ -16,9 +17,13 @@ __all__ = ["examine", "serve"]
 
 
 async def serve(
-    parts: ApiParts, journal: SqliteJournal, socket: Path, memories: list[Callable[[str], int]]
+    parts: ApiParts,
+    journal: SqliteJournal,
+    socket: Path,
+    memories: list[Callable[[str], int]],
+    console: ConsoleParts,
 ) -> None:
-    """Serve the API on its socket, and the metrics where the site wants them, until cancelled.
+    """Serve the API on its socket, and for browsers and metrics where the site wants that, until cancelled.
 
     `memories`: gets what forgets somebody in the newest events, which are in memory.
     """
@@ -29,6 +34,7 @@ async def serve(
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(live.run(), name="live state")
         tasks.create_task(serve_socket(api, socket), name="api server")
+        tasks.create_task(console.serve(api), name="console")
         if parts.site.monitor.metrics is not None:
             serve_metrics = await asyncio.to_thread(_metrics)
             tasks.create_task(serve_metrics(parts, *parts.site.monitor.metrics), name="metrics")

@@ -20,6 +20,7 @@ from monitor.ruletypes import RuleType
 from monitor.settings.access import bind_access
 from monitor.settings.binding import Binding
 from monitor.settings.budgets import check_budgets
+from monitor.settings.console import bind_console
 from monitor.settings.devices import bind_connections, bind_devices
 from monitor.settings.equipment import bind_equipment, bind_groups
 from monitor.settings.hours import bind_calendars
@@ -41,6 +42,7 @@ _SECTIONS: Final = (
     "access",
     "calendars",
     "connections",
+    "console",
     "devices",
     "equipment",
     "journal",
@@ -175,6 +177,7 @@ def _site(binding: Binding, root: Node, path: Path) -> Site | None:
     limits = _section(root, "performance")
     performance = binding.check(PerformanceKeys, limits, "performance") or PerformanceKeys()
     reports = bind_reports(binding, root, devices, notify.people)
+    console = bind_console(binding, root)
     if findings.errors or keys is None or zone is None or journal is None or access is None:
         return None
     warn_of_silence(binding, root, notify, rules, with_itself(devices), zone)
@@ -200,6 +203,7 @@ def _site(binding: Binding, root: Node, path: Path) -> Site | None:
         metering=MeteringSettings(keep=metering.keep),
         tariffs=tariffs,
         reports=reports,
+        console=console,
         performance=AlarmLimits(**performance.model_dump()),
         files=tuple(binding.files.read_files),
     )

@@ -166,7 +166,8 @@ class JournalKeys(Frozen):
     commit_every: Annotated[Duration, Field(le=60)] = 0.0
 
 
-def _listens(given: object) -> tuple[str, int]:
+def listens(given: object) -> tuple[str, int]:
+    """An address of this machine and a port. Raises ValueError."""
     text = given if isinstance(given, str) else ""
     parts = urlsplit(f"//{text}")
     try:
@@ -182,7 +183,7 @@ def _listens(given: object) -> tuple[str, int]:
 class MetricsKeys(Frozen):
     """The section `monitor.metrics`: where metrics are served to whoever can connect."""
 
-    listen: Annotated[tuple[str, int], BeforeValidator(_listens)]
+    listen: Annotated[tuple[str, int], BeforeValidator(listens)]
     anywhere: bool = False
 
     @model_validator(mode="after")
@@ -193,7 +194,8 @@ class MetricsKeys(Frozen):
         return self
 
 
-def _is_base(text: str) -> str:
+def is_base(text: str) -> str:
+    """How people reach something: an address without a `/` at its end. Raises ValueError."""
     parts = urlsplit(text)
     if (
         not is_http(text)
@@ -209,8 +211,8 @@ def _is_base(text: str) -> str:
 class LinksKeys(Frozen):
     """The section `notify.links`: links in messages that acknowledge, and where their pages are served."""
 
-    base: Annotated[str, AfterValidator(_is_base), Field(max_length=200)]
-    listen: Annotated[tuple[str, int], BeforeValidator(_listens)] = ("127.0.0.1", 8480)
+    base: Annotated[str, AfterValidator(is_base), Field(max_length=200)]
+    listen: Annotated[tuple[str, int], BeforeValidator(listens)] = ("127.0.0.1", 8480)
     lives: Annotated[Duration, Field(ge=300, le=7 * 86400)] = 86400.0
     anywhere: bool = False
 

@@ -25,6 +25,8 @@ from monitor.web.reportroutes import make_report_router
 from monitor.web.routes import make_router
 from monitor.web.shapes import PREFIX
 from monitor.web.sinkroutes import make_sink_router
+from monitor.web.trail import Trail
+from monitor.web.userroutes import make_user_router
 
 __all__ = ["make_api"]
 
@@ -49,6 +51,7 @@ def make_api(parts: Parts, live: LiveState) -> App:
         make_equipment_router(parts),
         make_live_router(parts, live),
         make_finding_router(parts),
+        make_user_router(parts),
     )
     pages, console = make_console(parts, live)
     app = App(
@@ -65,6 +68,8 @@ def make_api(parts: Parts, live: LiveState) -> App:
     app.state.pages = pages
     guard(app.routes)
     app.add_middleware(_Bounded)
+    if parts.accounts is not None:
+        app.add_middleware(Trail, audit=parts.accounts.audit)
     answer_problems(app)
     return app
 

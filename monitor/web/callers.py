@@ -2,48 +2,11 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any
+
+from monitor.accounts.roles import Role, Scope
 
 __all__ = ["Caller", "NotAllowed", "NotSignedIn", "Role", "Scope", "Via", "caller_of", "known_caller"]
-
-
-class Role(StrEnum):
-    """What a person may do; each may all that those before may."""
-
-    VIEWER = "viewer"
-    """Sees how the site does; no person's movements."""
-    OPERATOR = "operator"
-    """Sees to alarms: acknowledges, shelves, assigns, closes; says that work was done; calls the roll."""
-    SUPERVISOR = "supervisor"
-    """Decides what is watched and told: out of service, maintenance, on-call, meters, doors and people."""
-    ADMINISTRATOR = "administrator"
-    """Keeps users, tokens and settings, and reads the audit trail."""
-
-    def covers(self, other: "Role") -> bool:
-        """Whether somebody of this role may what the other one may."""
-        return _RANKS[self] >= _RANKS[other]
-
-
-_RANKS: Final = {role: rank for rank, role in enumerate(Role)}
-
-
-class Scope(StrEnum):
-    """What a token may be used for; a token may nothing else."""
-
-    READ = "read"
-    """All that a viewer sees."""
-    METRICS = "metrics"
-    """The metrics and no more."""
-    ALARMS = "alarms"
-    """What operators do about alarms."""
-    PLAN = "plan"
-    """Maintenance, out of service, on-call, work that was done."""
-    METERS = "meters"
-    """What people say of meters."""
-    ACCESS = "access"
-    """Doors and people: who came and went."""
-    ADMINISTER = "administer"
-    """What administrators do."""
 
 
 class Via(StrEnum):
@@ -70,9 +33,11 @@ class Caller:
     session: str = ""
     csrf: str = field(default="", repr=False)
 
-    def may(self, role: Role, scope: Scope) -> bool:
-        """Whether he may do what takes at least this role, or of a token this scope."""
-        return scope in self.scopes if self.via is Via.TOKEN else self.role.covers(role)
+    def may(self, role: Role, scope: Scope | None) -> bool:
+        """Whether he may do what takes at least this role, or of a token this scope; None: any token may."""
+        if self.via is Via.TOKEN:
+            return scope is None or scope in self.scopes
+        return self.role.covers(role)
 
     @property
     def sees_people(self) -> bool:

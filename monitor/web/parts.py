@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from monitor.accessbook import AccessBook, Name
+from monitor.accounts.book import Accounts
 from monitor.alarms.windows import Planned, Wish
 from monitor.duty import Override, Turn
 from monitor.figures import UsageBook
@@ -341,7 +342,7 @@ class Parts:
     `itself` what the monitor said of itself last, `metering` how far the ledger has come and its `size_bytes`,
     `people` and `upkeep` the same of access and equipment, `judging` how the rules are judged, `judged`
     up to which position of the journal, `links` how often
-    links in messages were made and used, `backfills` what sends a period again, by sink;
+    links in messages were made and used, `console` how it is served, `backfills` what sends a period again;
     `reports` is None where nothing is metered.
     """
 
@@ -380,5 +381,7 @@ class Parts:
     people: Callable[[], Facts] = dict
     upkeep: Callable[[], Facts] = dict
     access: AccessDesk | None = None
+    accounts: Accounts | None = None
+    console: Callable[[], Facts] = dict
     equipment: UpkeepDesk | None = None
     backfills: Mapping[str, BackfillDesk] = field(default_factory=dict)

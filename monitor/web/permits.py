@@ -12,22 +12,24 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as Connection
 
-from monitor.web.callers import NotAllowed, NotSignedIn, Role, Scope, known_caller
+from monitor.web.callers import NotAllowed, NotSignedIn, Role, Scope, Via, known_caller
+from monitor.web.trail import note_of
 
 __all__ = ["OPEN", "PERMITS", "Permit", "guard"]
 
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """The least role of a person, and the scope of a token."""
+    """The least role of a person, and the scope of a token; None: any token's."""
 
     role: Role
-    scope: Scope
+    scope: Scope | None
 
     @property
     def needs(self) -> str:
         """Who may, in words."""
-        return f"the role {self.role} at least, or a token with the scope {self.scope}"
+        person = f"the role {self.role} at least"
+        return person if self.scope is None else f"{person}, or a token with the scope {self.scope}"
 
 
 OPEN: Final = None
@@ -42,6 +44,8 @@ _PLAN: Final = Permit(Role.SUPERVISOR, Scope.PLAN)
 _METER: Final = Permit(Role.SUPERVISOR, Scope.METERS)
 _CALL_THE_ROLL: Final = Permit(Role.OPERATOR, Scope.ACCESS)
 _PEOPLE: Final = Permit(Role.SUPERVISOR, Scope.ACCESS)
+_KNOWN: Final = Permit(Role.VIEWER, None)
+_ADMINISTER: Final = Permit(Role.ADMINISTRATOR, Scope.ADMINISTER)
 _RUN: Final = Permit(Role.SUPERVISOR, Scope.ADMINISTER)
 
 _API: Final[Mapping[str, Mapping[str, Permit]]] = {
@@ -113,6 +117,14 @@ _API: Final[Mapping[str, Mapping[str, Permit]]] = {
     "/equipment/{device}": {"GET": _SEE},
     "/equipment/{device}/service": {"POST": _WORK},
     "/supply": {"GET": _SEE},
+    "/whoami": {"GET": _KNOWN},
+    "/users": {"GET": _ADMINISTER, "POST": _ADMINISTER},
+    "/users/{login}": {"POST": _ADMINISTER},
+    "/users/{login}/remove": {"POST": _ADMINISTER},
+    "/users/{login}/link": {"POST": _ADMINISTER},
+    "/tokens": {"GET": _ADMINISTER, "POST": _ADMINISTER},
+    "/tokens/{ident}/remove": {"POST": _ADMINISTER},
+    "/audit": {"GET": _ADMINISTER},
 }
 _CONSOLE: Final[Mapping[str, Mapping[str, Permit | None]]] = {
     "/": {"GET": _SEE},
@@ -138,6 +150,18 @@ _CONSOLE: Final[Mapping[str, Mapping[str, Permit | None]]] = {
     "/on-call/stand-in": {"POST": _PLAN},
     "/on-call/{ident}/end": {"POST": _PLAN},
     "/static/{name}": {"GET": OPEN},
+    "/login": {"GET": OPEN, "POST": OPEN},
+    "/logout": {"POST": OPEN},
+    "/welcome/{token}": {"GET": OPEN, "POST": OPEN},
+    "/account": {"GET": _KNOWN},
+    "/account/password": {"POST": _KNOWN},
+    "/account/language": {"POST": _KNOWN},
+    "/account/sessions": {"POST": _KNOWN},
+    "/users": {"GET": _ADMINISTER, "POST": _ADMINISTER},
+    "/users/{login}/{action}": {"POST": _ADMINISTER},
+    "/tokens": {"GET": _ADMINISTER, "POST": _ADMINISTER},
+    "/tokens/{ident}/remove": {"POST": _ADMINISTER},
+    "/audit": {"GET": _ADMINISTER},
 }
 
 PERMITS: Final[Mapping[str, Mapping[str, Permit | None]]] = {
@@ -147,29 +171,46 @@ PERMITS: Final[Mapping[str, Mapping[str, Permit | None]]] = {
 """Path as its route writes it -> method -> who may; HEAD is GET."""
 
 
+_SECRETS: Final = frozenset({"token"})
+"""Parts of paths that nobody may read in the audit trail."""
+_PRIVATE: Final = frozenset({Scope.ACCESS, Scope.ADMINISTER})
+"""Reading what takes one of these is noted."""
+
+
 def guard(routes: Iterable[BaseRoute]) -> None:
     """Put the table before routes that were made. Raises KeyError for one that it does not know."""
     for route in routes:
         assert isinstance(route, Route)
         permits = {method: PERMITS[route.path][method] for method in (route.methods or ()) if method != "HEAD"}
-        route.app = _Guarded(route.app, permits)
+        route.app = _Guarded(route.app, route.path, permits)
 
 
 class _Guarded:
     """Asks who it is before anything of a request is read."""
 
-    def __init__(self, app: ASGIApp, permits: Mapping[str, Permit | None]) -> None:
+    def __init__(self, app: ASGIApp, path: str, permits: Mapping[str, Permit | None]) -> None:
         self._app = app
+        self._path = path
         self._permits = permits
 
     async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
         """Pass it on; raises NotSignedIn and NotAllowed."""
-        method = scope["method"]
+        method, request = scope["method"], Request(scope)
         permit = self._permits["GET" if method == "HEAD" else method]
+        noted = note_of(request)
+        noted.action = f"{method} {self._path}"
+        noted.target = " ".join(str(value) for name, value in request.path_params.items() if name not in _SECRETS)
+        noted.is_private = permit is not None and permit.scope in _PRIVATE
         if permit is not None:
-            caller = known_caller(Request(scope))
+            caller = known_caller(request)
             if caller is None:
                 raise NotSignedIn
             if not caller.may(permit.role, permit.scope):
                 raise NotAllowed(permit.needs)
+            if caller.via is Via.TOKEN and not _is_for_programs(self._path):
+                raise NotAllowed("somebody who has signed in: tokens are for the API")
         await self._app(scope, receive, send)
+
+
+def _is_for_programs(path: str) -> bool:
+    return path.startswith("/api/") or path == "/metrics"

@@ -5,6 +5,7 @@ import contextlib
 import grp
 import os
 import socket
+import ssl
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -178,10 +179,74 @@ async def serve(app: Any, path: Path) -> None:
             _remove(path)
 
 
-async def run_bound(
-    app: Any, bound: socket.socket, *, clients: int, protocol: type[asyncio.Protocol] = BoundedProtocol
+class _TlsServer(_Server):
+    """The same with TLS. Who has connected and does not come to terms counts, too, and has ten seconds for it."""
+
+    def __init__(self, config: uvicorn.Config, context: ssl.SSLContext, clients: int) -> None:
+        super().__init__(config)
+        self._context = context
+        self._clients = clients
+        self._greeted: set[asyncio.Task[None]] = set()
+        self._accepting: asyncio.Task[None] | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to accept."""
+        await super().startup(sockets=[])
+        assert sockets is not None
+        self._accepting = asyncio.create_task(self._accept(sockets[0]), name="https connections")
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept no more, and end what there is."""
+        waiting = {each for each in (self._accepting, *self._greeted) if each is not None}
+        for task in waiting:
+            task.cancel()
+        await asyncio.wait(waiting)
+        await super().shutdown(sockets)
+
+    async def _accept(self, bound: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                accepted, _ = await loop.sock_accept(bound)
+            except OSError:  # no file is left: those that are there go first
+                await asyncio.sleep(_GRACE)
+                continue
+            if len(self._greeted) + len(self.server_state.connections) >= self._clients:
+                accepted.close()
+                continue
+            task = asyncio.create_task(self._greet(accepted), name="https greeting")
+            self._greeted.add(task)
+            task.add_done_callback(self._greeted.discard)
+
+    async def _greet(self, accepted: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.connect_accepted_socket(
+                self._protocol, accepted, ssl=self._context, ssl_handshake_timeout=_IDLE_S
+            )
+        except OSError:  # scanners, old browsers, and who went away
+            accepted.close()
+
+    def _protocol(self) -> asyncio.Protocol:
+        made: asyncio.Protocol = BoundedProtocol(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return made
+
+
+async def run_bound(  # noqa: PLR0913 - what a server is
+    app: Any,
+    bound: socket.socket,
+    *,
+    clients: int,
+    protocol: type[asyncio.Protocol] = BoundedProtocol,
+    tls: ssl.SSLContext | None = None,
+    believes_proxies: bool = True,
 ) -> None:
-    """Serve an ASGI app on a socket that is bound already until cancelled; then close it."""
+    """Serve an ASGI app on a socket that is bound already until cancelled; then close it.
+
+    `believes_proxies`: who is named in headers of a proxy on this machine is the client.
+    """
     config = uvicorn.Config(
         app,
         http=protocol,
@@ -193,8 +258,9 @@ async def run_bound(
         limit_concurrency=clients,
         timeout_graceful_shutdown=_GRACE,
         server_header=False,
+        proxy_headers=believes_proxies,
     )
-    server = _Server(config)
+    server = _Server(config) if tls is None else _TlsServer(config, tls, clients)
     task = asyncio.create_task(server.serve(sockets=[bound]), name="http server")
     try:
         await asyncio.shield(task)

@@ -334,6 +334,7 @@ async def test_openapi_describes_every_route(client: httpx.AsyncClient) -> None:
             "/cases",
             "/metrics",
             "/reload",
+            "/whoami",
         )
     }
 

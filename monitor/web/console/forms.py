@@ -13,7 +13,7 @@ from monitor.ports import Batch
 from monitor.web.callers import Via, caller_of
 from monitor.web.parts import Parts
 
-__all__ = ["form_of", "keep"]
+__all__ = ["form_of", "keep", "read_form"]
 
 _FORM: Final = "application/x-www-form-urlencoded"
 _LARGEST: Final = 16 * 1024
@@ -27,6 +27,15 @@ async def form_of(request: Request) -> dict[str, list[str]]:
 
     Raises HTTPException when it is none, too large, or when it does not carry what the session's pages carry.
     """
+    said = await read_form(request)
+    caller = caller_of(request)
+    if caller.via is Via.SESSION and not _carries(said.pop("csrf", [""])[0], caller.csrf):
+        raise HTTPException(403, "this page is from before you signed in: load it again")
+    return {name: [value.strip() for value in values] for name, values in said.items()}
+
+
+async def read_form(request: Request) -> dict[str, list[str]]:
+    """Read a form of whoever sent it, as it is. Raises HTTPException when it is none, or too large."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
         raise HTTPException(415, "send the form of a page")
     body = b""
@@ -35,13 +44,9 @@ async def form_of(request: Request) -> dict[str, list[str]]:
         if len(body) > _LARGEST:
             raise HTTPException(413, "what was written is too long")
     try:
-        said = parse_qs(body.decode("ascii"), keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict")
+        return parse_qs(body.decode("ascii"), keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict")
     except ValueError as error:
         raise HTTPException(400, "this is no form of ours") from error
-    caller = caller_of(request)
-    if caller.via is Via.SESSION and not _carries(said.pop("csrf", [""])[0], caller.csrf):
-        raise HTTPException(403, "this page is from before you signed in: load it again")
-    return {name: [value.strip() for value in values] for name, values in said.items()}
 
 
 def _carries(given: str, wanted: str) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from starlette.routing import BaseRoute
 
+from monitor.web.console.accounts.routes import ACCOUNT_PLACES, make_accounts
 from monitor.web.console.alarms.routes import PLACES as ALARM_PLACES
 from monitor.web.console.alarms.routes import make_alarms
 from monitor.web.console.home import make_home
@@ -14,11 +15,16 @@ from monitor.web.parts import Parts
 
 __all__ = ["PLACES", "make_console"]
 
-PLACES: Sequence[Place] = (Place("/", "Home"), *ALARM_PLACES)
+PLACES: Sequence[Place] = (Place("/", "Home"), *ALARM_PLACES, *ACCOUNT_PLACES)
 """The navigation, in its order."""
 
 
 def make_console(parts: Parts, live: LiveState) -> tuple[Pages, Sequence[BaseRoute]]:
     """Make what draws the pages, and their routes."""
     pages = Pages(parts.site, parts.now, PLACES)
-    return pages, [*make_static(), *make_home(parts, live, pages), *make_alarms(parts, pages)]
+    return pages, [
+        *make_static(),
+        *make_home(parts, live, pages),
+        *make_alarms(parts, pages),
+        *make_accounts(parts, pages),
+    ]

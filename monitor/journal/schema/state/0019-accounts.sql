@@ -10,12 +10,12 @@ CREATE TABLE account (
     created_by TEXT NOT NULL,
     changed_at INTEGER NOT NULL,               -- of the password or the role
     signed_in  INTEGER,                        -- when he last did
-    disabled   INTEGER NOT NULL DEFAULT 0
+    disabled   INTEGER NOT NULL DEFAULT 0,
+    networks   TEXT NOT NULL DEFAULT '[]'      -- JSON: those he has signed in from, the newest last
 ) STRICT;
 CREATE TABLE session (
     id         TEXT PRIMARY KEY,               -- the hash of what the cookie carries
     login      TEXT NOT NULL REFERENCES account ON DELETE CASCADE,
-    csrf       TEXT NOT NULL,
     begun_at   INTEGER NOT NULL,
     seen_at    INTEGER NOT NULL,
     expires_at INTEGER NOT NULL,

@@ -1,0 +1,66 @@
+"""Binds `console`: where browsers reach the console and the API."""
+
+from ipaddress import ip_address
+from typing import Final
+from urllib.parse import urlsplit
+
+from monitor.documents.node import Node
+from monitor.settings.binding import Binding
+from monitor.settings.consoleshape import ConsoleKeys
+from monitor.site import ConsoleSettings
+
+__all__ = ["bind_console"]
+
+_PATH: Final = "console"
+_HERE: Final = ("127.0.0.0/8", "::1/128")
+
+
+def bind_console(binding: Binding, root: Node) -> ConsoleSettings | None:
+    """Bind the section; None where there is none, or where it is wrong. `console:` alone is all as it is usual."""
+    node = root.get(_PATH)
+    if node is None:
+        return None
+    if node.kind == "scalar" and node.scalar is None:
+        node = Node("mapping", node.file, node.line, node.column)
+    keys = binding.check(ConsoleKeys, node, _PATH)
+    if keys is None:
+        return None
+    host, port = keys.listen
+    base = keys.base or ""
+    if keys.tls is None and not _is_private(host, base):
+        binding.findings.warning(
+            node.get("anywhere") or node,
+            f"{_PATH}.anywhere",
+            "without TLS whoever reads along on the network gets passwords and sessions: give it `tls`, or write "
+            "the `base` of a proxy with TLS",
+        )
+    elif urlsplit(base).scheme == "http" and not _is_local(urlsplit(base).hostname or ""):
+        binding.findings.warning(
+            node.get("base") or node,
+            f"{_PATH}.base",
+            "without `https://` whoever reads along on the network gets passwords and sessions",
+        )
+    return ConsoleSettings(
+        host=host,
+        port=port,
+        base=base,
+        certificate=None if keys.tls is None else keys.tls.certificate,
+        key=None if keys.tls is None else keys.tls.key,
+        proxies=keys.proxies if keys.proxies is not None else (_HERE if base else ()),
+        idle=keys.session.idle,
+        longest=keys.session.longest,
+    )
+
+
+def _is_private(host: str, base: str) -> bool:
+    """Whether only this machine connects, or people come by a proxy with TLS."""
+    return ip_address(host).is_loopback or urlsplit(base).scheme == "https"
+
+
+def _is_local(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

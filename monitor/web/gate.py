@@ -1,0 +1,288 @@
+"""What stands between a TCP port and the app: who asks, from where, under which name, and what every answer says.
+
+A request over TCP is never of the socket: it has a session's cookie, a token, or is a stranger's.
+"""
+
+import hmac
+import socket
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import Final
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from monitor.accounts.audit import Row
+from monitor.accounts.book import Accounts
+from monitor.accounts.people import hashed
+from monitor.accounts.roles import Role
+from monitor.site import ConsoleSettings
+from monitor.web.allowance import Allowance, client_key
+from monitor.web.callers import Caller, Via
+from monitor.web.shapes import PREFIX
+
+__all__ = ["Door", "Gate", "csrf_of", "door_of"]
+
+_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_LARGEST_HEAD: Final = 16 * 1024
+_MOST_HEADERS: Final = 100
+_WRONG, _ALL_WRONG = 30, 600
+"""Tokens that are none, a minute: of one client and of all."""
+_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+_HEADERS: Final = {
+    b"content-security-policy": _POLICY.encode(),
+    b"x-content-type-options": b"nosniff",
+    b"x-frame-options": b"DENY",
+    # Not no-referrer: with it browsers say of a form only that it comes from `null`.
+    b"referrer-policy": b"same-origin",
+    b"cross-origin-opener-policy": b"same-origin",
+    b"cross-origin-resource-policy": b"same-origin",
+    b"permissions-policy": b"camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    b"x-robots-tag": b"noindex, nofollow",
+    b"cache-control": b"no-store",
+}
+_STRICT: Final = {b"strict-transport-security": b"max-age=31536000"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """How a request came in. `secure`: nobody reads along between the browser and us, or its proxy."""
+
+    secure: bool
+    address: str
+    agent: str = ""
+    secret: str = field(default="", repr=False)
+    """What its cookie carries."""
+
+    @property
+    def network(self) -> str:
+        """What counts as one place."""
+        return client_key(self.address)
+
+    @property
+    def cookie(self) -> str:
+        """What the cookie of a session is called here; the prefix keeps all others from setting it."""
+        return "__Host-session" if self.secure else "session"
+
+
+def door_of(request: object) -> Door | None:
+    """How a request came in; None: over the socket."""
+    door: Door | None = getattr(request.state, "door", None)  # type: ignore[attr-defined]
+    return door
+
+
+def csrf_of(secret: str) -> str:
+    """What the forms of a session carry: known to nobody who has not its cookie, and kept nowhere."""
+    return hashed(f"csrf {secret}")
+
+
+class _Refused(Exception):
+    def __init__(self, status: int, why: str) -> None:
+        super().__init__(why)
+        self.status = status
+
+
+class Gate:
+    """The app around the app, for what comes over TCP. `monotonic`: seconds."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        accounts: Accounts,
+        settings: ConsoleSettings,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._app = app
+        self._accounts = accounts
+        self._has_tls = settings.certificate is not None
+        base = urlsplit(settings.base)
+        self._base_origin = f"{base.scheme}://{base.netloc}".lower() if settings.base else ""
+        self._base_host = base.netloc.lower()
+        self._path = base.path
+        self._port = settings.port
+        self._is_secure = self._has_tls or base.scheme == "https"
+        self._proxies = tuple(ip_network(each) for each in settings.proxies)
+        self._names = _names_of_this_machine(settings.host)
+        self._wrong = Allowance(_WRONG, _ALL_WRONG, monotonic)
+        self._headers = [*_HEADERS.items(), *(_STRICT.items() if self._is_secure else ())]
+        self.refused = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return
+
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": self._with_headers(message.get("headers", ()))}
+            await send(message)
+
+        try:
+            inside = await self._judge(scope)
+        except _Refused as refused:
+            self.refused += 1
+            answer = PlainTextResponse(f"{refused}\n", refused.status, {"connection": "close"})
+            await answer(scope, receive, guarded)
+            return
+        await self._app(inside, receive, guarded)
+
+    def _with_headers(self, given: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        said = list(given)
+        names = {name.lower() for name, _ in said}
+        return said + [header for header in self._headers if header[0] not in names]
+
+    async def _judge(self, scope: Scope) -> Scope:
+        """The request as the app is to see it; raises _Refused."""
+        raw: Sequence[tuple[bytes, bytes]] = scope["headers"]
+        if len(raw) > _MOST_HEADERS or sum(len(name) + len(value) for name, value in raw) > _LARGEST_HEAD:
+            raise _Refused(431, "the headers of the request are too large")
+        headers = Headers(raw=list(raw))
+        peer = _plain(str((scope.get("client") or ("", 0))[0]))
+        is_proxied = self._is_proxy(peer)
+        address = self._address(headers, peer) if is_proxied else peer
+        said = headers.get("x-forwarded-proto", "").split(",")[-1].strip().lower() if is_proxied else ""
+        scheme = "https" if self._has_tls or said == "https" else "http"
+        origin = self._origin(scope, headers, scheme)
+        secret = cookie_parser(headers.get("cookie", "")).get(self._cookie, "")
+        door = Door(
+            secure=self._is_secure, address=address, agent=headers.get("user-agent", "")[:200], secret=secret
+        )
+        inside = {**scope, **self._places(scope), "scheme": scheme, "client": (address, 0)}
+        caller = self._caller(headers, door)
+        inside["state"] = {"caller": caller, "door": door}
+        if scope["method"] not in _SAFE and not (caller is not None and caller.via is Via.TOKEN):
+            await self._refuse_foreign(inside, headers, caller, origin)
+        return inside
+
+    @property
+    def _cookie(self) -> str:
+        return "__Host-session" if self._is_secure else "session"
+
+    # Whence ----------------------------------------------------------------------------------------------
+
+    def _is_proxy(self, address: str) -> bool:
+        return _is_within(address, self._proxies)
+
+    def _address(self, headers: Headers, peer: str) -> str:
+        """The last address that none of our proxies has: what stands before it anybody can have written."""
+        for written in reversed(",".join(headers.getlist("x-forwarded-for")).split(",")):
+            try:
+                address = str(ip_address(written.strip()))
+            except ValueError:
+                return peer
+            if not self._is_proxy(address):
+                return address
+        return peer
+
+    def _origin(self, scope: Scope, headers: Headers, scheme: str) -> str:
+        """The origin that the browser has to be on. Raises _Refused for a name that is none of ours."""
+        given = headers.getlist("host")
+        host = given[0].lower() if len(given) == 1 else ""
+        if self._base_host and host == self._base_host:
+            return self._base_origin
+        try:
+            parts = urlsplit(f"//{host}")
+            name, port = parts.hostname or "", parts.port
+        except ValueError:
+            name, port = "", None
+        here = _plain(str((scope.get("server") or ("", 0))[0]))
+        port = port or (443 if scheme == "https" else 80)
+        if name in self._names | {here} and port == self._port and "@" not in host:
+            return f"{scheme}://{host}"
+        raise _Refused(421, "this is not the name of the console: see `console.base` in the site file")
+
+    def _places(self, scope: Scope) -> dict[str, object]:
+        """The path and what of it is before ours, whether a proxy takes that away or not."""
+        path = scope["path"]
+        if not self._path:
+            return {"root_path": "", "path": path}
+        if path == self._path or path.startswith(f"{self._path}/"):
+            return {"root_path": self._path, "path": path if path != self._path else f"{path}/"}
+        return {"root_path": self._path, "path": f"{self._path}{path}"}
+
+    # Who -------------------------------------------------------------------------------------------------
+
+    def _caller(self, headers: Headers, door: Door) -> Caller | None:
+        given = headers.get("authorization", "")
+        if given:
+            return self._by_token(given, door)
+        known = self._accounts.session(door.secret) if door.secret else None
+        if known is None:
+            return None
+        session, account = known
+        return Caller(
+            name=account.name,
+            role=account.role,
+            via=Via.SESSION,
+            person=account.person,
+            language=account.language,
+            session=session.id,
+            csrf=csrf_of(door.secret),
+        )
+
+    def _by_token(self, given: str, door: Door) -> Caller | None:
+        kind, _, secret = given.partition(" ")
+        token = self._accounts.tokens.find(secret.strip()) if kind.lower() == "bearer" else None
+        if token is None:
+            if not self._wrong.take(door.network):
+                raise _Refused(429, "too many tokens that are none: wait a minute")
+            return None
+        return Caller(name=f"token {token.name}", role=Role.VIEWER, via=Via.TOKEN, scopes=token.scopes)
+
+    async def _refuse_foreign(self, scope: Scope, headers: Headers, caller: Caller | None, origin: str) -> None:
+        """Refuse what another site has a browser send. Forms carry a word besides; for the API it is a header."""
+        fetched, said = headers.get("sec-fetch-site", ""), headers.get("origin", "").lower()
+        why = ""
+        if fetched not in {"", "same-origin", "none"} or (said and said != origin):
+            why = "this was sent from another site"
+        elif (
+            caller is not None
+            and scope["path"].removeprefix(self._path).startswith(PREFIX)
+            and not hmac.compare_digest(headers.get("x-csrf-token", "").encode(), caller.csrf.encode())
+        ):
+            why = "the header x-csrf-token is missing or of another session"
+        if not why:
+            return
+        row = Row(
+            time=0,
+            by="" if caller is None else caller.name,
+            via="" if caller is None else str(caller.via),
+            address=str(scope["client"][0]),
+            action="sent_from_elsewhere",
+            target=scope["method"][:10],
+            outcome=403,
+        )
+        await self._accounts.audit.note(row)
+        raise _Refused(403, why)
+
+
+def _plain(address: str) -> str:
+    """An IPv4 address as such, also where it came through a socket for both kinds."""
+    return address.removeprefix("::ffff:") if "." in address else address
+
+
+@lru_cache(maxsize=1024)
+def _is_within(address: str, networks: tuple[IPv4Network | IPv6Network, ...]) -> bool:
+    try:
+        known = ip_address(address)
+    except ValueError:
+        return False
+    return any(known in network for network in networks)
+
+
+def _names_of_this_machine(host: str) -> frozenset[str]:
+    """Under which names it may be asked for where it listens; the address that was reached comes to these."""
+    if ip_address(host).is_loopback:
+        return frozenset({host, "localhost"})
+    name = socket.gethostname().lower()
+    return frozenset({host, name, name.partition(".")[0], f"{name.partition('.')[0]}.local", "localhost"})
