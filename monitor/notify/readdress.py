@@ -46,7 +46,7 @@ _TAKE_ITS_PLACE: Final = """
 _WHAT_FOLLOWS: Final = """
     SELECT * FROM outbox
     WHERE occurrence = :occurrence AND person = :person AND channel = :channel
-      AND kind NOT IN ('raise', 'severity', 'chatter')
+      AND kind NOT IN ('raise', 'severity', 'chatter', 'remind', 'assigned')
       AND (id > :id AND state IN ('queued', 'failed')
            OR kind = 'clear' AND state = 'superseded' AND carried_by IS NULL)
     ORDER BY id

@@ -7,10 +7,11 @@ from typing import Any, Final
 
 import orjson
 
-from monitor.notices import ALARMING, NoticeKind
+from monitor.notices import NoticeKind
 from monitor.notify import fallback, holding, reports, unanswered
 from monitor.notify.attempt import Attempt, Lane, gathered
 from monitor.notify.decision import (
+    ANNOUNCING,
     ON_ITS_WAY,
     TOLD_SINCE,
     Action,
@@ -278,6 +279,7 @@ def _standing_of(
         acknowledged=all(each.acknowledged for each in found),
         cleared=all(each.cleared for each in found),
         held=all(each.held for each in found),
+        assigned_to=found[0].assigned_to if len(found) == 1 else None,
     )
 
 
@@ -319,7 +321,7 @@ def _leave(
     if decision.action is Action.WAIT:
         first = [each for each in others if each["id"] < row["id"] and each["state"] in {"queued", "failed"}]
         waits = [] if decision.reason == ON_ITS_WAY else first
-        due = max((each["next_at"] for each in waits if each["kind"] in ALARMING), default=0)
+        due = max((each["next_at"] for each in waits if each["kind"] in ANNOUNCING), default=0)
         until = max(due, look.now + _RECHECK)
         db.execute(_PUT_OFF, {"held": "order", "until": until, "now": look.now, "gather": "", "id": row["id"]})
         return
