@@ -126,6 +126,33 @@ async def test_who_was_given_an_alarm_hears_of_its_end_like_somebody_who_was_tol
     assert ("clear", "ben") in await house.state.transact(_take), "after what told him of it"
 
 
+@pytest.mark.parametrize("before", [[], [("assigned", "ben"), ("raise", "ana"), ("raise", "ana")]])
+async def test_who_is_taken_off_an_alarm_hears_nothing_more_of_it(
+    house: House, before: Sequence[tuple[str, str]]
+) -> None:
+    async with house.running(TOLD):
+        occurrence = await _raise(house)
+        await house.say(await _assignment(house, occurrence, "ben", 1000), at=1000)
+        await house.applied()
+        told = await house.state.transact(_take) if before else []
+        off = await _assignment(house, occurrence, "", 2000)
+        await house.say(off, at=2000)
+        await house.applied()
+        case = await _case(house, occurrence)
+        mine = await open_cases(house.state), await open_cases(house.state, "ben")
+        with pytest.raises(RequestRefused, match="nobody was given"):
+            await _assignment(house, occurrence, "", 3000)
+        await _clear(house, 4000)
+        await house.applied()
+        after = {who for _ in range(3) for _, who in await house.state.transact(_take)}
+
+    assert (off.kind, off.arguments) == ("assign", {"person": ""})
+    assert (case.assigned_to, case.assigned_by, case.assigned_at) == ("", "root", START + 2000)
+    assert mine == ([], [])
+    assert sorted(told) == before
+    assert after == {"ana"}
+
+
 async def test_who_takes_an_alarm_is_not_told_so(house: House) -> None:
     async with house.running(TOLD):
         occurrence = await _raise(house)
