@@ -20,9 +20,9 @@ _LONGEST: Final = DAY
 """Milliseconds after the alarm was told for the first time: what nobody has answered by then is no news."""
 
 _WAITS: Final = """
-    SELECT count(*) AS made, coalesce(sum(state IN ('queued', 'sending', 'failed') AND id > :id), 0) AS waiting
-    FROM outbox
-    WHERE occurrence = :occurrence AND person = :person AND channel = :channel AND kind = 'remind' AND id <> :id
+    SELECT coalesce(max(CAST(substr(notification_id, length(:prefix) + 1) AS INTEGER)), 0) AS newest,
+        coalesce(sum(state IN ('queued', 'sending', 'failed') AND id > :id), 0) AS waiting
+    FROM outbox WHERE occurrence = :occurrence AND person = :person AND channel = :channel AND kind = 'remind'
 """
 _PUT_OFF: Final = """
     UPDATE outbox SET not_before = :due, next_at = :due, expires = :expires
@@ -67,18 +67,18 @@ def note_told(
     lane = {"occurrence": attempt.occurrence, "person": attempt.lane[0], "channel": attempt.lane[1]}
     expires = due + TIME_TO_LIVE[attempt.severity]
     # A reminder of before this message is one of what was told before: it is dropped when it is due.
-    row = db.execute(_WAITS, {**lane, "id": attempt.id}).fetchone()
+    prefix = f"{attempt.occurrence}:remind:"
+    row = db.execute(_WAITS, {**lane, "id": attempt.id, "prefix": prefix}).fetchone()
     if row["waiting"]:
         db.execute(_PUT_OFF, {**lane, "due": due, "expires": expires})
         return
-    made = row["made"] + (attempt.kind == "remind")
     left_out = {"gather", "gathered", "after", "last"}
     body = {key: value for key, value in attempt.body.items() if key not in left_out}
     db.execute(
         _INSERT,
         {
             **lane,
-            "notification": f"{attempt.occurrence}:remind:{made + 1}",
+            "notification": f"{prefix}{row['newest'] + 1}",
             "step": attempt.step,
             "severity": attempt.severity,
             "now": now,
