@@ -15,6 +15,7 @@ from monitor.notices import ALARMING, step_of
 from monitor.notify.along import channels_for, reaching
 from monitor.notify.fallback import comes_after
 from monitor.notify.links import BY_LINK
+from monitor.notify.meanwhile import was_told_since_and_is_over
 from monitor.notify.standins import StandIns
 from monitor.site import Site
 from monitor.staff import Person
@@ -25,6 +26,8 @@ Divert = Callable[[sqlite3.Connection, sqlite3.Row, Mapping[str, Any], int], boo
 """Gives a row that is due to whom it is for by now (UTC ms), in a transaction; answers whether it went there."""
 
 _MARK: Final = "on call by now: "
+
+_DONE_WITH: Final = "others were told of it since, and it is over"
 
 _SUPERSEDE: Final = "UPDATE outbox SET state = 'superseded', last_error = :reason WHERE id = :id"
 
@@ -73,7 +76,8 @@ class Readdress:
     def __call__(self, db: sqlite3.Connection, row: sqlite3.Row, body: Mapping[str, Any], now: int) -> bool:
         """Within `State.transact`: answers whether the row was for somebody else, and is superseded.
 
-        What may have arrived stays with its person. `now` is UTC ms.
+        What may have arrived stays with its person. What others were told of since, and is over, is no news for
+        whoever is on call by then. `now` is UTC ms.
         """
         if row["kind"] not in ALARMING or row["maybe_delivered"]:
             return False
@@ -84,6 +88,9 @@ class Readdress:
         channels = channels_for(person, row["severity"], body["why"].get("channels", ()))
         if not channels:
             return False
+        if was_told_since_and_is_over(db, row):
+            db.execute(_SUPERSEDE, {"id": row["id"], "reason": _DONE_WITH})
+            return True
         changed = {**body, "why": {**body["why"], "reason": found.reason}}
         for channel in channels:
             self._give(db, row, (person, channel), changed, now)

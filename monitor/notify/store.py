@@ -23,6 +23,7 @@ from monitor.notify.decision import (
 )
 from monitor.notify.holding import DIGESTS, Hold, Waiting, goes_along
 from monitor.notify.lane import lane_of
+from monitor.notify.meanwhile import as_grave_as_now
 from monitor.notify.readdress import Divert
 from monitor.notify.restored import Restore, decide_restored, newest_restore
 from monitor.notify.results import Outcome, hasten, mark, wake_others
@@ -237,8 +238,9 @@ def _decide(
     if hold is not None:
         _put_off(db, row, hold, look.now)
         return None
+    row = as_grave_as_now(db, row)
     db.execute(_SENDING, (row["id"],))
-    return attempt_of(row, body, others, is_over=decision.action is Action.COMBINE)
+    return attempt_of(row, orjson.loads(row["body"]), others, is_over=decision.action is Action.COMBINE)
 
 
 def _with_others(  # noqa: PLR0913, PLR0917 - the first row, those behind it, and what decides

@@ -273,3 +273,54 @@ def test_who_is_on_call_by_now_hears_of_no_acknowledgement_of_their_own(by: str,
     it.passes(10 * MINUTE)
 
     assert [text.partition(" ")[2] for text in it.messages("ben")] == told
+
+
+@pytest.mark.parametrize(
+    ("morning", "state", "told"),
+    [
+        ("ana", "over", [("high", "its end")]),
+        ("ana", "there", [("high", "there")]),
+        ("cy", "over", []),
+        ("cy", "there", [("high", "there")]),
+    ],
+)
+def test_what_got_worse_while_it_was_put_off_and_was_told_to_others(
+    morning: str, state: str, told: list[tuple[str, str]]
+) -> None:
+    """It says how bad it is by now; who comes on call later hears nothing of it when it is over."""
+    cy = replace(BEN, id="cy", name="Cy")
+    evening = NOON + 11 * HOUR
+    turns = [("ana", NOON, evening + HOUR), ("ben", evening + HOUR, evening + 4 * HOUR)]
+    turns.append((morning, evening + 4 * HOUR, evening + DAY))
+    made = on_duty(
+        virtual_house(*map(quiet, (ANA, BEN, cy))),
+        *(Override(roster="duty", person=who, starts=starts, ends=ends) for who, starts, ends in turns),
+    )
+    it = OnCall(made, now=evening)
+    name = it.rises("d0", "medium")
+    it.passes(2 * HOUR)
+    it.gets_worse(name)
+    it.passes(HOUR)
+    if state == "over":
+        it.clears(name)
+    it.passes(12 * HOUR)
+
+    assert [text.partition(" ")[2] for text in it.messages("ben")][:1] == ["severity o0"]
+    found = [one.attempt for one in it.told if one.attempt.lane[0] == morning]
+    assert [(each.body["severity"], "there" if each.cleared is None else "its end") for each in found] == told
+    assert {each.severity for each in found} <= {"high"}
+    if not told:
+        assert (
+            it.rows(person="ana", kind="raise")[0]["last_error"] == "others were told of it since, and it is over"
+        )
+
+
+def test_a_row_that_cannot_be_read_does_not_keep_another_from_saying_how_bad_it_is() -> None:
+    it = Virtual(virtual_house(ANA, BEN, grouping=Grouping(wait=0, pace=0)), answer=lambda _: "failed")
+    name = it.rises("d0", "medium")
+    it.gets_worse(name)
+    it.db.execute("UPDATE outbox SET body = '[]', state = 'dead' WHERE kind = 'severity'")
+    it.answer = lambda _: "sent"
+    it.passes(MINUTE)
+
+    assert [one.attempt.severity for one in it.told] == ["medium", "medium"]
