@@ -15,6 +15,7 @@ from monitor.model import SEVERITY_RANK
 from monitor.notices import ALARMING, NoticeKind, telling_of
 from monitor.notify.attempt import Attempt
 from monitor.notify.decision import PENDING
+from monitor.notify.handover import give_back
 from monitor.staff import Person
 
 __all__ = ["comes_after", "fall_back", "replace_expired"]
@@ -79,6 +80,7 @@ def _fall_back(db: sqlite3.Connection, people: Mapping[str, Person], number: int
         (name for name in only or person.channels if name in person.channels and name not in tried), None
     )
     if channel is None:
+        give_back(db, row, body, now)
         return
     why = {**body.get("why", {}), "fallback_of": {"channel": row["channel"], "reason": error}}
     _insert(db, row, channel, {**body, "after": 0, "why": why}, now)

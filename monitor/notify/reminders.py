@@ -9,11 +9,11 @@ from typing import Any, Final
 
 import orjson
 
-from monitor.notify.attempt import Attempt
+from monitor.notify.attempt import Attempt, Lane
 from monitor.notify.routing import TIME_TO_LIVE
 from monitor.periods import DAY
 
-__all__ = ["next_reminder", "note_told"]
+__all__ = ["next_reminder", "note_told", "remind_at_once"]
 
 _REMINDS: Final = frozenset({"raise", "severity", "remind"})
 _LONGEST: Final = DAY
@@ -67,8 +67,7 @@ def note_told(
     lane = {"occurrence": attempt.occurrence, "person": attempt.lane[0], "channel": attempt.lane[1]}
     expires = due + TIME_TO_LIVE[attempt.severity]
     # A reminder of before this message is one of what was told before: it is dropped when it is due.
-    prefix = f"{attempt.occurrence}:remind:"
-    row = db.execute(_WAITS, {**lane, "id": attempt.id, "prefix": prefix}).fetchone()
+    row = db.execute(_WAITS, {**lane, "id": attempt.id, "prefix": _prefix(attempt.occurrence)}).fetchone()
     if row["waiting"]:
         db.execute(_PUT_OFF, {**lane, "due": due, "expires": expires})
         return
@@ -78,7 +77,7 @@ def note_told(
         _INSERT,
         {
             **lane,
-            "notification": f"{prefix}{row['newest'] + 1}",
+            "notification": f"{_prefix(attempt.occurrence)}{row['newest'] + 1}",
             "step": attempt.step,
             "severity": attempt.severity,
             "now": now,
@@ -87,3 +86,28 @@ def note_told(
             "body": orjson.dumps({**body, "after": due - now, "remind": remind}).decode(),
         },
     )
+
+
+def remind_at_once(db: sqlite3.Connection, row: sqlite3.Row, lane: Lane, now: int) -> None:
+    """Make a reminder, which is due now, for somebody else of what another one is about (UTC ms)."""
+    prefix = _prefix(row["occurrence"])
+    about = {"occurrence": row["occurrence"], "person": lane[0], "channel": lane[1]}
+    newest = db.execute(_WAITS, {**about, "id": row["id"], "prefix": prefix}).fetchone()["newest"]
+    db.execute(
+        _INSERT,
+        {
+            **about,
+            "notification": f"{prefix}{newest + 1}",
+            "step": row["step"],
+            "severity": row["severity"],
+            "now": now,
+            "due": now,
+            "expires": now + row["expires"] - row["not_before"],
+            "body": orjson.dumps({**orjson.loads(row["body"]), "after": 0}).decode(),
+        },
+    )
+
+
+def _prefix(occurrence: str) -> str:
+    """How the ids of all reminders of an alarm begin; the number follows."""
+    return f"{occurrence}:remind:"

@@ -123,6 +123,10 @@ class _Look:
     divert: Divert | None
     left: int = _MOST_DECISIONS
 
+    def diverts(self, db: sqlite3.Connection, row: sqlite3.Row, body: Mapping[str, Any]) -> bool:
+        """Whether a row that is due went to somebody else, who is on call by now."""
+        return self.divert is not None and self.divert(db, row, body, self.now)
+
 
 def _any_lane(_: Lane) -> bool:
     return True
@@ -223,7 +227,8 @@ def _decide(
     others = [other for other in found if other["channel"] == row["channel"]]
     elsewhere = [past_of(other) for other in found if other["channel"] != row["channel"]]
     is_due = row["next_at"] <= look.now and not is_old_news(past_of(row, body), elsewhere)
-    if is_due and look.divert is not None and look.divert(db, row, body, look.now):
+    is_reminder = row["kind"] == NoticeKind.REMIND
+    if is_due and not is_reminder and look.diverts(db, row, body):
         return None
     about = (
         replace(past_of(row, body), digest=digest),
@@ -234,6 +239,8 @@ def _decide(
     decision = restored or decide(*about, look.now, elsewhere)
     if decision.action not in {Action.SEND, Action.COMBINE}:
         _leave(db, row, others, decision, look)
+        return None
+    if is_due and is_reminder and look.diverts(db, row, body):
         return None
     if hold is not None:
         _put_off(db, row, hold, look.now)

@@ -12,7 +12,7 @@ import pytest
 
 from monitor.alarms import casebook
 from monitor.alarms.keep import put
-from monitor.duty import Override, Roster
+from monitor.duty import Override
 from monitor.journal.sqlite import SqliteJournal
 from monitor.journal.state import State
 from monitor.model import Command
@@ -27,17 +27,15 @@ from monitor.notify.fallback import fall_back
 from monitor.notify.messages import render
 from monitor.notify.outage import Outages
 from monitor.notify.outbox import Notifier
-from monitor.notify.readdress import Readdress
 from monitor.notify.results import Outcome
 from monitor.notify.routing import make_router
 from monitor.notify.sending import Sent
-from monitor.notify.standins import StandIns
 from monitor.periods import DAY
-from monitor.site import Rule, Site, Source
-from monitor.staff import REMINDERS, Grouping, Person, Step
+from monitor.site import Rule, Source
+from monitor.staff import REMINDERS, Grouping, Person
 from tests.clock import ManualClock
 from tests.notify.house import MINUTE, NOW, Params, notice, person, rows, site
-from tests.notify.virtual import HOUR, NOON, Virtual, quiet
+from tests.notify.virtual import HOUR, NOON, OnCall, Virtual, on_duty, quiet
 from tests.notify.virtual import house as virtual_house
 from tests.servers.ports import free_port
 
@@ -49,12 +47,6 @@ async def state(tmp_path: Path) -> AsyncIterator[State]:
     opened = State.open(tmp_path / "state.db")
     yield opened
     await opened.close()
-
-
-def on_duty(made: Site, *overrides: Override) -> Site:
-    team = replace(made.notify.teams["house"], escalation=(Step(after=0, notify=("duty",)),))
-    rosters = {"duty": Roster(id="duty", overrides=overrides)}
-    return replace(made, notify=replace(made.notify, rosters=rosters, teams={"house": team}))
 
 
 def shift(who: str, start: int, end: int) -> Override:
@@ -167,15 +159,6 @@ def test_a_row_that_cannot_be_read_keeps_no_other(body: str) -> None:
     it.passes(MINUTE)
 
     assert [row["state"] for row in it.rows()] == ["dead", "sent"]
-
-
-class OnCall(Virtual):
-    """The same, and what is due goes to who is on call by now."""
-
-    def take(self) -> Sequence[Attempt]:
-        divert = Readdress(self.site, StandIns())
-        about = {"now": self.now, "busy": (), "most": 16, "standing": self.standing, "site": self.site}
-        return store.take(self.db, divert=divert, **about)  # type: ignore[arg-type]
 
 
 def test_what_waited_for_the_morning_is_a_digest_for_who_is_on_call_by_then() -> None:

@@ -163,6 +163,17 @@ def check_afterwards(told: Told) -> None:
             assert trouble.is_shelved(one.at), about
         else:
             assert row["kind"] == "remind", about
+            assert _is_on_call(told, one, row), about
+
+
+def _is_on_call(told: Told, one: Delivery, row: Mapping[str, Any]) -> bool:
+    """Whether a reminder is for its person by now; it stays with who was told when the other cannot be reached."""
+    who = told.oracle.who(row["body"]["why"].get("roster", ""), one.at)
+    refused = any(
+        window.lane[0] == who and window.how == "refused" and window.begins <= one.at
+        for window in told.story.windows
+    )
+    return who in {"", one.lane[0]} or refused or _is_again(told, one, row)
 
 
 # Everything ----------------------------------------------------------------------------------------------
