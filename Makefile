@@ -66,11 +66,13 @@ report-picture: setup ## Draw docs/report.png, rollcall.png and link-*.png, of h
 mail-picture: setup ## Draw docs/mail-*.png, mails of a house that does not exist (needs Debian's chromium)
 	$(BIN)/python -m docs.mailpicture
 
-messages: setup ## Bring the catalogues of words up to what messages say (docs/developer.md)
-	$(BIN)/python -m babel.messages.frontend -q extract -F docs/babel.cfg -k ugettext -k say \
-		--no-location --sort-output --omit-header --width 110 -o monitor/locale/messages.pot .
-	$(BIN)/python -m babel.messages.frontend -q update -i monitor/locale/messages.pot -d monitor/locale \
-		--no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --width 110
+messages: setup ## Bring the catalogues of words up to what messages and pages say (docs/developer.md)
+	@for each in docs/catalogues/*.cfg; do domain=$$(basename $$each .cfg); \
+		$(BIN)/python -m babel.messages.frontend -q extract -F $$each -k ugettext -k say -k Place:2 \
+			--no-location --sort-output --omit-header --width 110 -o monitor/locale/$$domain.pot . && \
+		$(BIN)/python -m babel.messages.frontend -q update -i monitor/locale/$$domain.pot -D $$domain \
+			-d monitor/locale --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --width 110 || exit; \
+	done
 
 install: ## Install or update the service: sudo make install (docs/install.md)
 	@DESTDIR="$(DESTDIR)" PYTHON="$(PYTHON)" systemd/install

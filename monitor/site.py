@@ -20,6 +20,7 @@ from monitor.zones import AccessSettings
 
 __all__ = [
     "Connection",
+    "ConsoleSettings",
     "Counter",
     "Device",
     "GasValue",
@@ -312,6 +313,25 @@ class MonitorSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConsoleSettings:
+    """Where the console and the API are served to browsers, beside the socket.
+
+    `base`: how people reach it (`https://…`), where it is not where it listens; empty: there. `certificate` and
+    `key`: files with which it speaks TLS itself. `proxies`: addresses whose word is taken for who is behind them.
+    `idle` and `longest`: seconds after which somebody has to sign in again, without and in spite of using it.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8470
+    base: str = ""
+    certificate: Path | None = None
+    key: Path | None = None
+    proxies: tuple[str, ...] = ()
+    idle: float = 12 * 3600.0
+    longest: float = 30 * 86400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """Everything the site file says. `files` are those it was read from."""
 
@@ -336,6 +356,8 @@ class Site:
     metering: MeteringSettings = field(default_factory=MeteringSettings)
     tariffs: Mapping[str, Tariff] = field(default_factory=dict)
     reports: Mapping[str, ReportSettings] = field(default_factory=dict)
+    console: ConsoleSettings | None = None
+    """None: it is not served."""
     performance: AlarmLimits = field(default_factory=AlarmLimits)
     files: tuple[Path, ...] = ()
 

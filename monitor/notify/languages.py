@@ -49,20 +49,25 @@ def speech(language: str, timezone: str) -> "Speech":
 
 @cache
 def words_of(language: str) -> "NullTranslations":
-    """The words of a language: its catalogue, read once; English has none."""
+    """The words of a language: its catalogues, read once and put together; English has none.
+
+    Each catalogue is that of one part of the house; what several of them have is the same in all.
+    """
     from babel.messages.mofile import write_mo
     from babel.messages.pofile import read_po
     from babel.support import NullTranslations, Translations
 
-    path = CATALOGUES / language / "LC_MESSAGES" / "messages.po"
     if language == LANGUAGES[0]:
         return NullTranslations()
-    with path.open("rb") as file:
-        catalogue = read_po(file, locale=language)
-    binary = BytesIO()
-    write_mo(binary, catalogue)
-    binary.seek(0)
-    return Translations(binary)
+    words = Translations()
+    for path in sorted((CATALOGUES / language / "LC_MESSAGES").glob("*.po")):
+        with path.open("rb") as file:
+            catalogue = read_po(file, locale=language)
+        binary = BytesIO()
+        write_mo(binary, catalogue)
+        binary.seek(0)
+        words.merge(Translations(binary))
+    return words
 
 
 class Speech:

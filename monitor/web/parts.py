@@ -339,7 +339,8 @@ class Parts:
     how each device does (the word of `monitor.health`), `losses` the share of the last hour that those lost which
     have ever answered, `advice` what to look at when a device is in such a state,
     `itself` what the monitor said of itself last, `metering` how far the ledger has come and its `size_bytes`,
-    `people` and `upkeep` the same of access and equipment, `judging` how the rules are judged, `links` how often
+    `people` and `upkeep` the same of access and equipment, `judging` how the rules are judged, `judged`
+    up to which position of the journal, `links` how often
     links in messages were made and used, `backfills` what sends a period again, by sink;
     `reports` is None where nothing is metered.
     """
@@ -374,6 +375,7 @@ class Parts:
     reports: ReportDesk | None = None
     metering: Callable[[], Facts] = dict
     judging: Callable[[], Facts] = dict
+    judged: Callable[[], Position] = lambda: Position(0)
     links: Callable[[], Facts] = dict
     people: Callable[[], Facts] = dict
     upkeep: Callable[[], Facts] = dict

@@ -5,26 +5,21 @@ import os
 import pwd
 import socket
 import struct
-from dataclasses import dataclass
 from typing import Any
 
-from monitor.errors import RequestRefused
+from monitor.web.callers import Caller, Role, Via, caller_of
 
-__all__ = ["Peer", "peer_of", "who_asks"]
+__all__ = ["caller_by_socket", "who_asks"]
 
 _UCRED = struct.Struct("3i")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Peer:
-    """A process that asks: its user as the kernel says; `login` is the number where the system has no name."""
+def caller_by_socket(descriptor: int) -> Caller:
+    """Ask the kernel who connected (SO_PEERCRED). Raises OSError when the descriptor is no Unix socket.
 
-    uid: int
-    login: str
-
-
-def peer_of(descriptor: int) -> Peer:
-    """Ask the kernel who connected (SO_PEERCRED). Raises OSError when the descriptor is no Unix socket."""
+    He is named by his login, or by the number of his user where the system has no name for it. Root and the user
+    that the daemon runs as are administrators, others who may connect supervisors.
+    """
     with contextlib.closing(socket.socket(fileno=os.dup(descriptor))) as connected:
         credentials = connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
     _pid, uid, _gid = _UCRED.unpack(credentials)
@@ -32,12 +27,10 @@ def peer_of(descriptor: int) -> Peer:
         login = pwd.getpwuid(uid).pw_name
     except KeyError:
         login = str(uid)
-    return Peer(uid=uid, login=login)
+    role = Role.ADMINISTRATOR if uid in {0, os.geteuid()} else Role.SUPERVISOR
+    return Caller(name=login, role=role, via=Via.SOCKET)
 
 
 def who_asks(request: Any) -> str:
-    """The login of whoever sent a request over the socket; raises RequestRefused when nobody knows."""
-    peer: Peer | None = getattr(request.state, "peer", None)
-    if peer is None:
-        raise RequestRefused("it is not known who asks; use the daemon's socket")
-    return peer.login
+    """The name under which is kept what a request asks for; raises NotSignedIn when nobody knows."""
+    return caller_of(request).name

@@ -16,7 +16,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from monitor.errors import SettingsError
-from monitor.web.peer import peer_of
+from monitor.web.peer import caller_by_socket
 
 __all__ = ["GROUP", "bind", "run_bound", "serve"]
 
@@ -125,14 +125,14 @@ class BoundedProtocol(H11Protocol):
 
 
 class _Protocol(BoundedProtocol):
-    """HTTP on the socket; each request carries who sent it as `request.state.peer`."""
+    """HTTP on the socket; each request carries who sent it as `request.state.caller`."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Ask the kernel for the peer before the first request."""
         super().connection_made(transport)
         with contextlib.suppress(OSError):  # gone already; a request without a peer is refused
-            peer = peer_of(transport.get_extra_info("socket").fileno())
-            self.app_state = {**self.app_state, "peer": peer}
+            caller = caller_by_socket(transport.get_extra_info("socket").fileno())
+            self.app_state = {**self.app_state, "caller": caller}
 
 
 class _Server(uvicorn.Server):

@@ -30,8 +30,15 @@ SAME = frozenset({"CO2"})
 _PLACE = re.compile(r"%\((\w+)\)s")
 
 
-def catalogue(language: str) -> Catalog:
-    with (CATALOGUES / language / "LC_MESSAGES" / "messages.po").open("rb") as file:
+DOMAINS = sorted(path.stem for path in (ROOT / "docs" / "catalogues").glob("*.cfg"))
+
+
+def path_of(language: str, domain: str) -> Path:
+    return CATALOGUES / language / "LC_MESSAGES" / f"{domain}.po"
+
+
+def catalogue(language: str, domain: str = "messages") -> Catalog:
+    with path_of(language, domain).open("rb") as file:
         return read_po(file, locale=language)
 
 
@@ -43,29 +50,47 @@ def said(catalogue_: Catalog) -> Iterator[tuple[str, tuple[str, ...], Any]]:
             yield asked[0], asked, told
 
 
+@pytest.mark.parametrize("domain", DOMAINS)
 @pytest.mark.parametrize("language", OTHERS)
-def test_every_text_has_a_translation_that_is_none_of_english(language: str) -> None:
-    found = list(said(catalogue(language)))
+def test_every_text_has_a_translation_that_is_none_of_english(language: str, domain: str) -> None:
+    words = catalogue(language, domain)
+    found = list(said(words))
 
-    assert len(found) > 100
     assert [key for key, _, told in found if not all(told)] == []
     assert {key for key, asked, told in found if set(asked) & set(told)} <= SAME
-    assert [message.id for message in catalogue(language) if message.fuzzy and message.id] == []
+    assert [message.id for message in words if message.fuzzy and message.id] == []
 
 
 @pytest.mark.parametrize("language", OTHERS)
-def test_translations_have_the_places_of_the_original(language: str) -> None:
-    for _, asked, told in said(catalogue(language)):
+def test_catalogues_agree_on_what_several_of_them_say(language: str) -> None:
+    told: dict[object, dict[object, str]] = {}
+    for domain in DOMAINS:
+        for message in catalogue(language, domain):
+            if message.id:
+                told.setdefault(message.id, {})[message.string] = domain
+
+    assert {key: each for key, each in told.items() if len(each) > 1} == {}
+    assert len(told) > 100
+
+
+@pytest.mark.parametrize("domain", DOMAINS)
+@pytest.mark.parametrize("language", OTHERS)
+def test_translations_have_the_places_of_the_original(language: str, domain: str) -> None:
+    for _, asked, told in said(catalogue(language, domain)):
         for each in told:
             assert set(_PLACE.findall(each)) == {name for one in asked for name in _PLACE.findall(one)}, asked
 
 
+@pytest.mark.parametrize("domain", DOMAINS)
 @pytest.mark.parametrize("language", OTHERS)
-def test_the_catalogue_has_all_that_templates_programs_and_stock_rules_say(language: str, tmp_path: Path) -> None:
+def test_the_catalogue_has_all_that_templates_programs_and_stock_rules_say(
+    language: str, domain: str, tmp_path: Path
+) -> None:
     found = tmp_path / "messages.pot"
     subprocess.run(
         [
-            *(sys.executable, "-m", "babel.messages.frontend", "-q", "extract", "-F", "docs/babel.cfg"),
+            *(sys.executable, "-m", "babel.messages.frontend", "-q", "extract"),
+            *("-F", f"docs/catalogues/{domain}.cfg", "-k", "Place:2"),
             *("-k", "ugettext", "-k", "say", "--omit-header", "-o", str(found), "."),
         ],
         cwd=ROOT,
@@ -74,17 +99,18 @@ def test_the_catalogue_has_all_that_templates_programs_and_stock_rules_say(langu
     )
     with found.open("rb") as file:
         asked = {message.id for message in read_po(file) if message.id}
-    known = {message.id for message in catalogue(language) if message.id}
+    known = {message.id for message in catalogue(language, domain) if message.id}
 
     assert asked == known, "make messages"
 
 
+@pytest.mark.parametrize("domain", DOMAINS)
 @pytest.mark.parametrize("language", OTHERS)
-def test_the_catalogue_is_written_as_babel_writes_it(language: str) -> None:
+def test_the_catalogue_is_written_as_babel_writes_it(language: str, domain: str) -> None:
     out = BytesIO()
-    write_po(out, catalogue(language), width=110, sort_output=True, no_location=True, ignore_obsolete=True)
+    write_po(out, catalogue(language, domain), width=110, sort_output=True, no_location=True, ignore_obsolete=True)
 
-    assert out.getvalue().decode() == (CATALOGUES / language / "LC_MESSAGES" / "messages.po").read_text("utf-8")
+    assert out.getvalue().decode() == path_of(language, domain).read_text("utf-8")
 
 
 def test_every_language_has_its_tag() -> None:

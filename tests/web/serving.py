@@ -124,6 +124,7 @@ class ScriptedAlarms:
 
 ALARM = {
     "occurrence": "undervoltage-1",
+    "title": "Undervoltage: Main meter",
     "rule": "undervoltage",
     "device": "main",
     "source_key": "main/voltage_l1_v",

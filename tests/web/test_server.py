@@ -6,13 +6,14 @@ import signal
 import socket
 import stat
 from pathlib import Path
+from pwd import getpwuid
 from types import SimpleNamespace
 
 import pytest
 
 from monitor.errors import SettingsError
 from monitor.journal.sqlite import SqliteJournal
-from monitor.web.peer import peer_of
+from monitor.web.peer import caller_by_socket
 from monitor.web.server import bind
 from tests.clock import ManualClock
 from tests.web.serving import make_parts, serving
@@ -94,7 +95,7 @@ def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
 def test_the_kernel_says_who_is_at_the_other_end() -> None:
     one, other = socket.socketpair(socket.AF_UNIX)
     with one, other:
-        assert peer_of(one.fileno()).uid == os.getuid()
+        assert caller_by_socket(one.fileno()).name == getpwuid(os.getuid()).pw_name
 
 
 def test_the_peer_is_known_under_uvloop(tmp_path: Path) -> None:

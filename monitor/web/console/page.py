@@ -1,0 +1,125 @@
+"""What all pages of the console have in common: their frame, their words, and what they say of mistakes."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse
+
+from monitor.notify.languages import LANGUAGES, TAGS, Speech, speech, words_of
+from monitor.site import Site
+from monitor.web.callers import Role, Scope, known_caller
+from monitor.web.console.static import version_of
+from monitor.web.shapes import PREFIX
+
+__all__ = ["Pages", "Place", "address", "is_console", "language_of", "say", "sign_in_first"]
+
+_FOLDER: Final = Path(__file__).parent / "templates"
+LANGUAGE_COOKIE: Final = "language"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An entry of the navigation: where it leads and what it is called (English, in a catalogue)."""
+
+    path: str
+    name: str
+    role: Role = Role.VIEWER
+    scope: Scope = Scope.READ
+
+
+def is_console(request: Request) -> bool:
+    """Whether a page was asked for, and not the API."""
+    return not request.url.path.removeprefix(request.scope.get("root_path", "")).startswith(PREFIX)
+
+
+def address(request: Request, path: str, **query: object) -> str:
+    """The address of a page for the browser that asks, below the place a proxy may have given the console."""
+    asked = {name: str(value) for name, value in query.items() if value not in {None, ""}}
+    return f"{request.scope.get('root_path', '')}{quote(path)}{'?' if asked else ''}{urlencode(asked)}"
+
+
+def language_of(request: Request, site: Site) -> str:
+    """The language of who asks: his account's, what he chose on this browser, what it prefers, the site's."""
+    caller = known_caller(request)
+    chosen = (caller.language if caller else "") or request.cookies.get(LANGUAGE_COOKIE, "")
+    if chosen in LANGUAGES:
+        return chosen
+    preferred = request.headers.get("accept-language", "").split(",")
+    known = (each.split(";")[0].strip()[:2].lower() for each in preferred)
+    return next((each for each in known if each in LANGUAGES), site.language)
+
+
+@cache
+def _environment(language: str) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_FOLDER),
+        undefined=StrictUndefined,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    environment.install_gettext_translations(words_of(language), newstyle=True)  # type: ignore[attr-defined]
+    return environment
+
+
+class Pages:
+    """Draws pages. `now` is UTC ms; `places` are the navigation's, in its order."""
+
+    def __init__(self, site: Site, now: Callable[[], int], places: Iterable[Place]) -> None:
+        self._site = site
+        self._now = now
+        self._places = tuple(places)
+
+    def draw(self, request: Request, template: str, *, status: int = 200, **facts: object) -> HTMLResponse:
+        """Answer a page: a template of the console over `facts`.
+
+        All templates also know `site`, `caller` (None on the page to sign in), `speech` (how numbers, units and
+        times are written), `now` (UTC ms), `say` (words of programs), `url(path, **query)`, `static(name)`,
+        `places`, `here` and `csrf`.
+        """
+        caller = known_caller(request)
+        language = language_of(request, self._site)
+        known: Mapping[str, Any] = {
+            "site": self._site,
+            "caller": caller,
+            "lang": TAGS[language],
+            "speech": self.speech(request),
+            "say": words_of(language).ugettext,
+            "now": self._now(),
+            "url": lambda path, **query: address(request, path, **query),
+            "places": [place for place in self._places if caller and caller.may(place.role, place.scope)],
+            "here": request.url.path.removeprefix(request.scope.get("root_path", "")),
+            "static": lambda name: address(request, f"/static/{name}", v=version_of(name)),
+            "csrf": caller.csrf if caller else "",
+        }
+        text = _environment(language).get_template(template).render({**known, **facts})
+        return HTMLResponse(text, status)
+
+    def speech(self, request: Request) -> Speech:
+        """How numbers, units and times are written for who asks."""
+        return speech(language_of(request, self._site), self._site.timezone.key)
+
+    def say(self, request: Request, status: int, told: str, what_to_do: str = "") -> HTMLResponse:
+        """Answer a page that says why there is nothing else to see."""
+        return self.draw(request, "message.html.j2", status=status, told=told, what_to_do=what_to_do)
+
+
+def sign_in_first(request: Request) -> RedirectResponse:
+    """Send a browser to the page to sign in, and from there back to what it asked for."""
+    asked = request.url.path.removeprefix(request.scope.get("root_path", ""))
+    wanted = f"{asked}?{request.url.query}" if request.url.query else asked
+    back = wanted if request.method in {"GET", "HEAD"} else "/"
+    return RedirectResponse(address(request, "/login", next=back if back != "/" else ""), 303)
+
+
+def say(request: Request, status: int, told: str, what_to_do: str = "") -> HTMLResponse:
+    """The same of `Pages`, for what answers mistakes of any page."""
+    pages: Pages = request.app.state.pages
+    return pages.say(request, status, told, what_to_do)

@@ -1,0 +1,22 @@
+"""The pages of the console, put together from its areas."""
+
+from collections.abc import Sequence
+
+from starlette.routing import BaseRoute
+
+from monitor.web.console.home import make_home
+from monitor.web.console.page import Pages, Place
+from monitor.web.console.static import make_static
+from monitor.web.live import LiveState
+from monitor.web.parts import Parts
+
+__all__ = ["PLACES", "make_console"]
+
+PLACES: Sequence[Place] = (Place("/", "Home"),)
+"""The navigation, in its order."""
+
+
+def make_console(parts: Parts, live: LiveState) -> tuple[Pages, Sequence[BaseRoute]]:
+    """Make what draws the pages, and their routes."""
+    pages = Pages(parts.site, parts.now, PLACES)
+    return pages, [*make_static(), *make_home(parts, live, pages)]

@@ -1,0 +1,152 @@
+"""Who may do what: one table of all routes. A route that is not in it cannot be served.
+
+Each entry says the least role of a person and the scope of a token.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from starlette.requests import Request
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Send
+from starlette.types import Scope as Connection
+
+from monitor.web.callers import NotAllowed, NotSignedIn, Role, Scope, known_caller
+
+__all__ = ["OPEN", "PERMITS", "Permit", "guard"]
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """The least role of a person, and the scope of a token."""
+
+    role: Role
+    scope: Scope
+
+    @property
+    def needs(self) -> str:
+        """Who may, in words."""
+        return f"the role {self.role} at least, or a token with the scope {self.scope}"
+
+
+OPEN: Final = None
+"""What whoever can connect may ask."""
+
+_SEE: Final = Permit(Role.VIEWER, Scope.READ)
+_MEASURE: Final = Permit(Role.VIEWER, Scope.METRICS)
+_ACT: Final = Permit(Role.OPERATOR, Scope.ALARMS)
+_WORK: Final = Permit(Role.OPERATOR, Scope.PLAN)
+_READ_METERS: Final = Permit(Role.OPERATOR, Scope.METERS)
+_PLAN: Final = Permit(Role.SUPERVISOR, Scope.PLAN)
+_METER: Final = Permit(Role.SUPERVISOR, Scope.METERS)
+_CALL_THE_ROLL: Final = Permit(Role.OPERATOR, Scope.ACCESS)
+_PEOPLE: Final = Permit(Role.SUPERVISOR, Scope.ACCESS)
+_RUN: Final = Permit(Role.SUPERVISOR, Scope.ADMINISTER)
+
+_API: Final[Mapping[str, Mapping[str, Permit]]] = {
+    "/openapi.json": {"GET": _SEE},
+    "/status": {"GET": _SEE},
+    "/metrics": {"GET": _MEASURE},
+    "/devices": {"GET": _SEE},
+    "/devices/{device}": {"GET": _SEE},
+    "/devices/{device}/readings": {"GET": _SEE},
+    "/devices/{device}/readings/stream": {"GET": _SEE},
+    "/events": {"GET": _SEE},
+    "/reload": {"POST": _RUN},
+    "/alarms": {"GET": _SEE},
+    "/alarms/performance": {"GET": _SEE},
+    "/alarms/{occurrence}": {"GET": _SEE},
+    "/alarms/{occurrence}/acknowledge": {"POST": _ACT},
+    "/alarms/{occurrence}/assign": {"POST": _ACT},
+    "/alarms/{occurrence}/comment": {"POST": _ACT},
+    "/alarms/{occurrence}/close": {"POST": _ACT},
+    "/alarms/{occurrence}/reopen": {"POST": _ACT},
+    "/alarms/{target:path}/shelve": {"POST": _ACT},
+    "/alarms/{target:path}/unshelve": {"POST": _ACT},
+    "/alarms/{target:path}/out-of-service": {"POST": _PLAN},
+    "/alarms/{target:path}/return": {"POST": _PLAN},
+    "/cases": {"GET": _SEE},
+    "/rules": {"GET": _SEE},
+    "/notifications": {"GET": _SEE},
+    "/maintenance": {"GET": _SEE, "POST": _PLAN},
+    "/maintenance/{name}/end": {"POST": _PLAN},
+    "/duty": {"GET": _SEE},
+    "/duty/{roster}/override": {"POST": _PLAN},
+    "/duty/overrides/{ident}/end": {"POST": _PLAN},
+    "/channels": {"GET": _SEE},
+    "/channels/test": {"POST": _PLAN},
+    "/connections": {"GET": _SEE},
+    "/connections/{connection}/registers": {"POST": _METER},
+    "/dead-letters": {"GET": _PEOPLE},
+    "/dead-letters/retry": {"POST": _RUN},
+    "/dead-letters/drop": {"POST": _RUN},
+    "/influx/check": {"POST": _RUN},
+    "/influx/backfill": {"GET": _SEE, "POST": _RUN},
+    "/influx/backfill/stop": {"POST": _RUN},
+    "/reports/{kind}": {"GET": _SEE},
+    "/meters": {"GET": _SEE},
+    "/meters/{device}": {"GET": _SEE},
+    "/meters/{device}/usage": {"GET": _SEE},
+    "/meters/recompute": {"POST": _METER},
+    "/meters/enter": {"POST": _METER},
+    "/meters/{device}/enter": {"POST": _READ_METERS},
+    "/meters/{device}/replace": {"POST": _METER},
+    "/meters/{device}/correct": {"POST": _METER},
+    "/access/doors": {"GET": _SEE},
+    "/access/zones": {"GET": _SEE},
+    "/access/rollcall": {"GET": _CALL_THE_ROLL},
+    "/access/events": {"GET": _PEOPLE},
+    "/access/names": {"GET": _PEOPLE, "POST": _PEOPLE},
+    "/access/names/import": {"POST": _PEOPLE},
+    "/access/names/remove": {"POST": _PEOPLE},
+    "/access/find": {"POST": _PEOPLE},
+    "/access/export": {"POST": _PEOPLE},
+    "/access/erase": {"POST": _PEOPLE},
+    "/access/erasures": {"GET": _PEOPLE},
+    "/equipment": {"GET": _SEE},
+    "/equipment/groups": {"GET": _SEE},
+    "/equipment/services": {"GET": _SEE},
+    "/equipment/batteries": {"GET": _SEE},
+    "/equipment/{device}": {"GET": _SEE},
+    "/equipment/{device}/service": {"POST": _WORK},
+    "/supply": {"GET": _SEE},
+}
+_CONSOLE: Final[Mapping[str, Mapping[str, Permit | None]]] = {
+    "/": {"GET": _SEE},
+    "/static/{name}": {"GET": OPEN},
+}
+
+PERMITS: Final[Mapping[str, Mapping[str, Permit | None]]] = {
+    **{f"/api/v1{path}": methods for path, methods in _API.items()},
+    **_CONSOLE,
+}
+"""Path as its route writes it -> method -> who may; HEAD is GET."""
+
+
+def guard(routes: Iterable[BaseRoute]) -> None:
+    """Put the table before routes that were made. Raises KeyError for one that it does not know."""
+    for route in routes:
+        assert isinstance(route, Route)
+        permits = {method: PERMITS[route.path][method] for method in (route.methods or ()) if method != "HEAD"}
+        route.app = _Guarded(route.app, permits)
+
+
+class _Guarded:
+    """Asks who it is before anything of a request is read."""
+
+    def __init__(self, app: ASGIApp, permits: Mapping[str, Permit | None]) -> None:
+        self._app = app
+        self._permits = permits
+
+    async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
+        """Pass it on; raises NotSignedIn and NotAllowed."""
+        method = scope["method"]
+        permit = self._permits["GET" if method == "HEAD" else method]
+        if permit is not None:
+            caller = known_caller(Request(scope))
+            if caller is None:
+                raise NotSignedIn
+            if not caller.may(permit.role, permit.scope):
+                raise NotAllowed(permit.needs)
+        await self._app(scope, receive, send)
