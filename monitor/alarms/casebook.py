@@ -17,7 +17,7 @@ _ALARM = "SELECT * FROM alarm WHERE occurrence = ?"
 
 
 def assign(db: sqlite3.Connection, command: Command) -> str:
-    """Give an alarm to somebody."""
+    """Give an alarm to somebody, or take it from who has it."""
     if _open(db, command) is None:
         return _FORGOTTEN
     changed = db.execute(
@@ -95,7 +95,7 @@ def tell(db: sqlite3.Connection, commands: Iterable[Command], site: Site, router
     """Tell everybody whom somebody else gave an alarm; answers how many messages that makes."""
     told = 0
     for command in commands:
-        if command.kind == ASSIGN and _is_booked(db, command):
+        if command.kind == ASSIGN and command.arguments["person"] and _is_booked(db, command):
             told += keep.put(db, keep.route(router, _notice(db, command, site)), now)
     return told
 

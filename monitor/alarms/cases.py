@@ -68,6 +68,8 @@ class Earlier:
 class Case:
     """What people did about an alarm. Times are UTC ms. `cause`: a word of `monitor.causes.CAUSES`.
 
+    `assigned_to`: nobody where it is empty; who took it from somebody, and when, stands in the two that follow.
+
     `times`: which one it was within seven days, when it was raised; 100: or more. `comments`: how many.
     """
 
@@ -86,7 +88,7 @@ class Case:
         """Answer it as the fields that it adds to an alarm: `case` is null where nobody did anything."""
         said = asdict(self)
         times, earlier, comments = said.pop("times"), said.pop("earlier"), said.pop("comments")
-        is_touched = any((self.assigned_to, self.closed_at, self.closed_by, comments))
+        is_touched = any((self.assigned_at, self.closed_at, self.closed_by, comments))
         case = {**said, "open": self.closed_at is None, "comments": comments} if is_touched else None
         return {"case": case, "earlier": earlier, "times_in_7_days": times}
 

@@ -23,11 +23,16 @@ REOPEN: Final = "reopen_case"
 async def assign(  # noqa: PLR0913 - an alarm, a person, and who wants it why
     state: State, site: Site, occurrence: str, person: str, *, by: str, reason: str, now: int
 ) -> Command:
-    """Make the command that gives an alarm to a person of the site file. It does not acknowledge it."""
+    """Make the command that gives an alarm to a person of the site file, or to nobody where `person` is empty.
+
+    It does not acknowledge the alarm.
+    """
     reason = said(reason, must=False)
     _, case = await _known(state, occurrence)
     people = site.notify.people
-    if person not in people:
+    if not person and not case.assigned_to:
+        raise RequestRefused(f"nobody was given {occurrence}")
+    if person and person not in people:
         near = nearest(person, people)
         hint = f"; did you mean {near}?" if near else f"; there is {', '.join(sorted(people)) or 'nobody'}"
         raise RequestRefused(f"the site file has no person {person[:60]}{hint}")

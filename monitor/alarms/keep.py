@@ -66,9 +66,12 @@ _OUTBOX = """
     VALUES (:notification_id, :occurrence, :kind, :person, :channel, :step, :severity, :created,
         :not_before, :expires, :not_before, :held, :body)
 """
-_TOLD = (
-    "SELECT DISTINCT person, channel FROM outbox WHERE occurrence = ? AND kind IN ('raise', 'severity', 'chatter')"
-)
+_TOLD = """
+    SELECT DISTINCT person, channel FROM outbox WHERE occurrence = :occurrence
+        AND (kind IN ('raise', 'severity', 'chatter') OR kind = 'assigned' AND person =
+            (SELECT assigned_to FROM alarm_case WHERE alarm_case.occurrence = :occurrence))
+"""
+"""Whoever was given an alarm and still has it hears what follows, whether they heard that it was raised or not."""
 
 _TO_WHO_WAS_TOLD = frozenset({NoticeKind.CLEAR, NoticeKind.ACKNOWLEDGED, NoticeKind.SHELF_EXPIRING})
 _BY_PEOPLE = frozenset({"acknowledged", "reset"})
@@ -163,7 +166,8 @@ def tell(db: sqlite3.Connection, steps: Sequence[Step], router: Router, now: int
         if step.notice is None:
             continue
         told = frozenset(
-            (row["person"], row["channel"]) for row in db.execute(_TOLD, (step.transition.occurrence,))
+            (row["person"], row["channel"])
+            for row in db.execute(_TOLD, {"occurrence": step.transition.occurrence})
         )
         notice = Notice(
             kind=step.notice,

@@ -259,14 +259,19 @@ async def show(state: State, occurrence: str) -> AlarmView | None:
     return _view(rows[0], tuple(map(_step, steps)))
 
 
-def standing(db: sqlite3.Connection, occurrence: str) -> tuple[bool, bool, bool]:
-    """Within `State.transact`: whether an occurrence waits for nobody any more, is over, and is held back."""
+def standing(db: sqlite3.Connection, occurrence: str) -> tuple[bool, bool, bool, str | None]:
+    """Within `State.transact`: whether an occurrence waits for nobody any more, is over, and is held back.
+
+    And who was given it: nobody where that is empty, None where nothing is known of the occurrence.
+    """
     row = db.execute(
-        "SELECT state, response, suppression FROM alarm WHERE occurrence = ?", (occurrence,)
+        "SELECT state, response, suppression, coalesce(assigned_to, '') AS assigned_to"
+        " FROM alarm LEFT JOIN alarm_case USING (occurrence) WHERE occurrence = ?",
+        (occurrence,),
     ).fetchone()
     if row is None:
-        return False, False, False
-    return row["response"] != "unacked", row["state"] == "clear", row["suppression"] != "[]"
+        return False, False, False, None
+    return row["response"] != "unacked", row["state"] == "clear", row["suppression"] != "[]", row["assigned_to"]
 
 
 def _step(row: sqlite3.Row) -> AlarmStep:

@@ -31,20 +31,26 @@ def case_cells(alarm: Mapping[str, Any]) -> tuple[str, str]:
     return clean(case.get("assigned_to") or "-"), str(times) if times > 1 else "-"
 
 
-def assign(  # noqa: PLR0917 - arguments and options
+def assign(
     alarm: Target,
-    person: Annotated[str, typer.Argument(metavar="PERSON", help="The id of a person in the site file.")],
+    person: Annotated[
+        str, typer.Argument(metavar="PERSON", help="The id of a person in the site file.", show_default=False)
+    ] = "",
+    *,
+    nobody: Annotated[bool, typer.Option("--nobody", help="Take it from whoever it was given to.")] = False,
     reason: WhyPerhaps = "",
     socket: SocketPath = None,
     state: StateFolder = None,
     as_json: Json = False,
 ) -> None:
-    """Give an alarm to a person, who gets a message; that does not acknowledge it."""
+    """Give an alarm to a person, who gets a message, or to nobody; that does not acknowledge it."""
+    if nobody == bool(person):
+        raise typer.BadParameter("write PERSON or --nobody")
     body = {"person": person, "reason": reason}
     found = _ask(
         socket, state, alarm, "assign", body, lambda each: (each.get("case") or {}).get("assigned_to") == person
     )
-    _tell(found, f"assigned to {clean(person)}", as_json=as_json)
+    _tell(found, f"assigned to {clean(person) or 'nobody'}", as_json=as_json)
 
 
 def comment(

@@ -7,12 +7,13 @@ import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from monitor.model import SEVERITY_RANK
 from monitor.notices import ALARMING
 
 __all__ = [
+    "ANNOUNCING",
     "ON_ITS_WAY",
     "PENDING",
     "TOLD_SINCE",
@@ -29,10 +30,11 @@ PENDING: Final = frozenset({"queued", "sending", "failed"})
 """States of a row that may still be sent."""
 
 ON_ITS_WAY: Final = "another message of this alarm is on its way"
+_TAKEN_AWAY: Final = "the alarm was given to somebody else, or to nobody"
 TOLD_SINCE: Final = "another step of the escalation has told this person since"
 
-_TOLD_ANYHOW: Final = frozenset({"self_test", "assigned"})
-"""What is about no alarm, and what somebody was given whatever else they know of it."""
+ANNOUNCING: Final = ALARMING | {"assigned"}
+"""What somebody knows of an alarm by, and what follows of it comes after."""
 
 
 class Standing(NamedTuple):
@@ -42,9 +44,15 @@ class Standing(NamedTuple):
     cleared: bool
     held: bool = False
     """It is shelved, suppressed or out of service."""
+    assigned_to: str | None = None
+    """Who was given it; empty: nobody; None: that is not known."""
+
+    def is_with(self, person: str) -> bool:
+        """Whether somebody who was given it still has it."""
+        return self.assigned_to in {None, person}
 
 
-GetStanding = Callable[[sqlite3.Connection, str], tuple[bool, ...]]
+GetStanding = Callable[[sqlite3.Connection, str], tuple[Any, ...]]
 """The fields of a `Standing` of an occurrence; called in a transaction."""
 
 
@@ -70,6 +78,7 @@ class Past:
     digest: bool = False
     telling: str = ""
     number: int | None = None
+    person: str = ""
     until_clear: bool = False
     fell_back: bool = False
     due: int = 0
@@ -78,7 +87,7 @@ class Past:
     @property
     def told(self) -> bool:
         """Whether the person knows of the alarm by it, or may know."""
-        return self.kind in ALARMING and (self.state in {"sent", "unknown"} or self.maybe_delivered)
+        return self.kind in ANNOUNCING and (self.state in {"sent", "unknown"} or self.maybe_delivered)
 
     def is_after(self, other: "Past") -> bool:
         """Whether it is of a later step of the alarm; a row that was given to somebody else has a later id."""
@@ -110,6 +119,8 @@ def decide(
     """Decide what becomes of a row that is due; `now` in UTC ms. `elsewhere`: their rows on other channels."""
     if any(other.state == "sending" for other in history):
         return Decision(Action.WAIT, ON_ITS_WAY)
+    if not standing.is_with(row.person):
+        history = [other for other in history if other.kind != "assigned"]
     decision = _judge(row, history, standing)
     if decision.action in {Action.SEND, Action.COMBINE} and is_old_news(row, elsewhere):
         decision = Decision(Action.DROP, "a newer message over another channel replaces it")
@@ -119,8 +130,11 @@ def decide(
 
 
 def _judge(row: Past, history: Sequence[Past], standing: Standing) -> Decision:
-    if row.kind in _TOLD_ANYHOW:
+    if row.kind == "self_test":
         return Decision(Action.SEND)
+    if row.kind == "assigned":
+        is_theirs = standing.is_with(row.person)
+        return Decision(Action.SEND) if is_theirs else Decision(Action.DROP, _TAKEN_AWAY)
     if row.kind in ALARMING:
         return _alarming(row, history, standing)
     if row.kind == "remind":
@@ -212,7 +226,7 @@ def _informing(row: Past, history: Sequence[Past], standing: Standing) -> Decisi
 
 def _must_come_first(other: Past, row: Past) -> bool:
     """An earlier alarm does, unless it only waits for its time as a later step of the escalation."""
-    earlier = other.kind in ALARMING and other.id < row.id and other.state in PENDING
+    earlier = other.kind in ANNOUNCING and other.id < row.id and other.state in PENDING
     return earlier and (other.step == 0 or other.state != "queued")
 
 

@@ -212,7 +212,8 @@ def _ending(site: Site, chosen: Sequence[Chosen], severity: str) -> Iterator[str
     if reminders := site.notify.reminders.get(severity):
         *first, last = (f"{each / 60:g} min" for each in reminders)
         when = f"after {', '.join((*first, f'then every {last}'))}" if first else f"every {last}"
-        yield f"who was told is reminded {when}"
+        instead = "; after a hand-over, whoever is on call by then" if any(one.roster for one in told) else ""
+        yield f"who was told is reminded {when}{instead}"
 
 
 def _notes(rule: Rule, chosen: Sequence[Chosen], severity: str) -> Iterator[str]:

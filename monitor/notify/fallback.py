@@ -15,12 +15,13 @@ from monitor.model import SEVERITY_RANK
 from monitor.notices import ALARMING, NoticeKind, telling_of
 from monitor.notify.attempt import Attempt
 from monitor.notify.decision import PENDING
+from monitor.notify.handover import give_back
 from monitor.staff import Person
 
 __all__ = ["comes_after", "fall_back", "replace_expired"]
 
-_FALLS: Final = ALARMING | {NoticeKind.CLEAR}
-"""What begins, and what ends: whoever was told of an alarm hears of its end, whatever became of the channel."""
+_FALLS: Final = ALARMING | {NoticeKind.CLEAR, NoticeKind.REMIND}
+"""What begins, reminds and ends: whoever was told of an alarm hears of its end, whatever became of the channel."""
 _TOLD: Final = {"clear": frozenset({"sent", "unknown"})}
 _ALARM_TOLD: Final = frozenset({"sent", "unknown", "superseded"})
 
@@ -33,6 +34,10 @@ _INSERT: Final = """
 _UNTOLD: Final = """
     DELETE FROM outbox WHERE notification_id = :notification AND person = :person AND channel = :channel
         AND state IN ('queued', 'failed', 'dead', 'superseded') AND NOT maybe_delivered AND carried_by IS NULL
+"""
+_REMINDED: Final = """
+    SELECT 1 FROM outbox WHERE occurrence = :occurrence AND person = :person AND channel <> :channel
+        AND kind = 'remind' AND state IN ('queued', 'sending', 'failed')
 """
 _AFTERWARDS: Final = """
     SELECT * FROM outbox WHERE occurrence = :occurrence AND person = :person AND channel = :channel
@@ -59,6 +64,9 @@ def _fall_back(db: sqlite3.Connection, people: Mapping[str, Person], number: int
     person = people.get(row["person"])
     if person is None or row["kind"] not in _FALLS or _is_told(db, row):
         return
+    is_reminder = row["kind"] == NoticeKind.REMIND
+    if is_reminder and db.execute(_REMINDED, dict(row)).fetchone() is not None:
+        return
     same = db.execute(
         "SELECT id, channel, state, expires FROM outbox WHERE notification_id = ? AND person = ?",
         (row["notification_id"], row["person"]),
@@ -72,9 +80,12 @@ def _fall_back(db: sqlite3.Connection, people: Mapping[str, Person], number: int
         (name for name in only or person.channels if name in person.channels and name not in tried), None
     )
     if channel is None:
+        give_back(db, row, body, now)
         return
     why = {**body.get("why", {}), "fallback_of": {"channel": row["channel"], "reason": error}}
     _insert(db, row, channel, {**body, "after": 0, "why": why}, now)
+    if is_reminder:
+        return  # what follows goes where the alarm went, and falls back by itself
     for later in db.execute(_AFTERWARDS, dict(row)).fetchall():
         comes_after(db, later, row["person"], channel)
         _insert(db, later, channel, orjson.loads(later["body"]), now)

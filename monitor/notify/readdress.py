@@ -5,16 +5,18 @@ while a message waits, or an override, changes that: the row is superseded, and 
 """
 
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
 
 from monitor.duty import OnCall, on_call
-from monitor.notices import ALARMING, step_of
+from monitor.notices import ALARMING, NoticeKind, step_of
 from monitor.notify.along import channels_for, reaching
 from monitor.notify.fallback import comes_after
+from monitor.notify.handover import MARK, hand_over
 from monitor.notify.links import BY_LINK
+from monitor.notify.meanwhile import was_told_since_and_is_over
 from monitor.notify.standins import StandIns
 from monitor.site import Site
 from monitor.staff import Person
@@ -24,7 +26,9 @@ __all__ = ["Divert", "Readdress", "instead_of"]
 Divert = Callable[[sqlite3.Connection, sqlite3.Row, Mapping[str, Any], int], bool]
 """Gives a row that is due to whom it is for by now (UTC ms), in a transaction; answers whether it went there."""
 
-_MARK: Final = "on call by now: "
+_FOR_WHO_IS_ON_CALL: Final = ALARMING | {NoticeKind.REMIND}
+
+_DONE_WITH: Final = "others were told of it since, and it is over"
 
 _SUPERSEDE: Final = "UPDATE outbox SET state = 'superseded', last_error = :reason WHERE id = :id"
 
@@ -46,7 +50,7 @@ _TAKE_ITS_PLACE: Final = """
 _WHAT_FOLLOWS: Final = """
     SELECT * FROM outbox
     WHERE occurrence = :occurrence AND person = :person AND channel = :channel
-      AND kind NOT IN ('raise', 'severity', 'chatter')
+      AND kind NOT IN ('raise', 'severity', 'chatter', 'remind', 'assigned')
       AND (id > :id AND state IN ('queued', 'failed')
            OR kind = 'clear' AND state = 'superseded' AND carried_by IS NULL)
     ORDER BY id
@@ -73,22 +77,40 @@ class Readdress:
     def __call__(self, db: sqlite3.Connection, row: sqlite3.Row, body: Mapping[str, Any], now: int) -> bool:
         """Within `State.transact`: answers whether the row was for somebody else, and is superseded.
 
-        What may have arrived stays with its person. `now` is UTC ms.
+        What may have arrived stays with its person. What others were told of since, and is over, is no news for
+        whoever is on call by then. `now` is UTC ms.
         """
-        if row["kind"] not in ALARMING or row["maybe_delivered"]:
+        if row["kind"] not in _FOR_WHO_IS_ON_CALL or row["maybe_delivered"]:
             return False
         found = instead_of(self._site, body, row["person"], now, self._stand_ins)
         if found is None or found.person is None:
             return False
         person = self._site.notify.people[found.person]
         channels = channels_for(person, row["severity"], body["why"].get("channels", ()))
-        if not channels:
-            return False
-        changed = {**body, "why": {**body["why"], "reason": found.reason}}
+        reason = self._take_over(db, row, (person, channels), body, found.reason, now) if channels else ""
+        if reason:
+            db.execute(_SUPERSEDE, {"id": row["id"], "reason": reason})
+        return bool(reason)
+
+    def _take_over(  # noqa: PLR0913, PLR0917 - what, who, over which channels, and why
+        self,
+        db: sqlite3.Connection,
+        row: sqlite3.Row,
+        to: tuple[Person, Sequence[str]],
+        body: Mapping[str, Any],
+        why: str,
+        now: int,
+    ) -> str:
+        """Make rows for somebody else; answers why the row itself is not needed any more, nothing if it is."""
+        person, channels = to
+        if row["kind"] == NoticeKind.REMIND:
+            return f"{MARK}{why}" if hand_over(db, row, person, channels, why, now) else ""
+        if was_told_since_and_is_over(db, row):
+            return _DONE_WITH
+        changed = {**body, "why": {**body["why"], "reason": why}}
         for channel in channels:
             self._give(db, row, (person, channel), changed, now)
-        db.execute(_SUPERSEDE, {"id": row["id"], "reason": f"{_MARK}{found.reason}"})
-        return True
+        return f"{MARK}{why}"
 
     @staticmethod
     def _give(
@@ -112,7 +134,7 @@ class Readdress:
                 "expires": row["expires"],
                 "now": now,
                 "body": written,
-                "mark": f"{_MARK}%",
+                "mark": f"{MARK}%",
             },
         )
         names = {lane[0].id.casefold(), lane[0].name.casefold()}

@@ -9,20 +9,20 @@ from typing import Any, Final
 
 import orjson
 
-from monitor.notify.attempt import Attempt
+from monitor.notify.attempt import Attempt, Lane
 from monitor.notify.routing import TIME_TO_LIVE
 from monitor.periods import DAY
 
-__all__ = ["next_reminder", "note_told"]
+__all__ = ["next_reminder", "note_told", "remind_at_once"]
 
 _REMINDS: Final = frozenset({"raise", "severity", "remind"})
 _LONGEST: Final = DAY
 """Milliseconds after the alarm was told for the first time: what nobody has answered by then is no news."""
 
 _WAITS: Final = """
-    SELECT count(*) AS made, coalesce(sum(state IN ('queued', 'sending', 'failed') AND id > :id), 0) AS waiting
-    FROM outbox
-    WHERE occurrence = :occurrence AND person = :person AND channel = :channel AND kind = 'remind' AND id <> :id
+    SELECT coalesce(max(CAST(substr(notification_id, length(:prefix) + 1) AS INTEGER)), 0) AS newest,
+        coalesce(sum(state IN ('queued', 'sending', 'failed') AND id > :id), 0) AS waiting
+    FROM outbox WHERE occurrence = :occurrence AND person = :person AND channel = :channel AND kind = 'remind'
 """
 _PUT_OFF: Final = """
     UPDATE outbox SET not_before = :due, next_at = :due, expires = :expires
@@ -67,18 +67,17 @@ def note_told(
     lane = {"occurrence": attempt.occurrence, "person": attempt.lane[0], "channel": attempt.lane[1]}
     expires = due + TIME_TO_LIVE[attempt.severity]
     # A reminder of before this message is one of what was told before: it is dropped when it is due.
-    row = db.execute(_WAITS, {**lane, "id": attempt.id}).fetchone()
+    row = db.execute(_WAITS, {**lane, "id": attempt.id, "prefix": _prefix(attempt.occurrence)}).fetchone()
     if row["waiting"]:
         db.execute(_PUT_OFF, {**lane, "due": due, "expires": expires})
         return
-    made = row["made"] + (attempt.kind == "remind")
     left_out = {"gather", "gathered", "after", "last"}
     body = {key: value for key, value in attempt.body.items() if key not in left_out}
     db.execute(
         _INSERT,
         {
             **lane,
-            "notification": f"{attempt.occurrence}:remind:{made + 1}",
+            "notification": f"{_prefix(attempt.occurrence)}{row['newest'] + 1}",
             "step": attempt.step,
             "severity": attempt.severity,
             "now": now,
@@ -87,3 +86,28 @@ def note_told(
             "body": orjson.dumps({**body, "after": due - now, "remind": remind}).decode(),
         },
     )
+
+
+def remind_at_once(db: sqlite3.Connection, row: sqlite3.Row, lane: Lane, now: int) -> None:
+    """Make a reminder, which is due now, for somebody else of what another one is about (UTC ms)."""
+    prefix = _prefix(row["occurrence"])
+    about = {"occurrence": row["occurrence"], "person": lane[0], "channel": lane[1]}
+    newest = db.execute(_WAITS, {**about, "id": row["id"], "prefix": prefix}).fetchone()["newest"]
+    db.execute(
+        _INSERT,
+        {
+            **about,
+            "notification": f"{prefix}{newest + 1}",
+            "step": row["step"],
+            "severity": row["severity"],
+            "now": now,
+            "due": now,
+            "expires": now + row["expires"] - row["not_before"],
+            "body": orjson.dumps({**orjson.loads(row["body"]), "after": 0}).decode(),
+        },
+    )
+
+
+def _prefix(occurrence: str) -> str:
+    """How the ids of all reminders of an alarm begin; the number follows."""
+    return f"{occurrence}:remind:"

@@ -40,6 +40,7 @@ def past_of(row: sqlite3.Row, body: Mapping[str, Any] | None = None) -> Past:
         step=row["step"],
         severity=row["severity"],
         expires=row["expires"],
+        person=row["person"],
         maybe_delivered=bool(row["maybe_delivered"]),
         momentary=body is not None and body["rule"]["kind"] == "event",
         telling=telling_of(row["notification_id"]),

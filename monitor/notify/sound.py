@@ -10,7 +10,7 @@ from typing import Final
 import orjson
 import structlog
 
-__all__ = ["only_sound"]
+__all__ = ["is_sound", "only_sound"]
 
 _GIVE_UP: Final = "UPDATE outbox SET state = 'dead', last_error = 'its facts cannot be read' WHERE id = ?"
 
@@ -21,7 +21,7 @@ def only_sound(db: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> list[sqli
     """Within `State.transact`: answer the rows that can be told, and give up the others."""
     sound = []
     for row in rows:
-        if _is_sound(row["body"]):
+        if is_sound(row["body"]):
             sound.append(row)
         else:
             db.execute(_GIVE_UP, (row["id"],))
@@ -29,7 +29,8 @@ def only_sound(db: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> list[sqli
     return sound
 
 
-def _is_sound(text: str) -> bool:
+def is_sound(text: str) -> bool:
+    """Whether what a decision needs stands in the facts of a row."""
     try:
         body = orjson.loads(text)
     except ValueError:

@@ -7,10 +7,11 @@ from typing import Any, Final
 
 import orjson
 
-from monitor.notices import ALARMING, NoticeKind
+from monitor.notices import NoticeKind
 from monitor.notify import fallback, holding, reports, unanswered
 from monitor.notify.attempt import Attempt, Lane, gathered
 from monitor.notify.decision import (
+    ANNOUNCING,
     ON_ITS_WAY,
     TOLD_SINCE,
     Action,
@@ -22,6 +23,7 @@ from monitor.notify.decision import (
 )
 from monitor.notify.holding import DIGESTS, Hold, Waiting, goes_along
 from monitor.notify.lane import lane_of
+from monitor.notify.meanwhile import as_grave_as_now
 from monitor.notify.readdress import Divert
 from monitor.notify.restored import Restore, decide_restored, newest_restore
 from monitor.notify.results import Outcome, hasten, mark, wake_others
@@ -120,6 +122,10 @@ class _Look:
     site: Site | None
     divert: Divert | None
     left: int = _MOST_DECISIONS
+
+    def diverts(self, db: sqlite3.Connection, row: sqlite3.Row, body: Mapping[str, Any]) -> bool:
+        """Whether a row that is due went to somebody else, who is on call by now."""
+        return self.divert is not None and self.divert(db, row, body, self.now)
 
 
 def _any_lane(_: Lane) -> bool:
@@ -221,7 +227,8 @@ def _decide(
     others = [other for other in found if other["channel"] == row["channel"]]
     elsewhere = [past_of(other) for other in found if other["channel"] != row["channel"]]
     is_due = row["next_at"] <= look.now and not is_old_news(past_of(row, body), elsewhere)
-    if is_due and look.divert is not None and look.divert(db, row, body, look.now):
+    is_reminder = row["kind"] == NoticeKind.REMIND
+    if is_due and not is_reminder and look.diverts(db, row, body):
         return None
     about = (
         replace(past_of(row, body), digest=digest),
@@ -233,11 +240,14 @@ def _decide(
     if decision.action not in {Action.SEND, Action.COMBINE}:
         _leave(db, row, others, decision, look)
         return None
+    if is_due and is_reminder and look.diverts(db, row, body):
+        return None
     if hold is not None:
         _put_off(db, row, hold, look.now)
         return None
+    row = as_grave_as_now(db, row)
     db.execute(_SENDING, (row["id"],))
-    return attempt_of(row, body, others, is_over=decision.action is Action.COMBINE)
+    return attempt_of(row, orjson.loads(row["body"]), others, is_over=decision.action is Action.COMBINE)
 
 
 def _with_others(  # noqa: PLR0913, PLR0917 - the first row, those behind it, and what decides
@@ -278,6 +288,7 @@ def _standing_of(
         acknowledged=all(each.acknowledged for each in found),
         cleared=all(each.cleared for each in found),
         held=all(each.held for each in found),
+        assigned_to=found[0].assigned_to if len(found) == 1 else None,
     )
 
 
@@ -319,7 +330,7 @@ def _leave(
     if decision.action is Action.WAIT:
         first = [each for each in others if each["id"] < row["id"] and each["state"] in {"queued", "failed"}]
         waits = [] if decision.reason == ON_ITS_WAY else first
-        due = max((each["next_at"] for each in waits if each["kind"] in ALARMING), default=0)
+        due = max((each["next_at"] for each in waits if each["kind"] in ANNOUNCING), default=0)
         until = max(due, look.now + _RECHECK)
         db.execute(_PUT_OFF, {"held": "order", "until": until, "now": look.now, "gather": "", "id": row["id"]})
         return

@@ -19,9 +19,9 @@ _Person = Annotated[str, Query(max_length=100)]
 
 
 class AssignIn(ReasonIn):
-    """Whom an alarm is given to: the id of a person in the site file."""
+    """Whom an alarm is given to: the id of a person in the site file; nobody: null, or an empty text."""
 
-    person: str = Field(max_length=100)
+    person: str | None = Field(max_length=100)
 
 
 class CommentIn(BaseModel, extra="forbid"):
@@ -54,10 +54,10 @@ def make_case_router(parts: Parts) -> APIRouter:
 def _add_work(router: APIRouter, parts: Parts, desk: CaseDesk) -> None:
     @router.post("/alarms/{occurrence}/assign", status_code=202)
     async def assign(occurrence: str, wish: AssignIn, request: Request) -> HeldOut:
-        """Give an alarm to a person, who is told; that does not acknowledge it."""
+        """Give an alarm to a person, who is told, or to nobody; that does not acknowledge it."""
         await _must_be_known(parts, occurrence)
         by = who_asks(request)
-        return await _keep(parts, await desk.assign(occurrence, wish.person, by=by, reason=wish.reason))
+        return await _keep(parts, await desk.assign(occurrence, wish.person or "", by=by, reason=wish.reason))
 
     @router.post("/alarms/{occurrence}/comment", status_code=202)
     async def comment(occurrence: str, wish: CommentIn, request: Request) -> HeldOut:

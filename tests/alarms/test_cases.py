@@ -1,5 +1,6 @@
 """What people do about alarms after they were told: booked once, in order, and told to who was given one."""
 
+import sqlite3
 from collections.abc import Sequence
 
 import orjson
@@ -9,11 +10,13 @@ from monitor.alarms import casework, keep
 from monitor.alarms.cases import Case, Earlier, cases_of, comments_of, open_cases
 from monitor.alarms.commands import command
 from monitor.alarms.past import Past
-from monitor.alarms.store import list_alarms, show
+from monitor.alarms.store import list_alarms, show, standing
 from monitor.causes import CAUSES
 from monitor.errors import RequestRefused
 from monitor.model import Command
+from monitor.notify import store
 from monitor.notify.routing import make_router
+from monitor.notify.store import Outcome
 from monitor.site import Site
 from monitor.staff import Notify, Person, Route, Team
 from tests.alarms import household
@@ -93,6 +96,61 @@ async def test_who_is_given_an_alarm_by_somebody_else_is_told_over_all_channels(
         START,
     )
     assert (body["response"], body["unacked"]) == ("Check the breaker.", True)
+
+
+async def _assignment(house: House, occurrence: str, person: str, at: int) -> Command:
+    return await casework.assign(house.state, TOLD, occurrence, person, by="root", reason="", now=START + at)
+
+
+def _take(db: sqlite3.Connection) -> list[tuple[str, str]]:
+    """What the notifier sends now; it arrives."""
+    now = START + 60_000
+    found = store.take(db, now=now, busy=(), most=16, standing=standing)
+    for attempt in found:
+        store.mark(db, attempt, Outcome(state="sent"), now)
+    return [(attempt.kind, attempt.lane[0]) for attempt in found]
+
+
+async def test_who_was_given_an_alarm_hears_of_its_end_like_somebody_who_was_told(house: House) -> None:
+    async with house.running(TOLD):
+        occurrence = await _raise(house)
+        await house.say(reading(500, 200.0), at=500)
+        await house.say(await _assignment(house, occurrence, "ben", 1000), at=1000)
+        await _clear(house, 2000)
+        await house.applied()
+        told = await _outbox(house, "clear")
+        taken = await house.state.transact(_take)
+
+    assert told == [("ana", "chat"), ("ana", "mail"), ("ben", "mail")]
+    assert ("assigned", "ben") in taken
+    assert ("clear", "ben") in await house.state.transact(_take), "after what told him of it"
+
+
+@pytest.mark.parametrize("before", [[], [("assigned", "ben"), ("raise", "ana"), ("raise", "ana")]])
+async def test_who_is_taken_off_an_alarm_hears_nothing_more_of_it(
+    house: House, before: Sequence[tuple[str, str]]
+) -> None:
+    async with house.running(TOLD):
+        occurrence = await _raise(house)
+        await house.say(await _assignment(house, occurrence, "ben", 1000), at=1000)
+        await house.applied()
+        told = await house.state.transact(_take) if before else []
+        off = await _assignment(house, occurrence, "", 2000)
+        await house.say(off, at=2000)
+        await house.applied()
+        case = await _case(house, occurrence)
+        mine = await open_cases(house.state), await open_cases(house.state, "ben")
+        with pytest.raises(RequestRefused, match="nobody was given"):
+            await _assignment(house, occurrence, "", 3000)
+        await _clear(house, 4000)
+        await house.applied()
+        after = {who for _ in range(3) for _, who in await house.state.transact(_take)}
+
+    assert (off.kind, off.arguments) == ("assign", {"person": ""})
+    assert (case.assigned_to, case.assigned_by, case.assigned_at) == ("", "root", START + 2000)
+    assert mine == ([], [])
+    assert sorted(told) == before
+    assert after == {"ana"}
 
 
 async def test_who_takes_an_alarm_is_not_told_so(house: House) -> None:

@@ -261,10 +261,10 @@ async def test_an_occurrence_stands_as_it_was_left(house: House) -> None:
         await house.say(reading(0, value=True, point="alarm", id="sensor"), at=0)
     occurrence = (await house.only()).occurrence
 
-    def ask(db: sqlite3.Connection) -> list[tuple[bool, bool, bool]]:
+    def ask(db: sqlite3.Connection) -> list[tuple[bool, bool, bool, str | None]]:
         return [standing(db, occurrence), standing(db, "nonsense")]
 
-    assert await house.state.transact(ask) == [(False, False, False), (False, False, False)]
+    assert await house.state.transact(ask) == [(False, False, False, ""), (False, False, False, None)]
 
 
 async def test_alarms_that_are_long_over_are_forgotten(house: House) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from monitor.alarms import casebook
 from monitor.alarms.keep import put
-from monitor.duty import Override, Roster
+from monitor.duty import Override
 from monitor.journal.sqlite import SqliteJournal
 from monitor.journal.state import State
 from monitor.model import Command
@@ -27,17 +27,15 @@ from monitor.notify.fallback import fall_back
 from monitor.notify.messages import render
 from monitor.notify.outage import Outages
 from monitor.notify.outbox import Notifier
-from monitor.notify.readdress import Readdress
 from monitor.notify.results import Outcome
 from monitor.notify.routing import make_router
 from monitor.notify.sending import Sent
-from monitor.notify.standins import StandIns
 from monitor.periods import DAY
-from monitor.site import Rule, Site, Source
-from monitor.staff import REMINDERS, Grouping, Person, Step
+from monitor.site import Rule, Source
+from monitor.staff import REMINDERS, Grouping, Person
 from tests.clock import ManualClock
 from tests.notify.house import MINUTE, NOW, Params, notice, person, rows, site
-from tests.notify.virtual import HOUR, NOON, Virtual, quiet
+from tests.notify.virtual import HOUR, NOON, OnCall, Virtual, on_duty, quiet
 from tests.notify.virtual import house as virtual_house
 from tests.servers.ports import free_port
 
@@ -49,12 +47,6 @@ async def state(tmp_path: Path) -> AsyncIterator[State]:
     opened = State.open(tmp_path / "state.db")
     yield opened
     await opened.close()
-
-
-def on_duty(made: Site, *overrides: Override) -> Site:
-    team = replace(made.notify.teams["house"], escalation=(Step(after=0, notify=("duty",)),))
-    rosters = {"duty": Roster(id="duty", overrides=overrides)}
-    return replace(made, notify=replace(made.notify, rosters=rosters, teams={"house": team}))
 
 
 def shift(who: str, start: int, end: int) -> Override:
@@ -169,15 +161,6 @@ def test_a_row_that_cannot_be_read_keeps_no_other(body: str) -> None:
     assert [row["state"] for row in it.rows()] == ["dead", "sent"]
 
 
-class OnCall(Virtual):
-    """The same, and what is due goes to who is on call by now."""
-
-    def take(self) -> Sequence[Attempt]:
-        divert = Readdress(self.site, StandIns())
-        about = {"now": self.now, "busy": (), "most": 16, "standing": self.standing, "site": self.site}
-        return store.take(self.db, divert=divert, **about)  # type: ignore[arg-type]
-
-
 def test_what_waited_for_the_morning_is_a_digest_for_who_is_on_call_by_then() -> None:
     evening, morning = NOON + 11 * HOUR, NOON + 19 * HOUR
     turns = [("ana", NOON, morning), ("ben", morning, morning + DAY)]
@@ -273,3 +256,54 @@ def test_who_is_on_call_by_now_hears_of_no_acknowledgement_of_their_own(by: str,
     it.passes(10 * MINUTE)
 
     assert [text.partition(" ")[2] for text in it.messages("ben")] == told
+
+
+@pytest.mark.parametrize(
+    ("morning", "state", "told"),
+    [
+        ("ana", "over", [("high", "its end")]),
+        ("ana", "there", [("high", "there")]),
+        ("cy", "over", []),
+        ("cy", "there", [("high", "there")]),
+    ],
+)
+def test_what_got_worse_while_it_was_put_off_and_was_told_to_others(
+    morning: str, state: str, told: list[tuple[str, str]]
+) -> None:
+    """It says how bad it is by now; who comes on call later hears nothing of it when it is over."""
+    cy = replace(BEN, id="cy", name="Cy")
+    evening = NOON + 11 * HOUR
+    turns = [("ana", NOON, evening + HOUR), ("ben", evening + HOUR, evening + 4 * HOUR)]
+    turns.append((morning, evening + 4 * HOUR, evening + DAY))
+    made = on_duty(
+        virtual_house(*map(quiet, (ANA, BEN, cy))),
+        *(Override(roster="duty", person=who, starts=starts, ends=ends) for who, starts, ends in turns),
+    )
+    it = OnCall(made, now=evening)
+    name = it.rises("d0", "medium")
+    it.passes(2 * HOUR)
+    it.gets_worse(name)
+    it.passes(HOUR)
+    if state == "over":
+        it.clears(name)
+    it.passes(12 * HOUR)
+
+    assert [text.partition(" ")[2] for text in it.messages("ben")][:1] == ["severity o0"]
+    found = [one.attempt for one in it.told if one.attempt.lane[0] == morning]
+    assert [(each.body["severity"], "there" if each.cleared is None else "its end") for each in found] == told
+    assert {each.severity for each in found} <= {"high"}
+    if not told:
+        assert (
+            it.rows(person="ana", kind="raise")[0]["last_error"] == "others were told of it since, and it is over"
+        )
+
+
+def test_a_row_that_cannot_be_read_does_not_keep_another_from_saying_how_bad_it_is() -> None:
+    it = Virtual(virtual_house(ANA, BEN, grouping=Grouping(wait=0, pace=0)), answer=lambda _: "failed")
+    name = it.rises("d0", "medium")
+    it.gets_worse(name)
+    it.db.execute("UPDATE outbox SET body = '[]', state = 'dead' WHERE kind = 'severity'")
+    it.answer = lambda _: "sent"
+    it.passes(MINUTE)
+
+    assert [one.attempt.severity for one in it.told] == ["medium", "medium"]

@@ -21,6 +21,21 @@ def action(row: Past, *history: Past, standing: Standing = STANDING, now: int = 
     return decide(row, history, standing, now).action
 
 
+@pytest.mark.parametrize("kind", ["clear", "acknowledged"])
+def test_who_was_given_an_alarm_hears_what_follows_until_it_is_taken_from_them(kind: str) -> None:
+    theirs, gone = (CLEARED._replace(assigned_to=name) for name in ("ana", ""))
+    given = past(1, "assigned", "sent", person="ana")
+    waits = past(1, "assigned", person="ana")
+    row = past(2, kind, person="ana")
+
+    assert action(given, standing=theirs) is Action.SEND
+    assert decide(waits, (), gone, 0).reason == "the alarm was given to somebody else, or to nobody"
+    assert action(row, given, standing=theirs) is Action.SEND
+    assert action(row, waits, standing=theirs) is Action.WAIT, "what somebody has not heard of does not end yet"
+    assert action(row, given, standing=gone) is Action.DROP
+    assert action(row, past(0, "raise", "sent"), given, standing=gone) is Action.SEND, "they were told besides"
+
+
 def test_a_raise_is_sent_until_it_expires() -> None:
     assert action(past(1, "raise"), now=99) is Action.SEND
     assert action(past(1, "raise"), now=100) is Action.EXPIRE

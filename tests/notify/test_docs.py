@@ -1,6 +1,8 @@
 """The page about notifications: every state, kind, matcher and log event is on it, and its addresses work."""
 
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,8 @@ from monitor.notify.messages import LANGUAGES
 from monitor.notify.routing import choose
 from monitor.notify.store import STATES
 from monitor.settings import load
-from tests.notify.house import notice
+from monitor.site import Site
+from tests.notify.house import HOUSE, notice
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "notifications.md").read_text("utf-8")
@@ -46,24 +49,55 @@ def test_the_addresses_on_the_page_are_understood() -> None:
     assert {address: check_address(address) for address in addresses} == dict.fromkeys(addresses)
 
 
-def test_the_example_on_the_page_loads_and_routes_as_it_says(tmp_path: Path) -> None:
-    example = re.search(r"```yaml\n(notify:.*?)```", PAGE, re.DOTALL)
+def _example(heading: str, folder: Path) -> Site:
+    """The site of the first example below a heading."""
+    example = re.search(rf"^## {heading}\n.*?```yaml\n(notify:.*?)```", PAGE, re.DOTALL | re.MULTILINE)
     assert example is not None
-    file = tmp_path / "site.yaml"
+    file = folder / "site.yaml"
     file.write_text("site: {id: maple-court, name: Maple Court, timezone: Europe/Berlin}\n" + example[1], "utf-8")
-    (tmp_path / "secrets").mkdir()
-    (tmp_path / "secrets" / "ana-chat").write_text("tgram://123456789:abcdefg_hijklmnop/12315544", "utf-8")
-    (tmp_path / "secrets" / "ana-chat").chmod(0o600)
+    (folder / "secrets").mkdir()
+    (folder / "secrets" / "ana-chat").write_text("tgram://123456789:abcdefg_hijklmnop/12315544", "utf-8")
+    (folder / "secrets" / "ana-chat").chmod(0o600)
     mails = {
         "ANA_MAIL": "mailto://127.0.0.1/?to=a@example.org",
         "BEN_MAIL": "mailto://127.0.0.1/?to=b@example.org",
     }
+    return load(file, drivers={}, rules={}, environ=mails).site
 
-    loaded = load(file, drivers={}, rules={}, environ=mails)
+
+def test_ten_lines_are_enough_and_do_what_the_page_says(tmp_path: Path) -> None:
+    site = _example("Start here", tmp_path)
+    told = [(one.person, one.after) for one in choose(site, notice(NoticeKind.RAISE))]
+
+    assert told == [("ana", 0), ("ben", 900_000)]
+    assert (site.notify.people["ana"].quiet is None, site.notify.self_test is None) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("kind", "severity", "told"),
+    [
+        ("water", "high", [("plumbers", "ben", 0), ("house", "ana", 0)]),
+        ("water", "low", [("house", "ana", 0), ("house", "ben", 900_000)]),
+        ("electricity", "critical", [("house", "ana", 0), ("house", "ben", 900_000)]),
+    ],
+)
+def test_the_routes_on_the_page_go_on_as_it_says(
+    tmp_path: Path, kind: str, severity: str, told: Sequence[tuple[str, str, int]]
+) -> None:
+    site = _example("Set it up", tmp_path)
+    device = replace(HOUSE.devices["main-electricity"], device_class=kind)
+    site = replace(site, devices={device.id: device})
+    found = [one for one in choose(site, notice(NoticeKind.RAISE, severity=severity)) if one.tells]
+
+    assert [(one.team, one.person, one.after) for one in found if one.channel == "mail"] == told
+
+
+def test_the_example_on_the_page_loads_and_routes_as_it_says(tmp_path: Path) -> None:
+    site = _example("Set it up", tmp_path)
 
     told = [
         (one.team, one.person, one.channel, one.after, str(one.reason))
-        for one in choose(loaded.site, notice(NoticeKind.RAISE))
+        for one in choose(site, notice(NoticeKind.RAISE))
     ]
     assert told == [
         ("house", "ana", "mail", 0, "matched"),

@@ -110,14 +110,18 @@ def test_what_happens_when_nobody_answers_is_said() -> None:
     assert told[1] == (
         "the last step of house is told again 2 times, every 10 min; then it is said that nobody answered"
     )
-    assert told[2] == "who was told is reminded after 30 min, then every 60 min"
+    assert told[2] == (
+        "who was told is reminded after 30 min, then every 60 min; after a hand-over, whoever is on call by then"
+    )
 
 
 def test_one_interval_of_reminders_is_said_plainly() -> None:
     made = house()
     made = replace(made, notify=replace(made.notify, reminders={"high": (28800.0,)}))
 
-    assert explained(made).if_nobody_answers[-1] == "who was told is reminded every 480 min"
+    assert explained(made).if_nobody_answers[-1] == (
+        "who was told is reminded every 480 min; after a hand-over, whoever is on call by then"
+    )
 
 
 def test_quiet_hours_hold_what_can_wait_until_they_end() -> None:

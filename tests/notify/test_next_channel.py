@@ -8,7 +8,8 @@ import pytest
 from monitor.journal.state import State
 from monitor.notices import NoticeKind
 from monitor.notify.outbox import Notifier
-from monitor.staff import Person
+from monitor.site import Site
+from monitor.staff import REMINDERS, Person
 from tests.clock import ManualClock
 from tests.notify.house import MINUTE, NOW, person, site
 from tests.notify.notifying import House, hooked, listed, mailed, reach, running, seen_again, settle, until
@@ -22,6 +23,10 @@ def both(web: WebServer, mail: MailServer, name: str = "ana") -> Person:
     """Somebody with a web hook first and a mailbox second."""
     channels = {**hooked(web, name).channels, **mailed(mail, name).channels}
     return person(name, **channels)
+
+
+def reminding(settings: Site) -> Site:
+    return replace(settings, notify=replace(settings.notify, reminders=REMINDERS))
 
 
 async def told_over(house: House, channel: str, **changes: object) -> None:
@@ -152,6 +157,63 @@ async def test_the_clear_goes_to_the_channel_that_carried_the_raise(
         ("mail", "sent"),
     }
     assert ["CLEARED" in subject for subject in mail.subjects()] == [False, True]
+
+
+@pytest.mark.fault(
+    "mail server away",
+    part="notifications",
+    outcome="A reminder that an address refuses for good goes over the next channel, and so do those after it.",
+)
+async def test_a_reminder_that_is_refused_goes_over_the_next_channel(
+    state: State, clock: ManualClock, web: WebServer, mail: MailServer
+) -> None:
+    web.answers = [200]
+    web.otherwise = 404
+    house = House(state, clock, reminding(site(both(web, mail))))
+    await told_over(house, "hook")
+
+    async with running(house.notifier()) as notifier:
+        await reach(notifier, "sent", "queued")
+        clock.advance(30 * MINUTE)
+        _, refused, instead, _ = await reach(notifier, "sent", "dead", "sent", "queued")
+        clock.advance(60 * MINUTE)
+        later = (await reach(notifier, "sent", "dead", "sent", "sent", "queued"))[3]
+        await house.tell(NoticeKind.CLEAR, number=9, told=frozenset({("ana", "hook")}))
+        house.standing = house.standing._replace(cleared=True)
+        clock.advance(60 * MINUTE)
+        await settle(notifier)
+
+    assert [(row["kind"], row["channel"]) for row in (refused, instead, later)] == [
+        ("remind", "hook"),
+        ("remind", "mail"),
+        ("remind", "mail"),
+    ]
+    assert (later["not_before"], later["notification_id"]) == (NOW + 90 * MINUTE, "o1:remind:2")
+    assert [subject.split(":")[0] for subject in mail.subjects()] == [
+        "[HIGH, REMINDER] Undervoltage",
+        "[HIGH, REMINDER] Undervoltage",
+        "[CLEARED] Undervoltage",
+    ]
+
+
+async def test_who_is_reminded_over_another_channel_anyway_is_not_reminded_twice(
+    state: State, clock: ManualClock, web: WebServer, mail: MailServer
+) -> None:
+    web.answers = [200]
+    web.otherwise = 404
+    ana = both(web, mail)
+    ana = replace(ana, channels={**ana.channels, "other": ana.channels["mail"]})
+    house = House(state, clock, reminding(site(ana)))
+    await house.tell(NoticeKind.RAISE)
+    await state.transact(lambda db: db.execute("DELETE FROM outbox WHERE channel = 'other'"))
+
+    async with running(house.notifier()) as notifier:
+        await reach(notifier, "sent", "sent", "queued", "queued")
+        clock.advance(30 * MINUTE)
+        found = await reach(notifier, "sent", "sent", "dead", "sent", "queued")
+
+    assert {row["channel"] for row in found} == {"hook", "mail"}
+    assert len(mail.messages) == 2
 
 
 async def _states(notifier: Notifier, wanted: set[str]) -> bool:

@@ -12,12 +12,15 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from monitor.calendars import Hours, Schedule
+from monitor.duty import Override, Roster
 from monitor.journal.state import STATE, _Connection, _prepare
 from monitor.model import SEVERITY_RANK, Transition
 from monitor.notices import Notice, NoticeKind
 from monitor.notify import store
 from monitor.notify.attempt import Attempt, Lane
+from monitor.notify.readdress import Readdress
 from monitor.notify.routing import make_router
+from monitor.notify.standins import StandIns
 from monitor.notify.store import Outcome
 from monitor.site import Device, Rule, Site, Source
 from monitor.staff import Budget, Grouping, Notify, Person, Quiet, Route, Step, Team
@@ -95,6 +98,14 @@ class Told:
     attempt: Attempt
     said: Sequence[tuple[str, str]]
     certain: bool
+
+
+def on_duty(made: Site, *overrides: Override, escalation: Sequence[tuple[float, str]] = ((0, "duty"),)) -> Site:
+    """The same site with a roster of those who stand in."""
+    steps = tuple(Step(after=after, notify=(name,)) for after, name in escalation)
+    team = changed(made.notify.teams["house"], escalation=steps)
+    rosters = {"duty": Roster(id="duty", overrides=overrides)}
+    return changed(made, notify=changed(made.notify, rosters=rosters, teams={"house": team}))
 
 
 Answer = Callable[[Attempt], str]
@@ -302,6 +313,15 @@ class Virtual:
         from datetime import datetime
 
         return datetime.fromtimestamp(wall / 1000, ZONE).strftime("%H:%M:%S")
+
+
+class OnCall(Virtual):
+    """The same, and what is due goes to who is on call by now."""
+
+    def take(self) -> Sequence[Attempt]:
+        divert = Readdress(self.site, StandIns())
+        about = {"now": self.now, "busy": (), "most": 16, "standing": self.standing, "site": self.site}
+        return store.take(self.db, divert=divert, **about)  # type: ignore[arg-type]
 
 
 def _words(attempt: Attempt) -> str:

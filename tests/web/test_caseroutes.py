@@ -131,6 +131,21 @@ async def test_an_alarm_is_given_to_somebody_spoken_of_and_closed_when_it_is_ove
     assert "it was closed by" in reopened["comments"][-1]["text"]
 
 
+@pytest.mark.parametrize("nobody", [None, ""])
+async def test_an_alarm_is_taken_from_who_was_given_it(asked: Asked, nobody: str | None) -> None:
+    too_early = await asked.post("assign", {"person": nobody})
+    await asked.post("assign", {"person": "ben"})
+    await asked.says(200.0)
+    taken = await asked.post("assign", {"person": nobody, "reason": "on leave"})
+    await asked.says(200.0)
+    case = (await asked.shown())["case"]
+
+    assert (too_early.status_code, too_early.json()["error"]) == (409, f"nobody was given {asked.occurrence}")
+    assert taken.status_code == 202
+    assert (case["assigned_to"], case["assigned_by"], case["open"]) == ("", ME, True)
+    assert (await asked.client.get("/cases")).json() == []
+
+
 @pytest.mark.parametrize(
     ("what", "body", "status", "words"),
     [
@@ -173,6 +188,8 @@ async def test_the_same_by_commands(asked: Asked) -> None:
     await asked.says(200.0)
     shown = await command("alarms", "show", asked.occurrence[:6], *options)
     both = await command("alarms", "list", "--open-cases", "--shelved", *options)
+    taken = await command("alarms", "assign", KEY, "--nobody", *options, "--json")
+    unclear = [await command("alarms", "assign", KEY, *words, *options) for words in ([], ["ana", "--nobody"])]
 
     assert given.json["target"] == asked.occurrence
     assert mine.out.splitlines()[-1].split()[-2:] == ["ben", "-"]
@@ -183,6 +200,9 @@ async def test_the_same_by_commands(asked: Asked) -> None:
     assert "assigned_to ben" in shown.out
     assert re.search(r"comments:\n.*\n.*\n.*It drips\.", shown.out)
     assert both.code == 2
+    assert taken.json["target"] == asked.occurrence
+    assert [each.code for each in unclear] == [2, 2]
+    assert "write PERSON or --nobody" in unclear[0].err
 
 
 def test_the_page_names_every_cause() -> None:

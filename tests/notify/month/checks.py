@@ -1,12 +1,12 @@
 """What is checked of each message of the month, and of each alarm, against the oracle and the truth."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from monitor.notify.explaining import explain
 from tests.notify.month.oracle import Slot
 from tests.notify.month.story import HOUR, RANKS
-from tests.notify.month.times import check_times
+from tests.notify.month.times import DIGESTS, check_times
 from tests.notify.month.told import ALARMING, Told
 from tests.notify.month.world import Delivery
 
@@ -36,6 +36,7 @@ def check_persons(told: Told) -> None:
         assert row["severity"] == severity or _is_again(told, one, row), told.story_of(row["occurrence"])
         fits = [slot for slot in told.oracle.slots(trouble, severity) if _fits(told, slot, one, row, begun)]
         assert fits or _is_again(told, one, row), (begun, told.story_of(row["occurrence"]))
+        assert not _is_done_with(told, one, row, fits), told.story_of(row["occurrence"])
         if row["step"] and not _is_again(told, one, row):
             assert not trouble.is_acknowledged(one.at), told.story_of(row["occurrence"])
             assert not trouble.is_over(one.at), told.story_of(row["occurrence"])
@@ -43,6 +44,22 @@ def check_persons(told: Told) -> None:
             ends = [each for each in told.carried.get(told.primary_of(one), ()) if each["kind"] == "clear"]
             ended = any(each["occurrence"] == row["occurrence"] for each in ends)
             assert ended or _is_again(told, one, row), told.story_of(row["occurrence"])
+
+
+def _is_done_with(told: Told, one: Delivery, row: Mapping[str, Any], fits: Sequence[Slot]) -> bool:
+    """Whether somebody who came on call later is told of what is over, and of which others were told anew since.
+
+    For whom it was put off has a line of it in their digest, with the severity of now.
+    """
+    trouble, made = told.troubles[row["occurrence"]], row["created"]
+    if row["held"] not in DIGESTS or not trouble.is_over(one.at) or _is_again(told, one, row):
+        return False
+    newer = any(
+        each.arrived and other["kind"] in ALARMING and other["created"] > made and each.at <= one.at
+        for each, other in told.of(row["occurrence"])
+    )
+    begun, _ = trouble.telling_at(made)
+    return newer and all(told.oracle.who(slot.name, begun + slot.after) != one.lane[0] for slot in fits)
 
 
 def _is_again(told: Told, one: Delivery, row: Mapping[str, Any]) -> bool:
@@ -64,11 +81,19 @@ def _fits(told: Told, slot: Slot, one: Delivery, row: Mapping[str, Any], begun: 
     person, channel = one.lane
     if told.oracle.who(slot.name, one.at) != person:
         return False
-    if channel not in told.oracle.channels(person, row["severity"], slot.channels) and not _fell_back(
-        told, one, row
-    ):
+    ways = {
+        name for each in _severities(told, one, row) for name in told.oracle.channels(person, each, slot.channels)
+    }
+    if channel not in ways and not _fell_back(told, one, row):
         return False
     return begun + slot.after <= one.at or _was_hastened(told, one, row, begun)
+
+
+def _severities(told: Told, one: Delivery, row: Mapping[str, Any]) -> set[str]:
+    """How severe the alarm was when a message was made: what was put off stays on the channel that it was for."""
+    if row["held"] not in DIGESTS:
+        return {row["severity"]}
+    return {severity for at, severity in told.troubles[row["occurrence"]].tellings() if at <= one.at}
 
 
 def _fell_back(told: Told, one: Delivery, row: Mapping[str, Any]) -> bool:
@@ -138,6 +163,17 @@ def check_afterwards(told: Told) -> None:
             assert trouble.is_shelved(one.at), about
         else:
             assert row["kind"] == "remind", about
+            assert _is_on_call(told, one, row), about
+
+
+def _is_on_call(told: Told, one: Delivery, row: Mapping[str, Any]) -> bool:
+    """Whether a reminder is for its person by now; it stays with who was told when the other cannot be reached."""
+    who = told.oracle.who(row["body"]["why"].get("roster", ""), one.at)
+    refused = any(
+        window.lane[0] == who and window.how == "refused" and window.begins <= one.at
+        for window in told.story.windows
+    )
+    return who in {"", one.lane[0]} or refused or _is_again(told, one, row)
 
 
 # Everything ----------------------------------------------------------------------------------------------

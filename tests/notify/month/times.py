@@ -186,8 +186,19 @@ def _check_reminded(
     held = told.oracle.is_held_by_night(one.lane[0], severity, until)
     newer = any(one.at < at <= until for at, _ in trouble.tellings())
     bad = told.is_bad(one.lane, one.at, until) or (trouble.shelved and trouble.shelved[0] <= until)
-    if not (over or held or newer or bad):
-        assert any(each.at <= until for each, _ in later), told.story_of(occurrence)
+    if not (over or held or newer or bad or any(each.at <= until for each, _ in later)):
+        assert _took_over(told, occurrence, one, row, until), told.story_of(occurrence)
+
+
+def _took_over(told: Told, occurrence: str, one: Delivery, row: Mapping[str, Any], until: int) -> bool:
+    """Whether somebody else is on call by then, and has heard of it instead, as far as they can be reached."""
+    trouble, roster = told.troubles[occurrence], row["body"]["why"].get("roster", "")
+    others = {told.oracle.who(roster, at) for at in (one.at, until)} - {one.lane[0], roster}
+    begun, severity = trouble.telling_at(one.at)
+    heard = {each.lane[0] for each, _ in told.of(occurrence) if each.arrived and begun <= each.at <= until}
+    waits = any(told.oracle.is_held_by_night(who, severity, until) for who in others)
+    bad = any(window.lane[0] in others and told.is_bad(window.lane, begun, until) for window in told.story.windows)
+    return bool(others) and (waits or bad or bool(others & heard))
 
 
 def check_nobody_answered(told: Told) -> None:
