@@ -29,9 +29,11 @@ _UNSAID: Final[Mapping[str, Any]] = {
     "momentary": False,
     "normal": False,
     "latched": False,
+    "limit": None,
     "acknowledged_by": "",
     "acknowledged_at": None,
     "owner": "",
+    "point": None,
     "response_text": "",
     "review_due": False,
     "times_in_7_days": 1,
@@ -41,7 +43,9 @@ _UNSAID: Final[Mapping[str, Any]] = {
     "standing": False,
     "suppressed_by": (),
     "suppression": (),
+    "unit": None,
     "unknown": False,
+    "value": None,
 }
 
 

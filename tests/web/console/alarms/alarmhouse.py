@@ -149,7 +149,7 @@ class Browser:
 
     async def see(self, path: str, **query: str | int) -> str:
         """Open a page that is there and sound."""
-        answer = await self.client.get(path, params=query)
+        answer = await self.client.get(path, params=query or None)
         assert answer.status_code == 200, answer.text
         assert_sound(answer.text)
         return answer.text
