@@ -13,6 +13,7 @@ from monitor.web.console.routes import make_console
 from monitor.web.document import App
 from monitor.web.dutyroutes import make_duty_router
 from monitor.web.equipmentroutes import make_equipment_router
+from monitor.web.eventroutes import make_event_router
 from monitor.web.findingroutes import make_finding_router
 from monitor.web.live import LiveState
 from monitor.web.liveroutes import make_live_router
@@ -50,6 +51,7 @@ def make_api(parts: Parts, live: LiveState) -> App:
         make_access_router(parts),
         make_equipment_router(parts),
         make_live_router(parts, live),
+        make_event_router(parts, live),
         make_finding_router(parts),
         make_user_router(parts),
     )

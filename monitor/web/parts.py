@@ -2,7 +2,8 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from sqlite3 import Connection
+from typing import Any, Protocol, TypeVar
 
 from monitor.accessbook import AccessBook, Name
 from monitor.accounts.book import Accounts
@@ -36,6 +37,8 @@ __all__ = [
     "ReportDesk",
     "UpkeepDesk",
 ]
+
+T = TypeVar("T")
 
 Facts = Mapping[str, Value | Mapping[str, int] | None]
 """What a part of the daemon says of itself: names and scalars, or counts by kind."""
@@ -76,6 +79,9 @@ class ReadableJournal(Protocol):
 
     async def between(self, device: str, start: int, end: int, kinds: Sequence[str] = ()) -> Sequence[Recorded]:
         """Entries of a device in a span of time, oldest first."""
+
+    async def look(self, work: Callable[[Connection], T]) -> T:
+        """Do work that only reads, in a thread. Raises JournalError."""
 
     def stats(self) -> Mapping[str, Value]:
         """Facts for `status`."""

@@ -15,7 +15,7 @@ from starlette.types import Scope as Connection
 from monitor.web.callers import NotAllowed, NotSignedIn, Role, Scope, Via, known_caller
 from monitor.web.trail import note_of
 
-__all__ = ["OPEN", "PERMITS", "Permit", "guard"]
+__all__ = ["OPEN", "PEOPLE", "PERMITS", "Permit", "guard"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,8 @@ _READ_METERS: Final = Permit(Role.OPERATOR, Scope.METERS)
 _PLAN: Final = Permit(Role.SUPERVISOR, Scope.PLAN)
 _METER: Final = Permit(Role.SUPERVISOR, Scope.METERS)
 _CALL_THE_ROLL: Final = Permit(Role.OPERATOR, Scope.ACCESS)
-_PEOPLE: Final = Permit(Role.SUPERVISOR, Scope.ACCESS)
+PEOPLE: Final = Permit(Role.SUPERVISOR, Scope.ACCESS)
+"""Who came and went: what `Caller.sees_people` asks."""
 _KNOWN: Final = Permit(Role.VIEWER, None)
 _ADMINISTER: Final = Permit(Role.ADMINISTRATOR, Scope.ADMINISTER)
 _RUN: Final = Permit(Role.SUPERVISOR, Scope.ADMINISTER)
@@ -84,7 +85,7 @@ _API: Final[Mapping[str, Mapping[str, Permit]]] = {
     "/channels/test": {"POST": _PLAN},
     "/connections": {"GET": _SEE},
     "/connections/{connection}/registers": {"POST": _METER},
-    "/dead-letters": {"GET": _PEOPLE},
+    "/dead-letters": {"GET": PEOPLE},
     "/dead-letters/retry": {"POST": _RUN},
     "/dead-letters/drop": {"POST": _RUN},
     "/influx/check": {"POST": _RUN},
@@ -102,14 +103,14 @@ _API: Final[Mapping[str, Mapping[str, Permit]]] = {
     "/access/doors": {"GET": _SEE},
     "/access/zones": {"GET": _SEE},
     "/access/rollcall": {"GET": _CALL_THE_ROLL},
-    "/access/events": {"GET": _PEOPLE},
-    "/access/names": {"GET": _PEOPLE, "POST": _PEOPLE},
-    "/access/names/import": {"POST": _PEOPLE},
-    "/access/names/remove": {"POST": _PEOPLE},
-    "/access/find": {"POST": _PEOPLE},
-    "/access/export": {"POST": _PEOPLE},
-    "/access/erase": {"POST": _PEOPLE},
-    "/access/erasures": {"GET": _PEOPLE},
+    "/access/events": {"GET": PEOPLE},
+    "/access/names": {"GET": PEOPLE, "POST": PEOPLE},
+    "/access/names/import": {"POST": PEOPLE},
+    "/access/names/remove": {"POST": PEOPLE},
+    "/access/find": {"POST": PEOPLE},
+    "/access/export": {"POST": PEOPLE},
+    "/access/erase": {"POST": PEOPLE},
+    "/access/erasures": {"GET": PEOPLE},
     "/equipment": {"GET": _SEE},
     "/equipment/groups": {"GET": _SEE},
     "/equipment/services": {"GET": _SEE},

@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import Mapping
 from typing import Annotated, Final, Literal
 
-from fastapi import APIRouter, HTTPException, Query
+from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import Response
 
 from monitor.periods import Period, parse
 from monitor.reports.report import Report
+from monitor.web.callers import NotAllowed, caller_of
 from monitor.web.parts import Parts
+from monitor.web.permits import PEOPLE
 from monitor.web.problems import NotKnown, problems
 from monitor.web.shapes import PREFIX
 
@@ -25,6 +27,7 @@ def make_report_router(parts: Parts) -> APIRouter:
 
     @router.get("/reports/{kind}", response_class=Response)
     async def report(  # noqa: PLR0913, PLR0917 - one for each way to choose devices
+        request: Request,
         kind: Literal[
             "usage", "cost", "coverage", "balance", "access", "equipment", "supply", "alarms", "notifications"
         ],
@@ -35,6 +38,8 @@ def make_report_router(parts: Parts) -> APIRouter:
         tenant: _Many = [],  # noqa: B006 - likewise
     ) -> Response:
         """Answer a report about a period of the site's zone: about all, or what fits everything given."""
+        if kind == "access" and not caller_of(request).sees_people:
+            raise NotAllowed(PEOPLE.needs)
         if parts.reports is None:
             raise NotKnown("nothing is metered here", "give a device a counter in the site file")
         wanted = {"class": device_class, "building": building, "tenant": tenant}

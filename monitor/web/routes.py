@@ -20,7 +20,6 @@ from monitor.web.shapes import (
     PREFIX,
     DeviceDetailOut,
     DeviceOut,
-    EventOut,
     ReadingOut,
     ReloadIn,
     ReloadOut,
@@ -50,11 +49,6 @@ def make_router(parts: Parts, live: LiveState) -> APIRouter:
         """Answer the metrics in Prometheus' text format."""
         exposition, content_type = await asyncio.to_thread(_metrics)
         return Response(await exposition(parts), media_type=content_type)
-
-    @router.get("/events")
-    async def events(last: _Last = 100) -> list[EventOut]:
-        """Answer the newest events, newest last."""
-        return [EventOut.of(event) for event in live.events(last)]
 
     return router
 
