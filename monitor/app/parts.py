@@ -44,6 +44,7 @@ from monitor.schema import MONITOR_DEVICE
 from monitor.settings.tables import resolve
 from monitor.site import Site
 from monitor.supervision import Watchdog
+from monitor.web.console.plant.trends import Trends
 from monitor.web.desk import AlarmDesk, CaseDesk, HoldDesk
 from monitor.web.dutydesk import DutyDesk
 from monitor.web.meterdesk import Meters
@@ -132,6 +133,7 @@ class Parts:
             is_current=self._has_applied(journal.last),
             is_past=past is not None,
         )
+        self._trends = Trends(folder / "journal.db", now=clock.now)
         self._make_alarms()
         self._make_drivers(pseudonyms)
         self._make_health(folder)
@@ -227,6 +229,7 @@ class Parts:
         self._access.close()
         self.outlets.close()
         self.telling.close()
+        self._trends.close()
 
     def _sources(self, folder: Path) -> Sources:
         return Sources(
@@ -365,6 +368,7 @@ class Parts:
             people=self._access.people.status,
             equipment=UpkeepDesk(self._upkeep_book, self._site, self._clock.now),
             upkeep=self._upkeep.status,
+            trends=self._trends,
             judging=self._alarms.status,
             judged=lambda: self._alarms.applied,
             links=self.telling.links.facts,

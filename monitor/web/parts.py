@@ -15,6 +15,7 @@ from monitor.ports import Batch, Gap
 from monitor.reports.report import Report
 from monitor.site import Site
 from monitor.upkeepbook import UpkeepBook
+from monitor.web.trends import TrendDesk
 
 __all__ = [
     "AccessDesk",
@@ -382,3 +383,4 @@ class Parts:
     access: AccessDesk | None = None
     equipment: UpkeepDesk | None = None
     backfills: Mapping[str, BackfillDesk] = field(default_factory=dict)
+    trends: TrendDesk | None = None

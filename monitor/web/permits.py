@@ -115,6 +115,25 @@ _API: Final[Mapping[str, Mapping[str, Permit]]] = {
 _CONSOLE: Final[Mapping[str, Mapping[str, Permit | None]]] = {
     "/": {"GET": _SEE},
     "/static/{name}": {"GET": OPEN},
+    "/plant": {"GET": _SEE},
+    "/devices/{device}": {"GET": _SEE},
+    "/devices/{device}/trend.svg": {"GET": _SEE},
+    "/doors": {"GET": _SEE},
+    "/rollcall": {"GET": _CALL_THE_ROLL},
+    "/quality": {"GET": _SEE},
+    "/status": {"GET": _SEE},
+    "/meters": {"GET": _SEE},
+    "/meters/{device}": {"GET": _SEE},
+    "/meters/{device}/replace": {"POST": _METER},
+    "/meters/{device}/correct": {"POST": _METER},
+    "/meters/{device}/enter": {"POST": _READ_METERS},
+    "/equipment": {"GET": _SEE},
+    "/equipment/{device}": {"GET": _SEE},
+    "/equipment/{device}/service": {"POST": _WORK},
+    "/supply": {"GET": _SEE},
+    "/reports": {"GET": _SEE},
+    "/reports/{kind}": {"GET": _SEE},
+    "/search": {"GET": _SEE},
 }
 
 PERMITS: Final[Mapping[str, Mapping[str, Permit | None]]] = {

@@ -6,6 +6,7 @@ from starlette.routing import BaseRoute
 
 from monitor.web.console.home import make_home
 from monitor.web.console.page import Pages, Place
+from monitor.web.console.plant.routes import make_plant
 from monitor.web.console.static import make_static
 from monitor.web.live import LiveState
 from monitor.web.parts import Parts
@@ -19,4 +20,4 @@ PLACES: Sequence[Place] = (Place("/", "Home"),)
 def make_console(parts: Parts, live: LiveState) -> tuple[Pages, Sequence[BaseRoute]]:
     """Make what draws the pages, and their routes."""
     pages = Pages(parts.site, parts.now, PLACES)
-    return pages, [*make_static(), *make_home(parts, live, pages)]
+    return pages, [*make_static(), *make_home(parts, live, pages), *make_plant(parts, live, pages)]
