@@ -18,7 +18,9 @@ from monitor.web.console.page import is_console, say, sign_in_first
 from monitor.web.console.routes import make_console
 from monitor.web.dutyroutes import make_duty_router
 from monitor.web.equipmentroutes import make_equipment_router
+from monitor.web.findingroutes import make_finding_router
 from monitor.web.live import LiveState
+from monitor.web.liveroutes import make_live_router
 from monitor.web.meterroutes import make_meter_router
 from monitor.web.parts import Parts
 from monitor.web.performanceroutes import make_performance_router
@@ -50,6 +52,8 @@ def make_api(parts: Parts, live: LiveState) -> FastAPI:
         make_meter_router(parts),
         make_access_router(parts),
         make_equipment_router(parts),
+        make_live_router(parts, live),
+        make_finding_router(parts),
     )
     pages, console = make_console(parts, live)
     app = FastAPI(
@@ -120,7 +124,9 @@ async def _of_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if is_console(request):
         return say(request, error.status_code, str(error.detail))
-    return _refuse(error.status_code, str(error.detail), _WAY_OUT)
+    refusal = _refuse(error.status_code, str(error.detail), _WAY_OUT)
+    refusal.headers.update(error.headers or {})
+    return refusal
 
 
 async def _of_validation(_: Request, error: Exception) -> JSONResponse:

@@ -1,13 +1,13 @@
 """The live state behind the API: each device's newest reading and the newest events, followed in the journal."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 
 from monitor.journal.codec import decode, encode
 from monitor.journal.traces import ERASED
-from monitor.model import Event, Position, Reading
+from monitor.model import Event, Position, Reading, Recorded
 from monitor.ports import Gap
 from monitor.schema import MONITOR_DEVICE
 from monitor.site import Site
@@ -31,6 +31,11 @@ class LiveState:
         self._site = site
         self._journal = journal
         self._events: deque[Event] = deque(maxlen=_EVENTS)
+        self._listeners: list[Callable[[Sequence[Recorded] | Gap], None]] = []
+
+    def listen(self, listener: Callable[[Sequence[Recorded] | Gap], None]) -> None:
+        """Have somebody handed what was followed, after it was taken here; he must be quick."""
+        self._listeners.append(listener)
 
     def events(self, last: int) -> Sequence[Event]:
         """The newest events, newest last."""
@@ -55,15 +60,20 @@ class LiveState:
         async for batch in self._journal.follow(position):
             if isinstance(batch, Gap):
                 _LOG.warning("live state missed entries", reason=batch.reason)
-                continue
-            for recorded in batch:
-                entry = recorded.entry
-                if isinstance(entry, Reading):
-                    self.newest[entry.device] = entry
-                    self._hear(entry)
-                elif isinstance(entry, Event):
-                    self._events.append(entry)
-                    self._hear(entry)
+            else:
+                self._take(batch)
+            for listener in self._listeners:
+                listener(batch)
+
+    def _take(self, batch: Sequence[Recorded]) -> None:
+        for recorded in batch:
+            entry = recorded.entry
+            if isinstance(entry, Reading):
+                self.newest[entry.device] = entry
+                self._hear(entry)
+            elif isinstance(entry, Event):
+                self._events.append(entry)
+                self._hear(entry)
 
     def _hear(self, entry: Reading | Event) -> None:
         """Keep when a device was last heard: a card reader says nothing but events."""

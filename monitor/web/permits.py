@@ -53,6 +53,8 @@ _API: Final[Mapping[str, Mapping[str, Permit]]] = {
     "/devices/{device}/readings": {"GET": _SEE},
     "/devices/{device}/readings/stream": {"GET": _SEE},
     "/events": {"GET": _SEE},
+    "/live": {"GET": _SEE},
+    "/search": {"GET": _SEE},
     "/reload": {"POST": _RUN},
     "/alarms": {"GET": _SEE},
     "/alarms/performance": {"GET": _SEE},

@@ -28,6 +28,7 @@ _LONGEST = 107
 _GRACE = 1
 _CLIENTS = 200
 _IDLE_S = 10.0
+_UNREAD_S = 30.0
 
 
 def bind(path: Path) -> socket.socket:
@@ -100,10 +101,12 @@ def _remove(path: Path) -> None:
 class BoundedProtocol(H11Protocol):
     """HTTP with peers that may be idle, slow or many: uvicorn would keep all of them, and run out of files.
 
-    One too many is closed at once, and so is one that has sent no whole request within ten seconds, or twenty.
+    One too many is closed at once, and so is one that has sent no whole request within ten seconds, or twenty, and
+    one for which 64 KiB wait of which it has read nearly nothing for half a minute.
     """
 
     _seen: object = None
+    _unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection, or close it."""
@@ -112,6 +115,26 @@ class BoundedProtocol(H11Protocol):
             self.transport.abort()
         else:
             self.loop.call_later(_IDLE_S, self._look)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        self._is_read()
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Wait for the peer to read, but not for ever."""
+        super().pause_writing()
+        self._unread = self.loop.call_later(_UNREAD_S, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        self._is_read()
+        super().resume_writing()
+
+    def _is_read(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
     def _look(self) -> None:
         if self not in self.connections:

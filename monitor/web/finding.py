@@ -1,0 +1,156 @@
+"""Finding things by their names: devices, alarms, rules, doors, zones, and the people who are told.
+
+Nobody who came and went is found: only the site file's own people are. Case and accents do not count; languages
+without spaces between words are found as well.
+"""
+
+import asyncio
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+from urllib.parse import quote
+
+from monitor.doorways import doors_of
+from monitor.site import Site
+from monitor.web.parts import Parts
+
+__all__ = ["EACH", "KINDS", "LONGEST", "Finder", "Found", "Kind", "plain"]
+
+Kind = Literal["device", "alarm", "rule", "door", "zone", "person"]
+KINDS: Final[Sequence[Kind]] = ("device", "alarm", "rule", "door", "zone", "person")
+EACH: Final = 20
+"""What is found of each kind at most."""
+LONGEST: Final = 100
+"""Characters of a question."""
+_MOST_WORDS: Final = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """Something that was found: `where` says more of it, `page` is its address in the console."""
+
+    kind: Kind
+    id: str
+    name: str
+    where: str
+    page: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Thing:
+    """What can be found, with its texts as they are compared: first those that it is called by, then all."""
+
+    found: Found
+    names: tuple[str, ...]
+    text: str
+
+
+class Finder:
+    """Finds what the site has. `said` puts a word of stock rules into the language of who asks."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._fixed: Sequence[_Thing] | None = None
+
+    async def find(self, question: str, *, said: Callable[[str], str] = str) -> Sequence[Found]:
+        """What has all words of a question, by kind, the best first: its name, then how it begins, then any."""
+        words = plain(question[:LONGEST]).split()[:_MOST_WORDS]
+        if not words:
+            return []
+        alarms = await self._parts.alarms.list_alarms()
+        return await asyncio.to_thread(self._look, words, alarms, said)  # ten thousand devices take a moment
+
+    def _look(
+        self, words: Sequence[str], alarms: Sequence[Mapping[str, Any]], said: Callable[[str], str]
+    ) -> Sequence[Found]:
+        if self._fixed is None:
+            self._fixed = list(_things(self._parts.site))
+        site = self._parts.site
+        by_kind: dict[str, list[tuple[int, int, Found]]] = {kind: [] for kind in KINDS}
+        for thing in (*self._fixed, *_rules(site, said), *_alarms(alarms, said)):
+            rank = _rank(thing, words)
+            if rank is not None:
+                among = by_kind[thing.found.kind]
+                among.append((rank, len(among), thing.found))
+        return [found for kind in KINDS for _, _, found in sorted(by_kind[kind], key=lambda one: one[:2])[:EACH]]
+
+
+def plain(text: str) -> str:
+    """A text as it is compared: without case and accents."""
+    parts = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(sign for sign in parts if not unicodedata.combining(sign))
+
+
+def _rank(thing: _Thing, words: Sequence[str]) -> int | None:
+    """How well it fits, 0 best; None: it does not."""
+    if not all(word in thing.text for word in words):
+        return None
+    whole = " ".join(words)
+    if whole in thing.names:
+        return 0
+    if any(name.startswith(whole) for name in thing.names):
+        return 1
+    if all(any(f" {word}" in f" {name}" for name in thing.names) for word in words):
+        return 2
+    return 3 if all(any(word in name for name in thing.names) for word in words) else 4
+
+
+def _thing(  # noqa: PLR0913 - what it is, and what more it is found by
+    kind: Kind,
+    ident: str,
+    name: str,
+    where: str,
+    page: str,
+    *,
+    also: Iterable[str] = (),
+    names: Iterable[str] = (),
+) -> _Thing:
+    called = tuple(dict.fromkeys(plain(each) for each in (ident, ident.replace("-", " "), name, *names) if each))
+    text = " ".join((*called, plain(where), *(plain(each) for each in also)))
+    return _Thing(Found(kind=kind, id=ident, name=name or ident, where=where, page=page), called, text)
+
+
+def _things(site: Site) -> Iterator[_Thing]:
+    """What stands in the site file and has one name."""
+    for device in site.devices.values():
+        also = (device.device_class, device.profile or "", device.connection, device.tenant)
+        page = f"/devices/{quote(device.id)}"
+        yield _thing("device", device.id, device.name, _place(device.building, device.zone), page, also=also)
+    for door, members in doors_of(site.devices).items():
+        contact = site.devices.get(door)
+        place = "" if contact is None else _place(contact.building, contact.zone)
+        others = [word for one in members for word in (one.id, one.name)]
+        yield _thing("door", door, "" if contact is None else contact.name, place, "/doors", also=others)
+    for zone in site.access.zones.values():
+        yield _thing("zone", zone.id, zone.name, "", "/doors", also=zone.doors)
+    for person in site.notify.people.values():
+        yield _thing("person", person.id, person.name, "", "/on-call")
+
+
+def _place(building: str, zone: str) -> str:
+    return ", ".join(filter(None, (building, zone)))
+
+
+def _rules(site: Site, said: Callable[[str], str]) -> Iterator[_Thing]:
+    for rule in site.rules.values():
+        name = said(rule.name) if rule.name else ""
+        yield _thing(
+            "rule", rule.id, name, "", f"/alarms?rule={quote(rule.id)}", also=(rule.kind,), names=(rule.name,)
+        )
+
+
+def _alarms(alarms: Sequence[Mapping[str, Any]], said: Callable[[str], str]) -> Iterator[_Thing]:
+    for alarm in alarms:
+        title = str(alarm["title"])
+        name, colon, about = title.partition(": ")
+        told = f"{said(name)}{colon}{about}"
+        yield _thing(
+            "alarm",
+            alarm["occurrence"],
+            told,
+            str(alarm["source_key"]),
+            f"/alarms/{quote(alarm['occurrence'])}",
+            also=(str(alarm["rule"]), str(alarm["severity"])),
+            names=(title, about),
+        )
