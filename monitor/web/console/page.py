@@ -113,6 +113,11 @@ class Pages:
         text = _environment(language).get_template(template).render({**known, **facts})
         return HTMLResponse(text, status)
 
+    def words(self, request: Request) -> Callable[[str], str]:
+        """What puts English into the language of who asks."""
+        say: Callable[[str], str] = words_of(language_of(request, self._site)).ugettext
+        return say
+
     def speech(self, request: Request) -> Speech:
         """How numbers, units and times are written for who asks."""
         return speech(language_of(request, self._site), self._site.timezone.key)

@@ -6,14 +6,14 @@ from starlette.routing import BaseRoute
 
 from monitor.web.console.home import make_home
 from monitor.web.console.page import Pages, Place
-from monitor.web.console.plant.routes import make_plant
+from monitor.web.console.plant.routes import PLANT_PLACES, make_plant
 from monitor.web.console.static import make_static
 from monitor.web.live import LiveState
 from monitor.web.parts import Parts
 
 __all__ = ["PLACES", "make_console"]
 
-PLACES: Sequence[Place] = (Place("/", "Home"),)
+PLACES: Sequence[Place] = (Place("/", "Home"), *PLANT_PLACES)
 """The navigation, in its order."""
 
 
