@@ -45,6 +45,7 @@ from monitor.schema import MONITOR_DEVICE
 from monitor.settings.tables import resolve
 from monitor.site import Site
 from monitor.supervision import Watchdog
+from monitor.web.console.plant.trends import Trends
 from monitor.web.desk import AlarmDesk, CaseDesk, HoldDesk
 from monitor.web.dutydesk import DutyDesk
 from monitor.web.meterdesk import Meters
@@ -135,6 +136,7 @@ class Parts:
             is_past=past is not None,
         )
         self.console = ConsoleParts(site, state, clock.now)
+        self._trends = Trends(folder / "journal.db", now=clock.now)
         self._make_alarms()
         self._make_drivers(pseudonyms)
         self._make_health(folder)
@@ -230,6 +232,7 @@ class Parts:
         self._access.close()
         self.outlets.close()
         self.telling.close()
+        self._trends.close()
 
     def _sources(self, folder: Path) -> Sources:
         return Sources(
@@ -370,6 +373,7 @@ class Parts:
             people=self._access.people.status,
             equipment=UpkeepDesk(self._upkeep_book, self._site, self._clock.now),
             upkeep=self._upkeep.status,
+            trends=self._trends,
             judging=self._alarms.status,
             judged=lambda: self._alarms.applied,
             links=self.telling.links.facts,

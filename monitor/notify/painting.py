@@ -11,8 +11,7 @@ import sqlite3
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -25,6 +24,7 @@ from monitor.journal.reader import Reader
 from monitor.model import Event, Reading
 from monitor.notify.languages import known, speech, words_of
 from monitor.notify.messages import shows_value
+from monitor.notify.scales import names, ticks
 from monitor.schema import point_unit, unit_sign
 
 __all__ = ["PICTURED", "Painter", "wish"]
@@ -182,34 +182,6 @@ def wish(
         "limit": body["limit"] if has_limit else None,
         "limit_label": say("limit %(limit)s") % {"limit": limit} if has_limit else "",
         "title": f"{body['device']['name']} ({unit_sign(sign)})" if point and sign else body["device"]["name"],
-        "ticks": list(_ticks(end - _DAY, end, ZoneInfo(body["site"]["timezone"]), spoken.day)),
-        "names": _names(say),
+        "ticks": list(ticks(end - _DAY, end, ZoneInfo(body["site"]["timezone"]), spoken.day)),
+        "names": names(say),
     }
-
-
-def _names(say: Callable[[str], str]) -> Mapping[str, str]:
-    """What states and events are called; those of devices' own stay as they are."""
-    return {
-        "True": say("yes"),
-        "False": say("no"),
-        "card": say("card"),
-        "opened": say("opened"),
-        "closed": say("closed"),
-        "forced": say("forced"),
-        "held": say("held open"),
-        "rex": say("exit button"),
-        "duress": say("duress"),
-        "tamper": say("tampering"),
-        "reader_online": say("reader on-line"),
-        "reader_offline": say("reader off-line"),
-    }
-
-
-def _ticks(start: int, end: int, zone: ZoneInfo, day: Callable[[int], str]) -> Iterator[tuple[int, str]]:
-    """Every sixth hour of the local day: (UTC ms, label); midnight has the day as its label."""
-    hour = datetime.fromtimestamp(start / 1000, UTC).replace(minute=0, second=0, microsecond=0)
-    while (ms := round(hour.timestamp() * 1000)) <= end:
-        local = hour.astimezone(zone)
-        if ms >= start and local.hour % 6 == 0 and local.minute == 0:
-            yield ms, f"{local:%H:%M}" if local.hour else day(ms)
-        hour += timedelta(hours=1)

@@ -17,6 +17,7 @@ from monitor.ports import Batch, Gap
 from monitor.reports.report import Report
 from monitor.site import Site
 from monitor.upkeepbook import UpkeepBook
+from monitor.web.trends import TrendDesk
 
 __all__ = [
     "AccessDesk",
@@ -391,3 +392,4 @@ class Parts:
     console: Callable[[], Facts] = dict
     equipment: UpkeepDesk | None = None
     backfills: Mapping[str, BackfillDesk] = field(default_factory=dict)
+    trends: TrendDesk | None = None

@@ -13,8 +13,9 @@ from PIL import Image
 from monitor.journal.sqlite import SqliteJournal
 from monitor.model import Derived, Entry, Reading
 from monitor.notices import NoticeKind
+from monitor.notify.curves import read, thin
 from monitor.notify.painting import Painter, wish
-from monitor.notify.pictures import draw, read, thin
+from monitor.notify.pictures import draw
 from monitor.periods import DAY
 from monitor.ports import Batch
 from monitor.site import JournalSettings

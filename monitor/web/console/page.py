@@ -121,6 +121,11 @@ class Pages:
         above = [place.path for place in self._places if path.startswith(f"{place.path}/")]
         return max(above, key=len, default="/")
 
+    def words(self, request: Request) -> Callable[[str], str]:
+        """What puts English into the language of who asks."""
+        say: Callable[[str], str] = words_of(language_of(request, self._site)).ugettext
+        return say
+
     def speech(self, request: Request) -> Speech:
         """How numbers, units and times are written for who asks."""
         return speech(language_of(request, self._site), self._site.timezone.key)

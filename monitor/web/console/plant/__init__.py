@@ -1,0 +1,1 @@
+"""The pages about the plant: devices, doors, meters, equipment, quality, reports."""

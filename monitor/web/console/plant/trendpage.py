@@ -1,0 +1,88 @@
+"""The picture of what a device told: an address for the pages that show it."""
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from monitor.site import Device
+from monitor.web.callers import Caller, NotAllowed, caller_of
+from monitor.web.console.page import language_of
+from monitor.web.parts import Parts
+from monitor.web.trends import Trend, TrendNotDrawn
+from rules.kind import patience
+
+__all__ = ["SPANS", "make_trends", "may_see"]
+
+SPANS: Final = (24, 7 * 24, 30 * 24)
+"""Hours of the pictures that pages offer."""
+
+_HOUR: Final = 3_600_000
+_LONGEST: Final = 31 * 24
+_HEADERS: Final = {
+    "cache-control": "private, max-age=60",
+    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+}
+
+
+def make_trends(parts: Parts) -> Sequence[BaseRoute]:
+    """Make the route."""
+
+    async def trend(request: Request) -> Response:
+        device = parts.site.devices.get(str(request.path_params["device"]))
+        if device is None or parts.trends is None:
+            raise HTTPException(404, "there is no such picture")
+        wish = _wish(parts, request, device)
+        if not may_see(caller_of(request), device, wish.point):
+            raise NotAllowed("somebody who may see who came and went")
+        try:
+            picture = await parts.trends.draw(wish)
+        except TrendNotDrawn as error:
+            return Response(str(error), 503, {"retry-after": "60"}, "text/plain")
+        return Response(picture, headers=_HEADERS, media_type="image/svg+xml")
+
+    return [Route("/devices/{device}/trend.svg", trend, methods=["GET"])]
+
+
+def may_see(caller: Caller, device: Device, point: str) -> bool:
+    """Whether somebody may see a picture: those of readers of cards, and of what happened, show who moves."""
+    shows_people = device.device_class == "access" or (device.device_class == "door" and not point)
+    return caller.sees_people or not shows_people
+
+
+def _wish(parts: Parts, request: Request, device: Device) -> Trend:
+    """What is asked for, within bounds. Raises HTTPException."""
+    asked, now = request.query_params, parts.now()
+    point = asked.get("point", "")
+    if point and point not in device.points:
+        raise HTTPException(404, "there is no such point")
+    hours = _number(asked.get("hours") or "24", 1, _LONGEST)
+    end = min(now, round(_number(asked.get("end") or str(now), 0, float(2**53))))
+    unit = device.points[point].unit if point else None
+    seconds = patience(device, point or None)
+    return Trend(
+        device=device.id,
+        point=point,
+        start=end - round(hours * _HOUR),
+        end=end,
+        unit=unit or "",
+        limit=_number(asked["limit"], -1e15, 1e15) if asked.get("limit") and point else None,
+        silence=None if seconds is None else round(seconds * 1000),
+        language=language_of(request, parts.site),
+        timezone=parts.site.timezone.key,
+    )
+
+
+def _number(text: str, least: float, most: float) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not least <= number <= most:
+        raise HTTPException(422, "that is no number that can be")
+    return number
