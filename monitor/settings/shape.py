@@ -2,12 +2,12 @@
 
 from ipaddress import ip_address
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from monitor.fields import Duration, Frozen, Id, Label, Size, Texts, is_http
 from monitor.model import Severity
+from monitor.settings.addresses import is_base, listens
 from monitor.settings.dutyshape import AwayKeys, RosterKeys
 
 __all__ = [
@@ -166,23 +166,10 @@ class JournalKeys(Frozen):
     commit_every: Annotated[Duration, Field(le=60)] = 0.0
 
 
-def _listens(given: object) -> tuple[str, int]:
-    text = given if isinstance(given, str) else ""
-    parts = urlsplit(f"//{text}")
-    try:
-        host, port = parts.hostname or "", parts.port or 0
-        address = str(ip_address("127.0.0.1" if host == "localhost" else host))
-    except ValueError:
-        address, port = "", 0
-    if not port or parts.path or parts.query or parts.fragment or parts.username is not None:
-        raise ValueError("write an address of this machine and a port, such as `127.0.0.1:9100` or `[::1]:9100`")
-    return address, port
-
-
 class MetricsKeys(Frozen):
     """The section `monitor.metrics`: where metrics are served to whoever can connect."""
 
-    listen: Annotated[tuple[str, int], BeforeValidator(_listens)]
+    listen: Annotated[tuple[str, int], BeforeValidator(listens)]
     anywhere: bool = False
 
     @model_validator(mode="after")
@@ -193,24 +180,11 @@ class MetricsKeys(Frozen):
         return self
 
 
-def _is_base(text: str) -> str:
-    parts = urlsplit(text)
-    if (
-        not is_http(text)
-        or any(letter.isspace() for letter in text)
-        or "?" in text
-        or "#" in text
-        or parts.username
-    ):
-        raise ValueError("write how people reach it, such as `https://house.example.org/fm`")
-    return text.rstrip("/")
-
-
 class LinksKeys(Frozen):
     """The section `notify.links`: links in messages that acknowledge, and where their pages are served."""
 
-    base: Annotated[str, AfterValidator(_is_base), Field(max_length=200)]
-    listen: Annotated[tuple[str, int], BeforeValidator(_listens)] = ("127.0.0.1", 8480)
+    base: Annotated[str, AfterValidator(is_base), Field(max_length=200)]
+    listen: Annotated[tuple[str, int], BeforeValidator(listens)] = ("127.0.0.1", 8480)
     lives: Annotated[Duration, Field(ge=300, le=7 * 86400)] = 86400.0
     anywhere: bool = False
 
