@@ -1,8 +1,9 @@
 """Alarms as the API asks for them: their store, the messages about them, and what people do about them."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 from monitor.alarms import Alarms, cases, casework, commands, store, windows
 from monitor.alarms.past import Past
@@ -15,6 +16,14 @@ from monitor.performance.record import Record
 from monitor.site import Site
 
 __all__ = ["AlarmDesk", "CaseDesk", "HoldDesk"]
+
+_FACTS: Final = """
+    SELECT json_extract(body, '$.facts') AS facts FROM outbox WHERE occurrence = ?
+        AND kind IN ('raise', 'severity', 'chatter')
+        AND json_type(CASE WHEN json_valid(body) THEN body END, '$.facts') = 'object' ORDER BY id DESC LIMIT 1
+"""
+_COSTS: Final = ("day_cost", "used_cost", "month_cost", "cost")
+"""What rules say of money in their messages."""
 
 
 class AlarmDesk:
@@ -57,7 +66,15 @@ class AlarmDesk:
         (told,) = await self._all_of([alarm])
         comments = [asdict(each) for each in await cases.comments_of(self._state, occurrence)]
         notifications = await self._notifier.list_notifications(occurrence)
-        return {**told, "comments": comments, "notifications": notifications}
+        costs = await self._costs(occurrence)
+        return {**told, "costs": costs, "comments": comments, "notifications": notifications}
+
+    async def _costs(self, occurrence: str) -> Mapping[str, Any]:
+        """What it costs, as the newest message about it says; nothing where no tariff is known."""
+        rows = await self._state.query(_FACTS, (occurrence,))
+        facts = json.loads(rows[0]["facts"]) if rows else {}
+        found = {name: facts[name] for name in _COSTS if isinstance(facts.get(name), int | float)}
+        return {**found, "currency": facts["currency"]} if found and "currency" in facts else {}
 
     async def acknowledge(self, occurrence: str, *, by: str, reason: str) -> Command:
         """The command that acknowledges an occurrence; RequestRefused says why it cannot be."""

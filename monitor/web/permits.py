@@ -114,6 +114,27 @@ _API: Final[Mapping[str, Mapping[str, Permit]]] = {
 }
 _CONSOLE: Final[Mapping[str, Mapping[str, Permit | None]]] = {
     "/": {"GET": _SEE},
+    "/alarms": {"GET": _SEE},
+    "/alarms/{occurrence}": {"GET": _SEE},
+    "/alarms/{occurrence}/acknowledge": {"POST": _ACT},
+    "/alarms/{occurrence}/shelve": {"POST": _ACT},
+    "/alarms/{occurrence}/unshelve": {"POST": _ACT},
+    "/alarms/{occurrence}/out-of-service": {"POST": _PLAN},
+    "/alarms/{occurrence}/return": {"POST": _PLAN},
+    "/alarms/{occurrence}/assign": {"POST": _ACT},
+    "/alarms/{occurrence}/comment": {"POST": _ACT},
+    "/alarms/{occurrence}/close": {"POST": _ACT},
+    "/alarms/{occurrence}/reopen": {"POST": _ACT},
+    "/shelves": {"GET": _SEE},
+    "/maintenance": {"GET": _SEE},
+    "/maintenance/plan": {"POST": _PLAN},
+    "/maintenance/{name}/end": {"POST": _PLAN},
+    "/notifications": {"GET": _SEE},
+    "/channels": {"GET": _SEE},
+    "/channels/test": {"POST": _PLAN},
+    "/on-call": {"GET": _SEE},
+    "/on-call/stand-in": {"POST": _PLAN},
+    "/on-call/{ident}/end": {"POST": _PLAN},
     "/static/{name}": {"GET": OPEN},
 }
 

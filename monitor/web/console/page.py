@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -25,12 +26,16 @@ LANGUAGE_COOKIE: Final = "language"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """An entry of the navigation: where it leads and what it is called (English, in a catalogue)."""
+    """An entry of the navigation: where it leads, what it is called (English, in a catalogue), who sees it.
+
+    `group` is the heading that it stands below (templates/frame.html.j2): now, plant, people, records or run.
+    """
 
     path: str
     name: str
     role: Role = Role.VIEWER
     scope: Scope = Scope.READ
+    group: str = "now"
 
 
 def is_console(request: Request) -> bool:
@@ -53,6 +58,11 @@ def language_of(request: Request, site: Site) -> str:
     preferred = request.headers.get("accept-language", "").split(",")
     known = (each.split(";")[0].strip()[:2].lower() for each in preferred)
     return next((each for each in known if each in LANGUAGES), site.language)
+
+
+def _stamp(ms: int) -> str:
+    """UTC ms as HTML writes a time."""
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="seconds")
 
 
 @cache
@@ -81,11 +91,13 @@ class Pages:
         """Answer a page: a template of the console over `facts`.
 
         All templates also know `site`, `caller` (None on the page to sign in), `speech` (how numbers, units and
-        times are written), `now` (UTC ms), `say` (words of programs), `url(path, **query)`, `static(name)`,
-        `places`, `here` and `csrf`.
+        times are written), `now` (UTC ms), `stamp(ms)` (for `<time datetime>`), `say` (words of programs),
+        `url(path, **query)`, `static(name)`, `places`, `here`, `back` (a page that
+        can be opened: not the address of a form) and `csrf`.
         """
         caller = known_caller(request)
         language = language_of(request, self._site)
+        here = request.url.path.removeprefix(request.scope.get("root_path", ""))
         known: Mapping[str, Any] = {
             "site": self._site,
             "caller": caller,
@@ -93,14 +105,21 @@ class Pages:
             "speech": self.speech(request),
             "say": words_of(language).ugettext,
             "now": self._now(),
+            "stamp": _stamp,
             "url": lambda path, **query: address(request, path, **query),
             "places": [place for place in self._places if caller and caller.may(place.role, place.scope)],
-            "here": request.url.path.removeprefix(request.scope.get("root_path", "")),
+            "here": here,
+            "back": here if request.method in {"GET", "HEAD"} else self._place_of(here),
             "static": lambda name: address(request, f"/static/{name}", v=version_of(name)),
             "csrf": caller.csrf if caller else "",
         }
         text = _environment(language).get_template(template).render({**known, **facts})
         return HTMLResponse(text, status)
+
+    def _place_of(self, path: str) -> str:
+        """The page of the navigation that a path lies below."""
+        above = [place.path for place in self._places if path.startswith(f"{place.path}/")]
+        return max(above, key=len, default="/")
 
     def speech(self, request: Request) -> Speech:
         """How numbers, units and times are written for who asks."""

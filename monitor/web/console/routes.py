@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 from starlette.routing import BaseRoute
 
+from monitor.web.console.alarms.routes import PLACES as ALARM_PLACES
+from monitor.web.console.alarms.routes import make_alarms
 from monitor.web.console.home import make_home
 from monitor.web.console.page import Pages, Place
 from monitor.web.console.static import make_static
@@ -12,11 +14,11 @@ from monitor.web.parts import Parts
 
 __all__ = ["PLACES", "make_console"]
 
-PLACES: Sequence[Place] = (Place("/", "Home"),)
+PLACES: Sequence[Place] = (Place("/", "Home"), *ALARM_PLACES)
 """The navigation, in its order."""
 
 
 def make_console(parts: Parts, live: LiveState) -> tuple[Pages, Sequence[BaseRoute]]:
     """Make what draws the pages, and their routes."""
     pages = Pages(parts.site, parts.now, PLACES)
-    return pages, [*make_static(), *make_home(parts, live, pages)]
+    return pages, [*make_static(), *make_home(parts, live, pages), *make_alarms(parts, pages)]

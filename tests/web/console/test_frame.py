@@ -6,6 +6,7 @@ from monitor.journal.sqlite import SqliteJournal
 from monitor.web.callers import Role
 from tests.clock import ManualClock
 from tests.web.console.asking import asking, somebody
+from tests.web.console.looking import assert_sound
 from tests.web.serving import make_parts
 
 
@@ -27,6 +28,7 @@ async def test_the_home_page_speaks_the_language_of_who_asks(
 
     assert home.status_code == 200
     assert said in home.text
+    assert_sound(home.text)
 
 
 async def test_behind_a_proxy_every_address_lies_below_its_place(
