@@ -16,6 +16,7 @@ from monitor.alarms.past import Past
 from monitor.alarms.unrecorded import Unrecorded
 from monitor.app.outlets import Outlets
 from monitor.app.people import AccessParts
+from monitor.app.residents import make_residents
 from monitor.app.serving import examine, serve
 from monitor.app.telling import TellingParts
 from monitor.clock import Clock
@@ -131,6 +132,9 @@ class Parts:
             books=self._books,
             is_current=self._has_applied(journal.last),
             is_past=past is not None,
+        )
+        self._residents = make_residents(
+            site, folder, files, clock.now, may_forget=sync.is_synchronised, is_past=past is not None
         )
         self._make_alarms()
         self._make_drivers(pseudonyms)
@@ -266,6 +270,7 @@ class Parts:
             "upkeep": self._upkeep.run(),
             "alarms": self._alarms.run(),
             **self.telling.tasks(),
+            **self._residents.tasks(),
             "poller": self._poller.run(),
             "health": self._health.run(),
             "self-report": self._itself.run(),
@@ -368,5 +373,6 @@ class Parts:
             judging=self._alarms.status,
             judged=lambda: self._alarms.applied,
             links=self.telling.links.facts,
+            residents=self._residents.desk,
             metering=lambda: {**self._metering.status(), "size_bytes": self.files.ledger_size()},
         )

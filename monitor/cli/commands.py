@@ -15,6 +15,7 @@ from monitor.cli import (
     identify,
     influx,
     init,
+    labels,
     listen,
     maintenance,
     meter,
@@ -53,6 +54,7 @@ profiles.add_to(app)
 listen.add_to(app)
 alarms.add_to(app)
 maintenance.add_to(app)
+labels.add_to(app)
 notify.add_to(app)
 meter.add_to(app)
 rules.add_to(app)

@@ -18,6 +18,7 @@ from monitor.web.console.page import is_console, say, sign_in_first
 from monitor.web.console.routes import make_console
 from monitor.web.dutyroutes import make_duty_router
 from monitor.web.equipmentroutes import make_equipment_router
+from monitor.web.labelroutes import make_label_router
 from monitor.web.live import LiveState
 from monitor.web.meterroutes import make_meter_router
 from monitor.web.parts import Parts
@@ -50,6 +51,7 @@ def make_api(parts: Parts, live: LiveState) -> FastAPI:
         make_meter_router(parts),
         make_access_router(parts),
         make_equipment_router(parts),
+        make_label_router(parts),
     )
     pages, console = make_console(parts, live)
     app = FastAPI(

@@ -15,6 +15,7 @@ from monitor.ports import Batch, Gap
 from monitor.reports.report import Report
 from monitor.site import Site
 from monitor.upkeepbook import UpkeepBook
+from monitor.web.residents.desk import ResidentDesk
 
 __all__ = [
     "AccessDesk",
@@ -381,4 +382,5 @@ class Parts:
     upkeep: Callable[[], Facts] = dict
     access: AccessDesk | None = None
     equipment: UpkeepDesk | None = None
+    residents: ResidentDesk | None = None
     backfills: Mapping[str, BackfillDesk] = field(default_factory=dict)

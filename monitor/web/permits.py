@@ -111,6 +111,7 @@ _API: Final[Mapping[str, Mapping[str, Permit]]] = {
     "/equipment/{device}": {"GET": _SEE},
     "/equipment/{device}/service": {"POST": _WORK},
     "/supply": {"GET": _SEE},
+    "/labels": {"GET": _SEE},
 }
 _CONSOLE: Final[Mapping[str, Mapping[str, Permit | None]]] = {
     "/": {"GET": _SEE},
@@ -136,6 +137,9 @@ _CONSOLE: Final[Mapping[str, Mapping[str, Permit | None]]] = {
     "/on-call/stand-in": {"POST": _PLAN},
     "/on-call/{ident}/end": {"POST": _PLAN},
     "/static/{name}": {"GET": OPEN},
+    "/labels": {"GET": _SEE},
+    "/labels/sheet": {"GET": _SEE},
+    "/residents": {"GET": _ACT},
 }
 
 PERMITS: Final[Mapping[str, Mapping[str, Permit | None]]] = {
