@@ -30,6 +30,7 @@ class ConsoleParts:
         self.accounts = Accounts(state, now, idle=settings.idle, longest=settings.longest)
         self._settings = site.console
         self._listens = False
+        self._refused: Callable[[], int] = lambda: 0
 
     def facts(self) -> Mapping[str, Value]:
         """Whether it is served, and how many people, sessions and tokens there are."""
@@ -37,7 +38,14 @@ class ConsoleParts:
             return {}
         people, tokens = self.accounts.people(), self.accounts.tokens.all()
         sessions = sum(len(self.accounts.sessions(each.login)) for each in people)
-        return {"listening": self._listens, "users": len(people), "sessions": sessions, "tokens": len(tokens)}
+        return {
+            "listening": self._listens,
+            "users": len(people),
+            "sessions": sessions,
+            "tokens": len(tokens),
+            "refused": self._refused(),
+            "audit_rows": self.accounts.audit.kept,
+        }
 
     async def serve(self, api: Any) -> None:
         """Serve an app until cancelled; a port that is taken is logged once and tried again each minute."""
@@ -78,6 +86,7 @@ class ConsoleParts:
         from monitor.web.server import run_bound
 
         gate = Gate(api, self.accounts, settings)
+        self._refused = lambda: gate.refused
         self._listens = True
         try:
             with contextlib.closing(bound):

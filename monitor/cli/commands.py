@@ -25,6 +25,7 @@ from monitor.cli import (
     reports,
     rules,
     scan,
+    users,
     watch,
 )
 
@@ -53,6 +54,7 @@ profiles.add_to(app)
 listen.add_to(app)
 alarms.add_to(app)
 maintenance.add_to(app)
+users.add_to(app)
 notify.add_to(app)
 meter.add_to(app)
 rules.add_to(app)

@@ -110,6 +110,7 @@ def _text(answers: Answers, profiles: Profiles, stock: list[str]) -> str:
         _section("rules", _RULES, [f"stock: {name}" for name in stock]),
         *_notify(answers),
         *_sinks(answers),
+        _CONSOLE,
     ]
     return "\n".join(parts)
 
@@ -226,6 +227,12 @@ _NOBODY = """\
 #     - {id: house, members: [ana]}
 #   routes:
 #     - {team: house}
+"""
+_CONSOLE = """\
+# The console for browsers. As it stands only this machine reaches it: http://127.0.0.1:8470 (from elsewhere with
+# `ssh -L 8470:127.0.0.1:8470 THIS-MACHINE`). Phones need TLS: the `base` of a proxy, or `tls` (docs/console.md).
+# `facility-monitor user link` makes the first administrator. Without this section it is not served.
+console: {}
 """
 _NO_SINK = """\
 # Where readings are written to: nowhere yet but into the journal of this machine.

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Showcase"]
 
+_ADMINISTRATOR = "admin"
 _TRIES = 3
 _NOT_IN_ORDER = 78
 """With what the simulated servers end when they cannot listen."""
@@ -181,6 +182,7 @@ class Showcase:
             relay = tasks.create_task(self._relay(simulation), name="simulation")
             shown = tasks.create_task(self._show(), name="shown readings")
             counters = tasks.create_task(self._tell_of_counters(), name="events of counters")
+            invited = tasks.create_task(self._invite(), name="console")
             caring = [
                 tasks.create_task(care(), name="caretaker")
                 for care in ((self._take_care, self._read_by_hand) if self.caretaker else ())
@@ -188,7 +190,7 @@ class Showcase:
             if self.seconds is not None:
                 await asyncio.sleep(self.seconds)
                 await self._write_report(simulation)
-                for task in (relay, shown, counters, *caring):
+                for task in (relay, shown, counters, invited, *caring):
                     task.cancel()
 
     async def _relay(self, simulation: "subprocess.Popen[bytes]") -> None:
@@ -219,6 +221,30 @@ class Showcase:
             parts += [f"used today {used['amount']:.3f} {used['unit']}" for used in today if used["amount"]]
             if parts:
                 self._tell(", ".join(parts))
+
+    async def _invite(self) -> None:
+        """Say where the console is, and how to get in."""
+        console = self._site.console
+        if console is None:
+            return
+        users = None
+        while users is None:
+            await asyncio.sleep(0.2)
+            users = await self._ask("users")
+        where = f"console: http://{console.host}:{console.port}"
+        if any(each["login"] == _ADMINISTRATOR and each["has_password"] for each in users):
+            option = f"--state {self.folder}"
+            forgotten = f"facility-monitor user link {_ADMINISTRATOR} {option}"
+            self._tell(f"{where}, login {_ADMINISTRATOR}; when the password is forgotten: {forgotten}")
+            return
+        try:
+            link = await asyncio.to_thread(
+                lambda: Client(None, self.folder).post("users", _ADMINISTRATOR, "link", body={})
+            )
+        except FacilityMonitorError as refused:
+            self._tell(f"{where}: {refused}")
+        else:
+            self._tell(f"{where}: choose a password for {_ADMINISTRATOR} here, once: {link['url']}")
 
     async def _take_care(self) -> None:
         """Acknowledge what waits for it, with the command that a person would type."""

@@ -113,6 +113,7 @@ def _add_status(router: APIRouter, parts: Parts) -> None:
             channels={} if parts.channels is None else dict(await parts.channels.summary()),
             itself=dict(parts.itself()),
             deadman=dict(parts.deadman()),
+            console=dict(parts.console()),
             alarms={
                 "active": len(active),
                 "unacknowledged": len(unacked),

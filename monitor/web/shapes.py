@@ -149,6 +149,7 @@ class StatusOut(BaseModel):
     channels: dict[str, int] = {}
     itself: dict[str, Any]
     deadman: dict[str, Any]
+    console: dict[str, Any] = {}
     alarms: dict[str, int]
 
 

@@ -16,6 +16,7 @@ from monitor.schema import SUFFIX_UNITS
 from monitor.settings import (
     accessshape,
     calendarshape,
+    consoleshape,
     load,
     maintenanceshape,
     metershape,
@@ -62,7 +63,9 @@ def test_every_key_of_meters_is_described(name: str) -> None:
     assert [key for key in keys_of(getattr(metershape, name)) if f"`{key}`" not in SETTINGS] == []
 
 
-@pytest.mark.parametrize("module", [accessshape, maintenanceshape, plantshape, sinkshape, tellingshape])
+@pytest.mark.parametrize(
+    "module", [accessshape, consoleshape, maintenanceshape, plantshape, sinkshape, tellingshape]
+)
 def test_every_key_of_a_section_of_its_own_is_described(module: ModuleType) -> None:
     models = [getattr(module, name) for name in module.__all__]
 

@@ -44,7 +44,7 @@ def test_the_sample_passes_and_warns_of_its_absent_secrets() -> None:
     assert loaded.site.tariffs["house-power"].devices == {"main-electricity"}
     assert len(loaded.site.rules["undervoltage"].sources) == 6
     assert loaded.must_refuse
-    assert {finding.line for finding in loaded.refusals} == {7, 90, 91, 103}
+    assert {finding.line for finding in loaded.refusals} == {7, 90, 91, 110}
 
 
 def test_eight_mistakes_give_messages_with_their_lines(mistakes: Mistakes) -> None:

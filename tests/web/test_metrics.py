@@ -96,6 +96,14 @@ def _everything(parts: Parts) -> Parts:
         itself=lambda: itself,
         metering=lambda: {"lag": 7, "last_commit": 4000, "counters": 3, "held": 1, "size_bytes": 40960},
         links=lambda: {"listening": True, "made": 5, "opened": 9, "used": 2, "refused": 1},
+        console=lambda: {
+            "listening": True,
+            "users": 2,
+            "sessions": 3,
+            "tokens": 1,
+            "refused": 4,
+            "audit_rows": 9,
+        },
         people=lambda: {"lag": 2, "last_commit": 5000, "inside": 3},
         access=_Desk(),
         upkeep=lambda: {

@@ -1,0 +1,371 @@
+"""The pages about accounts on a real port: guessing, sessions, passwords, users, tokens, the trail."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+import pytest
+
+from monitor.accounts.roles import Role, Scope
+from monitor.journal.sqlite import SqliteJournal
+from monitor.journal.state import State
+from monitor.web.signin import SignIns
+from tests.clock import ManualClock
+from tests.web.browsing import PASSWORD, Front, accounts_of, front
+from tests.web.serving import make_parts
+
+NEW = "eleven blue valves turn"
+
+
+@pytest.fixture
+async def here(journal: SqliteJournal, state: State, clock: ManualClock) -> AsyncIterator[Front]:
+    async with front(make_parts(journal, clock), await accounts_of(state, clock)) as served:
+        await served.add("root", Role.ADMINISTRATOR)
+        await served.add("ana", Role.OPERATOR)
+        yield served
+
+
+# Signing in ----------------------------------------------------------------------------------------------
+
+
+async def test_an_unknown_login_costs_as_much_as_a_wrong_password(here: Front) -> None:
+    await here.accounts.add("new", role=Role.VIEWER, by="")
+    await here.add("gone")
+    await here.accounts.change("gone", disabled=True)
+    told = []
+    async with here.browser() as browser:
+        for login in ("ana", "nobody", "new", "gone"):
+            before = here.accounts.passwords.compared
+            answer = await browser.sign_in(login, "not the password")
+            told.append(
+                (answer.status_code, here.accounts.passwords.compared - before, len(answer.text) - len(login))
+            )
+
+    assert told == [told[0]] * 4
+    assert told[0][:2] == (422, 1)
+
+
+async def test_who_guesses_waits_longer_and_longer_and_is_told_how_long(here: Front) -> None:
+    async with here.browser() as browser:
+        answers = [await browser.sign_in("ana", f"guess number {number}") for number in range(6)]
+        right = await browser.sign_in("ana")
+
+    assert [each.status_code for each in answers] == [422, 422, 422, 429, 429, 429]
+    assert answers[-1].headers["retry-after"] == "1"
+    assert right.status_code == 429
+    assert "set-cookie" not in right.headers
+
+
+def test_nobody_is_locked_out_where_he_has_signed_in_before() -> None:
+    now = 0.0
+    signins = SignIns(lambda: now)
+    tried = 0
+    for minute in range(600):
+        now = minute * 60.0
+        tried += signins.wait("ana", f"203.0.113.{minute % 200}", ("192.0.2.1",)) == 0
+    here = signins.wait("ana", "192.0.2.1", ("192.0.2.1",))
+    elsewhere = signins.wait("ana", "198.51.100.7", ("192.0.2.1",))
+    now += 900.0
+    later = signins.wait("ana", "198.51.100.7", ("192.0.2.1",))
+
+    assert tried < 60
+    assert here == 0
+    assert 0 < elsewhere <= 900
+    assert later == 0
+
+
+def test_delays_grow_and_are_forgotten_after_a_success() -> None:
+    now = 0.0
+    signins = SignIns(lambda: now)
+    waited = []
+    for _ in range(14):
+        while (wait := signins.wait("ana", "192.0.2.1", ())) > 0:
+            waited.append(wait)
+            now += wait
+    signins.succeeded("ana", "192.0.2.1", ())
+
+    assert waited[:4] == [1, 2, 4, 8]
+    assert max(waited) <= 900
+    assert signins.wait("ana", "192.0.2.1", ()) in {0, 60}
+
+
+def test_what_is_remembered_of_guesses_is_bounded() -> None:
+    now = 0.0
+    signins = SignIns(lambda: now)
+    for number in range(20_000):
+        now += 1.0
+        signins.wait(f"login-{number}" * 20, f"10.{number // 60_000}.{number // 250 % 250}.{number % 250}", ())
+
+    assert len(signins._failures) <= 4000
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["//evil.example.org", "/\\evil.example.org", "https://evil.example.org", "javascript:alert(1)", "\\\\evil",
+     "/\t/evil.example.org", "///evil.example.org", "evil.example.org", "/ok\nlocation: x", "http:evil",
+     "/%0a/../..//é"],
+)  # fmt: skip
+async def test_nobody_is_sent_on_to_another_site(here: Front, given: str) -> None:
+    async with here.browser() as browser:
+        form = await browser.get("/login", params={"next": given})
+        signed_in = await browser.sign_in("ana", next=given)
+        again = await browser.get("/login", params={"next": given})
+
+    assert form.status_code == 200
+    assert signed_in.headers["location"] == "/"
+    assert again.headers["location"] == "/"
+
+
+async def test_a_session_that_was_there_before_is_not_the_one_after(here: Front) -> None:
+    async with here.browser() as victim, here.browser() as attacker:
+        await attacker.sign_in("ana")
+        planted = attacker.secret
+        chosen = "x" * 43
+        for secret in (planted, chosen):
+            victim.http.cookies.clear()
+            headers = {"cookie": f"session={secret}"}
+            answer = await victim.post("/login", {"login": "root", "password": PASSWORD}, headers=headers)
+            assert answer.status_code == 303
+            assert secret not in answer.headers["set-cookie"]
+        after = await attacker.get("/account")
+
+    assert after.status_code == 303
+    assert here.accounts.session(planted) is None
+    assert here.accounts.session(chosen) is None
+
+
+# One's own account ---------------------------------------------------------------------------------------
+
+
+async def test_another_password_ends_all_other_sessions_and_goes_on_here(here: Front) -> None:
+    async with here.browser() as browser, here.browser() as phone:
+        await browser.sign_in("ana")
+        await phone.sign_in("ana")
+        before = browser.secret
+        wrong = await browser.send("/account/password", current="no", password=NEW, again=NEW)
+        differ = await browser.send("/account/password", current=PASSWORD, password=NEW, again=NEW + "x")
+        usual = await browser.send(
+            "/account/password", current=PASSWORD, password="password1234", again="password1234"
+        )
+        changed = await browser.send("/account/password", current=PASSWORD, password=NEW, again=NEW)
+        here_after, there = await browser.get("/account"), await phone.get("/account")
+        old, new = await phone.sign_in("ana"), await phone.sign_in("ana", NEW)
+
+    assert [each.status_code for each in (wrong, differ, usual)] == [422, 422, 422]
+    assert (changed.status_code, changed.headers["location"]) == (303, "/account?done=password")
+    assert browser.secret != before
+    assert here.accounts.session(before) is None
+    assert (here_after.status_code, there.status_code) == (200, 303)
+    assert (old.status_code, new.status_code) == (422, 303)
+
+
+async def test_all_other_browsers_can_be_signed_out(here: Front) -> None:
+    async with here.browser() as browser, here.browser() as phone:
+        await browser.sign_in("ana")
+        await phone.sign_in("ana")
+        await browser.send("/account/sessions")
+        here_after, there = await browser.get("/"), await phone.get("/")
+
+    assert (here_after.status_code, there.status_code) == (200, 303)
+
+
+async def test_sessions_end_when_idle_and_in_any_case(here: Front, clock: ManualClock) -> None:
+    async with here.browser() as idle, here.browser() as busy:
+        await idle.sign_in("ana")
+        await busy.sign_in("root")
+        seen = []
+        for _ in range(30):
+            clock.time += 3_000_000
+            seen.append((await busy.get("/")).status_code)
+        out = (await idle.get("/")).status_code
+
+    assert out == 303
+    assert seen[:28] == [200] * 28
+    assert seen[-1] == 303
+
+
+async def test_somebody_chooses_his_language_for_every_browser(here: Front) -> None:
+    async with here.browser() as browser, here.browser() as other:
+        chosen = await browser.get("/login?language=zh")
+        form = await browser.get("/login")
+        await browser.sign_in("ana")
+        await browser.send("/account/language", language="zh")
+        await other.sign_in("ana")
+        home = await other.get("/account")
+
+    assert chosen.status_code == 303
+    assert 'lang="zh-Hans' in form.text or 'lang="zh' in form.text
+    assert "我的账户" in home.text
+
+
+# Users and tokens ----------------------------------------------------------------------------------------
+
+
+async def test_an_administrator_adds_somebody_who_chooses_his_password(here: Front) -> None:
+    async with here.browser() as browser, here.browser() as bens:
+        await browser.sign_in("root")
+        added = await browser.send("/users", login="ben", name="Ben", role="supervisor")
+        link = added.text.partition("<code>")[2].partition("</code>")[0]
+        await bens.post(link.removeprefix(here.origin), {"password": NEW, "again": NEW})
+        mine = await bens.get("/account")
+        listed = await browser.get("/users")
+        kept = await here.accounts.audit.look(limit=500)
+
+    assert added.status_code == 200
+    assert "Ben" in mine.text
+    secret = link.rpartition("/")[2]
+    assert len(secret) == 43
+    assert secret not in listed.text
+    assert secret not in str(kept)
+    assert here.accounts.account("ben").role is Role.SUPERVISOR
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"login": "Ana B", "role": "viewer"},
+        {"login": "ana", "role": "viewer"},
+        {"login": "new", "role": "king"},
+        {"login": "new", "role": "viewer", "name": "ANA"},
+        {"login": "new", "role": "viewer", "name": "a\nb"},
+        {"login": "new", "role": "viewer", "person": "nobody"},
+        {"login": "", "role": "viewer"},
+        {},
+    ],
+)
+async def test_users_that_cannot_be_are_refused_with_what_was_typed(here: Front, form: dict[str, str]) -> None:
+    async with here.browser() as browser:
+        await browser.sign_in("root")
+        answer = await browser.send("/users", **form)
+
+    assert answer.status_code == 422
+    assert len(here.accounts.people()) == 2
+
+
+async def test_the_last_administrator_stays_one(here: Front) -> None:
+    async with here.browser() as browser:
+        await browser.sign_in("root")
+        refused = [
+            await browser.send("/users/root/role", role="viewer"),
+            await browser.send("/users/root/disable"),
+            await browser.send("/users/root/remove", sure="root"),
+        ]
+        await browser.send("/users/ana/role", role="administrator")
+        allowed = await browser.send("/users/root/role", role="viewer")
+        after = await browser.get("/users")
+
+    assert [each.status_code for each in refused] == [422] * 3
+    assert allowed.status_code == 303
+    assert after.status_code == 303
+    assert here.accounts.account("root").role is Role.VIEWER
+
+
+@pytest.mark.parametrize(
+    ("action", "form"), [("role", {"role": "viewer"}), ("disable", {}), ("remove", {"sure": "ana"})]
+)
+async def test_who_loses_his_role_is_out_at_once(here: Front, action: str, form: dict[str, str]) -> None:
+    async with here.browser() as browser, here.browser() as anas:
+        await browser.sign_in("root")
+        await anas.sign_in("ana")
+        done = await browser.send(f"/users/ana/{action}", **form)
+        after = await anas.get("/")
+
+    assert done.status_code == 303
+    assert after.status_code == 303
+
+
+async def test_a_token_is_shown_once(here: Front) -> None:
+    async with here.browser() as browser:
+        await browser.sign_in("root")
+        none = await browser.send("/tokens", name="grafana", days="30")
+        made = await browser.send("/tokens", name="grafana", scope=["read", "metrics"], days="30")
+        twice = await browser.send("/tokens", name="Grafana", scope="read")
+        secret = made.text.partition("<code>")[2].partition("</code>")[0]
+        listed = await browser.get("/tokens")
+        api = await browser.get("/api/v1/tokens")
+        token = here.accounts.tokens.all()[0]
+        removed = await browser.send(f"/tokens/{token.id}/remove")
+
+    assert (none.status_code, twice.status_code) == (422, 422)
+    assert secret.startswith("fm_")
+    assert token.scopes == {Scope.READ, Scope.METRICS}
+    assert secret not in listed.text + api.text
+    assert token.secret not in listed.text + api.text
+    assert removed.status_code == 303
+    assert here.accounts.tokens.find(secret) is None
+
+
+# The trail -----------------------------------------------------------------------------------------------
+
+
+async def test_what_was_done_and_refused_is_in_the_trail_without_secrets(here: Front, state: State) -> None:
+    async with here.browser() as browser, here.browser() as anas:
+        await anas.sign_in("ana", "a wrong password of hers")
+        await anas.sign_in("her password by mistake", "x")
+        await anas.sign_in("ana")
+        await anas.send("/users", login="eve", role="administrator")
+        await anas.send("/logout")
+        await browser.sign_in("root")
+        await browser.send("/users", login="ben", role="viewer")
+        page = await browser.get("/audit")
+        refused = await browser.get("/audit?refused=1")
+        api = (await browser.get("/api/v1/audit?by=Ana&limit=2")).json()
+    rows = [(row["by"], row["action"], row["outcome"]) for row in await here.accounts.audit.look(limit=100)][::-1]
+
+    assert rows[:8] == [
+        ("Ana", "sign_in", 422),
+        ("", "sign_in", 422),
+        ("Ana", "sign_in", 303),
+        ("Ana", "POST /users", 403),
+        ("Ana", "sign_out", 303),
+        ("Root", "sign_in", 303),
+        ("Root", "POST /users", 200),
+        ("Root", "GET /audit", 200),
+    ]
+    assert "POST /users" in page.text
+    assert "sign_out" not in refused.text
+    assert [each["action"] for each in api] == ["sign_out", "POST /users"]
+    everything = str([tuple(row) for row in await state.query("SELECT * FROM audit")])
+    for secret in (PASSWORD, "a wrong password of hers", "her password by mistake", browser.secret):
+        assert secret not in everything
+
+
+async def test_older_lines_are_on_further_pages(here: Front) -> None:
+    async with here.browser() as browser:
+        await browser.sign_in("root")
+        for _ in range(60):
+            await browser.post("/nothing")
+        page = await browser.get("/audit")
+        older = page.text.partition('rel="next" href="')[2].partition('"')[0].replace("&amp;", "&")
+        second = await browser.get(older)
+
+    assert page.text.count("<tr>") == 51
+    assert 1 < second.text.count("<tr>") < 51
+
+
+async def test_names_are_shown_as_text(here: Front) -> None:
+    await here.accounts.add("eve", name='<script>alert("1")</script>', role=Role.VIEWER, by="<b>x</b>")
+    async with here.browser() as browser:
+        await browser.sign_in("root")
+        await here.accounts.tokens.add("<img src=x onerror=alert(1)>", [Scope.READ], expires_at=None, by="<i>")
+        pages = [(await browser.get(path)).text for path in ("/users", "/tokens", "/audit", "/account")]
+        login = await browser.get("/login?next=/%22%3E%3Cscript%3E")
+
+    for page in (*pages, login.text):
+        assert "<script>alert" not in page
+        assert "<img src=x" not in page
+        assert "<b>x" not in page
+
+
+async def test_passwords_are_nowhere_in_the_state(here: Front, state: State) -> None:
+    async with AsyncExitStack() as stack:
+        browser = await stack.enter_async_context(here.browser())
+        await browser.sign_in("ana")
+        secret = browser.secret
+    found = {
+        table: str([tuple(row) for row in await state.query(f"SELECT * FROM {table}")])
+        for table in ("account", "session", "invitation", "api_token", "audit")
+    }
+
+    assert PASSWORD not in str(found)
+    assert secret not in str(found)
+    assert "$argon2id$" in found["account"]

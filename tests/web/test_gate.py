@@ -1,0 +1,398 @@
+"""What stands between a port and the app: names, sizes, sites, proxies, cookies, tokens."""
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import httpx
+import pytest
+import trustme
+
+from monitor.accounts.roles import Role, Scope
+from monitor.journal.sqlite import SqliteJournal
+from monitor.journal.state import State
+from monitor.site import ConsoleSettings
+from monitor.web.parts import Parts
+from tests.clock import ManualClock
+from tests.web.browsing import Front, accounts_of, front
+from tests.web.serving import ALARM, make_parts
+
+HERE = ("127.0.0.0/8", "::1/128")
+ACK = "/api/v1/alarms/undervoltage-1/acknowledge"
+
+
+@pytest.fixture
+def parts(journal: SqliteJournal, clock: ManualClock) -> Parts:
+    made = make_parts(journal, clock)
+    made.alarms.alarms[ALARM["occurrence"]] = dict(ALARM)  # type: ignore[attr-defined] - of the scripted one
+    return made
+
+
+@pytest.fixture
+async def here(parts: Parts, state: State, clock: ManualClock) -> AsyncIterator[Front]:
+    async with front(parts, await accounts_of(state, clock)) as served:
+        await served.add("ana", Role.OPERATOR)
+        yield served
+
+
+async def _raw(served: Front, sent: bytes) -> bytes:
+    """What is answered to bytes, until the connection is closed."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+    try:
+        async with asyncio.timeout(60):
+            writer.write(sent)
+            with contextlib.suppress(ConnectionError):
+                await writer.drain()
+                return await reader.read(100_000)
+            return b""
+    finally:
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/login", 200), ("/nothing", 404), ("/api/v1/status", 401), ("/static/console.css", 200)]
+)
+async def test_every_answer_says_what_a_browser_must_not_do(here: Front, path: str, status: int) -> None:
+    async with here.browser() as browser:
+        answer = await browser.get(path)
+        foreign = await browser.get(path, headers={"host": "evil.example.org"})
+
+    assert (answer.status_code, foreign.status_code) == (status, 421)
+    for each in (answer, foreign):
+        policy = each.headers["content-security-policy"]
+        assert policy.startswith("default-src 'none'; script-src 'self'")
+        assert "unsafe" not in policy
+        assert each.headers["x-content-type-options"] == "nosniff"
+        assert each.headers["x-frame-options"] == "DENY"
+        assert each.headers["referrer-policy"] == "same-origin"
+        assert "strict-transport-security" not in each.headers
+        assert len(each.headers.get_list("cache-control")) == 1
+    assert answer.headers["cache-control"] == ("no-cache" if path.startswith("/static") else "no-store")
+    assert "server" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1:{port}", 200),
+        ("localhost:{port}", 200),
+        ("LOCALHOST:{port}", 200),
+        ("127.0.0.1:1", 421),
+        ("evil.example.org:{port}", 421),
+        ("127.0.0.1:{port}@evil.example.org", 421),
+        ("evil@127.0.0.1:{port}", 421),
+        ("[::", 421),
+        ("", 421),
+    ],
+)
+async def test_it_answers_under_its_own_names_alone(here: Front, host: str, status: int) -> None:
+    said = host.format(port=here.port)
+    answer = await _raw(here, f"GET /login HTTP/1.1\r\nHost: {said}\r\nConnection: close\r\n\r\n".encode())
+
+    assert answer.startswith(f"HTTP/1.1 {status}".encode())
+
+
+async def test_two_names_are_none(here: Front) -> None:
+    answer = await _raw(
+        here, f"GET /login HTTP/1.1\r\nHost: 127.0.0.1:{here.port}\r\nHost: evil.example.org\r\n\r\n".encode()
+    )
+
+    assert answer.startswith((b"HTTP/1.1 400", b"HTTP/1.1 421"))
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"X: " + b"x" * 15_000 + b"\r\nY: " + b"y" * 5_000,
+        b"\r\n".join(b"X-%d: 1" % number for number in range(200)),
+        b"Cookie: session=" + b"x" * 40_000,
+    ],
+)
+async def test_heads_are_bounded(here: Front, head: bytes) -> None:
+    host = f"Host: 127.0.0.1:{here.port}".encode()
+    answer = await _raw(here, b"GET /login HTTP/1.1\r\n" + host + b"\r\n" + head + b"\r\n\r\n")
+
+    assert answer.startswith((b"HTTP/1.1 431", b"HTTP/1.1 400"))
+
+
+async def test_bodies_are_bounded_whatever_their_heads_say(here: Front) -> None:
+    token = await here.token(Scope.ALARMS)
+    headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
+
+    async def endless() -> AsyncIterator[bytes]:
+        for _ in range(100):
+            yield b" " * 10_000
+
+    async with here.browser() as browser:
+        form = await browser.post("/login", {"login": "x" * 40_000, "password": "y"})
+        api = await browser.http.post(f"{here.origin}{ACK}", content=endless(), headers=headers)
+
+    assert (form.status_code, api.status_code) == (413, 413)
+
+
+async def test_a_line_break_in_what_is_asked_makes_no_header(here: Front) -> None:
+    async with here.browser() as browser:
+        asked = await browser.get("/login?next=/%0d%0aset-cookie:%20a=b&language=zh%0d%0ax:y")
+        signed_in = await browser.sign_in("ana", next="/\r\nset-cookie: evil=1")
+        path = await browser.get("/%0d%0aset-cookie:%20evil=1")
+
+    for answer in (asked, signed_in, path):
+        assert "evil" not in answer.headers.get("set-cookie", "")
+        assert "x" not in answer.headers
+    assert signed_in.headers["location"] == "/"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/static/../page.py", "/static/..%2fpage.py", "/static/%2e%2e/%2e%2e/site.yaml", "/static//etc/passwd",
+     "/welcome/../../etc/passwd", "/static/console.css%00.py"],
+)  # fmt: skip
+async def test_no_path_leads_out(here: Front, path: str) -> None:
+    host = f"Host: 127.0.0.1:{here.port}"
+    answer = await _raw(here, f"GET {path} HTTP/1.1\r\n{host}\r\nConnection: close\r\n\r\n".encode())
+
+    assert answer.startswith((b"HTTP/1.1 404", b"HTTP/1.1 303"))
+    assert b"root:" not in answer
+
+
+# Other sites ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": "https://evil.example.org"},
+        {"origin": "null"},
+        {"origin": "http://127.0.0.1:1"},
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+    ],
+)
+async def test_what_another_site_has_a_browser_send_is_refused(here: Front, headers: dict[str, str]) -> None:
+    async with here.browser() as browser:
+        await browser.sign_in("ana")
+        csrf = await browser.csrf()
+        out = await browser.http.post(f"{here.origin}/logout", data={"csrf": csrf}, headers=headers)
+        into = await browser.http.post(f"{here.origin}/login", data={"login": "ana"}, headers=headers)
+        api = await browser.http.post(f"{here.origin}{ACK}", json={}, headers={**headers, "x-csrf-token": csrf})
+        home = await browser.get("/")
+
+    assert {out.status_code, into.status_code, api.status_code} == {403}
+    assert home.status_code == 200
+    assert [row["action"] for row in await here.accounts.audit.look(refused=True)] == ["sent_from_elsewhere"] * 3
+
+
+async def test_a_session_needs_the_word_of_its_own_forms(here: Front) -> None:
+    await here.add("ben", Role.OPERATOR)
+    async with here.browser() as browser, here.browser() as bens:
+        await browser.sign_in("ana")
+        await bens.sign_in("ben")
+        own, other = await browser.csrf(), await bens.csrf()
+        forms = [
+            (await browser.post("/account/sessions", each)).status_code for each in ({"a": "b"}, {"csrf": other})
+        ]
+        calls = [
+            (await browser.post(ACK, json={}, headers=headers)).status_code
+            for headers in ({}, {"x-csrf-token": other}, {"x-csrf-token": b"\xfc"})
+        ]
+        right = await browser.http.post(
+            f"{here.origin}{ACK}", json={"reason": ""}, headers={"x-csrf-token": own, "origin": here.origin}
+        )
+
+    assert own != other
+    assert {*forms, *calls} == {403}
+    assert right.status_code == 202
+
+
+async def test_no_link_and_no_picture_does_anything(here: Front) -> None:
+    async with here.browser() as browser:
+        await browser.sign_in("ana")
+        tried = [(await browser.get(path)).status_code for path in ("/logout", "/account/sessions", ACK)]
+        home = await browser.get("/")
+
+    assert set(tried) <= {404, 405}
+    assert home.status_code == 200
+
+
+# Tokens --------------------------------------------------------------------------------------------------
+
+
+async def test_a_token_is_for_the_api_alone(here: Front) -> None:
+    token = await here.token(*Scope)
+    async with here.browser(headers={"authorization": f"Bearer {token}"}) as browser:
+        api = await browser.get("/api/v1/whoami")
+        pages = [(await browser.get(path)).status_code for path in ("/", "/account", "/users", "/audit")]
+        acknowledged = await browser.http.post(f"{here.origin}{ACK}", json={"reason": ""})
+
+    assert api.json()["scopes"] == sorted(Scope)
+    assert set(pages) == {403}
+    assert acknowledged.json()["by"] == "token t0"
+
+
+async def test_a_token_works_until_its_time_or_until_it_is_removed(here: Front, clock: ManualClock) -> None:
+    short, _ = await here.accounts.tokens.add("s", [Scope.READ], expires_at=clock.now() + 1000, by="")
+    gone, made = await here.accounts.tokens.add("g", [Scope.READ], expires_at=None, by="")
+    async with here.browser() as browser:
+
+        async def asked(secret: str) -> int:
+            headers = {"authorization": f"Bearer {secret}"}
+            return (await browser.get("/api/v1/status", headers=headers)).status_code
+
+        before = [await asked(short), await asked(gone)]
+        clock.time += 1000
+        await here.accounts.tokens.remove(made.id)
+        after = [await asked(short), await asked(gone), await asked("fm_guess"), await asked("x")]
+
+    assert before == [200, 200]
+    assert after == [401] * 4
+
+
+async def test_who_guesses_tokens_is_slowed_down_and_nobody_who_has_one(here: Front) -> None:
+    token = await here.token(Scope.READ)
+    async with here.browser() as browser:
+        guesses = [
+            (await browser.get("/api/v1/status", headers={"authorization": f"Bearer fm_{number}"})).status_code
+            for number in range(40)
+        ]
+        right = await browser.get("/api/v1/status", headers={"authorization": f"Bearer {token}"})
+
+    assert set(guesses) == {401, 429}
+    assert right.status_code == 200
+
+
+async def test_a_session_is_not_used_beside_a_wrong_token(here: Front) -> None:
+    async with here.browser() as browser:
+        await browser.sign_in("ana")
+        answer = await browser.get("/api/v1/status", headers={"authorization": "Bearer fm_x"})
+
+    assert answer.status_code == 401
+
+
+async def test_nobody_over_tcp_is_of_the_socket(here: Front) -> None:
+    async with here.browser() as browser:
+        answers = [
+            (await browser.get("/api/v1/whoami", headers=headers)).status_code
+            for headers in ({}, {"x-forwarded-for": "127.0.0.1"}, {"cookie": "session=; caller=root"})
+        ]
+
+    assert answers == [401, 401, 401]
+
+
+# Proxies and TLS -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("before", ["", "/fm"])
+async def test_below_a_path_of_a_proxy_everything_leads_there(
+    parts: Parts, state: State, clock: ManualClock, before: str
+) -> None:
+    settings = ConsoleSettings(base="https://house.example.org/fm", proxies=HERE)
+    async with front(parts, await accounts_of(state, clock), settings) as served, served.browser() as browser:
+        await served.add("ana")
+        headers = {"host": "house.example.org", "x-forwarded-for": "203.0.113.9", "x-forwarded-proto": "https"}
+        headers["origin"] = "https://house.example.org"
+        home = await browser.get(f"{before}/", headers=headers)
+        form = await browser.get(f"{before}/login", headers=headers)
+        signed_in = await browser.post(
+            f"{before}/login", {"login": "ana", "password": "seven quiet meters hum"}, headers=headers
+        )
+        cookie = signed_in.headers["set-cookie"]
+        secret = cookie.partition(";")[0]
+        inside = await browser.get(f"{before}/account", headers={**headers, "cookie": secret})
+        plain = await browser.get(
+            f"{before}/account", headers={**headers, "cookie": secret.replace("__Host-", "")}
+        )
+        session = served.accounts.sessions("ana")[0]
+
+    assert home.headers["location"] == "/fm/login"
+    assert 'action="/fm/login"' in form.text
+    assert signed_in.headers["location"] == "/fm/"
+    assert cookie.startswith("__Host-session=")
+    assert {"Secure", "HttpOnly", "Path=/"} <= {each.strip() for each in cookie.split(";")}
+    assert "domain" not in cookie.lower()
+    assert inside.status_code == 200
+    assert plain.status_code == 303
+    assert session.address == "203.0.113.9"
+    assert home.headers["strict-transport-security"] == "max-age=31536000"
+
+
+@pytest.mark.parametrize(
+    ("proxies", "said", "taken"),
+    [
+        ((), "203.0.113.9", "127.0.0.1"),
+        (HERE, "203.0.113.9", "203.0.113.9"),
+        (HERE, "198.51.100.1, 203.0.113.9", "203.0.113.9"),
+        ((*HERE, "203.0.113.0/24"), "198.51.100.1, 203.0.113.9", "198.51.100.1"),
+        (HERE, "203.0.113.9, 127.0.0.1", "203.0.113.9"),
+        (HERE, "<script>", "127.0.0.1"),
+        (HERE, "", "127.0.0.1"),
+    ],
+)
+async def test_only_proxies_are_believed_who_is_behind_them(
+    parts: Parts, state: State, clock: ManualClock, *, proxies: tuple[str, ...], said: str, taken: str
+) -> None:
+    settings = ConsoleSettings(proxies=proxies)
+    async with front(parts, await accounts_of(state, clock), settings) as served, served.browser() as browser:
+        await served.add("ana")
+        form = {"login": "ana", "password": "seven quiet meters hum"}
+        await browser.post("/login", form, headers={"x-forwarded-for": said})
+
+        assert [each.address for each in served.accounts.sessions("ana")] == [taken]
+
+
+def _contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    authority = trustme.CA()
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(server)
+    client = ssl.create_default_context()
+    authority.configure_trust(client)
+    return server, client
+
+
+async def test_with_tls_of_its_own_cookies_are_secure_and_handshakes_are_bounded(
+    parts: Parts, state: State, clock: ManualClock
+) -> None:
+    server, client = _contexts()
+    settings = replace(ConsoleSettings(), certificate=__file__, key=__file__)  # type: ignore[arg-type] - there is one
+    accounts = await accounts_of(state, clock)
+    async with front(parts, accounts, settings, tls=server, clients=8) as served:
+        await served.add("ana")
+        async with served.browser(verify=client) as browser:
+            signed_in = await browser.sign_in("ana")
+            home = await browser.get("/")
+        silent = [await asyncio.open_connection("127.0.0.1", served.port) for _ in range(8)]
+        late = await asyncio.open_connection("127.0.0.1", served.port)
+        try:
+            async with asyncio.timeout(60):
+                closed = await late[0].read(1)
+        finally:
+            for _, writer in (*silent, late):
+                writer.close()
+        async with served.browser(verify=client) as again:
+            async with asyncio.timeout(60):
+                while True:
+                    with contextlib.suppress(httpx.HTTPError):
+                        after = await again.get("/login")
+                        break
+
+    assert signed_in.headers["set-cookie"].startswith("__Host-session=")
+    assert home.status_code == 200
+    assert home.headers["strict-transport-security"]
+    assert closed == b""
+    assert after.status_code == 200
+
+
+async def test_who_sends_nothing_is_let_go_and_others_go_on(here: Front) -> None:
+    slow = [await asyncio.open_connection("127.0.0.1", here.port) for _ in range(20)]
+    for _, writer in slow:
+        writer.write(b"GET /login HTTP/1.1\r\nHo")
+    async with here.browser() as browser:
+        answer = await browser.get("/login")
+    async with asyncio.timeout(60):
+        ends = [await reader.read() for reader, _ in slow]
+    for _, writer in slow:
+        writer.close()
+
+    assert answer.status_code == 200
+    assert set(ends) == {b""}
