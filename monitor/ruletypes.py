@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
+from monitor.places import Place
 from monitor.plant import Supply
 from monitor.site import Device, Source
 
@@ -37,11 +38,13 @@ class RuleType(Protocol):
 class Premises:
     """What a kind of rule that names its own sources may choose from.
 
-    `devices`: those that the rule's selector leaves, by id. `supplies`: those that one of them tells.
+    `devices`: those that the rule's selector leaves, by id. `supplies`: those that one of them tells. `places`:
+    those of residents that are about one of them, or all of them where the rule has no selector.
     """
 
     devices: Mapping[str, Device]
     supplies: Sequence[Supply] = ()
+    places: Sequence[Place] = ()
 
 
 @runtime_checkable

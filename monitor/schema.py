@@ -308,6 +308,7 @@ EVENT_KINDS: Final = (
         "clock_stepped",
         "monitor_started",
         "nobody_answered",
+        "resident_report",
         "health",
     }
 )

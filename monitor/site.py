@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from monitor.calendars import Schedule
 from monitor.maintenance import Window
+from monitor.places import Residents
 from monitor.plant import Equipment, Group, Supply
 from monitor.staff import Notify
 from monitor.tariff import Tariff
@@ -357,6 +358,7 @@ class Site:
     tariffs: Mapping[str, Tariff] = field(default_factory=dict)
     reports: Mapping[str, ReportSettings] = field(default_factory=dict)
     console: ConsoleSettings | None = None
+    residents: Residents | None = None
     """None: it is not served."""
     performance: AlarmLimits = field(default_factory=AlarmLimits)
     files: tuple[Path, ...] = ()

@@ -146,7 +146,7 @@ class Memory:
     def _load_alarm(self, row: Row, body: Mapping[str, Any]) -> tuple[str, str] | None:
         """Take back one alarm and answer (occurrence or '', key); None when no rule answers for it."""
         if row.area == "event":
-            key = alarm_key(body["rule"], body["device"])
+            key = alarm_key(body["rule"], _source_of(body).key)
             events = self._index.momentary.get(key)
             if events is None:
                 return None
@@ -165,7 +165,7 @@ class Memory:
         time = Timeline()
         time.load(self._time.dump())
         time.now = max(time.now, now + time.offset)
-        source = Source(device=body["device"], point=body.get("point"))
+        source = _source_of(body)
         rule = _stand_in(body, source)
         machine = Machine(rule, source, (rule.params.severity,), time, effects)
         if row.area == "event":
@@ -190,3 +190,8 @@ def _stand_in(body: Mapping[str, Any], source: Source) -> Rule:
     return Rule(
         id=body["rule"], name=body["name"], kind=body["kind"], params=params, sources=(source,), version=""
     )
+
+
+def _source_of(body: Mapping[str, Any]) -> Source:
+    """What an alarm is about that was kept."""
+    return Source(device=body["device"], point=body.get("point"))

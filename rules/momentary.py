@@ -72,6 +72,8 @@ class EventWatch:
             "late": event.late,
             "at": self._time.now,
         }
+        if self.source.point is not None:
+            memory["point"] = self.source.point
         if waits:
             self.opened[occurrence] = memory
             self.changed.add(occurrence)

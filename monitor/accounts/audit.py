@@ -1,5 +1,6 @@
 """The audit trail: who asked for what and what came of it, kept for two years; strangers cannot fill it."""
 
+import asyncio
 import sqlite3
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
@@ -53,6 +54,7 @@ class Audit:
         self._hour = 0
         self._refused: Counter[str] = Counter()
         self._reads: OrderedDict[tuple[str, str, str], int] = OrderedDict()
+        self._writing = asyncio.Lock()
         self._is_failing = False
         self.kept = 0
 
@@ -70,7 +72,11 @@ class Audit:
         await self.write()
 
     async def write(self) -> None:
-        """Write what waits."""
+        """Write what waits; nothing twice, however many ask at once."""
+        async with self._writing:
+            await self._write()
+
+    async def _write(self) -> None:
         rows = list(self._waiting)
         if not rows:
             return

@@ -10,7 +10,7 @@ from typing import Any, Final
 import structlog
 
 from monitor.accounts.book import Accounts
-from monitor.app.links import listening
+from monitor.app.listening import listening
 from monitor.journal.state import State
 from monitor.model import Value
 from monitor.site import ConsoleSettings, Site

@@ -1,8 +1,5 @@
 """Links in messages, made and joined: the key, what signs, and the server of their pages."""
 
-import asyncio
-import contextlib
-import socket
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
@@ -11,6 +8,7 @@ from urllib.parse import urlsplit
 
 import structlog
 
+from monitor.app.listening import Listener
 from monitor.errors import SettingsError
 from monitor.journal.files import Files
 from monitor.keyfile import open_key
@@ -19,12 +17,10 @@ from monitor.notify.links import Claim, Purpose, sign
 from monitor.site import Site
 from monitor.staff import Links
 
-__all__ = ["LinkParts", "NoLinks", "listening", "make_links"]
+__all__ = ["LinkParts", "NoLinks", "make_links"]
 
 _LOG = structlog.get_logger()
 _FILE: Final = "links.key"
-_TRY_AGAIN: Final = 60.0
-_BACKLOG: Final = 50
 
 
 class NoLinks:
@@ -69,11 +65,11 @@ class LinkParts:
         self._key = key
         self._now = now
         self._counts: Counter[str] = Counter(made=0, opened=0, used=0, refused=0)
-        self._listens = False
+        self._listener = Listener(links.host, links.port, self._pages, failed=self._failed, served=self._served)
 
     def sign(self, occurrence: str, person: str) -> str:
         """The address on which a person acknowledges an alarm; nothing while nobody answers there."""
-        if not self._listens:
+        if not self._listener.is_there:
             return ""
         claim = Claim(
             purpose=Purpose.ACKNOWLEDGE,
@@ -90,7 +86,7 @@ class LinkParts:
 
     def facts(self) -> Mapping[str, Value]:
         """Whether pages are served, and how many links were made, opened, used and refused since the start."""
-        return {"listening": self._listens, **self._counts}
+        return {"listening": self._listener.is_there, **self._counts}
 
     def tasks(self) -> Mapping[str, Coroutine[Any, Any, None]]:
         """What runs for as long as the daemon does, by name."""
@@ -98,32 +94,20 @@ class LinkParts:
 
     async def run(self) -> None:
         """Serve the pages until cancelled; an address that is taken is logged once and tried again."""
-        address = f"{self._links.host}:{self._links.port}"
-        is_failing = False
-        while True:
-            try:
-                bound = listening(self._links.host, self._links.port)
-            except OSError as error:
-                if not is_failing:
-                    _LOG.error(
-                        "links_not_served",
-                        address=address,
-                        error=error.strerror,
-                        what_to_do="free the port, or write another `notify.links.listen`; messages have no links",
-                    )
-                is_failing = True
-                await asyncio.sleep(_TRY_AGAIN)
-                continue
-            if is_failing:
-                _LOG.info("links_served", address=address)
-            is_failing = False
-            self._listens = True  # who comes while the libraries are loaded waits in the queue
-            try:
-                with contextlib.closing(bound):
-                    app, run_bound, clients = await asyncio.to_thread(self._pages)
-                    await run_bound(app, bound, clients=clients)
-            finally:
-                self._listens = False
+        await self._listener.run()
+
+    @staticmethod
+    def _failed(address: str, error: str) -> None:
+        _LOG.error(
+            "links_not_served",
+            address=address,
+            error=error,
+            what_to_do="free the port, or write another `notify.links.listen`; messages have no links",
+        )
+
+    @staticmethod
+    def _served(address: str) -> None:
+        _LOG.info("links_served", address=address)
 
     def _pages(self) -> tuple[Any, Any, int]:
         from monitor.web.linkdesk import LinkDesk
@@ -133,17 +117,3 @@ class LinkParts:
         desk = LinkDesk(self._site, self._files.state, self._files.journal, self._key, self._now)
         pages = make_link_pages(self._site, desk, self._counts, path=urlsplit(self._links.base).path)
         return pages, run_bound, CLIENTS
-
-
-def listening(host: str, port: int) -> socket.socket:
-    """A socket that takes connections. Raises OSError when the address is taken, or is none of this machine."""
-    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.setblocking(False)
-        bound.bind((host, port))
-        bound.listen(_BACKLOG)
-    except OSError:
-        bound.close()
-        raise
-    return bound

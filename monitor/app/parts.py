@@ -17,6 +17,7 @@ from monitor.alarms.unrecorded import Unrecorded
 from monitor.app.console import ConsoleParts
 from monitor.app.outlets import Outlets
 from monitor.app.people import AccessParts
+from monitor.app.residents import make_residents
 from monitor.app.serving import examine, serve
 from monitor.app.telling import TellingParts
 from monitor.clock import Clock
@@ -137,6 +138,9 @@ class Parts:
         )
         self.console = ConsoleParts(site, state, clock.now)
         self._trends = Trends(folder / "journal.db", now=clock.now)
+        self._residents = make_residents(
+            site, folder, files, clock.now, may_forget=sync.is_synchronised, is_past=past is not None
+        )
         self._make_alarms()
         self._make_drivers(pseudonyms)
         self._make_health(folder)
@@ -273,6 +277,7 @@ class Parts:
             "alarms": self._alarms.run(),
             **self.telling.tasks(),
             "accounts": self.console.accounts.run(),
+            **self._residents.tasks(),
             "poller": self._poller.run(),
             "health": self._health.run(),
             "self-report": self._itself.run(),
@@ -379,5 +384,6 @@ class Parts:
             links=self.telling.links.facts,
             accounts=self.console.accounts,
             console=self.console.facts,
+            residents=self._residents.desk,
             metering=lambda: {**self._metering.status(), "size_bytes": self.files.ledger_size()},
         )

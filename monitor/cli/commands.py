@@ -15,6 +15,7 @@ from monitor.cli import (
     identify,
     influx,
     init,
+    labels,
     listen,
     maintenance,
     meter,
@@ -55,6 +56,7 @@ listen.add_to(app)
 alarms.add_to(app)
 maintenance.add_to(app)
 users.add_to(app)
+labels.add_to(app)
 notify.add_to(app)
 meter.add_to(app)
 rules.add_to(app)

@@ -66,7 +66,9 @@ def words_of(language: str) -> "NullTranslations":
         binary = BytesIO()
         write_mo(binary, catalogue)
         binary.seek(0)
-        words.merge(Translations(binary))
+        found = Translations(binary)
+        words.merge(found)
+        words.plural = found.plural  # merging leaves that of English
     return words
 
 

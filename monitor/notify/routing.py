@@ -17,6 +17,7 @@ from monitor.notify.along import Asked, Chosen, Reason, along_routes
 from monitor.notify.cost import cost
 from monitor.notify.grouping import group_of
 from monitor.notify.links import BY_LINK
+from monitor.places import EVENT_REPORT
 from monitor.profiles.itself import ITSELF
 from monitor.schema import MONITOR_DEVICE, point_unit
 from monitor.site import Device, Rule, Site, Source
@@ -131,7 +132,7 @@ def facts(site: Site, notice: Notice) -> Mapping[str, Any]:
 
 def _measured(source_key: str, notice: Notice, device: Device | None) -> dict[str, Any]:
     """Point, value, limit and unit, where there are any."""
-    point = source_key.split("/")[1] if "/" in source_key else None
+    point = source_key.split("/")[1] if "/" in source_key and notice.rule.kind != EVENT_REPORT else None
     unit = None
     if point is not None:
         known = device.points.get(point) if device else None

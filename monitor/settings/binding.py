@@ -12,6 +12,7 @@ from monitor.documents.explain import validate
 from monitor.documents.files import Files
 from monitor.documents.finding import Findings, nearest
 from monitor.documents.node import Node, join
+from monitor.places import Place
 from monitor.ports import DriverType
 from monitor.profiles import Library
 from monitor.ruletypes import RuleType
@@ -66,6 +67,8 @@ class Binding:
     """Those of the section `access`, and their country and region: for hours that have none of their own."""
     metered: dict[tuple[object, ...], Mapping[str, Point]] = field(default_factory=dict)
     """Points of profiles behind transformers and with ratings: devices that say the same share them."""
+    places: list[Place] = field(default_factory=list)
+    """Those where residents report; routes may match where they are."""
     _by_word: dict[str, dict[str, list[Candidate]]] = field(default_factory=dict)
 
     def by_word(self, attribute: str) -> Mapping[str, Sequence[Candidate]]:

@@ -5,6 +5,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from monitor.documents.node import Node
+from monitor.settings.addresses import is_safe
 from monitor.settings.binding import Binding
 from monitor.settings.consoleshape import ConsoleKeys
 from monitor.site import ConsoleSettings
@@ -34,7 +35,7 @@ def bind_console(binding: Binding, root: Node) -> ConsoleSettings | None:
             "without TLS whoever reads along on the network gets passwords and sessions: give it `tls`, or write "
             "the `base` of a proxy with TLS",
         )
-    elif urlsplit(base).scheme == "http" and not _is_local(urlsplit(base).hostname or ""):
+    elif base and not is_safe(base):
         binding.findings.warning(
             node.get("base") or node,
             f"{_PATH}.base",
@@ -55,12 +56,3 @@ def bind_console(binding: Binding, root: Node) -> ConsoleSettings | None:
 def _is_private(host: str, base: str) -> bool:
     """Whether only this machine connects, or people come by a proxy with TLS."""
     return ip_address(host).is_loopback or urlsplit(base).scheme == "https"
-
-
-def _is_local(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from monitor.fields import Duration, File, Frozen, Texts
-from monitor.settings.shape import is_base, listens
+from monitor.settings.addresses import is_base, listens
 
 __all__ = ["ConsoleKeys", "SessionKeys", "TlsKeys"]
 

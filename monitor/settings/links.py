@@ -1,10 +1,9 @@
 """Binds `notify.links`: links in messages that acknowledge."""
 
-from ipaddress import ip_address
 from typing import Final
-from urllib.parse import urlsplit
 
 from monitor.documents.node import Node
+from monitor.settings.addresses import is_safe
 from monitor.settings.binding import Binding
 from monitor.settings.shape import LinksKeys
 from monitor.staff import Links
@@ -22,7 +21,7 @@ def bind_links(binding: Binding, notify: Node) -> Links | None:
     keys = binding.check(LinksKeys, node, _PATH)
     if keys is None:
         return None
-    if not _is_safe(keys.base):
+    if not is_safe(keys.base):
         binding.findings.warning(
             node.get("base") or node,
             f"{_PATH}.base",
@@ -30,14 +29,3 @@ def bind_links(binding: Binding, notify: Node) -> Links | None:
         )
     host, port = keys.listen
     return Links(base=keys.base, host=host, port=port, lives=keys.lives)
-
-
-def _is_safe(base: str) -> bool:
-    """Whether nobody between a browser and us can read an address: TLS, or this machine alone."""
-    parts = urlsplit(base)
-    if parts.scheme == "https" or parts.hostname == "localhost":
-        return True
-    try:
-        return ip_address(parts.hostname or "").is_loopback
-    except ValueError:
-        return False

@@ -28,6 +28,7 @@ from monitor.settings.maintenance import bind_maintenance
 from monitor.settings.metershape import MeteringKeys
 from monitor.settings.people import bind_notify, warn_of_silence
 from monitor.settings.reports import bind_reports
+from monitor.settings.residents import bind_residents, warn_of_unheard
 from monitor.settings.rules import bind_rules
 from monitor.settings.shape import JournalKeys, MonitorKeys, PerformanceKeys, SiteKeys
 from monitor.settings.sinks import bind_sinks
@@ -52,6 +53,7 @@ _SECTIONS: Final = (
     "notify",
     "performance",
     "reports",
+    "residents",
     "rules",
     "sinks",
     "site",
@@ -162,8 +164,11 @@ def _site(binding: Binding, root: Node, path: Path) -> Site | None:
     devices = bind_devices(binding, root)
     supplies = bind_supply(binding, root, devices)
     bind_calendars(binding, root)
-    rules = bind_rules(binding, root, supplies)
+    residents = bind_residents(binding, root, devices, "en" if keys is None else keys.language)
+    places = () if residents is None else tuple(residents.places.values())
+    rules = bind_rules(binding, root, supplies, places)
     written = _rule_ids(root) | set(rules)
+    binding.places.extend(places)
     notify = bind_notify(binding, root, sorted(written), "en" if keys is None else keys.language, zone)
     maintenance = bind_maintenance(binding, root, devices, written, zone)
     journal = binding.check(JournalKeys, _section(root, "journal"), "journal")
@@ -182,6 +187,7 @@ def _site(binding: Binding, root: Node, path: Path) -> Site | None:
         return None
     warn_of_silence(binding, root, notify, rules, with_itself(devices), zone)
     warn_of_the_dead(binding, root, devices)
+    warn_of_unheard(binding, root, residents, rules)
     return Site(
         id=keys.id,
         name=keys.name or keys.id,
@@ -205,6 +211,7 @@ def _site(binding: Binding, root: Node, path: Path) -> Site | None:
         reports=reports,
         console=console,
         performance=AlarmLimits(**performance.model_dump()),
+        residents=residents,
         files=tuple(binding.files.read_files),
     )
 

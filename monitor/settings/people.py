@@ -165,10 +165,9 @@ def _teams(binding: Binding, node: Node, named: Collection[str], people: Mapping
 
 
 def _routes(binding: Binding, node: Node, teams: set[str], rule_ids: Sequence[str]) -> Iterator[Route]:
-    candidates = binding.candidates.values()
     known: dict[str, tuple[Any, str]] = {
-        "building": ({one.attributes["building"] for one in candidates} - {""}, "device in building"),
-        "zone": ({one.attributes["zone"] for one in candidates} - {""}, "device in zone"),
+        "building": (_known(binding, "building"), "device in building"),
+        "zone": (_known(binding, "zone"), "device in zone"),
         "class": (CLASSES, "class"),
         "device": ({*binding.candidates, MONITOR_DEVICE}, "device"),
         "rule": (rule_ids, "rule"),
@@ -188,6 +187,12 @@ def _routes(binding: Binding, node: Node, teams: set[str], rule_ids: Sequence[st
         if keys is not None:
             asked = keys.match.model_dump(by_alias=True, exclude_none=True)
             yield Route(team=keys.team, match=asked, go_on=keys.go_on)
+
+
+def _known(binding: Binding, word: str) -> set[str]:
+    """What devices, and places where residents report, say of where they are."""
+    said = {one.attributes[word] for one in binding.candidates.values()}
+    return {*said, *(getattr(place, word) for place in binding.places)} - {""}
 
 
 def warn_of_silence(  # noqa: PLR0913, PLR0917 - the section, and all that may be told or not

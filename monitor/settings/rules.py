@@ -9,6 +9,7 @@ from typing import Any
 
 from monitor.documents.node import Entry, Node, join
 from monitor.documents.reader import resolve_scalar
+from monitor.places import Place
 from monitor.plant import Supply
 from monitor.ruletypes import NamesSources, Premises, Vocabulary, WordedRuleType
 from monitor.schema import MONITOR_DEVICE
@@ -26,6 +27,9 @@ from monitor.site import Rule, Source
 
 __all__ = ["bind_rules"]
 
+_Around = tuple[Sequence[Supply], Sequence[Place]]
+"""Supplies and places of residents, for the kinds of rules that are about these."""
+
 _SILENCE = frozenset({"offline", "stale"})
 """Kinds that judge whether a device speaks: no person is off-line."""
 
@@ -40,7 +44,9 @@ class _Written:
     narrowed: Selector | None = None
 
 
-def bind_rules(binding: Binding, root: Node, supplies: Sequence[Supply] = ()) -> dict[str, Rule]:
+def bind_rules(
+    binding: Binding, root: Node, supplies: Sequence[Supply] = (), places: Sequence[Place] = ()
+) -> dict[str, Rule]:
     """Bind the section `rules`; disabled rules are checked and left out."""
     own: dict[str, Node] = {}
     written: list[_Written] = []
@@ -66,12 +72,13 @@ def bind_rules(binding: Binding, root: Node, supplies: Sequence[Supply] = ()) ->
             binding.unknown(root, "rules", ident, known, "rule")
     everything = [_changed(binding, one) for one in wanted]
     words = vocabulary(binding, {one.node.text("id"): one.node.text("kind") for one in everything})
-    found = [_rule(binding, one, supplies, words) for one in everything]
+    around = (supplies, places)
+    found = [_rule(binding, one, around, words) for one in everything]
     rules = {rule.id: rule for rule in found if rule is not None}
     _idle(binding, everything, rules)
-    places = [(one.node, one.path, one.stock is not None) for one in everything]
+    written_at = [(one.node, one.path, one.stock is not None) for one in everything]
     check_listening(binding, rules, {one.node.text("id"): (one.node, one.path) for one in everything}, words)
-    return bind_dependencies(binding, rules, places)
+    return bind_dependencies(binding, rules, written_at)
 
 
 def _idle(binding: Binding, everything: Sequence[_Written], rules: Mapping[str, Rule]) -> None:
@@ -144,7 +151,7 @@ def _stock(binding: Binding, node: Node, path: str) -> list[_Written]:
     ]
 
 
-def _rule(binding: Binding, written: _Written, supplies: Sequence[Supply], words: Vocabulary) -> Rule | None:
+def _rule(binding: Binding, written: _Written, around: _Around, words: Vocabulary) -> Rule | None:
     node, path = written.node, written.path
     kind = node.text("kind")
     if not kind:
@@ -168,7 +175,8 @@ def _rule(binding: Binding, written: _Written, supplies: Sequence[Supply], words
         return None
     quiet = len(binding.findings.errors) > before
     if isinstance(rule_type, NamesSources):
-        found = _own_sources(binding, written, rule_type.sources(params, _premises(chosen, supplies)), quiet=quiet)
+        premises = _premises(chosen, around, narrowed=params.devices is not None or written.narrowed is not None)
+        found = _own_sources(binding, written, rule_type.sources(params, premises), quiet=quiet)
     else:
         patterns = rule_type.point_patterns(params)
         found = _sources(binding, written, chosen, patterns, quiet=quiet)
@@ -258,9 +266,14 @@ def _sources(
     return found
 
 
-def _premises(chosen: Sequence[Candidate], supplies: Sequence[Supply]) -> Premises:
+def _premises(chosen: Sequence[Candidate], around: _Around, *, narrowed: bool) -> Premises:
+    supplies, places = around
     devices = {one.device.id: one.device for one in chosen if one.device is not None}
-    return Premises(devices=devices, supplies=[each for each in supplies if each.device in devices])
+    return Premises(
+        devices=devices,
+        supplies=[each for each in supplies if each.device in devices],
+        places=[each for each in places if not narrowed or each.device in devices],
+    )
 
 
 def _own_sources(binding: Binding, written: _Written, named: Sequence[Source], *, quiet: bool) -> _Found:

@@ -12,6 +12,7 @@ from monitor.ruletypes import RuleType
 from monitor.schema import MONITOR_DEVICE
 from monitor.settings.binding import Binding, Candidate
 from monitor.settings.loading import SHIPPED
+from monitor.settings.residents import usual_places
 from monitor.settings.rules import bind_rules
 from monitor.settings.supply import usual_supplies
 from monitor.site import Device, Rule
@@ -42,7 +43,7 @@ def bind_ruleset(  # noqa: PLR0913 - what is bound, to what, and the tables
         {name: _candidate(device) for name, device in devices.items() if name != MONITOR_DEVICE}
     )
     binding.connection_drivers.update({one.connection: "" for one in devices.values() if one.connection})
-    return bind_rules(binding, root, usual_supplies(devices))
+    return bind_rules(binding, root, usual_supplies(devices), usual_places(devices))
 
 
 def _candidate(device: Device) -> Candidate:

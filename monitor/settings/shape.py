@@ -2,12 +2,12 @@
 
 from ipaddress import ip_address
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from monitor.fields import Duration, Frozen, Id, Label, Size, Texts, is_http
 from monitor.model import Severity
+from monitor.settings.addresses import is_base, listens
 from monitor.settings.dutyshape import AwayKeys, RosterKeys
 
 __all__ = [
@@ -166,20 +166,6 @@ class JournalKeys(Frozen):
     commit_every: Annotated[Duration, Field(le=60)] = 0.0
 
 
-def listens(given: object) -> tuple[str, int]:
-    """An address of this machine and a port. Raises ValueError."""
-    text = given if isinstance(given, str) else ""
-    parts = urlsplit(f"//{text}")
-    try:
-        host, port = parts.hostname or "", parts.port or 0
-        address = str(ip_address("127.0.0.1" if host == "localhost" else host))
-    except ValueError:
-        address, port = "", 0
-    if not port or parts.path or parts.query or parts.fragment or parts.username is not None:
-        raise ValueError("write an address of this machine and a port, such as `127.0.0.1:9100` or `[::1]:9100`")
-    return address, port
-
-
 class MetricsKeys(Frozen):
     """The section `monitor.metrics`: where metrics are served to whoever can connect."""
 
@@ -192,20 +178,6 @@ class MetricsKeys(Frozen):
         if not self.anywhere and not ip_address(host).is_loopback:
             raise ValueError("others could read it there: write `127.0.0.1:9100`, or add `anywhere: true`")
         return self
-
-
-def is_base(text: str) -> str:
-    """How people reach something: an address without a `/` at its end. Raises ValueError."""
-    parts = urlsplit(text)
-    if (
-        not is_http(text)
-        or any(letter.isspace() for letter in text)
-        or "?" in text
-        or "#" in text
-        or parts.username
-    ):
-        raise ValueError("write how people reach it, such as `https://house.example.org/fm`")
-    return text.rstrip("/")
 
 
 class LinksKeys(Frozen):

@@ -5,6 +5,7 @@ from difflib import unified_diff
 from typing import Any
 
 from monitor.notices import Notice, Router
+from monitor.site import Source
 from monitor.trials.case import Case, Expected
 from monitor.trials.play import Played, Snapshot
 from rules.effects import Step
@@ -132,4 +133,5 @@ def means(name: str, key: str) -> bool:
 
 
 def _is_of(name: str, body: Mapping[str, Any]) -> bool:
-    return means(name, alarm_key(body["rule"], body["device"]))
+    source = Source(device=body["device"], point=body.get("point"))
+    return means(name, alarm_key(body["rule"], source.key))

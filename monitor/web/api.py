@@ -15,6 +15,7 @@ from monitor.web.dutyroutes import make_duty_router
 from monitor.web.equipmentroutes import make_equipment_router
 from monitor.web.eventroutes import make_event_router
 from monitor.web.findingroutes import make_finding_router
+from monitor.web.labelroutes import make_label_router
 from monitor.web.live import LiveState
 from monitor.web.liveroutes import make_live_router
 from monitor.web.meterroutes import make_meter_router
@@ -54,6 +55,7 @@ def make_api(parts: Parts, live: LiveState) -> App:
         make_event_router(parts, live),
         make_finding_router(parts),
         make_user_router(parts),
+        make_label_router(parts),
     )
     pages, console = make_console(parts, live)
     app = App(

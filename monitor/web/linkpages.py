@@ -7,8 +7,7 @@ allowance of their own, so that nobody who holds a link is kept out by it.
 import hmac
 import time
 from collections.abc import Callable, MutableMapping
-from typing import Any, Final
-from urllib.parse import parse_qs
+from typing import Final
 
 import structlog
 from starlette.applications import Starlette
@@ -16,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from monitor.errors import JournalError
 from monitor.notify.links import Claim
@@ -24,6 +23,7 @@ from monitor.site import Site
 from monitor.web.allowance import Allowance, client_key
 from monitor.web.linkdesk import LinkDesk, Seen, Stand
 from monitor.web.linkpage import STYLE_HASH, draw, plain
+from monitor.web.public import Guarded, form_of
 
 __all__ = ["CLIENTS", "make_link_pages"]
 
@@ -31,26 +31,9 @@ _LOG = structlog.get_logger()
 
 CLIENTS: Final = 50
 """How many may be connected at once."""
-_LARGEST: Final = 4096
 _WRONG, _ALL_WRONG = 10, 300
 """Addresses that are no links, a minute: of one client and of all."""
 _GOOD, _ALL_GOOD = 60, 600
-_FORM: Final = "application/x-www-form-urlencoded"
-_HEADERS: Final = tuple(
-    (name.encode(), value.encode())
-    for name, value in {
-        "cache-control": "no-store",
-        "content-security-policy": (
-            f"default-src 'none'; style-src 'sha256-{STYLE_HASH}'; form-action 'self'; base-uri 'none'; "
-            "frame-ancestors 'none'"
-        ),
-        "referrer-policy": "no-referrer",
-        "x-content-type-options": "nosniff",
-        "x-frame-options": "DENY",
-        "x-robots-tag": "noindex, nofollow",
-        "cross-origin-opener-policy": "same-origin",
-    }.items()
-)
 _NO_LINK: Final = plain("This link is not valid.", "此链接无效。")
 _TOO_MANY: Final = plain("Too many requests: wait a minute.", "请求过多，请稍后再试。")  # noqa: RUF001 - Chinese
 _NOT_NOW: Final = plain("The monitor cannot answer now: try again.", "监控系统暂时无法应答，请重试。")  # noqa: RUF001
@@ -97,7 +80,7 @@ class _Pages:
         return HTMLResponse(page, status, {"retry-after": "60"} if status == 429 else None)  # noqa: PLR2004
 
     async def _post(self, request: Request, token: str, claim: Claim) -> Response:
-        form = await _form(request)
+        form = await form_of(request)
         if form is None or not hmac.compare_digest(form.get("token", "").encode(), token.encode()):
             return self._refuse(_NO_FORM, 400)
         try:
@@ -119,22 +102,6 @@ class _Pages:
         return HTMLResponse(draw(self._site, seen, token, kept=kept), status)
 
 
-async def _form(request: Request) -> dict[str, str] | None:
-    """What a form says; None when it is none, or too large."""
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
-        return None
-    body = b""
-    async for piece in request.stream():
-        body += piece
-        if len(body) > _LARGEST:
-            return None
-    try:
-        said = parse_qs(body.decode("ascii"), max_num_fields=8)
-    except ValueError:
-        return None
-    return {name: values[0] for name, values in said.items()}
-
-
 def make_link_pages(
     site: Site,
     desk: LinkDesk,
@@ -151,7 +118,7 @@ def make_link_pages(
         exception_handlers={HTTPException: _of_http, Exception: _of_mistake},
     )
     app.router.redirect_slashes = False
-    return _Guarded(app)
+    return Guarded(app, STYLE_HASH)
 
 
 async def _of_http(_: Request, error: Exception) -> Response:
@@ -162,21 +129,3 @@ async def _of_http(_: Request, error: Exception) -> Response:
 async def _of_mistake(_: Request, error: Exception) -> Response:
     _LOG.error("link_page_defect", error=type(error).__name__)
     return HTMLResponse(_NOT_NOW, 500)
-
-
-class _Guarded:
-    """Puts the headers on each answer that keep a page to itself."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-
-        async def guarded(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers: list[Any] = list(message.get("headers", ()))
-                message = {**message, "headers": [*headers, *_HEADERS]}
-            await send(message)
-
-        await self._app(scope, receive, guarded)

@@ -17,6 +17,7 @@ from monitor.ports import Batch, Gap
 from monitor.reports.report import Report
 from monitor.site import Site
 from monitor.upkeepbook import UpkeepBook
+from monitor.web.residents.desk import ResidentDesk
 from monitor.web.trends import TrendDesk
 
 __all__ = [
@@ -391,5 +392,6 @@ class Parts:
     accounts: Accounts | None = None
     console: Callable[[], Facts] = dict
     equipment: UpkeepDesk | None = None
+    residents: ResidentDesk | None = None
     backfills: Mapping[str, BackfillDesk] = field(default_factory=dict)
     trends: TrendDesk | None = None

@@ -126,6 +126,7 @@ _API: Final[Mapping[str, Mapping[str, Permit]]] = {
     "/tokens": {"GET": _ADMINISTER, "POST": _ADMINISTER},
     "/tokens/{ident}/remove": {"POST": _ADMINISTER},
     "/audit": {"GET": _ADMINISTER},
+    "/labels": {"GET": _SEE},
 }
 _CONSOLE: Final[Mapping[str, Mapping[str, Permit | None]]] = {
     "/": {"GET": _SEE},
@@ -182,6 +183,9 @@ _CONSOLE: Final[Mapping[str, Mapping[str, Permit | None]]] = {
     "/reports": {"GET": _SEE},
     "/reports/{kind}": {"GET": _SEE},
     "/search": {"GET": _SEE},
+    "/labels": {"GET": _SEE},
+    "/labels/sheet": {"GET": _SEE},
+    "/residents": {"GET": _ACT},
 }
 
 PERMITS: Final[Mapping[str, Mapping[str, Permit | None]]] = {

@@ -22,6 +22,7 @@ RULES: dict[str, str] = {
     "balance": "rules.kinds.balance:BALANCE",
     "baseline": "rules.kinds.baseline:BASELINE",
     "unbalance": "rules.kinds.unbalance:UNBALANCE",
+    "resident_report": "rules.kinds.resident_report:RESIDENT_REPORT",
     "composite": "rules.kinds.composite:COMPOSITE",
 }
 """Kind (the key `kind` of a rule in the site file) -> `module:object`, a `rules.kind.Kind`."""

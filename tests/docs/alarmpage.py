@@ -20,6 +20,7 @@ _HEADINGS = {
     "doors": "Doors",
     "access": "Cards and readers",
     "equipment": "Pumps, lifts, fans",
+    "residents": "What residents report",
     "devices": "Meters and sensors themselves",
     "monitor": "The monitor itself",
 }

@@ -113,6 +113,14 @@ def test_the_catalogue_is_written_as_babel_writes_it(language: str, domain: str)
     assert out.getvalue().decode() == path_of(language, domain).read_text("utf-8")
 
 
+def test_chinese_says_many_as_it_says_one() -> None:
+    words = languages.words_of("zh")
+
+    assert {words.ungettext("%(count)s device", "%(count)s devices", count) for count in (0, 1, 2, 9)} == {
+        "%(count)s 台设备"
+    }
+
+
 def test_every_language_has_its_tag() -> None:
     assert set(TAGS) == set(LANGUAGES)
 

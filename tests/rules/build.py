@@ -10,6 +10,7 @@ from monitor.model import Entry, Event, Missing, Position, Reading, Recorded
 from monitor.plant import Supply
 from monitor.ruletypes import NamesSources, Premises
 from monitor.schema import MONITOR_DEVICE, is_counter, point_unit
+from monitor.settings.residents import usual_places
 from monitor.site import Counter, Device, Point, Rule, Source
 from rules.kinds import RULES
 
@@ -61,7 +62,9 @@ def rule(
     named = set() if params.devices is None else set(devices).intersection(params.devices.id or ())
     sources = []
     if isinstance(offered, NamesSources):
-        sources = [*offered.sources(params, Premises(devices=devices, supplies=supplies))]
+        sources = [
+            *offered.sources(params, Premises(devices=devices, supplies=supplies, places=usual_places(devices)))
+        ]
         devices = {}
     for id_, one in devices.items():
         if only is not None and id_ != only:

@@ -35,6 +35,7 @@ def test_there_are_stock_rules_for_each_domain() -> None:
         "gas",
         "heat",
         "monitor",
+        "residents",
         "safety",
         "supply",
         "water",

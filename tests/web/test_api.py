@@ -301,6 +301,7 @@ async def test_openapi_describes_every_route(client: httpx.AsyncClient) -> None:
         f"/api/v1{path}"
         for path in (
             "/status",
+            "/labels",
             "/devices",
             "/devices/{device}",
             "/devices/{device}/readings",

@@ -14,6 +14,7 @@ from monitor.journal.sqlite import SqliteJournal
 from monitor.journal.state import State
 from monitor.web.api import make_api
 from monitor.web.live import LiveState
+from monitor.web.parts import Parts
 from monitor.web.permits import OPEN, PERMITS, guard
 from tests.clock import ManualClock
 from tests.web.browsing import Front, accounts_of, front
@@ -37,9 +38,9 @@ def _asked(path: str) -> str:
     return _PLACE.sub("nobody", path)
 
 
-def _served(served: Front) -> set[tuple[str, str]]:
+def _served(parts: Parts) -> set[tuple[str, str]]:
     """The calls that this site has; desks that it has not have no routes."""
-    app = make_api(served.parts, LiveState(served.parts.site, served.parts.journal))
+    app = make_api(parts, LiveState(parts.site, parts.journal))
     routes = [route for route in app.routes if isinstance(route, Route)]
     return {(route.path, method) for route in routes for method in route.methods or () if method != "HEAD"}
 
@@ -93,7 +94,7 @@ async def _ask_with(scope: Scope, here: Front, calls: list[tuple[str, str]], jud
 
 
 async def test_every_role_and_every_scope_may_what_the_table_says_and_no_more(here: Front) -> None:
-    calls = [call for call in CALLS if call in _served(here)]
+    calls = [call for call in CALLS if call in _served(here.parts)]
     judge = _Judge()
     for role in Role:
         await here.add(role.value, role)
@@ -108,7 +109,7 @@ async def test_every_role_and_every_scope_may_what_the_table_says_and_no_more(he
 
 
 async def test_strangers_may_nothing_but_what_is_open(here: Front) -> None:
-    calls = [call for call in CALLS if call in _served(here) and PERMITS[call[0]][call[1]] is not OPEN]
+    calls = [call for call in CALLS if call in _served(here.parts) and PERMITS[call[0]][call[1]] is not OPEN]
     wrong = []
     async with here.browser() as browser:
         for path, method in calls:
@@ -122,8 +123,8 @@ async def test_strangers_may_nothing_but_what_is_open(here: Front) -> None:
 async def test_no_entry_is_without_a_route(tmp_path: Path, clock: ManualClock) -> None:
     async with furnished(tmp_path) as house:
         accounts = await accounts_of(house.files.state, clock)
-        async with front(replace(house.parts, **_desks()), accounts) as served:
-            there = _served(served)
+        there = _served(replace(house.parts, accounts=accounts, **_desks()))
+        accounts.passwords.close()
 
     assert {call for call in CALLS if call not in there} == set()
 

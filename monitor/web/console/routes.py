@@ -10,13 +10,15 @@ from monitor.web.console.alarms.routes import make_alarms
 from monitor.web.console.home import make_home
 from monitor.web.console.page import Pages, Place
 from monitor.web.console.plant.routes import PLANT_PLACES, make_plant
+from monitor.web.console.residents.routes import PLACES as RESIDENT_PLACES
+from monitor.web.console.residents.routes import make_residents
 from monitor.web.console.static import make_static
 from monitor.web.live import LiveState
 from monitor.web.parts import Parts
 
 __all__ = ["PLACES", "make_console"]
 
-PLACES: Sequence[Place] = (Place("/", "Home"), *ALARM_PLACES, *PLANT_PLACES, *ACCOUNT_PLACES)
+PLACES: Sequence[Place] = (Place("/", "Home"), *ALARM_PLACES, *PLANT_PLACES, *RESIDENT_PLACES, *ACCOUNT_PLACES)
 """The navigation, in its order."""
 
 
@@ -28,5 +30,6 @@ def make_console(parts: Parts, live: LiveState) -> tuple[Pages, Sequence[BaseRou
         *make_home(parts, live, pages),
         *make_alarms(parts, pages),
         *make_plant(parts, live, pages),
+        *make_residents(parts, pages),
         *make_accounts(parts, pages),
     ]

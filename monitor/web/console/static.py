@@ -16,6 +16,7 @@ __all__ = ["make_static", "version_of"]
 _FOLDER: Final = Path(__file__).parent / "static"
 _TYPES: Final = {
     "console.css": "text/css; charset=utf-8",
+    "labels.css": "text/css; charset=utf-8",
     "console.js": "text/javascript; charset=utf-8",
 }
 """Every file there is; nothing else of the folder is served."""

@@ -230,8 +230,10 @@ def _forms(known: Sequence[Element]) -> Iterator[str]:
 
 
 def _policy(known: Sequence[Element]) -> Iterator[str]:
-    """What the policy of the console's pages forbids."""
+    """What the policy of the console's pages forbids, and what its script would not find."""
     for each in known:
+        if "data-live" in each.attributes and not each.get("id"):
+            yield f"a part that is live has no id: {each.get('data-live')}"
         yield from (
             f"<{each.name} {name}>" for name in each.attributes if name == "style" or name.startswith("on")
         )

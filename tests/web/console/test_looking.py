@@ -44,6 +44,7 @@ def test_a_page_that_is_in_order_is_sound() -> None:
         "<script>b()</script>",
         "<time>now</time>",
         "<fieldset><p>B</p></fieldset>",
+        '<div data-live="alarms">B</div>',
     ],
 )
 def test_a_page_that_is_not_in_order_has_faults(inside: str) -> None:

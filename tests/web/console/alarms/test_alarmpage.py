@@ -1,8 +1,11 @@
 """The page of one alarm: what it says, and that each of its forms changes the real alarm."""
 
+import sqlite3
+
 import pytest
 
 from monitor.causes import CAUSES
+from monitor.journal.state import State
 from monitor.web.callers import Role
 from tests.web.console.alarms.alarmhouse import HOUR, Console
 from tests.web.console.looking import Element, form_fields, tree_of
@@ -236,3 +239,39 @@ async def test_what_nobody_knows_is_not_found_and_asks_nothing(console: Console)
 
     assert [each.status_code for each in (page, form, strange)] == [404, 404, 404]
     assert "<script>alert" not in strange.text
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ('{"day_cost": 12.5, "currency": "EUR"}', "about €12.50 a day"),
+        ('{"month_cost": 300, "currency": "EUR"}', "€300.00 more of demand charge this month"),
+        ('{"cost": 7, "currency": "CNY", "day_m3": 3}', "about CN¥7.00 so far"),
+        ('{"day_m3": 3}', ""),
+        ('{"day_cost": "much", "currency": "EUR"}', ""),
+        ("[1]", ""),
+    ],
+)
+async def test_what_it_costs_is_what_its_message_says(
+    console: Console, state: State, facts: str, words: str
+) -> None:
+    occurrence = await console.alarm()
+
+    def put(db: sqlite3.Connection) -> None:
+        db.execute("UPDATE outbox SET body = json_set(body, '$.facts', json(?))", (facts,))
+
+    await state.transact(put)
+    async with console.asked_by(Role.VIEWER) as browser:
+        page = await browser.see(f"/alarms/{occurrence}")
+
+    assert ("What it costs" in page) == bool(words)
+    assert words in page
+
+
+async def test_a_damaged_message_costs_nothing(console: Console, state: State) -> None:
+    occurrence = await console.alarm()
+    await state.transact(lambda db: db.execute("UPDATE outbox SET body = '{'"))
+    async with console.asked_by(Role.VIEWER) as browser:
+        page = await browser.see(f"/alarms/{occurrence}")
+
+    assert "What it costs" not in page

@@ -1,0 +1,1 @@
+"""What residents reported, and labels with codes to print."""

@@ -1,0 +1,62 @@
+"""What pages have in common that strangers may open: headers that keep a page to itself, forms with bounds."""
+
+from typing import Any, Final
+from urllib.parse import parse_qs
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+__all__ = ["Guarded", "form_of"]
+
+_FORM: Final = "application/x-www-form-urlencoded"
+_LARGEST: Final = 4096
+_MOST_FIELDS: Final = 8
+
+
+async def form_of(request: Request, *, largest: int = _LARGEST) -> dict[str, str] | None:
+    """What a form says; None when it is none, or has more bytes than `largest`."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
+        return None
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > largest:
+            return None
+    try:
+        said = parse_qs(body.decode("ascii"), max_num_fields=_MOST_FIELDS)
+    except ValueError:
+        return None
+    return {name: values[0] for name, values in said.items()}
+
+
+class Guarded:
+    """Puts the headers on each answer that keep a page to itself. `style_hash`: of the only style it may have."""
+
+    def __init__(self, app: ASGIApp, style_hash: str) -> None:
+        self._app = app
+        self._headers = [
+            (name.encode(), value.encode())
+            for name, value in {
+                "cache-control": "no-store",
+                "content-security-policy": (
+                    f"default-src 'none'; style-src 'sha256-{style_hash}'; form-action 'self'; base-uri 'none'; "
+                    "frame-ancestors 'none'"
+                ),
+                "referrer-policy": "no-referrer",
+                "x-content-type-options": "nosniff",
+                "x-frame-options": "DENY",
+                "x-robots-tag": "noindex, nofollow",
+                "cross-origin-opener-policy": "same-origin",
+            }.items()
+        ]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers: list[Any] = list(message.get("headers", ()))
+                message = {**message, "headers": [*headers, *self._headers]}
+            await send(message)
+
+        await self._app(scope, receive, guarded)

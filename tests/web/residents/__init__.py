@@ -1,0 +1,1 @@
+"""What residents see, over real HTTP."""
