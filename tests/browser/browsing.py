@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from axe_playwright_python.base import AXE_SCRIPT
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.browser.house import LOGIN, PASSWORD, House
 
@@ -14,8 +14,9 @@ __all__ = ["DESK", "PHONE", "Visit", "Visitors", "chromium", "violations"]
 
 PHONE: Final[dict[str, Any]] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 DESK: Final[dict[str, Any]] = {"viewport": {"width": 1280, "height": 800}}
-_PATIENCE: Final = 30_000
+_PATIENCE: Final = 60_000
 """Milliseconds that anything in a browser may take."""
+expect.set_options(timeout=_PATIENCE)
 
 
 @contextmanager
@@ -94,8 +95,14 @@ class Visitors:
         return page
 
     def _first_visit(self) -> Any:
+        """Sign in; where nobody has an account yet, the first one is made."""
         with self.stranger() as visit:
-            self.welcome(visit)
+            if self.house.has_users:
+                visit.page.goto(f"{self.house.origin}/login")
+                visit.sign_in()
+                visit.page.wait_for_url(lambda url: "/login" not in url)
+            else:
+                self.welcome(visit)
             return visit.page.context.storage_state()
 
     def _visit(self, context: BrowserContext) -> Visit:
@@ -104,7 +111,7 @@ class Visitors:
         context.on(
             "console",
             lambda said: (
-                visit.complaints.append(f"{said.page.url if said.page else ''}: {said.text}")
+                visit.complaints.append(f"{said.page.url if said.page else ''}: {said.text} {said.location['url']}")
                 if said.type in {"error", "warning"}
                 else None
             ),

@@ -55,8 +55,8 @@ notify:
   routes: [{{team: team}}]
 console: {{listen: "127.0.0.1:{console}"}}
 """
-NAMES: Final = frozenset(re.findall(r"(?:name|id): ([^,}\n]+)", SITE))
-"""What the site file calls things: the same in every language."""
+NAMES: Final = frozenset(re.findall(r"(?:name|id): ([^,}\n]+)", SITE)) | {"running", "fault", "open"}
+"""What the site file and profiles call things: the same in every language."""
 LOGIN: Final = "ana"
 PASSWORD: Final = "seven quiet meters hum"
 
@@ -83,10 +83,15 @@ class House:
         """The open alarm of a rule, once there is one."""
         return dict(
             self.daemon.until(
-                lambda: next((each for each in self.daemon.get("alarms") or () if each["rule"] == rule), None),
+                lambda: next((each for each in self.daemon.get("alarms") or () if each["rule"] == rule and each["active"]), None),
                 f"an alarm of {rule}",
             )
         )
+
+    @property
+    def has_users(self) -> bool:
+        """Whether anybody has an account."""
+        return bool(self.daemon.get("status")["console"]["users"])
 
     def link(self, login: str = LOGIN) -> str:
         """A one-time link, as the command on the machine makes it: the first one makes an administrator."""

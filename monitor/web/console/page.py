@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse
 
 from monitor.notify.languages import LANGUAGES, TAGS, Speech, speech, words_of
+from monitor.schema import unit_sign
 from monitor.site import Site
 from monitor.web.callers import Role, Scope, known_caller
 from monitor.web.console.static import version_of
@@ -92,6 +93,7 @@ class Pages:
 
         All templates also know `site`, `caller` (None on the page to sign in), `speech` (how numbers, units and
         times are written), `now` (UTC ms), `stamp(ms)` (for `<time datetime>`), `say` (words of programs),
+        `sign(unit)`,
         `url(path, **query)`, `static(name)`, `places`, `here`, `back` (a page that
         can be opened: not the address of a form) and `csrf`.
         """
@@ -103,6 +105,7 @@ class Pages:
             "caller": caller,
             "lang": TAGS[language],
             "speech": self.speech(request),
+            "sign": unit_sign,
             "say": words_of(language).ugettext,
             "now": self._now(),
             "stamp": _stamp,

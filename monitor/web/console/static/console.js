@@ -45,7 +45,6 @@
   }
 
   function say(isOn) {
-    clearTimeout(gone);
     const show = () => {
       for (const state of document.querySelectorAll("[data-live-state]")) {
         const words = isOn ? state.dataset.on : state.dataset.off;
@@ -54,8 +53,13 @@
         state.hidden = false;
       }
     };
-    if (isOn) show();
-    else gone = setTimeout(show, 4 * CALM); // a connection that only begins anew is nothing to tell
+    if (isOn) {
+      clearTimeout(gone);
+      gone = 0;
+      show();
+    } else {
+      gone ||= setTimeout(show, 4 * CALM); // a connection that only begins anew is nothing to tell
+    }
   }
 
   function connect() {
