@@ -4,6 +4,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from monitor.web.accessroutes import make_access_router
+from monitor.web.alarmlists import make_alarm_lists
 from monitor.web.alarmroutes import make_alarm_router
 from monitor.web.backfillroutes import make_backfill_router
 from monitor.web.busroutes import make_bus_router
@@ -40,6 +41,7 @@ def make_api(parts: Parts, live: LiveState) -> App:
         make_sink_router(parts),
         make_backfill_router(parts),
         make_bus_router(parts),
+        make_alarm_lists(parts),
         make_alarm_router(parts),
         make_channel_router(parts),
         make_duty_router(parts),

@@ -306,6 +306,8 @@ async def test_openapi_describes_every_route(client: httpx.AsyncClient) -> None:
             "/devices/{device}/readings",
             "/devices/{device}/readings/stream",
             "/events",
+            "/alarms/{occurrence}/notifications",
+            "/rules/{rule}",
             "/live",
             "/search",
             "/alarms",
