@@ -16,6 +16,8 @@ from monitor.web.dutyroutes import make_duty_router
 from monitor.web.equipmentroutes import make_equipment_router
 from monitor.web.eventroutes import make_event_router
 from monitor.web.findingroutes import make_finding_router
+from monitor.web.healthroutes import make_health_routes
+from monitor.web.historyroutes import make_history_router
 from monitor.web.live import LiveState
 from monitor.web.liveroutes import make_live_router
 from monitor.web.meterroutes import make_meter_router
@@ -50,6 +52,7 @@ def make_api(parts: Parts, live: LiveState) -> App:
         make_meter_router(parts),
         make_access_router(parts),
         make_equipment_router(parts),
+        make_history_router(parts),
         make_live_router(parts, live),
         make_event_router(parts, live),
         make_finding_router(parts),
@@ -63,6 +66,7 @@ def make_api(parts: Parts, live: LiveState) -> App:
         redoc_url=None,
         routes=[
             *(route for router in routers for route in router.routes),  # included, each would be made twice
+            *make_health_routes(parts),
             *console,
         ],
     )

@@ -51,6 +51,7 @@ _API: Final[Mapping[str, Mapping[str, Permit]]] = {
     "/metrics": {"GET": _MEASURE},
     "/devices": {"GET": _SEE},
     "/devices/{device}": {"GET": _SEE},
+    "/devices/{device}/history": {"GET": _SEE},
     "/devices/{device}/readings": {"GET": _SEE},
     "/devices/{device}/readings/stream": {"GET": _SEE},
     "/events": {"GET": _SEE},
@@ -120,6 +121,9 @@ _API: Final[Mapping[str, Mapping[str, Permit]]] = {
 _CONSOLE: Final[Mapping[str, Mapping[str, Permit | None]]] = {
     "/": {"GET": _SEE},
     "/static/{name}": {"GET": OPEN},
+    "/healthz": {"GET": OPEN},
+    "/readyz": {"GET": OPEN},
+    "/metrics": {"GET": _MEASURE},
 }
 
 PERMITS: Final[Mapping[str, Mapping[str, Permit | None]]] = {

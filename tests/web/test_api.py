@@ -306,6 +306,7 @@ async def test_openapi_describes_every_route(client: httpx.AsyncClient) -> None:
             "/devices/{device}/readings",
             "/devices/{device}/readings/stream",
             "/events",
+            "/devices/{device}/history",
             "/alarms/{occurrence}/notifications",
             "/rules/{rule}",
             "/live",
