@@ -152,9 +152,7 @@ class Keeper:
             if _is_of_the_file(error):
                 raise
             db.execute("ROLLBACK TO parts")
-            done = [
-                (part.device, self._alone(db, part.device, part.what, part.work) or set()) for part in parts()
-            ]
+            done = [(part.device, self._alone(db, part.device, part.what, part.work) or set()) for part in parts()]
         db.execute("RELEASE parts")
         return done
 

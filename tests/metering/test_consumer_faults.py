@@ -17,8 +17,8 @@ from monitor.metering import amending, commands, consumer, ledger
 from monitor.metering.commands import Asked
 from monitor.metering.counter import Track
 from monitor.metering.coverage import Coverage
-from monitor.metering.retention import forget_all
 from monitor.metering.keeping import Keeper
+from monitor.metering.retention import forget_all
 from monitor.metering.rollup import Rollup
 from monitor.model import Event
 from monitor.schema import MONITOR_DEVICE
