@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -37,6 +38,9 @@ HOUR: Final = 3_600_000
 DAY: Final = 86_400_000
 """Milliseconds of a quarter of an hour, an hour, and 24 hours; a local day may be another."""
 
+_KNOWN: Final = 4096
+"""Edges of days and hours that are kept at hand: the same few are asked for again and again."""
+
 _ONE_DAY: Final = timedelta(days=1)
 _WRITTEN_DAY: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _ALLOWED: Final = (
@@ -62,6 +66,7 @@ def local_day(time: int, zone: ZoneInfo) -> date:
     return shown + _ONE_DAY if begin_of(shown + _ONE_DAY, zone) <= time else shown
 
 
+@lru_cache(maxsize=_KNOWN)
 def begin_of(day: date, zone: ZoneInfo) -> int:
     """UTC ms of the begin of a local day: its first moment, also where midnight does not exist.
 
@@ -260,6 +265,7 @@ def _end_of(time: int, per: str, zone: ZoneInfo) -> int:
     raise ValueError(f"`{per[:20]}` is no piece of time: write quarter, hour, day or month")
 
 
+@lru_cache(maxsize=_KNOWN)
 def _end_of_hour(time: int, zone: ZoneInfo) -> int:
     """Hours follow the local clock: in a zone of +5:30 they begin at half past of UTC, and end where it is set."""
     shift = _offset(time, zone)

@@ -7,10 +7,12 @@ there: what was interrupted is begun anew, and nothing else is ever touched.
 """
 
 import asyncio
+import gc
 import json
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -48,6 +50,8 @@ _SETTLES: Final = 20_000
 _PAGES: Final = 16_000
 """Pages (4 KiB) of a log before it is copied into its file: most are written many times."""
 _CACHE_KIB: Final = 65_536
+_COLLECT: Final = (50_000, 50, 100)
+"""How seldom cycles of objects are looked for: entries have none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +119,7 @@ def seed(  # noqa: PLR0913 - a site, a folder, and three times
     clock = PastClock(begin)
     loop = PastLoop(clock)
     try:
-        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        with _collecting_seldom(), asyncio.Runner(loop_factory=lambda: loop) as runner:
             filling = _Filling(site, place, begin=begin, stories=stories, clock=clock, loop=loop)
             month = runner.run(filling.run(end, tell))
         _settle(place)
@@ -130,6 +134,16 @@ def seed(  # noqa: PLR0913 - a site, a folder, and three times
         ) from errors
     _take_places(folder)
     return month
+
+
+@contextmanager
+def _collecting_seldom() -> Iterator[None]:
+    before = gc.get_threshold()
+    gc.set_threshold(*_COLLECT)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def _leaves(errors: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
@@ -159,6 +173,7 @@ class _Filling:
             files = parts.files
             for store in (files.state, files.ledger, files.access):
                 await store.alone(_hurry)
+                await store.delay()
             await files.journal.in_writer(_hurry)
             async with asyncio.TaskGroup() as tasks:
                 running = [tasks.create_task(part, name=name) for name, part in parts.tasks_of_the_past().items()]
@@ -191,11 +206,11 @@ class _Filling:
             if moment.time // _TOLD_EVERY != told:
                 told = moment.time // _TOLD_EVERY
                 tell(moment.time)
-                _must_be_kept(parts)
+                await _keep(parts)
         clock.move_to(clock.now() + _SETTLES)
         await self._loop.settled()
         await self._loop.settled()
-        _must_be_kept(parts)
+        await _keep(parts)
         return past
 
     def _at_home(self, past: Past) -> Mapping[str, list[int]]:
@@ -211,12 +226,19 @@ def _hurry(db: sqlite3.Connection) -> None:
     db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
 
 
-def _must_be_kept(parts: Parts) -> None:
-    """Raise JournalError when a file of the past could not be written: nobody waits for a disk to get better."""
+async def _keep(parts: Parts) -> None:
+    """Have all of the past until now in its files; raise JournalError when one of them could not be written.
+
+    Nobody waits for a disk to get better.
+    """
     files = parts.files
-    why = next((each.failure for each in (files.state, files.ledger, files.access) if each.failure), "")
+    stores = (files.state, files.ledger, files.access)
+    await files.journal.in_writer(lambda _: None)
+    why = next((each.failure for each in (files.journal, *stores) if each.failure), "")
     if why:
         raise JournalError(why)
+    for store in stores:
+        await store.settle()
 
 
 async def carry(site: Site, folder: Path, tell: Callable[[int, int], None]) -> str:

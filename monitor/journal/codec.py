@@ -13,7 +13,7 @@ from typing import Any, Final
 import orjson
 
 from monitor.errors import JournalError
-from monitor.journal.swift import make_reading
+from monitor.journal.swift import make_derived, make_reading
 from monitor.model import Command, Derived, Entry, Event, Missing, Origin, Quality, Reading, Transition
 
 __all__ = ["KINDS", "KIND_OF", "decode", "encode", "identity"]
@@ -87,7 +87,7 @@ def _reading(plain: Any) -> Reading:
 
 def _derived(plain: dict[str, Any]) -> Derived:
     plain["quality"] = _QUALITIES[plain["quality"]]
-    return Derived(**plain)
+    return make_derived(**plain)
 
 
 def _transition(plain: dict[str, Any]) -> Transition:

@@ -41,7 +41,7 @@ class Feeder:
         while True:
             self._state.produced.clear()
             try:
-                while await self.feed():
+                while await self.feed() >= _AT_ONCE:
                     pass
             except JournalError:
                 await asyncio.sleep(_AFTER_FAILURE)  # journal and state log their own failures

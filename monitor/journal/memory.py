@@ -26,7 +26,8 @@ class Recent:
         self._limit = limit
         self._weight = 0
         self._batches: deque[tuple[tuple[Recorded, ...], int]] = deque()
-        self._waiting: set[asyncio.Future[None]] = set()
+        self._waiting: dict[asyncio.Future[None], None] = {}
+        """In the order in which they came, so that the past of the demo is the same each time."""
         self._closed = False
 
     def add(self, batch: tuple[Recorded, ...], weight: int) -> None:
@@ -82,11 +83,11 @@ class Recent:
             if self._closed:
                 raise JournalError("the journal is closed")
             waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiting.add(waiter)
+            self._waiting[waiter] = None
             try:
                 await waiter
             finally:
-                self._waiting.discard(waiter)
+                self._waiting.pop(waiter, None)
 
     def close(self) -> None:
         """Send those away who wait."""

@@ -271,6 +271,7 @@ class SqliteJournal:
             if db is None:
                 db = self._reading.db = file.connect(self._path)
                 self._connections.append(db)
+            self._writer.settle()
             return work(db)
         except (sqlite3.Error, UnicodeDecodeError) as error:
             if db is not None:  # a fresh connection takes the next try

@@ -1,6 +1,7 @@
 """state.db, ledger.db, access.db: what consumers remember, each with its position in the same transaction."""
 
 import asyncio
+import contextlib
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -81,6 +82,7 @@ class State:
         """What its store is called: state, ledger or access."""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=store.name)
         self._closed = False
+        self._delays = False
         self.failure = ""
         """Why the disk or the file did not take the last transaction that changed something; "" when it did."""
         self.damaged = False
@@ -121,6 +123,23 @@ class State:
         loop = asyncio.get_running_loop()
         return await self._in_thread(self._transact, work, loop)
 
+    async def delay(self) -> None:
+        """From now on, keep what is done only with `settle` and `close`, many transactions at once.
+
+        For a file that is begun anew when its making is cut off: what fails undoes all since then, and is
+        `failure` for ever.
+        """
+        self._delays = True
+
+    async def settle(self) -> None:
+        """Keep all that was done since the last call; raises JournalError."""
+        await self.alone(self._settle)
+
+    @staticmethod
+    def _settle(db: sqlite3.Connection) -> None:
+        if db.in_transaction:
+            db.execute("COMMIT")
+
     async def alone(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do what no transaction can, in the store's thread; sqlite3's errors as JournalError."""
         return await self._in_thread(self._alone, work)
@@ -150,8 +169,14 @@ class State:
         """Finish what was asked for, then close; safe to call twice."""
         if not self._closed:
             self._closed = True
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._db.close)
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._end)
             self._thread.shutdown(wait=False)
+
+    def _end(self) -> None:
+        if self._delays:
+            with contextlib.suppress(sqlite3.Error):  # whoever wants to know has settled before
+                self._settle(self._db)
+        self._db.close()
 
     async def _in_thread(self, work: Callable[..., T], *arguments: Any) -> T:
         if self._closed:
@@ -164,18 +189,23 @@ class State:
         db.produced = False
         changes = db.total_changes
         try:
-            db.execute("BEGIN IMMEDIATE")
+            if not db.in_transaction:
+                db.execute("BEGIN IMMEDIATE")
             answer = work(db)
-            db.execute("COMMIT")
+            if not self._delays:
+                db.execute("COMMIT")
         except (sqlite3.Error, UnicodeDecodeError) as error:
             self._roll_back()
-            self.failure = str(error) if is_outage(error) else self.failure
+            self.failure = str(error) if self._delays or is_outage(error) else self.failure
             self.damaged = self.damaged or is_damage(error)
             raise JournalError(f"the {self.name} cannot be written: {error}") from error
-        except BaseException:
+        except BaseException as error:
             self._roll_back()
+            self.failure = repr(error) if self._delays else self.failure
             raise
-        if db.total_changes > changes:  # a transaction without a change writes nothing, and shows nothing
+        if (
+            db.total_changes > changes and not self._delays
+        ):  # a transaction without a change writes nothing, and shows nothing
             self.failure = ""
         if db.produced:
             loop.call_soon_threadsafe(self.produced.set)

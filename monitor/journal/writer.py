@@ -21,12 +21,11 @@ from monitor.journal.swift import make_recorded
 from monitor.journal.trim import Trimmer
 from monitor.model import Entry, Event, Position, Recorded
 
-__all__ = ["Call", "Committed", "Job", "Row", "Writer"]
+__all__ = ["Call", "Committed", "Job", "Row", "Taking", "Writer"]
 
 _log = structlog.get_logger()
 
-_AT_ONCE = 1000
-_LIGHTEST = 512
+_AT_ONCE, _LIGHTEST = 1000, 512
 _PERSIST_EVERY = 5.0
 _LONGEST_WAIT = 1.0
 _ERASED = "erased"
@@ -74,7 +73,7 @@ class Committed:
 
 
 @dataclass(slots=True)
-class _Taking:
+class Taking:
     """What one transaction gathers before it is written."""
 
     stamp: int
@@ -120,6 +119,7 @@ class Writer:
         self._closing = False
         self._db: sqlite3.Connection | None = None
         self._is_trusted = True
+        self._begin, self._end = "BEGIN IMMEDIATE", "COMMIT"
         self._persisted = monotonic()
         self.beat = 0
         self.commits = 0
@@ -151,6 +151,9 @@ class Writer:
         with self._changed:
             self._jobs.append(job)
             self._changed.notify()
+
+    def settle(self) -> None:
+        """Have all that was told as kept in the file, for those who read it there: it is."""
 
     def close(self) -> None:
         """Write what waits, then end; blocks until then."""
@@ -292,12 +295,12 @@ class Writer:
                     self._db.execute("ROLLBACK")
             self._is_trusted = False
 
-    def _write(self, calls: Sequence[Call]) -> _Taking:
+    def _write(self, calls: Sequence[Call]) -> Taking:
         db = self._connected()
         if calls[0].first is not None:
             calls[0].first()
-        taking, changes = _Taking(max(self._now(), self._recorded), self._last + 1), db.total_changes
-        db.execute("BEGIN IMMEDIATE")
+        taking, changes = Taking(max(self._now(), self._recorded), self._last + 1), db.total_changes
+        db.execute(self._begin)
         for call in calls:
             for settled in call.settled:
                 taking.deliveries[settled] = False
@@ -314,7 +317,7 @@ class Writer:
         if monotonic() - self._persisted > _PERSIST_EVERY:
             self._trimmer.persist(db)
             self._persisted = monotonic()
-        db.execute("COMMIT")
+        db.execute(self._end)
         taking.has_written = db.total_changes > changes
         return taking
 
@@ -338,7 +341,7 @@ class Writer:
             self._recorded = max(self._recorded, recorded)
         return self._db
 
-    def _remembers(self, db: sqlite3.Connection, taking: _Taking, key: str) -> bool:
+    def _remembers(self, db: sqlite3.Connection, taking: Taking, key: str) -> bool:
         known = taking.deliveries.get(key)
         if known is None:
             known = db.execute("SELECT 1 FROM deliveries WHERE id = ?", (key,)).fetchone() is not None
@@ -357,7 +360,7 @@ def _refuse() -> sqlite3.Connection:
     raise JournalError("the journal is closed")
 
 
-def _take_rows(db: sqlite3.Connection, taking: _Taking, rows: Sequence[Row]) -> None:
+def _take_rows(db: sqlite3.Connection, taking: Taking, rows: Sequence[Row]) -> None:
     stamp, position, weight = taking.stamp, taking.next, 0
     plain, batch = taking.plain, taking.batch
     for kind, device, time, identity, body, entry in rows:

@@ -5,8 +5,9 @@ itself, told once, and the rest goes on. What the disk does not take is tried ag
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import orjson
@@ -44,6 +45,15 @@ class News:
     memory: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What is written of one device; answers the quarters that changed."""
+
+    device: str
+    what: str
+    work: Callable[[], set[int]]
+
+
 class Keeper:
     """Writes the ledger, in its own thread."""
 
@@ -62,34 +72,44 @@ class Keeper:
         if position_of(db, PRODUCER) == news.position:
             return numbers  # the commit before was told as failed, and is in the file
         changed: dict[str, set[int]] = {}
-        for account in news.accounts:
-            quarters = self._alone(db, account.device, "account", self._write_account, account, numbers[account])
-            changed.setdefault(account.device, set()).update(quarters or ())
-            if account.late:
-                late = (numbers[account], account.late, account.hole)
-                filled = self._alone(db, account.device, "late values", ledger.fill_gaps, *late)
-                changed[account.device].update(filled or ())
-            self._alone(db, account.device, "events", self._tell, account)
+        for device, quarters in self._together(db, partial(self._of_accounts, db, news.accounts, numbers)):
+            changed.setdefault(device, set()).update(quarters)
         # Behind the events: who judges a rate has to know first that a meter was replaced.
         produce(db, PRODUCER, news.entries)
         for account, work in news.works:
             number = ledger.number_of(db, account.device, account.point)
-            done = self._alone(db, account.device, "command", work, number)
+            done = self._alone(db, account.device, "command", partial(work, db, number))
             if done is not None:
                 changed.setdefault(account.device, set()).update(done[0])
                 produce(db, PRODUCER, done[1])
         _write_coverage(db, news.days)
         ledger.save_memory(db, news.memory)
-        self._usage(db, changed, str(news.position))
+        if any(changed.values()):
+            self._together(db, partial(self._usage, db, changed, str(news.position)))
         set_position(db, PRODUCER, news.position)
         return numbers
+
+    def _of_accounts(
+        self, db: sqlite3.Connection, accounts: Sequence[Account], numbers: Mapping[Account, int]
+    ) -> Iterator[_Part]:
+        """What is new of each counter; most of them have only counted on."""
+        for account in accounts:
+            number = numbers[account]
+            yield _Part(account.device, "account", partial(self._write_account, db, account, number))
+            if account.late:
+                late = (number, account.late, account.hole)
+                yield _Part(account.device, "late values", partial(ledger.fill_gaps, db, *late))
+            if account.told or account.pace.closed:
+                yield _Part(account.device, "events", partial(self._tell, db, account))
 
     def _write_account(self, db: sqlite3.Connection, account: Account, number: int) -> set[int]:
         changed: set[int] = set()
         if account.touched:
             ledger.add_entries(db, number, account.entries)
-            ledger.add_steps(db, number, account.steps)
-            changed |= ledger.resolve(db, number, account.resolved)
+            if account.steps:
+                ledger.add_steps(db, number, account.steps)
+            if account.resolved:
+                changed |= ledger.resolve(db, number, account.resolved)
             head = account.track.head
             until = None if head is None else head[0]
             ledger.save_account(db, number, account.track.first, until, account.dump())
@@ -97,43 +117,53 @@ class Keeper:
             changed.update(account.pace.ended)
         return changed
 
-    def _tell(self, db: sqlite3.Connection, account: Account) -> None:
+    def _tell(self, db: sqlite3.Connection, account: Account) -> set[int]:
         produce(db, PRODUCER, beside.events(account))
         if account.is_billed:
             produce(db, PRODUCER, beside.demands(self._site.devices[account.device], account))
+        return set()
 
-    def _usage(self, db: sqlite3.Connection, changed: Mapping[str, set[int]], key: str) -> None:
+    def _usage(self, db: sqlite3.Connection, changed: Mapping[str, set[int]], key: str) -> Iterator[_Part]:
         """Tell the roll-ups of all that has changed, of virtual meters and of the mains above them too."""
         wanted: dict[str, set[int]] = {}
-        for device, quarters in changed.items():
-            if quarters:
-                for affected in self._meters.affected(device):
-                    wanted.setdefault(affected, set()).update(quarters)
-        if not wanted:
-            return
-        rollup = Rollup(self._meters, db, View(db, self._site, now=self._now()), key)
-        for device, quarters in wanted.items():
-            found = self._alone(db, device, "usage", lambda _, *told: rollup.tell(*told), device, quarters)
-            produce(db, PRODUCER, found or ())
         over: dict[str, set[int]] = {}
         for device, quarters in changed.items():
+            for affected in self._meters.affected(device) if quarters else ():
+                wanted.setdefault(affected, set()).update(quarters)
             for main in self._meters.above(device) if quarters else ():
                 over.setdefault(main, set()).update(quarters)
-        for device, quarters in over.items():
-            found = self._alone(db, device, "below", lambda _, *told: rollup.tell_below(*told), device, quarters)
-            produce(db, PRODUCER, found or ())
+        rollup = Rollup(self._meters, db, View(db, self._site, now=self._now()), key)
+        for what, tell, devices in (("usage", rollup.tell, wanted), ("below", rollup.tell_below, over)):
+            for device, quarters in devices.items():
+                yield _Part(device, what, partial(_produced, db, tell, device, quarters))
 
-    def _alone(
-        self, db: sqlite3.Connection, device: str, what: str, work: Callable[..., T], *arguments: Any
-    ) -> T | None:
+    def _together(
+        self, db: sqlite3.Connection, parts: Callable[[], Iterable[_Part]]
+    ) -> list[tuple[str, set[int]]]:
+        """Do parts of the transaction; answers of each its device and the quarters that changed.
+
+        Nearly always none fails, and one savepoint does for all. When one does, all are undone and done anew, each
+        by itself: `parts` makes them a second time.
+        """
+        db.execute("SAVEPOINT parts")
+        try:
+            done = [(part.device, part.work()) for part in parts()]
+        except Exception as error:
+            if _is_of_the_file(error):
+                raise
+            db.execute("ROLLBACK TO parts")
+            done = [(part.device, self._alone(db, part.device, part.what, part.work) or set()) for part in parts()]
+        db.execute("RELEASE parts")
+        return done
+
+    def _alone(self, db: sqlite3.Connection, device: str, what: str, work: Callable[[], T]) -> T | None:
         """Do a part of the transaction; None when it failed by a mistake of its own, which is undone and told."""
         db.execute("SAVEPOINT part")
         answer = None
         try:
-            answer = work(db, *arguments)
+            answer = work()
         except Exception as error:
-            is_of_the_file = isinstance(error, (sqlite3.Error, UnicodeDecodeError)) and not isinstance(error, _OWN)
-            if is_of_the_file:
+            if _is_of_the_file(error):
                 raise
             db.execute("ROLLBACK TO part")
             if what == "command" or (device, what) not in self._told:
@@ -141,6 +171,20 @@ class Keeper:
                 _log.exception("metering_part_set_aside", device=device, what=what)
         db.execute("RELEASE part")
         return answer
+
+
+def _is_of_the_file(error: Exception) -> bool:
+    return isinstance(error, (sqlite3.Error, UnicodeDecodeError)) and not isinstance(error, _OWN)
+
+
+def _produced(
+    db: sqlite3.Connection,
+    tell: Callable[[str, Iterable[int]], Iterable[Derived]],
+    device: str,
+    quarters: Iterable[int],
+) -> set[int]:
+    produce(db, PRODUCER, tell(device, quarters))
+    return set()
 
 
 def _write_coverage(db: sqlite3.Connection, days: Iterable[DayCoverage]) -> None:

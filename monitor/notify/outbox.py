@@ -140,6 +140,16 @@ class Notifier:
         rows = await self._state.query(*store.shown(occurrence, last))
         return [{**dict(row), "maybe_delivered": bool(row["maybe_delivered"])} for row in rows]
 
+    async def find_notifications(
+        self, wanted: Mapping[str, str], *, since: int | None, after: int | None, limit: int
+    ) -> Sequence[Mapping[str, Any]]:
+        """Answer the newest rows with these values (occurrence, person, channel, state, kind), newest first.
+
+        `since`: made then or later (UTC ms); `after`: behind the row of that number.
+        """
+        rows = await self._state.query(*store.matching(wanted, since, after, limit))
+        return [{**dict(row), "maybe_delivered": bool(row["maybe_delivered"])} for row in rows]
+
     async def _follow_clock(self) -> None:
         """Notice that the clock was set; for some seconds the engine may still make rows by the old one."""
         now, monotonic = self._now(), self._monotonic()

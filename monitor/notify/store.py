@@ -29,7 +29,7 @@ from monitor.notify.restored import Restore, decide_restored, newest_restore
 from monitor.notify.results import Outcome, hasten, mark, wake_others
 from monitor.notify.rows import attempt_of, past_of, waiting_of
 from monitor.notify.sound import only_sound
-from monitor.notify.table import STATES, ClockStep, begin_again, count, follow_clock, forget, shown
+from monitor.notify.table import STATES, ClockStep, begin_again, count, follow_clock, forget, matching, shown
 from monitor.site import Site
 from monitor.staff import Grouping
 
@@ -45,6 +45,7 @@ __all__ = [
     "follow_clock",
     "forget",
     "mark",
+    "matching",
     "shown",
     "take",
 ]

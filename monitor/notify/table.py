@@ -1,13 +1,13 @@
 """The table `outbox` as a whole: its states, its lists, its clock. Every function runs inside `State.transact`."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from monitor.notify import reports
 
-__all__ = ["STATES", "ClockStep", "begin_again", "count", "follow_clock", "forget", "shown"]
+__all__ = ["STATES", "ClockStep", "begin_again", "count", "follow_clock", "forget", "matching", "shown"]
 
 STATES: Final = ("queued", "sending", "sent", "failed", "unknown", "dead", "superseded")
 """queued: waits for its time; failed: will be tried again; unknown: it may have arrived, and is left at that."""
@@ -101,3 +101,24 @@ def shown(occurrence: str | None, most: int) -> tuple[str, tuple[Any, ...]]:
     if occurrence is None:
         return f"{_ANSWER} ORDER BY id DESC LIMIT ?", (most,)
     return f"{_ANSWER} WHERE occurrence = ? ORDER BY id DESC LIMIT ?", (occurrence, most)
+
+
+def matching(
+    wanted: Mapping[str, object], since: int | None, after: int | None, most: int
+) -> tuple[str, list[Any]]:
+    """The same of the newest rows in which these columns have these values.
+
+    `since`: made then or later (UTC ms); `after`: behind the row of that number. Without an occurrence rows are
+    looked through by their number: there are those of some months.
+    """
+    conditions, values = ["1"], list[Any]()
+    for column, value in wanted.items():
+        conditions.append(f"{column} = ?")
+        values.append(value)
+    if since is not None:
+        conditions.append("created >= ?")
+        values.append(since)
+    if after is not None:
+        conditions.append("id < ?")
+        values.append(after)
+    return f"{_ANSWER} WHERE {' AND '.join(conditions)} ORDER BY id DESC LIMIT ?", [*values, most]

@@ -102,9 +102,10 @@ class World:
                     value = min(value, self._largest[key])
                 else:
                     value = self._possible(device, point, value, shown)
-            for change in self.changes.get(device.id, ()):
-                value = change(name, value, now)
             values[name] = value
+        for change in self.changes.get(device.id, ()):
+            for name, value in values.items():
+                values[name] = change(name, value, now)
         return values
 
     def _possible(self, device: Device, point: Point, value: Value, now: float) -> Value:
@@ -182,12 +183,11 @@ class World:
         return f"{device.id} new" if is_new else device.id
 
     def _value(self, device: Device, name: str, now: float) -> Value:
-        told = self.stories.value(device.id, name, now) if self.stories is not None else None
         measured = self._measured(device, name, now)
-        if measured is not None and _parts_of(name)[2] in _COUNTED:
-            return self._since_swap(device, name, now, measured)
         if measured is not None:
-            return measured
+            is_counted = _parts_of(name)[2] in _COUNTED
+            return self._since_swap(device, name, now, measured) if is_counted else measured
+        told = self.stories.value(device.id, name, now) if self.stories is not None else None
         return self._state(device, name, now) if told is None else told
 
     def _since_swap(self, device: Device, name: str, now: float, counted: float) -> float:

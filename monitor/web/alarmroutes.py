@@ -1,9 +1,6 @@
-"""The routes about alarms: lists, acknowledging, and what keeps people from being told."""
+"""The routes by which alarms are acknowledged, and by which people are kept from being told."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Final
-
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 
 from monitor.alarms.windows import Planned, Wish
 from monitor.model import Command
@@ -12,7 +9,6 @@ from monitor.web.alarmshapes import (
     HeldOut,
     MaintenanceIn,
     MaintenanceOut,
-    Only,
     OutOfServiceIn,
     ReasonIn,
     ShelveIn,
@@ -20,13 +16,9 @@ from monitor.web.alarmshapes import (
 from monitor.web.parts import HoldDesk, Parts
 from monitor.web.peer import who_asks
 from monitor.web.problems import NotKnown, problems
-from monitor.web.routes import is_held
 from monitor.web.shapes import PREFIX, AcknowledgeIn, AcknowledgeOut
 
 __all__ = ["make_alarm_router"]
-
-_MOST: Final = 1000
-_Last = Annotated[int, Query(ge=1, le=_MOST)]
 
 
 def make_alarm_router(parts: Parts) -> APIRouter:
@@ -40,39 +32,14 @@ def make_alarm_router(parts: Parts) -> APIRouter:
 
 
 def _add_alarms(router: APIRouter, parts: Parts) -> None:
-    @router.get("/alarms")
-    async def alarms(only: Only | None = None) -> list[dict[str, Any]]:
-        """Answer the alarms: those that are open and the newest that are over, or only some of the open ones."""
-        known = [dict(alarm) for alarm in await parts.alarms.list_alarms()]
-        return known if only is None else [alarm for alarm in known if _is(alarm, only)]
-
-    @router.get("/rules")
-    async def rules() -> list[dict[str, Any]]:
-        """Answer every rule and how it does."""
-        return [dict(rule) for rule in await parts.alarms.list_rules()]
-
-    @router.get("/alarms/{occurrence}")
-    async def alarm(occurrence: str) -> dict[str, Any]:
-        """Answer one occurrence of an alarm: its steps and who was told."""
-        return dict(await _alarm(parts, occurrence))
-
     @router.post("/alarms/{occurrence}/acknowledge", status_code=202)
     async def acknowledge(occurrence: str, wish: AcknowledgeIn, request: Request) -> AcknowledgeOut:
         """Acknowledge an occurrence in the name of who asks; kept before this answers."""
         by = who_asks(request)
-        await _alarm(parts, occurrence)
+        await _must_be_known(parts, occurrence)
         command = await parts.alarms.acknowledge(occurrence, by=by, reason=wish.reason)
         await parts.journal.append([Batch(entries=[command])])
         return AcknowledgeOut(command=command.id, occurrence=occurrence, by=command.by)
-
-    @router.get("/notifications")
-    async def notifications(last: _Last = 100) -> list[dict[str, Any]]:
-        """Answer the newest messages to people, newest first."""
-        return [dict(row) for row in await parts.alarms.notifications(last)]
-
-
-def _is(alarm: Mapping[str, Any], only: str) -> bool:
-    return bool(alarm.get("standing")) if only == "standing" else is_held(alarm, only)
 
 
 def _add_holds(router: APIRouter, parts: Parts, desk: HoldDesk) -> None:
@@ -147,8 +114,6 @@ def _window(planned: Planned) -> MaintenanceOut:
     )
 
 
-async def _alarm(parts: Parts, occurrence: str) -> Mapping[str, Any]:
-    found = await parts.alarms.show(occurrence)
-    if found is None:
+async def _must_be_known(parts: Parts, occurrence: str) -> None:
+    if await parts.alarms.show(occurrence) is None:
         raise NotKnown(f"no alarm {occurrence}", "list them with `facility-monitor alarms`")
-    return found

@@ -4,6 +4,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from monitor.web.accessroutes import make_access_router
+from monitor.web.alarmlists import make_alarm_lists
 from monitor.web.alarmroutes import make_alarm_router
 from monitor.web.backfillroutes import make_backfill_router
 from monitor.web.busroutes import make_bus_router
@@ -15,6 +16,8 @@ from monitor.web.dutyroutes import make_duty_router
 from monitor.web.equipmentroutes import make_equipment_router
 from monitor.web.eventroutes import make_event_router
 from monitor.web.findingroutes import make_finding_router
+from monitor.web.healthroutes import make_health_routes
+from monitor.web.historyroutes import make_history_router
 from monitor.web.labelroutes import make_label_router
 from monitor.web.live import LiveState
 from monitor.web.liveroutes import make_live_router
@@ -43,6 +46,7 @@ def make_api(parts: Parts, live: LiveState) -> App:
         make_sink_router(parts),
         make_backfill_router(parts),
         make_bus_router(parts),
+        make_alarm_lists(parts),
         make_alarm_router(parts),
         make_channel_router(parts),
         make_duty_router(parts),
@@ -51,6 +55,7 @@ def make_api(parts: Parts, live: LiveState) -> App:
         make_meter_router(parts),
         make_access_router(parts),
         make_equipment_router(parts),
+        make_history_router(parts),
         make_live_router(parts, live),
         make_event_router(parts, live),
         make_finding_router(parts),
@@ -66,6 +71,7 @@ def make_api(parts: Parts, live: LiveState) -> App:
         redoc_url=None,
         routes=[
             *(route for router in routers for route in router.routes),  # included, each would be made twice
+            *make_health_routes(parts),
             *console,
         ],
     )

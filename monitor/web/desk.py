@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
-from monitor.alarms import Alarms, cases, casework, commands, store, windows
+from monitor.alarms import Alarms, cases, casework, choosing, commands, store, windows
 from monitor.alarms.past import Past
 from monitor.alarms.windows import Planned, Wish
 from monitor.errors import RequestRefused
@@ -38,6 +38,14 @@ class AlarmDesk:
     async def list_alarms(self) -> Sequence[Mapping[str, Any]]:
         """Every occurrence that is open, and the newest that are over; newest first."""
         return await self._all_of(await store.list_alarms(self._state, include_cleared=True))
+
+    async def find_alarms(
+        self, choice: choosing.Choice, *, after: tuple[int, str] | None, limit: int
+    ) -> Sequence[Mapping[str, Any]]:
+        """The newest that are chosen among all, behind a raise (UTC ms) and its occurrence; newest first."""
+        return await self._all_of(
+            await choosing.choose(self._state, choice, after=after, limit=limit, now=self._now())
+        )
 
     async def list_cases(self, person: str = "") -> Sequence[Mapping[str, Any]]:
         """The alarms that somebody sees to and has not closed, newest first; of one person, or of all."""
@@ -83,6 +91,12 @@ class AlarmDesk:
     async def notifications(self, last: int) -> Sequence[Mapping[str, Any]]:
         """The newest messages to people, newest first."""
         return await self._notifier.list_notifications(last=last)
+
+    async def find_notifications(
+        self, wanted: Mapping[str, str], *, since: int | None, after: int | None, limit: int
+    ) -> Sequence[Mapping[str, Any]]:
+        """The newest messages with these values, behind one of that number, newest first."""
+        return await self._notifier.find_notifications(wanted, since=since, after=after, limit=limit)
 
     async def record(self, start: int, end: int, *, messages: bool = True) -> Record:
         """What was raised, or still active, in [start, end); messages that were sent in it, if wanted."""

@@ -64,13 +64,13 @@ def link(request: Request, cursor: str) -> dict[str, str]:
     }
 
 
-def dumped(rows: Sequence[Any]) -> bytes:
-    """Rows as JSON."""
+def dumped(told: object) -> bytes:
+    """Something as JSON: rows, or one of them."""
     import orjson
 
-    return orjson.dumps(rows)
+    return orjson.dumps(told)
 
 
-def answered(request: Request, rows: Sequence[Any], cursor: str = "") -> Response:
-    """Answer a page of rows that are ready for JSON."""
-    return Response(dumped(rows), media_type="application/json", headers=link(request, cursor))
+def answered(request: Request, told: object, cursor: str = "") -> Response:
+    """Answer what is ready for JSON: a page of rows, or one of them."""
+    return Response(dumped(told), media_type="application/json", headers=link(request, cursor))

@@ -7,6 +7,7 @@ from typing import Any, Protocol, TypeVar
 
 from monitor.accessbook import AccessBook, Name
 from monitor.accounts.book import Accounts
+from monitor.alarms.choosing import Choice
 from monitor.alarms.windows import Planned, Wish
 from monitor.duty import Override, Turn
 from monitor.figures import UsageBook
@@ -57,10 +58,10 @@ class Duty:
 
 
 class Reload(Protocol):
-    """Takes the site file again."""
+    """Takes the site file again, and answers what changes; raises SettingsError."""
 
     async def __call__(self, *, dry_run: bool) -> Mapping[str, Any]:
-        """Answer what changes; unless `dry_run`, change it right after. Raises SettingsError."""
+        """Unless `dry_run`, change it right after."""
 
 
 class ReadableJournal(Protocol):
@@ -80,7 +81,7 @@ class ReadableJournal(Protocol):
         """The newest readings of a device, newest last."""
 
     async def between(self, device: str, start: int, end: int, kinds: Sequence[str] = ()) -> Sequence[Recorded]:
-        """Entries of a device in a span of time, oldest first."""
+        """Entries of a device in a span, oldest first."""
 
     async def look(self, work: Callable[[Connection], T]) -> T:
         """Do work that only reads, in a thread. Raises JournalError."""
@@ -94,6 +95,11 @@ class AlarmBook(Protocol):
 
     async def list_alarms(self) -> Sequence[Mapping[str, Any]]:
         """Every occurrence that is open, and the newest that are over; newest first."""
+
+    async def find_alarms(
+        self, choice: Choice, *, after: tuple[int, str] | None, limit: int
+    ) -> Sequence[Mapping[str, Any]]:
+        """The newest that are chosen among all, behind a raise and its occurrence; newest first."""
 
     async def list_cases(self, person: str = "") -> Sequence[Mapping[str, Any]]:
         """The alarms that somebody sees to and has not closed, newest first; of one person, or of all."""
@@ -109,6 +115,11 @@ class AlarmBook(Protocol):
 
     async def notifications(self, last: int) -> Sequence[Mapping[str, Any]]:
         """The newest messages to people, newest first."""
+
+    async def find_notifications(
+        self, wanted: Mapping[str, str], *, since: int | None, after: int | None, limit: int
+    ) -> Sequence[Mapping[str, Any]]:
+        """The newest messages with these values, behind one of that number, newest first."""
 
     async def record(self, start: int, end: int, *, messages: bool = True) -> Record:
         """What was raised, or still active, in [start, end), UTC ms; messages that were sent in it, if wanted."""
@@ -182,10 +193,7 @@ class DutyDesk(Protocol):
 
 
 class LetterBook(Protocol):
-    """What can be asked about dead letters; RequestRefused for numbers that are none.
-
-    `ids` None: all of them, or all of one `sink`.
-    """
+    """Dead letters; RequestRefused for numbers that are none. `ids` None: all of them, or all of one `sink`."""
 
     async def list_letters(self, last: int, sink: str = "") -> Sequence[Mapping[str, Any]]:
         """The newest, newest first."""

@@ -55,6 +55,7 @@ _API: Final[Mapping[str, Mapping[str, Permit]]] = {
     "/metrics": {"GET": _MEASURE},
     "/devices": {"GET": _SEE},
     "/devices/{device}": {"GET": _SEE},
+    "/devices/{device}/history": {"GET": _SEE},
     "/devices/{device}/readings": {"GET": _SEE},
     "/devices/{device}/readings/stream": {"GET": _SEE},
     "/events": {"GET": _SEE},
@@ -64,6 +65,7 @@ _API: Final[Mapping[str, Mapping[str, Permit]]] = {
     "/alarms": {"GET": _SEE},
     "/alarms/performance": {"GET": _SEE},
     "/alarms/{occurrence}": {"GET": _SEE},
+    "/alarms/{occurrence}/notifications": {"GET": _SEE},
     "/alarms/{occurrence}/acknowledge": {"POST": _ACT},
     "/alarms/{occurrence}/assign": {"POST": _ACT},
     "/alarms/{occurrence}/comment": {"POST": _ACT},
@@ -75,6 +77,7 @@ _API: Final[Mapping[str, Mapping[str, Permit]]] = {
     "/alarms/{target:path}/return": {"POST": _PLAN},
     "/cases": {"GET": _SEE},
     "/rules": {"GET": _SEE},
+    "/rules/{rule}": {"GET": _SEE},
     "/notifications": {"GET": _SEE},
     "/maintenance": {"GET": _SEE, "POST": _PLAN},
     "/maintenance/{name}/end": {"POST": _PLAN},
@@ -186,6 +189,9 @@ _CONSOLE: Final[Mapping[str, Mapping[str, Permit | None]]] = {
     "/labels": {"GET": _SEE},
     "/labels/sheet": {"GET": _SEE},
     "/residents": {"GET": _ACT},
+    "/healthz": {"GET": OPEN},
+    "/readyz": {"GET": OPEN},
+    "/metrics": {"GET": _MEASURE},
 }
 
 PERMITS: Final[Mapping[str, Mapping[str, Permit | None]]] = {

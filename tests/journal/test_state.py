@@ -268,3 +268,20 @@ async def test_a_journal_that_cannot_write_sets_nothing_aside(state: State, tmp_
         await Feeder(state, closed).feed()
     assert len(await state.query("SELECT 1 FROM produced")) == 1
     assert not await state.query("SELECT 1 FROM unfed")
+
+
+async def test_a_store_that_delays_keeps_what_was_settled_and_says_for_ever_what_failed(tmp_path: Path) -> None:
+    store = State.open(tmp_path / "state.db")
+    await store.delay()
+    await store.transact(lambda db: set_position(db, "settled", Position(1)))
+    await store.settle()
+    await store.transact(lambda db: set_position(db, "lost", Position(2)))
+    with pytest.raises(JournalError):
+        await store.transact(lambda db: db.execute("INSERT INTO nowhere VALUES (1)"))
+    await store.transact(lambda db: set_position(db, "closed", Position(3)))
+    await store.close()
+
+    assert "nowhere" in store.failure
+    again = State.open(tmp_path / "state.db")
+    assert [await again.position(each) for each in ("settled", "lost", "closed")] == [1, 0, 3]
+    await again.close()

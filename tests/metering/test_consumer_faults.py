@@ -17,6 +17,7 @@ from monitor.metering import amending, commands, consumer, ledger
 from monitor.metering.commands import Asked
 from monitor.metering.counter import Track
 from monitor.metering.coverage import Coverage
+from monitor.metering.keeping import Keeper
 from monitor.metering.retention import forget_all
 from monitor.metering.rollup import Rollup
 from monitor.model import Event
@@ -35,7 +36,7 @@ def failing(of: Callable[..., Any], *, device: str) -> Callable[..., Any]:
     """The same, but for one device it fails as only a mistake in the program does."""
 
     def fails(self: Any, *arguments: Any, **keys: Any) -> Any:
-        if device in {*map(str, arguments), getattr(self, "point", "")}:
+        if device in {*(getattr(each, "device", str(each)) for each in arguments), getattr(self, "point", "")}:
             raise TypeError("a mistake")
         return of(self, *arguments, **keys)
 
@@ -96,6 +97,21 @@ async def test_a_figure_that_cannot_be_worked_out_stops_no_other(
 
         assert made.sums() == {(each, POINT): pytest.approx(4.0) for each in ("bad", "good")}
     assert told == {"good"}
+
+
+async def test_what_was_written_before_a_mistake_is_written_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Keeper, "_tell", failing(Keeper._tell, device="bad"))
+    monkeypatch.setattr(Rollup, "tell", failing(Rollup.tell, device="bad"))
+    places = ("before", "bad", "behind")
+    async with plant(tmp_path, site_of(*map(meter, places))) as made:
+        await made.keep(*(one for each in places for one in every(each, NOON, NOON + HOUR, 4.0)))
+        await made.settle()
+        told = [entry.device for entry in await made.derived(measurement="usage_daily")]
+
+        assert made.sums() == {(each, POINT): pytest.approx(4.0) for each in places}
+    assert told == ["before", "behind"]
 
 
 async def test_a_mistake_in_coverage_stops_no_counting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

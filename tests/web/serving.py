@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import httpx
 
+from monitor.alarms.choosing import Choice
 from monitor.alarms.store import RuleView
 from monitor.errors import RequestRefused, SettingsError
 from monitor.journal.sqlite import SqliteJournal
@@ -93,6 +94,12 @@ class ScriptedAlarms:
     async def list_alarms(self) -> Sequence[Mapping[str, Any]]:
         return list(self.alarms.values())
 
+    async def find_alarms(
+        self, choice: Choice, *, after: tuple[int, str] | None, limit: int
+    ) -> Sequence[Mapping[str, Any]]:
+        del choice
+        return list(self.alarms.values())[:limit] if after is None else []
+
     async def list_cases(self, person: str = "") -> Sequence[Mapping[str, Any]]:
         return [alarm for alarm in self.alarms.values() if person in {"", (alarm.get("case") or {}).get("to")}]
 
@@ -111,6 +118,12 @@ class ScriptedAlarms:
 
     async def notifications(self, last: int) -> Sequence[Mapping[str, Any]]:
         return self.outbox[:last]
+
+    async def find_notifications(
+        self, wanted: Mapping[str, str], *, since: int | None, after: int | None, limit: int
+    ) -> Sequence[Mapping[str, Any]]:
+        del since, after
+        return [row for row in self.outbox if all(row[name] == value for name, value in wanted.items())][:limit]
 
     async def record(self, start: int, end: int, *, messages: bool = True) -> Record:
         episodes = [one for one in self.past.episodes if one.raised < end and (one.cleared or end) >= start]

@@ -21,6 +21,7 @@ from monitor.web.shapes import PREFIX
 
 __all__ = ["Pages", "Place", "address", "is_console", "language_of", "say", "sign_in_first"]
 
+_FOR_PROGRAMS: Final = (PREFIX, "/healthz", "/readyz", "/metrics")
 _FOLDER: Final = Path(__file__).parent / "templates"
 LANGUAGE_COOKIE: Final = "language"
 
@@ -40,8 +41,8 @@ class Place:
 
 
 def is_console(request: Request) -> bool:
-    """Whether a page was asked for, and not the API."""
-    return not request.url.path.removeprefix(request.scope.get("root_path", "")).startswith(PREFIX)
+    """Whether a page was asked for, and not what is for programs."""
+    return not request.url.path.removeprefix(request.scope.get("root_path", "")).startswith(_FOR_PROGRAMS)
 
 
 def address(request: Request, path: str, **query: object) -> str:
