@@ -7,7 +7,7 @@ WORKERS ?= 6
 STAMP  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench faults soak fuzz format picture pictures report-picture mail-picture messages test-servers install uninstall
+.PHONY: help setup demo test check bench faults soak fuzz format picture pictures report-picture console-pictures mail-picture messages test-servers install uninstall
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,7 +27,7 @@ test: setup test-servers ## Run the tests against real servers (make test ARGS="
 	@$(BIN)/python -m compileall -q -j 2 monitor drivers rules config tests
 	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
-test-servers: ## Install the Debian packages that the tests start (Mosquitto, InfluxDB, nginx, libmodbus, mbpoll)
+test-servers: ## Install the Debian packages that the tests start (Mosquitto, InfluxDB, nginx, libmodbus, mbpoll, Chromium)
 	@tests/servers/install
 
 check: setup ## Formatting, lint, types, import layers
@@ -62,6 +62,9 @@ report-picture: setup ## Draw docs/report.png, rollcall.png and link-*.png, of h
 	$(BIN)/python -m docs.reportpicture
 	$(BIN)/python -m docs.rollcallpicture
 	$(BIN)/python -m docs.linkpicture
+
+console-pictures: setup ## Draw docs/console-*.png, pages of the console of the demo, which runs meanwhile (needs Debian's chromium)
+	$(BIN)/python -m docs.consolepicture $(ARGS)
 
 mail-picture: setup ## Draw docs/mail-*.png, mails of a house that does not exist (needs Debian's chromium)
 	$(BIN)/python -m docs.mailpicture

@@ -111,7 +111,9 @@ class Visitors:
         context.on(
             "console",
             lambda said: (
-                visit.complaints.append(f"{said.page.url if said.page else ''}: {said.text} {said.location['url']}")
+                visit.complaints.append(
+                    f"{said.page.url if said.page else ''}: {said.text} {said.location['url']}"
+                )
                 if said.type in {"error", "warning"}
                 else None
             ),

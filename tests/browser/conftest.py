@@ -1,7 +1,6 @@
 """One house and one browser for each file of tests; who looks gets a fresh context."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -12,6 +11,5 @@ from tests.browser.house import living
 @pytest.fixture(scope="module")
 def visitors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Visitors]:
     """Those who may look into a house of their own."""
-    folder: Path = tmp_path_factory.mktemp("house")
-    with living(folder) as house, chromium() as browser:
+    with living(tmp_path_factory.mktemp("house")) as house, chromium() as browser:
         yield Visitors(browser, house)

@@ -43,7 +43,8 @@ access:
 rules:
   - {{id: pump-fault, name: Pumpe gestoert, kind: state, point: fault, devices: {{id: pump}}, is: true,
       severity: critical, response: Nachsehen.}}
-  - {{id: lift-fault, name: Aufzug steht, kind: state, point: fault, devices: {{id: lift}}, is: true, severity: high}}
+  - {{id: lift-fault, name: Aufzug steht, kind: state, point: fault, devices: {{id: lift}}, is: true,
+      severity: high}}
   - {{id: volts, name: Spannung, kind: threshold, devices: {{id: mains}}, points: voltage_l1_v, below: 207 V,
       severity: medium}}
 notify:
@@ -53,7 +54,7 @@ notify:
     - {{id: ana, name: Ana, channels: {{mail: "mailto://127.0.0.1:{mail}/?from=m@example.org&to=ana@example.org"}}}}
   teams: [{{id: team, members: [ana]}}]
   routes: [{{team: team}}]
-console: {{listen: "127.0.0.1:{console}"}}
+console: {{listen: "127.0.0.1:{console}", base: "http://127.0.0.1:{console}"}}
 """
 NAMES: Final = frozenset(re.findall(r"(?:name|id): ([^,}\n]+)", SITE)) | {"running", "fault", "open"}
 """What the site file and profiles call things: the same in every language."""
@@ -83,7 +84,10 @@ class House:
         """The open alarm of a rule, once there is one."""
         return dict(
             self.daemon.until(
-                lambda: next((each for each in self.daemon.get("alarms") or () if each["rule"] == rule and each["active"]), None),
+                lambda: next(
+                    (each for each in self.daemon.get("alarms") or () if each["rule"] == rule and each["active"]),
+                    None,
+                ),
                 f"an alarm of {rule}",
             )
         )

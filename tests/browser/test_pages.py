@@ -24,7 +24,9 @@ _FILLED: Final = {
     "/reports/{kind}": (),  # documents of their own, with a frame of their own
     "/alarms": ("/alarms", "/alarms?state=all&severity=critical"),
 }
-_NO_PAGES: Final = frozenset({"/welcome/{token}", "/static/{name}", "/devices/{device}/trend.svg", "/metrics"})
+_NO_PAGES: Final = frozenset(
+    {"/welcome/{token}", "/static/{name}", "/devices/{device}/trend.svg", "/metrics", "/healthz", "/readyz"}
+)
 _ENGLISH: Final = re.compile(r"\b[A-Za-z][a-z]+ [a-z]{2,}\b")
 _NAMES: Final = re.compile("|".join(sorted(map(re.escape, NAMES), key=len, reverse=True)))
 _TEXTS: Final = """() => {

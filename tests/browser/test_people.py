@@ -1,4 +1,4 @@
-"""What people do at the console: from the first link to the alarm that is seen to, with a thumb, keys, or no script."""
+"""What people do at the console: from the first link to the alarm seen to, with a thumb, keys, or no script."""
 
 import re
 

@@ -32,7 +32,7 @@ def make_labels(parts: Parts, pages: Pages) -> Sequence[BaseRoute]:
             status=status,
             asked=asked,
             buildings=[(each, each) for each in buildings],
-            classes=[(each, each) for each in classes],
+            classes=classes,
             has_places=bool(places),
             has_base=bool(site.console is not None and site.console.base),
             wrong=wrong,
