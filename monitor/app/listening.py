@@ -60,10 +60,14 @@ class Listener:
 
 
 def listening(host: str, port: int) -> socket.socket:
-    """A socket that takes connections. Raises OSError when the address is taken, or is none of this machine."""
+    """A socket that takes connections. Raises OSError when the address is taken, or is none of this machine.
+
+    What they are sent goes out at once: with Nagle's wait for the other end, each page took 40 ms longer.
+    """
     bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         bound.setblocking(False)
         bound.bind((host, port))
         bound.listen(_BACKLOG)
