@@ -14,7 +14,7 @@ import httpx
 from monitor.accounts.book import Accounts
 from monitor.accounts.passwords import Passwords
 from monitor.accounts.roles import Role, Scope
-from monitor.app.links import listening
+from monitor.app.listening import listening
 from monitor.journal.state import State
 from monitor.site import ConsoleSettings
 from monitor.web.api import make_api
