@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 import typer
 
-from monitor.cli.client import Client
 from monitor.cli.options import Json, SocketPath, StateFolder
 from monitor.cli.output import print_json, print_line
 
@@ -49,6 +48,8 @@ def labels(
     from monitor.web.labels import Label, draw_sheet
 
     asked: dict[str, Any] = {"kind": kind.value, "building": building, "class": device_class}
+    from monitor.cli.client import Client
+
     found = Client(socket, state).get("labels", **asked)
     if as_json:
         print_json(found)

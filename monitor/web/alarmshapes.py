@@ -231,8 +231,12 @@ class NotificationOut(BaseModel):
 
 
 class AlarmDetailOut(AlarmOut):
-    """One occurrence with its steps in `history`, what was said of it, and who was told."""
+    """One occurrence with its steps in `history`, what was said of it, and who was told.
 
+    `costs`: what it costs as the newest message about it says, such as `day_cost` in the site's `currency`.
+    """
+
+    costs: dict[str, str | float]
     comments: list[CommentOut]
     notifications: list[NotificationOut]
 

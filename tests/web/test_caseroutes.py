@@ -140,7 +140,7 @@ async def test_an_alarm_is_taken_from_who_was_given_it(asked: Asked, nobody: str
     await asked.says(200.0)
     case = (await asked.shown())["case"]
 
-    assert (too_early.status_code, too_early.json()["error"]) == (409, f"nobody was given {asked.occurrence}")
+    assert (too_early.status_code, too_early.json()["detail"]) == (409, f"nobody was given {asked.occurrence}")
     assert taken.status_code == 202
     assert (case["assigned_to"], case["assigned_by"], case["open"]) == ("", ME, True)
     assert (await asked.client.get("/cases")).json() == []

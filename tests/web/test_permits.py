@@ -114,7 +114,7 @@ async def test_strangers_may_nothing_but_what_is_open(here: Front) -> None:
     async with here.browser() as browser:
         for path, method in calls:
             answer = await browser.http.request(method, f"{here.origin}{_asked(path)}")
-            if answer.status_code != (401 if path.startswith("/api/") else 303):
+            if answer.status_code != (401 if path.startswith(("/api/", "/metrics")) else 303):
                 wrong.append(f"{method} {path}: {answer.status_code}")
 
     assert wrong == []
@@ -147,6 +147,8 @@ def test_a_route_without_an_entry_cannot_be_served() -> None:
 async def test_what_is_open_is_a_short_list() -> None:
     assert {call for call in CALLS if PERMITS[call[0]][call[1]] is OPEN} == {
         ("/static/{name}", "GET"),
+        ("/healthz", "GET"),
+        ("/readyz", "GET"),
         ("/login", "GET"),
         ("/login", "POST"),
         ("/logout", "POST"),
