@@ -15,6 +15,8 @@ NOTED: Final = "noted"
 """Where a request carries what is to be noted of it."""
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _LONGEST: Final = 200
+_REFUSED: Final = 400
+"""From this status on nothing was done: what was asked about may be nothing of ours, such as a person's name."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -75,7 +77,7 @@ class Trail:
             via="" if caller is None else str(caller.via),
             address="" if caller is not None and caller.via == "socket" else str(client[0] or "")[:_LONGEST],
             action=noted.action or f"{scope['method'][:10]} (no such page)",
-            target=noted.target[:_LONGEST],
+            target=noted.target[:_LONGEST] if status < _REFUSED else "",
             outcome=status,
         )
         await self._audit.note(row, is_read=is_read)
