@@ -83,9 +83,9 @@ class Own:
         weak = self._accounts.weakness(account.login, password, self._words)
         if weak:
             return self._page(request, status=422, why=weak)
-        await self._accounts.set_password(account.login, password)
+        account = await self._accounts.set_password(account.login, password)
         answer = RedirectResponse(address(request, "/account", done="password"), 303)
-        return await self._signing.enter(door, account.login, answer)
+        return await self._signing.enter(door, account, answer)
 
     async def language(self, request: Request) -> Response:
         """Speak another language, on the page where it was chosen."""
