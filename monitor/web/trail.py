@@ -75,7 +75,7 @@ class Trail:
             via="" if caller is None else str(caller.via),
             address="" if caller is not None and caller.via == "socket" else str(client[0] or "")[:_LONGEST],
             action=noted.action or f"{scope['method'][:10]} (no such page)",
-            target=noted.target[:_LONGEST],
+            target="".join(each if each.isprintable() else "\ufffd" for each in noted.target[:_LONGEST]),
             outcome=status,
         )
         await self._audit.note(row, is_read=is_read)
