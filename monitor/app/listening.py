@@ -61,7 +61,7 @@ class Listener:
 
 def listening(host: str, port: int) -> socket.socket:
     """A socket that takes connections. Raises OSError when the address is taken, or is none of this machine."""
-    # With its protocol said: only then asyncio has each piece sent at once, and answers do not wait 40 ms for an ACK.
+    # With its protocol said: only then asyncio sends each piece at once, and no answer waits 40 ms for an ACK.
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
