@@ -19,12 +19,16 @@ _LONGEST: Final = 200
 
 @dataclass(slots=True, kw_only=True)
 class Noted:
-    """What becomes a line of the trail: filled in by whoever knows more. `is_private`: reads are noted, too."""
+    """What becomes a line of the trail: filled in by whoever knows more. `is_private`: reads are noted, too.
+
+    `is_trifle`: once in ten minutes is enough, so that nobody drives out with it what others did.
+    """
 
     action: str = ""
     target: str = ""
     by: str = ""
     is_private: bool = False
+    is_trifle: bool = False
 
 
 def note_of(request: Any) -> Noted:
@@ -78,4 +82,4 @@ class Trail:
             target="".join(each if each.isprintable() else "\ufffd" for each in noted.target[:_LONGEST]),
             outcome=status,
         )
-        await self._audit.note(row, is_read=is_read)
+        await self._audit.note(row, is_read=is_read or noted.is_trifle)

@@ -347,6 +347,18 @@ async def test_what_is_in_a_path_does_nothing_to_who_reads_the_trail(here: Front
     assert [row["target"] for row in rows] == ["\ufffd[2J\ufffd\ufffdroot"]
 
 
+async def test_nobody_drives_out_of_the_trail_with_trifles_what_was_done(here: Front) -> None:
+    async with here.browser() as browser:
+        await browser.sign_in("ana")
+        csrf = await browser.csrf()
+        for number in range(20):
+            await browser.post("/account/language", {"csrf": csrf, "language": ("en", "zh")[number % 2]})
+            await browser.post("/account/sessions", {"csrf": csrf})
+    rows = await here.accounts.audit.look()
+
+    assert [row["action"] for row in rows] == ["end_other_sessions", "POST /account/language", "sign_in"]
+
+
 @pytest.mark.parametrize(
     ("one", "other", "is_same"),
     [
