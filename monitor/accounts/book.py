@@ -3,11 +3,10 @@
 import asyncio
 import json
 import sqlite3
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from functools import wraps
-from typing import Any, Concatenate, Final, ParamSpec, TypeVar
+from typing import Final
 
 from monitor.accounts.audit import Audit
 from monitor.accounts.passwords import Passwords, weakness
@@ -22,13 +21,11 @@ from monitor.accounts.people import (
 )
 from monitor.accounts.roles import Role
 from monitor.accounts.tokens import NotThere, Tokens
+from monitor.accounts.turns import one_by_one
 from monitor.errors import JournalError, RequestRefused
 from monitor.journal.state import State
 
 __all__ = ["INVITED_MS", "Accounts"]
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 INVITED_MS: Final = 24 * 3_600_000
 _MINUTE: Final = 60.0
@@ -36,19 +33,6 @@ _MOST_ACCOUNTS: Final = 500
 _MOST_SESSIONS: Final = 20
 """Of one person; the one that was used longest ago ends."""
 _MOST_NETWORKS: Final = 10
-
-
-def _one_by_one(
-    work: Callable[Concatenate["Accounts", P], Coroutine[Any, Any, T]],
-) -> Callable[Concatenate["Accounts", P], Coroutine[Any, Any, T]]:
-    """Do no two of these at once."""
-
-    @wraps(work)
-    async def alone(self: "Accounts", /, *arguments: P.args, **named: P.kwargs) -> T:
-        async with self._changing:
-            return await work(self, *arguments, **named)
-
-    return alone
 
 
 class Accounts:
@@ -75,7 +59,7 @@ class Accounts:
         self.tokens = Tokens(state, now)
         self._accounts: dict[str, Account] = {}
         self._sessions: dict[str, Session] = {}
-        self._changing = asyncio.Lock()
+        self.changing = asyncio.Lock()
         """What is refused because of others, such as the last administrator, is judged one by one."""
 
     async def load(self) -> None:
@@ -137,7 +121,7 @@ class Accounts:
         """Whether anybody has an account."""
         return bool(self._accounts)
 
-    @_one_by_one
+    @one_by_one
     async def add(self, login: str, *, name: str = "", role: Role, person: str = "", by: str) -> Account:
         """Add somebody, without a password. Raises RequestRefused."""
         name = name or login
@@ -172,7 +156,7 @@ class Accounts:
         if name.casefold() in taken:
             raise RequestRefused(f"somebody is called {name} already: what they do could not be told apart")
 
-    @_one_by_one
+    @one_by_one
     async def change(
         self,
         login: str,
@@ -200,7 +184,7 @@ class Accounts:
         await self._put(new, ends=ends)
         return new
 
-    @_one_by_one
+    @one_by_one
     async def remove(self, login: str) -> None:
         """Take somebody out, with his sessions and links. Raises NotThere and RequestRefused."""
         self._refuse_last(self.account(login))
@@ -250,7 +234,7 @@ class Accounts:
             await self._renew(login, known, await self.passwords.hash(password))
         return self._accounts.get(login)
 
-    @_one_by_one
+    @one_by_one
     async def _renew(self, login: str, known: str, made: str) -> None:
         """Keep another hash of the same password, unless he has another password by now."""
         account = self._accounts.get(login)
@@ -262,7 +246,7 @@ class Accounts:
         account = self.account(login)
         return weakness(password, (login, account.name, account.person, *words))
 
-    @_one_by_one
+    @one_by_one
     async def set_password(self, login: str, password: str) -> Account:
         """Give somebody a password: all his sessions and links are over."""
         made = await self.passwords.hash(password)
@@ -272,7 +256,7 @@ class Accounts:
 
     # Links -----------------------------------------------------------------------------------------------
 
-    @_one_by_one
+    @one_by_one
     async def invite(self, login: str, *, by: str) -> tuple[str, Invited]:
         """A secret with which somebody chooses a password once, within a day; those before are over."""
         if self.account(login).disabled:
@@ -296,7 +280,7 @@ class Accounts:
         rows = await self._state.query(sql, (hashed(secret), self._now()))
         return Invited(login=rows[0]["login"], expires_at=rows[0]["expires_at"]) if rows else None
 
-    @_one_by_one
+    @one_by_one
     async def accept(self, secret: str, password: str) -> Account | None:
         """Use a link up and set the password, both or neither; None when it is over or was used before."""
         made = await self.passwords.hash(password)
@@ -321,10 +305,16 @@ class Accounts:
 
     # Sessions --------------------------------------------------------------------------------------------
 
-    @_one_by_one
-    async def begin(self, login: str, *, address: str, network: str, browser: str) -> tuple[str, Session]:
-        """Begin a session of somebody who has said his password: its secret, which nothing else knows."""
-        account, secret, now = self.account(login), new_secret(), self._now()
+    @one_by_one
+    async def begin(self, who: Account, *, address: str, network: str, browser: str) -> tuple[str, Session]:
+        """Begin a session of somebody who has said his password: its secret, which nothing else knows.
+
+        `who`: as he was when he said it. Raises RequestRefused: he has changed by now, or is gone.
+        """
+        login, secret, now = who.login, new_secret(), self._now()
+        account = self.account(login)
+        if (account.password, account.role, account.disabled) != (who.password, who.role, False):
+            raise RequestRefused("something about this account was changed at the same moment: sign in again")
         session = Session(
             id=hashed(secret),
             login=login,
@@ -359,8 +349,8 @@ class Accounts:
         self._sessions[session.id] = session
         return secret, session
 
-    def session(self, secret: str) -> tuple[Session, Account] | None:
-        """The session of a cookie and whose it is; None when it is over, or never was. It is used now."""
+    def session(self, secret: str, *, is_used: bool = True) -> tuple[Session, Account] | None:
+        """The session of a cookie and whose it is; None when it is over, or never was. It `is_used` now."""
         found = self._sessions.get(hashed(secret))
         now = self._now()
         if found is None or not self._lives(found, now):
@@ -368,7 +358,8 @@ class Accounts:
         account = self._accounts.get(found.login)
         if account is None or account.disabled:
             return None
-        found.seen_at = max(found.seen_at, now)
+        if is_used:
+            found.seen_at = max(found.seen_at, now)
         return found, account
 
     def sessions(self, login: str) -> Sequence[Session]:
@@ -377,11 +368,13 @@ class Accounts:
         own = [each for each in self._sessions.values() if each.login == login and self._lives(each, now)]
         return sorted(own, key=lambda each: -each.begun_at)
 
+    @one_by_one
     async def end(self, ident: str) -> None:
         """End one session."""
         await self._state.transact(lambda db: db.execute("DELETE FROM session WHERE id = ?", (ident,)))
         self._sessions.pop(ident, None)
 
+    @one_by_one
     async def end_others(self, login: str, spared: str = "") -> int:
         """End the sessions of somebody but one; answers how many."""
         sql = "DELETE FROM session WHERE login = ? AND id <> ?"

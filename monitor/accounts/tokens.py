@@ -1,5 +1,6 @@
 """Tokens of programs: kept in the state, asked in memory."""
 
+import asyncio
 import json
 import secrets
 import sqlite3
@@ -8,6 +9,7 @@ from typing import Final
 
 from monitor.accounts.people import TOKEN, Token, fault_of_name, hashed, new_secret
 from monitor.accounts.roles import Scope
+from monitor.accounts.turns import one_by_one
 from monitor.errors import RequestRefused
 from monitor.journal.state import State
 
@@ -27,6 +29,7 @@ class Tokens:
         self._state = state
         self._now = now
         self._tokens: dict[str, Token] = {}
+        self.changing = asyncio.Lock()
 
     async def load(self) -> None:
         """Read all there are."""
@@ -49,15 +52,17 @@ class Tokens:
         """All of them, by name."""
         return sorted(self._tokens.values(), key=lambda each: (each.name, each.id))
 
-    def find(self, secret: str) -> Token | None:
-        """The token that a program sent; None when it is over, or never was. It is used now."""
+    def find(self, secret: str, *, is_used: bool = True) -> Token | None:
+        """The token that a program sent; None when it is over, or never was. It `is_used` now."""
         found = self._tokens.get(hashed(secret)) if secret.startswith(TOKEN) else None
         now = self._now()
         if found is None or (found.expires_at is not None and now >= found.expires_at):
             return None
-        found.used_at = max(found.used_at or 0, now)
+        if is_used:
+            found.used_at = max(found.used_at or 0, now)
         return found
 
+    @one_by_one
     async def add(
         self, name: str, scopes: Sequence[Scope], *, expires_at: int | None, by: str
     ) -> tuple[str, Token]:
@@ -97,6 +102,7 @@ class Tokens:
         self._tokens[token.secret] = token
         return secret, token
 
+    @one_by_one
     async def remove(self, ident: str) -> Token:
         """Take a token out, by its id or name. Raises NotThere."""
         found = next((each for each in self._tokens.values() if ident in {each.id, each.name}), None)

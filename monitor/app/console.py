@@ -90,7 +90,14 @@ class ConsoleParts:
         self._listens = True
         try:
             with contextlib.closing(bound):
-                await run_bound(gate, bound, clients=_CLIENTS, tls=context, believes_proxies=False)
+                await run_bound(
+                    gate,
+                    bound,
+                    clients=_CLIENTS,
+                    tls=context,
+                    believes_proxies=False,
+                    is_shared=gate.is_shared,
+                )
         finally:
             self._listens = False
 

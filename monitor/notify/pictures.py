@@ -3,6 +3,7 @@
 It reads the journal itself, so that the daemon has no work with it; it may be killed when it takes too long.
 """
 
+import contextlib
 import io
 import json
 import logging
@@ -153,7 +154,8 @@ def _small(picture: bytes) -> bytes:
 
 def be_small() -> None:
     """Let everybody else go first, take no more memory than a picture needs, and be quiet about fonts."""
-    os.nice(10)
+    with contextlib.suppress(PermissionError):  # a sandbox that forbids even that: it is drawn all the same
+        os.nice(10)
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     logging.disable(logging.WARNING)  # a font of the list that this machine does not have
     warnings.simplefilter("ignore")  # a sign that no font here has

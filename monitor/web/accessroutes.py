@@ -29,8 +29,10 @@ from monitor.web.accessshapes import (
     RollCallOut,
     ZoneOut,
 )
+from monitor.web.callers import NotAllowed, caller_of
 from monitor.web.parts import AccessDesk, Parts
 from monitor.web.peer import who_asks
+from monitor.web.permits import PEOPLE
 from monitor.web.problems import NotDone, NotKnown, problems
 from monitor.web.shapes import PREFIX
 
@@ -126,6 +128,8 @@ def _add_places(router: APIRouter, parts: Parts, people: _People) -> None:
         known = parts.site.access.zones
         if zone and zone not in known:
             raise NotKnown(f"no zone {zone}", "list them with `facility-monitor access zones`")
+        if names and not caller_of(request).sees_people:
+            raise NotAllowed(PEOPLE.needs)
         directory = await people.names(request, "rollcall") if names else {}
         wanted = [each for each in known if not zone or zone in _around(parts, each)]
         present = [each for each in await people.desk.book.present() if each.zone in wanted]

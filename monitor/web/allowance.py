@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final
 
 __all__ = ["Allowance", "client_key"]
@@ -49,4 +49,6 @@ def client_key(host: str) -> str:
         address = ip_address(host)
     except ValueError:
         return host[:64]
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:  # of a socket for both kinds
+        address = address.ipv4_mapped
     return str(address) if address.version == 4 else str(ip_network((address, _HOUSEHOLD), strict=False))  # noqa: PLR2004

@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Any
 
 from monitor.accounts.roles import Role, Scope
+from monitor.site import Device
 
 __all__ = ["Caller", "NotAllowed", "NotSignedIn", "Role", "Scope", "Via", "caller_of", "known_caller"]
 
@@ -43,6 +44,10 @@ class Caller:
     def sees_people(self) -> bool:
         """Whether he may see who came and went."""
         return self.may(Role.SUPERVISOR, Scope.ACCESS)
+
+    def sees_readings_of(self, device: Device) -> bool:
+        """Whether he may see what a device says: a reader of cards says when somebody stands before it."""
+        return self.sees_people or device.device_class != "access"
 
 
 class NotSignedIn(Exception):

@@ -25,6 +25,7 @@ from monitor.accounts.roles import Role
 from monitor.site import ConsoleSettings
 from monitor.web.allowance import Allowance, client_key
 from monitor.web.callers import Caller, Via
+from monitor.web.server import is_here
 from monitor.web.shapes import PREFIX
 
 __all__ = ["Door", "Gate", "csrf_of", "door_of"]
@@ -122,19 +123,39 @@ class Gate:
         if scope["type"] != "http":
             return
 
+        may_go_on: Callable[[], bool] = _always
+        is_cut = False
+
         async def guarded(message: Message) -> None:
+            nonlocal is_cut
+            if is_cut:
+                return
             if message["type"] == "http.response.start":
                 message = {**message, "headers": self._with_headers(message.get("headers", ()))}
+            elif message.get("more_body") and not may_go_on():
+                is_cut, message = True, {"type": "http.response.body", "body": b"", "more_body": False}
             await send(message)
 
         try:
             inside = await self._judge(scope)
+            may_go_on = self._going_on(inside)
         except _Refused as refused:
             self.refused += 1
             answer = PlainTextResponse(f"{refused}\n", refused.status, {"connection": "close"})
             await answer(scope, receive, guarded)
             return
         await self._app(inside, receive, guarded)
+
+    def _going_on(self, scope: Scope) -> Callable[[], bool]:
+        """Whether who asked may still: a long answer ends when his session or token does."""
+        caller: Caller | None = scope["state"]["caller"]
+        if caller is None:
+            return _always
+        if caller.via is Via.TOKEN:
+            secret = _secret_of(Headers(scope=scope))
+            return lambda: self._accounts.tokens.find(secret, is_used=False) is not None
+        cookie = scope["state"]["door"].secret
+        return lambda: self._accounts.session(cookie, is_used=False) is not None
 
     def _with_headers(self, given: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         said = list(given)
@@ -147,6 +168,8 @@ class Gate:
         if len(raw) > _MOST_HEADERS or sum(len(name) + len(value) for name, value in raw) > _LARGEST_HEAD:
             raise _Refused(431, "the headers of the request are too large")
         headers = Headers(raw=list(raw))
+        if "transfer-encoding" in headers and "content-length" in headers:
+            raise _Refused(400, "a body has one length")  # a proxy might see another request in it than we do
         peer = _plain(str((scope.get("client") or ("", 0))[0]))
         is_proxied = self._is_proxy(peer)
         address = self._address(headers, peer) if is_proxied else peer
@@ -169,6 +192,10 @@ class Gate:
         return "__Host-session" if self._is_secure else "session"
 
     # Whence ----------------------------------------------------------------------------------------------
+
+    def is_shared(self, address: str) -> bool:
+        """Whether others stand behind an address: one of the proxies, or a tunnel to this machine."""
+        return is_here(address) or self._is_proxy(_plain(address))
 
     def _is_proxy(self, address: str) -> bool:
         return _is_within(address, self._proxies)
@@ -213,9 +240,8 @@ class Gate:
     # Who -------------------------------------------------------------------------------------------------
 
     def _caller(self, headers: Headers, door: Door) -> Caller | None:
-        given = headers.get("authorization", "")
-        if given:
-            return self._by_token(given, door)
+        if headers.get("authorization", ""):
+            return self._by_token(headers, door)
         known = self._accounts.session(door.secret) if door.secret else None
         if known is None:
             return None
@@ -230,9 +256,9 @@ class Gate:
             csrf=csrf_of(door.secret),
         )
 
-    def _by_token(self, given: str, door: Door) -> Caller | None:
-        kind, _, secret = given.partition(" ")
-        token = self._accounts.tokens.find(secret.strip()) if kind.lower() == "bearer" else None
+    def _by_token(self, headers: Headers, door: Door) -> Caller | None:
+        secret = _secret_of(headers)
+        token = self._accounts.tokens.find(secret) if secret else None
         if token is None:
             if not self._wrong.take(door.network):
                 raise _Refused(429, "too many tokens that are none: wait a minute")
@@ -264,6 +290,16 @@ class Gate:
         )
         await self._accounts.audit.note(row)
         raise _Refused(403, why)
+
+
+def _always() -> bool:
+    return True
+
+
+def _secret_of(headers: Headers) -> str:
+    """What is sent as a token; empty for anything else."""
+    kind, _, secret = headers.get("authorization", "").partition(" ")
+    return secret.strip() if kind.lower() == "bearer" else ""
 
 
 def _plain(address: str) -> str:

@@ -9,8 +9,10 @@ from fastapi.responses import Response
 from pydantic import BaseModel
 
 from monitor.journal.sampled import MOST_STEPS, Bucket, History, history
+from monitor.web.callers import NotAllowed, caller_of
 from monitor.web.paging import answered
 from monitor.web.parts import Parts
+from monitor.web.permits import PEOPLE
 from monitor.web.problems import NotKnown, problems
 from monitor.web.shapes import PREFIX
 
@@ -72,6 +74,8 @@ def make_history_router(parts: Parts) -> APIRouter:
         """Answer points of a device in equal steps of time, from what the journal still has."""
         if device not in parts.site.devices:
             raise NotKnown(f"no device {device}", "list them with `facility-monitor devices`")
+        if not caller_of(request).sees_readings_of(parts.site.devices[device]):
+            raise NotAllowed(PEOPLE.needs)
         names = list(dict.fromkeys(filter(None, point.split(","))))
         end = parts.now() if until is None else until
         start = max(0, end - _DAY) if since is None else since

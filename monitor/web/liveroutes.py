@@ -4,9 +4,11 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, HTTPException, Query, Request
 
+from monitor.web.callers import NotAllowed, caller_of
 from monitor.web.live import LiveState
 from monitor.web.livefeed import MOST, TOPICS, LiveFeed, Stream
 from monitor.web.parts import Parts
+from monitor.web.permits import PEOPLE
 from monitor.web.routes import NotKnown
 from monitor.web.shapes import PREFIX
 
@@ -46,6 +48,8 @@ def make_live_router(parts: Parts, live: LiveState) -> APIRouter:
             )
         if device and device not in parts.site.devices:
             raise NotKnown(f"no device {device}", "list them with `facility-monitor devices`")
+        if device and not caller_of(request).sees_readings_of(parts.site.devices[device]):
+            raise NotAllowed(PEOPLE.needs)
         if feed.is_full:
             raise HTTPException(503, f"{MOST} look already", headers={"retry-after": _SOON})
         comes_again = "last-event-id" in request.headers

@@ -6,15 +6,17 @@ from contextlib import aclosing
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import PlainTextResponse, Response, StreamingResponse
 from pydantic import TypeAdapter
 
 from monitor.model import Reading
 from monitor.ports import Gap
 from monitor.site import Device
+from monitor.web.callers import NotAllowed, caller_of
 from monitor.web.live import LiveState
 from monitor.web.parts import Parts
+from monitor.web.permits import PEOPLE
 from monitor.web.problems import NotDone, NotKnown, problems
 from monitor.web.shapes import (
     PREFIX,
@@ -122,10 +124,11 @@ def _add_devices(router: APIRouter, parts: Parts, live: LiveState) -> None:
         return Response(_DEVICES.dump_json(found, by_alias=True), media_type="application/json")
 
     @router.get("/devices/{device}")
-    async def device(device: str) -> DeviceDetailOut:
-        """Answer one device with the newest value of each point."""
+    async def device(request: Request, device: str) -> DeviceDetailOut:
+        """Answer one device with the newest value of each point; of readers only to those who may see people."""
         known = _known(parts, device)
-        recorded = await parts.journal.readings(device, _DETAIL)
+        may_see = caller_of(request).sees_readings_of(known)
+        recorded = await parts.journal.readings(device, _DETAIL) if may_see else ()
         readings = [each.entry for each in recorded if isinstance(each.entry, Reading)]
         points = {
             name: ValueOut(value=None, unit=point.unit, time=None, missing=None)
@@ -148,16 +151,18 @@ def _overlay(points: dict[str, ValueOut], reading: Reading) -> None:
 
 def _add_readings(router: APIRouter, parts: Parts) -> None:
     @router.get("/devices/{device}/readings")
-    async def readings(device: str, last: _Last = 10) -> list[ReadingOut]:
+    async def readings(request: Request, device: str, last: _Last = 10) -> list[ReadingOut]:
         """Answer the newest readings of a device, newest last."""
-        _known(parts, device)
+        _readable(parts, device, request)
         recorded = await parts.journal.readings(device, last)
         return [ReadingOut.of(each.entry) for each in recorded if isinstance(each.entry, Reading)]
 
     @router.get("/devices/{device}/readings/stream", response_class=StreamingResponse)
-    async def stream(device: str, last: Annotated[int, Query(ge=0, le=10_000)] = 0) -> StreamingResponse:
+    async def stream(
+        request: Request, device: str, last: Annotated[int, Query(ge=0, le=10_000)] = 0
+    ) -> StreamingResponse:
         """Answer the newest readings, then each that comes: one JSON object a line, until the client goes."""
-        _known(parts, device)
+        _readable(parts, device, request)
         return StreamingResponse(_follow(parts, device, last), media_type="application/x-ndjson")
 
 
@@ -195,6 +200,12 @@ def _known(parts: Parts, device: str) -> Device:
     if device not in parts.site.devices:
         raise NotKnown(f"no device {device}", "list them with `facility-monitor devices`")
     return parts.site.devices[device]
+
+
+def _readable(parts: Parts, device: str, request: Request) -> None:
+    """Raises NotKnown, and NotAllowed of a reader of cards for whom people's movements are none."""
+    if not caller_of(request).sees_readings_of(_known(parts, device)):
+        raise NotAllowed(PEOPLE.needs)
 
 
 def _device(  # noqa: PLR0913, PLR0917 - facts of three parts, asked for once for all devices

@@ -8,7 +8,8 @@ import socket
 import ssl
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,10 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from monitor.errors import SettingsError
+from monitor.web.allowance import client_key
 from monitor.web.peer import caller_by_socket
 
-__all__ = ["GROUP", "bind", "run_bound", "serve"]
+__all__ = ["GROUP", "bind", "is_here", "run_bound", "serve"]
 
 GROUP = "facility-monitor"
 
@@ -30,6 +32,8 @@ _GRACE = 1
 _CLIENTS = 200
 _IDLE_S = 10.0
 _UNREAD_S = 30.0
+_SHARE = 2
+"""One client may have a half of the connections: whoever takes them all keeps nobody else out."""
 
 
 def bind(path: Path) -> socket.socket:
@@ -99,12 +103,30 @@ def _remove(path: Path) -> None:
         path.unlink()
 
 
+def is_here(host: str) -> bool:
+    """Whether an address is of this machine: whoever comes by a proxy or a tunnel has it."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return False
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return (mapped or address).is_loopback
+
+
+def _count_of(whose: str, connections: Iterable[object]) -> int:
+    return sum(isinstance(each, BoundedProtocol) and each.whose == whose for each in connections)
+
+
 class BoundedProtocol(H11Protocol):
     """HTTP with peers that may be idle, slow or many: uvicorn would keep all of them, and run out of files.
 
-    One too many is closed at once, and so is one that has sent no whole request within ten seconds, or twenty, and
-    one for which 64 KiB wait of which it has read nearly nothing for half a minute.
+    One too many is closed at once, also of one client unless others stand behind it, and so is one that has sent
+    no whole request within ten seconds, or twenty, and one for which 64 KiB wait of which it has read next to
+    nothing for half a minute.
     """
+
+    is_shared: Callable[[str], bool] = staticmethod(is_here)
+    """Whether others stand behind an address: a proxy."""
 
     _seen: object = None
     _unread: asyncio.TimerHandle | None = None
@@ -112,10 +134,21 @@ class BoundedProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection, or close it."""
         super().connection_made(transport)  # type: ignore[arg-type]
-        if self.limit_concurrency is not None and len(self.connections) > self.limit_concurrency:
+        limit = self.limit_concurrency
+        if limit is not None and (len(self.connections) > limit or self._has_share(limit)):
             self.transport.abort()
         else:
             self.loop.call_later(_IDLE_S, self._look)
+
+    @property
+    def whose(self) -> str:
+        """What counts as one client; nothing for the socket, and for who others stand behind."""
+        host = self.client[0] if self.client else ""
+        return "" if not host or self.is_shared(host) else client_key(host)
+
+    def _has_share(self, limit: int) -> bool:
+        whose = self.whose
+        return bool(whose) and _count_of(whose, self.connections) > limit // _SHARE
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
@@ -182,11 +215,14 @@ async def serve(app: Any, path: Path) -> None:
 class _TlsServer(_Server):
     """The same with TLS. Who has connected and does not come to terms counts, too, and has ten seconds for it."""
 
-    def __init__(self, config: uvicorn.Config, context: ssl.SSLContext, clients: int) -> None:
+    def __init__(
+        self, config: uvicorn.Config, context: ssl.SSLContext, clients: int, protocol: type[BoundedProtocol]
+    ) -> None:
         super().__init__(config)
         self._context = context
         self._clients = clients
-        self._greeted: set[asyncio.Task[None]] = set()
+        self._made = protocol
+        self._greeted: dict[asyncio.Task[None], str] = {}
         self._accepting: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -207,16 +243,25 @@ class _TlsServer(_Server):
         loop = asyncio.get_running_loop()
         while True:
             try:
-                accepted, _ = await loop.sock_accept(bound)
+                accepted, (host, *_) = await loop.sock_accept(bound)
             except OSError:  # no file is left: those that are there go first
                 await asyncio.sleep(_GRACE)
                 continue
-            if len(self._greeted) + len(self.server_state.connections) >= self._clients:
+            whose = "" if self._made.is_shared(host) else client_key(host)
+            if self._is_full(whose):
                 accepted.close()
                 continue
             task = asyncio.create_task(self._greet(accepted), name="https greeting")
-            self._greeted.add(task)
-            task.add_done_callback(self._greeted.discard)
+            self._greeted[task] = whose
+            task.add_done_callback(self._greeted.pop)
+
+    def _is_full(self, whose: str) -> bool:
+        """Whether there are as many as can be, of all or of one client."""
+        connections = self.server_state.connections
+        if len(self._greeted) + len(connections) >= self._clients:
+            return True
+        own = list(self._greeted.values()).count(whose) + _count_of(whose, connections)
+        return bool(whose) and own >= self._clients // _SHARE
 
     async def _greet(self, accepted: socket.socket) -> None:
         loop = asyncio.get_running_loop()
@@ -228,10 +273,7 @@ class _TlsServer(_Server):
             accepted.close()
 
     def _protocol(self) -> asyncio.Protocol:
-        made: asyncio.Protocol = BoundedProtocol(
-            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
-        )
-        return made
+        return self._made(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
 
 
 async def run_bound(  # noqa: PLR0913 - what a server is
@@ -239,17 +281,20 @@ async def run_bound(  # noqa: PLR0913 - what a server is
     bound: socket.socket,
     *,
     clients: int,
-    protocol: type[asyncio.Protocol] = BoundedProtocol,
+    protocol: type[BoundedProtocol] = BoundedProtocol,
     tls: ssl.SSLContext | None = None,
     believes_proxies: bool = True,
+    is_shared: Callable[[str], bool] = is_here,
 ) -> None:
     """Serve an ASGI app on a socket that is bound already until cancelled; then close it.
 
-    `believes_proxies`: who is named in headers of a proxy on this machine is the client.
+    `believes_proxies`: who is named in headers of a proxy on this machine is the client. `is_shared`: whether
+    others stand behind an address, so that it may have all connections.
     """
+    made = type(protocol.__name__, (protocol,), {"is_shared": staticmethod(is_shared)})
     config = uvicorn.Config(
         app,
-        http=protocol,
+        http=made,
         ws="none",
         lifespan="off",
         log_config=None,
@@ -260,7 +305,7 @@ async def run_bound(  # noqa: PLR0913 - what a server is
         server_header=False,
         proxy_headers=believes_proxies,
     )
-    server = _Server(config) if tls is None else _TlsServer(config, tls, clients)
+    server = _Server(config) if tls is None else _TlsServer(config, tls, clients, made)
     task = asyncio.create_task(server.serve(sockets=[bound]), name="http server")
     try:
         await asyncio.shield(task)

@@ -21,12 +21,16 @@ _REFUSED: Final = 400
 
 @dataclass(slots=True, kw_only=True)
 class Noted:
-    """What becomes a line of the trail: filled in by whoever knows more. `is_private`: reads are noted, too."""
+    """What becomes a line of the trail: filled in by whoever knows more. `is_private`: reads are noted, too.
+
+    `is_trifle`: once in ten minutes is enough, so that nobody drives out with it what others did.
+    """
 
     action: str = ""
     target: str = ""
     by: str = ""
     is_private: bool = False
+    is_trifle: bool = False
 
 
 def note_of(request: Any) -> Noted:
@@ -77,7 +81,12 @@ class Trail:
             via="" if caller is None else str(caller.via),
             address="" if caller is not None and caller.via == "socket" else str(client[0] or "")[:_LONGEST],
             action=noted.action or f"{scope['method'][:10]} (no such page)",
-            target=noted.target[:_LONGEST] if status < _REFUSED else "",
+            target=_clean(noted.target) if status < _REFUSED else "",
             outcome=status,
         )
-        await self._audit.note(row, is_read=is_read)
+        await self._audit.note(row, is_read=is_read or noted.is_trifle)
+
+
+def _clean(text: str) -> str:
+    """A part of it that can be printed."""
+    return "".join(each if each.isprintable() else "\ufffd" for each in text[:_LONGEST])

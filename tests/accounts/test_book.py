@@ -59,7 +59,9 @@ async def test_how_a_keyboard_writes_a_letter_does_not_matter(accounts: Accounts
 async def test_everything_is_there_after_a_restart(accounts: Accounts, state: State, clock: ManualClock) -> None:
     await accounts.add("ana", name="Ana", role=Role.OPERATOR, by="root")
     await accounts.set_password("ana", GOOD)
-    secret, _ = await accounts.begin("ana", address="192.0.2.1", network="192.0.2.1", browser="b\x00\n")
+    secret, _ = await accounts.begin(
+        accounts.account("ana"), address="192.0.2.1", network="192.0.2.1", browser="b\x00\n"
+    )
     token, _ = await accounts.tokens.add("grafana", [Scope.READ], expires_at=None, by="root")
     link, _ = await accounts.invite("ana", by="root")
     clock.time += 60_000
@@ -83,7 +85,7 @@ async def test_everything_is_there_after_a_restart(accounts: Accounts, state: St
 
 async def test_a_request_writes_nothing(accounts: Accounts, state: State, clock: ManualClock) -> None:
     await accounts.add("ana", role=Role.VIEWER, by="")
-    secret, _ = await accounts.begin("ana", address="", network="", browser="")
+    secret, _ = await accounts.begin(accounts.account("ana"), address="", network="", browser="")
     before = (await state.query("SELECT total_changes()"))[0][0]
     for _ in range(100):
         clock.time += 1000
@@ -134,6 +136,48 @@ async def test_a_link_is_used_once_also_by_two_at_once(accounts: Accounts, clock
     assert await accounts.accept(late, GOOD) is None
 
 
+async def test_who_signs_in_with_the_old_password_while_it_is_changed_stays_outside(accounts: Accounts) -> None:
+    await accounts.add("ana", role=Role.OPERATOR, by="")
+    await accounts.set_password("ana", GOOD)
+    thief = await accounts.check("ana", GOOD)
+    assert thief is not None
+    told = await asyncio.gather(
+        accounts.set_password("ana", "another " + GOOD),
+        accounts.begin(thief, address="", network="", browser=""),
+        return_exceptions=True,
+    )
+    disabled = await accounts.change("ana", disabled=True)
+    with pytest.raises(RequestRefused):
+        await accounts.begin(disabled, address="", network="", browser="")
+
+    assert [type(each) for each in told[1:]] == [RequestRefused]
+    assert accounts.sessions("ana") == []
+
+
+async def test_a_session_that_begins_while_the_others_end_is_there_or_not_also_after_a_restart(
+    accounts: Accounts, state: State, clock: ManualClock
+) -> None:
+    ana = await accounts.add("ana", role=Role.VIEWER, by="")
+    for _ in range(5):
+        begun, _ended = await asyncio.gather(
+            accounts.begin(ana, address="", network="", browser=""), accounts.end_others("ana")
+        )
+        again = _made(state, clock)
+        await again.load()
+
+        assert (again.session(begun[0]) is None) is (accounts.session(begun[0]) is None)
+        again.passwords.close()
+
+
+async def test_two_tokens_of_one_name_are_not_made_by_two_at_once(accounts: Accounts) -> None:
+    told = await asyncio.gather(
+        *(accounts.tokens.add("backup", [Scope.READ], expires_at=None, by="") for _ in range(2)),
+        return_exceptions=True,
+    )
+
+    assert [type(each) for each in told if isinstance(each, Exception)] == [RequestRefused]
+
+
 async def test_what_the_disk_does_not_take_has_not_happened(accounts: Accounts, state: State) -> None:
     await accounts.add("ana", role=Role.ADMINISTRATOR, by="")
     await accounts.set_password("ana", GOOD)
@@ -141,7 +185,7 @@ async def test_what_the_disk_does_not_take_has_not_happened(accounts: Accounts, 
     for work in (
         accounts.add("ben", role=Role.VIEWER, by=""),
         accounts.change("ana", language="zh"),
-        accounts.begin("ana", address="", network="", browser=""),
+        accounts.begin(accounts.account("ana"), address="", network="", browser=""),
         accounts.tokens.add("t", [Scope.READ], expires_at=None, by=""),
     ):
         with pytest.raises(JournalError):
@@ -159,7 +203,7 @@ async def test_one_person_has_so_many_sessions_and_the_oldest_ends(accounts: Acc
     secrets = []
     for _ in range(25):
         clock.time += 1000
-        secret, _ = await accounts.begin("ana", address="", network="", browser="")
+        secret, _ = await accounts.begin(accounts.account("ana"), address="", network="", browser="")
         secrets.append(secret)
 
     assert [accounts.session(each) is not None for each in secrets] == [False] * 5 + [True] * 20

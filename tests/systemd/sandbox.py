@@ -15,6 +15,8 @@ from pathlib import Path
 __all__ = ["allowed", "main"]
 
 _ALLOW = 0x7FFF0000
+_SET_MDWE = 65
+_REFUSE_EXEC_GAIN = 1
 _KILL_PROCESS = 0x80000000
 _UNKNOWN = -1
 
@@ -55,12 +57,19 @@ def _load(names: set[str]) -> None:
         raise OSError(-failed, os.strerror(-failed))
 
 
+def _deny_write_execute() -> None:
+    """As `MemoryDenyWriteExecute=yes`, where the kernel can (6.3): no memory is both written and run."""
+    ctypes.CDLL(None).prctl(_SET_MDWE, _REFUSE_EXEC_GAIN, 0, 0, 0)
+
+
 def main(unit: Path, *command: str) -> None:
     """Become the command, under the filter; the kernel kills it (SIGSYS) at a call that is not allowed."""
     names = allowed(unit.read_text())
     if os.geteuid() == 0:
         # Root gives files of SQLite, and the socket where the group is there, to others; the service is not root.
         names |= {"chown", "fchown"}
+    if "\nMemoryDenyWriteExecute=yes\n" in unit.read_text():
+        _deny_write_execute()
     _load(names)
     os.execvp(command[0], command)
 

@@ -4,7 +4,9 @@ import re
 import subprocess
 import sys
 import urllib.request
+from contextlib import closing
 from pathlib import Path
+from sqlite3 import connect
 
 import pytest
 
@@ -64,7 +66,7 @@ def test_what_the_unit_does_not_allow_is_killed_here() -> None:
 
     assert (harmless.returncode, harmless.stdout) == (0, "lives\n")
     assert forbidden.returncode < 0
-    assert {"chown", "setpriority", "mount", "ptrace"} & allowed(UNIT.read_text()) == set()
+    assert {"chown", "sched_setscheduler", "mount", "ptrace"} & allowed(UNIT.read_text()) == set()
 
 
 def test_the_service_may_ask_whether_the_clock_is_right_and_not_set_it() -> None:
@@ -141,3 +143,29 @@ def test_pictures_of_reports_are_drawn_in_it() -> None:
     ran = sandboxed(sys.executable, "-c", asked)
 
     assert (ran.returncode, ran.stdout) == (0, "True\n"), ran.stderr
+
+
+def test_trends_are_drawn_in_it(tmp_path: Path) -> None:
+    asked = (
+        "import asyncio, sys; from pathlib import Path;"
+        "from monitor.web.console.plant.trends import Trends; from monitor.web.trends import Trend;"
+        "trends = Trends(Path(sys.argv[1]) / 'journal.db', now=lambda: 7_200_000);"
+        "print(asyncio.run(trends.draw(Trend(device='d', point='p', start=0, end=3_600_000)))[:4]); trends.close()"
+    )
+    with closing(connect(tmp_path / "journal.db")) as journal:
+        for step in sorted((UNIT.parents[1] / "monitor/journal/schema/journal").glob("*.sql")):
+            journal.executescript(step.read_text("utf-8"))
+    ran = sandboxed(sys.executable, "-c", asked, str(tmp_path))
+
+    assert (ran.returncode, ran.stdout) == (0, "b'<svg'\n"), ran.stderr
+
+
+def test_passwords_are_hashed_and_compared_in_it() -> None:
+    asked = (
+        "import asyncio; from monitor.accounts.passwords import Passwords; kept = Passwords();"
+        "made = asyncio.run(kept.hash('seven quiet meters'));"
+        "print(asyncio.run(kept.agrees('seven quiet meters', made)), asyncio.run(kept.agrees('six', made)))"
+    )
+    ran = sandboxed(sys.executable, "-c", asked)
+
+    assert (ran.returncode, ran.stdout) == (0, "True False\n"), ran.stderr

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import re
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -113,6 +113,7 @@ async def front(
     *,
     tls: ssl.SSLContext | None = None,
     clients: int = 200,
+    is_shared: Callable[[str], bool] | None = None,
 ) -> AsyncIterator[Front]:
     """Serve until the block ends; the port of the settings is a free one."""
     port = free_port()
@@ -124,7 +125,16 @@ async def front(
     bound = listening("127.0.0.1", port)
     tasks = [
         asyncio.create_task(live.run()),
-        asyncio.create_task(run_bound(gate, bound, clients=clients, tls=tls, believes_proxies=False)),
+        asyncio.create_task(
+            run_bound(
+                gate,
+                bound,
+                clients=clients,
+                tls=tls,
+                believes_proxies=False,
+                is_shared=is_shared or gate.is_shared,
+            )
+        ),
     ]
     try:
         yield Front(port, accounts, gate, parts, f"{scheme}://127.0.0.1:{port}")

@@ -29,7 +29,20 @@ from monitor.zones import AccessSettings, AccessZone
 from tests.clock import ManualClock
 from tests.web.serving import make_parts, serving
 
-__all__ = ["DAY", "HOUR", "NOON", "PSEUDONYMS", "SITE", "House", "card", "furnished", "living", "passage", "said"]
+__all__ = [
+    "DAY",
+    "HOUR",
+    "NOON",
+    "PSEUDONYMS",
+    "SITE",
+    "House",
+    "card",
+    "furnish",
+    "furnished",
+    "living",
+    "passage",
+    "said",
+]
 
 NOON = 1_795_780_800_000  # Friday, 2026-11-27 12:00 UTC, 13:00 in Berlin
 HOUR = 3_600_000
@@ -143,7 +156,7 @@ class House:
         return [each.entry for each in found if isinstance(each.entry, Command) and each.entry.kind == kind]
 
 
-async def _furnish(house: House) -> None:
+async def furnish(house: House) -> None:
     """A morning: two people and a visitor are in, a pump runs and the other has a fault, a phase was lost."""
     ana, ben = (card("front-in", NOON - minute * 60_000, who) for minute, who in ((50, "1001"), (40, "1002")))
     inner = card("server-in", NOON - 30 * 60_000, "1002")
@@ -216,5 +229,5 @@ async def living(folder: Path, clock: ManualClock, site: Site = SITE) -> AsyncIt
 async def furnished(folder: Path) -> AsyncIterator[House]:
     """Let a house live in which something has happened in the last two hours; it is noon."""
     async with living(folder, ManualClock(NOON - 2 * HOUR)) as house:
-        await _furnish(house)
+        await furnish(house)
         yield house

@@ -186,13 +186,16 @@ async def no_messages() -> Mapping[str, int]:
 class NoLetters:
     """No dead letters."""
 
-    async def list_letters(self, last: int) -> Sequence[Mapping[str, Any]]:
+    async def list_letters(self, last: int, sink: str = "") -> Sequence[Mapping[str, Any]]:
+        del sink
         return [][:last]
 
-    async def retry(self, ids: Sequence[int] | None) -> Sequence[int]:
+    async def retry(self, ids: Sequence[int] | None, sink: str = "") -> Sequence[int]:
+        del sink
         return ids or []
 
-    async def drop(self, ids: Sequence[int] | None) -> Sequence[int]:
+    async def drop(self, ids: Sequence[int] | None, sink: str = "") -> Sequence[int]:
+        del sink
         return ids or []
 
 

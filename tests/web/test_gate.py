@@ -13,7 +13,10 @@ import trustme
 from monitor.accounts.roles import Role, Scope
 from monitor.journal.sqlite import SqliteJournal
 from monitor.journal.state import State
+from monitor.model import Reading
+from monitor.ports import Batch
 from monitor.site import ConsoleSettings
+from monitor.web.allowance import client_key
 from monitor.web.parts import Parts
 from tests.clock import ManualClock
 from tests.web.browsing import Front, accounts_of, front
@@ -247,6 +250,126 @@ async def test_a_token_works_until_its_time_or_until_it_is_removed(here: Front, 
 
     assert before == [200, 200]
     assert after == [401] * 4
+
+
+@pytest.mark.parametrize("kind", ["session", "token"])
+@pytest.mark.parametrize(
+    "path", ["/api/v1/devices/main/readings/stream?last=1", "/api/v1/live?topics=readings&device=main"]
+)
+async def test_what_goes_on_ends_with_the_session_or_the_token(
+    here: Front, clock: ManualClock, kind: str, path: str
+) -> None:
+    secret, made = await here.accounts.tokens.add("t", [Scope.READ], expires_at=None, by="")
+    told: list[bytes] = []
+
+    async def says(volts: float) -> None:
+        values = {"voltage_l1_v": volts}
+        reading = Reading(device="main", time=clock.time, arrived=clock.time, values=values)
+        await here.parts.journal.append([Batch(entries=[reading])])
+
+    volts = 230.0
+    await says(volts)
+    async with here.browser() as browser:
+        if kind == "session":
+            await browser.sign_in("ana")
+        headers = {"authorization": f"Bearer {secret}"} if kind == "token" else {}
+        async with (
+            asyncio.timeout(60),
+            browser.http.stream("GET", f"{here.origin}{path}", headers=headers) as answer,
+        ):
+            async for piece in answer.aiter_bytes():
+                told.append(piece)
+                if kind == "session" and b"voltage" in piece:
+                    await here.accounts.change("ana", disabled=True)
+                elif b"voltage" in piece:
+                    await here.accounts.tokens.remove(made.id)
+                volts += 1
+                await says(volts)
+            status = answer.status_code
+
+    assert status == 200
+    assert sum(piece.count(b"voltage") for piece in told) == 1
+
+
+async def test_a_body_of_two_lengths_is_refused_and_what_follows_is_no_request(here: Front) -> None:
+    host = f"Host: 127.0.0.1:{here.port}\r\n"
+    smuggled = f"GET /healthz HTTP/1.1\r\n{host}\r\n"
+    head = (
+        f"POST /login HTTP/1.1\r\n{host}Content-Length: {len(smuggled) + 5}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+    answer = await _raw(here, f"{head}0\r\n\r\n{smuggled}".encode())
+
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert answer.count(b"HTTP/1.1") == 1
+
+
+@pytest.mark.parametrize("has_tls", [False, True])
+async def test_one_client_cannot_take_all_connections(
+    parts: Parts, state: State, clock: ManualClock, *, has_tls: bool
+) -> None:
+    server, client = _contexts()
+    settings = ConsoleSettings()
+    if has_tls:
+        settings = replace(settings, certificate=__file__, key=__file__)  # type: ignore[arg-type] - there is one
+    async with front(
+        parts,
+        await accounts_of(state, clock),
+        settings,
+        tls=server if has_tls else None,
+        clients=20,
+        is_shared=lambda host: host == "127.0.0.2",
+    ) as served:
+        silent = [await asyncio.open_connection("127.0.0.1", served.port) for _ in range(30)]
+        try:
+            async with served.browser(
+                verify=client, transport=httpx.AsyncHTTPTransport(local_address="127.0.0.2", verify=client)
+            ) as other:
+                answer = await other.get("/login")
+            async with asyncio.timeout(60):
+                first = [await reader.read(1) for reader, _ in silent[10:]]
+        finally:
+            for _, writer in silent:
+                writer.close()
+
+    assert answer.status_code == 200
+    assert set(first) == {b""}
+
+
+async def test_what_is_in_a_path_does_nothing_to_who_reads_the_trail(here: Front) -> None:
+    async with here.browser() as browser:
+        await browser.sign_in("ana")
+        csrf = await browser.csrf()
+        path = "/api/v1/alarms/%1b[2J%0d%0aroot/acknowledge"
+        headers = {"origin": here.origin, "x-csrf-token": csrf}
+        await browser.http.post(f"{here.origin}{path}", json={"reason": ""}, headers=headers)
+    rows = await here.accounts.audit.look(action="acknowledge")
+
+    assert [row["target"] for row in rows] == ["\ufffd[2J\ufffd\ufffdroot"]
+
+
+async def test_nobody_drives_out_of_the_trail_with_trifles_what_was_done(here: Front) -> None:
+    async with here.browser() as browser:
+        await browser.sign_in("ana")
+        csrf = await browser.csrf()
+        for number in range(20):
+            await browser.post("/account/language", {"csrf": csrf, "language": ("en", "zh")[number % 2]})
+            await browser.post("/account/sessions", {"csrf": csrf})
+    rows = await here.accounts.audit.look()
+
+    assert [row["action"] for row in rows] == ["end_other_sessions", "POST /account/language", "sign_in"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        ("2001:db8:1:2::3", "2001:db8:1:2:ffff::1", True),
+        ("2001:db8:1:2::3", "2001:db8:1:3::3", False),
+        ("::ffff:192.0.2.1", "192.0.2.1", True),
+        ("::ffff:192.0.2.1", "::ffff:192.0.2.2", False),
+    ],
+)
+def test_what_counts_as_one_client(one: str, other: str, is_same: bool) -> None:  # noqa: FBT001 - a case
+    assert (client_key(one) == client_key(other)) is is_same
 
 
 async def test_who_guesses_tokens_is_slowed_down_and_nobody_who_has_one(here: Front) -> None:

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from monitor.app.listening import listening
 from monitor.errors import SettingsError
 from monitor.journal.sqlite import SqliteJournal
 from monitor.web.peer import caller_by_socket
@@ -132,3 +133,20 @@ async def test_signals_stay_the_daemons_and_the_socket_goes_with_the_server(
 
     assert during == before
     assert not path.exists()
+
+
+async def test_what_is_answered_over_tcp_is_sent_at_once() -> None:
+    accepted: list[int] = []
+
+    async def meet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        accepted.append(writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        writer.close()
+
+    bound = listening("127.0.0.1", 0)
+    async with await asyncio.start_server(meet, sock=bound):
+        reader, writer = await asyncio.open_connection(*bound.getsockname())
+        async with asyncio.timeout(60):
+            await reader.read()
+        writer.close()
+
+    assert accepted == [1]

@@ -83,12 +83,13 @@ class Own:
         weak = self._accounts.weakness(account.login, password, self._words)
         if weak:
             return self._page(request, status=422, why=weak)
-        await self._accounts.set_password(account.login, password)
+        account = await self._accounts.set_password(account.login, password)
         answer = RedirectResponse(address(request, "/account", done="password"), 303)
-        return await self._signing.enter(door, account.login, answer)
+        return await self._signing.enter(door, account, answer)
 
     async def language(self, request: Request) -> Response:
         """Speak another language, on the page where it was chosen."""
+        note_of(request).is_trifle = True
         form = await form_of(request)
         chosen = first(form, "language")
         path, _, query = own_path(first(form, "back") or "/account").partition("?")
@@ -103,7 +104,8 @@ class Own:
 
     async def sessions(self, request: Request) -> Response:
         """End all sessions but this one."""
-        note_of(request).action = "end_other_sessions"
+        noted = note_of(request)
+        noted.action, noted.is_trifle = "end_other_sessions", True
         await form_of(request)
         caller = caller_of(request)
         account = self._account(caller)

@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from monitor.accounts.book import Accounts
-from monitor.accounts.people import fault_of_login
+from monitor.accounts.people import Account, fault_of_login
 from monitor.errors import TooManyAsk
 from monitor.notify.languages import LANGUAGES
 from monitor.web.allowance import Allowance
@@ -150,15 +150,18 @@ class Signing:
         if found is None:
             return self._form(request, back, shown, status=422, why="wrong")
         self._signins.succeeded(login, door.network, networks)
-        return await self.enter(door, found.login, _go(request, back))
+        return await self.enter(door, found, _go(request, back))
 
-    async def enter(self, door: Door, login: str, answer: Response) -> Response:
-        """Begin a session with a secret of its own, whatever the browser had before; that is over."""
+    async def enter(self, door: Door, account: Account, answer: Response) -> Response:
+        """Begin a session with a secret of its own, whatever the browser had before; that is over.
+
+        `account`: as it was when the password was said. Raises RequestRefused where it has changed since.
+        """
         before = self._accounts.session(door.secret) if door.secret else None
         if before is not None:
             await self._accounts.end(before[0].id)
         secret, begun = await self._accounts.begin(
-            login, address=door.address, network=door.network, browser=door.agent
+            account, address=door.address, network=door.network, browser=door.agent
         )
         answer.set_cookie(
             door.cookie,
@@ -234,4 +237,4 @@ class Signing:
             return self._no_link(request)
         noted.by = account.name
         door, answer = door_of(request), _go(request, "/")
-        return answer if door is None else await self.enter(door, account.login, answer)
+        return answer if door is None else await self.enter(door, account, answer)

@@ -73,7 +73,8 @@ def make_device(parts: Parts, live: LiveState, pages: Pages) -> Sequence[BaseRou
             raise HTTPException(404, say("There is no such device."))
         (view,) = await views_of(parts, live, [known])
         caller = caller_of(request)
-        points = _points(known, await parts.journal.readings(known.id, _READINGS))
+        told = await parts.journal.readings(known.id, _READINGS) if caller.sees_readings_of(known) else ()
+        points = _points(known, told)
         is_quiet = view.state in {"answering", "not_connected"}
         return pages.draw(
             request,

@@ -51,8 +51,9 @@ def make_trends(parts: Parts) -> Sequence[BaseRoute]:
 
 def may_see(caller: Caller, device: Device, point: str) -> bool:
     """Whether somebody may see a picture: those of readers of cards, and of what happened, show who moves."""
-    shows_people = device.device_class == "access" or (device.device_class == "door" and not point)
-    return caller.sees_people or not shows_people
+    if device.device_class == "door" and not point:
+        return caller.sees_people
+    return caller.sees_readings_of(device)
 
 
 def _wish(parts: Parts, request: Request, device: Device) -> Trend:
