@@ -23,6 +23,7 @@ __all__ = ["Pages", "Place", "address", "is_console", "language_of", "say", "sig
 _FOR_PROGRAMS: Final = (PREFIX, "/healthz", "/readyz", "/metrics")
 _FOLDER: Final = Path(__file__).parent / "templates"
 LANGUAGE_COOKIE: Final = "language"
+_LONGEST_QUERY: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,12 @@ def _environment(language: str) -> Environment:
     return environment
 
 
+def _again(request: Request, here: str) -> str:
+    """The page that is open, with what was asked of it, but not what was just done."""
+    asked = urlencode([(name, value) for name, value in request.query_params.multi_items() if name != "done"])
+    return f"{here}?{asked}" if asked and len(asked) <= _LONGEST_QUERY else here
+
+
 class Pages:
     """Draws pages. `now` is UTC ms; `places` are the navigation's, in its order."""
 
@@ -110,7 +117,7 @@ class Pages:
             "url": lambda path, **query: address(request, path, **query),
             "places": [place for place in self._places if caller and caller.may(place.role, place.scope)],
             "here": here,
-            "back": here if request.method in {"GET", "HEAD"} else self._place_of(here),
+            "back": _again(request, here) if request.method in {"GET", "HEAD"} else self._place_of(here),
             "static": lambda name: address(request, f"/static/{name}", v=version_of(name)),
             "csrf": caller.csrf if caller else "",
         }

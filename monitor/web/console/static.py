@@ -1,4 +1,4 @@
-"""What pages load beside themselves: the style sheet and the script, kept by browsers until they change."""
+"""What pages load beside themselves: style sheets, script and icon, kept by browsers until they change."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -17,6 +17,7 @@ _FOLDER: Final = Path(__file__).parent / "static"
 _TYPES: Final = {
     "console.css": "text/css; charset=utf-8",
     "labels.css": "text/css; charset=utf-8",
+    "icon.svg": "image/svg+xml",
     "console.js": "text/javascript; charset=utf-8",
 }
 """Every file there is; nothing else of the folder is served."""
