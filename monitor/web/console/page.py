@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse, RedirectResponse
 from monitor.notify.languages import LANGUAGES, TAGS, Speech, speech, words_of
 from monitor.site import Site
 from monitor.web.callers import Role, Scope, known_caller
+from monitor.web.console.refusals import refusal
 from monitor.web.console.static import version_of
 from monitor.web.shapes import PREFIX
 
@@ -100,8 +101,8 @@ class Pages:
 
         All templates also know `site`, `caller` (None on the page to sign in), `speech` (how numbers, units and
         times are written), `now` (UTC ms), `stamp(ms)` (for `<time datetime>`), `say` (words of programs),
-        `url(path, **query)`, `static(name)`, `places`, `here`, `back` (a page that
-        can be opened: not the address of a form) and `csrf`.
+        `refusal(told)` (why something cannot be done), `url(path, **query)`, `static(name)`, `places`, `here`,
+        `back` (a page that can be opened: not the address of a form) and `csrf`.
         """
         caller = known_caller(request)
         language = language_of(request, self._site)
@@ -112,6 +113,7 @@ class Pages:
             "lang": TAGS[language],
             "speech": self.speech(request),
             "say": words_of(language).ugettext,
+            "refusal": lambda told: refusal(told, words_of(language).ugettext),
             "now": self._now(),
             "stamp": _stamp,
             "url": lambda path, **query: address(request, path, **query),
