@@ -15,18 +15,22 @@ _CHOOSE: Final = """
     WHERE (:states IS NULL OR state IN (SELECT value FROM json_each(:states)))
         AND (:severities IS NULL OR severity IN (SELECT value FROM json_each(:severities)))
         AND (:responses IS NULL OR response IN (SELECT value FROM json_each(:responses)))
+        AND (NOT :over OR state = 'clear' AND response = 'none'
+            OR EXISTS (SELECT 1 FROM json_each(suppression) WHERE value = 'shadow'))
         AND (:devices IS NULL OR device IN (SELECT value FROM json_each(:devices)))
         AND (:rule IS NULL OR rule = :rule)
         AND (:held IS NULL
             OR NOT momentary AND EXISTS (SELECT 1 FROM json_each(suppression) WHERE value = :held))
         AND (:stands IS NULL OR state IN ('active', 'recovering') AND raised_at < :stands)
         AND (:text IS NULL OR title LIKE :text ESCAPE '\\' OR rule LIKE :text ESCAPE '\\'
-            OR source_key LIKE :text ESCAPE '\\')
-        AND (:since IS NULL OR raised_at >= :since)
-        AND (:until IS NULL OR raised_at < :until)
+            OR source_key LIKE :text ESCAPE '\\' OR occurrence LIKE :text ESCAPE '\\'
+            OR rule IN (SELECT value FROM json_each(:called_rules))
+            OR device IN (SELECT value FROM json_each(:called_devices)))
+        AND raised_at BETWEEN :oldest AND :newest
         AND (:raised_at IS NULL OR (raised_at, occurrence) < (:raised_at, :occurrence))
     ORDER BY raised_at DESC, occurrence DESC LIMIT :limit
 """
+_FOREVER: Final = (1 << 63) - 1
 _HELD: Final = frozenset({"shelved", "suppressed", "out_of_service"})
 
 
@@ -34,8 +38,9 @@ _HELD: Final = frozenset({"shelved", "suppressed", "out_of_service"})
 class Choice:
     """Which alarms: what is empty or None chooses nothing; times are UTC ms.
 
-    `devices`: ids; `only`: shelved, suppressed, out_of_service or standing; `text`: in the title, the rule or the
-    source; `since` and `until`: [since, until) of the raise.
+    `devices`: ids; `only`: shelved, suppressed, out_of_service or standing; `text`: in the title, the rule, the
+    source or the occurrence, or of one of the rules and devices that are `called` so (ids); `over`: it neither
+    lasts nor waits for anybody; `since` and `until`: [since, until) of the raise.
     """
 
     states: Collection[str] = ()
@@ -45,6 +50,9 @@ class Choice:
     devices: Collection[str] | None = None
     only: str = ""
     text: str = ""
+    called_rules: Collection[str] = ()
+    called_devices: Collection[str] = ()
+    over: bool = False
     since: int | None = None
     until: int | None = None
 
@@ -54,7 +62,7 @@ async def choose(
 ) -> Sequence[AlarmView]:
     """Answer the newest `limit` behind a raise (UTC ms) and its occurrence, newest first.
 
-    There is no index by the raise: a year of alarms is looked through, some ten milliseconds for 10,000 of them.
+    They are read from the newest until there are enough: what fits nothing looks through all that are kept.
     """
     rows = await state.query(_CHOOSE, _values(choice, after, limit, now))
     found = {alarm.occurrence: alarm for alarm in await these(state, [row["occurrence"] for row in rows])}
@@ -64,6 +72,7 @@ async def choose(
 def _values(choice: Choice, after: tuple[int, str] | None, limit: int, now: int) -> dict[str, object]:
     """What stands in the place of each name: NULL for what chooses nothing."""
     before = (None, None) if after is None else after
+    newest = _FOREVER if choice.until is None else choice.until - 1
     return {
         "states": _among(choice.states),
         "severities": _among(choice.severities),
@@ -73,8 +82,11 @@ def _values(choice: Choice, after: tuple[int, str] | None, limit: int, now: int)
         "held": choice.only if choice.only in _HELD else None,
         "stands": now - STANDING if choice.only == "standing" else None,
         "text": pattern_of(choice.text) if choice.text else None,
-        "since": choice.since,
-        "until": choice.until,
+        "called_rules": json.dumps(sorted(choice.called_rules)),
+        "called_devices": json.dumps(sorted(choice.called_devices)),
+        "over": choice.over,
+        "oldest": -_FOREVER if choice.since is None else choice.since,
+        "newest": newest if after is None else min(newest, after[0]),
         "raised_at": before[0],
         "occurrence": before[1],
         "limit": limit,

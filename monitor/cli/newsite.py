@@ -233,6 +233,13 @@ _CONSOLE = """\
 # `ssh -L 8470:127.0.0.1:8470 THIS-MACHINE`). Phones need TLS: the `base` of a proxy, or `tls` (docs/console.md).
 # `facility-monitor user link` makes the first administrator. Without this section it is not served.
 console: {}
+# Residents report what is wrong by a code on the wall (docs/residents.md): `- stock: residents` in the rules, and
+# residents:
+#   base: "https://house.example.org/report"
+#   emergency: "112"
+#   places:
+#     - {id: hall, name: Entrance hall, reports: [door, light, water, other]}
+#     - {id: lift, name: Lift, reports: [person-stuck, lift-stuck, other]}
 """
 _NO_SINK = """\
 # Where readings are written to: nowhere yet but into the journal of this machine.

@@ -5,11 +5,17 @@ from typing import Final
 
 __all__ = ["usual_advice"]
 
+
+def say(text: str) -> str:
+    """Mark a text for the catalogues."""
+    return text
+
+
 _USUAL: Final[Mapping[str, str]] = {
-    "never_answered": "Check its address, its wiring and power, and what its connection is set to.",
-    "degraded": "Check termination, cable length and noise, radio, and whether its connection is too busy.",
-    "flapping": "Check for loose contacts and a supply that comes and goes.",
-    "suspended": "Check its power and cable or battery, then the gateway or converter before it.",
+    "never_answered": say("Check its address, its wiring and power, and what its connection is set to."),
+    "degraded": say("Check termination, cable length and noise, radio, and whether its connection is too busy."),
+    "flapping": say("Check for loose contacts and a supply that comes and goes."),
+    "suspended": say("Check its power and cable or battery, then the gateway or converter before it."),
 }
 
 

@@ -1,13 +1,15 @@
 """The routes about what people do with alarms after they were told: assign, comment, close."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
 from monitor.model import Command
 from monitor.ports import Batch
-from monitor.web.alarmshapes import HeldOut, ReasonIn
+from monitor.web.alarmshapes import AlarmOut, HeldOut, ReasonIn
+from monitor.web.paging import answered
 from monitor.web.parts import CaseDesk, Parts
 from monitor.web.peer import who_asks
 from monitor.web.problems import NotKnown, problems
@@ -41,10 +43,10 @@ def make_case_router(parts: Parts) -> APIRouter:
     """Make the routes."""
     router = APIRouter(prefix=PREFIX, responses=problems(404, 409, 422, 503))
 
-    @router.get("/cases")
-    async def cases(person: _Person = "") -> list[dict[str, Any]]:
+    @router.get("/cases", response_model=list[AlarmOut])
+    async def cases(request: Request, person: _Person = "") -> Response:
         """Answer the alarms that somebody sees to or wrote about and nobody has closed."""
-        return [dict(alarm) for alarm in await parts.alarms.list_cases(person)]
+        return answered(request, list(await parts.alarms.list_cases(person)))
 
     if parts.cases is not None:
         _add_work(router, parts, parts.cases)

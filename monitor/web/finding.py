@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 from urllib.parse import quote
 
+from monitor.alarms.choosing import Choice
 from monitor.doorways import doors_of
 from monitor.site import Site
 from monitor.web.parts import Parts
 
-__all__ = ["EACH", "KINDS", "LONGEST", "Finder", "Found", "Kind", "plain"]
+__all__ = ["EACH", "KINDS", "LONGEST", "Finder", "Found", "Kind", "called", "plain"]
 
 Kind = Literal["device", "alarm", "rule", "door", "zone", "person"]
 KINDS: Final[Sequence[Kind]] = ("device", "alarm", "rule", "door", "zone", "person")
@@ -24,6 +25,7 @@ EACH: Final = 20
 LONGEST: Final = 100
 """Characters of a question."""
 _MOST_WORDS: Final = 8
+_MOST_OLD: Final = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +60,17 @@ class Finder:
         words = plain(question[:LONGEST]).split()[:_MOST_WORDS]
         if not words:
             return []
-        alarms = await self._parts.alarms.list_alarms()
+        alarms = await self._alarms(question, said)
         return await asyncio.to_thread(self._look, words, alarms, said)  # ten thousand devices take a moment
+
+    async def _alarms(self, question: str, said: Callable[[str], str]) -> Sequence[Mapping[str, Any]]:
+        """What is open and was over last, and the newest among all that have the longest word of a question."""
+        word = max(question[:LONGEST].split(), key=len)
+        rules, devices = called(self._parts.site, word, said)
+        choice = Choice(text=word, called_rules=rules, called_devices=devices)
+        known = {each["occurrence"]: each for each in await self._parts.alarms.list_alarms()}
+        older = await self._parts.alarms.find_alarms(choice, after=None, limit=_MOST_OLD)
+        return list({**known, **{each["occurrence"]: each for each in older}}.values())
 
     def _look(
         self, words: Sequence[str], alarms: Sequence[Mapping[str, Any]], said: Callable[[str], str]
@@ -74,6 +85,16 @@ class Finder:
                 among = by_kind[thing.found.kind]
                 among.append((rank, len(among), thing.found))
         return [found for kind in KINDS for _, _, found in sorted(by_kind[kind], key=lambda one: one[:2])[:EACH]]
+
+
+def called(site: Site, text: str, said: Callable[[str], str]) -> tuple[Sequence[str], Sequence[str]]:
+    """The rules and the devices (ids) whose names have a text, in the language of who asks; none for no text."""
+    wanted = plain(text)
+    if not wanted.strip():
+        return [], []
+    rules = [each.id for each in site.rules.values() if each.name and wanted in plain(said(each.name))]
+    devices = [each.id for each in site.devices.values() if wanted in plain(f"{each.name} {each.zone}")]
+    return rules, devices
 
 
 def plain(text: str) -> str:
@@ -136,7 +157,13 @@ def _rules(site: Site, said: Callable[[str], str]) -> Iterator[_Thing]:
     for rule in site.rules.values():
         name = said(rule.name) if rule.name else ""
         yield _thing(
-            "rule", rule.id, name, "", f"/alarms?rule={quote(rule.id)}", also=(rule.kind,), names=(rule.name,)
+            "rule",
+            rule.id,
+            name,
+            "",
+            f"/alarms?state=all&rule={quote(rule.id)}",
+            also=(rule.kind,),
+            names=(rule.name,),
         )
 
 

@@ -15,6 +15,7 @@ from monitor.ports import Gap
 from monitor.site import Device
 from monitor.web.callers import NotAllowed, caller_of
 from monitor.web.live import LiveState
+from monitor.web.paging import PAGE, Cursor, Limit, link, opened, sealed
 from monitor.web.parts import Parts
 from monitor.web.permits import PEOPLE
 from monitor.web.problems import NotDone, NotKnown, problems
@@ -116,12 +117,33 @@ def _held(alarms: Sequence[Mapping[str, Any]]) -> dict[str, int]:
 
 
 def _add_devices(router: APIRouter, parts: Parts, live: LiveState) -> None:
-    @router.get("/devices", response_model=list[DeviceOut])
-    def devices() -> Response:  # no coroutine: in a thread, because ten thousand would hold up the polls
-        """Answer every device and how it does."""
+    @router.get("/devices", response_model=list[DeviceOut], responses=problems(422))
+    def devices(  # noqa: PLR0913, PLR0917 - one for each way to choose; in a thread: ten thousand take long
+        request: Request,
+        device_class: Annotated[str, Query(alias="class", max_length=100)] = "",
+        building: Annotated[str, Query(max_length=100)] = "",
+        zone: Annotated[str, Query(max_length=100)] = "",
+        state: Annotated[str, Query(max_length=100)] = "",
+        q: Annotated[str, Query(max_length=100, description="a text in the id or the name")] = "",
+        limit: Limit = None,
+        cursor: Cursor = "",
+    ) -> Response:
+        """Answer every device and how it does, or those that fit, in the order of the site file."""
         known = parts.polls(), parts.health(), parts.losses()
-        found = [_device(parts, live, device, *known) for device in parts.site.devices.values()]
-        return Response(_DEVICES.dump_json(found, by_alias=True), media_type="application/json")
+        wanted = {"device_class": device_class, "building": building, "zone": zone}
+        place = opened(cursor, int)
+        first, most = max(0, place[0] if place else 0), limit or (PAGE if place else len(parts.site.devices))
+        found = [
+            _device(parts, live, device, *known)
+            for device in parts.site.devices.values()
+            if all(not text or getattr(device, name) == text for name, text in wanted.items())
+            and q.casefold() in f"{device.id} {device.name}".casefold()
+        ]
+        fitting = [each for each in found if state in {"", each.state}]
+        rows = fitting[first : first + most]
+        more = sealed(first + most) if first + most < len(fitting) else ""
+        body = _DEVICES.dump_json(rows, by_alias=True)
+        return Response(body, media_type="application/json", headers=link(request, more))
 
     @router.get("/devices/{device}")
     async def device(request: Request, device: str) -> DeviceDetailOut:

@@ -99,6 +99,38 @@ async def test_how_a_device_does_is_the_word_of_health(parts: Parts, tmp_path: P
     assert counts == {"total": 2, "flapping": 1, "degraded": 1}
 
 
+async def test_devices_are_chosen_and_come_page_by_page(client: httpx.AsyncClient) -> None:
+    first = await client.get("/devices", params={"limit": 1})
+    second = await client.get("/devices", params={"limit": 1, "cursor": cursor_of(first)})
+    questions: list[dict[str, str]] = [
+        {"state": "answering"},
+        {"q": "FRONT"},
+        {"class": "door"},
+        {"class": "door", "state": "answering"},
+        {"building": "nowhere"},
+        {"zone": "nowhere"},
+    ]
+    found = [(await client.get("/devices", params=each)).json() for each in questions]
+    wrong = await client.get("/devices", params={"cursor": "nothing"})
+
+    assert [device["id"] for page in (first, second) for device in page.json()] == ["main", "front-door"]
+    assert "link" not in second.headers
+    assert [[device["id"] for device in each] for each in found] == [
+        ["main"],
+        ["front-door"],
+        ["front-door"],
+        [],
+        [],
+        [],
+    ]
+    assert wrong.status_code == 422
+
+
+def cursor_of(answer: httpx.Response) -> str:
+    """Where the next page begins."""
+    return str(httpx.URL(answer.links["next"]["url"]).params["cursor"])
+
+
 async def test_the_list_of_devices_is_made_beside_the_loop(parts: Parts, tmp_path: Path) -> None:
     threads: list[int] = []
 

@@ -16,6 +16,7 @@ from monitor.notify.languages import LANGUAGES, TAGS, Speech, speech, words_of
 from monitor.schema import unit_sign
 from monitor.site import Site
 from monitor.web.callers import Role, Scope, known_caller
+from monitor.web.console.refusals import refusal
 from monitor.web.console.static import version_of
 from monitor.web.shapes import PREFIX
 
@@ -24,6 +25,7 @@ __all__ = ["Pages", "Place", "address", "is_console", "language_of", "say", "sig
 _FOR_PROGRAMS: Final = (PREFIX, "/healthz", "/readyz", "/metrics")
 _FOLDER: Final = Path(__file__).parent / "templates"
 LANGUAGE_COOKIE: Final = "language"
+_LONGEST_QUERY: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,12 @@ def _environment(language: str) -> Environment:
     return environment
 
 
+def _again(request: Request, here: str) -> str:
+    """The page that is open, with what was asked of it, but not what was just done."""
+    asked = urlencode([(name, value) for name, value in request.query_params.multi_items() if name != "done"])
+    return f"{here}?{asked}" if asked and len(asked) <= _LONGEST_QUERY else here
+
+
 class Pages:
     """Draws pages. `now` is UTC ms; `places` are the navigation's, in its order."""
 
@@ -94,9 +102,8 @@ class Pages:
 
         All templates also know `site`, `caller` (None on the page to sign in), `speech` (how numbers, units and
         times are written), `now` (UTC ms), `stamp(ms)` (for `<time datetime>`), `say` (words of programs),
-        `sign(unit)`,
-        `url(path, **query)`, `static(name)`, `places`, `here`, `back` (a page that
-        can be opened: not the address of a form) and `csrf`.
+        `sign(unit)`, `refusal(told)` (why something cannot be done), `url(path, **query)`, `static(name)`, `places`,
+        `here`, `back` (a page that can be opened: not the address of a form) and `csrf`.
         """
         caller = known_caller(request)
         language = language_of(request, self._site)
@@ -108,12 +115,13 @@ class Pages:
             "speech": self.speech(request),
             "sign": unit_sign,
             "say": words_of(language).ugettext,
+            "refusal": lambda told: refusal(told, words_of(language).ugettext),
             "now": self._now(),
             "stamp": _stamp,
             "url": lambda path, **query: address(request, path, **query),
             "places": [place for place in self._places if caller and caller.may(place.role, place.scope)],
             "here": here,
-            "back": here if request.method in {"GET", "HEAD"} else self._place_of(here),
+            "back": _again(request, here) if request.method in {"GET", "HEAD"} else self._place_of(here),
             "static": lambda name: address(request, f"/static/{name}", v=version_of(name)),
             "csrf": caller.csrf if caller else "",
         }

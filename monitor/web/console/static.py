@@ -1,4 +1,4 @@
-"""What pages load beside themselves: the style sheet and the script, kept by browsers until they change."""
+"""What pages load beside themselves: style sheets, script and icon, kept by browsers until they change."""
 
 from collections.abc import Sequence
 from functools import cache

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import Final
 
 from monitor.notify.languages import words_of
-from monitor.places import TOO_MANY, Report
+from monitor.places import TOO_MANY, Report, Residents
+from monitor.web.residents.known import Standing
 
-__all__ = ["called", "outcome"]
+__all__ = ["called", "named", "outcome"]
 
 
 def say(text: str) -> str:
@@ -50,6 +51,13 @@ def called(report: Report, language: str) -> str:
         return report.texts.get(language) or next(iter(report.texts.values()))
     name = _NAMES.get(report.id)
     return report.id if name is None else str(words_of(language).ugettext(name))
+
+
+def named(one: Standing, settings: Residents | None, language: str) -> str:
+    """What a report that was made is called, also where its place has it no more."""
+    place = settings.places.get(one.place) if settings else None
+    known = {each.id: each for each in place.reports} if place else {}
+    return called(known.get(one.kind, Report(id=one.kind)), language)
 
 
 def outcome(cause: str, language: str) -> str:

@@ -89,12 +89,17 @@ async def test_who_has_signed_in_can_sign_out_and_change_the_language_from_every
     on_socket = Caller(name="root", role=Role.ADMINISTRATOR, via=Via.SOCKET)
     async with asking(make_parts(journal, clock), somebody()) as client:
         signed_in = (await client.get("/shelves")).text
+        filtered = (await client.get("/alarms?state=over&text=a%26b&done=closed")).text
+        icon = next(each.get("href") for each in tree_of(signed_in).all() if each.get("rel") == "icon")
+        drawn = await client.get(icon)
         failed = (await client.post("/maintenance/nothing", data={"csrf": CSRF})).text
     async with asking(make_parts(journal, clock), on_socket) as client:
         by_socket = (await client.get("/shelves")).text
 
     assert form_fields(signed_in, "/logout") == {"csrf": CSRF}
     assert form_fields(signed_in, "/account/language") == {"csrf": CSRF, "back": "/shelves"}
+    assert form_fields(filtered, "/account/language")["back"] == "/alarms?state=over&text=a%26b"
+    assert (drawn.status_code, drawn.headers["content-type"]) == (200, "image/svg+xml")
     assert form_fields(failed, "/account/language")["back"] == "/maintenance"  # no page has the address of a form
     assert "/logout" not in by_socket
     assert_sound(by_socket)

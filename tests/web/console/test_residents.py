@@ -9,10 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from monitor.alarms import Alarms
+from monitor.alarms.store import standing
 from monitor.journal.sqlite import SqliteJournal
 from monitor.journal.state import State
+from monitor.notify.channels import Channels
+from monitor.notify.outbox import Notifier
 from monitor.site import ConsoleSettings
 from monitor.web.callers import Role
+from monitor.web.desk import AlarmDesk
 from monitor.web.labels import code_of
 from monitor.web.parts import Parts
 from tests.alarms.household import House
@@ -55,6 +60,33 @@ async def test_staff_see_what_was_reported_how_it_stands_and_what_was_written(
     assert "&lt;script&gt;alert(1)" in page.text
     assert page.text.count(f'href="/alarms/{alarm.occurrence}"') == 2
     assert [each.status_code for each in odd] == [200] * 4
+
+
+async def test_the_page_of_the_alarm_has_what_was_written_for_those_who_act_on_it(porch: Porch) -> None:
+    await porch.report("water", HOSTILE)
+    await porch.report("water", "again")
+    (alarm,) = await porch.judged()
+    state, now = porch.house.state, porch.house.clock.now
+    desk = AlarmDesk(
+        state,
+        Notifier(state, porch.site, channels=Channels(), now=now, standing=standing),
+        now,
+        Alarms(porch.house.journal, state, porch.site, lambda _: (), now),
+    )
+    parts = replace(parts_of(porch), site=porch.site, alarms=desk)
+    path = f"/alarms/{alarm.occurrence}"
+    async with asking(parts, somebody(Role.OPERATOR)) as client:
+        acts = (await client.get(path)).text
+    async with asking(parts, somebody(Role.VIEWER)) as client:
+        sees = (await client.get(path)).text
+
+    assert_sound(acts)
+    assert "What residents reported" in acts
+    assert acts.count("A resident wrote:") == 2
+    assert "&lt;script&gt;alert(1)" in acts
+    assert "Water where there should be none" in acts
+    assert "A resident wrote" not in sees
+    assert "alert(1)" not in sees
 
 
 async def test_viewers_do_not_read_what_residents_write(porch: Porch) -> None:

@@ -94,8 +94,8 @@ async def _return(asked: _Asked) -> Command:
 
 
 async def _assign(asked: _Asked) -> Command:
-    person = one(asked.form, "person")
-    if person not in asked.parts.site.notify.people:
+    person = "" if one(asked.form, "nobody") == "1" else one(asked.form, "person")
+    if one(asked.form, "nobody") != "1" and person not in asked.parts.site.notify.people:
         raise Wrong("person", "person")
     return await asked.cases.assign(asked.occurrence, person, by=asked.by, reason=reason_in(asked.form))
 
@@ -145,7 +145,8 @@ def make_alarm_page(parts: Parts, pages: Pages) -> Sequence[BaseRoute]:
             return await do(_Asked(parts, alarm, wish.form, wish.caller.name))
 
         def then(request: Request, form: Form) -> tuple[str, str]:
-            return _BACK.get(one(form, "back"), f"/alarms/{request.path_params['occurrence']}"), done
+            what = "unassigned" if one(form, "nobody") == "1" else done
+            return _BACK.get(one(form, "back"), f"/alarms/{request.path_params['occurrence']}"), what
 
         return acting(parts, f"/alarms/{{occurrence}}/{action}", action, command, show, then)
 

@@ -1,6 +1,6 @@
 """The page of one alarm: what it is, what to do, what was done, and the forms of what a caller may do about it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -14,6 +14,9 @@ from monitor.web.console.alarms.acting import Failed, Nothing
 from monitor.web.console.alarms.seen import may, placed, waits
 from monitor.web.console.page import Pages
 from monitor.web.parts import Parts
+from monitor.web.permits import PERMITS
+from monitor.web.residents.known import Standing
+from monitor.web.residents.words import named
 from monitor.web.routes import NotKnown
 from rules.suppression import longest_shelf
 
@@ -70,6 +73,8 @@ async def draw_alarm(
         causes=[(word, said[language != "en"]) for word, said in CAUSES.items()],
         cause_words={word: said[language != "en"] for word, said in CAUSES.items()},
         picture=_picture(alarm, parts.site, now),
+        raised_with=next((step["value"] for step in history if step["cause"] == "raised"), alarm["value"]),
+        reports=await _reports(alarm, parts, caller, language),
         failed=failed or Nothing(),
         done=request.query_params.get("done", ""),
     )
@@ -111,6 +116,17 @@ def _can(alarm: Mapping[str, Any], parts: Parts, caller: Caller) -> Mapping[str,
         "close": has_cases and not is_closed and alarm["state"] == "clear",
         "reopen": has_cases and is_closed,
     }
+
+
+async def _reports(
+    alarm: Mapping[str, Any], parts: Parts, caller: Caller, language: str
+) -> Sequence[tuple[Standing, str]]:
+    """What residents wrote, the newest first, and what their reports are called; for those who may read it."""
+    permit = PERMITS["/residents"]["GET"]
+    if parts.residents is None or (permit is not None and not caller.may(permit.role, permit.scope)):
+        return []
+    found = await parts.residents.of_alarm(alarm["occurrence"])
+    return [(each, named(each, parts.site.residents, language)) for each in found]
 
 
 def _spans(longest: int) -> list[int]:

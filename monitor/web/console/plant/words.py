@@ -194,6 +194,8 @@ def _breaks(say: Callable[[str], str]) -> Mapping[str, str]:
 
 def _events(say: Callable[[str], str]) -> Mapping[str, str]:
     return {
+        "granted": say("let in"),
+        "denied": say("refused"),
         "card": say("card"),
         "passage": say("went through"),
         "opened": say("opened"),

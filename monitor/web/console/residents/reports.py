@@ -6,11 +6,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from monitor.places import WHOLE_SITE, Report
+from monitor.places import WHOLE_SITE
 from monitor.web.console.page import Pages, language_of
 from monitor.web.parts import Parts
 from monitor.web.residents.known import Standing
-from monitor.web.residents.words import called
+from monitor.web.residents.words import named
 
 __all__ = ["make_reports_of_residents"]
 
@@ -22,11 +22,6 @@ def make_reports_of_residents(parts: Parts, pages: Pages) -> Sequence[BaseRoute]
     """Make the route."""
     settings = parts.site.residents
     places = {} if settings is None else settings.places
-
-    def name_of(one: Standing, language: str) -> str:
-        place = places.get(one.place)
-        known = {each.id: each for each in place.reports} if place else {}
-        return called(known.get(one.kind, Report(id=one.kind)), language)
 
     async def reports(request: Request) -> Response:
         language = language_of(request, parts.site)
@@ -41,7 +36,7 @@ def make_reports_of_residents(parts: Parts, pages: Pages) -> Sequence[BaseRoute]
             reports=[
                 {
                     "one": one,
-                    "name": name_of(one, language),
+                    "name": named(one, settings, language),
                     "place": ""
                     if one.place == WHOLE_SITE
                     else places[one.place].name

@@ -154,6 +154,9 @@ async def test_a_case_is_assigned_spoken_of_closed_and_opened_again(console: Con
         before = await browser.see(path)
         taken = await browser.done(f"{path}/assign", person=values(before, "person")[0])
         mine = await browser.see("/alarms", state="all", mine=1)
+        from_him = await browser.done(f"{path}/assign", nobody="1")
+        again = await browser.refused(f"{path}/assign", nobody="1")
+        await browser.done(f"{path}/assign", person="li")
         await browser.done(f"{path}/comment", text="Two  of three\nfuses were blown.")
         early = await browser.refused(f"{path}/close", cause="replaced")
         await console.says(230.0)
@@ -166,6 +169,10 @@ async def test_a_case_is_assigned_spoken_of_closed_and_opened_again(console: Con
     assert "Assign it to me" in before
     assert "Assign it to me" not in taken
     assert "assigned to <bdi>李伟</bdi>" in mine
+    assert "Take it from <bdi>李伟</bdi>" in taken
+    assert "Take it from" not in before
+    assert "nobody has it any more" in from_him
+    assert "Not done:" in again
     assert "is not over" in early
     assert "Choose one." in unsaid
     assert form_fields(unsaid, f"{path}/close")["note"] == "New fuses."

@@ -128,6 +128,46 @@ async def test_the_list_is_filtered(console: Console) -> None:
     assert list(found.values()) == [[leak, low], [low], [leak], [low], [leak], [low], [], [leak], [], []]
 
 
+async def test_what_was_over_long_ago_is_found_page_by_page_and_by_its_words_in_either_language(
+    console: Console,
+) -> None:
+    await console.alarm()
+    await console.says(230.0)
+    (template,) = await console.house.state.query("SELECT * FROM alarm")
+    fields = template.keys()
+    rows = [
+        dict(template)
+        | {"occurrence": f"{number:016x}", "raised_at": template["raised_at"] - 60_000 * number}
+        | {"state": "clear", "response": "none"}
+        for number in range(1, 260)
+    ]
+    before = ("x", "٣.a", "9" * 30, "-1.", "1")
+    insert = f"INSERT INTO alarm VALUES ({', '.join(f':{name}' for name in fields)})"
+    await console.house.state.transact(lambda db: db.executemany(insert, rows))
+    listed: list[str] = []
+    async with console.asked_by(Role.VIEWER, language="zh") as browser:
+        page = await browser.see("/alarms", state="over", text="欠压", severity="high")
+        while True:
+            links = [each.get("href") for each in tree_of(page).all()]
+            listed += [str(link) for link in links if str(link).startswith("/alarms/")]
+            following = [each for each in tree_of(page).all() if each.get("rel") == "next"]
+            if not following:
+                break
+            assert "severity=high" in str(following[0].get("href"))
+            page = await browser.see(str(following[0].get("href")))
+        nothing = await browser.see("/alarms", state="all", text="停电")
+        by_rule = await browser.see("/alarms", state="all", rule="low")
+        other = await browser.see("/alarms", state="all", rule="leak")
+        found = await browser.see("/search", q=f"{259:016x}")
+        odd = [await browser.see("/alarms", state="all", before=each) for each in before]
+
+    assert len(listed) == len(set(listed)) == 259
+    assert titles(nothing, "alarms") == titles(other, "alarms") == []
+    assert len(titles(by_rule, "alarms")) == 50
+    assert f"/alarms/{259:016x}" in found
+    assert [len(titles(each, "alarms")) for each in odd] == [50, 50, 50, 50, 0]
+
+
 async def test_long_lists_come_fifty_at_a_time_and_keep_their_filters(
     journal: SqliteJournal, clock: ManualClock
 ) -> None:
