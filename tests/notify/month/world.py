@@ -40,9 +40,9 @@ _WAITS = """
     UNION ALL SELECT min(due) FROM unanswered WHERE said_at IS NULL
 """
 _BUSY = """
-    SELECT (SELECT count(*) FROM outbox WHERE state = 'sending'),
-        (SELECT count(*) FROM outbox INDEXED BY outbox_due
-            WHERE state IN ('queued', 'sending', 'failed') AND state <> 'sending' AND next_at <= :now)
+    SELECT (SELECT count(*) FROM outbox WHERE state IN ('queued', 'sending', 'failed') AND state = 'sending'),
+        (SELECT count(*) FROM outbox WHERE state IN ('queued', 'sending', 'failed') AND state <> 'sending'
+            AND next_at <= :now)
         + (SELECT count(*) FROM unanswered WHERE said_at IS NULL AND due <= :now)
 """
 _SENDING = "SELECT * FROM outbox WHERE state = 'sending' AND person = ? AND channel = ? ORDER BY id"
