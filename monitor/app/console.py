@@ -1,16 +1,13 @@
 """The console for browsers, made and joined: who may use it, and the port it is served on."""
 
-import asyncio
-import contextlib
-import socket
-import ssl
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 import structlog
 
 from monitor.accounts.book import Accounts
-from monitor.app.listening import listening
+from monitor.app.listening import Certificate, Listener
 from monitor.journal.state import State
 from monitor.model import Value
 from monitor.site import ConsoleSettings, Site
@@ -18,7 +15,6 @@ from monitor.site import ConsoleSettings, Site
 __all__ = ["ConsoleParts"]
 
 _LOG = structlog.get_logger()
-_TRY_AGAIN: Final = 60.0
 _CLIENTS: Final = 200
 
 
@@ -29,7 +25,7 @@ class ConsoleParts:
         settings = site.console or ConsoleSettings()
         self.accounts = Accounts(state, now, idle=settings.idle, longest=settings.longest)
         self._settings = site.console
-        self._listens = False
+        self._listener: Listener | None = None
         self._refused: Callable[[], int] = lambda: 0
 
     def facts(self) -> Mapping[str, Value]:
@@ -39,7 +35,7 @@ class ConsoleParts:
         people, tokens = self.accounts.people(), self.accounts.tokens.all()
         sessions = sum(len(self.accounts.sessions(each.login)) for each in people)
         return {
-            "listening": self._listens,
+            "listening": self._listener is not None and self._listener.is_there,
             "users": len(people),
             "sessions": sessions,
             "tokens": len(tokens),
@@ -58,55 +54,34 @@ class ConsoleParts:
                 what_to_do="on this machine, `facility-monitor user link` makes the first administrator, or "
                 "`facility-monitor user add NAME --role administrator`, then `user link NAME`",
             )
-        is_failing = False
-        while True:
-            try:
-                bound, context = _open(settings)
-            except OSError as error:
-                if not is_failing:
-                    _LOG.error(
-                        "console_not_served",
-                        address=f"{settings.host}:{settings.port}",
-                        error=error.strerror or str(error),
-                        what_to_do="free the port, write another `console.listen`, or mend the certificate; the "
-                        "commands work as before",
-                    )
-                is_failing = True
-                await asyncio.sleep(_TRY_AGAIN)
-                continue
-            if is_failing:
-                _LOG.info("console_served", address=f"{settings.host}:{settings.port}")
-            is_failing = False
-            await self._serve(api, settings, bound, context)
+        certificate = None
+        if settings.certificate is not None and settings.key is not None:
+            certificate = Certificate(settings.certificate, settings.key)
+        self._listener = Listener(
+            settings.host,
+            settings.port,
+            lambda: self._gated(api, settings),
+            failed=_failed,
+            served=lambda address: _LOG.info("console_served", address=address),
+            certificate=certificate,
+        )
+        await self._listener.run()
 
-    async def _serve(
-        self, api: Any, settings: ConsoleSettings, bound: socket.socket, context: ssl.SSLContext | None
-    ) -> None:
+    def _gated(self, api: Any, settings: ConsoleSettings) -> tuple[Any, Any, int]:
         from monitor.web.gate import Gate
         from monitor.web.server import run_bound
 
         gate = Gate(api, self.accounts, settings)
         self._refused = lambda: gate.refused
-        self._listens = True
-        try:
-            with contextlib.closing(bound):
-                await run_bound(
-                    gate,
-                    bound,
-                    clients=_CLIENTS,
-                    tls=context,
-                    believes_proxies=False,
-                    is_shared=gate.is_shared,
-                )
-        finally:
-            self._listens = False
+        run = partial(run_bound, believes_proxies=False, is_shared=gate.is_shared)  # the gate knows the proxies
+        return gate, run, _CLIENTS
 
 
-def _open(settings: ConsoleSettings) -> tuple[socket.socket, ssl.SSLContext | None]:
-    """Bind the port and read the certificate. Raises OSError; ssl.SSLError is one."""
-    context = None
-    if settings.certificate is not None and settings.key is not None:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.load_cert_chain(settings.certificate, settings.key, password="")
-    return listening(settings.host, settings.port), context
+def _failed(address: str, error: str) -> None:
+    _LOG.error(
+        "console_not_served",
+        address=address,
+        error=error,
+        what_to_do="free the port, write another `console.listen`, or mend the certificate; the commands work as "
+        "before",
+    )

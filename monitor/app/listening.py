@@ -3,22 +3,41 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
-__all__ = ["Listener", "listening"]
+__all__ = ["Certificate", "Listener", "listening"]
 
 _TRY_AGAIN: Final = 60.0
 _BACKLOG: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """The files of a certificate and its key, in PEM."""
+
+    certificate: Path
+    key: Path
+
+    def context(self) -> ssl.SSLContext:
+        """Read them, for TLS from 1.2. Raises OSError; ssl.SSLError is one."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.load_cert_chain(self.certificate, self.key, password="")
+        return context
 
 
 class Listener:
     """Serves what `make` makes: an ASGI app, what runs it, how many clients it has; called in a thread.
 
     `failed` and `served` are told once each, for the log. `is_there`: whether whoever connects is answered.
+    `certificate`: of what is served with TLS; read anew whenever the port is opened.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - an address, and what is there
         self,
         host: str,
         port: int,
@@ -26,12 +45,14 @@ class Listener:
         *,
         failed: Callable[[str, str], None],
         served: Callable[[str], None],
+        certificate: Certificate | None = None,
     ) -> None:
         self._host = host
         self._port = port
         self._make = make
         self._failed = failed
         self._served = served
+        self._certificate = certificate
         self.is_there = False
 
     async def run(self) -> None:
@@ -40,6 +61,7 @@ class Listener:
         is_failing = False
         while True:
             try:
+                tls = None if self._certificate is None else self._certificate.context()
                 bound = listening(self._host, self._port)
             except OSError as error:
                 if not is_failing:
@@ -54,7 +76,7 @@ class Listener:
             try:
                 with contextlib.closing(bound):
                     app, run_bound, clients = await asyncio.to_thread(self._make)
-                    await run_bound(app, bound, clients=clients)
+                    await run_bound(app, bound, clients=clients, tls=tls)
             finally:
                 self.is_there = False
 

@@ -5,6 +5,7 @@ from fastapi import APIRouter, Request
 from monitor.alarms.windows import Planned, Wish
 from monitor.model import Command
 from monitor.ports import Batch
+from monitor.web.alarmparts import HoldDesk
 from monitor.web.alarmshapes import (
     HeldOut,
     MaintenanceIn,
@@ -13,7 +14,7 @@ from monitor.web.alarmshapes import (
     ReasonIn,
     ShelveIn,
 )
-from monitor.web.parts import HoldDesk, Parts
+from monitor.web.parts import Parts
 from monitor.web.peer import who_asks
 from monitor.web.problems import NotKnown, problems
 from monitor.web.shapes import PREFIX, AcknowledgeIn, AcknowledgeOut

@@ -8,9 +8,10 @@ from pydantic import BaseModel, Field
 
 from monitor.model import Command
 from monitor.ports import Batch
+from monitor.web.alarmparts import CaseDesk
 from monitor.web.alarmshapes import AlarmOut, HeldOut, ReasonIn
 from monitor.web.paging import answered
-from monitor.web.parts import CaseDesk, Parts
+from monitor.web.parts import Parts
 from monitor.web.peer import who_asks
 from monitor.web.problems import NotKnown, problems
 from monitor.web.shapes import PREFIX

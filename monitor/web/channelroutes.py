@@ -6,7 +6,8 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
 from monitor.errors import RequestRefused
-from monitor.web.parts import ChannelDesk, Parts
+from monitor.web.alarmparts import ChannelDesk
+from monitor.web.parts import Parts
 from monitor.web.peer import who_asks
 from monitor.web.problems import NotKnown, problems
 from monitor.web.shapes import PREFIX

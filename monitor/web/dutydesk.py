@@ -11,7 +11,7 @@ from monitor.model import Command
 from monitor.notify.along import reaching
 from monitor.notify.standins import OVERRIDES, as_override
 from monitor.site import Site
-from monitor.web.parts import Duty
+from monitor.web.alarmparts import Duty
 
 __all__ = ["DutyDesk"]
 

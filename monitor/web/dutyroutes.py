@@ -8,7 +8,8 @@ from pydantic import BaseModel, Field
 from monitor.duty import Override, Turn
 from monitor.model import Command
 from monitor.ports import Batch
-from monitor.web.parts import Duty, DutyDesk, Parts
+from monitor.web.alarmparts import Duty, DutyDesk
+from monitor.web.parts import Parts
 from monitor.web.peer import who_asks
 from monitor.web.problems import problems
 from monitor.web.shapes import PREFIX

@@ -2,18 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
 import segno
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from monitor.errors import RequestRefused
 from monitor.notify.languages import TAGS, words_of
 from monitor.site import Site
+from monitor.web.drawing import templates
 from monitor.web.residents.desk import ResidentDesk
 
 __all__ = ["KINDS", "SIZES", "Label", "code_of", "draw_sheet", "labels_of"]
@@ -112,24 +111,16 @@ def code_of(address: str) -> str:
 def draw_sheet(labels: Sequence[Label], size: str, *, lang: str, title: str, style: str = "") -> str:
     """Draw labels for sheets of A4. `style`: where their style is loaded from; without it the page carries it."""
     own = (_FOLDER / "static" / "labels.css").read_text("utf-8")
-    text: str = _template().render(
-        labels=[(label, Markup(code_of(label.address))) for label in labels],  # noqa: S704 - segno's own
-        size=size,
-        lang=lang,
-        title=title,
-        style=style,
-        own=Markup(own),  # noqa: S704 - our own file
+    text: str = (
+        templates(_FOLDER / "templates" / "residents")
+        .get_template("sheet.html.j2")
+        .render(
+            labels=[(label, Markup(code_of(label.address))) for label in labels],  # noqa: S704 - segno's own
+            size=size,
+            lang=lang,
+            title=title,
+            style=style,
+            own=Markup(own),  # noqa: S704 - our own file
+        )
     )
     return text
-
-
-@cache
-def _template() -> Any:
-    environment = Environment(
-        loader=FileSystemLoader(_FOLDER / "templates" / "residents"),
-        undefined=StrictUndefined,
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("sheet.html.j2")

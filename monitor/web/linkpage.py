@@ -3,19 +3,18 @@
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from monitor.alarms.store import AlarmView
 from monitor.causes import CAUSES
 from monitor.schema import unit_sign
 from monitor.site import Site
+from monitor.web.drawing import templates
 from monitor.web.linkdesk import Seen, Stand
 from monitor.web.linkwords import WORDS
 
@@ -28,18 +27,6 @@ STYLE_HASH: Final = b64encode(sha256(_STYLE.encode()).digest()).decode()
 _LONGEST: Final = 1000
 
 
-@cache
-def _template() -> Template:
-    environment = Environment(
-        loader=FileSystemLoader(_FOLDER),
-        undefined=StrictUndefined,
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("link.html.j2")
-
-
 def draw(site: Site, seen: Seen, token: str, *, kept: bool = True) -> str:
     """Write the page in the language of its person. `kept`: what was asked for could be written down."""
     words = WORDS.get(seen.person.language or site.language, WORDS["en"])
@@ -47,16 +34,20 @@ def draw(site: Site, seen: Seen, token: str, *, kept: bool = True) -> str:
     resets = seen.stand is Stand.RESETS
     whom = words["as_whom"].format(seen.person.name)
     told = [] if kept else [words["not_kept"]]
-    return _template().render(
-        words=words,
-        style=Markup(_STYLE),  # noqa: S704 - our own file
-        alarm=seen.alarm,
-        told=[*told, *_told(site, seen, words)],
-        button=(words["reset_button"] if resets else words["button"]) if waits else "",
-        hint=f"{words['resets']} {whom}" if resets else whom,
-        resets=resets,
-        token=token,
-        facts=list(_facts(site, seen, words)),
+    return (
+        templates(_FOLDER)
+        .get_template("link.html.j2")
+        .render(
+            words=words,
+            style=Markup(_STYLE),  # noqa: S704 - our own file
+            alarm=seen.alarm,
+            told=[*told, *_told(site, seen, words)],
+            button=(words["reset_button"] if resets else words["button"]) if waits else "",
+            hint=f"{words['resets']} {whom}" if resets else whom,
+            resets=resets,
+            token=token,
+            facts=list(_facts(site, seen, words)),
+        )
     )
 
 

@@ -3,10 +3,11 @@
 from typing import Any, Final
 from urllib.parse import parse_qs
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["Guarded", "form_of"]
+__all__ = ["Guarded", "form_of", "read_form"]
 
 _FORM: Final = "application/x-www-form-urlencoded"
 _LARGEST: Final = 4096
@@ -14,19 +15,30 @@ _MOST_FIELDS: Final = 8
 
 
 async def form_of(request: Request, *, largest: int = _LARGEST) -> dict[str, str] | None:
-    """What a form says; None when it is none, or has more bytes than `largest`."""
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
+    """What a form says, without what is empty; None when it is none, or has more bytes than `largest`."""
+    try:
+        said = await read_form(request, largest=largest, most=_MOST_FIELDS)
+    except HTTPException:
         return None
+    return {name: first for name, values in said.items() if (first := next(filter(None, values), ""))}
+
+
+async def read_form(request: Request, *, largest: int, most: int) -> dict[str, list[str]]:
+    """Read a form of whoever sent it: name -> what was said under it, as it is.
+
+    Raises HTTPException when it is none, or has more bytes than `largest`, or more than `most` fields.
+    """
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
+        raise HTTPException(415, "send the form of a page")
     body = b""
     async for piece in request.stream():
         body += piece
         if len(body) > largest:
-            return None
+            raise HTTPException(413, "what was written is too long")
     try:
-        said = parse_qs(body.decode("ascii"), max_num_fields=_MOST_FIELDS)
-    except ValueError:
-        return None
-    return {name: values[0] for name, values in said.items()}
+        return parse_qs(body.decode("ascii"), keep_blank_values=True, max_num_fields=most, errors="strict")
+    except ValueError as error:
+        raise HTTPException(400, "this is no form of ours") from error
 
 
 class Guarded:

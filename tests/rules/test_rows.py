@@ -15,7 +15,7 @@ from tests.alarms import household
 from tests.alarms.household import House
 from tests.alarms.test_held import to_ana_then_ben
 from tests.rules.build import START, device, reading, rule
-from tests.rules.test_tapes import _TAPES
+from tests.rules.test_tapes import TAPES
 
 Settings = Mapping[str, Any]
 LOW: Final[Settings] = {"id": "low", "kind": "threshold", "point": "voltage_v", "below": "207 V"}
@@ -148,7 +148,7 @@ def entry(at: int, what: Any) -> Entry:
 
 
 def test_every_row_of_the_table_has_its_line_and_every_line_its_tape() -> None:
-    names = {str(parameter.id) for parameter in _TAPES}
+    names = {str(parameter.id) for parameter in TAPES}
 
     assert set(ROWS) == set(range(1, 22))
     assert {number: line.tape for number, line in ROWS.items() if line.tape not in names} == {}

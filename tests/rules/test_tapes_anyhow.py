@@ -26,9 +26,8 @@ from rules.effects import Effects, Row, Step
 from rules.engine import Engine
 from tests.clock import ManualClock
 from tests.examples import IS_LONG
-from tests.rules.test_tapes import _TAPES
+from tests.rules.test_tapes import TAPES, tape_at
 
-TAPES: Final = _TAPES
 _WAYS: Final = 3
 
 
@@ -145,8 +144,9 @@ def said(steps: Sequence[Step]) -> list[tuple[Any, ...]]:
     return [(step.transition, step.notice) for step in steps]
 
 
-@pytest.mark.parametrize("tape", _of_way(0))
-def test_put_away_and_taken_up_anywhere(tape: Tape) -> None:
+@pytest.mark.parametrize("place", _of_way(0))
+def test_put_away_and_taken_up_anywhere(place: tuple[Path, int]) -> None:
+    tape = tape_at(place)
     player, end, steps = played(tape)
     chance = random.Random(tape.case.name)
 
@@ -161,8 +161,9 @@ def test_put_away_and_taken_up_anywhere(tape: Tape) -> None:
     assert said(cut.steps) == said(steps)
 
 
-@pytest.mark.parametrize("tape", _of_way(1))
-def test_in_one_batch(tape: Tape) -> None:
+@pytest.mark.parametrize("place", _of_way(1))
+def test_in_one_batch(place: tuple[Path, int]) -> None:
+    tape = tape_at(place)
     player, end, steps = played(tape)
 
     cut, batch = Cut(tape), list[Recorded]()
@@ -179,8 +180,9 @@ def test_in_one_batch(tape: Tape) -> None:
     assert said(cut.steps) == said(steps)
 
 
-@pytest.mark.parametrize("tape", _of_way(2))
-async def test_out_of_a_journal_by_a_backtest(tape: Tape, tmp_path: Path) -> None:
+@pytest.mark.parametrize("place", _of_way(2))
+async def test_out_of_a_journal_by_a_backtest(place: tuple[Path, int], tmp_path: Path) -> None:
+    tape = tape_at(place)
     player, end, _ = played(tape)
     if len(player.given) > _MOST or tape.case.name == _TWO_STARTS or tape.edited:
         pytest.skip("too long to be kept entry by entry, two starts within a minute, or edited rules")

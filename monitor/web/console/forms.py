@@ -3,19 +3,18 @@
 import asyncio
 import hmac
 from typing import Final
-from urllib.parse import parse_qs
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from monitor.model import Command
 from monitor.ports import Batch
+from monitor.web import public
 from monitor.web.callers import Via, caller_of
 from monitor.web.parts import Parts
 
 __all__ = ["form_of", "keep", "read_form"]
 
-_FORM: Final = "application/x-www-form-urlencoded"
 _LARGEST: Final = 16 * 1024
 _MOST_FIELDS: Final = 64
 _PATIENCE: Final = 2.0
@@ -36,17 +35,7 @@ async def form_of(request: Request) -> dict[str, list[str]]:
 
 async def read_form(request: Request) -> dict[str, list[str]]:
     """Read a form of whoever sent it, as it is. Raises HTTPException when it is none, or too large."""
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
-        raise HTTPException(415, "send the form of a page")
-    body = b""
-    async for piece in request.stream():
-        body += piece
-        if len(body) > _LARGEST:
-            raise HTTPException(413, "what was written is too long")
-    try:
-        return parse_qs(body.decode("ascii"), keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict")
-    except ValueError as error:
-        raise HTTPException(400, "this is no form of ours") from error
+    return await public.read_form(request, largest=_LARGEST, most=_MOST_FIELDS)
 
 
 def _carries(given: str, wanted: str) -> bool:

@@ -3,12 +3,10 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse
 
@@ -18,6 +16,7 @@ from monitor.site import Site
 from monitor.web.callers import Role, Scope, known_caller
 from monitor.web.console.refusals import refusal
 from monitor.web.console.static import version_of
+from monitor.web.drawing import templates
 from monitor.web.shapes import PREFIX
 
 __all__ = ["Pages", "Place", "address", "is_console", "language_of", "say", "sign_in_first"]
@@ -69,20 +68,6 @@ def _stamp(ms: int) -> str:
     return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="seconds")
 
 
-@cache
-def _environment(language: str) -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(_FOLDER),
-        undefined=StrictUndefined,
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        extensions=["jinja2.ext.i18n"],
-    )
-    environment.install_gettext_translations(words_of(language), newstyle=True)  # type: ignore[attr-defined]
-    return environment
-
-
 def _again(request: Request, here: str) -> str:
     """The page that is open, with what was asked of it, but not what was just done."""
     asked = urlencode([(name, value) for name, value in request.query_params.multi_items() if name != "done"])
@@ -102,8 +87,8 @@ class Pages:
 
         All templates also know `site`, `caller` (None on the page to sign in), `speech` (how numbers, units and
         times are written), `now` (UTC ms), `stamp(ms)` (for `<time datetime>`), `say` (words of programs),
-        `sign(unit)`, `refusal(told)` (why something cannot be done), `url(path, **query)`, `static(name)`, `places`,
-        `here`, `back` (a page that can be opened: not the address of a form) and `csrf`.
+        `sign(unit)`, `refusal(told)` (why something cannot be done), `url(path, **query)`, `static(name)`,
+        `places`, `here`, `back` (a page that can be opened: not the address of a form) and `csrf`.
         """
         caller = known_caller(request)
         language = language_of(request, self._site)
@@ -125,7 +110,7 @@ class Pages:
             "static": lambda name: address(request, f"/static/{name}", v=version_of(name)),
             "csrf": caller.csrf if caller else "",
         }
-        text = _environment(language).get_template(template).render({**known, **facts})
+        text = templates(_FOLDER, language).get_template(template).render({**known, **facts})
         return HTMLResponse(text, status)
 
     def _place_of(self, path: str) -> str:

@@ -2,17 +2,16 @@
 
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from monitor.notify.languages import TAGS, speech, words_of
+from monitor.notify.languages import TAGS, speech
 from monitor.places import Place, Report, Residents
 from monitor.site import Site
+from monitor.web.drawing import templates
 from monitor.web.residents.desk import Followed
 from monitor.web.residents.words import called, outcome
 
@@ -25,20 +24,6 @@ STYLE_HASH: Final = b64encode(sha256(_STYLE.encode()).digest()).decode()
 LONGEST: Final = 500
 """Letters that somebody may write."""
 _NAMES: Final = {"en": "English", "zh": "中文"}
-
-
-@cache
-def _environment(language: str) -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(_FOLDER),
-        undefined=StrictUndefined,
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        extensions=["jinja2.ext.i18n"],
-    )
-    environment.install_gettext_translations(words_of(language), newstyle=True)  # type: ignore[attr-defined]
-    return environment
 
 
 class Drawing:
@@ -90,7 +75,7 @@ class Drawing:
             (each, TAGS[each], _NAMES[each]) for each in self._settings.languages if each != language
         ]
         return (
-            _environment(language)
+            templates(_FOLDER, language)
             .get_template(template)
             .render(
                 lang=TAGS[language],

@@ -35,7 +35,8 @@ __all__ = ["Delivery", "World"]
 Lane = tuple[str, str]
 
 _WAITS = """
-    SELECT min(next_at) FROM outbox WHERE state IN ('queued', 'sending', 'failed') AND state <> 'sending'
+    SELECT * FROM (SELECT next_at FROM outbox INDEXED BY outbox_due
+        WHERE state IN ('queued', 'sending', 'failed') AND state <> 'sending' ORDER BY next_at LIMIT 1)
     UNION ALL SELECT min(due) FROM unanswered WHERE said_at IS NULL
 """
 _BUSY = """
@@ -44,10 +45,7 @@ _BUSY = """
             AND next_at <= :now)
         + (SELECT count(*) FROM unanswered WHERE said_at IS NULL AND due <= :now)
 """
-_SENDING = """
-    SELECT * FROM outbox WHERE state IN ('queued', 'sending', 'failed') AND state = 'sending'
-        AND person = ? AND channel = ? ORDER BY id
-"""
+_SENDING = "SELECT * FROM outbox WHERE state = 'sending' AND person = ? AND channel = ? ORDER BY id"
 
 
 @dataclass

@@ -10,11 +10,12 @@ from starlette.routing import BaseRoute, Route
 
 from monitor.causes import CAUSES
 from monitor.model import Command
+from monitor.web.alarmparts import CaseDesk, HoldDesk
 from monitor.web.console.alarms.acting import Failed, Wish, acting
 from monitor.web.console.alarms.alarmpage import draw_alarm, known_alarm, longest_of
 from monitor.web.console.alarms.asked import Form, Wrong, day_in, one, reason_in, written
 from monitor.web.console.page import Pages
-from monitor.web.parts import CaseDesk, HoldDesk, Parts
+from monitor.web.parts import Parts
 from rules.suppression import LONGEST_REVIEW
 
 __all__ = ["make_alarm_page"]

@@ -13,12 +13,13 @@ from starlette.routing import BaseRoute, Route
 from monitor.duty import Override, Turn, turns
 from monitor.model import Command
 from monitor.notify.along import reaching
+from monitor.web.alarmparts import Duty
 from monitor.web.callers import caller_of
 from monitor.web.console.alarms.acting import Failed, Wish, acting
 from monitor.web.console.alarms.asked import Form, Wrong, moment_in, one, reason_in
 from monitor.web.console.alarms.seen import may
 from monitor.web.console.page import Pages
-from monitor.web.parts import Duty, Parts
+from monitor.web.parts import Parts
 
 __all__ = ["make_duty"]
 
