@@ -11,6 +11,8 @@ __all__ = ["LONGEST"]
 LONGEST: Final = (
     "tests/grafana/test_panels.py",
     "tests/end_to_end/test_demo.py",
+    "tests/browser/test_people.py",
+    "tests/browser/test_pages.py",
     "tests/end_to_end/test_stranger.py",
     "tests/systemd/test_install.py",
     "tests/end_to_end/test_equipment.py",
