@@ -60,7 +60,16 @@ def children() -> list[int]:
                 continue
             if int(told.rpartition(")")[2].split()[1]) == os.getpid():
                 found.append(int(each.name))
-    return found
+    return [each for each in found if each not in BEFORE]
+
+
+BEFORE: set[int] = set()
+"""What other tests have begun in this process and keep, such as a browser."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _others() -> None:
+    BEFORE.update(children())
 
 
 def program(text: str) -> Sequence[str]:
