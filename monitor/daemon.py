@@ -19,6 +19,7 @@ from monitor.app import budgets_of, load_site
 from monitor.app.parts import Parts, open_parts
 from monitor.clock import Clock
 from monitor.clocksync import ClockSync
+from monitor.cycles import look_seldom
 from monitor.downtime import Downtime, note_stop
 from monitor.errors import FacilityMonitorError, JournalError, SettingsError
 from monitor.lookups import loop_factory
@@ -27,12 +28,11 @@ from monitor.settings.difference import difference
 from monitor.site import Site
 from monitor.supervision import Watchdog, notify
 
-__all__ = ["Daemon", "collect_seldom", "holding", "run_daemon", "run_site", "spare_what_stays"]
+__all__ = ["Daemon", "holding", "run_daemon", "run_site", "spare_what_stays"]
 
 _log = structlog.get_logger()
 
 _PRIVATE = 0o700
-_COLLECT = (10_000, 20, 20)
 _DISK = {errno.EROFS, errno.EIO, errno.ENOSPC, errno.EDQUOT}
 """What may pass without anybody changing the settings: the service tries again."""
 _MADE = 30.0
@@ -51,7 +51,7 @@ def run_site(path: Path, folder: Path) -> None:
     Raises SettingsError when the file, a secret or the folder is not in order.
     """
     write_log_to()
-    collect_seldom()
+    look_seldom()
     loaded = load_site(path)
     loaded.refuse()
     for finding in loaded.warnings:
@@ -89,7 +89,7 @@ def holding(folder: Path) -> Iterator[None]:
 
 def run_daemon(daemon: "Daemon", *beside: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Run a daemon, and what is to run beside it, until SIGTERM or SIGINT or until all of `beside` have ended."""
-    collect_seldom()
+    look_seldom()
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(_until_told(daemon, beside))
 
@@ -121,11 +121,6 @@ async def _until_told(daemon: "Daemon", beside: Sequence[Callable[[], Coroutine[
             others.result()
     with contextlib.suppress(asyncio.CancelledError):
         await running
-
-
-def collect_seldom() -> None:
-    """Let Python look for cycles less often: readings have none, and looking took a fifth of the main thread."""
-    gc.set_threshold(*_COLLECT)
 
 
 async def spare_what_stays() -> None:

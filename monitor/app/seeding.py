@@ -7,12 +7,10 @@ there: what was interrupted is begun anew, and nothing else is ever touched.
 """
 
 import asyncio
-import gc
 import json
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -24,6 +22,7 @@ from monitor.app.parts import Parts, open_parts
 from monitor.app.pastloop import PastClock, PastLoop
 from monitor.clock import Clock
 from monitor.clocksync import ClockSync
+from monitor.cycles import looking_seldom
 from monitor.downtime import note_stop
 from monitor.errors import JournalError, SettingsError
 from monitor.journal.soundness import sync
@@ -50,8 +49,6 @@ _SETTLES: Final = 20_000
 _PAGES: Final = 16_000
 """Pages (4 KiB) of a log before it is copied into its file: most are written many times."""
 _CACHE_KIB: Final = 65_536
-_COLLECT: Final = (50_000, 50, 100)
-"""How seldom cycles of objects are looked for: entries have none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +116,7 @@ def seed(  # noqa: PLR0913 - a site, a folder, and three times
     clock = PastClock(begin)
     loop = PastLoop(clock)
     try:
-        with _collecting_seldom(), asyncio.Runner(loop_factory=lambda: loop) as runner:
+        with looking_seldom(), asyncio.Runner(loop_factory=lambda: loop) as runner:
             filling = _Filling(site, place, begin=begin, stories=stories, clock=clock, loop=loop)
             month = runner.run(filling.run(end, tell))
         _settle(place)
@@ -134,16 +131,6 @@ def seed(  # noqa: PLR0913 - a site, a folder, and three times
         ) from errors
     _take_places(folder)
     return month
-
-
-@contextmanager
-def _collecting_seldom() -> Iterator[None]:
-    before = gc.get_threshold()
-    gc.set_threshold(*_COLLECT)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
 
 
 def _leaves(errors: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from monitor.cycles import looking_seldom
 from monitor.notify.routing import make_router
 from monitor.site import InfluxSettings, Rule, Site
 from monitor.trials.figures import Figures, Occurrence, Occurrences, figures_of
@@ -13,7 +14,7 @@ from monitor.trials.history import History
 from monitor.trials.influx import LEFT_OUT, InfluxHistory
 from monitor.trials.shares import shares_of
 from monitor.trials.telling import Telling, Told
-from monitor.trials.workers import seldom, spread
+from monitor.trials.workers import spread
 from rules.effects import Effects
 from rules.engine import Engine
 from rules.surroundings import Surroundings
@@ -115,7 +116,7 @@ def backtest(
     total = max(1, (until - after) * shares)
     jobs = [_Job(loader, tuple(variants), wish, (after, until), number, shares) for number in range(shares)]
     if len(jobs) == 1:
-        with seldom():
+        with looking_seldom():
             parts = [_judge(jobs[0], lambda done: reached(done, total))]
     else:
         parts = spread(_judge, jobs, lambda done: reached(done, total))

@@ -1,36 +1,23 @@
 """Jobs on processes of their own: told how far they are, and ended with whoever asked for them."""
 
-import gc
 import multiprocessing
 import signal
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any, Final, TypeVar
 
+from monitor.cycles import looking_seldom
 from monitor.errors import FacilityMonitorError, JournalError
 
-__all__ = ["seldom", "spread"]
+__all__ = ["spread"]
 
-_COLLECT: Final = (50_000, 50, 100)
 _ENDS_WITHIN: Final = 5.0
 
 Job = TypeVar("Job")
 Part = TypeVar("Part")
 Work = Callable[[Any, Callable[[int], None]], Any]
 """A function of a module: does a job, and tells how far it is."""
-
-
-@contextmanager
-def seldom() -> Iterator[None]:
-    """Look for cycles of objects seldom: entries have none, and looking takes as long as reading them."""
-    before = gc.get_threshold()
-    gc.set_threshold(*_COLLECT)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
 
 
 def spread(
@@ -92,7 +79,7 @@ def _heard(connection: Connection, process: SpawnProcess) -> tuple[str, Any]:
 def _run(work: Work, job: Any, connection: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who asked is interrupted, and ends this
     try:
-        with seldom():
+        with looking_seldom():
             part = work(job, lambda done: connection.send(("reached", done)))
         connection.send(("done", part))
     except FacilityMonitorError as error:

@@ -20,7 +20,7 @@ from typing import Final
 
 import psutil
 
-from monitor.daemon import collect_seldom
+from monitor.cycles import look_seldom
 from monitor.journal.sqlite import SqliteJournal
 from monitor.journal.state import State
 from monitor.model import Entry, Position
@@ -158,7 +158,7 @@ async def _journal_alone(entries: Sequence[Entry]) -> float:
 
 def main() -> None:
     """Print lines per second of each way, and how many times as long as ready bytes it takes."""
-    collect_seldom()  # as the daemon does
+    look_seldom()  # as the daemon does
     ways: dict[str, list[float]] = {"ready bytes": [], "journal, catching up": [], "journal, appended to": []}
     cpu: list[tuple[float, ...]] = []
     alone: list[float] = []

@@ -29,7 +29,7 @@ from pymodbus.client import AsyncModbusTcpClient
 from drivers.modbus import MODBUS
 from monitor.alarms import Alarms
 from monitor.clock import Clock
-from monitor.daemon import collect_seldom
+from monitor.cycles import look_seldom
 from monitor.journal.sqlite import SqliteJournal
 from monitor.journal.state import State
 from monitor.notify.routing import make_router
@@ -228,7 +228,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             naive = run_in_loop(naively(modbus, Path(folder)))
         told(f"  {'naive: all by itself for every point':<50}{naive:6.2f}\n")
-        collect_seldom()  # as the daemon does
+        look_seldom()  # as the daemon does
         for way in WAYS:
             found = []
             for _ in range(RUNS):
