@@ -46,7 +46,7 @@ from monitor.schema import MONITOR_DEVICE
 from monitor.settings.tables import resolve
 from monitor.site import Site
 from monitor.supervision import Watchdog
-from monitor.web.console.plant.trends import Trends
+from monitor.web.console.plant.trendprocess import Trends
 from monitor.web.desk import AlarmDesk, CaseDesk, HoldDesk
 from monitor.web.dutydesk import DutyDesk
 from monitor.web.meterdesk import Meters
@@ -115,6 +115,16 @@ class Parts:
         )
         self._make_metering(folder)
         self.outlets = Outlets(site, files, folder, now=clock.now, sync=sync, book=self.book)
+        self._make_people(folder, pseudonyms)
+        self._make_alarms()
+        self._make_drivers(pseudonyms)
+        self._make_health(folder)
+        for consumer in (ALARMS, Health.name, Metering.name, Upkeep.name, *self.outlets.names):
+            journal.register(consumer)
+
+    def _make_people(self, folder: Path, pseudonyms: Pseudonyms) -> None:
+        """Make what knows who comes and goes, what tells people, and what they look at and write to."""
+        site, files, clock, sync, is_past = self._site, self.files, self._clock, self._sync, self._past is not None
         self._access = AccessParts(
             site,
             files,
@@ -133,19 +143,14 @@ class Parts:
             clock=clock,
             sync=sync,
             books=self._books,
-            is_current=self._has_applied(journal.last),
-            is_past=past is not None,
+            is_current=self._has_applied(files.journal.last),
+            is_past=is_past,
         )
-        self.console = ConsoleParts(site, state, clock.now)
+        self.console = ConsoleParts(site, files.state, clock.now)
         self._trends = Trends(folder / "journal.db", now=clock.now)
         self._residents = make_residents(
-            site, folder, files, clock.now, may_forget=sync.is_synchronised, is_past=past is not None
+            site, folder, files, clock.now, may_forget=sync.is_synchronised, is_past=is_past
         )
-        self._make_alarms()
-        self._make_drivers(pseudonyms)
-        self._make_health(folder)
-        for consumer in (ALARMS, Health.name, Metering.name, Upkeep.name, *self.outlets.names):
-            journal.register(consumer)
 
     def _make_alarms(self) -> None:
         """Make what judges, and what tells people directly while the journal takes nothing."""

@@ -151,14 +151,21 @@ def load(  # noqa: PLR0913 - each names a source of what is checked
     return Loaded(site=site, warnings=findings.warnings, budgets=budgets)
 
 
-def _site(binding: Binding, root: Node, path: Path) -> Site | None:
-    findings = binding.findings
+def _has_sections(root: Node, findings: Findings) -> bool:
+    """Whether it can be a site file; sections that there are not are told."""
     if root.kind != "mapping":
         findings.error(root, "", "a site file has sections", allowed=", ".join(_SECTIONS))
-        return None
+        return False
     for key in root.entries:
         if key not in _SECTIONS:
             unknown_key(root, key, "", findings, allowed=list(_SECTIONS))
+    return True
+
+
+def _site(binding: Binding, root: Node, path: Path) -> Site | None:
+    findings = binding.findings
+    if not _has_sections(root, findings):
+        return None
     keys, zone = _head(binding, root, path)
     bind_connections(binding, root)
     devices = bind_devices(binding, root)

@@ -71,8 +71,8 @@ class Door:
 
     @property
     def cookie(self) -> str:
-        """What the cookie of a session is called here; the prefix keeps all others from setting it."""
-        return "__Host-session" if self.secure else "session"
+        """What the cookie of a session is called here."""
+        return _cookie_of(secure=self.secure)
 
 
 def door_of(request: object) -> Door | None:
@@ -176,7 +176,7 @@ class Gate:
         said = headers.get("x-forwarded-proto", "").split(",")[-1].strip().lower() if is_proxied else ""
         scheme = "https" if self._has_tls or said == "https" else "http"
         origin = self._origin(scope, headers, scheme)
-        secret = cookie_parser(headers.get("cookie", "")).get(self._cookie, "")
+        secret = cookie_parser(headers.get("cookie", "")).get(_cookie_of(secure=self._is_secure), "")
         door = Door(
             secure=self._is_secure, address=address, agent=headers.get("user-agent", "")[:200], secret=secret
         )
@@ -186,10 +186,6 @@ class Gate:
         if scope["method"] not in _SAFE and not (caller is not None and caller.via is Via.TOKEN):
             await self._refuse_foreign(inside, headers, caller, origin)
         return inside
-
-    @property
-    def _cookie(self) -> str:
-        return "__Host-session" if self._is_secure else "session"
 
     # Whence ----------------------------------------------------------------------------------------------
 
@@ -290,6 +286,11 @@ class Gate:
         )
         await self._accounts.audit.note(row)
         raise _Refused(403, why)
+
+
+def _cookie_of(*, secure: bool) -> str:
+    """What the cookie of a session is called; the prefix keeps all others from setting it."""
+    return "__Host-session" if secure else "session"
 
 
 def _always() -> bool:

@@ -148,7 +148,7 @@ def test_pictures_of_reports_are_drawn_in_it() -> None:
 def test_trends_are_drawn_in_it(tmp_path: Path) -> None:
     asked = (
         "import asyncio, sys; from pathlib import Path;"
-        "from monitor.web.console.plant.trends import Trends; from monitor.web.trends import Trend;"
+        "from monitor.web.console.plant.trendprocess import Trends; from monitor.web.trends import Trend;"
         "trends = Trends(Path(sys.argv[1]) / 'journal.db', now=lambda: 7_200_000);"
         "print(asyncio.run(trends.draw(Trend(device='d', point='p', start=0, end=3_600_000)))[:4]); trends.close()"
     )

@@ -12,7 +12,7 @@ from monitor.journal.sqlite import SqliteJournal
 from monitor.model import Event, Missing, Quality, Reading
 from monitor.site import Device
 from monitor.web.callers import Role
-from monitor.web.console.plant.trends import Trends
+from monitor.web.console.plant.trendprocess import Trends
 from tests.clock import ManualClock
 from tests.web.console.asking import CSRF, asking, somebody
 from tests.web.console.looking import assert_sound, form_fields

@@ -18,7 +18,7 @@ from monitor.journal.sqlite import SqliteJournal
 from monitor.model import Entry, Reading
 from monitor.notify.scales import ticks
 from monitor.web.callers import Role
-from monitor.web.console.plant.trends import WORKER, Trends
+from monitor.web.console.plant.trendprocess import WORKER, Trends
 from monitor.web.trends import Trend, TrendBusy, TrendNotDrawn
 from tests.clock import ManualClock
 from tests.notify.day import BEGAN, keep, volts, whole_day
