@@ -35,6 +35,16 @@ async def told_over(house: House, channel: str, **changes: object) -> None:
     await house.state.transact(lambda db: db.execute("DELETE FROM outbox WHERE channel <> ?", (channel,)))
 
 
+async def ana_then_ben(state: State, clock: ManualClock, web: WebServer, mail: MailServer) -> House:
+    """An alarm that is told to ana over the web alone, and a quarter of an hour later to ben."""
+    house = House(
+        state, clock, site(both(web, mail), mailed(mail, "ben"), escalation=[(0, ["ana"]), (900, ["ben"])])
+    )
+    await house.tell(NoticeKind.RAISE)
+    await state.transact(lambda db: db.execute("DELETE FROM outbox WHERE channel = 'mail' AND person = 'ana'"))
+    return house
+
+
 @pytest.mark.fault(
     "mail server away",
     part="notifications",
@@ -44,11 +54,7 @@ async def test_what_an_address_refuses_goes_over_the_next_channel(
     state: State, clock: ManualClock, web: WebServer, mail: MailServer
 ) -> None:
     web.otherwise = 404
-    house = House(
-        state, clock, site(both(web, mail), mailed(mail, "ben"), escalation=[(0, ["ana"]), (900, ["ben"])])
-    )
-    await house.tell(NoticeKind.RAISE)
-    await state.transact(lambda db: db.execute("DELETE FROM outbox WHERE channel = 'mail' AND person = 'ana'"))
+    house = await ana_then_ben(state, clock, web, mail)
 
     async with running(house.notifier()) as notifier:
         dead, later, instead = await reach(notifier, "dead", "queued", "sent")
@@ -70,11 +76,7 @@ async def test_when_no_channel_is_left_the_next_step_comes_at_once(
 ) -> None:
     web.otherwise = 404
     mail.refused_recipients["ana@example.org"] = "550 5.1.1 who?"
-    house = House(
-        state, clock, site(both(web, mail), mailed(mail, "ben"), escalation=[(0, ["ana"]), (900, ["ben"])])
-    )
-    await house.tell(NoticeKind.RAISE)
-    await state.transact(lambda db: db.execute("DELETE FROM outbox WHERE channel = 'mail' AND person = 'ana'"))
+    house = await ana_then_ben(state, clock, web, mail)
 
     async with running(house.notifier()) as notifier:
         await reach(notifier, "dead", "sent", "dead")

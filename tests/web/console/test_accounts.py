@@ -19,7 +19,7 @@ NEW = "eleven blue valves turn"
 @pytest.fixture
 async def here(journal: SqliteJournal, state: State, clock: ManualClock) -> AsyncIterator[Front]:
     async with front(make_parts(journal, clock), await accounts_of(state, clock)) as served:
-        await served.add("root", Role.ADMINISTRATOR)
+        await served.add("chief", Role.ADMINISTRATOR)
         await served.add("ana", Role.OPERATOR)
         yield served
 
@@ -123,7 +123,7 @@ async def test_a_session_that_was_there_before_is_not_the_one_after(here: Front)
         for secret in (planted, chosen):
             victim.http.cookies.clear()
             headers = {"cookie": f"session={secret}"}
-            answer = await victim.post("/login", {"login": "root", "password": PASSWORD}, headers=headers)
+            answer = await victim.post("/login", {"login": "chief", "password": PASSWORD}, headers=headers)
             assert answer.status_code == 303
             assert secret not in answer.headers["set-cookie"]
         after = await attacker.get("/account")
@@ -171,7 +171,7 @@ async def test_all_other_browsers_can_be_signed_out(here: Front) -> None:
 async def test_sessions_end_when_idle_and_in_any_case(here: Front, clock: ManualClock) -> None:
     async with here.browser() as idle, here.browser() as busy:
         await idle.sign_in("ana")
-        await busy.sign_in("root")
+        await busy.sign_in("chief")
         seen = []
         for _ in range(30):
             clock.time += 3_000_000
@@ -202,7 +202,7 @@ async def test_somebody_chooses_his_language_for_every_browser(here: Front) -> N
 
 async def test_an_administrator_adds_somebody_who_chooses_his_password(here: Front) -> None:
     async with here.browser() as browser, here.browser() as bens:
-        await browser.sign_in("root")
+        await browser.sign_in("chief")
         added = await browser.send("/users", login="ben", name="Ben", role="supervisor")
         link = added.text.partition("<code>")[2].partition("</code>")[0]
         await bens.post(link.removeprefix(here.origin), {"password": NEW, "again": NEW})
@@ -234,7 +234,7 @@ async def test_an_administrator_adds_somebody_who_chooses_his_password(here: Fro
 )
 async def test_users_that_cannot_be_are_refused_with_what_was_typed(here: Front, form: dict[str, str]) -> None:
     async with here.browser() as browser:
-        await browser.sign_in("root")
+        await browser.sign_in("chief")
         answer = await browser.send("/users", **form)
 
     assert answer.status_code == 422
@@ -243,20 +243,20 @@ async def test_users_that_cannot_be_are_refused_with_what_was_typed(here: Front,
 
 async def test_the_last_administrator_stays_one(here: Front) -> None:
     async with here.browser() as browser:
-        await browser.sign_in("root")
+        await browser.sign_in("chief")
         refused = [
-            await browser.send("/users/root/role", role="viewer"),
-            await browser.send("/users/root/disable"),
-            await browser.send("/users/root/remove", sure="root"),
+            await browser.send("/users/chief/role", role="viewer"),
+            await browser.send("/users/chief/disable"),
+            await browser.send("/users/chief/remove", sure="chief"),
         ]
         await browser.send("/users/ana/role", role="administrator")
-        allowed = await browser.send("/users/root/role", role="viewer")
+        allowed = await browser.send("/users/chief/role", role="viewer")
         after = await browser.get("/users")
 
     assert [each.status_code for each in refused] == [422] * 3
     assert allowed.status_code == 303
     assert after.status_code == 303
-    assert here.accounts.account("root").role is Role.VIEWER
+    assert here.accounts.account("chief").role is Role.VIEWER
 
 
 @pytest.mark.parametrize(
@@ -264,7 +264,7 @@ async def test_the_last_administrator_stays_one(here: Front) -> None:
 )
 async def test_who_loses_his_role_is_out_at_once(here: Front, action: str, form: dict[str, str]) -> None:
     async with here.browser() as browser, here.browser() as anas:
-        await browser.sign_in("root")
+        await browser.sign_in("chief")
         await anas.sign_in("ana")
         done = await browser.send(f"/users/ana/{action}", **form)
         after = await anas.get("/")
@@ -275,7 +275,7 @@ async def test_who_loses_his_role_is_out_at_once(here: Front, action: str, form:
 
 async def test_a_token_is_shown_once(here: Front) -> None:
     async with here.browser() as browser:
-        await browser.sign_in("root")
+        await browser.sign_in("chief")
         none = await browser.send("/tokens", name="grafana", days="30")
         made = await browser.send("/tokens", name="grafana", scope=["read", "metrics"], days="30")
         twice = await browser.send("/tokens", name="Grafana", scope="read")
@@ -304,7 +304,7 @@ async def test_what_was_done_and_refused_is_in_the_trail_without_secrets(here: F
         await anas.sign_in("ana")
         await anas.send("/users", login="eve", role="administrator")
         await anas.send("/logout")
-        await browser.sign_in("root")
+        await browser.sign_in("chief")
         await browser.send("/users", login="ben", role="viewer")
         page = await browser.get("/audit")
         refused = await browser.get("/audit?refused=1")
@@ -317,9 +317,9 @@ async def test_what_was_done_and_refused_is_in_the_trail_without_secrets(here: F
         ("Ana", "sign_in", 303),
         ("Ana", "POST /users", 403),
         ("Ana", "sign_out", 303),
-        ("Root", "sign_in", 303),
-        ("Root", "POST /users", 200),
-        ("Root", "GET /audit", 200),
+        ("Chief", "sign_in", 303),
+        ("Chief", "POST /users", 200),
+        ("Chief", "GET /audit", 200),
     ]
     assert "POST /users" in page.text
     assert "sign_out" not in refused.text
@@ -331,7 +331,7 @@ async def test_what_was_done_and_refused_is_in_the_trail_without_secrets(here: F
 
 async def test_older_lines_are_on_further_pages(here: Front) -> None:
     async with here.browser() as browser:
-        await browser.sign_in("root")
+        await browser.sign_in("chief")
         for _ in range(60):
             await browser.post("/nothing")
         page = await browser.get("/audit")
@@ -345,7 +345,7 @@ async def test_older_lines_are_on_further_pages(here: Front) -> None:
 async def test_names_are_shown_as_text(here: Front) -> None:
     await here.accounts.add("eve", name='<script>alert("1")</script>', role=Role.VIEWER, by="<b>x</b>")
     async with here.browser() as browser:
-        await browser.sign_in("root")
+        await browser.sign_in("chief")
         await here.accounts.tokens.add("<img src=x onerror=alert(1)>", [Scope.READ], expires_at=None, by="<i>")
         pages = [(await browser.get(path)).text for path in ("/users", "/tokens", "/audit", "/account")]
         login = await browser.get("/login?next=/%22%3E%3Cscript%3E")

@@ -1,0 +1,201 @@
+"""Connections to the gate: by proxies, with TLS, silent ones, many of one client, and those that go on."""
+
+import asyncio
+import contextlib
+from dataclasses import replace
+
+import httpx
+import pytest
+
+from monitor.accounts.roles import Scope
+from monitor.journal.state import State
+from monitor.model import Reading
+from monitor.ports import Batch
+from monitor.site import ConsoleSettings
+from monitor.web.parts import Parts
+from tests.clock import ManualClock
+from tests.web.browsing import Front, accounts_of, front
+from tests.web.gate.lines import contexts
+
+HERE = ("127.0.0.0/8", "::1/128")
+
+
+@pytest.mark.parametrize("kind", ["session", "token"])
+@pytest.mark.parametrize(
+    "path", ["/api/v1/devices/main/readings/stream?last=1", "/api/v1/live?topics=readings&device=main"]
+)
+async def test_what_goes_on_ends_with_the_session_or_the_token(
+    here: Front, clock: ManualClock, kind: str, path: str
+) -> None:
+    secret, made = await here.accounts.tokens.add("t", [Scope.READ], expires_at=None, by="")
+    told: list[bytes] = []
+    over: float | None = None
+
+    async def says(volts: float) -> None:
+        values = {"voltage_l1_v": volts}
+        reading = Reading(device="main", time=clock.time, arrived=clock.time, values=values)
+        await here.parts.journal.append([Batch(entries=[reading])])
+
+    volts = 230.0
+    await says(volts)
+    async with here.browser() as browser:
+        if kind == "session":
+            await browser.sign_in("ana")
+        headers = {"authorization": f"Bearer {secret}"} if kind == "token" else {}
+        async with (
+            asyncio.timeout(60),
+            browser.http.stream("GET", f"{here.origin}{path}", headers=headers) as answer,
+        ):
+            async for piece in answer.aiter_bytes():
+                told.append(piece)
+                if b"voltage" in piece and over is None:
+                    over = volts
+                    if kind == "session":
+                        await here.accounts.change("ana", disabled=True)
+                    else:
+                        await here.accounts.tokens.remove(made.id)
+                volts += 1
+                await says(volts)
+            status = answer.status_code
+
+    assert status == 200
+    assert over is not None
+    assert [each for each in range(int(over) + 1, int(volts) + 1) if f"{each}.0".encode() in b"".join(told)] == []
+
+
+@pytest.mark.parametrize("has_tls", [False, True])
+async def test_one_client_cannot_take_all_connections(
+    parts: Parts, state: State, clock: ManualClock, *, has_tls: bool
+) -> None:
+    server, client = contexts()
+    settings = ConsoleSettings()
+    if has_tls:
+        settings = replace(settings, certificate=__file__, key=__file__)  # type: ignore[arg-type] - there is one
+    async with front(
+        parts,
+        await accounts_of(state, clock),
+        settings,
+        tls=server if has_tls else None,
+        clients=20,
+        is_shared=lambda host: host == "127.0.0.2",
+    ) as served:
+        silent = [await asyncio.open_connection("127.0.0.1", served.port) for _ in range(30)]
+        try:
+            async with served.browser(
+                verify=client, transport=httpx.AsyncHTTPTransport(local_address="127.0.0.2", verify=client)
+            ) as other:
+                answer = await other.get("/login")
+            async with asyncio.timeout(60):
+                first = [await reader.read(1) for reader, _ in silent[10:]]
+        finally:
+            for _, writer in silent:
+                writer.close()
+
+    assert answer.status_code == 200
+    assert set(first) == {b""}
+
+
+@pytest.mark.parametrize("before", ["", "/fm"])
+async def test_below_a_path_of_a_proxy_everything_leads_there(
+    parts: Parts, state: State, clock: ManualClock, before: str
+) -> None:
+    settings = ConsoleSettings(base="https://house.example.org/fm", proxies=HERE)
+    async with front(parts, await accounts_of(state, clock), settings) as served, served.browser() as browser:
+        await served.add("ana")
+        headers = {"host": "house.example.org", "x-forwarded-for": "203.0.113.9", "x-forwarded-proto": "https"}
+        headers["origin"] = "https://house.example.org"
+        home = await browser.get(f"{before}/", headers=headers)
+        form = await browser.get(f"{before}/login", headers=headers)
+        signed_in = await browser.post(
+            f"{before}/login", {"login": "ana", "password": "seven quiet meters hum"}, headers=headers
+        )
+        cookie = signed_in.headers["set-cookie"]
+        secret = cookie.partition(";")[0]
+        inside = await browser.get(f"{before}/account", headers={**headers, "cookie": secret})
+        plain = await browser.get(
+            f"{before}/account", headers={**headers, "cookie": secret.replace("__Host-", "")}
+        )
+        session = served.accounts.sessions("ana")[0]
+
+    assert home.headers["location"] == "/fm/login"
+    assert 'action="/fm/login"' in form.text
+    assert signed_in.headers["location"] == "/fm/"
+    assert cookie.startswith("__Host-session=")
+    assert {"Secure", "HttpOnly", "Path=/"} <= {each.strip() for each in cookie.split(";")}
+    assert "domain" not in cookie.lower()
+    assert inside.status_code == 200
+    assert plain.status_code == 303
+    assert session.address == "203.0.113.9"
+    assert home.headers["strict-transport-security"] == "max-age=31536000"
+
+
+@pytest.mark.parametrize(
+    ("proxies", "said", "taken"),
+    [
+        ((), "203.0.113.9", "127.0.0.1"),
+        (HERE, "203.0.113.9", "203.0.113.9"),
+        (HERE, "198.51.100.1, 203.0.113.9", "203.0.113.9"),
+        ((*HERE, "203.0.113.0/24"), "198.51.100.1, 203.0.113.9", "198.51.100.1"),
+        (HERE, "203.0.113.9, 127.0.0.1", "203.0.113.9"),
+        (HERE, "<script>", "127.0.0.1"),
+        (HERE, "", "127.0.0.1"),
+    ],
+)
+async def test_only_proxies_are_believed_who_is_behind_them(
+    parts: Parts, state: State, clock: ManualClock, *, proxies: tuple[str, ...], said: str, taken: str
+) -> None:
+    settings = ConsoleSettings(proxies=proxies)
+    async with front(parts, await accounts_of(state, clock), settings) as served, served.browser() as browser:
+        await served.add("ana")
+        form = {"login": "ana", "password": "seven quiet meters hum"}
+        await browser.post("/login", form, headers={"x-forwarded-for": said})
+
+        assert [each.address for each in served.accounts.sessions("ana")] == [taken]
+
+
+async def test_with_tls_of_its_own_cookies_are_secure_and_handshakes_are_bounded(
+    parts: Parts, state: State, clock: ManualClock
+) -> None:
+    server, client = contexts()
+    settings = replace(ConsoleSettings(), certificate=__file__, key=__file__)  # type: ignore[arg-type] - there is one
+    accounts = await accounts_of(state, clock)
+    async with front(parts, accounts, settings, tls=server, clients=8) as served:
+        await served.add("ana")
+        async with served.browser(verify=client) as browser:
+            signed_in = await browser.sign_in("ana")
+            home = await browser.get("/")
+        silent = [await asyncio.open_connection("127.0.0.1", served.port) for _ in range(8)]
+        late = await asyncio.open_connection("127.0.0.1", served.port)
+        try:
+            async with asyncio.timeout(60):
+                closed = await late[0].read(1)
+        finally:
+            for _, writer in (*silent, late):
+                writer.close()
+        async with served.browser(verify=client) as again:
+            async with asyncio.timeout(60):
+                while True:
+                    with contextlib.suppress(httpx.HTTPError):
+                        after = await again.get("/login")
+                        break
+
+    assert signed_in.headers["set-cookie"].startswith("__Host-session=")
+    assert home.status_code == 200
+    assert home.headers["strict-transport-security"]
+    assert closed == b""
+    assert after.status_code == 200
+
+
+async def test_who_sends_nothing_is_let_go_and_others_go_on(here: Front) -> None:
+    slow = [await asyncio.open_connection("127.0.0.1", here.port) for _ in range(20)]
+    for _, writer in slow:
+        writer.write(b"GET /login HTTP/1.1\r\nHo")
+    async with here.browser() as browser:
+        answer = await browser.get("/login")
+    async with asyncio.timeout(60):
+        ends = [await reader.read() for reader, _ in slow]
+    for _, writer in slow:
+        writer.close()
+
+    assert answer.status_code == 200
+    assert set(ends) == {b""}
