@@ -3,7 +3,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PYTHON ?= python3
 ARGS   ?=
-WORKERS ?= 6
+WORKERS ?= 4
 STAMP  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
