@@ -3,7 +3,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PYTHON ?= python3
 ARGS   ?=
-WORKERS ?= 4
+WORKERS ?= 6
 STAMP  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
