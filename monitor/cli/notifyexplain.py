@@ -9,14 +9,13 @@ import typer
 from monitor.cli.options import At, Json, SiteFile, SocketPath, StateFolder
 from monitor.cli.output import clean, local_time, print_json, print_line, print_table
 from monitor.cli.places import SITE_FILE
-from monitor.errors import RequestRefused
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from monitor.duty import Override
     from monitor.notify.explaining import Explained
-    from monitor.site import Rule, Site, Source
+    from monitor.site import Site
 
 __all__ = ["explain"]
 
@@ -44,19 +43,15 @@ def explain(
     import time
 
     from monitor.app import load_site
-    from monitor.notify.explaining import explain as explained
-    from monitor.notify.explaining import severities_of
+    from monitor.notify.explaining import alarms_of, explain_alike, severities_of
 
     loaded = load_site(site, os.environ).site
-    rule, sources = _rule(loaded, alarm)
+    rule, sources = alarms_of(loaded, alarm)
     wanted = _severity(severity) or severities_of(rule)[0]
     now = round(time.time() * 1000)
     when = now if at is None else _moment(loaded, at, now)
     stand_ins = _stand_ins(loaded, socket, state)
-    found: dict[str, tuple[Explained, list[str]]] = {}
-    for source in sources:
-        one = explained(loaded, rule, source, severity=wanted, at=when, stand_ins=stand_ins or ())
-        found.setdefault(repr(one), (one, []))[1].append(source.key)
+    found = explain_alike(loaded, rule, sources, severity=wanted, at=when, stand_ins=stand_ins or ())
     if as_json:
         print_json(
             {
@@ -64,12 +59,12 @@ def explain(
                 "severity": wanted,
                 "at": when,
                 "overrides_known": stand_ins is not None,
-                "alarms": [{"sources": keys, **one.as_json()} for one, keys in found.values()],
+                "alarms": [{"sources": keys, **one.as_json()} for one, keys in found],
             }
         )
         return
     zone = loaded.timezone.key
-    for one, keys in found.values():
+    for one, keys in found:
         more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
         print_line(
             f"{wanted} alarm of {rule.id} at {local_time(when, zone)}, about {', '.join(keys[:_SHOWN])}{more}"
@@ -78,22 +73,6 @@ def explain(
         _print(one, zone)
     if stand_ins is None and loaded.notify.rosters:
         print_line("Who stands in by command is not known: no daemon of this site answers.")
-
-
-def _rule(site: "Site", alarm: str) -> "tuple[Rule, Sequence[Source]]":
-    from monitor.documents.finding import nearest
-
-    ident, _, key = alarm.partition("/")
-    rule = site.rules.get(ident)
-    if rule is None:
-        near = nearest(ident, site.rules)
-        raise RequestRefused(f"there is no rule {ident[:60]}" + (f"; did you mean {near}?" if near else ""))
-    sources = [source for source in rule.sources if not key or key in {source.key, source.device}]
-    if not sources:
-        near = nearest(key, [source.key for source in rule.sources])
-        meant = f"; did you mean {near}?" if near else ""
-        raise RequestRefused(f"the rule {ident} watches no {key[:60]}{meant}")
-    return rule, sources
 
 
 def _severity(text: str) -> str:

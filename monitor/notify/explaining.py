@@ -4,14 +4,26 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
+from monitor.documents.finding import nearest
 from monitor.duty import Override, on_call
+from monitor.errors import RequestRefused
 from monitor.model import SEVERITY_RANK, Severity
 from monitor.notify.along import Asked, Chosen, Reason, along_routes, matches, reaching, said_of
 from monitor.notify.quiet import held_until
 from monitor.site import Rule, Site, Source
 from monitor.staff import Person, Route
 
-__all__ = ["Effects", "Explained", "Message", "RouteSaid", "effects_of", "explain", "severities_of"]
+__all__ = [
+    "Effects",
+    "Explained",
+    "Message",
+    "RouteSaid",
+    "alarms_of",
+    "effects_of",
+    "explain",
+    "explain_alike",
+    "severities_of",
+]
 
 Effects = Callable[[Person, str, int], tuple[int, Sequence[str]]]
 """Of a person, a severity and when a message is due (UTC ms): when it would go, and what holds or changes it."""
@@ -95,6 +107,38 @@ def explain(  # noqa: PLR0913 - an alarm, when it is raised, and what is known b
         if_nobody_answers=tuple(_ending(site, chosen, severity)),
         notes=tuple(_notes(rule, chosen, severity)),
     )
+
+
+def alarms_of(site: Site, alarm: str) -> tuple[Rule, Sequence[Source]]:
+    """The rule and its sources that are meant by RULE, RULE/DEVICE or RULE/SOURCE. Raises RequestRefused."""
+    ident, _, key = alarm.partition("/")
+    rule = site.rules.get(ident)
+    if rule is None:
+        near = nearest(ident, site.rules)
+        raise RequestRefused(f"there is no rule {ident[:60]}" + (f"; did you mean {near}?" if near else ""))
+    sources = [source for source in rule.sources if not key or key in {source.key, source.device}]
+    if not sources:
+        near = nearest(key, [source.key for source in rule.sources])
+        meant = f"; did you mean {near}?" if near else ""
+        raise RequestRefused(f"the rule {ident} watches no {key[:60]}{meant}")
+    return rule, sources
+
+
+def explain_alike(  # noqa: PLR0913 - as of one alarm
+    site: Site,
+    rule: Rule,
+    sources: Sequence[Source],
+    *,
+    severity: str,
+    at: int,
+    stand_ins: Sequence[Override] = (),
+) -> Sequence[tuple[Explained, Sequence[str]]]:
+    """Explain the alarms of a rule about some sources: those that are told alike together, with their keys."""
+    found: dict[str, tuple[Explained, list[str]]] = {}
+    for source in sources:
+        one = explain(site, rule, source, severity=severity, at=at, stand_ins=stand_ins)
+        found.setdefault(repr(one), (one, []))[1].append(source.key)
+    return list(found.values())
 
 
 def effects_of(site: Site) -> Effects:

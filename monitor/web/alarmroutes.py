@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Request
 
 from monitor.alarms.windows import Planned, Wish
+from monitor.documents.finding import nearest
 from monitor.model import Command
 from monitor.ports import Batch
 from monitor.web.alarmparts import HoldDesk
@@ -76,6 +77,18 @@ def _add_maintenance(router: APIRouter, parts: Parts, desk: HoldDesk) -> None:
     async def maintenance() -> list[MaintenanceOut]:
         """Answer all maintenance that is planned: what is on first, then by when it begins."""
         return [_window(each) for each in await desk.maintenance()]
+
+    @router.get("/maintenance/{name}")
+    async def one(name: str) -> MaintenanceOut:
+        """Answer one maintenance, by its id."""
+        known = {each.window.id: each for each in await desk.maintenance()}
+        if name not in known:
+            near = nearest(name, known)
+            raise NotKnown(
+                f"there is no maintenance {name[:60]}" + (f"; did you mean {near}?" if near else ""),
+                "list it with `facility-monitor maintenance list`",
+            )
+        return _window(known[name])
 
     @router.post("/maintenance", status_code=202)
     async def add_maintenance(wish: MaintenanceIn, request: Request) -> HeldOut:

@@ -15,6 +15,7 @@ from monitor.web.document import App
 from monitor.web.dutyroutes import make_duty_router
 from monitor.web.equipmentroutes import make_equipment_router
 from monitor.web.eventroutes import make_event_router
+from monitor.web.explainroutes import make_explain_router
 from monitor.web.findingroutes import make_finding_router
 from monitor.web.healthroutes import make_health_routes
 from monitor.web.historyroutes import make_history_router
@@ -50,6 +51,7 @@ def make_api(parts: Parts, live: LiveState) -> App:
         make_alarm_router(parts),
         make_channel_router(parts),
         make_duty_router(parts),
+        make_explain_router(parts),
         make_case_router(parts),
         make_report_router(parts),
         make_meter_router(parts),

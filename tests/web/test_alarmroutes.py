@@ -119,6 +119,8 @@ async def test_maintenance_is_listed_planned_and_ended(asked: Asked) -> None:
     }
     planned = await asked.post("/maintenance", body)
     shown = (await asked.client.get("/maintenance")).json()
+    alone = [(await asked.client.get(f"/maintenance/{name}")).json() for name in ("oil", "seals")]
+    unknown = await asked.client.get("/maintenance/seal")
     (explained,) = await asked.alarms(only="suppressed")
     ended = await asked.post("/maintenance/oil/end", {"reason": "done"})
     left = (await asked.client.get("/maintenance")).json()
@@ -129,6 +131,9 @@ async def test_maintenance_is_listed_planned_and_ended(asked: Asked) -> None:
         ("seals", True, True),
     ]
     assert (shown[0]["devices"], shown[0]["rules"], shown[0]["by"]) == (["meter"], ["lo*"], ME)
+    assert alone == shown
+    assert (unknown.status_code, unknown.headers["content-type"]) == (404, "application/problem+json")
+    assert unknown.json()["detail"] == "there is no maintenance seal; did you mean seals?"
     assert explained["suppressed_by"] == ["maintenance:oil"]
     assert ended.status_code == 202
     assert [each["id"] for each in left] == ["seals"]

@@ -348,6 +348,7 @@ async def test_openapi_describes_every_route(client: httpx.AsyncClient) -> None:
             "/alarms/{occurrence}",
             "/alarms/{occurrence}/acknowledge",
             "/notifications",
+            "/notify/explain",
             "/dead-letters",
             "/dead-letters/retry",
             "/rules",
