@@ -3,18 +3,25 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
-from typing import Any
+from math import isfinite
+from typing import Any, Final
 
 import orjson
 
 from monitor.access.places import Outside, Places
 from monitor.accessbook import Name
 from monitor.errors import SinkError
-from monitor.journal.codec import KIND_OF, KINDS, encode
+from monitor.journal.codec import KIND_OF, KINDS
 from monitor.journal.files import Files
+from monitor.model import Entry
 
 __all__ = ["PersonFile"]
 
+_PARSED: Final[Mapping[str, frozenset[str]]] = {
+    "access.entry": frozenset({"attributes"}),
+    "access.presence": frozenset(),
+}
+"""Tables whose rows have a shape -> the columns that hold JSON."""
 _KIND = {number: name for name, number in KINDS.items()}
 
 
@@ -39,9 +46,9 @@ class PersonFile:
     async def export(self, pseudonym: str) -> Mapping[str, Any]:
         """Answer all of it, ready for JSON; times are UTC ms. Raises JournalError, SettingsError or OSError.
 
-        `entries`, `presence`: what access.db has of the person. `journal`: the entries, by position. `elsewhere`:
-        rows by `file.table`. `files`: how often the pseudonym stands in the bytes of which file, the copies
-        included. `sent`: points by database, or why it could not be asked.
+        `entries`, `presence`: what access.db has of the person. `journal`: the entries with their own names, by
+        position. `elsewhere`: rows by `file.table`. `files`: how often the pseudonym stands in the bytes of which
+        file, the copies included. `sent`: points by database, or why it could not be asked.
         """
         name = (await asyncio.to_thread(self._names)).get(pseudonym) if self._names else None
         journal = [
@@ -49,14 +56,15 @@ class PersonFile:
                 "position": found.position,
                 "recorded": found.recorded,
                 "kind": _KIND[KIND_OF[type(found.entry)]],
-                "entry": orjson.loads(encode(found.entry)),
+                "entry": _told(found.entry),
             }
             for found in await self._places.in_journal(pseudonym)
         ]
         tables: dict[str, list[Mapping[str, Any]]] = {}
         for store in self._places.stores:
             for table, row in await self._places.rows(store, pseudonym):
-                tables.setdefault(f"{store.name}.{table}", []).append(_plain(row))
+                place = f"{store.name}.{table}"
+                tables.setdefault(place, []).append(_plain(row, _PARSED.get(place)))
         return {
             "pseudonym": pseudonym,
             "name": None if name is None else {each.name: getattr(name, each.name) for each in fields(name)},
@@ -79,9 +87,24 @@ async def _points(outside: Outside, pseudonym: str) -> int | str:
         return f"it cannot be asked now: {error}"
 
 
-def _plain(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A row for JSON: what is JSON itself is taken apart."""
-    return {name: _value(value) for name, value in row.items()}
+def _told(entry: Entry) -> Mapping[str, Any]:
+    """What an entry says, by name; a number that is not finite is null."""
+    return {name: _ready(getattr(entry, name)) for name in entry.__slots__}
+
+
+def _ready(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _ready(each) for name, each in value.items()}
+    if isinstance(value, tuple):
+        return list(value)
+    return None if isinstance(value, float) and not isfinite(value) else value
+
+
+def _plain(row: Mapping[str, Any], parsed: frozenset[str] | None) -> Mapping[str, Any]:
+    """A row for JSON: what is JSON itself is taken apart, in these columns or (None) wherever it looks like it."""
+    return {
+        name: value if parsed is not None and name not in parsed else _value(value) for name, value in row.items()
+    }
 
 
 def _value(value: Any) -> Any:

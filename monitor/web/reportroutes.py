@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import Response
@@ -13,6 +13,7 @@ from monitor.web.callers import NotAllowed, caller_of
 from monitor.web.parts import Parts
 from monitor.web.permits import PEOPLE
 from monitor.web.problems import NotKnown, problems
+from monitor.web.reportshapes import Kind, ReportOut
 from monitor.web.shapes import PREFIX
 
 __all__ = ["make_report_router"]
@@ -25,12 +26,10 @@ def make_report_router(parts: Parts) -> APIRouter:
     """Make the route."""
     router = APIRouter(prefix=PREFIX, responses=problems(404, 422, 503))
 
-    @router.get("/reports/{kind}", response_class=Response)
+    @router.get("/reports/{kind}", response_model=ReportOut)
     async def report(  # noqa: PLR0913, PLR0917 - one for each way to choose devices
         request: Request,
-        kind: Literal[
-            "usage", "cost", "coverage", "balance", "access", "equipment", "supply", "alarms", "notifications"
-        ],
+        kind: Kind,
         period: Annotated[str, Query(max_length=40)] = "last-month",
         device: _Many = [],  # noqa: B006 - FastAPI copies it
         device_class: Annotated[list[str], Query(alias="class", max_length=100)] = [],  # noqa: B006 - likewise

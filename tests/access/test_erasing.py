@@ -21,10 +21,12 @@ from monitor.journal.files import Files
 from monitor.journal.state import set_position
 from monitor.model import Position
 from monitor.ports import Batch, Gap
+from monitor.web.exportshapes import ExportOut
 from tests.access.erased import ANA, BEN, DAY, STORES, card, done, fill, left, worked_off
 from tests.clock import ManualClock
 from tests.journal.entries import reading
 from tests.journal.ledgers import opened
+from tests.web.shaped import shaped
 
 
 async def test_one_person_leaves_every_file_and_the_other_stays(tmp_path: Path, clock: ManualClock) -> None:
@@ -302,6 +304,8 @@ async def test_everything_that_would_be_erased_is_shown_and_nothing_of_others(
         after = await person.export(ANA)
 
     text = json.dumps(shown)
+    kept = shaped(ExportOut, json.loads(text))
+    assert len(kept.journal) == len(shown["journal"])
     assert BEN not in text.replace(f"{ANA} and {BEN}", "")
     assert shown["name"] == {"name": "Ana", "note": "flat 3"}
     assert [row["position"] for row in shown["entries"]] == [0, 1, 2, 3]

@@ -16,8 +16,10 @@ from monitor.reports.html import html
 from monitor.reports.report import Report, Section
 from monitor.site import Site
 from monitor.staff import Budget, Notify, Person, Quiet
+from monitor.web.reportshapes import ReportOut
 from tests.reports.books import Book, moment, period
 from tests.reports.plant import plant
+from tests.web.shaped import shaped
 
 WEEK = period("2026-W43")
 NOW = WEEK.end + DAY
@@ -107,6 +109,7 @@ async def test_messages_are_counted_by_person_and_severity(state: State, outbox:
     assert [one.value for one in report.headlines] == [4, 2, 1]
     assert [row.notes for row in table(report, "messages_by_person").rows] == [(1,), ()]
     assert report.is_complete
+    assert shaped(ReportOut, report.as_json()).kind == "notifications"
 
 
 async def test_who_was_woken_for_what_and_whether_it_was_worth_it(state: State, outbox: Outbox) -> None:

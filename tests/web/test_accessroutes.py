@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from monitor.web.exportshapes import ExportOut
 from tests.clock import ManualClock
 from tests.web.houses import HOUR, NOON, PSEUDONYMS, SITE, House, living
+from tests.web.shaped import shaped
 
 WHO = getpass.getuser()
 ANA, BEN = PSEUDONYMS("1001"), PSEUDONYMS("1002")
@@ -220,6 +222,9 @@ async def test_a_name_of_spaces_is_refused_with_advice_about_names(house: House)
 async def test_everything_of_a_person_is_exported_and_that_is_noted(house: House) -> None:
     found = (await house.client.post("/access/export", json={"credential": "1002"})).json()
 
+    kept = shaped(ExportOut, found)
+    assert (kept.pseudonym, {each.kind for each in kept.journal}) == (BEN, {"event"})
+    assert [each.kind for each in kept.entries] == ["card", "passage", "card", "passage"]
     assert BEN in str(found)
     assert ANA not in str(found)
     [noted] = await house.commands("access_export")

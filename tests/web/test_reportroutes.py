@@ -11,11 +11,15 @@ import pytest
 from monitor.journal.sqlite import SqliteJournal
 from monitor.reports.books import Books
 from monitor.reports.build import Desk, build
-from monitor.reports.report import Report
+from monitor.reports.report import KINDS, Report
+from monitor.web.reportshapes import ReportOut
 from tests.clock import ManualClock
-from tests.reports.books import Book, house, period
+from tests.reports.books import TARIFFS, Book, house, period
+from tests.reports.busyalarms import busy_alarms
 from tests.reports.plant import NOW, busy_doors, busy_plant, plant
+from tests.web.console.asking import asking, somebody
 from tests.web.serving import make_parts, serving
+from tests.web.shaped import shaped
 
 
 @pytest.fixture
@@ -88,6 +92,24 @@ async def test_doors_equipment_and_supply_are_reported(  # noqa: PLR0917 - a cas
         now=NOW,
         devices=[one.id for one in site.devices.values() if one.building == building],
     )
+
+
+async def test_every_kind_has_the_shape_that_is_described(journal: SqliteJournal, clock: ManualClock) -> None:
+    site = plant(*house().devices.values(), tariffs=TARIFFS)
+    books = Books(usage=Book(site), access=busy_doors(), upkeep=busy_plant(), alarms=busy_alarms())
+    parts = replace(make_parts(journal, clock), site=site, reports=Desk(books, site, lambda: NOW), now=lambda: NOW)
+    async with asking(parts, somebody()) as client:
+        answers = {kind: (await client.get(f"/api/v1/reports/{kind}")).json() for kind in KINDS}
+        told = (await client.get("/api/v1/openapi.json")).json()["paths"]["/api/v1/reports/{kind}"]["get"]
+    found = {kind: shaped(ReportOut, answer) for kind, answer in answers.items()}
+
+    assert {kind: report.kind for kind, report in found.items()} == {kind: kind for kind in KINDS}
+    assert {kind for kind, report in found.items() if any(one.rows for one in report.sections)} >= {
+        *KINDS[:-1]
+    } - {"coverage"}
+    assert told["responses"]["200"]["content"] == {
+        "application/json": {"schema": {"$ref": "#/components/schemas/ReportOut"}}
+    }
 
 
 async def test_money_comes_as_text(client: httpx.AsyncClient) -> None:
