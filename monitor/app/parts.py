@@ -384,6 +384,7 @@ class Parts:
             equipment=UpkeepDesk(self._upkeep_book, self._site, self._clock.now),
             upkeep=self._upkeep.status,
             trends=self._trends,
+            registers=self.book,
             judging=self._alarms.status,
             judged=lambda: self._alarms.applied,
             links=self.telling.links.facts,

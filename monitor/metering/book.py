@@ -4,7 +4,7 @@ Questions never wait for the ledger's writer, nor it for them.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -14,8 +14,10 @@ import orjson
 
 from monitor.figures import Consumption, Cost, DayCoverage, Register
 from monitor.journal.reader import Reader
+from monitor.journal.sampled import History
 from monitor.metering.past import UsagePage, past_usage
 from monitor.metering.prices import cost
+from monitor.metering.registers import past_registers, register_spans
 from monitor.metering.rollup import Meters
 from monitor.metering.view import View
 from monitor.meters import billed_counter, counters_of
@@ -143,6 +145,16 @@ class Book:
             return past_usage(db, meters, now=self._now(), start=start, end=end, device=device)
 
         return await self._file.ask(read)
+
+    async def register_spans(self, device: str, points: Sequence[str]) -> Mapping[str, tuple[int, int]]:
+        """From when to when (UTC ms) registers of counters are known; those that never counted are left out."""
+        return await self._file.ask(lambda db: register_spans(db, device, points))
+
+    async def past_registers(
+        self, device: str, points: Sequence[str], *, period: tuple[int, int], step: int
+    ) -> History:
+        """What counters showed in [start, end) (UTC ms), in steps of so many ms; see `past_registers`."""
+        return await self._file.ask(lambda db: past_registers(db, device, points, period=period, step=step))
 
     def _known(self, devices: Sequence[str]) -> Iterator[Device]:
         return (self._site.devices[ident] for ident in devices if ident in self._site.devices)

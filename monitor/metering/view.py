@@ -20,7 +20,7 @@ from monitor.periods import HOUR, QUARTER, begin_of, local_day
 from monitor.schema import rate_unit
 from monitor.site import Device, Site
 
-__all__ = ["View", "break_of"]
+__all__ = ["Standings", "View", "break_of"]
 
 _MOST_BREAKS: Final = 50
 _DIGITS: Final = 9

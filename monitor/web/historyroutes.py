@@ -1,15 +1,16 @@
 """The route that answers the past of a device in equal steps of time."""
 
 from collections.abc import Mapping
-from functools import partial
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel
 
-from monitor.journal.sampled import MOST_STEPS, Bucket, History, history
+from monitor.journal.sampled import MOST_STEPS, Bucket, History
+from monitor.site import Device
 from monitor.web.callers import NotAllowed, caller_of
+from monitor.web.longpast import Asked, found, planned
 from monitor.web.paging import answered
 from monitor.web.parts import Parts
 from monitor.web.permits import PEOPLE
@@ -25,11 +26,23 @@ _MOST_POINTS: Final = 20
 _Time = Annotated[int | None, Query(ge=0, le=_FAR)]
 
 
+class SourceOut(BaseModel):
+    """Where values from `start` to `end` (UTC ms) come from.
+
+    journal: each reading, as it was kept (`step` null). ledger: what a counter showed each `step` (ms).
+    """
+
+    source: Literal["journal", "ledger"]
+    start: int
+    end: int
+    step: int | None
+
+
 class CourseOut(BaseModel):
     """A point over the steps; null where there was no value.
 
     `mean` is that of the values, each counting alike; of a state (`is_state`) it is the share that was true. Of
-    texts only `last` and `count` say something.
+    texts only `last` and `count` say something. `sources`: by time; where there is none, nothing is kept.
     """
 
     unit: str | None
@@ -39,12 +52,14 @@ class CourseOut(BaseModel):
     max: list[float | None]
     last: list[bool | int | float | str | None]
     count: list[int]
+    sources: list[SourceOut]
 
 
 class HistoryOut(BaseModel):
     """The past of a device: `times` are the beginnings of the steps, of `step` ms each; all UTC ms.
 
-    `sampled`: one of so many readings was looked at; `whole`: false when that took too long, and the end lacks.
+    `step` may be longer than was asked for, where the ledger is a source. `sampled`: one of so many readings was
+    looked at; `whole`: false when that took too long, and the end lacks.
     """
 
     device: str
@@ -71,10 +86,11 @@ def make_history_router(parts: Parts) -> APIRouter:
         step: Annotated[int | None, Query(ge=1000, le=_FAR, description="ms")] = None,
         width: Annotated[int, Query(ge=1, le=MOST_STEPS, description="about so many steps")] = _WIDTH,
     ) -> Response:
-        """Answer points of a device in equal steps of time, from what the journal still has."""
+        """Answer points of a device in equal steps of time: from the journal, of counters also from the ledger."""
         if device not in parts.site.devices:
             raise NotKnown(f"no device {device}", "list them with `facility-monitor devices`")
-        if not caller_of(request).sees_readings_of(parts.site.devices[device]):
+        known = parts.site.devices[device]
+        if not caller_of(request).sees_readings_of(known):
             raise NotAllowed(PEOPLE.needs)
         names = list(dict.fromkeys(filter(None, point.split(","))))
         end = parts.now() if until is None else until
@@ -84,31 +100,29 @@ def make_history_router(parts: Parts) -> APIRouter:
         if start >= end:
             raise HTTPException(422, "query.from: it is before `to`")
         wide = max(1000, -(-(end - start) // width)) if step is None else step
-        steps = -(-(end - start) // wide)
-        if steps > MOST_STEPS:
+        asked = await planned(parts, known, names, period=(start, end), step=wide)
+        if asked.steps > MOST_STEPS:
             raise HTTPException(422, f"query.step: that is more than {MOST_STEPS} steps; say a longer one")
-        look = partial(history, device=device, points=names, period=(start, end), step=wide)
-        found = await parts.journal.look(look)
-        units = {name: known.unit for name, known in parts.site.devices[device].points.items()}
-        courses = {name: _course(units.get(name), found.points[name], steps) for name in names}
-        return answered(request, _told(device, (start, end, wide, steps), found, courses))
+        return answered(request, _told(known, asked, await found(parts, asked)))
 
     return router
 
 
-def _told(
-    device: str, span: tuple[int, int, int, int], found: History, courses: Mapping[str, object]
-) -> Mapping[str, object]:
-    start, end, step, steps = span
+def _told(device: Device, asked: Asked, past: History) -> Mapping[str, object]:
+    units = {name: known.unit for name, known in device.points.items()}
+    start, end = asked.period
     return {
-        "device": device,
+        "device": device.id,
         "start": start,
         "end": end,
-        "step": step,
-        "sampled": found.sampled,
-        "whole": found.is_whole,
-        "times": [start + number * step for number in range(steps)],
-        "points": courses,
+        "step": asked.step,
+        "sampled": past.sampled,
+        "whole": past.is_whole,
+        "times": [start + number * asked.step for number in range(asked.steps)],
+        "points": {
+            name: {**_course(units.get(name), past.points[name], asked.steps), "sources": asked.sources(name)}
+            for name in asked.points
+        },
     }
 
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar
 from monitor.accessbook import AccessBook, Name
 from monitor.accounts.book import Accounts
 from monitor.figures import UsageBook
+from monitor.journal.sampled import History
 from monitor.model import Command, Position, Reading, Recorded, Value
 from monitor.periods import Period
 from monitor.ports import Batch, Gap
@@ -27,6 +28,7 @@ __all__ = [
     "Parts",
     "ReadableJournal",
     "RegisterDesk",
+    "RegisterPast",
     "Reload",
     "ReportDesk",
     "UpkeepDesk",
@@ -158,6 +160,18 @@ class MeterDesk(Protocol):
         """The same of many, in CSV: all of them or none."""
 
 
+class RegisterPast(Protocol):
+    """What counters showed, as far back as the ledger goes. Raises JournalError."""
+
+    async def register_spans(self, device: str, points: Sequence[str]) -> Mapping[str, tuple[int, int]]:
+        """From when to when (UTC ms) it is known; counters of which nothing is are left out."""
+
+    async def past_registers(
+        self, device: str, points: Sequence[str], *, period: tuple[int, int], step: int
+    ) -> History:
+        """What they showed in [start, end) (UTC ms), in steps of so many ms."""
+
+
 class AccessDesk(Protocol):
     """What is known of doors and people; RequestRefused says why something cannot be.
 
@@ -222,7 +236,7 @@ class Parts:
     `people` and `upkeep` the same of access and equipment, `judging` how the rules are judged, `judged`
     up to which position of the journal, `links` how often
     links in messages were made and used, `console` how it is served, `backfills` what sends a period again;
-    `reports` is None where nothing is metered.
+    `reports` is None where nothing is metered, `registers` where no ledger is asked for the past of counters.
     """
 
     site: Site
@@ -266,3 +280,4 @@ class Parts:
     residents: ResidentDesk | None = None
     backfills: Mapping[str, BackfillDesk] = field(default_factory=dict)
     trends: TrendDesk | None = None
+    registers: RegisterPast | None = None
