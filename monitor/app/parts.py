@@ -147,7 +147,7 @@ class Parts:
             is_past=is_past,
         )
         self.console = ConsoleParts(site, files.state, clock.now)
-        self._trends = Trends(folder / "journal.db", now=clock.now)
+        self._trends = Trends(folder / "journal.db", ledger=folder / "ledger.db", now=clock.now)
         self._residents = make_residents(
             site, folder, files, clock.now, may_forget=sync.is_synchronised, is_past=is_past
         )

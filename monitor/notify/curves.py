@@ -15,7 +15,7 @@ from monitor.errors import JournalError
 from monitor.journal.codec import KINDS, decode
 from monitor.model import Derived, Event, Reading
 
-__all__ = ["PAUSE", "Curve", "oldest", "read", "thin"]
+__all__ = ["PAUSE", "Curve", "gaps_of", "oldest", "read", "thin"]
 
 PAUSE: Final = 600_000
 """Milliseconds without a value after which a line is interrupted at the earliest."""
@@ -64,7 +64,7 @@ def read(path: Path, wish: Mapping[str, Any]) -> Curve:
     if wish["point"] is None:
         return Curve(found[-_MOST_MARKS:], is_of_numbers=False)
     if is_of_numbers:
-        gaps = _gaps(found, _LONG if every == 1 else _LONG_BY_CHANCE)
+        gaps = gaps_of(found, _LONG if every == 1 else _LONG_BY_CHANCE)
         return Curve(thin(found, wish["start"], wish["end"]), is_of_numbers, gaps)
     return Curve(_changes(list(_until_silent(found, wish.get("silence")))), is_of_numbers)
 
@@ -102,7 +102,8 @@ def _told(
             yield time, value
 
 
-def _gaps(points: Sequence[tuple[int, Any]], times: int) -> list[tuple[int, int]]:
+def gaps_of(points: Sequence[tuple[int, Any]], times: int = _LONG) -> list[tuple[int, int]]:
+    """Where the next value came later than so many times the usual: (before, after), UTC ms."""
     spans = [(before[0], after[0]) for before, after in pairwise(points)]
     if not spans:
         return []

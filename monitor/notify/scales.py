@@ -8,7 +8,18 @@ from zoneinfo import ZoneInfo
 __all__ = ["names", "ticks"]
 
 _HOUR: Final = 3_600_000
-_STEPS: Final = ((3, 1), (8, 2), (30, 6), (72, 12), (120, 24), (9 * 24, 48), (16 * 24, 96), (40 * 24, 168))
+_STEPS: Final = (
+    (3, 1),
+    (8, 2),
+    (30, 6),
+    (72, 12),
+    (5 * 24, 24),
+    (9 * 24, 48),
+    (16 * 24, 96),
+    (40 * 24, 168),
+    (100 * 24, 14 * 24),
+    (400 * 24, 56 * 24),
+)
 """Hours of a picture up to which its ticks are so many hours apart."""
 
 

@@ -11,7 +11,8 @@ class Trend:
     """What is to be drawn: a point of a device in [start, end) (UTC ms), or its events (`point` empty).
 
     `unit` is that of the point, `limit` in it: a line across. `silence`: milliseconds after which nobody knows a
-    state any more (None: it lasts until the next). `language` and `timezone` are those of the words in it.
+    state any more (None: it lasts until the next). `is_counter`: the ledger has what was before the journal.
+    `language` and `timezone` are those of the words in it.
     """
 
     device: str
@@ -21,6 +22,7 @@ class Trend:
     unit: str = ""
     limit: float | None = None
     silence: int | None = None
+    is_counter: bool = False
     language: str = "en"
     timezone: str = "UTC"
 

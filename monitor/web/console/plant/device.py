@@ -24,7 +24,7 @@ from monitor.schema import (
 from monitor.site import Device
 from monitor.web.callers import Caller, caller_of
 from monitor.web.console.page import Pages
-from monitor.web.console.plant.trendpage import SPANS, may_see
+from monitor.web.console.plant.trendpage import may_see, spans_of
 from monitor.web.console.plant.view import views_of
 from monitor.web.console.plant.words import TONES, words
 from monitor.web.live import LiveState
@@ -87,7 +87,6 @@ def make_device(parts: Parts, live: LiveState, pages: Pages) -> Sequence[BaseRou
             polls=parts.polls().get(known.id),
             points=points,
             trend=_trend(request, caller, known, points, parts),
-            spans=SPANS,
             alarms=[each for each in await parts.alarms.list_alarms() if each["device"] == known.id][:_ALARMS],
             events=await _events(parts, caller, known),
             maintenance=await _maintenance(parts, known),
@@ -126,10 +125,11 @@ def _trend(
     choice = [name for name in device.points if name in told] or list(device.points)
     best = next((name for name in (*_MAIN, *choice) if name in choice), "")
     point = asked["point"] if asked.get("point") in device.points else best
-    hours = int(asked["hours"]) if asked.get("hours") in {str(each) for each in SPANS} else SPANS[0]
+    spans = spans_of(device, point)
+    hours = int(asked["hours"]) if asked.get("hours") in {str(each) for each in spans} else spans[0]
     if parts.trends is None or not may_see(caller, device, point) or not (point or caller.sees_people):
         return None
-    return {"point": point, "hours": hours, "choice": sorted({*choice, point} - {""})}
+    return {"point": point, "hours": hours, "spans": spans, "choice": sorted({*choice, point} - {""})}
 
 
 async def _events(parts: Parts, caller: Caller, device: Device) -> Sequence[Event]:

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from monitor.meters import counters_of
 from monitor.site import Device
 from monitor.web.callers import Caller, NotAllowed, caller_of
 from monitor.web.console.page import language_of
@@ -16,13 +17,13 @@ from monitor.web.parts import Parts
 from monitor.web.trends import Trend, TrendNotDrawn
 from rules.kind import patience
 
-__all__ = ["SPANS", "make_trends", "may_see"]
+__all__ = ["make_trends", "may_see", "spans_of"]
 
-SPANS: Final = (24, 7 * 24, 30 * 24)
-"""Hours of the pictures that pages offer."""
-
+_SPANS: Final = (24, 7 * 24, 30 * 24)
+_OF_COUNTERS: Final = (90 * 24, 365 * 24)
 _HOUR: Final = 3_600_000
 _LONGEST: Final = 31 * 24
+_LONGEST_OF_COUNTERS: Final = 366 * 24
 _HEADERS: Final = {
     "cache-control": "private, max-age=60",
     "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
@@ -49,6 +50,15 @@ def make_trends(parts: Parts) -> Sequence[BaseRoute]:
     return [Route("/devices/{device}/trend.svg", trend, methods=["GET"])]
 
 
+def spans_of(device: Device, point: str) -> Sequence[int]:
+    """Hours of the pictures that pages offer: of counters, which the ledger has for years, also of months."""
+    return (*_SPANS, *_OF_COUNTERS) if _is_counted(device, point) else _SPANS
+
+
+def _is_counted(device: Device, point: str) -> bool:
+    return device.virtual is None and point in counters_of(device)
+
+
 def may_see(caller: Caller, device: Device, point: str) -> bool:
     """Whether somebody may see a picture: those of readers of cards, and of what happened, show who moves."""
     if device.device_class == "door" and not point:
@@ -62,7 +72,8 @@ def _wish(parts: Parts, request: Request, device: Device) -> Trend:
     point = asked.get("point", "")
     if point and point not in device.points:
         raise HTTPException(404, "there is no such point")
-    hours = _number(asked.get("hours") or "24", 1, _LONGEST)
+    is_counter = _is_counted(device, point)
+    hours = _number(asked.get("hours") or "24", 1, _LONGEST_OF_COUNTERS if is_counter else _LONGEST)
     end = min(now, round(_number(asked.get("end") or str(now), 0, float(2**53))))
     unit = device.points[point].unit if point else None
     seconds = patience(device, point or None)
@@ -74,6 +85,7 @@ def _wish(parts: Parts, request: Request, device: Device) -> Trend:
         unit=unit or "",
         limit=_number(asked["limit"], -1e15, 1e15) if asked.get("limit") and point else None,
         silence=None if seconds is None else round(seconds * 1000),
+        is_counter=is_counter,
         language=language_of(request, parts.site),
         timezone=parts.site.timezone.key,
     )

@@ -42,7 +42,7 @@ _CHUNK: Final = 65_536
 
 
 class Trends:
-    """The `monitor.web.trends.TrendDesk` of the running daemon. `journal` is the journal's file.
+    """The `monitor.web.trends.TrendDesk` of the running daemon. `journal` and `ledger` are their files.
 
     A picture that was drawn, or that failed, stands for a minute. The process is ended after `idle` seconds
     without a wish; `patience`: seconds that one picture may take; `waiting`: how many may be asked for at once.
@@ -52,6 +52,7 @@ class Trends:
         self,
         journal: Path,
         *,
+        ledger: Path | None = None,
         now: Callable[[], int],
         command: Sequence[str] = WORKER,
         patience: float = _PATIENCE,
@@ -60,6 +61,7 @@ class Trends:
         steady: Callable[[], float] = time.monotonic,
     ) -> None:
         self._journal = journal.absolute()
+        self._ledger = "" if ledger is None else str(ledger.absolute())
         self._now = now
         self._command = tuple(command)
         self._patience = patience
@@ -172,6 +174,7 @@ class Trends:
     def _drawn(self, hand: "_Hand", trend: Trend) -> bytes:
         """Have it drawn; a process that ended since the picture before is begun again, once."""
         said = {**asdict(trend), "until": min(self._now(), trend.end), "journal": str(self._journal)}
+        said["ledger"] = self._ledger if trend.is_counter else ""
         said["patience"] = round(self._patience + 2 * _GRACE)
         had_lived = hand.lives
         try:

@@ -1,7 +1,7 @@
 """Draws trends for as long as somebody asks: a process of its own. Wishes come as lines of JSON, SVGs go out.
 
-It reads the journal itself, so that the daemon has no work with it, and may be killed at any time. It ends by
-itself when nobody is at the other end any more, or when one picture takes much too long.
+It reads the journal and the ledger itself, so that the daemon has no work with it, and may be killed at any time.
+It ends by itself when nobody is at the other end any more, or when one picture takes much too long.
 """
 
 import io
@@ -62,7 +62,7 @@ def draw(wish: Mapping[str, Any], journal: Path) -> bytes:
 
     spoken = speech(known(wish["language"]), wish["timezone"])
     point = wish["point"] or None
-    curve = read(journal, {**wish, "point": point})
+    curve, first = _told({**wish, "point": point}, journal)
     is_line = curve.is_of_numbers and point is not None
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(_SIZE[0], _SIZE[1] if is_line or not curve.points else 0.7 * _SIZE[1]))
@@ -70,7 +70,7 @@ def draw(wish: Mapping[str, Any], journal: Path) -> bytes:
         axes = figure.subplots()
         _curve(axes, wish, curve, spoken)
         axes.set_xlim(wish["start"], wish["end"])
-        _past(axes, wish, oldest(journal, wish["device"]), spoken)
+        _past(axes, wish, first, spoken)
         found = list(ticks(wish["start"], wish["end"], ZoneInfo(wish["timezone"]), spoken.day))
         axes.set_xticks([at for at, _ in found], [label for _, label in found])
         axes.tick_params(length=2, width=0.6)
@@ -79,6 +79,16 @@ def draw(wish: Mapping[str, Any], journal: Path) -> bytes:
         out = io.StringIO()
         figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     return _of_day_and_night(out.getvalue()).encode()
+
+
+def _told(wish: Mapping[str, Any], journal: Path) -> tuple[Curve, int | None]:
+    """What is drawn, and from when on (UTC ms) something is kept."""
+    curve, first = read(journal, wish), oldest(journal, wish["device"])
+    if not wish["ledger"]:
+        return curve, first
+    from monitor.web.console.plant.trendledger import with_the_ledger  # few pictures need what it loads
+
+    return with_the_ledger(curve, first, wish, journal=journal, ledger=Path(wish["ledger"]))
 
 
 def _curve(axes: "Axes", wish: Mapping[str, Any], curve: Curve, spoken: Speech) -> None:
@@ -99,7 +109,7 @@ def _curve(axes: "Axes", wish: Mapping[str, Any], curve: Curve, spoken: Speech) 
 
 
 def _past(axes: "Axes", wish: Mapping[str, Any], first: int | None, spoken: Speech) -> None:
-    """Say from when on the journal knows something of the device, where that is within the picture."""
+    """Say from when on something of the device is kept, where that is within the picture."""
     start, end = wish["start"], wish["end"]
     if first is None or first - start < _SHARE * (end - start):
         return

@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -15,18 +15,23 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from monitor.journal.sqlite import SqliteJournal
+from monitor.journal.state import LEDGER, State
 from monitor.model import Entry, Reading
 from monitor.notify.scales import ticks
+from monitor.site import Point
 from monitor.web.callers import Role
 from monitor.web.console.plant.trendprocess import WORKER, Trends
 from monitor.web.trends import Trend, TrendBusy, TrendNotDrawn
 from tests.clock import ManualClock
+from tests.metering.ledgers import book, counted, meter
 from tests.notify.day import BEGAN, keep, volts, whole_day
 from tests.notify.house import MINUTE, NOW
 from tests.web.console.asking import asking, somebody
 from tests.web.serving import DOOR, METER, make_parts
 
 HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+COUNTER = "energy_import_kwh"
 VOLTS = Trend(
     device="main-electricity",
     point="voltage_l1_v",
@@ -87,18 +92,34 @@ def lengths(picture: bytes) -> list[int]:
     return [each.get("d", "").count("M") for each in drawn if "var(--curve)" in each.get("style", "")]
 
 
+async def counted_for(folder: Path, days: int) -> None:
+    """A ledger in which a counter has counted a day's worth each day."""
+    times = range(NOW - days * DAY, NOW, DAY)
+    steps = counted(times, [float(number) for number in range(len(times))], gap=DAY)
+    ledger = State.open(folder / "ledger.db", LEDGER)
+    await ledger.transact(lambda db: book(db, VOLTS.device, COUNTER, steps))
+    await ledger.close()
+
+
 # What is drawn -------------------------------------------------------------------------------------------
 
 
 async def test_a_line_has_its_limit_its_unit_and_from_when_on_something_is_kept(tmp_path: Path) -> None:
-    async with trends(await keep(tmp_path, volts())) as made:
+    await counted_for(tmp_path, 100)
+    long = replace(VOLTS, point=COUNTER, start=NOW - 90 * DAY, unit="kWh", limit=None, is_counter=True)
+    async with trends(await keep(tmp_path, volts()), ledger=tmp_path / "ledger.db") as made:
         told = texts(await made.draw(VOLTS))
         chinese = texts(await made.draw(replace(VOLTS, language="zh")))
+        months = await made.draw(long)
+        since = texts(await made.draw(replace(long, start=NOW - 365 * DAY)))
 
     assert {"voltage_l1_v (V)", "limit 207 V", "nothing kept before Sun 22 Nov, 07:15"} <= set(told)
     assert {"22 Nov", "06:00", "12:00", "18:00"} <= set(told)
     assert "限值 207 V" in chinese
     assert not any("nothing kept" in each for each in chinese)
+    assert lengths(months) == [1]
+    assert not any("nothing kept" in each for each in texts(months))
+    assert "nothing kept before Fri 14 Aug, 22:15" in since
 
 
 async def test_where_nothing_came_the_line_is_broken(tmp_path: Path) -> None:
@@ -299,3 +320,40 @@ async def test_who_sees_which_pictures(  # noqa: PLR0917 - a table
 ) -> None:
     async with client(journal, clock, await kept_beside(tmp_path), role) as asked:
         assert (await asked.get(path)).status_code == status
+
+
+@dataclass
+class Scripted:
+    """What is asked for in the place of pictures."""
+
+    asked: list[Trend] = field(default_factory=list)
+
+    async def draw(self, trend: Trend) -> bytes:
+        self.asked.append(trend)
+        return b"<svg/>"
+
+
+async def test_of_a_counter_there_are_pictures_of_months(journal: SqliteJournal, clock: ManualClock) -> None:
+    known = meter("main")
+    known = replace(known, points={**known.points, "voltage_l1_v": Point(name="voltage_l1_v", unit="V")})
+    scripted, parts = Scripted(), make_parts(journal, clock)
+    site = replace(parts.site, devices={"main": known})
+    async with asking(replace(parts, site=site, trends=scripted), somebody(Role.VIEWER)) as asked:
+        answers = [
+            (await asked.get(f"/devices/main/trend.svg?point={point}&hours={hours}")).status_code
+            for point, hours in ((COUNTER, 8760), (COUNTER, 8785), ("voltage_l1_v", 8760), ("voltage_l1_v", 24))
+        ]
+        pages = [
+            (await asked.get(f"/devices/main?point={point}&hours=8760")).text
+            for point in (COUNTER, "voltage_l1_v")
+        ]
+
+    assert answers == [200, 422, 422, 200]
+    assert [(each.is_counter, each.end - each.start) for each in scripted.asked] == [
+        (True, 365 * DAY),
+        (False, DAY),
+    ]
+    assert [("365 days</a>" in page, f"trend.svg?point={COUNTER}&amp;hours=8760" in page) for page in pages] == [
+        (True, True),
+        (False, False),
+    ]
