@@ -10,6 +10,7 @@ from monitor.cli.options import At, Json, SiteFile, SocketPath, StateFolder
 from monitor.cli.output import clean, local_time, print_json, print_line, print_table
 from monitor.cli.places import SITE_FILE
 from monitor.errors import RequestRefused
+from monitor.wording import Sentence, either
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,13 +87,13 @@ def _rule(site: "Site", alarm: str) -> "tuple[Rule, Sequence[Source]]":
     ident, _, key = alarm.partition("/")
     rule = site.rules.get(ident)
     if rule is None:
-        near = nearest(ident, site.rules)
-        raise RequestRefused(f"there is no rule {ident[:60]}" + (f"; did you mean {near}?" if near else ""))
+        told = Sentence("there is no rule {name}", name=ident[:60])
+        raise RequestRefused(either(told, nearest(ident, site.rules)))
     sources = [source for source in rule.sources if not key or key in {source.key, source.device}]
     if not sources:
         near = nearest(key, [source.key for source in rule.sources])
-        meant = f"; did you mean {near}?" if near else ""
-        raise RequestRefused(f"the rule {ident} watches no {key[:60]}{meant}")
+        told = Sentence("the rule {rule} watches no {source}", rule=ident, source=key[:60])
+        raise RequestRefused(either(told, near))
     return rule, sources
 
 

@@ -27,7 +27,7 @@ OTHERS = [language for language in LANGUAGES if language != "en"]
 SAME = frozenset({"CO2"})
 """What is the same in every language."""
 
-_PLACE = re.compile(r"%\((\w+)\)s")
+_PLACE = re.compile(r"%\((\w+)\)s|\{(\w+)\}")
 
 
 DOMAINS = sorted(path.stem for path in (ROOT / "docs" / "catalogues").glob("*.cfg"))
@@ -91,7 +91,7 @@ def test_the_catalogue_has_all_that_templates_programs_and_stock_rules_say(
         [
             *(sys.executable, "-m", "babel.messages.frontend", "-q", "extract"),
             *("-F", f"docs/catalogues/{domain}.cfg", "-k", "Place:2"),
-            *("-k", "ugettext", "-k", "say", "--omit-header", "-o", str(found), "."),
+            *("-k", "ugettext", "-k", "say", "-k", "Sentence", "--omit-header", "-o", str(found), "."),
         ],
         cwd=ROOT,
         env={"PYTHONPATH": str(ROOT)},

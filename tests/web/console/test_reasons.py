@@ -5,9 +5,9 @@ import re
 from pathlib import Path
 
 import pytest
+from monitor.web.console.refusals import SENTENCES, refusal
 
 from monitor.notify.languages import words_of
-from monitor.web.console.refusals import SENTENCES, refusal
 
 CODE = Path(__file__).parents[3] / "monitor"
 
