@@ -29,7 +29,7 @@ class Sentence:
 
     `str` is the finished English; `said` is the same in another language. The template is a literal, because
     catalogues are made of the source (`make messages`), and its places are the names of its facts:
-    tests/test_wording.py holds every call to both.
+    tests/monitor/test_wording.py holds every call to both.
     """
 
     template: str

@@ -123,7 +123,9 @@ def check_number(it: Meant, name: Sentence, value: float) -> None:
     if not isfinite(value) or value < 0:
         raise RequestRefused(
             Sentence(
-                "{name} is {value}: a counter shows a number that is never negative", name=name, value=format(value, "g")
+                "{name} is {value}: a counter shows a number that is never negative",
+                name=name,
+                value=format(value, "g"),
             )
         )
     if it.counter.modulus is not None and value > it.counter.modulus:

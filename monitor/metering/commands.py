@@ -171,7 +171,8 @@ async def correct(  # noqa: PLR0913 - a span, and what was used in it
     if not isfinite(amount) or amount < 0:
         raise RequestRefused(
             Sentence(
-                "the amount is {amount}: what was used is a number that is never negative", amount=format(amount, "g")
+                "the amount is {amount}: what was used is a number that is never negative",
+                amount=format(amount, "g"),
             )
         )
     if uneven := [time for time in (start, end) if time % QUARTER]:

@@ -24,8 +24,8 @@ from tests.notify.house import MINUTE, NOW, notice, person, site
 
 ROOT = Path(__file__).parents[2]
 OTHERS = [language for language in LANGUAGES if language != "en"]
-SAME = frozenset({"CO2"})
-"""What is the same in every language."""
+SAME = frozenset({"CO2", "{text}", "{one}\n{other}", "{count} {unit}"})
+"""What is the same in every language: formulas, and sentences that have no words of their own."""
 
 _PLACE = re.compile(r"%\((\w+)\)s|\{(\w+)\}")
 
