@@ -39,32 +39,7 @@ def service(  # noqa: PLR0913 - what a person says of work
     `due`: all work, as `UpkeepBook.services` answers it. `service`: may be empty where the device has but one.
     `at`: UTC ms (None: now). `hours`: what it showed that it had run by then. Raises RequestRefused.
     """
-    plan = site.equipment.get(device)
-    serviced = sorted(ident for ident, each in site.equipment.items() if each.services)
-    if plan is None or not plan.services:
-        told = (
-            Sentence("`{device}` has no service", device=device)
-            if device in site.devices
-            else Sentence("there is no device `{device}`", device=device)
-        )
-        if not serviced:
-            raise RequestRefused(Sentence("{told}; no device of the site file has one", told=told))
-        raise RequestRefused(Sentence("{told}; those with one: {known}", told=told, known=", ".join(serviced)))
-    names = [each.id for each in plan.services]
-    if not service and len(names) > 1:
-        raise RequestRefused(
-            Sentence("say which service of `{device}` was done: {known}", device=device, known=", ".join(names))
-        )
-    service = service or names[0]
-    if service not in names:
-        raise RequestRefused(
-            Sentence(
-                "`{device}` has no service `{service}`; it has {known}",
-                device=device,
-                service=service,
-                known=", ".join(names),
-            )
-        )
+    service = _meant(site, device, service)
     time = now if at is None else at
     if time > now + _AHEAD:
         raise RequestRefused(
@@ -106,6 +81,37 @@ def service(  # noqa: PLR0913 - what a person says of work
         arguments=arguments | ({} if hours is None else {"hours": hours}),
         reason=note,
     )
+
+
+def _meant(site: Site, device: str, service: str) -> str:
+    """The id of the service that is meant; RequestRefused says which there are."""
+    plan = site.equipment.get(device)
+    serviced = sorted(ident for ident, each in site.equipment.items() if each.services)
+    if plan is None or not plan.services:
+        told = (
+            Sentence("`{device}` has no service", device=device)
+            if device in site.devices
+            else Sentence("there is no device `{device}`", device=device)
+        )
+        if not serviced:
+            raise RequestRefused(Sentence("{told}; no device of the site file has one", told=told))
+        raise RequestRefused(Sentence("{told}; those with one: {known}", told=told, known=", ".join(serviced)))
+    names = [each.id for each in plan.services]
+    if not service and len(names) > 1:
+        raise RequestRefused(
+            Sentence("say which service of `{device}` was done: {known}", device=device, known=", ".join(names))
+        )
+    service = service or names[0]
+    if service not in names:
+        raise RequestRefused(
+            Sentence(
+                "`{device}` has no service `{service}`; it has {known}",
+                device=device,
+                service=service,
+                known=", ".join(names),
+            )
+        )
+    return service
 
 
 def done(command: Command) -> ServiceDone:

@@ -90,8 +90,9 @@ async def _of_stranger(request: Request, _: Exception) -> Response:
 
 
 async def _of_forbidden(request: Request, error: Exception) -> Response:
+    assert isinstance(error, NotAllowed)
     if is_console(request):
-        return say(request, 403, str(error))
+        return say(request, 403, error.sentence)
     return problem(403, str(error), "ask an administrator")
 
 

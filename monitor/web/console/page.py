@@ -130,9 +130,9 @@ class Pages:
         return speech(language_of(request, self._site), self._site.timezone.key)
 
     def say(self, request: Request, status: int, told: str | Sentence, what_to_do: str = "") -> HTMLResponse:
-        """Answer a page that says why there is nothing else to see."""
-        if isinstance(told, Sentence):
-            told = told.said(self.words(request))
+        """Answer a page that says why there is nothing else to see; `told`: as it is, or marked by `say`."""
+        words = self.words(request)
+        told = told.said(words) if isinstance(told, Sentence) else told and words(told)
         return self.draw(request, "message.html.j2", status=status, told=told, what_to_do=what_to_do)
 
 

@@ -19,7 +19,7 @@ from monitor.web.console.page import Pages, address
 from monitor.web.parts import Parts
 from monitor.web.trail import note_of
 from monitor.web.userroutes import console_address
-from monitor.wording import Sentence
+from monitor.wording import Sentence, say
 
 __all__ = ["Keeping"]
 
@@ -113,11 +113,11 @@ class Keeping:
                 await accounts.change(login, disabled=False)
             elif action == "remove":
                 if first(form, "sure") != login:
-                    say = self._pages.words(request)
-                    return self._users(request, status=422, why=say("to remove somebody, type his login"))
+                    why = self._pages.words(request)(say("to remove somebody, type his login"))
+                    return self._users(request, status=422, why=why)
                 await accounts.remove(login)
             else:
-                raise HTTPException(404, "there is no such action")
+                raise HTTPException(404, say("there is no such action"))
         except RequestRefused as error:
             return self._users(request, status=422, why=error.said(self._pages.words(request)))
         return RedirectResponse(address(request, "/users", done=action), 303)

@@ -45,6 +45,17 @@ async def test_what_desks_refuse_is_said_in_chinese(console: Console) -> None:
     assert "没有这条报警。" in nowhere.text
 
 
+async def test_who_may_not_or_comes_with_an_old_page_is_told_in_chinese(console: Console) -> None:
+    there = await console.alarm()
+    async with console.asked_by(Role.VIEWER, language="zh") as browser:
+        forbidden = await browser.send(f"/alarms/{there}/acknowledge")
+    async with console.asked_by(Role.OPERATOR, language="zh") as browser:
+        old = await browser.send(f"/alarms/{there}/acknowledge", csrf="another")
+
+    assert notices(forbidden.text) == ["需要至少操作员角色，或范围为 alarms 的令牌"]
+    assert notices(old.text) == ["此页面是您登录之前打开的：请重新加载"]
+
+
 async def test_english_readers_are_told_what_programs_are(console: Console) -> None:
     there = await console.alarm()
     async with console.asked_by(Role.SUPERVISOR) as browser:
