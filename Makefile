@@ -71,7 +71,7 @@ mail-picture: setup ## Draw docs/mail-*.png, mails of a house that does not exis
 
 messages: setup ## Bring the catalogues of words up to what messages and pages say (docs/developer.md)
 	@for each in docs/catalogues/*.cfg; do domain=$$(basename $$each .cfg); \
-		$(BIN)/python -m babel.messages.frontend -q extract -F $$each -k ugettext -k say -k Place:2 \
+		$(BIN)/python -m babel.messages.frontend -q extract -F $$each -k ugettext -k say -k Sentence -k Place:2 \
 			--no-location --sort-output --omit-header --width 110 -o monitor/locale/$$domain.pot . && \
 		$(BIN)/python -m babel.messages.frontend -q update -i monitor/locale/$$domain.pot -D $$domain \
 			-d monitor/locale --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --width 110 || exit; \

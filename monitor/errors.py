@@ -17,6 +17,8 @@ FacilityMonitorError
       └── TooManyAsk          others ask for the same at once: it may be asked for again
 """
 
+from monitor.wording import Sentence, Translate
+
 __all__ = [
     "ChannelError",
     "ChannelRejected",
@@ -109,7 +111,15 @@ class ReportUnavailable(FacilityMonitorError):
 
 
 class RequestRefused(FacilityMonitorError):
-    """What a person asked for cannot be done; the message is for that person."""
+    """What a person asked for cannot be done. `sentence` says why: English as `str`, any language by `said`."""
+
+    def __init__(self, sentence: Sentence) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
+    def said(self, translate: Translate) -> str:
+        """Why it cannot be done, in the language of who reads."""
+        return self.sentence.said(translate)
 
 
 class TooManyAsk(RequestRefused):

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from dateutil.rrule import rrule, rrulestr
 
 from monitor.periods import DAY, local_day, moment_of
+from monitor.wording import Sentence
 
 __all__ = ["LONGEST", "MOST_ASKED", "WORDS", "Window", "problem"]
 
@@ -109,30 +110,32 @@ class Window:
                     yield moment
 
 
-def problem(window: Window) -> str:
-    """Say in words what is wrong with a window; an empty text when nothing is. Takes a bounded time."""
+def problem(window: Window) -> Sentence | None:
+    """Say what is wrong with a window; None when nothing is. Takes a bounded time."""
     if not 0 < window.duration <= LONGEST:
-        return "it has to last longer than nothing and at most a year"
+        return Sentence("it has to last longer than nothing and at most a year")
     if not 0 <= window.starts <= _LATEST:
-        return "it begins in no year that a calendar has"
-    return (_ill_formed(window.repeat) or _never(window)) if window.repeat else ""
+        return Sentence("it begins in no year that a calendar has")
+    return (_ill_formed(window.repeat) or _never(window)) if window.repeat else None
 
 
-def _ill_formed(repeat: str) -> str:
+def _ill_formed(repeat: str) -> Sentence | None:
     parts = dict(part.partition("=")[::2] for part in repeat.split(";"))
     unknown = [part for part in parts if part not in _PARTS]
     if unknown:
-        known = f"write daily, weekly, monthly or yearly, or a rule of {', '.join(_PARTS)}"
-        return f"a repetition has no {unknown[0] or 'empty part'}; {known}"
+        known = Sentence("write daily, weekly, monthly or yearly, or a rule of {parts}", parts=", ".join(_PARTS))
+        if not unknown[0]:
+            return Sentence("a repetition has no empty part; {known}", known=known)
+        return Sentence("a repetition has no {part}; {known}", part=unknown[0], known=known)
     if parts.get("FREQ") not in _FREQUENCIES:
-        return f"write FREQ= with one of {', '.join(_FREQUENCIES)}: `FREQ=WEEKLY;BYDAY=TU`"
+        return Sentence("write FREQ= with one of {known}: `FREQ=WEEKLY;BYDAY=TU`", known=", ".join(_FREQUENCIES))
     counts = [parts.get(name, "1") for name in ("INTERVAL", "COUNT")]
     if not all(count.isdecimal() and 0 < int(count) <= _MOST for count in counts):
-        return f"INTERVAL and COUNT go from 1 to {_MOST}"
-    return ""
+        return Sentence("INTERVAL and COUNT go from 1 to {count}", count=_MOST)
+    return None
 
 
-def _never(window: Window) -> str:
+def _never(window: Window) -> Sentence | None:
     try:
         first = datetime.fromtimestamp(window.starts / 1000, window.zone).date()
         if next(iter(_rule(first, window.repeat, _ahead(first))), None) is not None:
@@ -140,8 +143,8 @@ def _never(window: Window) -> str:
         else:
             is_never = True
     except (ValueError, TypeError, OverflowError) as error:
-        return f"the repetition cannot be read: {error}"
-    return "it does not come true within five years" if is_never else ""
+        return Sentence("the repetition cannot be read: {error}", error=str(error))
+    return Sentence("it does not come true within five years") if is_never else None
 
 
 @lru_cache(maxsize=_YEARS_KEPT)

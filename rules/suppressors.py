@@ -156,7 +156,7 @@ class Suppressors:
             window = self._window(name, arguments, by=by, reason=reason)
         except (LookupError, ValueError, TypeError, OverflowError):
             return "a maintenance needs a begin (`starts`, UTC ms) and a length (`for_s`, seconds)"
-        wrong = problem(window)
+        wrong = str(problem(window) or "")
         if not wrong and not window.is_on(self._wall()) and window.change_after(self._wall()) is None:
             wrong = "it would be over already"
         if not wrong:

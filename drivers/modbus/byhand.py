@@ -11,6 +11,7 @@ from drivers.modbus.traffic import Seen
 from drivers.modbus.transports import NoConnection
 from drivers.modbus.wire import Garbled, Link, Request
 from monitor.errors import DeviceError, DeviceUnreachable, RequestRefused
+from monitor.wording import Sentence, verbatim
 
 __all__ = ["Damaged", "most_of", "read_by_hand"]
 
@@ -51,7 +52,7 @@ async def read_by_hand(  # noqa: PLR0913 - a request, and how it is asked
     try:
         content = await link.ask(request, tries=1, patience=patience)
     except NoConnection as error:
-        raise RequestRefused(str(error)) from error
+        raise RequestRefused(verbatim(str(error))) from error
     except DeviceUnreachable as error:
         if sum(seen.errors[kind] for kind in _DAMAGE) > before:
             raise Damaged(str(error)) from error
@@ -66,12 +67,16 @@ async def read_by_hand(  # noqa: PLR0913 - a request, and how it is asked
 
 def _check(unit: int, table: str, first: int, count: int) -> None:
     if table not in FUNCTIONS:
-        raise RequestRefused(f"there is no table {table}: {', '.join(FUNCTIONS)}")
+        raise RequestRefused(
+            Sentence("there is no table {table}: {known}", table=table, known=", ".join(FUNCTIONS))
+        )
     if not 0 <= unit <= _LAST_UNIT:
-        raise RequestRefused(f"a unit id is a number from 0 to {_LAST_UNIT}")
+        raise RequestRefused(Sentence("a unit id is a number from 0 to {last}", last=_LAST_UNIT))
     if not 1 <= count <= most_of(table):
-        raise RequestRefused(f"one request reads 1 to {most_of(table)} of the table {table}")
+        raise RequestRefused(
+            Sentence("one request reads 1 to {count} of the table {table}", count=most_of(table), table=table)
+        )
     if not 0 <= first <= ADDRESSES - count:
         raise RequestRefused(
-            "addresses are from 0 to 65535; they are zero-based and carry no 3xxxx or 4xxxx prefix"
+            Sentence("addresses are from 0 to 65535; they are zero-based and carry no 3xxxx or 4xxxx prefix")
         )

@@ -20,6 +20,7 @@ from monitor.accessbook import Name
 from monitor.credentials import FORMS, canonical
 from monitor.errors import RequestRefused, SettingsError
 from monitor.ports import Pseudonymise
+from monitor.wording import Sentence, joined
 
 __all__ = ["FILE", "Directory"]
 
@@ -61,7 +62,7 @@ class Directory:
         """Name somebody, or name him anew."""
         entry = Name(name=_text(name), note=_text(note))
         if not pseudonym or not entry.name:
-            raise RequestRefused("who is named needs a credential and a name")
+            raise RequestRefused(Sentence("who is named needs a credential and a name"))
         with self._guard:
             self._write({**self._read(), pseudonym: entry})
 
@@ -81,17 +82,17 @@ class Directory:
         said). Answers how many were taken. RequestRefused names the lines that are wrong, and quotes nothing.
         """
         taken: dict[str, Name] = {}
-        wrong: list[str] = []
+        wrong: list[Sentence] = []
         for line, row in _rows(text):
             fault, pseudonym, entry = _judge(row, pseudonymise)
             if not fault and taken.get(pseudonym, entry) != entry:
-                fault = "the same credential has another name further up"
+                fault = Sentence("the same credential has another name further up")
             if fault:
-                wrong.append(f"line {line}: {fault}")
+                wrong.append(Sentence("line {number}: {told}", number=line, told=fault))
             taken[pseudonym] = entry
         if wrong:
-            more = [f"and {len(wrong) - _TOLD} more"] if len(wrong) > _TOLD else []
-            raise RequestRefused("no name was taken; " + "; ".join(wrong[:_TOLD] + more))
+            more = [Sentence("and {count} more", count=len(wrong) - _TOLD)] if len(wrong) > _TOLD else []
+            raise RequestRefused(joined([Sentence("no name was taken"), *wrong[:_TOLD], *more]))
         with self._guard:
             self._write({**self._read(), **taken})
         return len(taken)
@@ -127,7 +128,7 @@ class Directory:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         if len(names) > _MOST:
-            raise RequestRefused(f"there is room for {_MOST} names")
+            raise RequestRefused(Sentence("there is room for {count} names", count=_MOST))
         salt, nonce = next(iter(self._keys), None) or os.urandom(_SALT), os.urandom(_NONCE)
         plain = orjson.dumps({who: {"name": name.name, "note": name.note} for who, name in names.items()})
         head = _MAGIC + salt
@@ -135,7 +136,11 @@ class Directory:
         try:
             _replace(self._path, content)
         except OSError as error:
-            raise RequestRefused(f"the names {self._path} cannot be written: {error.strerror}") from error
+            raise RequestRefused(
+                Sentence(
+                    "the names {file} cannot be written: {error}", file=str(self._path), error=str(error.strerror)
+                )
+            ) from error
 
     def _key(self, salt: bytes) -> bytes:
         if salt not in self._keys:
@@ -176,7 +181,9 @@ def _rows(text: str) -> Iterator[tuple[int, Mapping[str, str]]]:
         head = [name.strip().lower() for name in next(reader, [])]
         if not {"credential", "name"} <= set(head) <= {"credential", "name", "form", "note"}:
             raise RequestRefused(
-                "no name was taken; line 1: the columns are credential and name, and if wanted form and note"
+                Sentence(
+                    "no name was taken; line 1: the columns are credential and name, and if wanted form and note"
+                )
             )
         for row in reader:
             if any(cell.strip() for cell in row):
@@ -185,26 +192,31 @@ def _rows(text: str) -> Iterator[tuple[int, Mapping[str, str]]]:
                     dict(zip(head, row, strict=False)) | ({"": ""} if len(row) != len(head) else {}),
                 )
     except csv.Error as error:
-        raise RequestRefused(f"no name was taken; line {reader.line_num}: this is no table of texts") from error
+        raise RequestRefused(
+            Sentence("no name was taken; line {line}: this is no table of texts", line=reader.line_num)
+        ) from error
 
 
-def _judge(row: Mapping[str, str], pseudonymise: Pseudonymise) -> tuple[str, str, Name]:
-    """What is wrong with a row ("": nothing), the pseudonym and the name."""
+def _judge(row: Mapping[str, str], pseudonymise: Pseudonymise) -> tuple[Sentence | None, str, Name]:
+    """What is wrong with a row (None: nothing), the pseudonym and the name."""
     form = row.get("form", "").strip() or "text"
     entry = Name(name=_text(row.get("name", "")), note=_text(row.get("note", "")))
     credential = row.get("credential", "")
     if "" in row:
-        return "it does not have as many columns as the first line", "", entry
+        return Sentence("it does not have as many columns as the first line"), "", entry
     if form not in FORMS:
-        return f"`form` is one of {', '.join(FORMS)}", "", entry
+        return Sentence("`form` is one of {known}", known=", ".join(FORMS)), "", entry
     spelt = canonical(credential, form)
     if not spelt:
-        return "the credential is empty", "", entry
+        return Sentence("the credential is empty"), "", entry
     if (form.startswith("hex") and not _is_hex(spelt)) or (form == "decimal" and not spelt.isdigit()):
-        return f"the credential is not {form}", "", entry
+        return Sentence("the credential is not {form}", form=form), "", entry
     if not entry.name or max(len(entry.name), len(entry.note)) > _LONGEST:
-        return f"name and note have at most {_LONGEST} characters, and the name one at least", "", entry
-    return "", pseudonymise(spelt), entry
+        fault = Sentence(
+            "name and note have at most {count} characters, and the name one at least", count=_LONGEST
+        )
+        return fault, "", entry
+    return None, pseudonymise(spelt), entry
 
 
 def _is_hex(text: str) -> bool:

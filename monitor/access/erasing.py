@@ -24,6 +24,7 @@ from monitor.journal.files import Files
 from monitor.journal.traces import ERASED
 from monitor.model import Command, Position
 from monitor.schema import MONITOR_DEVICE
+from monitor.wording import Sentence
 
 __all__ = ["Erasing", "audit"]
 
@@ -91,9 +92,13 @@ class Erasing:
         Whoever is being erased already is not erased twice.
         """
         if not _PSEUDONYM.fullmatch(pseudonym):
-            raise RequestRefused("a pseudonym has 24 hexadecimal digits")
+            raise RequestRefused(Sentence("a pseudonym has 24 hexadecimal digits"))
         if pseudonym in by + reason or max(len(by), len(reason)) > _LONGEST:
-            raise RequestRefused(f"say who asks and why in at most {_LONGEST} characters, without the pseudonym")
+            raise RequestRefused(
+                Sentence(
+                    "say who asks and why in at most {count} characters, without the pseudonym", count=_LONGEST
+                )
+            )
         now, fresh = self._now(), f"erasure-{secrets.token_hex(6)}"
 
         def work(db: sqlite3.Connection) -> str:

@@ -24,6 +24,7 @@ from monitor.accounts.tokens import NotThere, Tokens
 from monitor.accounts.turns import one_by_one
 from monitor.errors import JournalError, RequestRefused
 from monitor.journal.state import State
+from monitor.wording import Sentence
 
 __all__ = ["INVITED_MS", "Accounts"]
 
@@ -109,7 +110,7 @@ class Accounts:
     def account(self, login: str) -> Account:
         """One of them. Raises NotThere."""
         if login not in self._accounts:
-            raise NotThere(f"there is no user {login[:64]}")
+            raise NotThere(Sentence("there is no user {login}", login=login[:64]))
         return self._accounts[login]
 
     def find(self, login: str) -> Account | None:
@@ -129,10 +130,10 @@ class Accounts:
         if fault:
             raise RequestRefused(fault)
         if login in self._accounts:
-            raise RequestRefused(f"there is a user {login} already")
+            raise RequestRefused(Sentence("there is a user {login} already", login=login))
         self._refuse_same_name(login, name)
         if len(self._accounts) >= _MOST_ACCOUNTS:
-            raise RequestRefused(f"there are {_MOST_ACCOUNTS} users: more there cannot be")
+            raise RequestRefused(Sentence("there are {count} users: more there cannot be", count=_MOST_ACCOUNTS))
         now = self._now()
         account = Account(
             login=login, name=name, role=role, person=person, created_at=now, created_by=by, changed_at=now
@@ -154,7 +155,9 @@ class Accounts:
             word.casefold() for each in self.people() if each.login != login for word in (each.name, each.login)
         }
         if name.casefold() in taken:
-            raise RequestRefused(f"somebody is called {name} already: what they do could not be told apart")
+            raise RequestRefused(
+                Sentence("somebody is called {name} already: what they do could not be told apart", name=name)
+            )
 
     @one_by_one
     async def change(
@@ -198,7 +201,9 @@ class Accounts:
             return
         others = [each for each in self._accounts.values() if each.login != account.login]
         if not any(each.role is Role.ADMINISTRATOR and not each.disabled for each in others):
-            raise RequestRefused(f"{account.login} is the last administrator: make another one first")
+            raise RequestRefused(
+                Sentence("{login} is the last administrator: make another one first", login=account.login)
+            )
 
     async def _put(self, new: Account, *, ends: bool, spared: str = "") -> None:
         """Write an account; `ends`: his sessions are over but the one that is spared."""
@@ -260,7 +265,7 @@ class Accounts:
     async def invite(self, login: str, *, by: str) -> tuple[str, Invited]:
         """A secret with which somebody chooses a password once, within a day; those before are over."""
         if self.account(login).disabled:
-            raise RequestRefused(f"{login} is disabled: enable him first")
+            raise RequestRefused(Sentence("{login} is disabled: enable him first", login=login))
         secret, now = new_secret(), self._now()
         invited = Invited(login=login, expires_at=now + INVITED_MS)
 
@@ -314,7 +319,9 @@ class Accounts:
         login, secret, now = who.login, new_secret(), self._now()
         account = self.account(login)
         if (account.password, account.role, account.disabled) != (who.password, who.role, False):
-            raise RequestRefused("something about this account was changed at the same moment: sign in again")
+            raise RequestRefused(
+                Sentence("something about this account was changed at the same moment: sign in again")
+            )
         session = Session(
             id=hashed(secret),
             login=login,

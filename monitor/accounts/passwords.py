@@ -12,6 +12,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from argon2.low_level import Type
 
 from monitor.errors import TooManyAsk
+from monitor.wording import Sentence
 
 __all__ = ["LONGEST", "SHORTEST", "Passwords", "weakness"]
 
@@ -111,7 +112,7 @@ class Passwords:
 
     async def _do(self, work: Callable[..., T], *arguments: str) -> T:
         if self._waiting >= _MOST_WAITING:
-            raise TooManyAsk("too many sign in at once: try again in a moment")
+            raise TooManyAsk(Sentence("too many sign in at once: try again in a moment"))
         self._waiting += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)

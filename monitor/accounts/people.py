@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from monitor.accounts.roles import Role, Scope
+from monitor.wording import Sentence
 
 __all__ = [
     "TOKEN",
@@ -38,18 +39,20 @@ def hashed(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def fault_of_login(login: str) -> str:
-    """Why this cannot be a login; empty when it can."""
+def fault_of_login(login: str) -> Sentence | None:
+    """Why this cannot be a login; None when it can."""
     if _LOGIN.fullmatch(login):
-        return ""
-    return "a login is up to 64 lower-case letters, digits, `.`, `_` and `-`, and begins with a letter or a digit"
+        return None
+    return Sentence(
+        "a login is up to 64 lower-case letters, digits, `.`, `_` and `-`, and begins with a letter or a digit"
+    )
 
 
-def fault_of_name(name: str) -> str:
-    """Why nobody can be called so; empty when somebody can."""
+def fault_of_name(name: str) -> Sentence | None:
+    """Why nobody can be called so; None when somebody can."""
     if 0 < len(name) <= _LONGEST_NAME and name.isprintable() and name == name.strip():
-        return ""
-    return "a name is up to 100 letters without line breaks and other signs that cannot be printed"
+        return None
+    return Sentence("a name is up to 100 letters without line breaks and other signs that cannot be printed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

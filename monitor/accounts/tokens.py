@@ -12,6 +12,7 @@ from monitor.accounts.roles import Scope
 from monitor.accounts.turns import one_by_one
 from monitor.errors import RequestRefused
 from monitor.journal.state import State
+from monitor.wording import Sentence
 
 __all__ = ["NotThere", "Tokens"]
 
@@ -72,13 +73,15 @@ class Tokens:
         if fault:
             raise RequestRefused(fault)
         if not scopes:
-            raise RequestRefused("a token needs a scope at least")
+            raise RequestRefused(Sentence("a token needs a scope at least"))
         if any(each.name.casefold() == name.casefold() for each in self._tokens.values()):
-            raise RequestRefused(f"there is a token {name} already")
+            raise RequestRefused(Sentence("there is a token {name} already", name=name))
         if expires_at is not None and expires_at <= now:
-            raise RequestRefused("the token would be over already")
+            raise RequestRefused(Sentence("the token would be over already"))
         if len(self._tokens) >= _MOST:
-            raise RequestRefused(f"there are {_MOST} tokens: remove one that is not used any more")
+            raise RequestRefused(
+                Sentence("there are {count} tokens: remove one that is not used any more", count=_MOST)
+            )
         secret = new_secret(TOKEN)
         token = Token(
             id=secrets.token_hex(4),
@@ -107,7 +110,7 @@ class Tokens:
         """Take a token out, by its id or name. Raises NotThere."""
         found = next((each for each in self._tokens.values() if ident in {each.id, each.name}), None)
         if found is None:
-            raise NotThere(f"there is no token {ident[:100]}")
+            raise NotThere(Sentence("there is no token {name}", name=ident[:100]))
         await self._state.transact(lambda db: db.execute("DELETE FROM api_token WHERE id = ?", (found.id,)))
         self._tokens.pop(found.secret, None)
         return found

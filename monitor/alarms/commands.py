@@ -3,7 +3,7 @@
 The engine checks again when the command's turn comes: somebody else may have been quicker.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 from uuid import uuid4
@@ -14,6 +14,7 @@ from monitor.errors import RequestRefused
 from monitor.journal.state import State
 from monitor.model import SEVERITY_RANK, Command
 from monitor.site import Rule, Site
+from monitor.wording import Sentence, either
 from rules.index import alarm_key
 from rules.suppression import LONGEST_REVIEW, in_words, longest_shelf
 
@@ -41,6 +42,19 @@ UNSHELVE: Final = "unshelve"
 OUT_OF_SERVICE: Final = "out_of_service"
 RETURN: Final = "return_to_service"
 _LONGEST: Final = 500
+_SEVERITIES: Final = {
+    "critical": Sentence("critical"),
+    "high": Sentence("high"),
+    "medium": Sentence("medium"),
+    "low": Sentence("low"),
+}
+_UNITS: Final = {
+    "day": Sentence("day"),
+    "days": Sentence("days"),
+    "h": Sentence("h"),
+    "min": Sentence("min"),
+    "s": Sentence("s"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,24 +88,26 @@ async def target_of(state: State, site: Site, name: str) -> Target:
     if "/" not in name:
         seen = await show(state, name)
         if seen is None:
-            raise RequestRefused(f"there is no alarm {name}; write its occurrence or RULE/SOURCE")
+            raise RequestRefused(
+                Sentence("there is no alarm {name}; write its occurrence or RULE/SOURCE", name=name)
+            )
         name = alarm_key(seen.rule, seen.source_key)
     ident, _, source_key = name.partition("/")
     rule = site.rules.get(ident)
     if rule is None:
-        raise RequestRefused(f"there is no rule {ident}{_hint(ident, site.rules)}")
+        raise RequestRefused(either(Sentence("there is no rule {name}", name=ident), nearest(ident, site.rules)))
     sources = [source.key for source in rule.sources]
     if source_key not in sources:
-        raise RequestRefused(f"the rule {ident} watches no {source_key}{_hint(source_key, sources)}")
+        raise RequestRefused(
+            either(
+                Sentence("the rule {rule} watches no {source}", rule=ident, source=source_key),
+                nearest(source_key, sources),
+            )
+        )
     known = [each for each in await list_alarms(state) if each.rule == ident and each.source_key == source_key]
     # Of a rule about events, what was done to all of them has a row of its own beside those that wait.
     known.sort(key=lambda each: each.momentary)
     return Target(rule=rule, source_key=source_key, now=known[0] if known else None)
-
-
-def _hint(word: str, known: Collection[str]) -> str:
-    near = nearest(word, known)
-    return f"; did you mean {near}?" if near else ""
 
 
 # Acknowledging ----------------------------------------------------------------------------------------
@@ -101,14 +117,20 @@ async def check(state: State, occurrence: str) -> AlarmView:
     """Answer the alarm if it can be acknowledged now; RequestRefused says why it cannot."""
     alarm = await show(state, occurrence)
     if alarm is None:
-        raise RequestRefused(f"there is no alarm {occurrence}")
+        raise RequestRefused(Sentence("there is no alarm {alarm}", alarm=occurrence))
     if alarm.response == "unacked" or alarm.normal:
         return alarm
     if alarm.response == "acked":
-        who = f" by {alarm.acknowledged_by}" if alarm.acknowledged_by else ""
-        still = "; it can be reset when its condition is over" if alarm.latched else ""
-        raise RequestRefused(f"the alarm {occurrence} is acknowledged already{who}{still}")
-    raise RequestRefused(f"the alarm {occurrence} is over and waits for nobody")
+        who = alarm.acknowledged_by
+        told = (
+            Sentence("the alarm {alarm} is acknowledged already by {who}", alarm=occurrence, who=who)
+            if who
+            else Sentence("the alarm {alarm} is acknowledged already", alarm=occurrence)
+        )
+        if alarm.latched:
+            told = Sentence("{told}; it can be reset when its condition is over", told=told)
+        raise RequestRefused(told)
+    raise RequestRefused(Sentence("the alarm {alarm} is over and waits for nobody", alarm=occurrence))
 
 
 async def acknowledge(state: State, occurrence: str, *, by: str, reason: str, now: int) -> Command:
@@ -133,24 +155,36 @@ def shelve(  # noqa: PLR0913 - until when, and who wants it why
     longest = longest_shelf(target.rule.params, severity)
     if not longest:
         raise RequestRefused(
-            f"the rule {target.rule.id} says that its alarms are never shelved (longest_shelf: 0 s)"
+            Sentence(
+                "the rule {rule} says that its alarms are never shelved (longest_shelf: 0 s)", rule=target.rule.id
+            )
         )
     if until <= now:
-        raise RequestRefused("a shelf ends in the future")
+        raise RequestRefused(Sentence("a shelf ends in the future"))
     if until - now > longest:
         raise RequestRefused(
-            f"an alarm of severity {severity} of the rule {target.rule.id} may be shelved for "
-            f"{in_words(longest)} at most"
+            Sentence(
+                "an alarm of severity {severity} of the rule {rule} may be shelved for {time} at most",
+                severity=_SEVERITIES[severity],
+                rule=target.rule.id,
+                time=_lasting(longest),
+            )
         )
     arguments = {"until": until, "oneshot": int(once)}
     return command(SHELVE, target.key, by=by, reason=reason, now=now, arguments=arguments)
+
+
+def _lasting(span: int) -> Sentence:
+    """Milliseconds in the words of `in_words`, to be translated."""
+    count, unit = in_words(span).split(" ")
+    return Sentence("{count} {unit}", count=count, unit=_UNITS[unit])
 
 
 def unshelve(target: Target, *, by: str, reason: str, now: int) -> Command:
     """Make the command that ends a shelf."""
     reason = said(reason, must=False)
     if not target.is_in("shelved"):
-        raise RequestRefused(f"the alarm {target.key} is not shelved")
+        raise RequestRefused(Sentence("the alarm {alarm} is not shelved", alarm=target.key))
     return command(UNSHELVE, target.key, by=by, reason=reason, now=now)
 
 
@@ -161,9 +195,9 @@ def out_of_service(target: Target, *, review_at: int, by: str, reason: str, now:
     """Make the command that takes an alarm out of service, to be looked at again at `review_at` (UTC ms)."""
     reason = said(reason, must=True)
     if review_at <= now:
-        raise RequestRefused("the day on which somebody looks at it again lies in the future")
+        raise RequestRefused(Sentence("the day on which somebody looks at it again lies in the future"))
     if review_at - now > LONGEST_REVIEW:
-        raise RequestRefused("somebody looks at it again within a year")
+        raise RequestRefused(Sentence("somebody looks at it again within a year"))
     return command(OUT_OF_SERVICE, target.key, by=by, reason=reason, now=now, arguments={"review_at": review_at})
 
 
@@ -171,7 +205,7 @@ def return_to_service(target: Target, *, by: str, reason: str, now: int) -> Comm
     """Make the command that brings an alarm back into service."""
     reason = said(reason, must=False)
     if not target.is_in("out_of_service"):
-        raise RequestRefused(f"the alarm {target.key} is not out of service")
+        raise RequestRefused(Sentence("the alarm {alarm} is not out of service", alarm=target.key))
     return command(RETURN, target.key, by=by, reason=reason, now=now)
 
 
@@ -182,9 +216,9 @@ def said(reason: str, *, must: bool) -> str:
     """A reason as it is kept; RequestRefused when it is missing or too long."""
     reason = " ".join(reason.split())
     if must and not reason:
-        raise RequestRefused("say why: others have to know the reason")
+        raise RequestRefused(Sentence("say why: others have to know the reason"))
     if len(reason) > _LONGEST:
-        raise RequestRefused(f"a reason has at most {_LONGEST} characters")
+        raise RequestRefused(Sentence("a reason has at most {count} characters", count=_LONGEST))
     return reason
 
 

@@ -10,6 +10,7 @@ from monitor.duty import Override
 from monitor.errors import RequestRefused
 from monitor.model import Command
 from monitor.site import Site
+from monitor.wording import Sentence, either
 
 __all__ = ["END", "MOST", "OVERRIDE", "book_end", "book_override", "end", "override"]
 
@@ -37,22 +38,24 @@ def override(  # noqa: PLR0913 - who stands in when, and who says so why
 ) -> Command:
     """Make the command that somebody stands in at [starts, ends), UTC ms; RequestRefused says why it cannot be."""
     reason = said(reason, must=False)
-    for word, names, what in ((roster, site.notify.rosters, "roster"), (person, site.notify.people, "person")):
-        if word not in names:
-            near = nearest(word, names)
-            raise RequestRefused(f"there is no {what} {word[:60]}" + (f"; did you mean {near}?" if near else ""))
+    if roster not in site.notify.rosters:
+        told = Sentence("there is no roster {name}", name=roster[:60])
+        raise RequestRefused(either(told, nearest(roster, site.notify.rosters)))
+    if person not in site.notify.people:
+        told = Sentence("there is no person {name}", name=person[:60])
+        raise RequestRefused(either(told, nearest(person, site.notify.people)))
     if not site.notify.people[person].channels:
-        raise RequestRefused(f"{person} has no channel: no message would reach anybody")
+        raise RequestRefused(Sentence("{person} has no channel: no message would reach anybody", person=person))
     if ends <= starts:
-        raise RequestRefused("the end has to be later than the begin")
+        raise RequestRefused(Sentence("the end has to be later than the begin"))
     if ends <= now:
-        raise RequestRefused("it would be over already")
+        raise RequestRefused(Sentence("it would be over already"))
     if ends - starts > _LONGEST:
-        raise RequestRefused("somebody stands in for a year at most: write it into the site file")
+        raise RequestRefused(Sentence("somebody stands in for a year at most: write it into the site file"))
     if starts - now > _LONGEST:
-        raise RequestRefused("it begins within a year: write what comes later into the site file")
+        raise RequestRefused(Sentence("it begins within a year: write what comes later into the site file"))
     if sum(one.ends > now for one in known) >= MOST:
-        raise RequestRefused(f"there are {MOST} already: cancel some that nobody needs")
+        raise RequestRefused(Sentence("there are {count} already: cancel some that nobody needs", count=MOST))
     arguments: dict[str, str | float] = {"person": person, "starts": starts, "ends": ends}
     return command(OVERRIDE, roster, by=by, reason=reason, now=now, arguments=arguments)
 
@@ -62,9 +65,11 @@ def end(known: Iterable[Override], ident: str, *, by: str, reason: str, now: int
     reason = said(reason, must=False)
     found = [one for one in known if one.ends > now and one.id.startswith(ident)] if ident else []
     if not found:
-        raise RequestRefused(f"nobody stands in by the id {ident[:60]}, or it is over")
+        raise RequestRefused(Sentence("nobody stands in by the id {id}, or it is over", id=ident[:60]))
     if len(found) > 1:
-        raise RequestRefused(f"{len(found)} ids begin with {ident[:60]}: write more of it")
+        raise RequestRefused(
+            Sentence("{count} ids begin with {id}: write more of it", count=len(found), id=ident[:60])
+        )
     return command(END, found[0].id, by=by, reason=reason, now=now)
 
 

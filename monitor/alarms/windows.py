@@ -17,6 +17,7 @@ from monitor.model import Command
 from monitor.settings.maintenance import meant
 from monitor.settings.patterns import fits
 from monitor.site import Device, Site
+from monitor.wording import Sentence, either
 
 __all__ = ["ADD", "END", "Planned", "Wish", "add", "end", "planned"]
 
@@ -125,11 +126,13 @@ def add(  # noqa: PLR0913 - what is known, what is wanted, and who wants it why
     reason = said(reason, must=True)
     name = wish.id or _free_id(known, now, site.timezone)
     if not _ID.fullmatch(name):
-        raise RequestRefused("an id has lower-case letters, digits and `-`, 60 at most")
+        raise RequestRefused(Sentence("an id has lower-case letters, digits and `-`, 60 at most"))
     if any(each.window.id == name for each in known):
-        raise RequestRefused(f"there is maintenance {name} already; give it another id")
+        raise RequestRefused(Sentence("there is maintenance {name} already; give it another id", name=name))
     if sum(not each.from_site for each in known) >= MOST_ASKED:
-        raise RequestRefused(f"{MOST_ASKED} are planned by hand already: end some that nobody needs")
+        raise RequestRefused(
+            Sentence("{count} are planned by hand already: end some that nobody needs", count=MOST_ASKED)
+        )
     arguments: dict[str, str | float] = {"starts": wish.starts, "for_s": wish.seconds}
     if wish.repeat:
         arguments["repeat"] = WORDS.get(wish.repeat, wish.repeat.upper().removeprefix("RRULE:"))
@@ -141,7 +144,7 @@ def add(  # noqa: PLR0913 - what is known, what is wanted, and who wants it why
     if wrong:
         raise RequestRefused(wrong)
     if not window.is_on(now) and window.change_after(now) is None:
-        raise RequestRefused("it would be over already")
+        raise RequestRefused(Sentence("it would be over already"))
     return command(ADD, name, by=by, reason=reason, now=now, arguments=arguments)
 
 
@@ -151,10 +154,12 @@ def end(known: Sequence[Planned], name: str, *, by: str, reason: str, now: int) 
     found = next((each for each in known if each.window.id == name), None)
     if found is None:
         near = nearest(name, [each.window.id for each in known])
-        raise RequestRefused(f"there is no maintenance {name}" + (f"; did you mean {near}?" if near else ""))
+        raise RequestRefused(either(Sentence("there is no maintenance {name}", name=name), near))
     if found.from_site and not found.on:
         raise RequestRefused(
-            f"the maintenance {name} is not on now; take it out of the site file to end it for good"
+            Sentence(
+                "the maintenance {name} is not on now; take it out of the site file to end it for good", name=name
+            )
         )
     return command(END, name, by=by, reason=reason, now=now)
 
@@ -177,17 +182,29 @@ def _devices(site: Site, wish: Wish) -> Mapping[str, str]:
         known = {str(getattr(device, _SELECTED[name])) for device in site.devices.values()} - {""}
         for word in words:
             if not any(fits(each, (word,)) for each in known):
-                near = nearest(word, known)
-                what = "device" if name == "device" else f"device whose {name.removeprefix('device_')} is"
-                raise RequestRefused(f"there is no {what} {word}" + (f"; did you mean {near}?" if near else ""))
+                raise RequestRefused(either(_missing(name, word), nearest(word, known)))
     named = {ident for ident, device in site.devices.items() if _is_wanted(device, wanted)}
     if not named:
-        raise RequestRefused("no device is all of that")
+        raise RequestRefused(Sentence("no device is all of that"))
     if named == site.devices.keys():
         return {}
     if len(named) > _MOST_DEVICES:
-        raise RequestRefused(f"these are more than {_MOST_DEVICES} devices: write it in the site file")
+        raise RequestRefused(
+            Sentence("these are more than {count} devices: write it in the site file", count=_MOST_DEVICES)
+        )
     return {"devices": ",".join(sorted(meant(named, site.devices)))}
+
+
+def _missing(name: str, word: str) -> Sentence:
+    if name == "device":
+        return Sentence("there is no device {name}", name=word)
+    if name == "device_class":
+        return Sentence("there is no device whose class is {name}", name=word)
+    if name == "building":
+        return Sentence("there is no device whose building is {name}", name=word)
+    if name == "zone":
+        return Sentence("there is no device whose zone is {name}", name=word)
+    return Sentence("there is no device whose connection is {name}", name=word)
 
 
 def _is_wanted(device: Device, wanted: Mapping[str, tuple[str, ...]]) -> bool:
@@ -197,6 +214,6 @@ def _is_wanted(device: Device, wanted: Mapping[str, tuple[str, ...]]) -> bool:
 def _rules(site: Site, wish: Wish) -> Mapping[str, str]:
     for pattern in wish.rules:
         if not any(fits(rule, (pattern,)) for rule in site.rules):
-            near = nearest(pattern, site.rules)
-            raise RequestRefused(f"there is no rule {pattern}" + (f"; did you mean {near}?" if near else ""))
+            told = Sentence("there is no rule {name}", name=pattern)
+            raise RequestRefused(either(told, nearest(pattern, site.rules)))
     return {"rules": ",".join(wish.rules)} if wish.rules else {}

@@ -16,6 +16,7 @@ from monitor.settings.budgets import budgets_of as reckon_buses
 from monitor.settings.tables import resolve
 from monitor.sinks.rejection import SinkMisconfigured
 from monitor.site import InfluxSettings, Site
+from monitor.wording import Sentence
 from rules.kinds import RULES
 
 if TYPE_CHECKING:
@@ -54,10 +55,14 @@ def budgets_of(site: Site) -> dict[str, Budget]:
 def influxdbs_of(site: Site, sink: str = "") -> Sequence[InfluxSettings]:
     """All InfluxDBs that the site writes to, or that of one sink; raises RequestRefused when there is none."""
     if not site.influxdbs:
-        raise RequestRefused("the site file has no `sinks.influxdb`: nothing is written to InfluxDB")
+        raise RequestRefused(Sentence("the site file has no `sinks.influxdb`: nothing is written to InfluxDB"))
     if sink and sink not in site.influxdbs:
         known = ", ".join(sorted(site.influxdbs))
-        raise RequestRefused(f"`sinks.influxdb` has none with the id {sink[:60]!r}; there is {known}")
+        raise RequestRefused(
+            Sentence(
+                "`sinks.influxdb` has none with the id {sink}; there is {known}", sink=repr(sink[:60]), known=known
+            )
+        )
     return [each for name, each in site.influxdbs.items() if sink in {"", name}]
 
 
@@ -104,8 +109,13 @@ def prepare_influx(
         yield from prepare(settings, site, admin=token, files=files, alter=alter)
     except SinkMisconfigured as error:
         told = "; ".join(filter(None, (str(error), error.what_to_do)))
-        raise RequestRefused(f"{settings.id}: {told}") from error
+        raise RequestRefused(Sentence("{sink}: {told}", sink=settings.id, told=told)) from error
     except SinkUnavailable as error:
         raise RequestRefused(
-            f"{settings.id}: {settings.url} does not do it: {error}; say it again later"
+            Sentence(
+                "{sink}: {url} does not do it: {error}; say it again later",
+                sink=settings.id,
+                url=settings.url,
+                error=str(error),
+            )
         ) from error

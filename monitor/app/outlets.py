@@ -24,6 +24,7 @@ from monitor.sinks.loopback import is_on_loopback
 from monitor.sinks.mqtt import Acknowledging, MqttSink
 from monitor.sinks.runner import SinkRunner
 from monitor.site import MqttSinkSettings, Site
+from monitor.wording import Sentence
 
 __all__ = ["Outlets"]
 
@@ -94,7 +95,9 @@ class Outlets:
         alarm = await commands.check(self._files.state, occurrence)
         if alarm.normal:  # it would reset it
             raise RequestRefused(
-                f"the alarm {occurrence} is latched: it is reset at the monitor, not over a broker"
+                Sentence(
+                    "the alarm {alarm} is latched: it is reset at the monitor, not over a broker", alarm=occurrence
+                )
             )
         asked = await commands.acknowledge(self._files.state, occurrence, by=by, reason=reason, now=self._now())
         await self._files.journal.append([Batch(entries=[asked])])

@@ -14,6 +14,7 @@ from drivers.mqtt.settings import MqttConnection
 from monitor.cli.newsite import Secret
 from monitor.errors import RequestRefused, SettingsError
 from monitor.site import Connection, Device, Site
+from monitor.wording import Sentence
 
 __all__ = ["Broker", "by_url", "of_site", "placed"]
 
@@ -42,11 +43,15 @@ def of_site(file: Path, ident: str | None) -> Broker:
     known = _brokers(site)
     if ident is None and len(known) != 1:
         told = f"say which broker with --connection: {', '.join(known)}" if known else "it has no broker"
-        raise RequestRefused(f"{file}: {told}; or name one with --url mqtt://HOST")
+        raise RequestRefused(
+            Sentence("{file}: {told}; or name one with --url mqtt://HOST", file=str(file), told=told)
+        )
     wanted = ident if ident is not None else next(iter(known))
     if wanted not in known:
         told = f"its brokers are {', '.join(known)}" if known else "it has none"
-        raise RequestRefused(f"{file} has no broker `{wanted}`: {told}")
+        raise RequestRefused(
+            Sentence("{file} has no broker `{wanted}`: {told}", file=str(file), wanted=wanted, told=told)
+        )
     return _known(site, known[wanted])
 
 
@@ -75,7 +80,11 @@ def placed(broker: Broker, file: Path) -> Broker:
         if (each.options.host, each.options.port) == (broker.options.host, broker.options.port):
             return replace(_known(site, each), options=broker.options)
     if not broker.new:
-        raise RequestRefused(f"{file} has no connection to {broker.options.url}: add it there first")
+        raise RequestRefused(
+            Sentence(
+                "{file} has no connection to {url}: add it there first", file=str(file), url=broker.options.url
+            )
+        )
     free = (_NEW_ID, *(f"{_NEW_ID}-{number}" for number in range(2, len(site.connections) + 3)))
     ident = next(one for one in free if one not in site.connections)
     new = (_entry(ident, broker.options),)

@@ -14,6 +14,7 @@ import typer
 from monitor.cli.options import SocketPath, StateFolder
 from monitor.cli.places import SITE_FILE
 from monitor.errors import RequestRefused, SettingsError
+from monitor.wording import Sentence
 
 if TYPE_CHECKING:
     from drivers.modbus.connection import ConnectionModel
@@ -250,8 +251,12 @@ def reach(place: Place) -> Access:
     for bus in buses:
         if _same(bus["place"], options.place):
             raise RequestRefused(
-                f"the running daemon has {options.place} as its connection {bus['id']}: "
-                f"ask through it with --connection {bus['id']}"
+                Sentence(
+                    "the running daemon has {place} as its connection {bus}: ask through it with "
+                    "--connection {bus}",
+                    place=options.place,
+                    bus=bus["id"],
+                )
             )
     return _own(options, ident)
 

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import httpx
 
 from monitor.errors import DeviceError, DeviceRefused, DeviceUnreachable, RequestRefused, TooManyAsk
+from monitor.wording import Sentence, verbatim
 
 __all__ = ["DaemonBus"]
 
@@ -43,7 +44,9 @@ class DaemonBus:
                 answer = await self._http.post(url, json=body)
                 said = answer.json()
             except (httpx.HTTPError, ValueError) as error:
-                raise RequestRefused(f"the daemon does not answer any more ({error})") from error
+                raise RequestRefused(
+                    Sentence("the daemon does not answer any more ({error})", error=str(error))
+                ) from error
             if answer.status_code != HTTPStatus.TOO_MANY_REQUESTS or not left:
                 break
             await asyncio.sleep(_PAUSE)
@@ -71,4 +74,5 @@ def _error(status: int, said: dict[str, Any]) -> DeviceError | RequestRefused:
         return DeviceRefused(text, said.get("code") or 0)
     if kind == "garbled":
         return DeviceError(text)
-    return TooManyAsk(text) if status == HTTPStatus.TOO_MANY_REQUESTS else RequestRefused(text)
+    refused = TooManyAsk if status == HTTPStatus.TOO_MANY_REQUESTS else RequestRefused
+    return refused(verbatim(text))

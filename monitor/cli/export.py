@@ -16,6 +16,7 @@ from monitor.cli.places import SITE_FILE, state_folder
 from monitor.cli.progress import Watched
 from monitor.errors import RequestRefused
 from monitor.export.target import STANDARD_OUTPUT, open_target
+from monitor.wording import Sentence
 
 if TYPE_CHECKING:
     from monitor.export.kept import Kept, Wish
@@ -223,7 +224,11 @@ def chosen_influx(site: "Site", sink: str) -> "InfluxSettings":
 
     known = influxdbs_of(site, sink)
     if len(known) > 1:
-        raise RequestRefused(f"there are several InfluxDBs: say --sink {' or '.join(each.id for each in known)}")
+        raise RequestRefused(
+            Sentence(
+                "there are several InfluxDBs: say --sink {known}", known=" or ".join(each.id for each in known)
+            )
+        )
     return known[0]
 
 
@@ -238,9 +243,15 @@ def _look_for_journal(folder: Path) -> None:
     try:
         there = (folder / "journal.db").exists()
     except PermissionError:
-        raise RequestRefused(f"{folder} may not be read: run it as root, or as the user of the service") from None
+        raise RequestRefused(
+            Sentence("{folder} may not be read: run it as root, or as the user of the service", folder=str(folder))
+        ) from None
     if not there:
-        raise RequestRefused(f"there is no journal in {folder}: say where the daemon's state is with --state")
+        raise RequestRefused(
+            Sentence(
+                "there is no journal in {folder}: say where the daemon's state is with --state", folder=str(folder)
+            )
+        )
 
 
 def _tell_of_begin(kept: "Kept", wished: "Wish", site: "Site") -> int | None:

@@ -64,6 +64,7 @@ def setup(
     """
     from monitor.app import influxdbs_of, load_site, prepare_influx
     from monitor.errors import RequestRefused
+    from monitor.wording import Sentence
 
     if admin_file is not None and admin_env:
         raise typer.BadParameter("say --admin-file or --admin-env")
@@ -86,7 +87,11 @@ def setup(
             print_json({"steps": steps, "changed": _has_changed(steps)})
         done = sum(step["state"] in {"made", "changed"} for step in steps)
         raise RequestRefused(
-            f"{refused}\n{done} of what is to be done was done before that, and stays; say this again to go on"
+            Sentence(
+                "{refused}\n{done} of what is to be done was done before that, and stays; say this again to go on",
+                refused=str(refused),
+                done=done,
+            )
         ) from refused
     if as_json:
         print_json({"steps": steps, "changed": _has_changed(steps)})
@@ -128,6 +133,7 @@ def _beside(folder: Path, settings: "InfluxSettings") -> Path:
 def _administrator(settings: "InfluxSettings", file: Path | None, variable: str) -> Callable[[], str]:
     """Where an administrator's token comes from, once it is known that one is needed."""
     from monitor.errors import RequestRefused
+    from monitor.wording import Sentence
 
     def ask() -> str:
         if file is not None:
@@ -139,12 +145,15 @@ def _administrator(settings: "InfluxSettings", file: Path | None, variable: str)
             token = typer.prompt(words, hide_input=True, err=True)
         else:
             raise RequestRefused(
-                f"{settings.url} wants an administrator: name one with --admin-file FILE or --admin-env NAME"
+                Sentence(
+                    "{url} wants an administrator: name one with --admin-file FILE or --admin-env NAME",
+                    url=settings.url,
+                )
             )
         token = token.strip()
         if not token or not token.isprintable():
             source = file or variable or "what was typed"
-            raise RequestRefused(f"there is no administrator's token in {source}")
+            raise RequestRefused(Sentence("there is no administrator's token in {source}", source=str(source)))
         return token
 
     return ask
@@ -153,17 +162,20 @@ def _administrator(settings: "InfluxSettings", file: Path | None, variable: str)
 def _content(file: Path) -> str:
     """What a file holds that nobody else may read; a pipe, as of a password safe, will do."""
     from monitor.errors import RequestRefused
+    from monitor.wording import Sentence
 
     try:
         with file.open("rb") as opened:
             mode = os.fstat(opened.fileno()).st_mode
             if stat.S_ISREG(mode) and mode & (stat.S_IRWXG | stat.S_IRWXO):
-                raise RequestRefused(f"others may read {file}: run `chmod 600 {file}`")
+                raise RequestRefused(Sentence("others may read {file}: run `chmod 600 {file}`", file=str(file)))
             return opened.read(_LARGEST).decode()
     except OSError as error:
-        raise RequestRefused(f"{file} cannot be read: {error.strerror}") from error
+        raise RequestRefused(
+            Sentence("{file} cannot be read: {error}", file=str(file), error=str(error.strerror))
+        ) from error
     except UnicodeDecodeError as error:
-        raise RequestRefused(f"{file} is not UTF-8 text") from error
+        raise RequestRefused(Sentence("{file} is not UTF-8 text", file=str(file))) from error
 
 
 class _Files:
@@ -178,24 +190,34 @@ class _Files:
     def check(self) -> None:
         """Refuse when they could not be written."""
         from monitor.errors import RequestRefused
+        from monitor.wording import Sentence
 
         if self._secrets.exists() and not self._secrets.is_dir():
-            raise RequestRefused(f"{self._secrets} is no folder, and secrets are to be kept there")
+            raise RequestRefused(
+                Sentence("{place} is no folder, and secrets are to be kept there", place=str(self._secrets))
+            )
         place = self._secrets / self._name
         if self._name and not self._is_known and os.path.lexists(place):
-            raise RequestRefused(f"{place} is there, and yet it could not be read: {_LOOK}")
+            raise RequestRefused(
+                Sentence("{place} is there, and yet it could not be read: {look}", place=str(place), look=_LOOK)
+            )
         for folder in (self._grafana.parent, self._secrets if self._secrets.is_dir() else self._secrets.parent):
             if not os.access(folder, os.W_OK | os.X_OK):
-                raise RequestRefused(f"{folder} cannot be written to: try with sudo")
+                raise RequestRefused(Sentence("{folder} cannot be written to: try with sudo", folder=str(folder)))
 
     def keep_token(self, token: str) -> str:
         """Keep the monitor's token as the secret that the site file names."""
         from monitor.cli.placing import place_secrets
         from monitor.errors import RequestRefused
+        from monitor.wording import Sentence
 
         place = self._secrets / self._name
         if place_secrets(self._secrets, {self._name: token}):
-            raise RequestRefused(f"{place} has come meanwhile, and is not overwritten: {_LOOK}")
+            raise RequestRefused(
+                Sentence(
+                    "{place} has come meanwhile, and is not overwritten: {look}", place=str(place), look=_LOOK
+                )
+            )
         return str(place)
 
     def grafana(self) -> Mapping[str, str]:
@@ -209,9 +231,10 @@ class _Files:
         """Write it where it has changed."""
         from monitor.cli.placing import place_secrets, replace_file
         from monitor.errors import RequestRefused
+        from monitor.wording import Sentence
 
         if any(not value.isprintable() for value in variables.values()):
-            raise RequestRefused("a value for Grafana holds what cannot stand in a file of variables")
+            raise RequestRefused(Sentence("a value for Grafana holds what cannot stand in a file of variables"))
         if self.grafana() != variables:
             text = "".join(f"{name}={value}\n" for name, value in variables.items())
             if self._grafana.exists():

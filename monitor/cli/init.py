@@ -10,6 +10,7 @@ import typer
 from monitor.cli.output import print_line
 from monitor.cli.places import SITE_FILE
 from monitor.errors import RequestRefused, SettingsError
+from monitor.wording import Sentence
 
 if TYPE_CHECKING:
     from monitor.cli.answers import Answers, Profiles
@@ -116,7 +117,7 @@ def _begin(file: Path, *, start: bool, asks: bool) -> None:
         return
     if not _SYSTEMD.is_dir():
         if start:
-            raise RequestRefused("systemd does not run here, so the service cannot be started")
+            raise RequestRefused(Sentence("systemd does not run here, so the service cannot be started"))
         print_line("Next: facility-monitor run")
         return
     if start or (
@@ -132,5 +133,7 @@ def _start() -> None:
 
     command = ["systemctl", "enable", "--now", "facility-monitor.service"]
     if subprocess.run(command, check=False).returncode != 0:  # noqa: S603 - the words are ours
-        raise RequestRefused("the service did not start; it says why: journalctl -u facility-monitor -n 20")
+        raise RequestRefused(
+            Sentence("the service did not start; it says why: journalctl -u facility-monitor -n 20")
+        )
     print_line("The service runs. facility-monitor status tells how it does.")

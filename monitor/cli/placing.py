@@ -9,6 +9,7 @@ from pathlib import Path
 
 from monitor.errors import RequestRefused
 from monitor.settings.loading import SHIPPED
+from monitor.wording import Sentence
 
 __all__ = ["place_secrets", "place_site", "refuse_if_taken", "replace_file"]
 
@@ -24,13 +25,19 @@ def refuse_if_taken(file: Path) -> None:
     """
     try:
         if os.path.lexists(file) and not _is_sample(file):
-            raise RequestRefused(f"{file} is there already and is never overwritten: name another file")
+            raise RequestRefused(
+                Sentence("{file} is there already and is never overwritten: name another file", file=str(file))
+            )
         if not file.parent.is_dir():
-            raise RequestRefused(f"there is no folder {file.parent}")
+            raise RequestRefused(Sentence("there is no folder {folder}", folder=str(file.parent)))
     except PermissionError as error:
-        raise RequestRefused(f"{file} cannot be written: {error.strerror}; try with sudo") from error
+        raise RequestRefused(
+            Sentence("{file} cannot be written: {error}; try with sudo", file=str(file), error=str(error.strerror))
+        ) from error
     if not os.access(file.parent, os.W_OK | os.X_OK):
-        raise RequestRefused(f"{file.parent} cannot be written to: try with sudo, or name another file")
+        raise RequestRefused(
+            Sentence("{folder} cannot be written to: try with sudo, or name another file", folder=str(file.parent))
+        )
 
 
 def place_site(file: Path, text: str) -> None:
@@ -97,7 +104,9 @@ def _translated(file: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise RequestRefused(f"{file} cannot be written: {error.strerror}") from error
+        raise RequestRefused(
+            Sentence("{file} cannot be written: {error}", file=str(file), error=str(error.strerror))
+        ) from error
 
 
 def _is_sample(file: Path) -> bool:

@@ -11,6 +11,7 @@ from monitor.cli.options import Json
 from monitor.cli.output import number, print_json, print_line, print_table, with_unit
 from monitor.cli.places import SITE_FILE
 from monitor.errors import RequestRefused
+from monitor.wording import Sentence, either
 
 if TYPE_CHECKING:
     from monitor.profiles import Bound, Library, Profile
@@ -250,13 +251,21 @@ def _profile(library: "Library", ident: str, variant: str) -> "Profile":
 
     if ident not in library.ids:
         near = nearest(ident, library.ids)
-        raise RequestRefused(f"there is no profile `{ident[:60]}`" + (f"; did you mean `{near}`?" if near else ""))
+        told = Sentence("there is no profile `{name}`", name=ident[:60])
+        raise RequestRefused(either(told, f"`{near}`" if near else ""))
     found = library.get(ident)
     if found is None:
         raise SettingsError("\n".join(map(str, library.mistakes)))
     if variant and variant not in found.variants:
         known = ", ".join(found.variants) or "none"
-        raise RequestRefused(f"`{ident}` has no variant `{variant[:60]}`; its variants: {known}")
+        raise RequestRefused(
+            Sentence(
+                "`{id}` has no variant `{variant}`; its variants: {known}",
+                id=ident,
+                variant=variant[:60],
+                known=known,
+            )
+        )
     return found
 
 
@@ -264,10 +273,19 @@ def _bound(library: "Library", profile: "Profile", driver: str, variant: str) ->
     from monitor.errors import SettingsError
 
     if driver not in profile.drivers:
-        raise RequestRefused(f"`{profile.id}` is read over {' and '.join(profile.drivers)}, not over {driver}")
+        raise RequestRefused(
+            Sentence(
+                "`{profile}` is read over {known}, not over {driver}",
+                profile=profile.id,
+                known=" and ".join(profile.drivers),
+                driver=driver,
+            )
+        )
     if profile.choose and not variant:
         known = "; ".join(f"{one.id}: {one.model}" for one in profile.variants.values())
-        raise RequestRefused(f"say which `{profile.id}` it is with --variant: {known}")
+        raise RequestRefused(
+            Sentence("say which `{profile}` it is with --variant: {known}", profile=profile.id, known=known)
+        )
     bound = library.bind(profile, driver, variant)
     if bound is None:
         raise SettingsError("\n".join(map(str, library.mistakes)))

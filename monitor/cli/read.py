@@ -25,6 +25,7 @@ from monitor.cli.registers import (
     wish_of,
 )
 from monitor.errors import DeviceError, RequestRefused
+from monitor.wording import verbatim
 
 if TYPE_CHECKING:
     from drivers.modbus.settings import Order
@@ -91,7 +92,7 @@ async def _once(access: "Access", wish: Wish, patience: float | None) -> tuple[S
         try:
             return await fetch(bus, wish), bus.took
         except DeviceError as error:
-            raise RequestRefused(plain(error)) from error
+            raise RequestRefused(verbatim(plain(error))) from error
 
 
 def show(wish: Wish, words: Sequence[int]) -> None:

@@ -16,6 +16,7 @@ from monitor.cli.output import clean, lasting, local_time, print_json, print_lin
 from monitor.cli.places import SITE_FILE
 from monitor.cli.progress import INTERRUPTED, Watched
 from monitor.errors import RequestRefused
+from monitor.wording import Sentence
 
 if TYPE_CHECKING:
     from monitor.site import Site
@@ -127,7 +128,13 @@ def _variants(  # noqa: PLR0917 - the ways in which something else can be tried
 
     unknown = sorted(set(rules or ()) - set(loaded.rules))
     if unknown and changed is None:
-        raise RequestRefused(f"the site has no rule {', '.join(unknown)}: {', '.join(loaded.rules)}")
+        raise RequestRefused(
+            Sentence(
+                "the site has no rule {unknown}: {known}",
+                unknown=", ".join(unknown),
+                known=", ".join(loaded.rules),
+            )
+        )
     chosen = frozenset(rules) if rules else None
     if sweep is not None:
         if change or changed is not None:

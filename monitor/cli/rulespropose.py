@@ -12,6 +12,7 @@ from monitor.cli.places import SITE_FILE
 from monitor.cli.progress import Watched
 from monitor.cli.rulesbacktest import load_changed
 from monitor.errors import RequestRefused
+from monitor.wording import Sentence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,7 +50,13 @@ def rules_propose(  # noqa: PLR0917 - options of a command are many
     folder = folder_of_state(state, site)
     unknown = sorted(set(rules or ()) - set(loaded.rules))
     if unknown:
-        raise RequestRefused(f"the site has no rule {', '.join(unknown)}: {', '.join(loaded.rules)}")
+        raise RequestRefused(
+            Sentence(
+                "the site has no rule {unknown}: {known}",
+                unknown=", ".join(unknown),
+                known=", ".join(loaded.rules),
+            )
+        )
     names = list(dict.fromkeys(rules)) if rules else most_raised(folder, (start, end), loaded.rules, most)
     wish = Wish(folder=folder, start=start, end=end, warm_up=warm_up * _DAY_MS)
     found: Sequence[Proposal] = ()

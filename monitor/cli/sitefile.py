@@ -14,6 +14,7 @@ import yaml
 from monitor.cli.newsite import flow
 from monitor.cli.placing import replace_file
 from monitor.errors import RequestRefused, SettingsError
+from monitor.wording import Sentence
 
 __all__ = ["add_to_site", "snippet"]
 
@@ -35,7 +36,9 @@ def add_to_site(file: Path, connections: Entries, devices: Entries) -> list[str]
     RequestRefused where it cannot be edited.
     """
     if not file.is_file():
-        raise RequestRefused(f"{file} is no file: `facility-monitor init {file}` makes one")
+        raise RequestRefused(
+            Sentence("{file} is no file: `facility-monitor init {file}` makes one", file=str(file))
+        )
     try:
         text = file.read_text(encoding="utf-8")
         root = yaml.compose(text, _LOADER)
@@ -91,7 +94,11 @@ def _unknown_connections(file: Path, root: Any, connections: Entries) -> list[Ma
         if ident not in known:
             new.append(connection)
         elif _plain(yaml.compose(flow(dict(connection)), _LOADER)) != known[ident]:
-            raise RequestRefused(f"{file} has another connection `{ident}`: give this one another id")
+            raise RequestRefused(
+                Sentence(
+                    "{file} has another connection `{id}`: give this one another id", file=str(file), id=ident
+                )
+            )
     return new
 
 
@@ -126,9 +133,14 @@ def _inserted(file: Path, text: str, name: str, entries: Entries) -> str:
         start, end = node.start_mark.index, node.end_mark.index
         return f"{text[:start].rstrip(' ')}\n{_lines(entries, 2).rstrip(chr(10))}{text[end:]}"
     raise RequestRefused(
-        f"{file} writes `{name}` in a form that nothing can be added to (a list in brackets, or another file): "
-        f"write its entries one below the other, each beginning with `- `, or paste this yourself:\n"
-        f"{_lines(entries, 2)}"
+        Sentence(
+            "{file} writes `{name}` in a form that nothing can be added to (a list in brackets, "
+            "or another file): write its entries one below the other, each beginning with `- `, "
+            "or paste this yourself:\n{lines}",
+            file=str(file),
+            name=name,
+            lines=_lines(entries, 2),
+        )
     )
 
 

@@ -11,6 +11,7 @@ from monitor.errors import RequestRefused
 from monitor.model import Command
 from monitor.site import Site
 from monitor.upkeepbook import ServiceDone, ServiceDue
+from monitor.wording import Sentence
 
 __all__ = ["SERVICE", "done", "service"]
 
@@ -38,32 +39,38 @@ def service(  # noqa: PLR0913 - what a person says of work
     `due`: all work, as `UpkeepBook.services` answers it. `service`: may be empty where the device has but one.
     `at`: UTC ms (None: now). `hours`: what it showed that it had run by then. Raises RequestRefused.
     """
-    plan = site.equipment.get(device)
-    serviced = sorted(ident for ident, each in site.equipment.items() if each.services)
-    if plan is None or not plan.services:
-        what = f"`{device}` has no service" if device in site.devices else f"there is no device `{device}`"
-        there = f"those with one: {', '.join(serviced)}" if serviced else "no device of the site file has one"
-        raise RequestRefused(f"{what}; {there}")
-    names = [each.id for each in plan.services]
-    if not service and len(names) > 1:
-        raise RequestRefused(f"say which service of `{device}` was done: {', '.join(names)}")
-    service = service or names[0]
-    if service not in names:
-        raise RequestRefused(f"`{device}` has no service `{service}`; it has {', '.join(names)}")
+    service = _meant(site, device, service)
     time = now if at is None else at
     if time > now + _AHEAD:
-        raise RequestRefused(f"{_clock(time, site.timezone)} is not yet: it is {_clock(now, site.timezone)} now")
+        raise RequestRefused(
+            Sentence(
+                "{time} is not yet: it is {now} now",
+                time=_clock(time, site.timezone),
+                now=_clock(now, site.timezone),
+            )
+        )
     last = next((each.last for each in due if (each.device, each.service) == (device, service)), None)
     if last is not None and time < last:
         raise RequestRefused(
-            f"{_clock(time, site.timezone)} is before `{service}` of `{device}` was done last, at "
-            f"{_clock(last, site.timezone)}: only the last time matters"
+            Sentence(
+                "{time} is before `{service}` of `{device}` was done last, at {last}: only the last time matters",
+                time=_clock(time, site.timezone),
+                service=service,
+                device=device,
+                last=_clock(last, site.timezone),
+            )
         )
     if hours is not None and not (isfinite(hours) and hours >= 0):
-        raise RequestRefused(f"{hours:g} hours: running hours are a number that is never negative")
+        raise RequestRefused(
+            Sentence("{hours} hours: running hours are a number that is never negative", hours=format(hours, "g"))
+        )
     note = note.strip()
     if len(note) > _LONGEST:
-        raise RequestRefused(f"the note has {len(note)} letters; {_LONGEST} is the most that is kept")
+        raise RequestRefused(
+            Sentence(
+                "the note has {count} letters; {most} is the most that is kept", count=len(note), most=_LONGEST
+            )
+        )
     arguments: dict[str, str | float] = {"service": service, "at": min(time, now)}
     return Command(
         id=str(uuid4()),
@@ -74,6 +81,37 @@ def service(  # noqa: PLR0913 - what a person says of work
         arguments=arguments | ({} if hours is None else {"hours": hours}),
         reason=note,
     )
+
+
+def _meant(site: Site, device: str, service: str) -> str:
+    """The id of the service that is meant; RequestRefused says which there are."""
+    plan = site.equipment.get(device)
+    serviced = sorted(ident for ident, each in site.equipment.items() if each.services)
+    if plan is None or not plan.services:
+        told = (
+            Sentence("`{device}` has no service", device=device)
+            if device in site.devices
+            else Sentence("there is no device `{device}`", device=device)
+        )
+        if not serviced:
+            raise RequestRefused(Sentence("{told}; no device of the site file has one", told=told))
+        raise RequestRefused(Sentence("{told}; those with one: {known}", told=told, known=", ".join(serviced)))
+    names = [each.id for each in plan.services]
+    if not service and len(names) > 1:
+        raise RequestRefused(
+            Sentence("say which service of `{device}` was done: {known}", device=device, known=", ".join(names))
+        )
+    service = service or names[0]
+    if service not in names:
+        raise RequestRefused(
+            Sentence(
+                "`{device}` has no service `{service}`; it has {known}",
+                device=device,
+                service=service,
+                known=", ".join(names),
+            )
+        )
+    return service
 
 
 def done(command: Command) -> ServiceDone:

@@ -10,6 +10,7 @@ from tempfile import NamedTemporaryFile
 from typing import IO, Final
 
 from monitor.errors import RequestRefused
+from monitor.wording import Sentence
 
 __all__ = ["STANDARD_OUTPUT", "open_target"]
 
@@ -40,7 +41,9 @@ def open_target(path: Path, *, force: bool) -> Iterator[IO[bytes]]:
         else:
             _put(Path(beside.name), path)
     except OSError as error:
-        raise RequestRefused(f"{path} cannot be written: {error.strerror or error}") from error
+        raise RequestRefused(
+            Sentence("{file} cannot be written: {error}", file=str(path), error=str(error.strerror or error))
+        ) from error
     finally:
         if beside is not None:
             Path(beside.name).unlink(missing_ok=True)
@@ -56,8 +59,12 @@ def _standard_output() -> Iterator[IO[bytes]]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(error, BrokenPipeError):  # whoever reads has enough
             raise
-        told = f"standard output cannot be written: {error.strerror or error}; what is there is not whole"
-        raise RequestRefused(told) from error
+        raise RequestRefused(
+            Sentence(
+                "standard output cannot be written: {error}; what is there is not whole",
+                error=str(error.strerror or error),
+            )
+        ) from error
 
 
 def _look_at(path: Path, *, force: bool) -> None:
@@ -66,11 +73,17 @@ def _look_at(path: Path, *, force: bool) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise RequestRefused(f"{path} cannot be written: {error.strerror or error}") from error
+        raise RequestRefused(
+            Sentence("{file} cannot be written: {error}", file=str(path), error=str(error.strerror or error))
+        ) from error
     if not stat.S_ISREG(mode):
-        raise RequestRefused(f"{path} is not a file: say another name, or - for standard output")
+        raise RequestRefused(
+            Sentence("{file} is not a file: say another name, or - for standard output", file=str(path))
+        )
     if not force:
-        raise RequestRefused(f"{path} is there already: say another name, or --force to replace it")
+        raise RequestRefused(
+            Sentence("{file} is there already: say another name, or --force to replace it", file=str(path))
+        )
 
 
 def _put(beside: Path, path: Path) -> None:

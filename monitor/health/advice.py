@@ -3,12 +3,9 @@
 from collections.abc import Mapping
 from typing import Final
 
+from monitor.wording import say
+
 __all__ = ["usual_advice"]
-
-
-def say(text: str) -> str:
-    """Mark a text for the catalogues."""
-    return text
 
 
 _USUAL: Final[Mapping[str, str]] = {

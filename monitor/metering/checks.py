@@ -15,6 +15,7 @@ from monitor.meters import billed_counter, counters_of
 from monitor.periods import DAY, HOUR, QUARTER
 from monitor.schema import point_unit
 from monitor.site import Counter, Device, Site
+from monitor.wording import Sentence
 
 __all__ = [
     "Asked",
@@ -77,56 +78,100 @@ def meter(site: Site, device: str) -> Device:
     meters = {each.id: each for each in site.devices.values() if each.virtual or counters_of(each)}
     if device in meters:
         return meters[device]
-    known = f"meters are {', '.join(sorted(meters))}" if meters else "the site file has no meter"
-    what = "is no meter" if device in site.devices else "is no device"
-    raise RequestRefused(f"`{device[:60]}` {what}; {known}")
+    told = (
+        Sentence("`{device}` is no meter", device=device[:60])
+        if device in site.devices
+        else Sentence("`{device}` is no device", device=device[:60])
+    )
+    if not meters:
+        raise RequestRefused(Sentence("{told}; the site file has no meter", told=told))
+    raise RequestRefused(Sentence("{told}; meters are {known}", told=told, known=", ".join(sorted(meters))))
 
 
 def meant(book: UsageBook, site: Site, asked: Asked) -> Meant:
     """The counter that somebody means; RequestRefused when there is none, or nothing can be said of it."""
     device = meter(site, asked.device)
     if len(asked.reason) > _LONGEST:
-        raise RequestRefused(f"a reason has at most {_LONGEST} characters")
+        raise RequestRefused(Sentence("a reason has at most {count} characters", count=_LONGEST))
     if device.virtual is not None:
         others = ", ".join((*device.virtual.sum, *device.virtual.minus))
-        raise RequestRefused(f"`{device.id}` is reckoned from others ({others}): say it of the one that is meant")
+        raise RequestRefused(
+            Sentence(
+                "`{device}` is reckoned from others ({others}): say it of the one that is meant",
+                device=device.id,
+                others=others,
+            )
+        )
     names = counters_of(device)
     known = {each.point: each for each in book.registers(device.id)}
     point = asked.point or billed_counter(device) or ""
     if point not in names:
-        raise RequestRefused(f"`{device.id}` has no counter `{point[:60]}`; it has {', '.join(names)}")
+        raise RequestRefused(
+            Sentence(
+                "`{device}` has no counter `{point}`; it has {known}",
+                device=device.id,
+                point=point[:60],
+                known=", ".join(names),
+            )
+        )
     never = Register(device=device.id, point=point, unit=point_unit(point) or "", is_billed=not asked.point)
     return Meant(site=site, asked=asked, device=device, register=known.get(point, never))
 
 
-def check_number(it: Meant, name: str, value: float) -> None:
+def check_number(it: Meant, name: Sentence, value: float) -> None:
     """A register is a number that the counter can show, or the one at which it begins anew."""
     if not isfinite(value) or value < 0:
-        raise RequestRefused(f"{name} is {value:g}: a counter shows a number that is never negative")
+        raise RequestRefused(
+            Sentence(
+                "{name} is {value}: a counter shows a number that is never negative",
+                name=name,
+                value=format(value, "g"),
+            )
+        )
     if it.counter.modulus is not None and value > it.counter.modulus:
         raise RequestRefused(
-            f"{name} is {it.shown(value)}, and this counter begins anew at {it.shown(it.counter.modulus)}: "
-            "is there a digit too much, or a missing dot?"
+            Sentence(
+                "{name} is {amount}, and this counter begins anew at {modulus}: is there a digit too "
+                "much, or a missing dot?",
+                name=name,
+                amount=it.shown(value),
+                modulus=it.shown(it.counter.modulus),
+            )
         )
 
 
 def check_time(it: Meant, at: int) -> None:
     """Something happened when the meter was read, and not in the future."""
     if at > it.asked.now + _AHEAD:
-        raise RequestRefused(f"{it.clock(at)} is in the future: it is {it.clock(it.asked.now)} now")
+        raise RequestRefused(
+            Sentence("{time} is in the future: it is {now} now", time=it.clock(at), now=it.clock(it.asked.now))
+        )
     if it.register.first is not None and at + _SECOND <= it.register.first:  # a time is written to the second
         since = it.clock(it.register.first)
-        raise RequestRefused(f"at {it.clock(at)} `{it.device.id}` was not read yet: it is metered since {since}")
+        raise RequestRefused(
+            Sentence(
+                "at {time} `{device}` was not read yet: it is metered since {since}",
+                time=it.clock(at),
+                device=it.device.id,
+                since=since,
+            )
+        )
 
 
-def check_rate(it: Meant, used: float, span: int, what: str) -> None:
+def check_rate(it: Meant, used: float, span: int, what: Sentence) -> None:
     """A meter cannot count more in `span` ms than its rating allows: the engine would not believe it."""
     limits = Limits(it.counter, it.device.device_class)
     if used > limits.possible(span):
         raise RequestRefused(
-            f"{what}, and `{it.device.id}` can count {it.shown(round(limits.possible(span), 3))} at most in that "
-            f"time (its `rating`: {limits.rating:g} {_RATES.get(it.register.unit, 'm3/h')}): is there a digit too "
-            "much, or a missing dot?"
+            Sentence(
+                "{what}, and `{device}` can count {most} at most in that time (its `rating`: "
+                "{rating} {unit}): is there a digit too much, or a missing dot?",
+                what=what,
+                device=it.device.id,
+                most=it.shown(round(limits.possible(span), 3)),
+                rating=format(limits.rating, "g"),
+                unit=_RATES.get(it.register.unit, "m3/h"),
+            )
         )
 
 
@@ -137,17 +182,35 @@ def check_growth(it: Meant, value: float, at: int) -> None:
         return
     if at <= when:
         raise RequestRefused(
-            f"`{it.device.id}` was read at {it.clock(when)} already ({it.shown(last)}), which is not before "
-            f"{it.clock(at)}. What was used before that is mended with `facility-monitor meter correct`"
+            Sentence(
+                "`{device}` was read at {time} already ({last}), which is not before {other}. What "
+                "was used before that is mended with `facility-monitor meter correct`",
+                device=it.device.id,
+                time=it.clock(when),
+                last=it.shown(last),
+                other=it.clock(at),
+            )
         )
     used = value - last
     if used < 0:
         raise RequestRefused(
-            f"{it.shown(value)} is lower than what `{it.device.id}` showed at {it.clock(when)}: {it.shown(last)}. "
-            "Read it again; if another meter hangs there, or it went past its last digit, say so with "
-            "`facility-monitor meter replace`"
+            Sentence(
+                "{amount} is lower than what `{device}` showed at {time}: {last}. Read it again; if "
+                "another meter hangs there, or it went past its last digit, say so with "
+                "`facility-monitor meter replace`",
+                amount=it.shown(value),
+                device=it.device.id,
+                time=it.clock(when),
+                last=it.shown(last),
+            )
         )
-    check_rate(it, used, at - when, f"{it.shown(value)} is {it.shown(used)} more than at {it.clock(when)}")
+    what = Sentence(
+        "{amount} is {more} more than at {time}",
+        amount=it.shown(value),
+        more=it.shown(used),
+        time=it.clock(when),
+    )
+    check_rate(it, used, at - when, what)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,8 +235,11 @@ async def when_replaced(book: UsageBook, it: Meant, at: int | None) -> Between:
     last, seen_at = it.register.register, it.register.time
     if last is None or seen_at is None:
         raise RequestRefused(
-            f"`{it.device.id}` has not been read yet: the meter that hangs there is taken as it is, "
-            "and nothing need be said of the one before"
+            Sentence(
+                "`{device}` has not been read yet: the meter that hangs there is taken as it is, and "
+                "nothing need be said of the one before",
+                device=it.device.id,
+            )
         )
     if at is not None:
         check_time(it, at)
@@ -189,8 +255,12 @@ async def when_replaced(book: UsageBook, it: Meant, at: int | None) -> Between:
         if each.start <= at <= each.end:
             if each.command and not each.lost:
                 raise RequestRefused(
-                    f"the replacement of `{it.device.id}` around {it.clock(at)} was said already; what was used "
-                    "then is put right with `facility-monitor meter correct`"
+                    Sentence(
+                        "the replacement of `{device}` around {time} was said already; what was used then is "
+                        "put right with `facility-monitor meter correct`",
+                        device=it.device.id,
+                        time=it.clock(at),
+                    )
                 )
             return Between(at=at, since=each.start, before=each.start_register, after=each.end_register)
     if at >= seen_at:
@@ -224,13 +294,22 @@ def _check_unbroken(it: Meant, at: int, lost: Sequence[Break]) -> None:
     if lost:
         near = min(lost, key=partial(_distance, at))
         raise RequestRefused(
-            f"at {it.clock(at)} `{it.device.id}` was read as ever; it changed between {it.clock(near.start)} and "
-            f"{it.clock(near.end)}: say that it was replaced at {it.clock(near.end)}"
+            Sentence(
+                "at {time} `{device}` was read as ever; it changed between {start} and {end}: say "
+                "that it was replaced at {end}",
+                time=it.clock(at),
+                device=it.device.id,
+                start=it.clock(near.start),
+                end=it.clock(near.end),
+            )
         )
     if it.register.pending:
         raise RequestRefused(
-            f"the old meter was still read at {it.clock(it.register.time or 0)} "
-            f"({it.shown(it.register.register or 0.0)}): say a time after that, or none"
+            Sentence(
+                "the old meter was still read at {time} ({amount}): say a time after that, or none",
+                time=it.clock(it.register.time or 0),
+                amount=it.shown(it.register.register or 0.0),
+            )
         )
 
 

@@ -25,6 +25,7 @@ from monitor.metering.step import Replacement
 from monitor.model import Command, Origin, Quality, Reading
 from monitor.periods import HOUR, QUARTER
 from monitor.site import Site
+from monitor.wording import Sentence
 
 __all__ = [
     "CORRECT",
@@ -82,21 +83,29 @@ async def replace(  # noqa: PLR0913 - what a person says of two meters
     saw it, else now. A number that a display has rounded gives way to what was read. Raises RequestRefused.
     """
     it = meant(book, site, asked)
-    check_number(it, "the final register", final)
-    check_number(it, "the first register", start)
+    check_number(it, Sentence("the final register"), final)
+    check_number(it, Sentence("the first register"), start)
     if len(serial) > _LONGEST_SERIAL or not serial.isprintable():
-        raise RequestRefused(f"a serial number has at most {_LONGEST_SERIAL} letters and digits")
+        raise RequestRefused(
+            Sentence("a serial number has at most {count} letters and digits", count=_LONGEST_SERIAL)
+        )
     found = await when_replaced(book, it, at)
     final = _final(it, found, final)
     is_unbroken = found.after is None or found.until is not None
     if found.before is not None and is_unbroken and found.since < found.at:
-        what = f"the final register is {it.shown(final - found.before)} more than at {it.clock(found.since)}"
+        what = Sentence(
+            "the final register is {more} more than at {time}",
+            more=it.shown(final - found.before),
+            time=it.clock(found.since),
+        )
         check_rate(it, final - found.before, found.at - found.since, what)
     start = _start(it, found, start)
     if found.after is not None and found.until is not None:
-        what = (
-            f"no change was seen at {it.clock(found.at)}, and by {it.clock(found.until)} the new meter would "
-            f"have counted {it.shown(found.after - start)}"
+        what = Sentence(
+            "no change was seen at {time}, and by {until} the new meter would have counted {amount}",
+            time=it.clock(found.at),
+            until=it.clock(found.until),
+            amount=it.shown(found.after - start),
         )
         check_rate(it, found.after - start, found.until - found.at, what)
     arguments: dict[str, str | float] = {
@@ -123,8 +132,14 @@ def _final(it: Meant, found: Between, final: float) -> float:
     if found.before - final < _ROUNDED * max(1.0, it.device.ratio):
         return found.before
     raise RequestRefused(
-        f"the final register {it.shown(final)} is lower than what `{it.device.id}` showed last: "
-        f"{it.shown(found.before)} at {it.clock(found.since)}. Read the old meter again"
+        Sentence(
+            "the final register {amount} is lower than what `{device}` showed last: {last} at "
+            "{time}. Read the old meter again",
+            amount=it.shown(final),
+            device=it.device.id,
+            last=it.shown(found.before),
+            time=it.clock(found.since),
+        )
     )
 
 
@@ -134,8 +149,12 @@ def _start(it: Meant, found: Between, start: float) -> float:
     if start - found.after < _ROUNDED * max(1.0, it.device.ratio):
         return found.after
     raise RequestRefused(
-        f"the first register {it.shown(start)} is higher than what the new meter was read with first: "
-        f"{it.shown(found.after)}. Say what it showed when it was put in"
+        Sentence(
+            "the first register {amount} is higher than what the new meter was read with first: "
+            "{last}. Say what it showed when it was put in",
+            amount=it.shown(start),
+            last=it.shown(found.after),
+        )
     )
 
 
@@ -148,25 +167,48 @@ async def correct(  # noqa: PLR0913 - a span, and what was used in it
     """
     it = meant(book, site, asked)
     if not asked.reason.strip():
-        raise RequestRefused("say the reason: somebody may ask about this bill in years")
+        raise RequestRefused(Sentence("say the reason: somebody may ask about this bill in years"))
     if not isfinite(amount) or amount < 0:
-        raise RequestRefused(f"the amount is {amount:g}: what was used is a number that is never negative")
+        raise RequestRefused(
+            Sentence(
+                "the amount is {amount}: what was used is a number that is never negative",
+                amount=format(amount, "g"),
+            )
+        )
     if uneven := [time for time in (start, end) if time % QUARTER]:
         raise RequestRefused(
-            f"{it.clock(uneven[0])} is no whole quarter of an hour: let the minutes be 00, 15, 30 or 45"
+            Sentence(
+                "{time} is no whole quarter of an hour: let the minutes be 00, 15, 30 or 45",
+                time=it.clock(uneven[0]),
+            )
         )
     if end <= start:
-        raise RequestRefused(f"{it.clock(end)} is not after {it.clock(start)}: the earlier time comes first")
+        raise RequestRefused(
+            Sentence(
+                "{end} is not after {start}: the earlier time comes first",
+                end=it.clock(end),
+                start=it.clock(start),
+            )
+        )
     if end > asked.now:
-        raise RequestRefused(f"{it.clock(end)} is not over yet: it is {it.clock(asked.now)} now")
+        raise RequestRefused(
+            Sentence("{end} is not over yet: it is {now} now", end=it.clock(end), now=it.clock(asked.now))
+        )
     check_time(it, start)
-    check_rate(it, amount, end - start, f"{it.shown(amount)} is too much for {(end - start) / HOUR:g} h")
+    hours = f"{(end - start) / HOUR:g}"
+    what = Sentence("{amount} is too much for {hours} h", amount=it.shown(amount), hours=hours)
+    check_rate(it, amount, end - start, what)
     rows = await book.consumption([it.device.id], start, end, points=[it.register.point])
     known = rows[0].known if rows and rows[0].amount is not None else 0.0
     if known < _WHOLE:
         raise RequestRefused(
-            f"of {it.clock(start)} to {it.clock(end)} only {100 * known:.0f} % is known yet: what was used there "
-            "comes from the meter itself when it is read again. Correct a span that is known from end to end"
+            Sentence(
+                "of {start} to {end} only {share} % is known yet: what was used there comes from the "
+                "meter itself when it is read again. Correct a span that is known from end to end",
+                start=it.clock(start),
+                end=it.clock(end),
+                share=format(100 * known, ".0f"),
+            )
         )
     was = rows[0].amount or 0.0
     arguments: dict[str, str | float] = {"point": it.register.point, "from": start, "to": end}
@@ -187,10 +229,13 @@ def entered(it: Meant, register: float, at: int) -> tuple[Command, Reading]:
     """Hold a register that somebody read at a moment (UTC ms) against the last one, and make both entries."""
     if not it.device.by_hand:
         raise RequestRefused(
-            f"the monitor reads `{it.device.id}` itself; where it read wrongly, say so with "
-            "`facility-monitor meter correct`"
+            Sentence(
+                "the monitor reads `{device}` itself; where it read wrongly, say so with "
+                "`facility-monitor meter correct`",
+                device=it.device.id,
+            )
         )
-    check_number(it, "the register", register)
+    check_number(it, Sentence("the register"), register)
     check_time(it, at)
     check_growth(it, register, at)
     asked, point = it.asked, it.register.point

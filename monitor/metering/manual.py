@@ -12,6 +12,7 @@ from monitor.metering.commands import entered
 from monitor.metering.written import amount, moment
 from monitor.model import Command, Reading
 from monitor.site import Site
+from monitor.wording import Sentence, joined, verbatim
 
 __all__ = ["enter_list"]
 
@@ -48,18 +49,23 @@ def enter_list(book: UsageBook, site: Site, text: str, *, by: str, now: int) -> 
             at = moment(line.cells["time"], site.timezone, now)
             wanted.append((at, line.number, it, amount(line.cells["register"], it.register.unit, comma=comma)))
         except (ValueError, RequestRefused) as mistake:
-            mistakes[line.number] = str(mistake)
+            mistakes[line.number] = (
+                mistake.sentence if isinstance(mistake, RequestRefused) else verbatim(str(mistake))
+            )
     made = _in_order(wanted, mistakes)
     if mistakes:
-        told = [f"line {number}: {mistakes[number]}" for number in sorted(mistakes)]
-        more = [f"and {len(told) - _MOST} more"] if len(told) > _MOST else []
-        raise RequestRefused("\n".join(["nothing was entered:", *told[:_MOST], *more]))
+        told = [
+            Sentence("line {number}: {told}", number=number, told=mistakes[number]) for number in sorted(mistakes)
+        ]
+        more = [Sentence("and {count} more", count=len(told) - _MOST)] if len(told) > _MOST else []
+        listed = joined([Sentence("nothing was entered:"), *told[:_MOST], *more], lines=True)
+        raise RequestRefused(listed)
     if not made:
-        raise RequestRefused("nothing was entered: below the columns the list has no line")
+        raise RequestRefused(Sentence("nothing was entered: below the columns the list has no line"))
     return made
 
 
-def _read(text: str) -> tuple[bool, list[_Line], dict[int, str]]:
+def _read(text: str) -> tuple[bool, list[_Line], dict[int, Sentence]]:
     """The lines by column, mistakes by line, and whether a comma is the decimal sign."""
     rows = text.removeprefix("\ufeff").splitlines()
     heading = rows[0] if rows else ""
@@ -68,23 +74,28 @@ def _read(text: str) -> tuple[bool, list[_Line], dict[int, str]]:
     missing = [name for name in _NEEDED if name not in names]
     if missing or len(set(names)) < len(names) or not set(names) <= set(_COLUMNS):
         raise RequestRefused(
-            "nothing was entered: the first line names the columns: device, time, register, and if you like point "
-            f"and reason; it is `{heading[:80]}`"
+            Sentence(
+                "nothing was entered: the first line names the columns: device, time, register, and "
+                "if you like point and reason; it is `{heading}`",
+                heading=heading[:80],
+            )
         )
-    lines, mistakes = list[_Line](), dict[int, str]()
+    lines, mistakes = list[_Line](), dict[int, Sentence]()
     for number, row in enumerate(rows[1:], start=2):
         cells = next(csv.reader([row], delimiter=separator), [])
         if not any(cell.strip() for cell in cells):
             continue
         if len(cells) != len(names):
-            mistakes[number] = f"it has {len(cells)} columns and not {len(names)}"
+            mistakes[number] = Sentence(
+                "it has {count} columns and not {wanted}", count=len(cells), wanted=len(names)
+            )
             continue
         lines.append(_Line(number, {name: cell.strip() for name, cell in zip(names, cells, strict=True)}))
     return separator != ",", lines, mistakes
 
 
 def _in_order(
-    wanted: Sequence[tuple[int, int, Meant, float]], mistakes: dict[int, str]
+    wanted: Sequence[tuple[int, int, Meant, float]], mistakes: dict[int, Sentence]
 ) -> list[tuple[Command, Reading]]:
     """Check each line against the one before it in time, of the same counter."""
     made: list[tuple[Command, Reading]] = []
@@ -95,7 +106,7 @@ def _in_order(
         try:
             made.append(entered(replace(it, register=before), value, at))
         except RequestRefused as mistake:
-            mistakes[number] = str(mistake)
+            mistakes[number] = mistake.sentence
         else:
             first = at if before.first is None else before.first
             last[key] = replace(it, register=replace(before, register=value, time=at, first=first))

@@ -12,6 +12,7 @@ from monitor.notify.along import Asked, Chosen, Reason, along_routes, matches, r
 from monitor.notify.quiet import held_until
 from monitor.site import Rule, Site, Source
 from monitor.staff import Person, Route
+from monitor.wording import Sentence, either
 
 __all__ = [
     "Effects",
@@ -114,13 +115,13 @@ def alarms_of(site: Site, alarm: str) -> tuple[Rule, Sequence[Source]]:
     ident, _, key = alarm.partition("/")
     rule = site.rules.get(ident)
     if rule is None:
-        near = nearest(ident, site.rules)
-        raise RequestRefused(f"there is no rule {ident[:60]}" + (f"; did you mean {near}?" if near else ""))
+        told = Sentence("there is no rule {name}", name=ident[:60])
+        raise RequestRefused(either(told, nearest(ident, site.rules)))
     sources = [source for source in rule.sources if not key or key in {source.key, source.device}]
     if not sources:
         near = nearest(key, [source.key for source in rule.sources])
-        meant = f"; did you mean {near}?" if near else ""
-        raise RequestRefused(f"the rule {ident} watches no {key[:60]}{meant}")
+        told = Sentence("the rule {rule} watches no {source}", rule=ident, source=key[:60])
+        raise RequestRefused(either(told, near))
     return rule, sources
 
 

@@ -13,6 +13,7 @@ from monitor.notify.store import Outcome
 from monitor.ports import Channel
 from monitor.site import Site
 from monitor.staff import Person
+from monitor.wording import Sentence
 
 __all__ = ["LONGEST_TRIAL", "as_json", "chosen", "try_channel"]
 
@@ -24,11 +25,24 @@ def chosen(site: Site, name: str, channel: str) -> tuple[Person, Sequence[str]]:
     """The person and their channels (or the one that is wanted) to be tried; raises RequestRefused."""
     person = site.notify.people.get(name)
     if person is None:
-        raise RequestRefused(f"nobody has the id {name[:60]!r}; there is {_listed(site.notify.people)}")
+        raise RequestRefused(
+            Sentence(
+                "nobody has the id {name}; there is {known}",
+                name=repr(name[:60]),
+                known=_listed(site.notify.people),
+            )
+        )
     if not person.channels:
-        raise RequestRefused(f"{person.id} has no channel")
+        raise RequestRefused(Sentence("{person} has no channel", person=person.id))
     if channel and channel not in person.channels:
-        raise RequestRefused(f"{person.id} has no channel {channel[:60]!r}; there is {_listed(person.channels)}")
+        raise RequestRefused(
+            Sentence(
+                "{person} has no channel {channel}; there is {known}",
+                person=person.id,
+                channel=repr(channel[:60]),
+                known=_listed(person.channels),
+            )
+        )
     return person, [channel] if channel else list(person.channels)
 
 

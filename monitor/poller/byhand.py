@@ -8,6 +8,7 @@ from monitor.errors import RequestRefused
 from monitor.poller.poller import Poller
 from monitor.ports import PolledDriver, RegisterDriver
 from monitor.site import Device
+from monitor.wording import Sentence
 
 __all__ = ["ByHand"]
 
@@ -54,6 +55,10 @@ class ByHand:
             return values
 
         if connection not in self._drivers:
-            raise RequestRefused(f"there is no connection {connection} on which registers can be read")
+            raise RequestRefused(
+                Sentence(
+                    "there is no connection {connection} on which registers can be read", connection=connection
+                )
+            )
         values = await self._poller.lend(connection, ask, device=self._units.get((connection, unit)))
         return values, took

@@ -11,6 +11,7 @@ from monitor.poller.backoff import next_allowed
 from monitor.poller.turns import GUEST, Flow, Job, Turns
 from monitor.poller.unit import Unit
 from monitor.ports import PolledDriver
+from monitor.wording import Sentence
 
 __all__ = ["Guests"]
 
@@ -39,7 +40,7 @@ class _Turn:
             if not self.over.is_set() and not self.scope.expired():
                 self.scope.reschedule(0.0)
         elif not self.may.done():
-            self.may.set_exception(RequestRefused("the polling of this connection ends"))
+            self.may.set_exception(RequestRefused(Sentence("the polling of this connection ends")))
 
 
 class Guests:
@@ -67,9 +68,9 @@ class Guests:
         `work` raises comes through. Whoever is cancelled gives the turn back at once.
         """
         if not self._is_open:
-            raise RequestRefused("the polling of this connection ends")
+            raise RequestRefused(Sentence("the polling of this connection ends"))
         if len(self._line) + (self._first is not None) >= _MOST:
-            raise TooManyAsk("too many ask for this connection at once; try again later")
+            raise TooManyAsk(Sentence("too many ask for this connection at once; try again later"))
         turn = _Turn(unit)
         self._line.append(turn)
         self._plan()
@@ -80,7 +81,9 @@ class Guests:
         except TimeoutError:
             if turn.scope is None or not turn.scope.expired():
                 raise
-            raise RequestRefused(f"it took longer than {_LONGEST:g} s, or the polling ends") from None
+            raise RequestRefused(
+                Sentence("it took longer than {seconds} s, or the polling ends", seconds=format(_LONGEST, "g"))
+            ) from None
         finally:
             self._leave(turn)
 

@@ -21,6 +21,7 @@ from monitor.poller.unit import Unit
 from monitor.ports import Batch, Journal, PolledDriver
 from monitor.schema import MONITOR_DEVICE
 from monitor.site import Device
+from monitor.wording import Sentence
 
 __all__ = ["ConnectionFacts", "DeviceFacts", "Poller", "StampingClock"]
 
@@ -113,7 +114,7 @@ class Poller:
         """
         bus = self._buses.get(connection)
         if bus is None or (device is not None and device not in bus.units):
-            raise RequestRefused(f"nothing that is polled is called {device or connection}")
+            raise RequestRefused(Sentence("nothing that is polled is called {name}", name=device or connection))
         return await bus.lend(work, device)
 
     def status(self) -> Mapping[str, DeviceFacts]:

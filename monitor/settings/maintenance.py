@@ -78,7 +78,7 @@ def _window(  # noqa: PLR0913, PLR0917 - the entry, and all that it may name
     wrong = problem(window)
     if wrong:
         key = "repeat" if keys.repeat else "from" if keys.begin else "for"
-        binding.findings.error(node.get(key) or node, join(path, key), wrong)
+        binding.findings.error(node.get(key) or node, join(path, key), str(wrong))
     return window
 
 

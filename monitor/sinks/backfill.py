@@ -22,6 +22,7 @@ from monitor.journal.state import State
 from monitor.model import Recorded, Value
 from monitor.sinks.pace import Pace
 from monitor.sinks.runner import SinkRunner
+from monitor.wording import Sentence
 
 __all__ = ["Backfill", "Past", "Portion"]
 
@@ -120,7 +121,9 @@ class Backfill:
         await self._loaded.wait()
         async with self._beginning:
             if self._is_under_way:
-                raise RequestRefused(f"{self.name}: a period is being sent again already; stop that first")
+                raise RequestRefused(
+                    Sentence("{sink}: a period is being sent again already; stop that first", sink=self.name)
+                )
             job = _Job(first=first, until=until, asked=self._now(), place={}, entries=0, ended=None, outcome="")
             await self._state.transact(lambda db: _begin(db, self.name, job, by))
             self._job = job
@@ -132,7 +135,7 @@ class Backfill:
         """Leave it there; what was sent stays. Raises RequestRefused when nothing is under way."""
         await self._loaded.wait()
         if not self._is_under_way:
-            raise RequestRefused(f"{self.name}: nothing is being sent again")
+            raise RequestRefused(Sentence("{sink}: nothing is being sent again", sink=self.name))
         await self._end("stopped")
 
     def status(self) -> Mapping[str, Value]:

@@ -13,6 +13,7 @@ from monitor.errors import RequestRefused
 from monitor.journal.codec import KIND_OF, KINDS, decode, encode
 from monitor.journal.state import State
 from monitor.model import Command, Entry, Position, Recorded
+from monitor.wording import Sentence
 
 __all__ = ["DeadLetters", "Letter", "Refused"]
 
@@ -137,7 +138,9 @@ class DeadLetters:
             found = [row["id"] for row in db.execute(change, {"ids": chosen, "sink": sink})]
             missing = sorted(set(ids or ()) - set(found))
             if missing:
-                raise RequestRefused(f"no dead letter {', '.join(map(str, missing))}; nothing was changed")
+                raise RequestRefused(
+                    Sentence("no dead letter {letters}; nothing was changed", letters=", ".join(map(str, missing)))
+                )
             return found
 
         return sorted(await self._state.transact(work))

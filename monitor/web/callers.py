@@ -6,6 +6,7 @@ from typing import Any
 
 from monitor.accounts.roles import Role, Scope
 from monitor.site import Device
+from monitor.wording import Sentence
 
 __all__ = ["Caller", "NotAllowed", "NotSignedIn", "Role", "Scope", "Via", "caller_of", "known_caller"]
 
@@ -55,11 +56,11 @@ class NotSignedIn(Exception):
 
 
 class NotAllowed(Exception):
-    """He may not; `needs` says in words who may."""
+    """He may not; `sentence` says who may."""
 
-    def __init__(self, needs: str) -> None:
-        super().__init__(f"this needs {needs}")
-        self.needs = needs
+    def __init__(self, needs: Sentence) -> None:
+        self.sentence = Sentence("this needs {needs}", needs=needs)
+        super().__init__(self.sentence)
 
 
 def known_caller(request: Any) -> Caller | None:

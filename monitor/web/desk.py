@@ -14,6 +14,7 @@ from monitor.model import Command
 from monitor.notify.outbox import Notifier
 from monitor.performance.record import Record
 from monitor.site import Site
+from monitor.wording import Sentence
 
 __all__ = ["AlarmDesk", "CaseDesk", "HoldDesk"]
 
@@ -130,7 +131,7 @@ class HoldDesk:
         """Tell nobody of an alarm until then (UTC ms), or for so long."""
         now = self._now()
         if (until is None) == (seconds is None):
-            raise RequestRefused("say either until when or for how long")
+            raise RequestRefused(Sentence("say either until when or for how long"))
         end = until if until is not None else now + round((seconds or 0.0) * 1000)
         found = await commands.target_of(self._state, self._site, target)
         return commands.shelve(found, until=end, once=once, by=by, reason=reason, now=now)

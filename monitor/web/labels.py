@@ -14,6 +14,7 @@ from monitor.notify.languages import TAGS, words_of
 from monitor.site import Site
 from monitor.web.drawing import templates
 from monitor.web.residents.desk import ResidentDesk
+from monitor.wording import Sentence, say
 
 __all__ = ["KINDS", "SIZES", "Label", "code_of", "draw_sheet", "labels_of"]
 
@@ -24,11 +25,6 @@ _MOST: Final = 1000
 _FOLDER: Final = Path(__file__).parent / "console"
 _QUIET: Final = 4
 """Modules of white around a code, as ISO/IEC 18004 wants them."""
-
-
-def say(text: str) -> str:
-    """Mark a text for the catalogues."""
-    return text
 
 
 _SENTENCE: Final = say("Report a problem here")
@@ -60,7 +56,9 @@ def labels_of(
 
 def _of_places(site: Site, desk: ResidentDesk | None) -> Sequence[tuple[Label, str]]:
     if site.residents is None or desk is None:
-        raise RequestRefused("residents do not report here: write the section `residents` of the site file")
+        raise RequestRefused(
+            Sentence("residents do not report here: write the section `residents` of the site file")
+        )
     languages = site.residents.languages
     said = {TAGS[each]: str(words_of(each).ugettext(_SENTENCE)) for each in languages}
     return [
@@ -83,7 +81,10 @@ def _of_devices(site: Site, device_class: str) -> Sequence[tuple[Label, str]]:
     base = "" if site.console is None else site.console.base
     if not base:
         raise RequestRefused(
-            "it is not known how people reach the console: write `base` in the section `console` of the site file"
+            Sentence(
+                "it is not known how people reach the console: write `base` in the section `console` "
+                "of the site file"
+            )
         )
     return [
         (

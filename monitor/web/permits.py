@@ -14,8 +14,17 @@ from starlette.types import Scope as Connection
 
 from monitor.web.callers import NotAllowed, NotSignedIn, Role, Scope, Via, known_caller
 from monitor.web.trail import note_of
+from monitor.wording import Sentence
 
 __all__ = ["OPEN", "PEOPLE", "PERMITS", "Permit", "guard"]
+
+
+_ROLES: Final = {
+    Role.VIEWER: Sentence("viewer"),
+    Role.OPERATOR: Sentence("operator"),
+    Role.SUPERVISOR: Sentence("supervisor"),
+    Role.ADMINISTRATOR: Sentence("administrator"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +35,12 @@ class Permit:
     scope: Scope | None
 
     @property
-    def needs(self) -> str:
+    def needs(self) -> Sentence:
         """Who may, in words."""
-        person = f"the role {self.role} at least"
-        return person if self.scope is None else f"{person}, or a token with the scope {self.scope}"
+        person = Sentence("the role {role} at least", role=_ROLES[self.role])
+        if self.scope is None:
+            return person
+        return Sentence("{person}, or a token with the scope {scope}", person=person, scope=self.scope)
 
 
 OPEN: Final = None
@@ -240,7 +251,7 @@ class _Guarded:
             if not caller.may(permit.role, permit.scope):
                 raise NotAllowed(permit.needs)
             if caller.via is Via.TOKEN and not _is_for_programs(self._path):
-                raise NotAllowed("somebody who has signed in: tokens are for the API")
+                raise NotAllowed(Sentence("somebody who has signed in: tokens are for the API"))
         await self._app(scope, receive, send)
 
 

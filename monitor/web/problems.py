@@ -14,6 +14,7 @@ from monitor.errors import JournalError, RequestRefused, SettingsError
 from monitor.web.callers import NotAllowed, NotSignedIn
 from monitor.web.console.page import is_console, say, sign_in_first
 from monitor.web.shapes import PREFIX
+from monitor.wording import Sentence, verbatim
 
 __all__ = ["MEDIA_TYPE", "NotDone", "NotKnown", "Problem", "answer_problems", "problem", "problems"]
 
@@ -35,18 +36,18 @@ class Problem(BaseModel):
 
 
 class NotKnown(RequestRefused):
-    """There is no such thing; `what_to_do` says how to find those that are."""
+    """There is no such thing; `what_to_do` says how to find those that are. Words are for programs, in English."""
 
-    def __init__(self, message: str, what_to_do: str) -> None:
-        super().__init__(message)
+    def __init__(self, told: str | Sentence, what_to_do: str) -> None:
+        super().__init__(verbatim(told) if isinstance(told, str) else told)
         self.what_to_do = what_to_do
 
 
 class NotDone(RequestRefused):
-    """It cannot be done as things are; `what_to_do` says where to look."""
+    """It cannot be done as things are; `what_to_do` says where to look. Words are for programs, in English."""
 
-    def __init__(self, message: str, what_to_do: str) -> None:
-        super().__init__(message)
+    def __init__(self, told: str | Sentence, what_to_do: str) -> None:
+        super().__init__(verbatim(told) if isinstance(told, str) else told)
         self.what_to_do = what_to_do
 
 
@@ -89,8 +90,9 @@ async def _of_stranger(request: Request, _: Exception) -> Response:
 
 
 async def _of_forbidden(request: Request, error: Exception) -> Response:
+    assert isinstance(error, NotAllowed)
     if is_console(request):
-        return say(request, 403, str(error))
+        return say(request, 403, error.sentence)
     return problem(403, str(error), "ask an administrator")
 
 
@@ -112,8 +114,9 @@ async def _of_validation(request: Request, error: Exception) -> Response:
 
 
 async def _of_refusal(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestRefused)
     if is_console(request):
-        return say(request, 404 if isinstance(error, NotKnown) else 409, str(error))
+        return say(request, 404 if isinstance(error, NotKnown) else 409, error.sentence)
     if isinstance(error, NotKnown):
         return problem(404, str(error), error.what_to_do)
     if isinstance(error, NotDone):

@@ -20,6 +20,7 @@ from monitor.web.problems import problems
 from monitor.web.routes import NotKnown
 from monitor.web.shapes import PREFIX
 from monitor.web.trail import note_of
+from monitor.wording import Sentence
 
 __all__ = ["console_address", "make_user_router"]
 
@@ -201,7 +202,9 @@ def _add_users(router: APIRouter, parts: Parts, accounts: Accounts) -> None:
         """
         settings = parts.site.console
         if settings is None:
-            raise RequestRefused("the console is not served: write `console:` into the site file, and reload")
+            raise RequestRefused(
+                Sentence("the console is not served: write `console:` into the site file, and reload")
+            )
         if not accounts.has_users:
             await accounts.add(login, role=Role.ADMINISTRATOR, by=who_asks(request))
         with _known(known):
@@ -212,7 +215,9 @@ def _add_users(router: APIRouter, parts: Parts, accounts: Accounts) -> None:
 
 def _refuse_unknown(parts: Parts, person: str) -> None:
     if person and person not in parts.site.notify.people:
-        raise RequestRefused(f"there is no person {person} under `notify.people` of the site file")
+        raise RequestRefused(
+            Sentence("there is no person {person} under `notify.people` of the site file", person=person)
+        )
 
 
 def _add_tokens(router: APIRouter, accounts: Accounts) -> None:

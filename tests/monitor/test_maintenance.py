@@ -107,13 +107,13 @@ def test_until_and_the_first_monday_of_the_month() -> None:
     ],
 )
 def test_a_repetition_that_cannot_be_meant_is_refused(repeat: str, says: str) -> None:
-    assert says in problem(window("2026-01-01 10:00", 1, repeat))
+    assert says in str(problem(window("2026-01-01 10:00", 1, repeat)))
 
 
 def test_what_can_be_meant_is_accepted() -> None:
-    assert problem(window("2026-01-01 10:00", 1)) == ""
-    assert problem(window("2024-02-29 10:00", 1, "FREQ=YEARLY")) == ""
-    assert "at most a year" in problem(window("2026-01-01 10:00", 9000))
+    assert problem(window("2026-01-01 10:00", 1)) is None
+    assert problem(window("2024-02-29 10:00", 1, "FREQ=YEARLY")) is None
+    assert "at most a year" in str(problem(window("2026-01-01 10:00", 9000)))
 
 
 def test_whom_it_is_for() -> None:

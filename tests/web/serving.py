@@ -25,6 +25,7 @@ from monitor.web.live import LiveState
 from monitor.web.meterdesk import Meters
 from monitor.web.parts import BackfillDesk, LetterBook, Parts, RegisterDesk
 from monitor.web.server import serve
+from monitor.wording import verbatim
 from tests.clock import ManualClock
 from tests.metering.books import MemoryBook
 
@@ -111,7 +112,7 @@ class ScriptedAlarms:
 
     async def acknowledge(self, occurrence: str, *, by: str, reason: str) -> Command:
         if self.alarms[occurrence]["response"] != "unacked":
-            raise RequestRefused(f"{occurrence} was acknowledged before")
+            raise RequestRefused(verbatim(f"{occurrence} was acknowledged before"))
         self.alarms[occurrence]["response"] = "acked"
         now = self.clock.now()
         return Command(id="c-1", time=now, by=by, kind="acknowledge", target=occurrence, reason=reason)
@@ -208,11 +209,13 @@ class NoBuses:
     async def read(
         self, connection: str, unit: int, table: str, first: int, count: int, *, patience: float | None = None
     ) -> tuple[Sequence[int], float]:
-        raise RequestRefused(f"{connection}: no {table} {first} to {first + count} of {unit} within {patience}")
+        raise RequestRefused(
+            verbatim(f"{connection}: no {table} {first} to {first + count} of {unit} within {patience}")
+        )
 
 
 async def no_influx(_: str) -> Sequence[Mapping[str, Any]]:
-    raise RequestRefused("the site file has no `sinks.influxdb`")
+    raise RequestRefused(verbatim("the site file has no `sinks.influxdb`"))
 
 
 async def counting(devices: Sequence[str], start: int, end: int) -> AsyncIterator[Progress]:

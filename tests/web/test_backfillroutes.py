@@ -10,6 +10,7 @@ import pytest
 from monitor.errors import RequestRefused
 from monitor.journal.sqlite import SqliteJournal
 from monitor.model import Command, Position, Value
+from monitor.wording import verbatim
 from tests.clock import ManualClock
 from tests.web.serving import make_parts, serving
 
@@ -25,13 +26,13 @@ class Desk:
 
     async def start(self, first: int, until: int, *, by: str) -> None:
         if self.state == "running":
-            raise RequestRefused("a period is being sent again already")
+            raise RequestRefused(verbatim("a period is being sent again already"))
         self.begun.append((first, until, by))
         self.state = "running"
 
     async def stop(self) -> None:
         if self.state != "running":
-            raise RequestRefused("nothing is being sent again")
+            raise RequestRefused(verbatim("nothing is being sent again"))
         self.state = "stopped"
 
     def status(self) -> Mapping[str, Value]:

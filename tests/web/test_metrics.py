@@ -24,6 +24,7 @@ from monitor.schema import MONITOR_POINTS
 from monitor.site import Device
 from monitor.web.metrics import NAMES, exposition, serve_metrics
 from monitor.web.parts import Parts
+from monitor.wording import verbatim
 from tests.clock import ManualClock
 from tests.servers.ports import free_port
 from tests.web.serving import make_parts, serving
@@ -54,7 +55,7 @@ class _Channels:
         return 2
 
     async def test(self, person: str, channel: str, severity: str, *, by: str) -> Sequence[Mapping[str, Any]]:
-        raise RequestRefused(f"{by} may not try {channel} of {person} at {severity}")
+        raise RequestRefused(verbatim(f"{by} may not try {channel} of {person} at {severity}"))
 
 
 def _everything(parts: Parts) -> Parts:

@@ -10,6 +10,7 @@ from drivers.modbus.connection import ConnectionModel
 from drivers.modbus.survey.bus import OwnBus
 from drivers.modbus.survey.scan import Found, Scan
 from monitor.errors import RequestRefused
+from monitor.wording import Sentence
 
 __all__ = ["FIRST_UNITS", "HostFound", "HostScan", "parse_hosts"]
 
@@ -97,12 +98,17 @@ def parse_hosts(text: str, *, force: bool = False) -> list[str]:
     for part in text.split(","):
         hosts += _range(part.strip())
         if len(hosts) > _MOST:
-            raise RequestRefused(f"{part.strip()}: at most {_MOST} addresses at once, a /22")
+            raise RequestRefused(
+                Sentence("{part}: at most {count} addresses at once, a /22", part=part.strip(), count=_MOST)
+            )
     public = next((host for host in hosts if not host.is_private), None)
     if public is not None and not force:
         raise RequestRefused(
-            f"{public} is no private address: scanning the networks of others is forbidden in many places. "
-            f"With --force it is done all the same"
+            Sentence(
+                "{public} is no private address: scanning the networks of others is forbidden in "
+                "many places. With --force it is done all the same",
+                public=str(public),
+            )
         )
     return [str(host) for host in dict.fromkeys(hosts)]
 
@@ -115,13 +121,17 @@ def _range(text: str) -> list[_Address]:
             end = last.strip()
             stop = ipaddress.IPv4Address(end if "." in end else f"{str(begin).rpartition('.')[0]}.{end}")
             if not 0 <= int(stop) - int(begin) < _MOST:
-                raise RequestRefused(f"{text}: the lower address first, and at most {_MOST} of them")
+                raise RequestRefused(
+                    Sentence(
+                        "{text}: the lower address first, and at most {count} of them", text=text, count=_MOST
+                    )
+                )
             return [ipaddress.IPv4Address(number) for number in range(int(begin), int(stop) + 1)]
         network = ipaddress.ip_network(text, strict=False)
     except ValueError as error:
         raise RequestRefused(
-            f"`{text}` is no range of addresses: write 10.0.0.0/24, 10.0.0.5-40 or 10.0.0.7"
+            Sentence("`{text}` is no range of addresses: write 10.0.0.0/24, 10.0.0.5-40 or 10.0.0.7", text=text)
         ) from error
     if network.num_addresses > _MOST:
-        raise RequestRefused(f"{text}: at most {_MOST} addresses at once, a /22")
+        raise RequestRefused(Sentence("{text}: at most {count} addresses at once, a /22", text=text, count=_MOST))
     return list(network.hosts())

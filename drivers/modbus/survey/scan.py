@@ -7,6 +7,7 @@ from typing import Final
 
 from drivers.modbus.survey.bus import SurveyBus
 from monitor.errors import DeviceError, DeviceRefused, DeviceUnreachable, RequestRefused
+from monitor.wording import Sentence
 
 __all__ = ["DAEMON_SHARE", "Found", "Outcome", "Said", "Scan", "ask", "longest", "parse_units", "patience_of"]
 
@@ -162,8 +163,16 @@ def _numbers(text: str) -> Iterable[int]:
         first, dash, last = (piece.strip() for piece in part.partition("-"))
         ends = (first, last if dash else first)
         if not all(end.isdecimal() and len(end) < 4 for end in ends):  # noqa: PLR2004 - three digits
-            raise RequestRefused(f"`{part.strip()}` is no unit id: write ids and ranges, such as 1-20,40")
+            raise RequestRefused(
+                Sentence("`{part}` is no unit id: write ids and ranges, such as 1-20,40", part=part.strip())
+            )
         low, high = map(int, ends)
         if low > high or high > _LAST_UNIT:
-            raise RequestRefused(f"`{part.strip()}`: unit ids are from 0 to {_LAST_UNIT}, the lower one first")
+            raise RequestRefused(
+                Sentence(
+                    "`{part}`: unit ids are from 0 to {last}, the lower one first",
+                    part=part.strip(),
+                    last=_LAST_UNIT,
+                )
+            )
         yield from range(low, high + 1)

@@ -10,6 +10,7 @@ from drivers.modbus.settings import Order, PointSource, Register
 from monitor.errors import RequestRefused
 from monitor.model import Missing, Value
 from monitor.site import Point
+from monitor.wording import Sentence, verbatim
 
 __all__ = ["SINGLE", "WIDE", "Reading", "read_as", "register_of", "source_of", "views"]
 
@@ -33,7 +34,7 @@ def register_of(text: str) -> Register:
     where = _source(text, "uint16").where
     if not isinstance(where, Register):
         raise RequestRefused(
-            "a SunSpec model is no register: write its table and address, such as `holding 40000`"
+            Sentence("a SunSpec model is no register: write its table and address, such as `holding 40000`")
         )
     return where
 
@@ -51,7 +52,7 @@ def _source(register: str, kind: str) -> PointSource:
     try:
         return PointSource.model_validate(written)
     except ValidationError as error:
-        raise RequestRefused(error.errors()[0]["msg"].removeprefix("Value error, ")) from error
+        raise RequestRefused(verbatim(error.errors()[0]["msg"].removeprefix("Value error, "))) from error
 
 
 def read_as(source: PointSource, first: int, words: Sequence[int]) -> list[Reading]:

@@ -13,6 +13,7 @@ from drivers.modbus.sunspec import BASES, Places, place, walk
 from monitor.errors import RequestRefused
 from monitor.model import Missing, Value
 from monitor.site import Point
+from monitor.wording import Sentence
 
 __all__ = ["Contents", "Meaning", "meanings", "table_of"]
 
@@ -36,7 +37,9 @@ def table_of(function: int) -> Table:
         if code == function:
             return table
     told = ", ".join(f"{code} ({table})" for table, code in sorted(FUNCTIONS.items(), key=lambda one: one[1]))
-    raise RequestRefused(f"function code {function} reads nothing; those that do: {told}")
+    raise RequestRefused(
+        Sentence("function code {function} reads nothing; those that do: {told}", function=function, told=told)
+    )
 
 
 def meanings(points: Mapping[str, Point], profile: ProfileModel | None, contents: Contents) -> list[Meaning]:

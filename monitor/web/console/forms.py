@@ -12,6 +12,7 @@ from monitor.ports import Batch
 from monitor.web import public
 from monitor.web.callers import Via, caller_of
 from monitor.web.parts import Parts
+from monitor.wording import say
 
 __all__ = ["form_of", "keep", "read_form"]
 
@@ -29,7 +30,7 @@ async def form_of(request: Request) -> dict[str, list[str]]:
     said = await read_form(request)
     caller = caller_of(request)
     if caller.via is Via.SESSION and not _carries(said.pop("csrf", [""])[0], caller.csrf):
-        raise HTTPException(403, "this page is from before you signed in: load it again")
+        raise HTTPException(403, say("this page is from before you signed in: load it again"))
     return {name: [value.strip() for value in values] for name, values in said.items()}
 
 

@@ -14,10 +14,11 @@ from monitor.notify.languages import LANGUAGES, TAGS, Speech, speech, words_of
 from monitor.schema import unit_sign
 from monitor.site import Site
 from monitor.web.callers import Role, Scope, known_caller
-from monitor.web.console.refusals import refusal
+from monitor.web.console.reasons import known_reason
 from monitor.web.console.static import version_of
 from monitor.web.drawing import templates
 from monitor.web.shapes import PREFIX
+from monitor.wording import Sentence
 
 __all__ = ["Pages", "Place", "address", "is_console", "language_of", "say", "sign_in_first"]
 
@@ -87,8 +88,8 @@ class Pages:
 
         All templates also know `site`, `caller` (None on the page to sign in), `speech` (how numbers, units and
         times are written), `now` (UTC ms), `stamp(ms)` (for `<time datetime>`), `say` (words of programs),
-        `sign(unit)`, `refusal(told)` (why something cannot be done), `url(path, **query)`, `static(name)`,
-        `places`, `here`, `back` (a page that can be opened: not the address of a form) and `csrf`.
+        `sign(unit)`, `worded(sentence)`, `known_reason(told)` (of a message), `url(path, **query)`,
+        `static(name)`, `places`, `here`, `back` (a page that can be opened: not the address of a form) and `csrf`.
         """
         caller = known_caller(request)
         language = language_of(request, self._site)
@@ -100,7 +101,8 @@ class Pages:
             "speech": self.speech(request),
             "sign": unit_sign,
             "say": words_of(language).ugettext,
-            "refusal": lambda told: refusal(told, words_of(language).ugettext),
+            "worded": lambda sentence: sentence.said(words_of(language).ugettext),
+            "known_reason": lambda told: known_reason(told, words_of(language).ugettext),
             "now": self._now(),
             "stamp": _stamp,
             "url": lambda path, **query: address(request, path, **query),
@@ -127,8 +129,10 @@ class Pages:
         """How numbers, units and times are written for who asks."""
         return speech(language_of(request, self._site), self._site.timezone.key)
 
-    def say(self, request: Request, status: int, told: str, what_to_do: str = "") -> HTMLResponse:
-        """Answer a page that says why there is nothing else to see."""
+    def say(self, request: Request, status: int, told: str | Sentence, what_to_do: str = "") -> HTMLResponse:
+        """Answer a page that says why there is nothing else to see; `told`: as it is, or marked by `say`."""
+        words = self.words(request)
+        told = told.said(words) if isinstance(told, Sentence) else told and words(told)
         return self.draw(request, "message.html.j2", status=status, told=told, what_to_do=what_to_do)
 
 
@@ -140,7 +144,7 @@ def sign_in_first(request: Request) -> RedirectResponse:
     return RedirectResponse(address(request, "/login", next=back if back != "/" else ""), 303)
 
 
-def say(request: Request, status: int, told: str, what_to_do: str = "") -> HTMLResponse:
+def say(request: Request, status: int, told: str | Sentence, what_to_do: str = "") -> HTMLResponse:
     """The same of `Pages`, for what answers mistakes of any page."""
     pages: Pages = request.app.state.pages
     return pages.say(request, status, told, what_to_do)

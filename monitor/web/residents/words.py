@@ -6,13 +6,9 @@ from typing import Final
 from monitor.notify.languages import words_of
 from monitor.places import TOO_MANY, Report, Residents
 from monitor.web.residents.known import Standing
+from monitor.wording import say
 
 __all__ = ["called", "named", "outcome"]
-
-
-def say(text: str) -> str:
-    """Mark a text for the catalogues."""
-    return text
 
 
 _NAMES: Final[Mapping[str, str]] = {

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Final
 
-__all__ = ["Element", "assert_sound", "faults_of", "form_fields", "tree_of"]
+__all__ = ["Element", "assert_sound", "faults_of", "form_fields", "notices", "tree_of"]
 
 _VOID: Final = frozenset({"meta", "link", "input", "img", "br", "hr", "source", "wbr", "col"})
 _PHRASES: Final = frozenset(("p", "h1", "h2", "h3", "h4", "span", "button", "label", "dt", "caption"))
@@ -114,6 +114,23 @@ def form_fields(html: str, action: str) -> dict[str, str]:
             chosen = [option for option in options if "selected" in option.attributes] or options[:1]
             said[each.get("name")] = chosen[0].get("value") if chosen else ""
     return said
+
+
+def notices(html: str) -> list[str]:
+    """What a page tells at once, without the links behind that."""
+    return [
+        " ".join(
+            "".join(
+                each if isinstance(each, str) else each.text for each in told.children if not _is_link(each)
+            ).split()
+        )
+        for told in tree_of(html).all()
+        if told.get("role") == "alert"
+    ]
+
+
+def _is_link(child: Element | str) -> bool:
+    return isinstance(child, Element) and child.name == "a"
 
 
 def assert_sound(html: str) -> None:

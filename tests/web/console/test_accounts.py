@@ -1,5 +1,7 @@
 """The pages about accounts on a real port: guessing, sessions, passwords, users, tokens, the trail."""
 
+# ruff: noqa: RUF001 - Chinese has punctuation of its own
+
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
@@ -11,6 +13,7 @@ from monitor.journal.state import State
 from monitor.web.signin import SignIns
 from tests.clock import ManualClock
 from tests.web.browsing import PASSWORD, Front, accounts_of, front
+from tests.web.console.looking import notices
 from tests.web.serving import make_parts
 
 NEW = "eleven blue valves turn"
@@ -239,6 +242,31 @@ async def test_users_that_cannot_be_are_refused_with_what_was_typed(here: Front,
 
     assert answer.status_code == 422
     assert len(here.accounts.people()) == 2
+
+
+async def test_administrators_are_refused_in_their_own_language(here: Front) -> None:
+    await here.accounts.change("chief", language="zh")
+    async with here.browser() as browser:
+        await browser.sign_in("chief")
+        answers = [
+            await browser.send("/users", login="ana", role="viewer"),
+            await browser.send("/users", login="new", role="viewer", name="ANA"),
+            await browser.send("/users/chief/disable"),
+            await browser.send("/users/gone/disable"),
+            await browser.send("/users/ana/remove", sure="an"),
+            await browser.send("/tokens", name="grafana", days="30"),
+            await browser.send("/tokens/gone/remove"),
+        ]
+
+    assert [each for answer in answers for each in notices(answer.text)] == [
+        "用户 ana 已存在",
+        "已有人名为 ANA：两人的操作将无法区分",
+        "chief 是最后一个管理员：请先设置另一个管理员",
+        "没有用户 gone",
+        "要删除用户，请输入其登录名",
+        "令牌至少需要一个权限范围",
+        "没有令牌 gone",
+    ]
 
 
 async def test_the_last_administrator_stays_one(here: Front) -> None:

@@ -19,6 +19,7 @@ from monitor.web.console.page import Pages, address
 from monitor.web.parts import Parts
 from monitor.web.trail import note_of
 from monitor.web.userroutes import console_address
+from monitor.wording import Sentence, say
 
 __all__ = ["Keeping"]
 
@@ -81,12 +82,14 @@ class Keeping:
                 typed["login"], name=typed["name"], role=role, person=typed["person"], by=caller_of(request).name
             )
         except RequestRefused as error:
-            return self._users(request, status=422, why=str(error), typed=typed)
+            return self._users(request, status=422, why=error.said(self._pages.words(request)), typed=typed)
         return await self._link(request, typed["login"])
 
     def _refuse_unknown(self, person: str) -> None:
         if person and person not in self._parts.site.notify.people:
-            raise RequestRefused(f"there is no person {person[:100]} under `notify.people` of the site file")
+            raise RequestRefused(
+                Sentence("there is no person {person} under `notify.people` of the site file", person=person[:100])
+            )
 
     async def _link(self, request: Request, login: str) -> Response:
         secret, _ = await self._accounts.invite(login, by=caller_of(request).name)
@@ -110,12 +113,13 @@ class Keeping:
                 await accounts.change(login, disabled=False)
             elif action == "remove":
                 if first(form, "sure") != login:
-                    return self._users(request, status=422, why="to remove somebody, type his login")
+                    why = self._pages.words(request)(say("to remove somebody, type his login"))
+                    return self._users(request, status=422, why=why)
                 await accounts.remove(login)
             else:
-                raise HTTPException(404, "there is no such action")
+                raise HTTPException(404, say("there is no such action"))
         except RequestRefused as error:
-            return self._users(request, status=422, why=str(error))
+            return self._users(request, status=422, why=error.said(self._pages.words(request)))
         return RedirectResponse(address(request, "/users", done=action), 303)
 
     # Tokens ----------------------------------------------------------------------------------------------
@@ -150,7 +154,7 @@ class Keeping:
                 str(typed["name"]), scopes, expires_at=lives.get(str(typed["days"])), by=caller_of(request).name
             )
         except RequestRefused as error:
-            return self._tokens(request, status=422, why=str(error), typed=typed)
+            return self._tokens(request, status=422, why=error.said(self._pages.words(request)), typed=typed)
         return self._tokens(request, secret=secret)
 
     async def remove_token(self, request: Request) -> Response:
@@ -159,7 +163,7 @@ class Keeping:
         try:
             await self._accounts.tokens.remove(str(request.path_params["ident"]))
         except RequestRefused as error:
-            return self._tokens(request, status=422, why=str(error))
+            return self._tokens(request, status=422, why=error.said(self._pages.words(request)))
         return RedirectResponse(address(request, "/tokens", done="remove"), 303)
 
     # The trail -------------------------------------------------------------------------------------------
@@ -183,11 +187,11 @@ def _role(written: str) -> Role:
     try:
         return Role(written)
     except ValueError:
-        raise RequestRefused("there is no such role") from None
+        raise RequestRefused(Sentence("there is no such role")) from None
 
 
 def _scope(written: str) -> Scope:
     try:
         return Scope(written)
     except ValueError:
-        raise RequestRefused("there is no such scope") from None
+        raise RequestRefused(Sentence("there is no such scope")) from None

@@ -22,6 +22,7 @@ from monitor.web.console.page import LANGUAGE_COOKIE, Pages, address
 from monitor.web.gate import Door, door_of
 from monitor.web.signin import SignIns
 from monitor.web.trail import note_of
+from monitor.wording import say
 
 __all__ = ["Signing", "first", "iso", "keep_language", "own_path"]
 
@@ -135,7 +136,7 @@ class Signing:
         login, back = first(form, "login").strip().casefold(), own_path(first(form, "next"))
         door = door_of(request)
         if door is None:
-            raise HTTPException(403, "over the socket it is known who asks: there is nothing to sign in to")
+            raise HTTPException(403, say("over the socket it is known who asks: there is nothing to sign in to"))
         account = self._accounts.find(login)
         noted.by = "" if account is None else account.name
         networks = () if account is None else account.networks
@@ -213,7 +214,7 @@ class Signing:
     def _no_link(self, request: Request) -> Response:
         door = door_of(request)
         if not self._links.take("" if door is None else door.network):
-            raise HTTPException(429, "too many links that are none: wait a minute", {"retry-after": "60"})
+            raise HTTPException(429, say("too many links that are none: wait a minute"), {"retry-after": "60"})
         return self._pages.draw(request, "accounts/nolink.html.j2", status=404)
 
     async def choose(self, request: Request) -> Response:

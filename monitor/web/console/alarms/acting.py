@@ -14,6 +14,7 @@ from monitor.web.console.alarms.asked import Form, Wrong, one
 from monitor.web.console.forms import form_of, keep
 from monitor.web.console.page import address
 from monitor.web.parts import Parts
+from monitor.wording import Sentence
 
 __all__ = ["Draw", "Failed", "Nothing", "Wish", "acting"]
 
@@ -22,14 +23,14 @@ __all__ = ["Draw", "Failed", "Nothing", "Wish", "acting"]
 class Failed:
     """A form that was not accepted: which, what was typed, and what is wrong with it.
 
-    `said`: what the monitor says, in English; else a `word` about a `field`.
+    `said`: why the monitor refused it; else a `word` about a `field`.
     """
 
     action: str
     form: Form
     field: str = ""
     word: str = ""
-    said: str = ""
+    said: Sentence | None = None
 
     def typed(self, action: str, name: str, default: str = "") -> str:
         """What somebody wrote into a field of this form."""
@@ -77,7 +78,7 @@ def acting(  # noqa: PLR0913, PLR0917 - a form, what it does, and the pages befo
         except Wrong as wrong:
             return await draw(request, Failed(action=action, form=form, field=wrong.field, word=wrong.word))
         except RequestRefused as refused:
-            return await draw(request, Failed(action=action, form=form, said=str(refused)))
+            return await draw(request, Failed(action=action, form=form, said=refused.sentence))
         await keep(parts, command)
         where, done = then(request, form)
         return RedirectResponse(address(request, where, done=done), 303)

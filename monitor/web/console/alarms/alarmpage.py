@@ -18,6 +18,7 @@ from monitor.web.permits import PERMITS
 from monitor.web.residents.known import Standing
 from monitor.web.residents.words import named
 from monitor.web.routes import NotKnown
+from monitor.wording import Sentence
 from rules.suppression import longest_shelf
 
 __all__ = ["draw_alarm", "known_alarm", "longest_of"]
@@ -35,7 +36,7 @@ async def known_alarm(parts: Parts, occurrence: str) -> dict[str, Any]:
     """One alarm with all that is known of it; raises NotKnown."""
     found = await parts.alarms.show(occurrence)
     if found is None:
-        raise NotKnown("There is no such alarm.", "")
+        raise NotKnown(Sentence("There is no such alarm."), "")
     return placed(found, parts.site)
 
 

@@ -95,7 +95,7 @@ def _channels(parts: Parts, pages: Pages) -> Sequence[BaseRoute]:
         try:
             results = await desk.test(person, channel, severity, by=caller_of(request).name)
         except RequestRefused as refused:
-            return await draw(request, Failed(action="test", form=form, said=str(refused)))
+            return await draw(request, Failed(action="test", form=form, said=refused.sentence))
         result = str(results[0]["result"]) if len(results) == 1 else ""
         where = address(request, "/channels", done=result, person=person, channel=channel)
         return RedirectResponse(where, 303)

@@ -108,7 +108,7 @@ class _Room:
                     now.device, typed["service"], at=at, by=by, hours=hours, note=typed["note"]
                 )
             except RequestRefused as refused:
-                errors[""] = str(refused)
+                errors[""] = refused.said(say)
             else:
                 await keep(self.parts, command)
                 return RedirectResponse(address(request, f"/equipment/{now.device}", done="serviced"), 303)

@@ -57,7 +57,12 @@ def make_meter_forms(parts: Parts, pages: Pages) -> Sequence[BaseRoute]:
                 command, reading = await _MAKERS[what](parts, device, told.meant, caller_of(request).name)
             except RequestRefused as refused:
                 return await show(
-                    request, device, status=422, asked=what, typed=told.typed, errors={"": str(refused)}
+                    request,
+                    device,
+                    status=422,
+                    asked=what,
+                    typed=told.typed,
+                    errors={"": refused.said(pages.words(request))},
                 )
             if said(form, "sure") != "yes":
                 return await show(request, device, asked=what, typed=told.typed, booked=_booked(command))

@@ -17,6 +17,7 @@ from monitor.web.callers import Caller, NotAllowed, caller_of
 from monitor.web.console.page import Pages, language_of
 from monitor.web.console.plant.words import words
 from monitor.web.parts import Parts
+from monitor.wording import Sentence
 
 __all__ = ["make_reports"]
 
@@ -51,7 +52,7 @@ def make_reports(parts: Parts, pages: Pages) -> Sequence[BaseRoute]:
         if parts.reports is None or kind not in KINDS:
             raise HTTPException(404, say("There is no such report."))
         if not _may_see(caller_of(request), kind):
-            raise NotAllowed(say("somebody who may see who came and went"))
+            raise NotAllowed(Sentence("somebody who may see who came and went"))
         wanted = asked.get("period") or _USUAL
         try:
             period = parse(wanted[:50], parts.site.timezone, parts.now())

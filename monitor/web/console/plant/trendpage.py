@@ -15,6 +15,7 @@ from monitor.web.callers import Caller, NotAllowed, caller_of
 from monitor.web.console.page import language_of
 from monitor.web.parts import Parts
 from monitor.web.trends import Trend, TrendNotDrawn
+from monitor.wording import Sentence
 from rules.kind import patience
 
 __all__ = ["make_trends", "may_see", "spans_of"]
@@ -40,7 +41,7 @@ def make_trends(parts: Parts) -> Sequence[BaseRoute]:
             raise HTTPException(404, "there is no such picture")
         wish = _wish(parts, request, device)
         if not may_see(caller_of(request), device, wish.point):
-            raise NotAllowed("somebody who may see who came and went")
+            raise NotAllowed(Sentence("somebody who may see who came and went"))
         try:
             picture = await parts.trends.draw(wish)
         except TrendNotDrawn as error:

@@ -11,6 +11,7 @@ import pytest
 from drivers.modbus.survey.identify import MOST_REQUESTS, Progress, identify
 from drivers.modbus.survey.verdict import Certainty, Identified
 from monitor.errors import DeviceUnreachable, RequestRefused
+from monitor.wording import verbatim
 from tests.drivers.modbus.survey.images import AnswersNo, Image, Network, Unit
 from tests.drivers.modbus.survey.meters import METERS, N, _abb, dtsu666, sdm630
 from tests.drivers.modbus.survey.models import shipped
@@ -342,7 +343,7 @@ async def test_a_busy_device_is_asked_again() -> None:
 
 class _Taken(Unit):
     async def read(self, *_: object) -> Sequence[int]:
-        raise RequestRefused("somebody else has the bus")
+        raise RequestRefused(verbatim("somebody else has the bus"))
 
 
 async def test_a_bus_that_cannot_be_had_is_told() -> None:

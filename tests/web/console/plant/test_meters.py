@@ -1,5 +1,7 @@
 """Pages of meters: what they show, and forms that change what is booked; reports as pages and files."""
 
+# ruff: noqa: RUF001 - Chinese has punctuation of its own
+
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
@@ -18,7 +20,7 @@ from tests.clock import ManualClock
 from tests.metering.books import DAY, HOUR, NOW, MemoryBook, judge, site_of
 from tests.reports.books import Book, house
 from tests.web.console.asking import CSRF, asking, somebody
-from tests.web.console.looking import assert_sound, form_fields
+from tests.web.console.looking import assert_sound, form_fields, notices
 from tests.web.serving import SITE, make_parts
 
 
@@ -181,6 +183,35 @@ async def test_what_cannot_be_is_told_and_nothing_is_booked(  # noqa: PLR0917 - 
     assert told in page.text
     assert_sound(page.text)
     assert await kept(journal) == []
+
+
+async def test_what_cannot_be_is_told_in_chinese(
+    journal: SqliteJournal, clock: ManualClock, book: MemoryBook
+) -> None:
+    span = {"from": "2026-11-26T10:00", "to": "2026-11-26T12:00", "reason": "x"}
+    asked = {
+        "最终读数 4000 kWh 低于 `main` 最后的读数（2026-11-27 08:30：5140 kWh）。请重新读旧表": (
+            "main/replace",
+            {"final": "4000", "start": "0", "at": "2026-11-27T09:00"},
+        ),
+        "最终读数为 -1：计数器读数不能是负数": ("main/replace", {"final": "-1", "start": "0"}),
+        "`main` 没有计数器 `flow`；它有 ": ("main/replace", {"final": "1", "start": "0", "point": "flow"}),
+        "2026-11-26 10:07 不是整刻钟：分钟须为": (
+            "main/correct",
+            {**span, "from": "2026-11-26T10:07", "amount": "3"},
+        ),
+        "2 小时内不可能用掉 99999 kWh，而 `main` 在": ("main/correct", {**span, "amount": "99999"}),
+        "1 m³ 低于 `cellar` 在 ": ("cellar/enter", {"register": "1"}),
+        "2026-12-27 09:00 在将来：现在是 ": ("cellar/enter", {"register": "900", "at": "2026-12-27T09:00"}),
+        "`main` 由监控系统自动读取；": ("main/enter", {"register": "1"}),
+    }
+    told = {}
+    async with asked_as(journal, clock, book, Role.SUPERVISOR, "zh") as client:
+        for words, (path, typed) in asked.items():
+            page = await client.post(f"/meters/{path}", data={"csrf": CSRF, "sure": "yes", **typed})
+            told[words] = notices(page.text)
+
+    assert [found for words, found in told.items() if len(found) != 1 or not found[0].startswith(words)] == []
 
 
 # Reports -------------------------------------------------------------------------------------------------

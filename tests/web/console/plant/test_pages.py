@@ -1,4 +1,5 @@
 """The pages about the plant: sound for every role in both languages; who may not see people sees nobody."""
+# ruff: noqa: RUF001 - Chinese has punctuation of its own
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,7 +16,7 @@ from monitor.web.callers import Role
 from monitor.web.console.plant.trendprocess import Trends
 from tests.clock import ManualClock
 from tests.web.console.asking import CSRF, asking, somebody
-from tests.web.console.looking import assert_sound, form_fields
+from tests.web.console.looking import assert_sound, form_fields, notices
 from tests.web.houses import DEVICES, HOUR, NOON, PSEUDONYMS, SITE, House, living, said
 from tests.web.serving import make_parts
 
@@ -292,6 +293,19 @@ async def test_what_cannot_be_is_told_on_the_form_and_what_was_typed_stays(
     assert form_fields(page.text, "/equipment/pump-1/service")["note"] == 'said "so"'
     assert_sound(page.text)
     assert await house.commands("service") == []
+
+
+async def test_work_that_cannot_be_is_refused_in_chinese(house: House) -> None:
+    told = []
+    async with asked_as(house, Role.OPERATOR, "zh") as client:
+        for wrong in ({"service": "paint"}, {"service": "oil", "hours": "-4"}):
+            page = await client.post("/equipment/pump-1/service", data={"csrf": CSRF, **wrong})
+            told += notices(page.text)
+
+    assert told == [
+        "`pump-1` 没有保养项目 `paint`；它有 oil, belt",
+        "-4 小时：运行小时数不能是负数",
+    ]
 
 
 async def test_forms_are_refused_without_their_word_or_the_role(house: House) -> None:
