@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Final
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 __all__ = [
     "DAY",
@@ -31,8 +31,11 @@ __all__ = [
     "parse",
     "pieces",
     "year_before",
+    "zone_of",
 ]
 
+_COPIES: Final = frozenset({"posix", "posixrules", "right"})
+"""What lies beside the zones under the same names."""
 QUARTER: Final = 900_000
 HOUR: Final = 3_600_000
 DAY: Final = 86_400_000
@@ -47,6 +50,17 @@ _ALLOWED: Final = (
     "2026, 2026-11, 2026-W48, 2026-11-27, FROM..TO with two days, today, yesterday, "
     "this-week, last-week, this-month, last-month, this-year or last-year"
 )
+
+
+def zone_of(name: str) -> ZoneInfo | None:
+    """The time zone of a name such as Europe/Berlin; None when there is none.
+
+    The zones are not listed for it: that takes as long as reading a small site file does.
+    """
+    try:
+        return None if name.partition("/")[0] in _COPIES else ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,9 @@ _SETTINGS = 78
 
 def main() -> None:
     """Run the command line; ends with its exit code: 0 fine, 1 failed, 2 usage, 78 settings."""
+    from monitor.cycles import look_seldom
+
+    look_seldom()  # what is imported stays: searching it for garbage took a twelfth of the time of `check`
     from monitor.cli.commands import app
     from monitor.errors import FacilityMonitorError, SettingsError
 

@@ -13,6 +13,7 @@ from monitor.cli.profiles import library_of
 from monitor.documents.finding import nearest
 from monitor.fields import Frozen, Id, Label
 from monitor.notify.channels import check_address
+from monitor.periods import zone_of
 from monitor.profiles import Profile
 
 __all__ = [
@@ -51,9 +52,8 @@ def _endpoint(text: str) -> str:
 
 
 def _zone(text: str) -> str:
-    known = available_timezones()
-    if text not in known:
-        near = nearest(text, known)
+    if zone_of(text) is None:
+        near = nearest(text, available_timezones())
         meant = f"; did you mean `{near}`?" if near else ""
         raise ValueError(f"there is no time zone `{text[:60]}`{meant} (they are named as Europe/Berlin is)")
     return text

@@ -10,6 +10,8 @@ from typing import Any
 
 from monitor.app import load_site
 from monitor.cli.answers import CONNECTIONS, PLACES, Answers, Person, Profiles, driver_of
+from monitor.documents.files import Files
+from monitor.documents.finding import Findings
 from monitor.documents.reader import resolve_scalar
 from monitor.settings.loading import SHIPPED
 
@@ -38,21 +40,28 @@ def drafted(answers: Answers, profiles: Profiles, *, thorough: bool = True) -> D
         draft = Draft(text=_text(answers, profiles, []), secrets=_secrets(answers))
         _rules_of(draft.text, profiles.folder)
         return draft
-    stock = [path.stem for path in sorted((SHIPPED / "rules").glob("*.yaml"))]
-    useful = [name for name in stock if _rules_of(_text(answers, profiles, [name]), profiles.folder)]
+    stock = {path.stem: _ids_in(path) for path in sorted((SHIPPED / "rules").glob("*.yaml"))}
+    rules = _rules_of(_text(answers, profiles, list(stock)), profiles.folder)
+    useful = [name for name, ids in stock.items() if ids & rules]
     draft = Draft(text=_text(answers, profiles, useful), secrets=_secrets(answers))
     _rules_of(draft.text, profiles.folder, thorough=True)
     return draft
 
 
-def _rules_of(text: str, folder: Path, *, thorough: bool = False) -> tuple[str, ...]:
+def _rules_of(text: str, folder: Path, *, thorough: bool = False) -> frozenset[str]:
     """Load a text as if it were a site file in a folder; answers the ids of the rules that watch something."""
     with TemporaryDirectory(prefix="facility-monitor-init-") as workshop:
         file = Path(workshop) / "site.yaml"
         if (folder / "profiles").is_dir():
             (file.parent / "profiles").symlink_to((folder / "profiles").resolve())
         file.write_text(text, encoding="utf-8")
-        return tuple(load_site(file, {}, thorough=thorough).site.rules)
+        return frozenset(load_site(file, {}, thorough=thorough).site.rules)
+
+
+def _ids_in(stock: Path) -> frozenset[str]:
+    """The ids of the rules in a file of stock rules."""
+    read = Files(Findings(), folder=stock.parent, environ={}, credentials=None).read(stock)
+    return frozenset() if read is None else frozenset(item.text("id") for item in read.items)
 
 
 def _secrets(answers: Answers) -> dict[str, str]:

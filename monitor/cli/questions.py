@@ -4,7 +4,6 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from zoneinfo import available_timezones
 
 import typer
 from pydantic import ValidationError
@@ -12,6 +11,7 @@ from pydantic import ValidationError
 from monitor.cli.answers import CONNECTIONS, PLACES, Answers, Person, Profiles, driver_of, mistakes
 from monitor.cli.newsite import device_ids, drafted, slug
 from monitor.cli.output import print_line
+from monitor.periods import zone_of
 from monitor.profiles import Profile
 from monitor.settings import SettingsInvalid
 
@@ -39,9 +39,8 @@ def ask(profiles: Profiles) -> Answers:
 def machine_zone() -> str:
     """The time zone of this machine: $TZ, else where /etc/localtime points; UTC when neither says."""
     linked = str(_LOCALTIME.readlink()) if _LOCALTIME.is_symlink() else ""
-    known = available_timezones()
     for name in (os.environ.get("TZ", ""), linked.partition("/zoneinfo/")[2]):
-        if name in known:
+        if zone_of(name) is not None:
             return name
     return "UTC"
 

@@ -26,14 +26,14 @@ def bind_holidays(binding: Binding, keys: HolidayKeys | None, node: Node, path: 
         return "", ""
     import holidays
 
-    countries = holidays.list_supported_countries(include_aliases=False)
+    countries = tuple(holidays.registry.EntityLoader.get_country_codes(include_aliases=False))
     if keys.country not in countries:
         place, where = node.get("country") or node, join(path, "country")
         message = f"the holidays of `{keys.country[:60]}` are not known"
         allowed = "two letters such as DE, FR or US"
         binding.findings.error(place, where, message, allowed=allowed, hint=nearest(keys.country, countries))
         return "", ""
-    regions = countries[keys.country]
+    regions = getattr(holidays, keys.country).subdivisions  # loads that country alone
     if keys.region and keys.region not in regions:
         place, where = node.get("region") or node, join(path, "region")
         what = f"region of {keys.country} with holidays of its own"

@@ -13,6 +13,7 @@ from monitor.documents.files import Files, default_credentials, folder_of
 from monitor.documents.finding import Finding, Findings, nearest
 from monitor.documents.node import Node
 from monitor.errors import SettingsError
+from monitor.periods import zone_of
 from monitor.ports import Budget, DriverContext, DriverType
 from monitor.profiles import Library
 from monitor.profiles.itself import with_itself
@@ -251,14 +252,14 @@ def _head(binding: Binding, root: Node, path: Path) -> tuple[SiteKeys | None, Zo
     name = node.text("timezone")
     if not name:
         return keys, None
-    known = available_timezones()
-    if name not in known:
+    zone = zone_of(name)
+    if zone is None:
         place = node.get("timezone") or node
-        near = nearest(name, known)
+        near = nearest(name, available_timezones())
         message = f"there is no time zone `{name[:60]}`"
         binding.findings.error(place, "site.timezone", message, allowed="names such as Europe/Berlin", hint=near)
         return keys, None
-    return keys, ZoneInfo(name)
+    return keys, zone
 
 
 def _section(root: Node, name: str) -> Node:

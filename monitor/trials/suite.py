@@ -12,6 +12,7 @@ from monitor.documents.files import Files, folder_of
 from monitor.documents.finding import Finding, Findings, nearest
 from monitor.documents.node import Entry, Node, join
 from monitor.notices import Router
+from monitor.periods import zone_of
 from monitor.ports import DriverType
 from monitor.ruletypes import RuleType
 from monitor.schema import is_counter, point_unit
@@ -220,12 +221,13 @@ def _zone(reading: _Reading, head: Node) -> ZoneInfo:
     name = head.text("timezone")
     if not name:
         return reading.site.timezone if reading.site is not None else ZoneInfo("UTC")
-    if name not in available_timezones():
+    zone = zone_of(name)
+    if zone is None:
         place = head.get("timezone") or head
         hint = nearest(name, available_timezones())
         reading.findings.error(place, "timezone", f"there is no time zone `{name[:60]}`", hint=hint)
         return ZoneInfo("UTC")
-    return ZoneInfo(name)
+    return zone
 
 
 def _devices(reading: _Reading, case: Case, head: Node) -> dict[str, Device]:

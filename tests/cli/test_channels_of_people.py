@@ -11,7 +11,7 @@ from monitor.journal.state import State
 from monitor.notify.channels import Channels
 from monitor.notify.desk import ChannelDesk
 from monitor.notify.outbox import Notifier
-from tests.cli.running import Ran, command, rows, within
+from tests.cli.running import Ran, aside, rows, within
 from tests.clock import ManualClock
 from tests.notify.house import person, site
 from tests.servers.http import WebServer
@@ -54,7 +54,7 @@ async def typed(  # noqa: PLR0917 - what the daemon is made of
     desk = ChannelDesk(state, settings, notifier, channels, clock.now)
     parts = replace(make_parts(journal, clock), channels=desk)
     async with serving(parts, folder / "api.sock"):
-        return await command(*words, "--socket", folder / "api.sock")
+        return await aside(*words, "--socket", folder / "api.sock")
 
 
 async def test_the_daemon_tries_a_channel_and_the_command_says_how_it_went(
@@ -113,7 +113,7 @@ def test_somebody_who_is_not_known_is_said(file: Path) -> None:
 
 
 async def test_without_a_daemon_the_way_without_one_is_said(tmp_path: Path) -> None:
-    ran = await command("notify", "test", "ana", "--state", tmp_path)
+    ran = await aside("notify", "test", "ana", "--state", tmp_path)
 
     assert ran.code == 1
     assert "--site FILE" in ran.err

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import command
+from tests.cli.running import aside, command
 
 GOOD = """\
 site: {id: maple-court, name: Maple Court, timezone: Europe/Berlin}
@@ -38,7 +38,7 @@ def site(tmp_path: Path) -> Path:
 
 
 async def test_a_sound_file_is_counted(site: Path) -> None:
-    people, programs = await command("check", site), await command("check", site, "--json")
+    people, programs = await command("check", site), await aside("check", site, "--json")
 
     assert people.code == 0, people.err
     assert people.out.splitlines()[-1] == f"{site} is fine: 1 device, 1 point, 1 rule"
@@ -47,7 +47,7 @@ async def test_a_sound_file_is_counted(site: Path) -> None:
 
 async def test_a_file_whose_secret_is_absent_is_not_called_fine(site: Path, tmp_path: Path) -> None:
     write(site, ("rules:", 'sinks: {influxdb: {url: "http://127.0.0.1:8086", token: !env NO_SUCH}}\nrules:'))
-    checked, ran = await command("check", site), await command("run", site, "--state", tmp_path / "state")
+    checked, ran = await aside("check", site), await command("run", site, "--state", tmp_path / "state")
 
     assert (checked.code, ran.code) == (0, 78)
     assert ran.err.count("NO_SUCH") == 1
@@ -56,7 +56,7 @@ async def test_a_file_whose_secret_is_absent_is_not_called_fine(site: Path, tmp_
 
 async def test_every_mistake_is_told_with_its_line_and_ends_with_78(site: Path) -> None:
     write(site, ("unit: 9", "unit: none"), ("every: 5 s", "every: 5 parsecs"))
-    people, programs = await command("check", site), await command("check", site, "--json")
+    people, programs = await aside("check", site), await aside("check", site, "--json")
 
     assert people.code == programs.code == 78
     assert f"{site}:7:" in people.out
@@ -66,7 +66,7 @@ async def test_every_mistake_is_told_with_its_line_and_ends_with_78(site: Path) 
 
 
 async def test_a_file_that_is_not_there_ends_with_78(tmp_path: Path) -> None:
-    ran = await command("check", tmp_path / "none.yaml")
+    ran = await aside("check", tmp_path / "none.yaml")
 
     assert ran.code == 78
     assert "none.yaml" in ran.out + ran.err
@@ -106,7 +106,7 @@ def line(path: Path, meters: int, every: int) -> None:
 
 async def test_each_bus_is_told_with_its_load(site: Path) -> None:
     line(site, 30, 15)
-    people, programs = await command("check", site), await command("check", site, "--json")
+    people, programs = await aside("check", site), await aside("check", site, "--json")
 
     assert people.code == 0, people.err
     assert people.out.splitlines()[:-1] == [
@@ -120,7 +120,7 @@ async def test_each_bus_is_told_with_its_load(site: Path) -> None:
 
 async def test_a_bus_that_is_tight_is_warned_of(site: Path) -> None:
     line(site, 30, 10)
-    ran = await command("check", site)
+    ran = await aside("check", site)
 
     assert ran.code == 0
     assert f"warning: {site}:3:5: connections[0]: plant-room: it is tight" in ran.out
@@ -133,7 +133,7 @@ async def test_a_bus_that_is_tight_is_warned_of(site: Path) -> None:
 )
 async def test_a_plan_that_cannot_fit_ends_with_78_and_says_what_would(site: Path) -> None:
     line(site, 30, 5)
-    people, programs = await command("check", site), await command("check", site, "--json")
+    people, programs = await aside("check", site), await aside("check", site, "--json")
 
     assert people.code == programs.code == 78
     error, load, verdict = people.out.splitlines()

@@ -14,7 +14,7 @@ from monitor.cli.alarms import _against, _raised, _state
 from monitor.journal.sqlite import SqliteJournal
 from monitor.model import Missing, Reading, Value
 from monitor.ports import Batch
-from tests.cli.running import command
+from tests.cli.running import aside, command
 from tests.clock import ManualClock
 from tests.web.serving import RULES, make_parts, serving
 
@@ -33,7 +33,7 @@ async def folder(journal: SqliteJournal, clock: ManualClock, tmp_path: Path) -> 
 
 async def test_status_for_people_and_for_programs(folder: Path) -> None:
     people, programs = await asyncio.gather(
-        command("status", "--state", folder), command("status", "--state", folder, "--json")
+        command("status", "--state", folder), aside("status", "--state", folder, "--json")
     )
 
     assert people.out.startswith("Maple Court (maple-court), version 0.1.0\nrunning since 2026-")
@@ -46,7 +46,7 @@ async def test_status_for_people_and_for_programs(folder: Path) -> None:
 
 
 async def test_the_socket_may_be_named_itself(folder: Path) -> None:
-    assert (await command("status", "--socket", folder / "api.sock", "--json")).json["site"] == "maple-court"
+    assert (await aside("status", "--socket", folder / "api.sock", "--json")).json["site"] == "maple-court"
 
 
 async def test_without_a_word_the_users_own_daemon_is_asked(journal: SqliteJournal, clock: ManualClock) -> None:
@@ -59,7 +59,7 @@ async def test_without_a_word_the_users_own_daemon_is_asked(journal: SqliteJourn
 
 async def test_devices(folder: Path) -> None:
     people, programs = await asyncio.gather(
-        command("devices", "--state", folder), command("devices", "--state", folder, "--json")
+        aside("devices", "--state", folder), aside("devices", "--state", folder, "--json")
     )
 
     lines = people.out.splitlines()
@@ -72,8 +72,8 @@ async def test_devices(folder: Path) -> None:
 async def test_a_device_in_words(folder: Path, journal: SqliteJournal) -> None:
     await journal.append([Batch(entries=[reading(0)])])
     people, programs = await asyncio.gather(
-        command("devices", "main", "--state", folder),
-        command("devices", "front-door", "--state", folder, "--json"),
+        aside("devices", "main", "--state", folder),
+        aside("devices", "front-door", "--state", folder, "--json"),
     )
 
     assert "state        answering\n" in people.out
@@ -92,7 +92,7 @@ async def test_readings_have_local_times_units_and_reasons(folder: Path, journal
         device="main", time=NOON + 1000, arrived=NOON + 1000, values={}, missing={"voltage_l1_v": Missing.TIMEOUT}
     )
     await journal.append([Batch(entries=[reading(0), failed])])
-    people = await command("readings", "main", "--state", folder)
+    people = await aside("readings", "main", "--state", folder)
 
     assert [" ".join(line.split()) for line in people.out.splitlines()[2:]] == [
         "2026-11-22 12:00:00 voltage_l1_v 230.5 V",
@@ -101,7 +101,7 @@ async def test_readings_have_local_times_units_and_reasons(folder: Path, journal
 
 
 async def test_a_device_without_readings_is_not_an_empty_table(folder: Path) -> None:
-    people = await command("readings", "front-door", "--state", folder)
+    people = await aside("readings", "front-door", "--state", folder)
 
     assert people.out == "no readings of front-door are kept: it has not spoken yet, or sends events alone\n"
 
@@ -111,7 +111,7 @@ async def test_tables_in_a_pipe_are_as_wide_as_their_text(folder: Path, journal:
     await journal.append(
         [Batch(entries=[reading(0), Reading(device="main", time=NOON, arrived=NOON, values=values)])]
     )
-    lines = (await command("readings", "main", "--state", folder)).out.splitlines()
+    lines = (await aside("readings", "main", "--state", folder)).out.splitlines()
 
     assert len(lines[1]) == 120
     assert [line for line in lines if line != line.rstrip()] == []
@@ -119,7 +119,7 @@ async def test_tables_in_a_pipe_are_as_wide_as_their_text(folder: Path, journal:
 
 async def test_readings_as_json_are_a_list_newest_last(folder: Path, journal: SqliteJournal) -> None:
     await journal.append([Batch(entries=[reading(number) for number in range(5)])])
-    found = (await command("readings", "main", "--last", "2", "--json", "--state", folder)).json
+    found = (await aside("readings", "main", "--last", "2", "--json", "--state", folder)).json
 
     assert [each["time"] for each in found] == [NOON + 3, NOON + 4]
     assert set(found[0]) == {"device", "time", "arrived", "values", "missing", "quality"}
@@ -128,7 +128,7 @@ async def test_readings_as_json_are_a_list_newest_last(folder: Path, journal: Sq
 async def test_what_a_device_says_does_not_steer_the_terminal(folder: Path, journal: SqliteJournal) -> None:
     evil = Reading(device="main", time=NOON, arrived=NOON, values={"name": "\x1b[2J[red]x"})
     await journal.append([Batch(entries=[evil])])
-    people = await command("readings", "main", "--state", folder)
+    people = await aside("readings", "main", "--state", folder)
 
     assert "\x1b" not in people.out
     assert "[red]x" in people.out
@@ -154,9 +154,9 @@ async def test_follow_prints_each_reading_as_it_comes(folder: Path, journal: Sql
 
 async def test_alarms_are_listed_with_and_without_the_word(folder: Path) -> None:
     people, programs, short = await asyncio.gather(
-        command("alarms", "--state", folder),
-        command("alarms", "list", "--json", "--state", folder),
-        command("alarms", "--json", "--state", folder),
+        aside("alarms", "--state", folder),
+        aside("alarms", "list", "--json", "--state", folder),
+        aside("alarms", "--json", "--state", folder),
     )
 
     assert "undervoltage-1" in people.out
@@ -174,7 +174,7 @@ def test_what_is_only_tried_is_marked_in_the_list() -> None:
 
 async def test_rules_are_listed_and_those_in_shadow_say_what_they_would_have_done(folder: Path) -> None:
     people, programs = await asyncio.gather(
-        command("rules", "list", "--state", folder), command("rules", "list", "--json", "--state", folder)
+        aside("rules", "list", "--state", folder), aside("rules", "list", "--json", "--state", folder)
     )
 
     then = "take `shadow: true` away when that is right."
@@ -200,9 +200,9 @@ def test_what_a_rule_about_a_device_counts_is_no_quantity() -> None:
 
 
 async def test_an_alarm_is_acknowledged_by_the_beginning_of_its_name(folder: Path) -> None:
-    done = await command("alarms", "ack", "under", "--reason", "on my way", "--state", folder)
-    again = await command("alarms", "ack", "under", "--state", folder)
-    shown = await command("alarms", "show", "under", "--json", "--state", folder)
+    done = await aside("alarms", "ack", "under", "--reason", "on my way", "--state", folder)
+    again = await aside("alarms", "ack", "under", "--state", folder)
+    shown = await aside("alarms", "show", "under", "--json", "--state", folder)
 
     assert (done.code, done.out) == (0, f"acknowledged by {getpass.getuser()}\n")
     assert again.code == 1
@@ -211,8 +211,8 @@ async def test_an_alarm_is_acknowledged_by_the_beginning_of_its_name(folder: Pat
 
 
 async def test_an_alarm_is_called_by_its_rule_and_source_too(folder: Path) -> None:
-    shown = await command("alarms", "show", "undervoltage/main/voltage_l1_v", "--json", "--state", folder)
-    done = await command("alarms", "ack", "undervoltage/main/voltage_l1_v", "--state", folder)
+    shown = await aside("alarms", "show", "undervoltage/main/voltage_l1_v", "--json", "--state", folder)
+    done = await aside("alarms", "ack", "undervoltage/main/voltage_l1_v", "--state", folder)
 
     assert shown.json["occurrence"] == "undervoltage-1"
     assert (done.code, done.out) == (0, f"acknowledged by {getpass.getuser()}\n")
@@ -230,7 +230,7 @@ def test_what_was_only_shelved_was_not_raised() -> None:
     "words", [("readings", "none"), ("alarms", "show", "none"), ("alarms", "show", "undervoltage/none")]
 )
 async def test_what_is_not_there_is_told_with_what_to_do(folder: Path, words: tuple[str, ...]) -> None:
-    ran = await command(*words, "--state", folder)
+    ran = await aside(*words, "--state", folder)
 
     assert ran.code == 1
     assert "none" in ran.err
@@ -244,7 +244,7 @@ async def test_what_is_not_there_is_told_with_what_to_do(folder: Path, words: tu
     outcome="Commands say that nobody answers, and what to do.",
 )
 async def test_without_a_daemon_it_is_told_what_to_do(tmp_path: Path) -> None:
-    ran = await command("status", "--state", tmp_path)
+    ran = await aside("status", "--state", tmp_path)
 
     assert ran.code == 1
     assert str(tmp_path / "api.sock") in ran.err
@@ -256,4 +256,4 @@ async def test_without_a_daemon_it_is_told_what_to_do(tmp_path: Path) -> None:
     "words", [("readings",), ("devices", "--nonsense"), ("nonsense",), ("readings", "m", "--last", "0")]
 )
 async def test_wrong_usage_ends_with_2(words: tuple[str, ...]) -> None:
-    assert (await command(*words)).code == 2
+    assert (await aside(*words)).code == 2

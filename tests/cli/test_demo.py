@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.cli.running import command
+from tests.cli.running import aside, command
 
 
 async def test_a_report_that_cannot_be_written_is_told_before_the_demo(tmp_path: Path) -> None:
@@ -15,7 +15,7 @@ async def test_a_report_that_cannot_be_written_is_told_before_the_demo(tmp_path:
 
 async def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    ran = await command("demo", "--state", tmp_path / "file" / "demo")
+    ran = await aside("demo", "--state", tmp_path / "file" / "demo")
 
     assert (ran.code, ran.out) == (78, "")
     assert "cannot be used: Not a directory" in ran.err
@@ -23,7 +23,7 @@ async def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
 
 
 async def test_a_report_needs_an_end(tmp_path: Path) -> None:
-    ran = await command("demo", "--state", tmp_path / "demo", "--report", tmp_path / "report.json")
+    ran = await aside("demo", "--state", tmp_path / "demo", "--report", tmp_path / "report.json")
 
     assert ran.code == 2
     assert "add --for" in ran.err

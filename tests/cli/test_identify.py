@@ -15,7 +15,7 @@ from monitor.simulation.line import LineSettings
 from monitor.simulation.modbus import SimulatedBus
 from monitor.simulation.terminal import SimulatedLine
 from monitor.simulation.unit import Unit
-from tests.cli.running import command
+from tests.cli.running import aside, command
 from tests.cli.terminal import Terminal
 from tests.drivers.modbus.survey import meters
 
@@ -67,7 +67,7 @@ async def test_the_answer_says_which_how_sure_and_why(port: str, tmp_path: Path)
 
 
 async def test_what_is_no_meter_is_shown_and_what_is_not_sure_is_said(port: str, tmp_path: Path) -> None:
-    ran = await command("identify", *bus_at(port), "--units", "2-3", home=tmp_path)
+    ran = await aside("identify", *bus_at(port), "--units", "2-3", home=tmp_path)
 
     assert "unit 2: possible: kbr-f144 (KBR multicomp F144)" in ran.out
     assert "compare what it reads with the display" in ran.out
@@ -76,7 +76,7 @@ async def test_what_is_no_meter_is_shown_and_what_is_not_sure_is_said(port: str,
 
 
 async def test_for_programs(port: str, tmp_path: Path) -> None:
-    ran = await command("identify", *bus_at(port), "--units", "1,3", "--json", home=tmp_path)
+    ran = await aside("identify", *bus_at(port), "--units", "1,3", "--json", home=tmp_path)
 
     first, other = ran.json["units"]
     assert (first["unit"], first["certainty"], first["models"][0]["profile"]) == (1, "sure", "abb-b23")
@@ -90,18 +90,18 @@ async def test_only_what_is_sure_is_added_when_nobody_is_there(port: str, tmp_pa
     site = tmp_path / "site.yaml"
     site.write_text(SITE)
     words = ("identify", *bus_at(port), "--units", "1-3", "--add", site)
-    ran = await command(*words, home=tmp_path)
+    ran = await aside(*words, home=tmp_path)
 
     (device,) = load_site(site).site.devices.values()
     assert (device.profile, device.address.unit) == ("abb-b23", 1)
     assert "not added, because it is not sure: unit 2: possible" in ran.err
-    again = await command(*words, home=tmp_path)
+    again = await aside(*words, home=tmp_path)
     assert again.code == 0
     assert len(load_site(site).site.devices) == 1
 
 
 async def test_what_is_pasted_is_a_site_file(port: str, tmp_path: Path) -> None:
-    ran = await command("identify", *bus_at(port), "--units", "1-3", "--yaml", home=tmp_path)
+    ran = await aside("identify", *bus_at(port), "--units", "1-3", "--yaml", home=tmp_path)
     site = tmp_path / "site.yaml"
     site.write_text(SITE + ran.out)
 
@@ -159,7 +159,7 @@ def test_ctrl_c_shows_what_was_found_so_far(tmp_path: Path) -> None:
 
 async def test_a_meter_on_a_serial_line_is_found(tmp_path: Path) -> None:
     async with SimulatedLine({7: served("eltako-dsz15")}, LineSettings(baudrate=115200)) as path:
-        ran = await command(
+        ran = await aside(
             "identify", "--port", path, "--baudrate", "115200", "--unit", "7", "--timeout", "500 ms", home=tmp_path
         )
 
@@ -168,15 +168,15 @@ async def test_a_meter_on_a_serial_line_is_found(tmp_path: Path) -> None:
 
 async def test_nobody_is_told(port: str, tmp_path: Path) -> None:
     words = ("--host", "127.0.0.1", "--tcp-port", port, "--timeout", "50 ms")
-    ran = await command("identify", *words, "--unit", "9", home=tmp_path)
+    ran = await aside("identify", *words, "--unit", "9", home=tmp_path)
 
     assert ran.out.startswith("unit 9: nobody answers")
     assert ran.code == 0
 
 
 async def test_wrong_usage_is_told(port: str, tmp_path: Path) -> None:
-    neither = await command("identify", *bus_at(port), home=tmp_path)
-    volts = await command("identify", *bus_at(port), "--unit", "1", "--nominal", "0", home=tmp_path)
+    neither = await aside("identify", *bus_at(port), home=tmp_path)
+    volts = await aside("identify", *bus_at(port), "--unit", "1", "--nominal", "0", home=tmp_path)
 
     assert (neither.code, volts.code) == (2, 2)
     assert "say which device" in neither.err

@@ -2,16 +2,15 @@
 
 import asyncio
 import stat
-import subprocess
-import sys
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import pytest
 
 from monitor.app import load_site
 from monitor.cli.answers import Answers, Profiles
 from monitor.cli.newsite import drafted
-from tests.cli.running import Ran, command
+from tests.cli.running import Ran, command, within
 from tests.cli.terminal import Terminal
 
 PASSWORD = "tr0ub4dor-and-3"
@@ -32,13 +31,14 @@ influxdb: {{url: "http://127.0.0.1:8086", org: facility}}
 """
 
 
-def init(file: Path, *, answers: Path | None = None, piped: str = "", options: tuple[str, ...] = ()) -> Ran:
-    """Run `init FILE` with answers from a file, or on standard input."""
-    words = ["init", str(file), *options, *(() if answers is None else ("--answers", str(answers)))]
-    ran = subprocess.run(
-        [sys.executable, "-m", "monitor", *words], input=piped, capture_output=True, text=True, check=False
-    )
-    return Ran(ran.returncode, ran.stdout, ran.stderr)
+def init(file: Path, *options: str, answers: str | Path = ANSWERS) -> Ran:
+    """Run `init FILE` with answers from a file: one that is there, or that says this."""
+    if isinstance(answers, Path):
+        return within("init", file, *options, "--answers", answers)
+    with NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as said:
+        said.write(answers)
+        said.flush()
+        return within("init", file, *options, "--answers", said.name)
 
 
 @pytest.fixture
@@ -116,8 +116,8 @@ def test_who_leaves_in_the_middle_leaves_nothing_behind(file: Path) -> None:
 
 
 def test_answers_through_a_pipe_make_a_file_that_passes_check(file: Path) -> None:
-    ran = init(file, piped=ANSWERS)
-    checked = asyncio.run(command("check", file, "--json"))
+    ran = asyncio.run(command("init", file, text=ANSWERS))
+    checked = within("check", file, "--json")
     site = load_site(file, {}, thorough=True).site
 
     assert ran.code == 0, ran.err
@@ -134,7 +134,7 @@ def test_answers_through_a_pipe_make_a_file_that_passes_check(file: Path) -> Non
 
 
 def test_secrets_are_files_that_only_their_owner_can_read(file: Path) -> None:
-    init(file, piped=ANSWERS)
+    init(file)
     folder = file.parent / "secrets"
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
 
@@ -162,7 +162,7 @@ def test_nothing_that_is_there_is_overwritten(file: Path, tmp_path: Path) -> Non
 
 def test_the_sample_that_nobody_has_changed_gives_way(file: Path) -> None:
     file.write_text(SAMPLE.read_text())
-    ran = init(file, piped=ANSWERS)
+    ran = init(file)
 
     assert ran.code == 0, ran.err
     assert "flat-1" in file.read_text()
@@ -188,7 +188,7 @@ def test_every_mistake_in_the_answers_is_told_with_its_line(file: Path, tmp_path
 
 
 def test_answers_that_make_no_site_are_told_and_nothing_is_written(file: Path) -> None:
-    ran = init(file, piped=ANSWERS.replace("unit: 1}", "unit: 256}"))
+    ran = init(file, answers=ANSWERS.replace("unit: 1}", "unit: 256}"))
 
     assert ran.code == 78
     assert "devices[0].unit: must be at most 255" in ran.err
@@ -196,8 +196,8 @@ def test_answers_that_make_no_site_are_told_and_nothing_is_written(file: Path) -
 
 
 def test_an_empty_pipe_and_a_folder_that_is_not_there_are_no_crash(file: Path, tmp_path: Path) -> None:
-    empty = init(file)
-    lost = init(tmp_path / "none" / "site.yaml", piped=ANSWERS)
+    empty = asyncio.run(command("init", file, text=""))
+    lost = init(tmp_path / "none" / "site.yaml")
 
     assert (empty.code, lost.code) == (78, 1)
     assert f"there is no folder {tmp_path / 'none'}" in lost.err
@@ -205,7 +205,7 @@ def test_an_empty_pipe_and_a_folder_that_is_not_there_are_no_crash(file: Path, t
 
 
 def test_only_the_file_that_the_service_reads_can_be_started(file: Path) -> None:
-    ran = init(file, options=("--start",))
+    ran = init(file, "--start")
 
     assert ran.code == 2
     assert "/etc/facility-monitor/site.yaml" in ran.err
@@ -259,7 +259,7 @@ def test_every_shipped_profile_that_is_offered_makes_a_device(tmp_path: Path) ->
 
 def test_the_answers_in_the_documents_make_a_site(file: Path) -> None:
     page = (SAMPLE.parents[1] / "docs/install.md").read_text()
-    ran = init(file, piped=page.partition("```yaml\n")[2].partition("```")[0])
+    ran = init(file, answers=page.partition("```yaml\n")[2].partition("```")[0])
     loaded = load_site(file, {}, thorough=True)
 
     assert ran.code == 0, ran.err

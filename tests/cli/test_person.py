@@ -7,7 +7,7 @@ import pytest
 from monitor.cli.meterasking import Asking
 from monitor.cli.person import _print_erasure
 from monitor.web.accessshapes import ErasureOut
-from tests.cli.running import command
+from tests.cli.running import aside
 
 TOLD = {
     "id": "erasure-1",
@@ -40,7 +40,7 @@ async def test_a_table_that_is_not_utf_8_is_refused_before_names_are_spoilt(tmp_
     table = tmp_path / "names.csv"
     table.write_bytes("credential;name\n7;Jörg Müller\n".encode("cp1252"))
 
-    ran = await command("access", "names", "import", table, "--socket", tmp_path / "none")
+    ran = await aside("access", "names", "import", table, "--socket", tmp_path / "none")
 
     assert ran.code == 2
     assert "UTF-8" in ran.err
@@ -51,7 +51,7 @@ async def test_a_table_that_is_too_large_for_one_request_is_refused_with_what_to
     table = tmp_path / "names.csv"
     table.write_text("credential;name\n" + '7;"A"\n' * 9_900)
 
-    ran = await command("access", "names", "import", table, "--socket", tmp_path / "none")
+    ran = await aside("access", "names", "import", table, "--socket", tmp_path / "none")
 
     assert ran.code == 2
     assert "split it" in ran.err

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import command
+from tests.cli.running import aside, command
 
 ABB = ("profiles", "decode", "abb-b23", "--function", "3", "--address")
 
@@ -23,9 +23,9 @@ async def test_the_list_for_programs_has_what_each_model_is() -> None:
 
 
 async def test_the_list_can_be_narrowed_to_words_and_a_class() -> None:
-    by_word = await command("profiles", "list", "wmbus", "elster")
-    by_class = (await command("profiles", "list", "--class", "safety", "--json")).json
-    wrong = await command("profiles", "list", "--class", "watr")
+    by_word = await aside("profiles", "list", "wmbus", "elster")
+    by_class = (await aside("profiles", "list", "--class", "safety", "--json")).json
+    wrong = await aside("profiles", "list", "--class", "watr")
 
     assert "elster-wmbus" in by_word.out
     assert "1 profile" in by_word.out
@@ -35,13 +35,13 @@ async def test_the_list_can_be_narrowed_to_words_and_a_class() -> None:
 
 
 async def test_words_of_a_manual_become_values() -> None:
-    rows = (await command(*ABB, "20480", "--words", "0000 0000 000D 1290", "--json")).json
+    rows = (await aside(*ABB, "20480", "--words", "0000 0000 000D 1290", "--json")).json
 
     assert rows == [{"point": "energy_import_kwh", "value": 8567.2, "unit": "kWh", "missing": None}]
 
 
 async def test_a_value_that_is_not_there_says_why() -> None:
-    rows = (await command(*ABB, "20480", "--words", "FFFF FFFF FFFF FFFF 0000", "--json")).json
+    rows = (await aside(*ABB, "20480", "--words", "FFFF FFFF FFFF FFFF 0000", "--json")).json
 
     assert [(row["point"], row["value"], row["missing"]) for row in rows] == [
         ("energy_import_kwh", None, "sentinel"),
@@ -51,7 +51,7 @@ async def test_a_value_that_is_not_there_says_why() -> None:
 
 async def test_a_value_without_its_scale_register_says_so() -> None:
     words = ["5375 6E53", "0001 0042", "0000 " * 66, "00C9 0069", "0000 " * 16, "0064"]
-    whole = await command("profiles", "decode", "sunspec-meter", "--address", "40000", "--words", " ".join(words))
+    whole = await aside("profiles", "decode", "sunspec-meter", "--address", "40000", "--words", " ".join(words))
 
     assert "missing: it is scaled by holding" in whole.out
 
@@ -60,8 +60,8 @@ async def test_a_copied_message_becomes_values_and_shows_no_credential() -> None
     message = (
         '{"type":"access","time":1605991375,"isKnown":"true","access":"Always","username":"U","uid":"5a3fb1c2"}'
     )
-    reader = await command("profiles", "decode", "esp-rfid", "--payload", message)
-    gas = await command("profiles", "decode", "elster-wmbus", "--payload", '{"total_m3": 3223.47}', "--json")
+    reader = await aside("profiles", "decode", "esp-rfid", "--payload", message)
+    gas = await aside("profiles", "decode", "elster-wmbus", "--payload", '{"total_m3": 3223.47}', "--json")
 
     assert "result granted" in reader.out
     assert "5a3fb1c2" not in reader.out
@@ -86,7 +86,7 @@ async def test_a_copied_message_becomes_values_and_shows_no_credential() -> None
     ],
 )
 async def test_what_cannot_be_is_told(words: tuple[str, ...], code: int, told: str) -> None:
-    ran = await command(*words)
+    ran = await aside(*words)
 
     assert ran.code == code
     assert told in " ".join(ran.err.replace("│", " ").split())
@@ -101,10 +101,10 @@ async def test_a_profile_of_ones_own_is_shown_and_its_mistakes_are_told(tmp_path
         "variants: {new: {model: W-2, experimental: Is it so?}}\n"
     )
     site = ("--site", tmp_path / "site.yaml")
-    shown = await command("profiles", "show", "mine", *site)
-    as_json = (await command("profiles", "show", "mine", *site, "--json")).json
-    undecided = await command("profiles", "decode", "mine", "--address", "4", "--words", "1 2", *site)
-    decoded = await command(
+    shown = await aside("profiles", "show", "mine", *site)
+    as_json = (await aside("profiles", "show", "mine", *site, "--json")).json
+    undecided = await aside("profiles", "decode", "mine", "--address", "4", "--words", "1 2", *site)
+    decoded = await aside(
         "profiles",
         "decode",
         "mine",
@@ -119,7 +119,7 @@ async def test_a_profile_of_ones_own_is_shown_and_its_mistakes_are_told(tmp_path
         *site,
     )
     mine.write_text("class: watr\nmodbus: {}\n")
-    wrong = await command("profiles", "show", "mine", *site)
+    wrong = await aside("profiles", "show", "mine", *site)
 
     assert "note: Turn it on." in shown.out
     assert "uint32, L, scale 0.1" in shown.out

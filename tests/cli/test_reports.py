@@ -14,7 +14,7 @@ from monitor.journal.sqlite import SqliteJournal
 from monitor.reports.books import Books
 from monitor.reports.build import Desk
 from monitor.reports.report import Report
-from tests.cli.running import command
+from tests.cli.running import aside, command
 from tests.clock import ManualClock
 from tests.reports.books import Book, house
 from tests.reports.plant import NOW, busy_doors, busy_plant, plant
@@ -49,10 +49,10 @@ async def test_table_says_numbers_sums_and_notes(folder: Path) -> None:
 async def test_every_form_says_the_same(folder: Path) -> None:
     words = ("report", "cost", "--period", "2026-10", "--state", folder)
     table, sheet, page, data = await asyncio.gather(
-        command(*words),
-        command(*words, "--format", "csv"),
-        command(*words, "--format", "html", "--language", "zh"),
-        command(*words, "--json"),
+        aside(*words),
+        aside(*words, "--format", "csv"),
+        aside(*words, "--format", "html", "--language", "zh"),
+        aside(*words, "--json"),
     )
 
     assert [ran.code for ran in (table, sheet, page, data)] == [0] * 4
@@ -79,7 +79,7 @@ async def test_doors_equipment_and_supply_are_told(  # noqa: PLR0917 - a case an
     books = Books(usage=Book(site), access=busy_doors(), upkeep=busy_plant())
     parts = replace(make_parts(journal, clock), site=site, reports=Desk(books, site, lambda: NOW), now=lambda: NOW)
     async with serving(parts, tmp_path / "api.sock"):
-        ran = await command("report", kind, "--language", language, "--state", tmp_path)
+        ran = await aside("report", kind, "--language", language, "--state", tmp_path)
 
     assert ran.code == 0, ran.err
     assert [each for each in said if each not in ran.out] == []
@@ -89,7 +89,7 @@ async def test_a_file_is_written_as_a_whole_over_the_one_before(folder: Path) ->
     file = folder / "report.html"
     file.write_text("old")
 
-    ran = await command("report", "balance", "--format", "html", "--out", file, "--state", folder)
+    ran = await aside("report", "balance", "--format", "html", "--out", file, "--state", folder)
 
     assert (ran.code, ran.out) == (0, f"written to {file}\n")
     assert file.read_text("utf-8").startswith("<!DOCTYPE html>")
@@ -109,7 +109,7 @@ async def test_a_file_is_written_as_a_whole_over_the_one_before(folder: Path) ->
     ],
 )
 async def test_what_cannot_be_done_is_said(folder: Path, words: tuple[str, ...], code: int, said: str) -> None:
-    ran = await command("report", *words, "--state", folder)
+    ran = await aside("report", *words, "--state", folder)
 
     assert ran.code == code
     assert said in " ".join(ran.err.split())

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import logging
 import os
 import signal
 import subprocess
@@ -12,14 +11,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-import structlog
 
 from monitor.app import load_site
 from monitor.simulation.line import LineSettings
 from monitor.simulation.modbus import SimulatedBus
 from monitor.simulation.terminal import SimulatedLine
 from monitor.simulation.unit import Unit
-from tests.cli.running import Ran, command
+from tests.cli.running import aside, command, within
 from tests.cli.terminal import Terminal
 from tests.end_to_end.daemon import Daemon
 from tests.servers.ports import free_port
@@ -38,15 +36,6 @@ devices:
     class: electricity
     points: {{voltage_l1_v: {{register: holding 100, type: float32, unit: V}}}}
 """
-
-
-@pytest.fixture
-def log_as_it_was() -> Iterator[None]:
-    """A command silences the log of its process, which here is that of all tests."""
-    level = logging.getLogger().level
-    yield
-    structlog.reset_defaults()
-    logging.getLogger().setLevel(level)
 
 
 @pytest.fixture
@@ -69,12 +58,8 @@ def nobody(tmp_path: Path) -> Path:
     return tmp_path
 
 
-async def alone(*words: str | Path, home: Path) -> Ran:
-    return await command(*words, home=home)
-
-
 async def test_a_scan_says_beforehand_how_long_it_takes_and_what_it_found(port: str, nobody: Path) -> None:
-    ran = await alone("scan", "--port", port, *LINE, "--units", "1-5", "--timeout", "400 ms", home=nobody)
+    ran = await command("scan", "--port", port, *LINE, "--units", "1-5", "--timeout", "400 ms", home=nobody)
 
     assert ran.code == 0
     assert ran.err.splitlines()[0] == f"asking 5 unit ids on {port} (115200 baud, 8N1): about 2 s if few answer"
@@ -85,7 +70,7 @@ async def test_a_scan_says_beforehand_how_long_it_takes_and_what_it_found(port: 
 
 
 async def test_a_scan_for_programs(port: str, nobody: Path) -> None:
-    ran = await alone(
+    ran = await aside(
         "scan", "--port", port, *LINE, "--units", "3,4", "--timeout", "400 ms", "--json", home=nobody
     )
 
@@ -97,7 +82,7 @@ async def test_a_scan_for_programs(port: str, nobody: Path) -> None:
 
 async def test_other_line_settings_are_tried(port: str, nobody: Path) -> None:
     words = ("--baudrates", "9600,115200", "--units", "3", "--timeout", "400 ms", "--json")
-    ran = await alone("scan", "--port", port, *words, home=nobody)
+    ran = await aside("scan", "--port", port, *words, home=nobody)
 
     assert ran.err.splitlines()[0].startswith(f"asking 1 unit id on {port} (2 line settings)")
     assert [unit["line"] for unit in ran.json["units"]] == ["9600 baud, 8N1", "115200 baud, 8N1"]  # a pty has none
@@ -107,13 +92,13 @@ async def test_what_was_found_is_pasted_or_added(port: str, nobody: Path, tmp_pa
     site = tmp_path / "site.yaml"
     site.write_text("site: {id: house, timezone: Europe/Berlin}\n")
     words = ("scan", "--port", port, *LINE, "--units", "3", "--timeout", "300 ms")
-    pasted = await alone(*words, "--yaml", home=nobody)
-    added = await alone(*words, "--add", site, home=nobody)
+    pasted = await aside(*words, "--yaml", home=nobody)
+    added = await aside(*words, "--add", site, home=nobody)
     (tmp_path / "pasted").mkdir()
     (tmp_path / "pasted/site.yaml").write_text("site: {id: house, timezone: Europe/Berlin}\n" + pasted.out)
 
     assert added.code == 0, added.err
-    again = await alone(*words, "--add", site, home=nobody)
+    again = await aside(*words, "--add", site, home=nobody)
     assert again.err.splitlines()[-1] == f"nothing to be added to {site}"
     for file in (site, tmp_path / "pasted/site.yaml"):
         (device,) = load_site(file).site.devices.values()
@@ -164,7 +149,7 @@ async def test_addresses_of_a_network(nobody: Path) -> None:
     number = await bus.start(host="127.0.0.9")
     words = ("scan", "--hosts", "127.0.0.8/29", "--tcp-port", str(number), "--timeout", "500 ms")
     people, programs, pasted = await asyncio.gather(
-        alone(*words, home=nobody), alone(*words, "--json", home=nobody), alone(*words, "--yaml", home=nobody)
+        aside(*words, home=nobody), aside(*words, "--json", home=nobody), aside(*words, "--yaml", home=nobody)
     )
     await bus.stop()
 
@@ -175,8 +160,8 @@ async def test_addresses_of_a_network(nobody: Path) -> None:
 
 async def test_a_register_in_all_orders(port: str, nobody: Path) -> None:
     words = ("--unit", "3", "holding 0x64", "--type", "float32", "--port", port, *LINE)
-    people = await alone("read", *words, home=nobody)
-    programs = await alone("read", *words, "--json", home=nobody)
+    people = await command("read", *words, home=nobody)
+    programs = await aside("read", *words, "--json", home=nobody)
 
     assert people.out.splitlines()[0].split() == ["register", "hex", "ABCD", "CDAB", "BADC", "DCBA"]
     assert people.out.splitlines()[2].split()[:5] == ["holding", "100", "4366", "8000", "230.5"]
@@ -186,7 +171,7 @@ async def test_a_register_in_all_orders(port: str, nobody: Path) -> None:
 
 
 async def test_a_register_of_no_known_type(port: str, nobody: Path) -> None:
-    ran = await alone("read", "3", "holding", "100", "--port", port, *LINE, home=nobody)
+    ran = await aside("read", "3", "holding", "100", "--port", port, *LINE, home=nobody)
 
     assert [line.split() for line in ran.out.splitlines()[2:4]] == [
         ["holding", "100", "4366", "17254", "17254"],
@@ -197,7 +182,7 @@ async def test_a_register_of_no_known_type(port: str, nobody: Path) -> None:
 
 async def test_a_register_as_a_point(port: str, nobody: Path, tmp_path: Path) -> None:
     words = ("3", "holding 100", "--type", "float32", "--order", "CDAB", "--port", port, *LINE, "--yaml")
-    ran = await alone("read", *words, home=nobody)
+    ran = await aside("read", *words, home=nobody)
     site = tmp_path / "site.yaml"
     site.write_text("site: {id: house, timezone: Europe/Berlin}\n" + ran.out)
 
@@ -206,9 +191,9 @@ async def test_a_register_as_a_point(port: str, nobody: Path, tmp_path: Path) ->
 
 
 async def test_refusals_in_plain_words(port: str, nobody: Path) -> None:
-    hole = await alone("read", "3", "holding 300", "--port", port, *LINE, home=nobody)
-    silence = await alone("read", "4", "holding 300", "--timeout", "200 ms", "--port", port, *LINE, home=nobody)
-    missing = await alone("read", "4", "holding 300", "--port", "/nowhere/ttyUSB0", home=nobody)
+    hole = await aside("read", "3", "holding 300", "--port", port, *LINE, home=nobody)
+    silence = await aside("read", "4", "holding 300", "--timeout", "200 ms", "--port", port, *LINE, home=nobody)
+    missing = await aside("read", "4", "holding 300", "--port", "/nowhere/ttyUSB0", home=nobody)
 
     assert (hole.code, silence.code, missing.code) == (1, 1, 1)
     assert hole.err.startswith("error: the device has no register there: look the address up")
@@ -236,19 +221,11 @@ async def test_refusals_in_plain_words(port: str, nobody: Path) -> None:
     ],
     ids=" ".join,
 )
-@pytest.mark.usefixtures("log_as_it_was")
-def test_wrong_usage_ends_with_2(
-    words: tuple[str, ...], capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    from monitor.cli.commands import app
+def test_wrong_usage_ends_with_2(words: tuple[str, ...], nobody: Path) -> None:
+    ran = within(*words, home=nobody)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_STATE_HOME", str(tmp_path))
-        with pytest.raises(SystemExit) as ended:
-            app([*words], prog_name="facility-monitor")
-
-    assert ended.value.code == 2
-    assert "Error: Invalid value" in capsys.readouterr().err
+    assert ran.code == 2
+    assert "Error: Invalid value" in ran.err
 
 
 async def test_watch_shows_what_changes_until_ctrl_c(port: str, meter: Unit, nobody: Path) -> None:
@@ -305,14 +282,12 @@ async def test_a_daemon_that_has_the_bus_is_asked(port: str, tmp_path: Path) -> 
         await asyncio.to_thread(daemon.start)
         await asyncio.to_thread(daemon.until, lambda: daemon.readings("meter"), "the meter is read")
         here = ("--connection", "line", "--state", state)
-        scanned = await command("scan", *here, "--units", "2-4", "--timeout", "300 ms", "--json")
-        pasted = await command("scan", *here, "--units", "3", "--timeout", "300 ms", "--yaml")
-        read = await command("read", "3", "holding 100", "--type", "float32", *here, "--json")
-        hole = await command("read", "3", "holding 300", *here)
-        direct = await command("read", "3", "holding 100", "--port", port, "--state", state)
-        hosts = await command(
-            "scan", "--hosts", "127.0.0.1", "--tcp-port", str(number), "--state", state, "--json"
-        )
+        scanned = await aside("scan", *here, "--units", "2-4", "--timeout", "300 ms", "--json")
+        pasted = await aside("scan", *here, "--units", "3", "--timeout", "300 ms", "--yaml")
+        read = await aside("read", "3", "holding 100", "--type", "float32", *here, "--json")
+        hole = await aside("read", "3", "holding 300", *here)
+        direct = await aside("read", "3", "holding 100", "--port", port, "--state", state)
+        hosts = await aside("scan", "--hosts", "127.0.0.1", "--tcp-port", str(number), "--state", state, "--json")
         polls = len(daemon.readings("meter"))
         await asyncio.to_thread(daemon.until, lambda: len(daemon.readings("meter")) > polls, "it is polled on")
 
@@ -334,8 +309,8 @@ async def test_without_a_daemon_a_connection_of_the_site_is_opened(
 ) -> None:
     site, number = tmp_path / "site.yaml", free_port()
     site.write_text(SITE.format(port=port, number=number))
-    read = await alone("read", "3", "holding 100", "--connection", "line", "--site", site, "--json", home=nobody)
-    other = await alone("read", "3", "holding 100", "--connection", "riser", "--site", site, home=nobody)
+    read = await aside("read", "3", "holding 100", "--connection", "line", "--site", site, "--json", home=nobody)
+    other = await aside("read", "3", "holding 100", "--connection", "riser", "--site", site, home=nobody)
 
     assert read.json["registers"] == [0x4366, 0x8000]
     assert (other.code, other.err) == (78, f"{site} has no connection riser: it has line, gateway\n")

@@ -15,7 +15,7 @@ from monitor.sinks.deadletters import DeadLetters
 from monitor.sinks.influxdb import InfluxSink
 from monitor.sinks.runner import Pace, SinkRunner
 from monitor.site import InfluxSettings
-from tests.cli.running import command
+from tests.cli.running import aside, command
 from tests.clock import ManualClock
 from tests.servers.influxdb import InfluxServer, influxdb
 from tests.sinks.site import NOW, a_site
@@ -58,7 +58,7 @@ def write(path: Path, text: str) -> None:
 
 async def test_check_says_that_all_is_fine_and_ends_with_0(site: Path) -> None:
     people, programs = await asyncio.gather(
-        command("influx", "check", site), command("influx", "check", site, "--json")
+        aside("influx", "check", site), aside("influx", "check", site, "--json")
     )
 
     assert people.code == programs.code == 0, people.err
@@ -92,7 +92,7 @@ async def test_check_says_what_is_wrong_and_what_to_do_and_ends_with_1(
 
 async def test_check_of_a_server_that_is_away_ends_with_1(site: Path) -> None:
     write(site, SITE.format(url="http://127.0.0.1:1"))
-    ran = await command("influx", "check", site, "--json")
+    ran = await aside("influx", "check", site, "--json")
 
     assert ran.code == 1
     assert [each["state"] for each in ran.json["findings"]] == ["wrong"]
@@ -101,7 +101,7 @@ async def test_check_of_a_server_that_is_away_ends_with_1(site: Path) -> None:
 
 async def test_check_of_a_site_without_influxdb_says_so(site: Path) -> None:
     write(site, SITE.format(url="").partition("sinks:")[0])
-    ran = await command("influx", "check", site)
+    ran = await aside("influx", "check", site)
 
     assert ran.code == 1
     assert "sinks.influxdb" in ran.err
@@ -113,9 +113,9 @@ async def test_all_influxdbs_are_looked_at_or_the_one_that_is_named(site: Path, 
     entry = f"url: '{server.url}', token: !env INFLUX_TOKEN"
     write(site, f"{head}  influxdb:\n    - {{id: a, {entry}}}\n    - {{id: b, {entry}, bucket: absent}}\n")
     both, one, nobody = await asyncio.gather(
-        command("influx", "check", site),
-        command("influx", "check", site, "--sink", "a", "--json"),
-        command("influx", "check", site, "--sink", "c"),
+        aside("influx", "check", site),
+        aside("influx", "check", site, "--sink", "a", "--json"),
+        aside("influx", "check", site, "--sink", "c"),
     )
 
     assert (both.code, one.code, nobody.code) == (1, 0, 1)
@@ -139,8 +139,8 @@ async def test_check_without_a_file_asks_the_daemon(
         ]
 
     async with serving(make_parts(journal, clock, examine=examined), tmp_path / "api.sock"):
-        ran = await command("influx", "check", "--state", tmp_path)
-    away = await command("influx", "check", "--state", tmp_path)
+        ran = await aside("influx", "check", "--state", tmp_path)
+    away = await aside("influx", "check", "--state", tmp_path)
 
     assert (ran.code, ran.out.splitlines()[-1]) == (1, "token: mend it")
     assert away.code == 1
@@ -179,7 +179,7 @@ async def folder(
 
 async def test_letters_are_listed_with_reason_age_and_line(folder: Path) -> None:
     people, programs = await asyncio.gather(
-        command("dead-letters", "--state", folder), command("dead-letters", "list", "--json", "--state", folder)
+        command("dead-letters", "--state", folder), aside("dead-letters", "list", "--json", "--state", folder)
     )
 
     assert people.code == programs.code == 0, people.err
@@ -192,9 +192,9 @@ async def test_letters_are_listed_with_reason_age_and_line(folder: Path) -> None
 async def test_what_is_refused_again_ends_with_1_and_what_is_mended_is_written(
     folder: Path, server: InfluxServer
 ) -> None:
-    refused = await command("dead-letters", "retry", "--all", "--state", folder)
+    refused = await aside("dead-letters", "retry", "--all", "--state", folder)
     server.query('DROP MEASUREMENT "equipment"', "facility")
-    written = await command("dead-letters", "retry", "--all", "--json", "--state", folder)
+    written = await aside("dead-letters", "retry", "--all", "--json", "--state", folder)
 
     assert refused.code == 1
     assert refused.out.startswith("0 written, 2 refused again, 0 waiting for the server")
@@ -203,12 +203,12 @@ async def test_what_is_refused_again_ends_with_1_and_what_is_mended_is_written(
 
 
 async def test_letters_are_dropped(folder: Path) -> None:
-    newest, oldest = (await command("dead-letters", "--json", "--state", folder)).json
-    one = await command("dead-letters", "drop", str(oldest["id"]), "--state", folder)
-    left = (await command("dead-letters", "--json", "--state", folder)).json
-    await command("dead-letters", "drop", "--all", "--state", folder)
-    none = await command("dead-letters", "--state", folder)
-    others = await command("dead-letters", "drop", "--all", "--sink", "owner", "--state", folder)
+    newest, oldest = (await aside("dead-letters", "--json", "--state", folder)).json
+    one = await aside("dead-letters", "drop", str(oldest["id"]), "--state", folder)
+    left = (await aside("dead-letters", "--json", "--state", folder)).json
+    await aside("dead-letters", "drop", "--all", "--state", folder)
+    none = await aside("dead-letters", "--state", folder)
+    others = await aside("dead-letters", "drop", "--all", "--sink", "owner", "--state", folder)
 
     assert others.out == "0 dropped\n"
     assert one.out == "1 dropped\n"
@@ -217,7 +217,7 @@ async def test_letters_are_dropped(folder: Path) -> None:
 
 
 async def test_a_number_that_is_none_is_told_with_what_to_do(folder: Path) -> None:
-    ran = await command("dead-letters", "drop", "99", "--state", folder)
+    ran = await aside("dead-letters", "drop", "99", "--state", folder)
 
     assert ran.code == 1
     assert "no dead letter 99" in ran.err
@@ -228,4 +228,4 @@ async def test_a_number_that_is_none_is_told_with_what_to_do(folder: Path) -> No
     "words", [("retry",), ("drop",), ("drop", "1", "--all"), ("retry", "one"), ("drop", "1", "--sink", "a")]
 )
 async def test_wrong_usage_ends_with_2(words: tuple[str, ...]) -> None:
-    assert (await command("dead-letters", *words)).code == 2
+    assert (await aside("dead-letters", *words)).code == 2

@@ -21,6 +21,7 @@ from monitor.periods import (
     parse,
     pieces,
     year_before,
+    zone_of,
 )
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -432,3 +433,20 @@ def test_an_hour_that_the_clock_left_out_has_none_a_week_later() -> None:
     apia = ZoneInfo("Pacific/Apia")  # it left out the 30th of December 2011
     friday = day_of(round(datetime(2012, 1, 6, 12, tzinfo=apia).timestamp() * 1000), apia)
     assert day_week_before(friday.start, apia) is None
+
+
+def test_each_zone_is_found_by_its_name_and_nothing_else_is_one() -> None:
+    no_zones = (
+        "",
+        "Europe",
+        "Europe/Berln",
+        "posix/UTC",
+        "right/UTC",
+        "posixrules",
+        "zone.tab",
+        "../UTC",
+        "/etc/localtime",
+    )
+
+    assert [name for name in sorted(available_timezones()) if zone_of(name) != ZoneInfo(name)] == []
+    assert [name for name in no_zones if zone_of(name) is not None] == []

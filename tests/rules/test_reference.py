@@ -356,7 +356,9 @@ def _until(story: Sequence[Happening], share: float) -> int:
 SHARES: Final = st.one_of(st.just(1.0), st.floats(0.2, 1.0))
 _ASKED_FOR = int(os.environ.get("EXAMPLES", "0"))
 MANY: Final = settings(
-    max_examples=_ASKED_FOR or examples(40), derandomize=not (_ASKED_FOR or IS_LONG), deadline=None
+    max_examples=_ASKED_FOR or (examples(40) if IS_LONG else 24),
+    derandomize=not (_ASKED_FOR or IS_LONG),
+    deadline=None,
 )
 """The same stories each time; `EXAMPLES=5000 pytest tests/rules/test_reference.py` tells others."""
 

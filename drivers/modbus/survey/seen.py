@@ -71,6 +71,8 @@ class Seen:
     def get(self, span: Span) -> tuple[int, ...] | None:
         """The words of a span, where all of them are known."""
         table, words = span.table, self.words
+        if (table, span.first) not in words:  # as of most
+            return None
         try:
             return tuple([words[table, at] for at in range(span.first, span.end)])
         except KeyError:
