@@ -95,7 +95,7 @@ async def test_a_line_has_its_limit_its_unit_and_from_when_on_something_is_kept(
         told = texts(await made.draw(VOLTS))
         chinese = texts(await made.draw(replace(VOLTS, language="zh")))
 
-    assert {"voltage_l1_v (V)", "limit 207 V", "nothing kept before Sun 22 Nov, 07:15"} <= set(told)
+    assert {"Voltage L1 (V)", "limit 207 V", "nothing kept before Sun 22 Nov, 07:15"} <= set(told)
     assert {"22 Nov", "06:00", "12:00", "18:00"} <= set(told)
     assert "限值 207 V" in chinese
     assert not any("nothing kept" in each for each in chinese)
