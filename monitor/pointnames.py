@@ -1,7 +1,7 @@
 """What points are called: the plain names of the quantities and states that a point's name is made of.
 
-A point is named by what it is made of, `<quantity>[_<phase>]_<unit>`: the quantity has a name here, phases, tariffs,
-numbers and the like are put behind it. What a site made up itself is called by its own words.
+A point is named by what it is made of, `<quantity>[_<phase>]_<unit>`: the quantity has a name here, phases,
+tariffs, numbers and the like are put behind it. What a site made up itself is called by its own words.
 """
 
 import re
@@ -40,7 +40,7 @@ class PointNames:
         return {point: name for table in tables for point, name in table(self._say).items()}
 
     def __call__(self, point: str) -> str:
-        """Name a point, `energy_import_kwh` -> `Energy imported`; what nobody knows is called as it was written."""
+        """Name a point, `energy_import_kwh` -> `Energy imported`; what is not known, by its own words."""
         return self.known(point) or _own_words(point)
 
     def known(self, point: str) -> str:
@@ -50,7 +50,8 @@ class PointNames:
         quantity = _quantity(point)
         if quantity in self._known:
             return self._known[quantity]
-        stem, behind = [], []
+        stem: list[str] = []
+        behind: list[str] = []
         for word in quantity.split("_"):
             (behind if stem and (word in PHASES or _BEHIND.fullmatch(word)) else stem).append(word)
         name = self._known.get("_".join(stem), "")
