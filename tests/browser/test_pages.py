@@ -69,14 +69,16 @@ def _addresses() -> Iterator[str]:
 
 
 def _overflow(page: Page) -> list[str]:
-    """What makes a page wider than its window."""
+    """What makes a page wider than its window, and tables that have to fit a phone and do not."""
     return list(
         page.evaluate(
-            """() => document.documentElement.scrollWidth <= innerWidth ? [] :
+            """() => [...document.querySelectorAll(".narrow")].filter((each) => innerWidth >= 360 &&
+              each.scrollWidth > each.clientWidth).map((each) => each.outerHTML.slice(0, 120)).concat(
+            document.documentElement.scrollWidth <= innerWidth ? [] :
             [...document.querySelectorAll("main *, header *, nav *")].filter((each) =>
               each.getBoundingClientRect().right > innerWidth + 1 && !each.closest(".table, .unseen"))
               .map((each) => each.outerHTML.slice(0, 120)).slice(0, 5)
-              .concat([`${document.documentElement.scrollWidth} > ${innerWidth}`])"""
+              .concat([`${document.documentElement.scrollWidth} > ${innerWidth}`]))"""
         )
     )
 
