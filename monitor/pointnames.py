@@ -152,7 +152,7 @@ def _of_pipes(say: _Say) -> Mapping[str, str]:
         "energy_heat": say("Heat energy"),
         "energy_cooling": say("Cooling energy"),
         "pressure": say("Pressure"),
-        "pressure_ok": say("Pressure is there"),
+        "pressure_ok": say("Pressure"),
         "level": say("Level"),
         "distance": say("Distance"),
         "leak": say("Leak"),

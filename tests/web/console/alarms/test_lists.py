@@ -52,11 +52,12 @@ async def test_home_shows_what_waits_the_most_severe_first_and_who_is_on_call(co
 
 def test_what_goes_on_stands_before_what_is_over_each_by_severity_and_age() -> None:
     alarms = [
-        {"occurrence": name, "active": name[0] == "a", "momentary": name[0] == "m"}
+        {"occurrence": name, "active": name[0] in "al", "momentary": name[0] == "m", "normal": name[0] == "l"}
         | {"severity": severity, "raised_at": raised}
         for name, severity, raised in (
             ("over-critical", "critical", 9),
             ("over-low", "low", 9),
+            ("latched-over", "high", 1),
             ("a-low-old", "low", 1),
             ("a-low-new", "low", 2),
             ("momentary-high", "high", 1),
@@ -66,7 +67,15 @@ def test_what_goes_on_stands_before_what_is_over_each_by_severity_and_age() -> N
 
     order = [each["occurrence"] for each in by_urgency(alarms)]
 
-    assert order == ["a-critical", "momentary-high", "a-low-new", "a-low-old", "over-critical", "over-low"]
+    assert order == [
+        "a-critical",
+        "momentary-high",
+        "a-low-new",
+        "a-low-old",
+        "over-critical",
+        "latched-over",
+        "over-low",
+    ]
 
 
 async def test_home_moves_an_alarm_from_waiting_to_seen_to_to_over(console: Console) -> None:
