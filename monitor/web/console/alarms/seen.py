@@ -79,7 +79,7 @@ def by_urgency(alarms: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(
         alarms,
         key=lambda each: (
-            not (each["active"] and not each["normal"] or each["momentary"]),
+            not ((each["active"] and not each["normal"]) or each["momentary"]),
             -SEVERITY_RANK.get(each["severity"], 0),
             -each["raised_at"],
         ),

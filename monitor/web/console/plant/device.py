@@ -14,12 +14,12 @@ from monitor.model import Event, Reading, Recorded, Value
 from monitor.periods import DAY, local_day
 from monitor.schema import (
     ACCESS_EVENTS,
-    COUNTER_NAMES,
     POINT_BATTERY,
     POINT_FLOW,
     POINT_OPEN,
     POINT_POWER,
     POINT_RUNNING,
+    is_counter,
     point_unit,
 )
 from monitor.site import Device
@@ -92,7 +92,7 @@ def make_device(parts: Parts, live: LiveState, pages: Pages) -> Sequence[BaseRou
             points=points,
             trend=_trend(request, caller, known, points, parts),
             spans=SPANS,
-            main=_main(points),
+            main=_main(points, billed_counter(known)),
             alarms=alarms[:_ALARMS],
             alarm_count=len(alarms),
             events=await _events(parts, caller, known),
@@ -123,10 +123,11 @@ def _points(device: Device, recorded: Sequence[Recorded]) -> Sequence[_Shown]:
     return list(found.values())[:_POINTS]
 
 
-def _main(points: Sequence[_Shown]) -> Sequence[_Shown]:
+def _main(points: Sequence[_Shown], billed: str | None) -> Sequence[_Shown]:
     """The few values that show best how a device does; none where there are hardly more."""
     known = {each.name: each for each in points if each.value is not None}
-    order = [*_MAIN, *dict.fromkeys(name for names in COUNTER_NAMES.values() for name in names), *known]
+    others = [name for name in known if not is_counter(name)]
+    order = [*_MAIN, *([billed] if billed else []), *others]
     return (
         [] if len(known) <= _FEW else [known[name] for name in dict.fromkeys(order) if name in known][:_MOST_MAIN]
     )
