@@ -63,7 +63,7 @@ report-picture: setup ## Draw docs/report.png, rollcall.png and link-*.png, of h
 	$(BIN)/python -m docs.rollcallpicture
 	$(BIN)/python -m docs.linkpicture
 
-console-pictures: setup ## Draw docs/console-*.png, pages of the console of the demo, which runs meanwhile (needs Debian's chromium)
+console-pictures: setup ## Draw docs/console-*.png, pages of the console of the demo, which runs meanwhile (needs Debian's chromium and a Chinese font)
 	$(BIN)/python -m docs.consolepicture $(ARGS)
 
 mail-picture: setup ## Draw docs/mail-*.png, mails of a house that does not exist (needs Debian's chromium)

@@ -1,7 +1,7 @@
 """Draws docs/console-*.png: pages of the console of the demo's house. Run by `make console-pictures`.
 
-The demo runs meanwhile: on a folder of its own for two minutes, or as somebody has started it, whose one-time link
-is the argument.
+The demo runs meanwhile: on a folder of its own, with a past of two days; or as somebody has
+started it, whose one-time link is the argument.
 """
 
 import re
@@ -31,7 +31,10 @@ _PHONE: Final[dict[str, Any]] = {
 }
 _DESK: Final[dict[str, Any]] = {"viewport": {"width": 1200, "height": 820}}
 _LINK: Final = re.compile(r"http://127\.0\.0\.1:\d+/welcome/[\w-]+")
-_LASTS: Final = 120.0
+_PAST: Final = "2"
+"""Days: a trend shows one."""
+_LASTS: Final = 60.0
+_PATIENCE: Final = 300.0
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ PICTURES: Final = (
     Picture("alarms", "/alarms", "desk"),
     Picture("alarm", "ALARM", "phone", colours="dark"),
     Picture("plant", "/plant", "desk", language="zh"),
-    Picture("device", "/devices/main-electricity?point=voltage_l2_v&hours=24#trend", "desk", colours="dark"),
+    Picture("device", "/devices/main-electricity?point=voltage_l2_v&hours=24", "desk", colours="dark"),
     Picture("doors", "/doors", "phone", language="zh"),
     Picture("rollcall", "/rollcall", "paper"),
 )
@@ -60,16 +63,42 @@ PICTURES: Final = (
 def _demo(state: Path) -> Iterator[str]:
     """Run the demo; yields the one-time link of its first administrator, once something has gone wrong."""
     log = state.with_name("log")
-    words = [sys.executable, "-m", "monitor", "demo", "--state", str(state), "--no-caretaker"]
+    words = [
+        sys.executable,
+        "-m",
+        "monitor",
+        "demo",
+        "--state",
+        str(state),
+        "--no-caretaker",
+        "--seed-days",
+        _PAST,
+    ]
     with log.open("wb") as said, subprocess.Popen(words, stdout=said, stderr=said) as demo:  # noqa: S603 - ours
         try:
-            time.sleep(_LASTS)
-            found = _LINK.search(log.read_text())
-            if found is None:
-                raise RuntimeError(f"the demo names no console:\n{log.read_text()[-2000:]}")
-            yield found[0]
+            link = _link_in(log, demo)
+            time.sleep(_LASTS)  # until all that goes wrong in its first minute has
+            yield link
         finally:
             demo.terminate()
+
+
+def _link_in(log: Path, demo: "subprocess.Popen[bytes]") -> str:
+    """The link that the demo prints once its past is made and its console listens."""
+    until = time.monotonic() + _PATIENCE
+    while time.monotonic() < until and demo.poll() is None:
+        found = _LINK.search(log.read_text())
+        if found is not None:
+            return found[0]
+        time.sleep(1)
+    raise RuntimeError(f"the demo names no console:\n{log.read_text()[-2000:]}")
+
+
+def _need_chinese_letters() -> None:
+    """Some pages are drawn in Chinese: without a font they would be empty boxes."""
+    known = subprocess.run(["fc-list", ":lang=zh"], capture_output=True, check=False)  # noqa: S607 - Debian's fontconfig
+    if not known.stdout:
+        sys.exit("no font here has Chinese letters: install one, such as Debian's fonts-wqy-microhei")
 
 
 def _draw(browser: Browser, origin: str, known: Any, wanted: Picture) -> bytes:
@@ -123,7 +152,8 @@ def draw(link: str) -> None:
 
 
 def main() -> None:
-    """Draw them, of a demo that somebody started and whose link is given, or of one that is started for it."""
+    """Draw all, of a demo that somebody started and whose link is given, or of one that is started for it."""
+    _need_chinese_letters()
     if len(sys.argv) > 1:
         draw(sys.argv[1])
         return

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from monitor.alarms.store import STANDING, AlarmView, these
+from monitor.folding import plain
 from monitor.journal.state import State
 
-__all__ = ["Choice", "choose", "pattern_of"]
+__all__ = ["Choice", "Said", "choose", "pattern_of"]
 
 _CHOOSE: Final = """
     SELECT occurrence FROM alarm
@@ -22,25 +23,40 @@ _CHOOSE: Final = """
         AND (:held IS NULL
             OR NOT momentary AND EXISTS (SELECT 1 FROM json_each(suppression) WHERE value = :held))
         AND (:stands IS NULL OR state IN ('active', 'recovering') AND raised_at < :stands)
-        AND (:text IS NULL OR title LIKE :text ESCAPE '\\' OR rule LIKE :text ESCAPE '\\'
-            OR source_key LIKE :text ESCAPE '\\' OR occurrence LIKE :text ESCAPE '\\'
-            OR rule IN (SELECT value FROM json_each(:called_rules))
-            OR device IN (SELECT value FROM json_each(:called_devices)))
+        AND {texts}
         AND raised_at BETWEEN :oldest AND :newest
         AND (:raised_at IS NULL OR (raised_at, occurrence) < (:raised_at, :occurrence))
     ORDER BY raised_at DESC, occurrence DESC LIMIT :limit
 """
+_SAYS: Final = """
+    (plain(title) LIKE :text{n} ESCAPE '\\' OR rule LIKE :text{n} ESCAPE '\\'
+        OR source_key LIKE :text{n} ESCAPE '\\' OR occurrence LIKE :text{n} ESCAPE '\\'
+        OR rule IN (SELECT value FROM json_each(:rules{n}))
+        OR device IN (SELECT value FROM json_each(:devices{n})))
+"""
+"""That one of the texts fits: a condition for each, so that the database looks up once what is called so."""
 _FOREVER: Final = (1 << 63) - 1
 _HELD: Final = frozenset({"shelved", "suppressed", "out_of_service"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """A text that stands in the title, rule, source or occurrence, or what it is of is called so (ids).
+
+    Case, accents and forms of width do not count.
+    """
+
+    text: str
+    rules: Collection[str] = ()
+    devices: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
     """Which alarms: what is empty or None chooses nothing; times are UTC ms.
 
-    `devices`: ids; `only`: shelved, suppressed, out_of_service or standing; `text`: in the title, the rule, the
-    source or the occurrence, or of one of the rules and devices that are `called` so (ids); `over`: it neither
-    lasts nor waits for anybody; `since` and `until`: [since, until) of the raise.
+    `devices`: ids; `only`: shelved, suppressed, out_of_service or standing; `texts`: all of them fit; `over`: it
+    neither lasts nor waits for anybody; `since` and `until`: [since, until) of the raise.
     """
 
     states: Collection[str] = ()
@@ -49,9 +65,7 @@ class Choice:
     rule: str = ""
     devices: Collection[str] | None = None
     only: str = ""
-    text: str = ""
-    called_rules: Collection[str] = ()
-    called_devices: Collection[str] = ()
+    texts: Sequence[Said] = ()
     over: bool = False
     since: int | None = None
     until: int | None = None
@@ -64,7 +78,8 @@ async def choose(
 
     They are read from the newest until there are enough: what fits nothing looks through all that are kept.
     """
-    rows = await state.query(_CHOOSE, _values(choice, after, limit, now))
+    texts = " AND ".join(_SAYS.format(n=n) for n in range(len(choice.texts))) or "TRUE"
+    rows = await state.query(_CHOOSE.format(texts=texts), _values(choice, after, limit, now))
     found = {alarm.occurrence: alarm for alarm in await these(state, [row["occurrence"] for row in rows])}
     return [found[row["occurrence"]] for row in rows if row["occurrence"] in found]
 
@@ -73,7 +88,17 @@ def _values(choice: Choice, after: tuple[int, str] | None, limit: int, now: int)
     """What stands in the place of each name: NULL for what chooses nothing."""
     before = (None, None) if after is None else after
     newest = _FOREVER if choice.until is None else choice.until - 1
+    texts = {
+        f"{name}{n}": value
+        for n, said in enumerate(choice.texts)
+        for name, value in (
+            ("text", pattern_of(plain(said.text))),
+            ("rules", json.dumps(sorted(said.rules))),
+            ("devices", json.dumps(sorted(said.devices))),
+        )
+    }
     return {
+        **texts,
         "states": _among(choice.states),
         "severities": _among(choice.severities),
         "responses": _among(choice.responses),
@@ -81,9 +106,6 @@ def _values(choice: Choice, after: tuple[int, str] | None, limit: int, now: int)
         "rule": choice.rule or None,
         "held": choice.only if choice.only in _HELD else None,
         "stands": now - STANDING if choice.only == "standing" else None,
-        "text": pattern_of(choice.text) if choice.text else None,
-        "called_rules": json.dumps(sorted(choice.called_rules)),
-        "called_devices": json.dumps(sorted(choice.called_devices)),
         "over": choice.over,
         "oldest": -_FOREVER if choice.since is None else choice.since,
         "newest": newest if after is None else min(newest, after[0]),

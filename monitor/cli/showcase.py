@@ -223,7 +223,7 @@ class Showcase:
                 self._tell(", ".join(parts))
 
     async def _invite(self) -> None:
-        """Say where the console is, and how to get in."""
+        """Say where the console is, how to get in, and where residents report."""
         console = self._site.console
         if console is None:
             return
@@ -236,15 +236,18 @@ class Showcase:
             option = f"--state {self.folder}"
             forgotten = f"facility-monitor user link {_ADMINISTRATOR} {option}"
             self._tell(f"{where}, login {_ADMINISTRATOR}; when the password is forgotten: {forgotten}")
-            return
-        try:
-            link = await asyncio.to_thread(
-                lambda: Client(None, self.folder).post("users", _ADMINISTRATOR, "link", body={})
-            )
-        except FacilityMonitorError as refused:
-            self._tell(f"{where}: {refused}")
         else:
-            self._tell(f"{where}: choose a password for {_ADMINISTRATOR} here, once: {link['url']}")
+            try:
+                link = await asyncio.to_thread(
+                    lambda: Client(None, self.folder).post("users", _ADMINISTRATOR, "link", body={})
+                )
+            except FacilityMonitorError as refused:
+                self._tell(f"{where}: {refused}")
+            else:
+                self._tell(f"{where}: choose a password for {_ADMINISTRATOR} here, once: {link['url']}")
+        for label in (await self._ask("labels", kind="places") or ())[:1]:
+            codes = f"the codes of all places: http://{console.host}:{console.port}/labels"
+            self._tell(f"residents: report at {label['address']} ({label['name']}); {codes}")
 
     async def _take_care(self) -> None:
         """Acknowledge what waits for it, with the command that a person would type."""

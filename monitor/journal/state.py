@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from monitor.errors import JournalError
+from monitor.folding import plain
 from monitor.journal.codec import KIND_OF, encode, identity
 from monitor.journal.migrate import migrate
 from monitor.journal.soundness import is_damage, is_outage, settle
@@ -74,7 +75,10 @@ def produce(db: sqlite3.Connection, producer: str, entries: Iterable[Entry]) -> 
 
 
 class State:
-    """A store's one connection and its one thread: work is done in the order in which it was asked for."""
+    """A store's one connection and its one thread: work is done in the order in which it was asked for.
+
+    In SQL `plain(text)` is `monitor.folding.plain`.
+    """
 
     def __init__(self, db: sqlite3.Connection, store: Store = STATE) -> None:
         self._db = db
@@ -102,6 +106,7 @@ class State:
             db = sqlite3.connect(
                 path, timeout=10, isolation_level=None, check_same_thread=False, factory=_Connection
             )
+            db.create_function("plain", 1, plain, deterministic=True)
             _prepare(db, path.name, store)
         except (OSError, sqlite3.Error, UnicodeDecodeError) as error:
             if db is not None:

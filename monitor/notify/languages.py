@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from monitor.clock import CLOCKS_ARE_RIGHT_FROM
+from monitor.pointnames import PointNames
 from monitor.schema import unit_sign
 
 if TYPE_CHECKING:
     from babel import Locale
     from babel.support import NullTranslations
 
-__all__ = ["CATALOGUES", "LANGUAGES", "TAGS", "Speech", "known", "speech", "words_of"]
+__all__ = ["CATALOGUES", "LANGUAGES", "TAGS", "Speech", "known", "point_names", "speech", "words_of"]
 
 LANGUAGES: Final = ("en", "zh")
 TAGS: Final = {"en": "en", "zh": "zh-Hans"}
@@ -70,6 +71,11 @@ def words_of(language: str) -> "NullTranslations":
         words.merge(found)
         words.plural = found.plural  # merging leaves that of English
     return words
+
+
+def point_names(language: str) -> PointNames:
+    """Answer what points are called in a known language."""
+    return PointNames(words_of(language).ugettext)
 
 
 class Speech:

@@ -148,7 +148,7 @@ def _environment(language: str, timezone: str, *, form: str) -> ImmutableSandbox
     install: Any = environment
     install.install_gettext_translations(languages.words_of(language), newstyle=True)
     speech = languages.speech(language, timezone)
-    environment.globals["colours"] = _COLOURS
+    environment.globals |= {"colours": _COLOURS, "point_name": languages.point_names(language)}
     environment.filters |= {
         "clock": speech.clock,
         "hour": speech.hour,

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
-from monitor.alarms.choosing import Choice
+from monitor.alarms.choosing import Choice, Said
 from monitor.site import Site
 from monitor.web.alarmshapes import AlarmDetailOut, AlarmOut, NotificationOut, Only, RuleDetailOut, RuleOut
 from monitor.web.paging import MOST, PAGE, Cursor, Limit, answered, dumped, link, opened, sealed
@@ -66,7 +66,7 @@ def _add_alarms(router: APIRouter, parts: Parts) -> None:
             rule=rule,
             devices=_devices(parts.site, device, device_class, building, zone),
             only=only or "",
-            text=q,
+            texts=(Said(text=q),) if q else (),
             since=since,
             until=until,
         )

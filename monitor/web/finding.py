@@ -5,18 +5,20 @@ without spaces between words are found as well.
 """
 
 import asyncio
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 from urllib.parse import quote
 
-from monitor.alarms.choosing import Choice
+from monitor.alarms.choosing import Choice, Said
 from monitor.doorways import doors_of
+from monitor.folding import plain
+from monitor.model import SEVERITY_RANK
+from monitor.pointnames import PointNames
 from monitor.site import Site
 from monitor.web.parts import Parts
 
-__all__ = ["EACH", "KINDS", "LONGEST", "Finder", "Found", "Kind", "called", "plain"]
+__all__ = ["EACH", "KINDS", "LONGEST", "Finder", "Found", "Kind", "called", "words_in"]
 
 Kind = Literal["device", "alarm", "rule", "door", "zone", "person"]
 KINDS: Final[Sequence[Kind]] = ("device", "alarm", "rule", "door", "zone", "person")
@@ -30,13 +32,17 @@ _MOST_OLD: Final = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """Something that was found: `where` says more of it, `page` is its address in the console."""
+    """Something that was found: `where` says more of it, `page` is its address in the console.
+
+    `time`: of an alarm, UTC ms of its raise.
+    """
 
     kind: Kind
     id: str
     name: str
     where: str
     page: str
+    time: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +63,16 @@ class Finder:
 
     async def find(self, question: str, *, said: Callable[[str], str] = str) -> Sequence[Found]:
         """What has all words of a question, by kind, the best first: its name, then how it begins, then any."""
-        words = plain(question[:LONGEST]).split()[:_MOST_WORDS]
+        words = words_in(question)
         if not words:
             return []
         alarms = await self._alarms(question, said)
         return await asyncio.to_thread(self._look, words, alarms, said)  # ten thousand devices take a moment
 
     async def _alarms(self, question: str, said: Callable[[str], str]) -> Sequence[Mapping[str, Any]]:
-        """What is open and was over last, and the newest among all that have the longest word of a question."""
-        word = max(question[:LONGEST].split(), key=len)
-        rules, devices = called(self._parts.site, word, said)
-        choice = Choice(text=word, called_rules=rules, called_devices=devices)
+        """What is open and was over last, and the newest among all that have the words of a question."""
+        texts = await asyncio.to_thread(called, self._parts.site, question, said)
+        choice = Choice(texts=[each for each in texts if each.text not in SEVERITY_RANK])
         known = {each["occurrence"]: each for each in await self._parts.alarms.list_alarms()}
         older = await self._parts.alarms.find_alarms(choice, after=None, limit=_MOST_OLD)
         return list({**known, **{each["occurrence"]: each for each in older}}.values())
@@ -79,7 +84,7 @@ class Finder:
             self._fixed = list(_things(self._parts.site))
         site = self._parts.site
         by_kind: dict[str, list[tuple[int, int, Found]]] = {kind: [] for kind in KINDS}
-        for thing in (*self._fixed, *_rules(site, said), *_alarms(alarms, said)):
+        for thing in (*self._fixed, *_rules(site, said), *_alarms(alarms, site, said)):
             rank = _rank(thing, words)
             if rank is not None:
                 among = by_kind[thing.found.kind]
@@ -87,20 +92,26 @@ class Finder:
         return [found for kind in KINDS for _, _, found in sorted(by_kind[kind], key=lambda one: one[:2])[:EACH]]
 
 
-def called(site: Site, text: str, said: Callable[[str], str]) -> tuple[Sequence[str], Sequence[str]]:
-    """The rules and the devices (ids) whose names have a text, in the language of who asks; none for no text."""
-    wanted = plain(text)
-    if not wanted.strip():
-        return [], []
-    rules = [each.id for each in site.rules.values() if each.name and wanted in plain(said(each.name))]
-    devices = [each.id for each in site.devices.values() if wanted in plain(f"{each.name} {each.zone}")]
-    return rules, devices
+def words_in(question: str) -> Sequence[str]:
+    """The words of a question, as they are compared."""
+    return plain(question[:LONGEST]).split()[:_MOST_WORDS]
 
 
-def plain(text: str) -> str:
-    """A text as it is compared: without case and accents."""
-    parts = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(sign for sign in parts if not unicodedata.combining(sign))
+def called(site: Site, question: str, said: Callable[[str], str]) -> Sequence[Said]:
+    """The words of a question, each with the rules and devices whose names, for who asks, have it."""
+    words = words_in(question)
+    if not words:
+        return ()
+    rules = {each.id: plain(f"{each.name} {said(each.name)}") for each in site.rules.values() if each.name}
+    devices = {each.id: plain(f"{each.name} {each.zone} {each.building}") for each in site.devices.values()}
+    return tuple(
+        Said(
+            text=word,
+            rules=[ident for ident, name in rules.items() if word in name],
+            devices=[ident for ident, name in devices.items() if word in name],
+        )
+        for word in words
+    )
 
 
 def _rank(thing: _Thing, words: Sequence[str]) -> int | None:
@@ -126,10 +137,12 @@ def _thing(  # noqa: PLR0913 - what it is, and what more it is found by
     *,
     also: Iterable[str] = (),
     names: Iterable[str] = (),
+    time: int | None = None,
 ) -> _Thing:
-    called = tuple(dict.fromkeys(plain(each) for each in (ident, ident.replace("-", " "), name, *names) if each))
-    text = " ".join((*called, plain(where), *(plain(each) for each in also)))
-    return _Thing(Found(kind=kind, id=ident, name=name or ident, where=where, page=page), called, text)
+    known = tuple(dict.fromkeys(plain(each) for each in (ident, ident.replace("-", " "), name, *names) if each))
+    text = " ".join((*known, plain(where), *(plain(each) for each in also)))
+    found = Found(kind=kind, id=ident, name=name or ident, where=where, page=page, time=time)
+    return _Thing(found, known, text)
 
 
 def _things(site: Site) -> Iterator[_Thing]:
@@ -167,17 +180,21 @@ def _rules(site: Site, said: Callable[[str], str]) -> Iterator[_Thing]:
         )
 
 
-def _alarms(alarms: Sequence[Mapping[str, Any]], said: Callable[[str], str]) -> Iterator[_Thing]:
+def _alarms(alarms: Sequence[Mapping[str, Any]], site: Site, said: Callable[[str], str]) -> Iterator[_Thing]:
+    names_of_points = PointNames(said)
     for alarm in alarms:
-        title = str(alarm["title"])
+        title, point = str(alarm["title"]), alarm.get("point")
+        device = site.devices.get(str(alarm["device"]))
+        place = () if device is None else (device.building, device.zone)
         name, colon, about = title.partition(": ")
         told = f"{said(name)}{colon}{about}"
         yield _thing(
             "alarm",
             alarm["occurrence"],
             told,
-            str(alarm["source_key"]),
+            names_of_points(point) if point else "",
             f"/alarms/{quote(alarm['occurrence'])}",
-            also=(str(alarm["rule"]), str(alarm["severity"])),
+            also=(str(alarm["rule"]), str(alarm["severity"]), str(alarm["source_key"]), *place),
             names=(title, about),
+            time=alarm.get("raised_at"),
         )

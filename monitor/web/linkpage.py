@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from monitor.alarms.store import AlarmView
 from monitor.causes import CAUSES
+from monitor.notify.languages import point_names
 from monitor.schema import unit_sign
 from monitor.site import Site
 from monitor.web.drawing import templates
@@ -81,7 +82,7 @@ def _facts(site: Site, seen: Seen, words: Mapping[str, str]) -> Iterator[tuple[s
         "state": _state(alarm, words),
         "where": ", ".join(places),
         "since": _clock(alarm.since, site.timezone),
-        "point": alarm.point or "",
+        "point": f"{point_names(words['lang'][:2])(alarm.point)} ({alarm.point})" if alarm.point else "",
         "value": _value(alarm, words),
         "response": alarm.response_text,
         "cause": alarm.cause_text,

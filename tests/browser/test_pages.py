@@ -50,11 +50,13 @@ def pages(visitors: Visitors) -> list[str]:
     house.fails(1)
     house.fails(2)
     house.volts(199)
-    house.messages.say_json("z/door", {"contact": False, "battery": 90})
+    house.messages.say_json("z/door", {"contact": True, "battery": 90})
     house.messages.say_json("r/in", {"type": "access", "time": 1, "uid": "a1b2c3", "access": "Always"})
+    house.messages.say_json("z/door", {"contact": False, "battery": 90})
     alarms = [house.alarm(rule)["occurrence"] for rule in ("pump-fault", "lift-fault", "volts")]
     for words in (("shelve", alarms[1], "--for", "1h", "--reason", "Monteur"), ("ack", alarms[2])):
         assert house.daemon.command("alarms", *words).returncode == 0
+    house.daemon.until(lambda: house.daemon.get("access", "rollcall")["present"], "somebody is in")
     return [*_addresses(), *(f"/alarms/{each}" for each in alarms)]
 
 
@@ -69,14 +71,16 @@ def _addresses() -> Iterator[str]:
 
 
 def _overflow(page: Page) -> list[str]:
-    """What makes a page wider than its window."""
+    """What makes a page wider than its window, and tables that have to fit a phone and do not."""
     return list(
         page.evaluate(
-            """() => document.documentElement.scrollWidth <= innerWidth ? [] :
+            """() => [...document.querySelectorAll(".narrow")].filter((each) => innerWidth >= 360 &&
+              each.scrollWidth > each.clientWidth).map((each) => each.outerHTML.slice(0, 120)).concat(
+            document.documentElement.scrollWidth <= innerWidth ? [] :
             [...document.querySelectorAll("main *, header *, nav *")].filter((each) =>
               each.getBoundingClientRect().right > innerWidth + 1 && !each.closest(".table, .unseen"))
               .map((each) => each.outerHTML.slice(0, 120)).slice(0, 5)
-              .concat([`${document.documentElement.scrollWidth} > ${innerWidth}`])"""
+              .concat([`${document.documentElement.scrollWidth} > ${innerWidth}`]))"""
         )
     )
 

@@ -121,6 +121,15 @@ def test_it_ends_by_itself_and_reports_what_was_promised(demo: Demo) -> None:
     assert demo.report["events"] > 5
 
 
+def test_it_says_where_the_console_is_and_where_residents_report(demo: Demo) -> None:
+    here = r"http://127\.0\.0\.1:\d+"
+
+    assert re.search(rf"console: {here}: choose a password for admin here, once: {here}/welcome/", demo.said)
+    assert re.search(
+        rf"residents: report at {here}/\S+ \(Entrance hall\);.* {here}/labels$", demo.said, re.MULTILINE
+    )
+
+
 def test_every_incident_is_an_alarm_that_is_acknowledged_and_cleared(demo: Demo) -> None:
     alarms = demo.report["alarms"]
 

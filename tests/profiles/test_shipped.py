@@ -5,11 +5,13 @@ import pytest
 from drivers import DRIVERS
 from monitor.documents.files import Files
 from monitor.documents.finding import Findings
+from monitor.pointnames import PointNames
 from monitor.profiles import Library, Profile
 from monitor.schema import CLASSES
 from monitor.settings.loading import SHIPPED
 from monitor.settings.tables import resolve
 
+NAMES = PointNames()
 PROFILES = sorted((SHIPPED / "profiles").glob("**/*.yaml"))
 
 
@@ -25,7 +27,9 @@ def library(findings: Findings) -> Library:
 
 
 @pytest.mark.parametrize("path", PROFILES, ids=lambda path: path.stem)
-def test_a_shipped_profile_has_no_mistake(path: Path, library: Library, findings: Findings) -> None:
+def test_a_shipped_profile_has_no_mistake_and_its_points_have_plain_names(
+    path: Path, library: Library, findings: Findings
+) -> None:
     profile = library.get(path.stem)
     assert profile is not None
     variants = profile.variants if profile.choose else ["", *profile.variants]
@@ -33,6 +37,7 @@ def test_a_shipped_profile_has_no_mistake(path: Path, library: Library, findings
 
     assert not findings.errors
     assert all(bound)
+    assert [point for one in bound if one for point in one.points if not NAMES.known(point)] == []
     assert path.parent.name == profile.device_class
 
 

@@ -26,7 +26,11 @@ from tests.rules.build import START
 from tests.web.console.asking import asking, somebody
 from tests.web.serving import make_parts
 
-HERE = {**DEVICES, "meter": replace(DEVICES["meter"], building="A", zone="Cellar")}
+HERE = {
+    **DEVICES,
+    "meter": replace(DEVICES["meter"], building="A", zone="Cellar"),
+    "sensor": replace(DEVICES["sensor"], name="Aufz\u00fcge"),
+}
 SITE = Site(
     id="s",
     name="S",
@@ -50,6 +54,8 @@ CHOICES: list[tuple[dict[str, Any], int]] = [
     ({"building": "A", "class": "safety"}, 0),
     ({"zone": "Cellar", "state": "active"}, 1),
     ({"q": "LEAK"}, 1),
+    ({"q": "aufzuge"}, 1),
+    ({"q": "\uff21UFZ\u00dc"}, 1),
     ({"q": "%"}, 0),
     ({"q": "voltage_v"}, 13),
     ({"since": START + 115_000}, 2),

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
+from monitor.folding import plain
 from monitor.journal.sqlite import SqliteJournal
 from monitor.notify.languages import words_of
 from monitor.site import Device, Rule
 from monitor.staff import Notify, Person
-from monitor.web.finding import EACH, Finder, plain
+from monitor.web.finding import EACH, Finder
 from tests.clock import ManualClock
 from tests.web.console.asking import asking, somebody
 from tests.web.houses import SITE as HQ
@@ -110,6 +111,12 @@ async def test_the_route_answers_where_it_is_in_the_console(journal: SqliteJourn
 
     assert {one["page"] for one in answer.json()} >= {"/devices/main", "/alarms/undervoltage-1"}
     assert nothing.status_code == 422
+
+
+async def test_of_an_alarm_it_says_which_point_and_when(journal: SqliteJournal, clock: ManualClock) -> None:
+    (alarm,) = [one for one in await _finder(journal, clock).find("undervoltage") if one.kind == "alarm"]
+
+    assert (alarm.where, alarm.time) == ("Voltage L1", ALARM["raised_at"])
 
 
 def test_what_looks_alike_is_the_same() -> None:

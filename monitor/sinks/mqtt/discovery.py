@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import orjson
 
+from monitor.pointnames import PointNames
 from monitor.profiles.itself import ITSELF
 from monitor.schema import STATES, point_unit, unit_sign
 from monitor.sinks.mqtt.alarmcards import cards_of, cards_of_monitor
@@ -36,6 +37,7 @@ _SENSOR: Final[Mapping[str, tuple[str, str]]] = {
     "h": ("duration", "h"),
 }
 """Suffix of a point -> Home Assistant's device class and unit."""
+_CALLED: Final = PointNames()
 _VOLUMES: Final = frozenset({"water", "gas"})
 _STATES: Final[Mapping[str, str]] = {
     "fault": "problem",
@@ -179,7 +181,7 @@ def _point(device: Device, point: Point, topics: Topics, ident: str) -> dict[str
     where = f"value_json['values'].get('{point.name}')"
     common = {
         "unique_id": f"{ident}_{point.name}",
-        "name": point.name.removesuffix(f"_{_suffix(point)}").replace("_", " ").capitalize(),
+        "name": _CALLED(point.name),
         "state_topic": topics.device_topic(device.id),
     }
     if _is_state(point):

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse
 
-from monitor.notify.languages import LANGUAGES, TAGS, Speech, speech, words_of
+from monitor.notify.languages import LANGUAGES, TAGS, Speech, point_names, speech, words_of
 from monitor.schema import unit_sign
 from monitor.site import Site
 from monitor.web.callers import Role, Scope, known_caller
@@ -88,7 +88,8 @@ class Pages:
 
         All templates also know `site`, `caller` (None on the page to sign in), `speech` (how numbers, units and
         times are written), `now` (UTC ms), `stamp(ms)` (for `<time datetime>`), `say` (words of programs),
-        `sign(unit)`, `worded(sentence)`, `known_reason(told)` (of a message), `url(path, **query)`,
+        `sign(unit)`, `point_name(point)`, `worded(sentence)`, `known_reason(told)` (of a message),
+        `url(path, **query)`,
         `static(name)`, `places`, `here`, `back` (a page that can be opened: not the address of a form) and `csrf`.
         """
         caller = known_caller(request)
@@ -100,6 +101,7 @@ class Pages:
             "lang": TAGS[language],
             "speech": self.speech(request),
             "sign": unit_sign,
+            "point_name": point_names(language),
             "say": words_of(language).ugettext,
             "worded": lambda sentence: sentence.said(words_of(language).ugettext),
             "known_reason": lambda told: known_reason(told, words_of(language).ugettext),

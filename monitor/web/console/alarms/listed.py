@@ -12,7 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from monitor.alarms.choosing import Choice
+from monitor.alarms.choosing import Choice, Said
+from monitor.folding import plain
 from monitor.model import Severity
 from monitor.site import Site
 from monitor.web.callers import caller_of
@@ -46,7 +47,7 @@ def make_list(parts: Parts, pages: Pages) -> Sequence[BaseRoute]:
             asked["state"] = "open"
         person = caller_of(request).person
         before = _before(request.query_params.get("before", ""))
-        wanted = _Wanted(asked, *called(parts.site, asked["text"], pages.words(request)), person)
+        wanted = _Wanted(asked, called(parts.site, asked["text"], pages.words(request)), person)
         is_paged = asked["state"] != "open" and not asked["mine"]
         if is_paged:
             rows, older = await _page(parts, wanted, before)
@@ -73,11 +74,10 @@ def make_list(parts: Parts, pages: Pages) -> Sequence[BaseRoute]:
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """What was asked for, the rules and devices that are called so, and who asks (a person of the site)."""
+    """What was asked for, its words with what is called so, and who asks (a person of the site)."""
 
     asked: dict[str, str]
-    rules: Sequence[str]
-    devices: Sequence[str]
+    texts: Sequence[Said]
     person: str
 
 
@@ -86,8 +86,7 @@ async def _all(parts: Parts, wanted: _Wanted) -> Sequence[dict[str, Any]]:
     is_mine = bool(wanted.asked["mine"])
     known = await (parts.alarms.list_cases(wanted.person) if is_mine else parts.alarms.list_alarms())
     told = [placed(alarm, parts.site) for alarm in known]
-    called_so = {*wanted.rules, *wanted.devices}
-    return by_urgency(alarm for alarm in told if _is(alarm, wanted.asked, called_so, wanted.person))
+    return by_urgency(alarm for alarm in told if _is(alarm, wanted))
 
 
 async def _page(
@@ -101,9 +100,7 @@ async def _page(
         rule=asked["rule"],
         devices=_devices(parts.site, asked),
         only=held,
-        text=asked["text"],
-        called_rules=wanted.rules,
-        called_devices=wanted.devices,
+        texts=wanted.texts,
         over=asked["state"] == "over" and not held,
     )
     found = await parts.alarms.find_alarms(choice, after=before, limit=PAGE + 1)
@@ -133,7 +130,8 @@ def _devices(site: Site, asked: dict[str, str]) -> list[str] | None:
     ]
 
 
-def _is(alarm: dict[str, Any], asked: dict[str, str], called_so: set[str], person: str) -> bool:
+def _is(alarm: dict[str, Any], wanted: _Wanted) -> bool:
+    asked, person = wanted.asked, wanted.person
     if asked["state"] != "all" and is_open(alarm) != (asked["state"] == "open") and not _is_held(alarm, asked):
         return False
     if any(asked[name] and alarm[field] != asked[name] for name, field in _FIELDS.items()):
@@ -144,7 +142,7 @@ def _is(alarm: dict[str, Any], asked: dict[str, str], called_so: set[str], perso
         case = alarm["case"] or {}
         if not person or case.get("assigned_to") != person or not case.get("open"):
             return False
-    return not asked["text"] or bool({alarm["rule"], alarm["device"]} & called_so) or _says(alarm, asked["text"])
+    return all(_says(alarm, each) for each in wanted.texts)
 
 
 def _is_held(alarm: dict[str, Any], asked: dict[str, str]) -> bool:
@@ -153,13 +151,10 @@ def _is_held(alarm: dict[str, Any], asked: dict[str, str]) -> bool:
     return asked["hold"] in alarm["suppression"] and not alarm["momentary"]
 
 
-def _says(alarm: dict[str, Any], text: str) -> bool:
-    where = (
-        alarm["title"],
-        alarm["device"],
-        alarm["device_name"],
-        alarm["zone"],
-        alarm["rule"],
-        alarm["occurrence"],
+def _says(alarm: dict[str, Any], said: Said) -> bool:
+    where = (alarm["title"], alarm["source_key"], alarm["rule"], alarm["occurrence"])
+    return (
+        alarm["rule"] in said.rules
+        or alarm["device"] in said.devices
+        or said.text in plain(" ".join(map(str, where)))
     )
-    return text.casefold() in " ".join(where).casefold()

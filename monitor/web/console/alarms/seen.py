@@ -40,6 +40,7 @@ _UNSAID: Final[Mapping[str, Any]] = {
     "service": None,
     "shadow": False,
     "shelf": None,
+    "source_key": "",
     "standing": False,
     "suppressed_by": (),
     "suppression": (),
@@ -74,8 +75,15 @@ def is_open(alarm: Mapping[str, Any]) -> bool:
 
 
 def by_urgency(alarms: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The most severe first; of the same severity the newest."""
-    return sorted(alarms, key=lambda each: (-SEVERITY_RANK.get(each["severity"], 0), -each["raised_at"]))
+    """What goes on or happened once, then what is over; each the most severe first, then the newest."""
+    return sorted(
+        alarms,
+        key=lambda each: (
+            not ((each["active"] and not each["normal"]) or each["momentary"]),
+            -SEVERITY_RANK.get(each["severity"], 0),
+            -each["raised_at"],
+        ),
+    )
 
 
 def may(caller: Caller | None, path: str) -> bool:

@@ -19,6 +19,7 @@ from monitor.schema import (
     POINT_OPEN,
     POINT_POWER,
     POINT_RUNNING,
+    is_counter,
     point_unit,
 )
 from monitor.site import Device
@@ -35,8 +36,8 @@ __all__ = ["make_device"]
 
 _READINGS: Final = 200
 """That are looked through for the newest value of each point: slow points speak seldom."""
-_EVENTS: Final = 30
-_ALARMS: Final = 20
+_EVENTS: Final = 15
+_ALARMS: Final = 5
 _POINTS: Final = 200
 _MAIN: Final = (
     POINT_POWER,
@@ -50,6 +51,8 @@ _MAIN: Final = (
     POINT_BATTERY,
 )
 """Points that show best how a device does, the best first."""
+_MOST_MAIN: Final = 4
+_FEW: Final = 2
 
 
 @dataclass(slots=True)
@@ -75,6 +78,7 @@ def make_device(parts: Parts, live: LiveState, pages: Pages) -> Sequence[BaseRou
         caller = caller_of(request)
         told = await parts.journal.readings(known.id, _READINGS) if caller.sees_readings_of(known) else ()
         points = _points(known, told)
+        alarms = [each for each in await parts.alarms.list_alarms() if each["device"] == known.id]
         is_quiet = view.state in {"answering", "not_connected"}
         return pages.draw(
             request,
@@ -87,7 +91,9 @@ def make_device(parts: Parts, live: LiveState, pages: Pages) -> Sequence[BaseRou
             polls=parts.polls().get(known.id),
             points=points,
             trend=_trend(request, caller, known, points, parts),
-            alarms=[each for each in await parts.alarms.list_alarms() if each["device"] == known.id][:_ALARMS],
+            main=_main(points, billed_counter(known)),
+            alarms=alarms[:_ALARMS],
+            alarm_count=len(alarms),
             events=await _events(parts, caller, known),
             maintenance=await _maintenance(parts, known),
             coverage=await _coverage(parts, known),
@@ -114,6 +120,16 @@ def _points(device: Device, recorded: Sequence[Recorded]) -> Sequence[_Shown]:
             if name in found:
                 found[name].missing = str(why)
     return list(found.values())[:_POINTS]
+
+
+def _main(points: Sequence[_Shown], billed: str | None) -> Sequence[_Shown]:
+    """The few values that show best how a device does; none where there are hardly more."""
+    known = {each.name: each for each in points if each.value is not None}
+    others = [name for name in known if not is_counter(name)]
+    order = [*_MAIN, *([billed] if billed else []), *others]
+    return (
+        [] if len(known) <= _FEW else [known[name] for name in dict.fromkeys(order) if name in known][:_MOST_MAIN]
+    )
 
 
 def _trend(

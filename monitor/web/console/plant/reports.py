@@ -43,7 +43,7 @@ def make_reports(parts: Parts, pages: Pages) -> Sequence[BaseRoute]:
             kinds=[(each, told[each]) for each in kinds],
             language=language_of(request, parts.site),
             error=error,
-            typed={"kind": "", "period": _USUAL, **(typed or {})},
+            typed={"kind": "", "period": _USUAL, "other": "", **(typed or {})},
         )
 
     async def report(request: Request) -> Response:
@@ -53,11 +53,11 @@ def make_reports(parts: Parts, pages: Pages) -> Sequence[BaseRoute]:
             raise HTTPException(404, say("There is no such report."))
         if not _may_see(caller_of(request), kind):
             raise NotAllowed(Sentence("somebody who may see who came and went"))
-        wanted = asked.get("period") or _USUAL
+        wanted = asked.get("other", "").strip() or asked.get("period") or _USUAL
         try:
             period = parse(wanted[:50], parts.site.timezone, parts.now())
         except ValueError as wrong:
-            return await choose(request, error=str(wrong), typed={"kind": kind, "period": wanted[:50]})
+            return await choose(request, error=str(wrong), typed={"kind": kind, "other": wanted[:50]})
         language = asked.get("language", "")
         form = asked.get("form", "html")
         spoken = language if language in LANGUAGES else language_of(request, parts.site)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 from zoneinfo import ZoneInfo
 
 from monitor.notify.curves import Curve, oldest, read
-from monitor.notify.languages import Speech, known, speech, words_of
+from monitor.notify.languages import Speech, known, point_names, speech, words_of
 from monitor.notify.pictures import BLUE, FAINT, INK, RED, STYLE, band, be_small, line, marks
 from monitor.notify.scales import names, ticks
 from monitor.schema import unit_sign
@@ -74,7 +74,8 @@ def draw(wish: Mapping[str, Any], journal: Path) -> bytes:
         found = list(ticks(wish["start"], wish["end"], ZoneInfo(wish["timezone"]), spoken.day))
         axes.set_xticks([at for at, _ in found], [label for _, label in found])
         axes.tick_params(length=2, width=0.6)
-        title = f"{wish['point']} ({unit_sign(wish['unit'])})" if wish["unit"] else wish["point"]
+        title = "" if point is None else point_names(spoken.language)(point)
+        title = f"{title} ({unit_sign(wish['unit'])})" if wish["unit"] else title
         axes.set_title(_plain(title), loc="left", fontsize=9.5, color=INK)
         out = io.StringIO()
         figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})

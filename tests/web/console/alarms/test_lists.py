@@ -6,6 +6,7 @@ import pytest
 
 from monitor.journal.sqlite import SqliteJournal
 from monitor.web.callers import Role
+from monitor.web.console.alarms.seen import by_urgency
 from tests.clock import ManualClock
 from tests.web.console.alarms.alarmhouse import Console
 from tests.web.console.asking import asking, somebody
@@ -47,6 +48,34 @@ async def test_home_shows_what_waits_the_most_severe_first_and_who_is_on_call(co
     assert part(page, "mine") == ""
     assert "Door does not answer" in part(page, "itself")
     assert part(page, "duty").startswith("On call now On-call duty Ana")
+
+
+def test_what_goes_on_stands_before_what_is_over_each_by_severity_and_age() -> None:
+    alarms = [
+        {"occurrence": name, "active": name[0] in "al", "momentary": name[0] == "m", "normal": name[0] == "l"}
+        | {"severity": severity, "raised_at": raised}
+        for name, severity, raised in (
+            ("over-critical", "critical", 9),
+            ("over-low", "low", 9),
+            ("latched-over", "high", 1),
+            ("a-low-old", "low", 1),
+            ("a-low-new", "low", 2),
+            ("momentary-high", "high", 1),
+            ("a-critical", "critical", 1),
+        )
+    ]
+
+    order = [each["occurrence"] for each in by_urgency(alarms)]
+
+    assert order == [
+        "a-critical",
+        "momentary-high",
+        "a-low-new",
+        "a-low-old",
+        "over-critical",
+        "latched-over",
+        "over-low",
+    ]
 
 
 async def test_home_moves_an_alarm_from_waiting_to_seen_to_to_over(console: Console) -> None:
@@ -141,6 +170,7 @@ async def test_what_was_over_long_ago_is_found_page_by_page_and_by_its_words_in_
         | {"state": "clear", "response": "none"}
         for number in range(1, 260)
     ]
+    rows[-1]["title"] = "Aufz\u00fcge: Meter"
     before = ("x", "٣.a", "9" * 30, "-1.", "1")
     insert = f"INSERT INTO alarm VALUES ({', '.join(f':{name}' for name in fields)})"
     await console.house.state.transact(lambda db: db.executemany(insert, rows))
@@ -159,12 +189,16 @@ async def test_what_was_over_long_ago_is_found_page_by_page_and_by_its_words_in_
         by_rule = await browser.see("/alarms", state="all", rule="low")
         other = await browser.see("/alarms", state="all", rule="leak")
         found = await browser.see("/search", q=f"{259:016x}")
+        folded = [await browser.see("/search", q=each) for each in ("Meter aufzuge", "\uff21\uff35\uff26Z\u00dcG")]
+        chosen = await browser.see("/alarms", state="all", text="meter AUFZU")
         odd = [await browser.see("/alarms", state="all", before=each) for each in before]
 
     assert len(listed) == len(set(listed)) == 259
     assert titles(nothing, "alarms") == titles(other, "alarms") == []
     assert len(titles(by_rule, "alarms")) == 50
     assert f"/alarms/{259:016x}" in found
+    assert all(f"/alarms/{259:016x}" in each for each in folded)
+    assert titles(chosen, "alarms") == ["Aufz\u00fcge: Meter"]
     assert [len(titles(each, "alarms")) for each in odd] == [50, 50, 50, 50, 0]
 
 

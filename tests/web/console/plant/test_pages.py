@@ -215,6 +215,7 @@ async def test_a_device_shows_its_values_and_why_there_is_none(house: House, tmp
 
     assert_sound(page)
     assert 'data-point="voltage_l1_v">231.5' in page
+    assert '#trend">Voltage L2</a> <code class="id">voltage_<wbr>l2_<wbr>v</code>' in page
     assert "held back: it cannot be right" in page
     assert "doubtful" in page
     assert "trend.svg?point=voltage_l2_v&amp;hours=168" in page

@@ -113,7 +113,7 @@ async def test_a_line_has_its_limit_its_unit_and_from_when_on_something_is_kept(
         months = await made.draw(long)
         since = texts(await made.draw(replace(long, start=NOW - 365 * DAY)))
 
-    assert {"voltage_l1_v (V)", "limit 207 V", "nothing kept before Sun 22 Nov, 07:15"} <= set(told)
+    assert {"Voltage L1 (V)", "limit 207 V", "nothing kept before Sun 22 Nov, 07:15"} <= set(told)
     assert {"22 Nov", "06:00", "12:00", "18:00"} <= set(told)
     assert "限值 207 V" in chinese
     assert not any("nothing kept" in each for each in chinese)
