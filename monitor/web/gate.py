@@ -3,9 +3,11 @@
 A request over TCP is never of the socket: it has a session's cookie, a token, or is a stranger's.
 """
 
+import asyncio
 import hmac
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -25,6 +27,7 @@ from monitor.accounts.roles import Role
 from monitor.site import ConsoleSettings
 from monitor.web.allowance import Allowance, client_key
 from monitor.web.callers import Caller, Via
+from monitor.web.ending import Ending
 from monitor.web.server import is_here
 from monitor.web.shapes import PREFIX
 
@@ -35,6 +38,15 @@ _LARGEST_HEAD: Final = 16 * 1024
 _MOST_HEADERS: Final = 100
 _WRONG, _ALL_WRONG = 30, 600
 """Tokens that are none, a minute: of one client and of all."""
+_AT_ONCE: Final = 40
+"""Requests that are answered at a time, of a person, a token at one address, or a stranger: a fifth of the
+connections. Behind a proxy all of them come from one address."""
+_LOOK_S: Final = 10.0
+"""Seconds between two looks whether who is told something that goes on still may."""
+_BACKGROUND: Final = "x-background"
+"""The header of what a page loads again by itself."""
+_BY_THEMSELVES: Final = ("/api/v1/live", "/readings/stream", ".svg", ".css", ".js")
+"""What pages load without anybody doing anything, by the ends of the paths."""
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -116,6 +128,7 @@ class Gate:
         self._names = _names_of_this_machine(settings.host)
         self._wrong = Allowance(_WRONG, _ALL_WRONG, monotonic)
         self._headers = [*_HEADERS.items(), *(_STRICT.items() if self._is_secure else ())]
+        self._answering: Counter[str] = Counter()
         self.refused = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -123,28 +136,66 @@ class Gate:
         if scope["type"] != "http":
             return
 
-        may_go_on: Callable[[], bool] = _always
-        is_cut = False
-
         async def guarded(message: Message) -> None:
-            nonlocal is_cut
-            if is_cut:
-                return
             if message["type"] == "http.response.start":
                 message = {**message, "headers": self._with_headers(message.get("headers", ()))}
-            elif message.get("more_body") and not may_go_on():
-                is_cut, message = True, {"type": "http.response.body", "body": b"", "more_body": False}
             await send(message)
 
         try:
             inside = await self._judge(scope)
-            may_go_on = self._going_on(inside)
+            whose = self._whose(inside)
+            if self._answering[whose] >= _AT_ONCE:
+                raise _Refused(429, "too many requests at once: wait until some of them are answered")
         except _Refused as refused:
             self.refused += 1
             answer = PlainTextResponse(f"{refused}\n", refused.status, {"connection": "close"})
             await answer(scope, receive, guarded)
             return
-        await self._app(inside, receive, guarded)
+        self._answering[whose] += 1
+        try:
+            await self._answer(inside, receive, guarded)
+        finally:
+            self._answering[whose] -= 1
+            if not self._answering[whose]:
+                del self._answering[whose]
+
+    def _whose(self, scope: Scope) -> str:
+        """What counts as one who asks; nothing for strangers whom a proxy does not tell apart."""
+        caller: Caller | None = scope["state"]["caller"]
+        door: Door = scope["state"]["door"]
+        if caller is not None and caller.via is Via.SESSION:
+            return f"session {caller.name}"
+        if caller is None and self.is_shared(door.address):
+            return f"stranger {id(scope)}"
+        return f"{'' if caller is None else caller.name} {door.network}"
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Have the app answer; what goes on ends when the session or the token does, at once where more is sent."""
+        may_go_on = self._going_on(scope)
+        ending, loop = Ending(), asyncio.get_running_loop()
+        timer: asyncio.TimerHandle | None = None
+
+        def look() -> None:
+            nonlocal timer
+            if may_go_on():
+                timer = loop.call_later(_LOOK_S, look)
+            else:
+                ending.end()
+
+        async def watched(message: Message) -> None:
+            nonlocal timer
+            if message["type"] == "http.response.start":
+                timer = loop.call_later(_LOOK_S, look)
+            elif message.get("more_body") and not may_go_on():
+                ending.end()
+                message = {**message, "body": b""}
+            await send(message)
+
+        try:
+            await ending.run(self._app, scope, receive, watched)
+        finally:
+            if timer is not None:
+                timer.cancel()
 
     def _going_on(self, scope: Scope) -> Callable[[], bool]:
         """Whether who asked may still: a long answer ends when his session or token does."""
@@ -181,7 +232,7 @@ class Gate:
             secure=self._is_secure, address=address, agent=headers.get("user-agent", "")[:200], secret=secret
         )
         inside = {**scope, **self._places(scope), "scheme": scheme, "client": (address, 0)}
-        caller = self._caller(headers, door)
+        caller = self._caller(headers, door, is_used=_is_use(scope, headers))
         inside["state"] = {"caller": caller, "door": door}
         if scope["method"] not in _SAFE and not (caller is not None and caller.via is Via.TOKEN):
             await self._refuse_foreign(inside, headers, caller, origin)
@@ -235,10 +286,10 @@ class Gate:
 
     # Who -------------------------------------------------------------------------------------------------
 
-    def _caller(self, headers: Headers, door: Door) -> Caller | None:
+    def _caller(self, headers: Headers, door: Door, *, is_used: bool) -> Caller | None:
         if headers.get("authorization", ""):
             return self._by_token(headers, door)
-        known = self._accounts.session(door.secret) if door.secret else None
+        known = self._accounts.session(door.secret, is_used=is_used) if door.secret else None
         if known is None:
             return None
         session, account = known
@@ -291,6 +342,12 @@ class Gate:
 def _cookie_of(*, secure: bool) -> str:
     """What the cookie of a session is called; the prefix keeps all others from setting it."""
     return "__Host-session" if secure else "session"
+
+
+def _is_use(scope: Scope, headers: Headers) -> bool:
+    """Whether somebody did something: what an open page loads by itself does not keep a session alive."""
+    is_loaded = _BACKGROUND in headers or scope["path"].endswith(_BY_THEMSELVES)
+    return scope["method"] not in _SAFE or not is_loaded
 
 
 def _always() -> bool:
