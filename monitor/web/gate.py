@@ -75,6 +75,8 @@ class Door:
     agent: str = ""
     secret: str = field(default="", repr=False)
     """What its cookie carries."""
+    mark: str = field(default="", repr=False)
+    """The sign of a browser in which somebody has signed in (`monitor.web.signin.mark_of`)."""
 
     @property
     def network(self) -> str:
@@ -85,6 +87,11 @@ class Door:
     def cookie(self) -> str:
         """What the cookie of a session is called here."""
         return _cookie_of(secure=self.secure)
+
+    @property
+    def mark_cookie(self) -> str:
+        """What the cookie of that sign is called here."""
+        return _cookie_of("browser", secure=self.secure)
 
 
 def door_of(request: object) -> Door | None:
@@ -227,9 +234,13 @@ class Gate:
         said = headers.get("x-forwarded-proto", "").split(",")[-1].strip().lower() if is_proxied else ""
         scheme = "https" if self._has_tls or said == "https" else "http"
         origin = self._origin(scope, headers, scheme)
-        secret = cookie_parser(headers.get("cookie", "")).get(_cookie_of(secure=self._is_secure), "")
+        cookies = cookie_parser(headers.get("cookie", ""))
         door = Door(
-            secure=self._is_secure, address=address, agent=headers.get("user-agent", "")[:200], secret=secret
+            secure=self._is_secure,
+            address=address,
+            agent=headers.get("user-agent", "")[:200],
+            secret=cookies.get(_cookie_of(secure=self._is_secure), ""),
+            mark=cookies.get(_cookie_of("browser", secure=self._is_secure), ""),
         )
         inside = {**scope, **self._places(scope), "scheme": scheme, "client": (address, 0)}
         caller = self._caller(headers, door, is_used=_is_use(scope, headers))
@@ -339,9 +350,9 @@ class Gate:
         raise _Refused(403, why)
 
 
-def _cookie_of(*, secure: bool) -> str:
-    """What the cookie of a session is called; the prefix keeps all others from setting it."""
-    return "__Host-session" if secure else "session"
+def _cookie_of(kind: str = "session", *, secure: bool) -> str:
+    """What a cookie of ours is called; the prefix keeps all others from setting it."""
+    return f"__Host-{kind}" if secure else kind
 
 
 def _is_use(scope: Scope, headers: Headers) -> bool:
