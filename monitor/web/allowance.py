@@ -38,7 +38,6 @@ class Allowance:
             self._clients.popitem(last=False)
         return may
 
-
     def give(self, client: str) -> None:
         """Give one back that was taken."""
         left, at = self._all

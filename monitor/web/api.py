@@ -27,6 +27,7 @@ from monitor.web.performanceroutes import make_performance_router
 from monitor.web.permits import guard
 from monitor.web.problems import answer_problems
 from monitor.web.reportroutes import make_report_router
+from monitor.web.residentroutes import make_resident_router
 from monitor.web.routes import make_router
 from monitor.web.seats import Seats
 from monitor.web.shapes import PREFIX
@@ -63,6 +64,7 @@ def make_api(parts: Parts, live: LiveState) -> App:
         make_finding_router(parts),
         make_user_router(parts),
         make_label_router(parts),
+        make_resident_router(parts),
     )
     pages, console = make_console(parts, live)
     app = App(

@@ -118,7 +118,9 @@ async def test_where_all_places_are_taken_whoever_has_most_gives_his_oldest(
     assert (late.status_code, late.json()["detail"]) == (503, "3 look already: ask again later")
 
 
-async def test_a_token_has_places_for_each_address_and_in_all(here: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_token_has_places_for_each_address_and_in_all(
+    here: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("monitor.web.seats.OF_ONE", 1)
     monkeypatch.setattr("monitor.web.seats.OF_TOKEN", 2)
     headers = {"authorization": f"Bearer {await here.token(Scope.READ)}"}
@@ -137,7 +139,9 @@ async def test_a_token_has_places_for_each_address_and_in_all(here: Front, monke
     assert third.json()["detail"] == "this token looks at 2 things at once already: close one of them"
 
 
-async def test_nobody_has_more_than_his_part_answered_at_once(here: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nobody_has_more_than_his_part_answered_at_once(
+    here: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("monitor.web.gate._AT_ONCE", 2)
     await here.add("ben")
     async with AsyncExitStack() as stack:
