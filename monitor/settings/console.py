@@ -48,8 +48,8 @@ def bind_console(binding: Binding, root: Node) -> ConsoleSettings | None:
             binding.findings.warning(
                 node.get("proxies") or node,
                 f"{_PATH}.proxies",
-                f"whoever has an address of {network} can say that he is somebody else, in the audit trail too, and "
-                "shares his limits with all others there: write the addresses of your proxies alone",
+                f"whoever has an address of {network} can say that he is somebody else, in the audit trail "
+                "too, and shares his limits with all others there: write the addresses of your proxies alone",
             )
     return ConsoleSettings(
         host=host,
@@ -64,7 +64,7 @@ def bind_console(binding: Binding, root: Node) -> ConsoleSettings | None:
 
 
 def _is_wide(text: str) -> bool:
-    """Whether more than proxies have addresses of a network: it is larger than a small one of this machine's own."""
+    """Whether others than proxies may have addresses of a network: it is no small one."""
     network = ip_network(text)
     return not network.is_loopback and network.prefixlen < _SMALL[network.version]
 

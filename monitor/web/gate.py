@@ -5,13 +5,11 @@ A request over TCP is never of the socket: it has a session's cookie, a token, o
 
 import asyncio
 import hmac
-import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import ip_address, ip_network
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -30,6 +28,7 @@ from monitor.web.callers import Caller, Via
 from monitor.web.ending import Ending
 from monitor.web.server import is_here
 from monitor.web.shapes import PREFIX
+from monitor.web.whence import is_within, names_of_this_machine, plain
 
 __all__ = ["Door", "Gate", "csrf_of", "door_of"]
 
@@ -132,7 +131,7 @@ class Gate:
         self._port = settings.port
         self._is_secure = self._has_tls or base.scheme == "https"
         self._proxies = tuple(ip_network(each) for each in settings.proxies)
-        self._names = _names_of_this_machine(settings.host)
+        self._names = names_of_this_machine(settings.host)
         self._wrong = Allowance(_WRONG, _ALL_WRONG, monotonic)
         self._headers = [*_HEADERS.items(), *(_STRICT.items() if self._is_secure else ())]
         self._answering: Counter[str] = Counter()
@@ -150,9 +149,7 @@ class Gate:
 
         try:
             inside = await self._judge(scope)
-            whose = self._whose(inside)
-            if self._answering[whose] >= _AT_ONCE:
-                raise _Refused(429, "too many requests at once: wait until some of them are answered")
+            whose = self._refuse_many(inside)
         except _Refused as refused:
             self.refused += 1
             answer = PlainTextResponse(f"{refused}\n", refused.status, {"connection": "close"})
@@ -166,8 +163,15 @@ class Gate:
             if not self._answering[whose]:
                 del self._answering[whose]
 
+    def _refuse_many(self, scope: Scope) -> str:
+        """What counts as one who asks. Raises _Refused where he has as many requests under way as he may."""
+        whose = self._whose(scope)
+        if self._answering[whose] >= _AT_ONCE:
+            raise _Refused(429, "too many requests at once: wait until some of them are answered")
+        return whose
+
     def _whose(self, scope: Scope) -> str:
-        """What counts as one who asks; nothing for strangers whom a proxy does not tell apart."""
+        """What counts as one who asks; strangers whom a proxy does not tell apart are all others."""
         caller: Caller | None = scope["state"]["caller"]
         door: Door = scope["state"]["door"]
         if caller is not None and caller.via is Via.SESSION:
@@ -177,7 +181,7 @@ class Gate:
         return f"{'' if caller is None else caller.name} {door.network}"
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Have the app answer; what goes on ends when the session or the token does, at once where more is sent."""
+        """Have the app answer; what goes on ends when the session or the token does, at once where it is fed."""
         may_go_on = self._going_on(scope)
         ending, loop = Ending(), asyncio.get_running_loop()
         timer: asyncio.TimerHandle | None = None
@@ -228,7 +232,7 @@ class Gate:
         headers = Headers(raw=list(raw))
         if "transfer-encoding" in headers and "content-length" in headers:
             raise _Refused(400, "a body has one length")  # a proxy might see another request in it than we do
-        peer = _plain(str((scope.get("client") or ("", 0))[0]))
+        peer = plain(str((scope.get("client") or ("", 0))[0]))
         is_proxied = self._is_proxy(peer)
         address = self._address(headers, peer) if is_proxied else peer
         said = headers.get("x-forwarded-proto", "").split(",")[-1].strip().lower() if is_proxied else ""
@@ -253,10 +257,10 @@ class Gate:
 
     def is_shared(self, address: str) -> bool:
         """Whether others stand behind an address: one of the proxies, or a tunnel to this machine."""
-        return is_here(address) or self._is_proxy(_plain(address))
+        return is_here(address) or self._is_proxy(plain(address))
 
     def _is_proxy(self, address: str) -> bool:
-        return _is_within(address, self._proxies)
+        return is_within(address, self._proxies)
 
     def _address(self, headers: Headers, peer: str) -> str:
         """The last address that none of our proxies has: what stands before it anybody can have written."""
@@ -280,7 +284,7 @@ class Gate:
             name, port = parts.hostname or "", parts.port
         except ValueError:
             name, port = "", None
-        here = _plain(str((scope.get("server") or ("", 0))[0]))
+        here = plain(str((scope.get("server") or ("", 0))[0]))
         port = port or (443 if scheme == "https" else 80)
         if name in self._names | {here} and port == self._port and "@" not in host:
             return f"{scheme}://{host}"
@@ -369,25 +373,3 @@ def _secret_of(headers: Headers) -> str:
     """What is sent as a token; empty for anything else."""
     kind, _, secret = headers.get("authorization", "").partition(" ")
     return secret.strip() if kind.lower() == "bearer" else ""
-
-
-def _plain(address: str) -> str:
-    """An IPv4 address as such, also where it came through a socket for both kinds."""
-    return address.removeprefix("::ffff:") if "." in address else address
-
-
-@lru_cache(maxsize=1024)
-def _is_within(address: str, networks: tuple[IPv4Network | IPv6Network, ...]) -> bool:
-    try:
-        known = ip_address(address)
-    except ValueError:
-        return False
-    return any(known in network for network in networks)
-
-
-def _names_of_this_machine(host: str) -> frozenset[str]:
-    """Under which names it may be asked for where it listens; the address that was reached comes to these."""
-    if ip_address(host).is_loopback:
-        return frozenset({host, "localhost"})
-    name = socket.gethostname().lower()
-    return frozenset({host, name, name.partition(".")[0], f"{name.partition('.')[0]}.local", "localhost"})

@@ -2,24 +2,24 @@
 
 Four budgets, each for something else:
 
-* **A browser** in which somebody has signed in before has a sign of that (`mark_of`). With it only his own failures
-  on this browser count: whoever guesses from the same flat, office or proxy does not keep him out.
+* **A browser** in which somebody has signed in before has a sign of that (`mark_of`). With it only his own
+  failures on this browser count: whoever guesses from the same flat, office or proxy does not keep him out.
 * **A name at an address** waits after three failures: 1 s, 2 s, 4 s … 15 min. One who guesses the name of the
   administrator at one address makes him wait nowhere else, and nobody else at that address.
-* **A name**, from all addresses at which nobody has ever signed in, has 24 tries, and one more each 2.5 minutes.
-* **An address** has 10 tries a minute for all names, and all addresses together 120; those at which somebody has
-  signed in before have 120 of their own. A try that succeeds gives back what it took.
+* **A name**, from all addresses at which nobody has ever signed in, has 24 tries, and one more each 2.5 min.
+* **An address** has 10 tries a minute for all names, and all addresses together 120; those at which somebody
+  has signed in before have 120 of their own. A try that succeeds gives back what it took.
 
-Nothing of it depends on whether there is somebody of that name: what is known of an address is known for all names.
+Nothing of it depends on whether there is somebody of that name: what is known of an address is known for all.
 
 What that allows of guesses at one account. A name at an address: the first three and then ten more in
-1 + 2 + … + 512 s = 17 min, then one in 15 min: 96 a day. Who lets an hour pass each time, or has the 4000 that are
-remembered pushed out by others (at 120 a minute 33 minutes), gets 13 in 33 minutes: less than 600 a day, for each
-known address at which he is. From everywhere else together: 24 + 24 * 24 = 600 a day. A browser of somebody's, once
-it is stolen: 600 a day. So a botnet has about 220,000 guesses a year, less than 2^18, at passwords of 12 letters that
-are none of the usual ones; who lives in the house as many again.
+1 + 2 + … + 512 s = 17 min, then one in 15 min: 96 a day. Who lets an hour pass each time, or has the 4000 that
+are remembered pushed out by others (at 120 a minute 33 minutes), gets 13 in 33 minutes: less than 600 a day,
+for each known address at which he is. From everywhere else together: 24 + 24 * 24 = 600 a day. A browser of
+somebody's, once it is stolen: 600 a day. So a botnet has about 220,000 guesses a year, less than 2^18, at
+passwords of 12 letters that are none of the usual ones; who lives in the house as many again.
 
-What is kept: 4000 failures and 2000 addresses in each allowance, the newest, each as a hash or a text of 64 letters.
+What is kept: 4000 failures and 2000 addresses in each allowance, the newest, each as a hash or a short text.
 """
 
 import hashlib
@@ -102,10 +102,10 @@ class SignIns:
 
 
 def mark_of(account: Account, number: str = "") -> str:
-    """The sign of a browser in which somebody has signed in: a number, a new one where none is given, and its proof.
+    """The sign of a browser in which somebody has signed in: a number (a new one where none is given), its proof.
 
-    The proof is made with the hash of his password, which nothing but the state has: another password, and browsers
-    are strange again. It lets nobody in.
+    The proof is made with the hash of his password, which nothing but the state has: with another password
+    browsers are strange again. It lets nobody in.
     """
     number = number or secrets.token_hex(_NUMBER)
     return f"{number}.{_proof(account.password, number)}"
