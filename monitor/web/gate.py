@@ -286,7 +286,7 @@ class Gate:
             name, port = "", None
         here = plain(str((scope.get("server") or ("", 0))[0]))
         port = port or (443 if scheme == "https" else 80)
-        if name in self._names | {here} and port == self._port and "@" not in host:
+        if name in self._names | {here} and port == self._port and parts.netloc == host and "@" not in host:
             return f"{scheme}://{host}"
         raise _Refused(421, "this is not the name of the console: see `console.base` in the site file")
 

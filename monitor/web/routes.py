@@ -180,7 +180,9 @@ def _add_readings(router: APIRouter, parts: Parts, seats: Seats) -> None:
         recorded = await parts.journal.readings(device, last)
         return [ReadingOut.of(each.entry) for each in recorded if isinstance(each.entry, Reading)]
 
-    @router.get("/devices/{device}/readings/stream", response_class=Seated, responses=problems(429))
+    @router.get(
+        "/devices/{device}/readings/stream", status_code=200, response_class=Seated, responses=problems(429)
+    )
     async def stream(request: Request, device: str, last: Annotated[int, Query(ge=0, le=10_000)] = 0) -> Seated:
         """Answer the newest readings, then each that comes: one JSON object a line, until the client goes."""
         _readable(parts, device, request)

@@ -306,6 +306,7 @@ async def run_bound(  # noqa: PLR0913 - what a server is
         timeout_graceful_shutdown=_GRACE,
         server_header=False,
         proxy_headers=believes_proxies,
+        forwarded_allow_ips=["127.0.0.1", "::1"],  # said, so that no variable of the environment says another
     )
     server = _Server(config) if tls is None else _TlsServer(config, tls, clients, made)
     task = asyncio.create_task(server.serve(sockets=[bound]), name="http server")

@@ -182,7 +182,7 @@ def test_what_is_remembered_of_guesses_is_bounded() -> None:
     "given",
     ["//evil.example.org", "/\\evil.example.org", "https://evil.example.org", "javascript:alert(1)", "\\\\evil",
      "/\t/evil.example.org", "///evil.example.org", "evil.example.org", "/ok\nlocation: x", "http:evil",
-     "/%0a/../..//é"],
+     "/%0a/../..//é", "//[", "/../another-app/", "/alarms/%2e%2E/../another-app", "/./x"],
 )  # fmt: skip
 async def test_nobody_is_sent_on_to_another_site(here: Front, given: str) -> None:
     async with here.browser() as browser:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -32,8 +32,14 @@ _LONGEST_FIELD: Final = 1000
 
 
 def own_path(given: str) -> str:
-    """Where to go on: a path of the console, without what is before ours; anything else is the home page."""
-    parts = urlsplit(given)
+    """Where to go on: a path of the console, without what is before ours; anything else is the home page.
+
+    A path with `.` or `..` in it could lead browsers out of the console, to what else the same proxy serves.
+    """
+    try:
+        parts = urlsplit(given)
+    except ValueError:
+        return "/"
     is_ours = (
         given.startswith("/")
         and not given.startswith("//")
@@ -42,6 +48,7 @@ def own_path(given: str) -> str:
         and given.isprintable()
         and not parts.scheme
         and not parts.netloc
+        and not {".", ".."} & set(unquote(parts.path).split("/"))
     )
     return given if is_ours else "/"
 
@@ -221,9 +228,13 @@ class Signing:
         invited = await self._accounts.invited(str(request.path_params["token"]))
         if invited is None:
             return self._no_link(request)
-        return self._pages.draw(
+        answer = self._pages.draw(
             request, "accounts/welcome.html.j2", status=422 if why else 200, login=invited.login, why=why
         )
+        # Its address is a secret: what the page loads must not say it into the log of a proxy. Not no-referrer,
+        # with which browsers say of a form only that it comes from `null`.
+        answer.headers["referrer-policy"] = "strict-origin"
+        return answer
 
     def _no_link(self, request: Request) -> Response:
         door = door_of(request)
