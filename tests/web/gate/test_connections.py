@@ -268,3 +268,23 @@ async def test_who_sends_byte_after_byte_over_tls_is_cut_off(
 
     assert 1 < sent < 2000
     assert not served.gate._answering
+
+
+async def test_who_goes_in_the_middle_of_a_form_leaves_nothing_in_the_log(
+    here: Front, caplog: pytest.LogCaptureFixture
+) -> None:
+    for body in (b"login=a", b""):
+        _, writer = await asyncio.open_connection("127.0.0.1", here.port)
+        head = f"POST /login HTTP/1.1\r\nHost: 127.0.0.1:{here.port}\r\nContent-Length: 1000\r\n"
+        writer.write(f"{head}Content-Type: application/x-www-form-urlencoded\r\n\r\n".encode() + body)
+        await writer.drain()
+        async with asyncio.timeout(60):
+            while not here.gate._answering:  # noqa: ASYNC110 - over a port
+                await asyncio.sleep(0.01)
+            writer.close()
+            while here.gate._answering:  # noqa: ASYNC110 - over a port
+                await asyncio.sleep(0.01)
+    rows = await here.accounts.audit.look(refused=True)
+
+    assert caplog.records == []
+    assert [(row["action"], row["outcome"]) for row in rows] == [("sign_in", 400)] * 2

@@ -294,6 +294,23 @@ async def test_one_client_cannot_report_without_end_and_danger_is_heard_all_the_
     assert danger.status_code == 303
 
 
+async def test_who_goes_in_the_middle_of_a_report_is_no_defect_of_the_page(
+    porch: Porch, caplog: pytest.LogCaptureFixture
+) -> None:
+    port, path = porch.parts._residents.port, "/" + porch.address().split("/", 3)[3]
+    refused = porch.parts.facts()["refused"]
+    with capture_logs() as logs:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        head = f"POST {path} HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n"
+        writer.write(f"{head}Content-Type: application/x-www-form-urlencoded\r\n\r\nkind=".encode())
+        await writer.drain()
+        writer.close()
+        await porch.house.until(lambda: _is(porch.parts.facts()["refused"] != refused))
+
+    assert caplog.records == []
+    assert logs == []
+
+
 async def test_what_the_journal_does_not_take_is_not_called_noted_and_is_not_lost(
     porch: Porch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
