@@ -78,7 +78,8 @@
     say("out");
     for (const state of document.querySelectorAll("[data-live-state]")) {
       const link = document.createElement("a");
-      link.href = state.dataset.login;
+      const back = document.querySelector(".menu input[name=back]")?.value;
+      link.href = state.dataset.login + (back ? `?next=${encodeURIComponent(back)}` : "");
       link.textContent = state.textContent;
       state.replaceChildren(link);
     }
