@@ -117,6 +117,10 @@ class Accounts:
         """One of them, or nobody."""
         return self._accounts.get(login)
 
+    def knows(self, network: str) -> bool:
+        """Whether anybody has signed in from a network before."""
+        return any(network in each.networks for each in self._accounts.values())
+
     @property
     def has_users(self) -> bool:
         """Whether anybody has an account."""

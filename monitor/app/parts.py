@@ -73,6 +73,7 @@ async def open_parts(
     async with open_files(folder, site.journal, now=clock.now, timezone=site.timezone, writer=writer) as files:
         parts = Parts(site, clock, sync=sync, files=files, pseudonyms=pseudonyms, folder=folder, past=past)
         await parts.console.accounts.load()
+        await parts.residents.load()
         await files.state.transact(lambda db: parts.telling.stand_ins.refresh(db, clock.now()))
         try:
             yield parts
@@ -148,7 +149,7 @@ class Parts:
         )
         self.console = ConsoleParts(site, files.state, clock.now)
         self._trends = Trends(folder / "journal.db", ledger=folder / "ledger.db", now=clock.now)
-        self._residents = make_residents(
+        self.residents = make_residents(
             site, folder, files, clock.now, may_forget=sync.is_synchronised, is_past=is_past
         )
 
@@ -282,7 +283,7 @@ class Parts:
             "alarms": self._alarms.run(),
             **self.telling.tasks(),
             "accounts": self.console.accounts.run(),
-            **self._residents.tasks(),
+            **self.residents.tasks(),
             "poller": self._poller.run(),
             "health": self._health.run(),
             "self-report": self._itself.run(),
@@ -390,6 +391,6 @@ class Parts:
             links=self.telling.links.facts,
             accounts=self.console.accounts,
             console=self.console.facts,
-            residents=self._residents.desk,
+            residents=self.residents.desk,
             metering=lambda: {**self._metering.status(), "size_bytes": self.files.ledger_size()},
         )

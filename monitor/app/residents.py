@@ -28,6 +28,9 @@ class NoResidents:
 
     desk = None
 
+    async def load(self) -> None:
+        """Nothing."""
+
     def facts(self) -> Mapping[str, Value]:
         """Nothing."""
         return {}
@@ -82,6 +85,10 @@ class ResidentParts:
         self._listener = Listener(
             residents.host, residents.port, self._pages, failed=self._failed, served=self._served
         )
+
+    async def load(self) -> None:
+        """Read which codes work; before anybody asks. Raises JournalError."""
+        await self.desk.codes.load()
 
     def facts(self) -> Mapping[str, Value]:
         """Whether pages are served, and how many were opened, and reports taken and refused since the start."""

@@ -24,6 +24,7 @@ from monitor.cli import (
     read,
     reload,
     reports,
+    residents,
     rules,
     scan,
     users,
@@ -57,6 +58,7 @@ alarms.add_to(app)
 maintenance.add_to(app)
 users.add_to(app)
 labels.add_to(app)
+residents.add_to(app)
 notify.add_to(app)
 meter.add_to(app)
 rules.add_to(app)

@@ -1,6 +1,6 @@
 """Binds `console`: where browsers reach the console and the API."""
 
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -13,6 +13,8 @@ from monitor.site import ConsoleSettings
 __all__ = ["bind_console"]
 
 _PATH: Final = "console"
+_SMALL: Final = {4: 24, 6: 64}
+"""Bits of networks that may be of proxies alone."""
 _HERE: Final = ("127.0.0.0/8", "::1/128")
 
 
@@ -41,6 +43,14 @@ def bind_console(binding: Binding, root: Node) -> ConsoleSettings | None:
             f"{_PATH}.base",
             "without `https://` whoever reads along on the network gets passwords and sessions",
         )
+    for network in keys.proxies or ():
+        if _is_wide(network):
+            binding.findings.warning(
+                node.get("proxies") or node,
+                f"{_PATH}.proxies",
+                f"whoever has an address of {network} can say that he is somebody else, in the audit trail "
+                "too, and shares his limits with all others there: write the addresses of your proxies alone",
+            )
     return ConsoleSettings(
         host=host,
         port=port,
@@ -51,6 +61,12 @@ def bind_console(binding: Binding, root: Node) -> ConsoleSettings | None:
         idle=keys.session.idle,
         longest=keys.session.longest,
     )
+
+
+def _is_wide(text: str) -> bool:
+    """Whether others than proxies may have addresses of a network: it is no small one."""
+    network = ip_network(text)
+    return not network.is_loopback and network.prefixlen < _SMALL[network.version]
 
 
 def _is_private(host: str, base: str) -> bool:

@@ -33,11 +33,22 @@ class SessionKeys(Frozen):
         return self
 
 
+_WIDEST = {4: 8, 6: 7}
+"""Bits of the widest private networks (RFC 1918, RFC 4193): what is wider has everybody in it."""
+
+
 def _is_network(texts: tuple[str, ...]) -> tuple[str, ...]:
     try:
-        return tuple(str(ip_network(text)) for text in texts)
+        networks = [ip_network(text) for text in texts]
     except ValueError:
         raise ValueError("write addresses such as `127.0.0.1`, or networks such as `10.1.0.0/24`") from None
+    for network in networks:
+        if network.prefixlen < _WIDEST[network.version]:
+            raise ValueError(
+                f"{network} has everybody in it: anybody could say that he is somebody else, and nobody could be "
+                "told apart; write the addresses of your proxies"
+            )
+    return tuple(str(network) for network in networks)
 
 
 class ConsoleKeys(Frozen):

@@ -38,6 +38,14 @@ class Allowance:
             self._clients.popitem(last=False)
         return may
 
+    def give(self, client: str) -> None:
+        """Give one back that was taken."""
+        left, at = self._all
+        self._all = (min(float(self._all_per_minute), left + 1), at)
+        if client in self._clients:
+            own, since = self._clients[client]
+            self._clients[client] = (min(float(self._per_minute), own + 1), since)
+
 
 def _filled(left: float, at: float, now: float, per_minute: int) -> float:
     return min(float(per_minute), left + (now - at) * per_minute / 60)

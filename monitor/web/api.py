@@ -28,7 +28,9 @@ from monitor.web.performanceroutes import make_performance_router
 from monitor.web.permits import guard
 from monitor.web.problems import answer_problems
 from monitor.web.reportroutes import make_report_router
+from monitor.web.residentroutes import make_resident_router
 from monitor.web.routes import make_router
+from monitor.web.seats import Seats
 from monitor.web.shapes import PREFIX
 from monitor.web.sinkroutes import make_sink_router
 from monitor.web.trail import Trail
@@ -41,9 +43,10 @@ _LARGEST = 64 * 1024
 
 def make_api(parts: Parts, live: LiveState) -> App:
     """Make the app. `live` is run by the caller beside it."""
+    seats = Seats()
     routers = (
         make_performance_router(parts),  # before an alarm of that name
-        make_router(parts, live),
+        make_router(parts, live, seats),
         make_sink_router(parts),
         make_backfill_router(parts),
         make_bus_router(parts),
@@ -58,11 +61,12 @@ def make_api(parts: Parts, live: LiveState) -> App:
         make_access_router(parts),
         make_equipment_router(parts),
         make_history_router(parts),
-        make_live_router(parts, live),
+        make_live_router(parts, live, seats),
         make_event_router(parts, live),
         make_finding_router(parts),
         make_user_router(parts),
         make_label_router(parts),
+        make_resident_router(parts),
     )
     pages, console = make_console(parts, live)
     app = App(

@@ -3,13 +3,13 @@
 A request over TCP is never of the socket: it has a session's cookie, a token, or is a stranger's.
 """
 
+import asyncio
 import hmac
-import socket
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import ip_address, ip_network
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -25,8 +25,10 @@ from monitor.accounts.roles import Role
 from monitor.site import ConsoleSettings
 from monitor.web.allowance import Allowance, client_key
 from monitor.web.callers import Caller, Via
+from monitor.web.ending import Ending
 from monitor.web.server import is_here
 from monitor.web.shapes import PREFIX
+from monitor.web.whence import is_within, names_of_this_machine, plain
 
 __all__ = ["Door", "Gate", "csrf_of", "door_of"]
 
@@ -35,6 +37,15 @@ _LARGEST_HEAD: Final = 16 * 1024
 _MOST_HEADERS: Final = 100
 _WRONG, _ALL_WRONG = 30, 600
 """Tokens that are none, a minute: of one client and of all."""
+_AT_ONCE: Final = 40
+"""Requests that are answered at a time, of a person, a token at one address, or a stranger: a fifth of the
+connections. Behind a proxy all of them come from one address."""
+_LOOK_S: Final = 10.0
+"""Seconds between two looks whether who is told something that goes on still may."""
+_BACKGROUND: Final = "x-background"
+"""The header of what a page loads again by itself."""
+_BY_THEMSELVES: Final = ("/api/v1/live", "/readings/stream", ".svg", ".css", ".js")
+"""What pages load without anybody doing anything, by the ends of the paths."""
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -63,6 +74,8 @@ class Door:
     agent: str = ""
     secret: str = field(default="", repr=False)
     """What its cookie carries."""
+    mark: str = field(default="", repr=False)
+    """The sign of a browser in which somebody has signed in (`monitor.web.signin.mark_of`)."""
 
     @property
     def network(self) -> str:
@@ -73,6 +86,11 @@ class Door:
     def cookie(self) -> str:
         """What the cookie of a session is called here."""
         return _cookie_of(secure=self.secure)
+
+    @property
+    def mark_cookie(self) -> str:
+        """What the cookie of that sign is called here."""
+        return _cookie_of("browser", secure=self.secure)
 
 
 def door_of(request: object) -> Door | None:
@@ -113,9 +131,10 @@ class Gate:
         self._port = settings.port
         self._is_secure = self._has_tls or base.scheme == "https"
         self._proxies = tuple(ip_network(each) for each in settings.proxies)
-        self._names = _names_of_this_machine(settings.host)
+        self._names = names_of_this_machine(settings.host)
         self._wrong = Allowance(_WRONG, _ALL_WRONG, monotonic)
         self._headers = [*_HEADERS.items(), *(_STRICT.items() if self._is_secure else ())]
+        self._answering: Counter[str] = Counter()
         self.refused = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -123,28 +142,71 @@ class Gate:
         if scope["type"] != "http":
             return
 
-        may_go_on: Callable[[], bool] = _always
-        is_cut = False
-
         async def guarded(message: Message) -> None:
-            nonlocal is_cut
-            if is_cut:
-                return
             if message["type"] == "http.response.start":
                 message = {**message, "headers": self._with_headers(message.get("headers", ()))}
-            elif message.get("more_body") and not may_go_on():
-                is_cut, message = True, {"type": "http.response.body", "body": b"", "more_body": False}
             await send(message)
 
         try:
             inside = await self._judge(scope)
-            may_go_on = self._going_on(inside)
+            whose = self._refuse_many(inside)
         except _Refused as refused:
             self.refused += 1
             answer = PlainTextResponse(f"{refused}\n", refused.status, {"connection": "close"})
             await answer(scope, receive, guarded)
             return
-        await self._app(inside, receive, guarded)
+        self._answering[whose] += 1
+        try:
+            await self._answer(inside, receive, guarded)
+        finally:
+            self._answering[whose] -= 1
+            if not self._answering[whose]:
+                del self._answering[whose]
+
+    def _refuse_many(self, scope: Scope) -> str:
+        """What counts as one who asks. Raises _Refused where he has as many requests under way as he may."""
+        whose = self._whose(scope)
+        if self._answering[whose] >= _AT_ONCE:
+            raise _Refused(429, "too many requests at once: wait until some of them are answered")
+        return whose
+
+    def _whose(self, scope: Scope) -> str:
+        """What counts as one who asks; strangers whom a proxy does not tell apart are all others."""
+        caller: Caller | None = scope["state"]["caller"]
+        door: Door = scope["state"]["door"]
+        if caller is not None and caller.via is Via.SESSION:
+            return f"session {caller.name}"
+        if caller is None and self.is_shared(door.address):
+            return f"stranger {id(scope)}"
+        return f"{'' if caller is None else caller.name} {door.network}"
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Have the app answer; what goes on ends when the session or the token does, at once where it is fed."""
+        may_go_on = self._going_on(scope)
+        ending, loop = Ending(), asyncio.get_running_loop()
+        timer: asyncio.TimerHandle | None = None
+
+        def look() -> None:
+            nonlocal timer
+            if may_go_on():
+                timer = loop.call_later(_LOOK_S, look)
+            else:
+                ending.end()
+
+        async def watched(message: Message) -> None:
+            nonlocal timer
+            if message["type"] == "http.response.start":
+                timer = loop.call_later(_LOOK_S, look)
+            elif message.get("more_body") and not may_go_on():
+                ending.end()
+                message = {**message, "body": b""}
+            await send(message)
+
+        try:
+            await ending.run(self._app, scope, receive, watched)
+        finally:
+            if timer is not None:
+                timer.cancel()
 
     def _going_on(self, scope: Scope) -> Callable[[], bool]:
         """Whether who asked may still: a long answer ends when his session or token does."""
@@ -170,18 +232,22 @@ class Gate:
         headers = Headers(raw=list(raw))
         if "transfer-encoding" in headers and "content-length" in headers:
             raise _Refused(400, "a body has one length")  # a proxy might see another request in it than we do
-        peer = _plain(str((scope.get("client") or ("", 0))[0]))
+        peer = plain(str((scope.get("client") or ("", 0))[0]))
         is_proxied = self._is_proxy(peer)
         address = self._address(headers, peer) if is_proxied else peer
         said = headers.get("x-forwarded-proto", "").split(",")[-1].strip().lower() if is_proxied else ""
         scheme = "https" if self._has_tls or said == "https" else "http"
         origin = self._origin(scope, headers, scheme)
-        secret = cookie_parser(headers.get("cookie", "")).get(_cookie_of(secure=self._is_secure), "")
+        cookies = cookie_parser(headers.get("cookie", ""))
         door = Door(
-            secure=self._is_secure, address=address, agent=headers.get("user-agent", "")[:200], secret=secret
+            secure=self._is_secure,
+            address=address,
+            agent=headers.get("user-agent", "")[:200],
+            secret=cookies.get(_cookie_of(secure=self._is_secure), ""),
+            mark=cookies.get(_cookie_of("browser", secure=self._is_secure), ""),
         )
         inside = {**scope, **self._places(scope), "scheme": scheme, "client": (address, 0)}
-        caller = self._caller(headers, door)
+        caller = self._caller(headers, door, is_used=_is_use(scope, headers))
         inside["state"] = {"caller": caller, "door": door}
         if scope["method"] not in _SAFE and not (caller is not None and caller.via is Via.TOKEN):
             await self._refuse_foreign(inside, headers, caller, origin)
@@ -191,10 +257,10 @@ class Gate:
 
     def is_shared(self, address: str) -> bool:
         """Whether others stand behind an address: one of the proxies, or a tunnel to this machine."""
-        return is_here(address) or self._is_proxy(_plain(address))
+        return is_here(address) or self._is_proxy(plain(address))
 
     def _is_proxy(self, address: str) -> bool:
-        return _is_within(address, self._proxies)
+        return is_within(address, self._proxies)
 
     def _address(self, headers: Headers, peer: str) -> str:
         """The last address that none of our proxies has: what stands before it anybody can have written."""
@@ -218,9 +284,9 @@ class Gate:
             name, port = parts.hostname or "", parts.port
         except ValueError:
             name, port = "", None
-        here = _plain(str((scope.get("server") or ("", 0))[0]))
+        here = plain(str((scope.get("server") or ("", 0))[0]))
         port = port or (443 if scheme == "https" else 80)
-        if name in self._names | {here} and port == self._port and "@" not in host:
+        if name in self._names | {here} and port == self._port and parts.netloc == host and "@" not in host:
             return f"{scheme}://{host}"
         raise _Refused(421, "this is not the name of the console: see `console.base` in the site file")
 
@@ -235,10 +301,10 @@ class Gate:
 
     # Who -------------------------------------------------------------------------------------------------
 
-    def _caller(self, headers: Headers, door: Door) -> Caller | None:
+    def _caller(self, headers: Headers, door: Door, *, is_used: bool) -> Caller | None:
         if headers.get("authorization", ""):
             return self._by_token(headers, door)
-        known = self._accounts.session(door.secret) if door.secret else None
+        known = self._accounts.session(door.secret, is_used=is_used) if door.secret else None
         if known is None:
             return None
         session, account = known
@@ -288,9 +354,15 @@ class Gate:
         raise _Refused(403, why)
 
 
-def _cookie_of(*, secure: bool) -> str:
-    """What the cookie of a session is called; the prefix keeps all others from setting it."""
-    return "__Host-session" if secure else "session"
+def _cookie_of(kind: str = "session", *, secure: bool) -> str:
+    """What a cookie of ours is called; the prefix keeps all others from setting it."""
+    return f"__Host-{kind}" if secure else kind
+
+
+def _is_use(scope: Scope, headers: Headers) -> bool:
+    """Whether somebody did something: what an open page loads by itself does not keep a session alive."""
+    is_loaded = _BACKGROUND in headers or scope["path"].endswith(_BY_THEMSELVES)
+    return scope["method"] not in _SAFE or not is_loaded
 
 
 def _always() -> bool:
@@ -301,25 +373,3 @@ def _secret_of(headers: Headers) -> str:
     """What is sent as a token; empty for anything else."""
     kind, _, secret = headers.get("authorization", "").partition(" ")
     return secret.strip() if kind.lower() == "bearer" else ""
-
-
-def _plain(address: str) -> str:
-    """An IPv4 address as such, also where it came through a socket for both kinds."""
-    return address.removeprefix("::ffff:") if "." in address else address
-
-
-@lru_cache(maxsize=1024)
-def _is_within(address: str, networks: tuple[IPv4Network | IPv6Network, ...]) -> bool:
-    try:
-        known = ip_address(address)
-    except ValueError:
-        return False
-    return any(known in network for network in networks)
-
-
-def _names_of_this_machine(host: str) -> frozenset[str]:
-    """Under which names it may be asked for where it listens; the address that was reached comes to these."""
-    if ip_address(host).is_loopback:
-        return frozenset({host, "localhost"})
-    name = socket.gethostname().lower()
-    return frozenset({host, name, name.partition(".")[0], f"{name.partition('.')[0]}.local", "localhost"})

@@ -68,12 +68,13 @@ def _of_places(site: Site, desk: ResidentDesk | None) -> Sequence[tuple[Label, s
                 kind="place",
                 name=place.name,
                 where=", ".join(each for each in (place.building, place.zone) if each),
-                address=desk.address(place.id),
+                address=desk.codes.address(place.id),
                 said=said,
             ),
             place.building,
         )
         for place in site.residents.places.values()
+        if not desk.codes.of(place.id).closed
     ]
 
 

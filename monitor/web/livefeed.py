@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from time import monotonic
 from typing import Final, Literal
 
-from fastapi.responses import StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from monitor.model import Command, Derived, Entry, Event, Position, Reading, Recorded, Transition
@@ -20,14 +19,13 @@ from monitor.ports import Gap
 from monitor.schema import ACCESS_EVENTS, MEASUREMENT_OCCUPANCY
 from monitor.web.live import LiveState
 from monitor.web.parts import Parts
+from monitor.web.seats import Seat, Seated
 from monitor.web.shapes import ReadingOut
 
-__all__ = ["MOST", "TOPICS", "LiveFeed", "Stream", "Topic"]
+__all__ = ["TOPICS", "LiveFeed", "Stream", "Topic"]
 
 Topic = Literal["alarms", "devices", "doors", "notifications", "readings"]
 TOPICS: Final[Sequence[Topic]] = ("alarms", "devices", "doors", "notifications", "readings")
-MOST: Final = 100
-"""Clients at a time."""
 
 _PACE: Final = 1.0
 """Seconds between two tellings to a client."""
@@ -100,18 +98,13 @@ class LiveFeed:
         self._looked = 0.0
         live.listen(self.hear)
 
-    @property
-    def is_full(self) -> bool:
-        """Whether nobody more can look."""
-        return len(self._clients) >= MOST
-
-    def stream(self, topics: frozenset[str], device: str, *, since: int | None) -> "Stream":
+    def stream(self, seat: Seat, topics: frozenset[str], device: str, *, since: int | None) -> "Stream":
         """Make an answer that goes on. It begins with what has changed `since` (UTC ms), without it with all."""
         client = _Client(topics, device)
         for topic in topics - {"readings"}:
             if since is None or since < self._began or self._changed.get(topic, 0) >= since:
                 client.tell(topic)
-        return Stream(self, client)
+        return Stream(self, seat, client)
 
     # Hearing --------------------------------------------------------------------------------------------
 
@@ -210,11 +203,12 @@ def _topics_of(entry: Entry) -> Sequence[Topic]:
             return ()
 
 
-class Stream(StreamingResponse):
+class Stream(Seated):
     """The answer to a client: it is told for as long as the answer is sent, and dropped when it does not read."""
 
-    def __init__(self, feed: LiveFeed, client: _Client) -> None:
+    def __init__(self, feed: LiveFeed, seat: Seat, client: _Client) -> None:
         super().__init__(
+            seat,
             feed.told(client),
             media_type="text/event-stream",
             headers={"cache-control": "no-store", "x-accel-buffering": "no"},

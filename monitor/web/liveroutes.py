@@ -6,19 +6,20 @@ from fastapi import APIRouter, HTTPException, Query, Request
 
 from monitor.web.callers import NotAllowed, caller_of
 from monitor.web.live import LiveState
-from monitor.web.livefeed import MOST, TOPICS, LiveFeed, Stream
+from monitor.web.livefeed import TOPICS, LiveFeed, Stream
 from monitor.web.parts import Parts
 from monitor.web.permits import PEOPLE
+from monitor.web.problems import problems
 from monitor.web.routes import NotKnown
+from monitor.web.seats import Seats
 from monitor.web.shapes import PREFIX
 
 __all__ = ["make_live_router"]
 
 _LATEST: Final = 4_102_444_800_000
-_SOON: Final = "10"
 
 
-def make_live_router(parts: Parts, live: LiveState) -> APIRouter:
+def make_live_router(parts: Parts, live: LiveState, seats: Seats) -> APIRouter:
     """Make the route."""
     router = APIRouter(prefix=PREFIX)
     feed = LiveFeed(parts, live)
@@ -27,7 +28,7 @@ def make_live_router(parts: Parts, live: LiveState) -> APIRouter:
         "/live",
         status_code=200,
         response_class=Stream,
-        responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+        responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}, **problems(429, 503)},
     )
     async def live_events(
         request: Request,
@@ -50,9 +51,8 @@ def make_live_router(parts: Parts, live: LiveState) -> APIRouter:
             raise NotKnown(f"no device {device}", "list them with `facility-monitor devices`")
         if device and not caller_of(request).sees_readings_of(parts.site.devices[device]):
             raise NotAllowed(PEOPLE.needs)
-        if feed.is_full:
-            raise HTTPException(503, f"{MOST} look already", headers={"retry-after": _SOON})
+        seat = seats.of(request)
         comes_again = "last-event-id" in request.headers
-        return feed.stream(wanted, device, since=None if comes_again else since)
+        return feed.stream(seat, wanted, device, since=None if comes_again else since)
 
     return router

@@ -227,7 +227,7 @@ class EnterIn(BaseModel, extra="forbid"):
 class EnterListIn(BaseModel, extra="forbid"):
     """The same of many meters, as the text of a CSV file."""
 
-    csv: str
+    csv: str = Field(max_length=60_000)
 
 
 class CommandOut(BaseModel):

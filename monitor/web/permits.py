@@ -143,6 +143,10 @@ _API: Final[Mapping[str, Mapping[str, Permit]]] = {
     "/tokens/{ident}/remove": {"POST": _ADMINISTER},
     "/audit": {"GET": _ADMINISTER},
     "/labels": {"GET": _SEE},
+    "/residents/places": {"GET": _SEE},
+    "/residents/places/{place}/close": {"POST": _PLAN},
+    "/residents/places/{place}/open": {"POST": _PLAN},
+    "/residents/places/{place}/renew": {"POST": _PLAN},
 }
 _CONSOLE: Final[Mapping[str, Mapping[str, Permit | None]]] = {
     "/": {"GET": _SEE},
@@ -202,6 +206,7 @@ _CONSOLE: Final[Mapping[str, Mapping[str, Permit | None]]] = {
     "/labels": {"GET": _SEE},
     "/labels/sheet": {"GET": _SEE},
     "/residents": {"GET": _ACT},
+    "/residents/places/{place}/{action}": {"POST": _PLAN},
     "/healthz": {"GET": OPEN},
     "/readyz": {"GET": OPEN},
     "/metrics": {"GET": _MEASURE},

@@ -77,6 +77,7 @@ def answer_problems(app: FastAPI) -> None:
     app.add_exception_handler(NotAllowed, _of_forbidden)
     app.add_exception_handler(RequestRefused, _of_refusal)
     app.add_exception_handler(JournalError, _of_journal)
+    app.add_exception_handler(UnicodeEncodeError, _of_half_letter)
     app.add_exception_handler(SettingsError, _of_settings)
     app.add_exception_handler(Exception, _of_mistake)
 
@@ -99,7 +100,9 @@ async def _of_forbidden(request: Request, error: Exception) -> Response:
 async def _of_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if is_console(request):
-        return say(request, error.status_code, str(error.detail))
+        page = say(request, error.status_code, str(error.detail))
+        page.headers.update(error.headers or {})
+        return page
     return problem(error.status_code, str(error.detail), _WAY_OUT, headers=error.headers)
 
 
@@ -128,6 +131,14 @@ async def _of_journal(request: Request, error: Exception) -> Response:
     if is_console(request):
         return say(request, 503, str(error))
     return problem(503, str(error), "look at the disk: free space, permissions, read-only; then try again")
+
+
+async def _of_half_letter(request: Request, _: Exception) -> Response:
+    """Half of a surrogate pair, as JSON can write it: it is kept nowhere and told to nobody."""
+    told = "a text has letters that are none (half of a surrogate pair)"
+    if is_console(request):
+        return say(request, 422, told)
+    return problem(422, told, "nothing was changed; send text that is Unicode")
 
 
 async def _of_settings(_: Request, error: Exception) -> Response:

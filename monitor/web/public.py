@@ -4,7 +4,7 @@ from typing import Any, Final
 from urllib.parse import parse_qs
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = ["Guarded", "form_of", "read_form"]
@@ -31,10 +31,13 @@ async def read_form(request: Request, *, largest: int, most: int) -> dict[str, l
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
         raise HTTPException(415, "send the form of a page")
     body = b""
-    async for piece in request.stream():
-        body += piece
-        if len(body) > largest:
-            raise HTTPException(413, "what was written is too long")
+    try:
+        async for piece in request.stream():
+            body += piece
+            if len(body) > largest:
+                raise HTTPException(413, "what was written is too long")
+    except ClientDisconnect as error:  # no defect of ours: strangers could fill the log with it
+        raise HTTPException(400, "the form did not come as a whole") from error
     try:
         return parse_qs(body.decode("ascii"), keep_blank_values=True, max_num_fields=most, errors="strict")
     except ValueError as error:

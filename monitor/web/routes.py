@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import PlainTextResponse, Response, StreamingResponse
+from fastapi.responses import PlainTextResponse, Response
 from pydantic import TypeAdapter
 
 from monitor.model import Reading
@@ -19,6 +19,7 @@ from monitor.web.paging import PAGE, Cursor, Limit, link, opened, sealed
 from monitor.web.parts import Parts
 from monitor.web.permits import PEOPLE
 from monitor.web.problems import NotDone, NotKnown, problems
+from monitor.web.seats import Seated, Seats
 from monitor.web.shapes import (
     PREFIX,
     DeviceDetailOut,
@@ -39,12 +40,12 @@ _NOT_CONNECTED = "not_connected"
 _DEVICES = TypeAdapter(list[DeviceOut])
 
 
-def make_router(parts: Parts, live: LiveState) -> APIRouter:
+def make_router(parts: Parts, live: LiveState, seats: Seats) -> APIRouter:
     """Make the routes."""
     router = APIRouter(prefix=PREFIX, responses=problems(404, 409, 422, 503))
     _add_status(router, parts)
     _add_devices(router, parts, live)
-    _add_readings(router, parts)
+    _add_readings(router, parts, seats)
     _add_reload(router, parts)
 
     @router.get("/metrics", response_class=PlainTextResponse)
@@ -171,7 +172,7 @@ def _overlay(points: dict[str, ValueOut], reading: Reading) -> None:
             points[name] = points[name].model_copy(update={"missing": str(why)})
 
 
-def _add_readings(router: APIRouter, parts: Parts) -> None:
+def _add_readings(router: APIRouter, parts: Parts, seats: Seats) -> None:
     @router.get("/devices/{device}/readings")
     async def readings(request: Request, device: str, last: _Last = 10) -> list[ReadingOut]:
         """Answer the newest readings of a device, newest last."""
@@ -179,13 +180,14 @@ def _add_readings(router: APIRouter, parts: Parts) -> None:
         recorded = await parts.journal.readings(device, last)
         return [ReadingOut.of(each.entry) for each in recorded if isinstance(each.entry, Reading)]
 
-    @router.get("/devices/{device}/readings/stream", response_class=StreamingResponse)
-    async def stream(
-        request: Request, device: str, last: Annotated[int, Query(ge=0, le=10_000)] = 0
-    ) -> StreamingResponse:
+    @router.get(
+        "/devices/{device}/readings/stream", status_code=200, response_class=Seated, responses=problems(429)
+    )
+    async def stream(request: Request, device: str, last: Annotated[int, Query(ge=0, le=10_000)] = 0) -> Seated:
         """Answer the newest readings, then each that comes: one JSON object a line, until the client goes."""
         _readable(parts, device, request)
-        return StreamingResponse(_follow(parts, device, last), media_type="application/x-ndjson")
+        seat = seats.of(request)
+        return Seated(seat, _follow(parts, device, last), media_type="application/x-ndjson")
 
 
 async def _follow(parts: Parts, device: str, last: int) -> AsyncIterator[bytes]:

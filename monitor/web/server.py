@@ -31,6 +31,7 @@ _LONGEST = 107
 _GRACE = 1
 _CLIENTS = 200
 _IDLE_S = 10.0
+_UNREAD = 64 * 1024
 _UNREAD_S = 30.0
 _SHARE = 2
 """One client may have a half of the connections: whoever takes them all keeps nobody else out."""
@@ -134,6 +135,7 @@ class BoundedProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection, or close it."""
         super().connection_made(transport)  # type: ignore[arg-type]
+        self.transport.set_write_buffer_limits(high=_UNREAD)  # with TLS it would be half a megabyte
         limit = self.limit_concurrency
         if limit is not None and (len(self.connections) > limit or self._has_share(limit)):
             self.transport.abort()
@@ -304,6 +306,7 @@ async def run_bound(  # noqa: PLR0913 - what a server is
         timeout_graceful_shutdown=_GRACE,
         server_header=False,
         proxy_headers=believes_proxies,
+        forwarded_allow_ips=["127.0.0.1", "::1"],  # said, so that no variable of the environment says another
     )
     server = _Server(config) if tls is None else _TlsServer(config, tls, clients, made)
     task = asyncio.create_task(server.serve(sockets=[bound]), name="http server")

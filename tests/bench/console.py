@@ -166,12 +166,22 @@ def deaf(port: int, secret: str, topics: str = "readings&device=meter-3-3") -> s
     return link
 
 
-def look(port: int, secret: str) -> None:
+async def crowd(served: Front) -> list[str]:
+    """The sessions of those who look, each of whom has ten pages open."""
+    secrets = []
+    for n in range(LOOKERS // 10):
+        account = await served.accounts.add(f"looker-{n}", role=Role.VIEWER, by="bench")
+        secrets.append((await served.accounts.begin(account, address="", network="", browser=""))[0])
+    return secrets
+
+
+def look(port: int, secrets: Sequence[str]) -> None:
     """Look with fifty pages, until stopped."""
 
     async def one(client: httpx.AsyncClient, n: int) -> None:
         topics = f"alarms,devices,doors,notifications,readings&device=meter-{n % CONNECTIONS}-3"
-        async with client.stream("GET", f"/api/v1/live?topics={topics}") as answer:
+        cookie = {"cookie": f"session={secrets[n % len(secrets)]}"}
+        async with client.stream("GET", f"/api/v1/live?topics={topics}", headers=cookie) as answer:
             async for _ in answer.aiter_bytes():
                 pass
 
@@ -179,7 +189,6 @@ def look(port: int, secret: str) -> None:
         limits = httpx.Limits(max_connections=None)
         async with httpx.AsyncClient(
             base_url=f"http://127.0.0.1:{port}",
-            cookies={"session": secret},
             trust_env=False,
             timeout=None,
             limits=limits,
@@ -217,12 +226,13 @@ async def _pages(browser: Browser) -> list[tuple[float, str]]:
 async def _run(folder: Path) -> Sequence[str]:
     told, resident = [], psutil.Process().memory_info
     async with loaded(folder, site()) as (served, poller), signed_in(served) as browser:
+        secrets = await crowd(served)
         await asyncio.sleep(3.0)
         alone, crowded, sizes = [], [], []
         for _ in range(ROUNDS):
             alone.append(await _measured(poller))
             sizes.append(resident().rss)
-            lookers = multiprocessing.get_context("spawn").Process(target=look, args=(served.port, browser.secret))
+            lookers = multiprocessing.get_context("spawn").Process(target=look, args=(served.port, secrets))
             lookers.start()
             idle = deaf(served.port, browser.secret)
             try:

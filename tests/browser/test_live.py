@@ -64,3 +64,22 @@ def test_a_page_comes_back_by_itself_after_the_server_was_away(visitors: Visitor
         expect(page.locator("[data-live-state=on]")).to_be_visible(timeout=60_000)
         expect(page.locator("#waiting")).to_contain_text("Aufzug steht", timeout=60_000)
         assert page.evaluate("() => window.kept")
+
+
+def test_a_page_says_when_nobody_tells_it_anything_and_when_one_has_to_sign_in(visitors: Visitors) -> None:
+    with visitors.ana(**DESK):  # there is an account
+        pass
+    with visitors.stranger(**DESK) as visit:
+        page = visit.open("/login?next=/alarms")
+        visit.sign_in()
+        expect(page.locator("[data-live-state=on]")).to_be_visible()
+        crowded = page.context.new_page()
+        crowded.route("**/api/v1/live?*", lambda route: route.fulfill(status=429, body="{}"))
+        crowded.goto(f"{visitors.house.origin}/alarms")
+        expect(crowded.locator("[data-live-state=slow]")).to_be_visible()
+        crowded.click("form[action$='/logout'] button")
+
+        expect(page.locator("[data-live-state=out] a")).to_be_visible(timeout=60_000)
+        page.click("[data-live-state=out] a")
+        expect(page.locator("#password")).to_be_visible()
+        assert page.locator("input[name=next]").get_attribute("value") == "/alarms"

@@ -100,6 +100,11 @@ def test_a_report_reaches_the_house_and_its_resident_sees_it_done_and_nobody_els
         steps.append(daemon.until(lambda: _reached(link) >= 3 and _reached(link), "it is done"))
         done = _get(link)
         sheet = daemon.command("labels", "--out", str(tmp_path / "labels.html"))
+        asked = [
+            daemon.command("residents", *words)
+            for words in (("close", "hall"), ("list",), ("open", "hall"), ("renew", "hall"), ("renew", "attic"))
+        ]
+        trail = [each["action"] for each in daemon.get("audit")]
         daemon.until(lambda: any(influx.query('SELECT * FROM "events"', "facility")), "InfluxDB has the event")
         daemon.until(lambda: any("resident-water" in topic for topic, _ in ear.heard), "MQTT has the alarm")
         told = [json.dumps([*_said(influx, name)]) for name in ("facility", "facility-access")]
@@ -112,6 +117,13 @@ def test_a_report_reaches_the_house_and_its_resident_sees_it_done_and_nobody_els
         assert daemon.stop() == 0
 
     assert steps == [1, 2, 3]
+    assert [each.returncode for each in asked] == [0, 0, 0, 0, 1]
+    assert "closed: " in asked[1].stdout
+    assert page in asked[1].stdout
+    assert page not in asked[3].stdout
+    assert "hall-" in asked[3].stdout
+    assert "GET /api/v1/residents/places lists them" in asked[4].stderr
+    assert trail[0] == "POST /api/v1/residents/places/{place}/renew"
     assert closed.returncode == 0
     assert "It was repaired." in done
     assert WRITTEN in done

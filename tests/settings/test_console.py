@@ -59,6 +59,9 @@ def test_files_of_tls_have_to_be_there_before_it_runs(load_text: Load, tmp_path:
         ('{base: "https://me:secret@house.example.org"}', "console.base", "https://"),
         ("{tls: {certificate: a.pem}}", "console.tls.key", ""),
         ("{proxies: [house.example.org]}", "console.proxies", "10.1.0.0/24"),
+        ("{proxies: [0.0.0.0/0]}", "console.proxies", "everybody"),
+        ('{proxies: [127.0.0.1, "::/0"]}', "console.proxies", "::/0 has everybody"),
+        ("{proxies: [128.0.0.0/1]}", "console.proxies", "everybody"),
         ("{session: {idle: 2 days, longest: 1 day}}", "console.session", "`idle`"),
         ("{session: {idle: 1 s}}", "console.session.idle", "300"),
         ("{lissten: x}", "console.lissten", "listen"),
@@ -84,3 +87,22 @@ def test_passwords_in_the_open_are_a_warning(load_text: Load, given: str, path: 
     loaded = load_text(f"console: {given}\n")
 
     assert [each.path for each in loaded.warnings if each.path.startswith("console")] == path
+
+
+@pytest.mark.parametrize(
+    ("proxies", "wide"),
+    [
+        ("[127.0.0.0/8, 10.1.2.0/24, 192.0.2.1]", []),
+        ('["::1", "fd00:1:2:3::/64"]', []),
+        ("[10.0.0.0/8, 10.1.2.3]", ["10.0.0.0/8"]),
+        ('["fc00::/7", 172.16.0.0/12]', ["fc00::/7", "172.16.0.0/12"]),
+    ],
+)
+def test_networks_that_have_more_in_them_than_proxies_are_a_warning(
+    load_text: Load, proxies: str, wide: list[str]
+) -> None:
+    loaded = load_text(f"console: {{proxies: {proxies}}}\n")
+    told = [str(each) for each in loaded.warnings if each.path == "console.proxies"]
+
+    assert len(told) == len(wide)
+    assert all(network in said for network, said in zip(wide, told, strict=True))

@@ -173,7 +173,7 @@ async def test_a_message_that_was_sent_is_seen_without_an_entry(
 async def test_one_too_many_is_told_to_come_later(
     journal: SqliteJournal, clock: ManualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("monitor.web.livefeed.MOST", 2)
+    monkeypatch.setattr("monitor.web.seats.OF_ONE", 2)
     async with serving(make_parts(journal, clock), tmp_path / "api.sock") as client:
         async with looking(client) as one, looking(client) as two:
             await anext(one)
@@ -183,7 +183,7 @@ async def test_one_too_many_is_told_to_come_later(
             while (await _status(client)) != 200:  # noqa: ASYNC110 - asked over a socket
                 await asyncio.sleep(0.02)
 
-    assert refused.status_code == 503
+    assert refused.status_code == 429
     assert int(refused.headers["retry-after"]) > 0
 
 

@@ -198,6 +198,24 @@ async def test_a_register_is_kept_with_its_command(client: httpx.AsyncClient, jo
     assert (command.kind, command.by, reading.values) == ("meter_enter", WHO, {"volume_m3": 831.75})
 
 
+@pytest.mark.parametrize(
+    ("path", "sent"),
+    [
+        ("/meters/enter", r'{"csv": "device;time;register\n\ud800"}'),
+        ("/meters/recompute", r'{"period": "today", "devices": ["\ud800"]}'),
+    ],
+)
+async def test_half_a_letter_is_refused_and_is_no_mistake_of_the_program(
+    client: httpx.AsyncClient, path: str, sent: str
+) -> None:
+    answer = await client.post(path, content=sent, headers={"content-type": "application/json"})
+    long = await client.post("/meters/enter", json={"csv": "x" * 60_001})
+
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert long.status_code == 422
+
+
 async def test_a_list_is_entered_as_a_whole_or_not_at_all(
     client: httpx.AsyncClient, journal: SqliteJournal
 ) -> None:

@@ -1,6 +1,7 @@
 """The socket: who may use it, what is in its way, and whose signals are whose."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -9,14 +10,18 @@ from pathlib import Path
 from pwd import getpwuid
 from types import SimpleNamespace
 
+import httpx
 import pytest
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
 
 from monitor.app.listening import listening
 from monitor.errors import SettingsError
 from monitor.journal.sqlite import SqliteJournal
 from monitor.web.peer import caller_by_socket
-from monitor.web.server import bind
+from monitor.web.server import bind, run_bound
 from tests.clock import ManualClock
+from tests.servers.ports import free_port
 from tests.web.serving import make_parts, serving
 
 
@@ -150,3 +155,26 @@ async def test_what_is_answered_over_tcp_is_sent_at_once() -> None:
         writer.close()
 
     assert accepted == [1]
+
+
+async def test_only_a_proxy_on_this_machine_says_who_asks_whatever_the_environment_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")
+    told = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        told.append(scope["client"][0])
+        await PlainTextResponse("")(scope, receive, send)
+
+    port = free_port()
+    task = asyncio.create_task(run_bound(app, listening("127.0.0.1", port), clients=10))
+    for address in ("127.0.0.1", "127.0.0.2"):
+        transport = httpx.AsyncHTTPTransport(local_address=address)
+        async with httpx.AsyncClient(trust_env=False, transport=transport) as client:
+            await client.get(f"http://127.0.0.1:{port}/", headers={"x-forwarded-for": "203.0.113.9"})
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+    assert told == ["203.0.113.9", "127.0.0.2"]

@@ -26,6 +26,8 @@ _FOR_PROGRAMS: Final = (PREFIX, "/healthz", "/readyz", "/metrics")
 _FOLDER: Final = Path(__file__).parent / "templates"
 LANGUAGE_COOKIE: Final = "language"
 _LONGEST_QUERY: Final = 500
+_LONGEST_BACK: Final = 1000
+"""Of an address to go on to after signing in: proxies refuse answers with long headers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,8 @@ def sign_in_first(request: Request) -> RedirectResponse:
     """Send a browser to the page to sign in, and from there back to what it asked for."""
     asked = request.url.path.removeprefix(request.scope.get("root_path", ""))
     wanted = f"{asked}?{request.url.query}" if request.url.query else asked
-    back = wanted if request.method in {"GET", "HEAD"} else "/"
+    is_page = request.method in {"GET", "HEAD"} and len(wanted) <= _LONGEST_BACK
+    back = wanted if is_page else "/"
     return RedirectResponse(address(request, "/login", next=back if back != "/" else ""), 303)
 
 

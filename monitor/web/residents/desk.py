@@ -22,8 +22,9 @@ from monitor.ports import Batch
 from monitor.schema import MONITOR_DEVICE
 from monitor.site import Site
 from monitor.web.residents import known
+from monitor.web.residents.codes import Codes
 from monitor.web.residents.known import Standing
-from monitor.web.residents.tokens import address_of, follow_token, form_token, hashed
+from monitor.web.residents.tokens import follow_token, form_token, hashed
 
 __all__ = ["Followed", "ResidentDesk", "Step"]
 
@@ -82,10 +83,7 @@ class ResidentDesk:
         self._key = key
         self._now = now
         self._one_by_one = asyncio.Lock()
-
-    def address(self, place: str) -> str:
-        """The address that the code of a place says."""
-        return address_of(self._key, self._settings.base, place)
+        self.codes = Codes(site.residents, state, key, now)
 
     # Taking -------------------------------------------------------------------------------------------
 

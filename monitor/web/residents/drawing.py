@@ -67,7 +67,7 @@ class Drawing:
         )
 
     def message(self, told: str, language: str) -> str:
-        """A page that says one thing: `not_noted`, `too_many`, `press`."""
+        """A page that says one thing: `not_noted`, `too_many`, `press`; of a code that is `old` or `closed`."""
         return self._draw("message.html.j2", language, told=told)
 
     def _draw(self, template: str, language: str, **facts: Any) -> str:

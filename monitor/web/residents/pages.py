@@ -22,9 +22,10 @@ from monitor.site import Site
 from monitor.web.allowance import Allowance, client_key
 from monitor.web.linkpage import plain
 from monitor.web.public import Guarded, form_of
+from monitor.web.residents.codes import Fits
 from monitor.web.residents.desk import ResidentDesk
 from monitor.web.residents.drawing import LONGEST, STYLE_HASH, Drawing
-from monitor.web.residents.tokens import form_token, is_form, place_in
+from monitor.web.residents.tokens import form_token, is_form
 
 __all__ = ["CLIENTS", "make_resident_pages"]
 
@@ -64,7 +65,7 @@ class _Pages:
         monotonic: Callable[[], float],
     ) -> None:
         assert site.residents is not None
-        self._settings = site.residents
+        self._languages = site.residents.languages
         self._desk = desk
         self._key = key
         self._counts = counts
@@ -80,13 +81,15 @@ class _Pages:
 
     async def place(self, request: Request) -> Response:
         """Answer the page of a place, and take what was reported there."""
-        place = self._settings.places.get(place_in(self._key, str(request.path_params["place"])))
+        place, fits = self._desk.codes.find(str(request.path_params["place"]))
         client = _client(request)
         if place is None:
             return self._refuse_wrong(client)
         if not self._good.take(client):
             return self._refuse(_TOO_MANY, 429)
         language = self._language(request)
+        if fits is not Fits.WELL:
+            return self._refuse(self._drawing.message(fits, language), 410)
         if request.method == "POST":
             return await self._post(request, place, client, language)
         self._counts["opened"] += 1
@@ -134,7 +137,7 @@ class _Pages:
 
     def _language(self, request: Request) -> str:
         """What was chosen, what the browser prefers, or the first that is offered."""
-        offered = self._settings.languages
+        offered = self._languages
         preferred = request.headers.get("accept-language", "").split(",")
         wanted = (each.split(";")[0].strip()[:2].lower() for each in preferred)
         return next(

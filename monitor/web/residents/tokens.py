@@ -10,7 +10,7 @@ import secrets
 from hashlib import sha256
 from typing import Final
 
-__all__ = ["address_of", "follow_token", "form_token", "hashed", "is_form", "place_in"]
+__all__ = ["address_of", "follow_token", "form_token", "hashed", "is_form", "number_in"]
 
 _MAC: Final = 5
 """Bytes behind the id of a place: 8 letters, which a camera reads easily; wrong ones cost an allowance."""
@@ -29,21 +29,25 @@ def _spelt(content: bytes) -> str:
     return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
 
 
-def _place_mac(key: bytes, place: str) -> str:
-    return base64.b32encode(_mac(key, "place", place)[:_MAC]).decode().lower()
+def _place_mac(key: bytes, place: str, number: int) -> str:
+    numbered = (str(number),) if number else ()  # the first code of a place is as it was before there were others
+    return base64.b32encode(_mac(key, "place", place, *numbered)[:_MAC]).decode().lower()
 
 
-def address_of(key: bytes, base: str, place: str) -> str:
-    """The address that the code of a place says."""
-    return f"{base}/r/{place}-{_place_mac(key, place)}"
+def address_of(key: bytes, base: str, place: str, number: int = 0) -> str:
+    """The address that a code of a place says: its first one, or the one that was made anew so often."""
+    return f"{base}/r/{place}-{_place_mac(key, place, number)}"
 
 
-def place_in(key: bytes, said: str) -> str:
-    """The id of the place that the end of an address means; empty where it is none of ours."""
+def number_in(key: bytes, said: str, *, most: int) -> int | None:
+    """Which code of its place the end of an address is, `most` at most; None where it is none of ours."""
     found = _PLACE.fullmatch(said)
-    if found is None or not hmac.compare_digest(_place_mac(key, found[1]), found[2]):
-        return ""
-    return found[1]
+    if found is None:
+        return None
+    fitting = [
+        number for number in range(most + 1) if hmac.compare_digest(_place_mac(key, found[1], number), found[2])
+    ]
+    return max(fitting, default=None)
 
 
 def form_token(key: bytes, place: str) -> str:

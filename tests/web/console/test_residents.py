@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from httpx import Response
 
 from monitor.alarms import Alarms
 from monitor.alarms.store import standing
@@ -22,7 +23,7 @@ from monitor.web.labels import code_of
 from monitor.web.parts import Parts
 from tests.alarms.household import House
 from tests.clock import ManualClock
-from tests.web.console.asking import asking, somebody
+from tests.web.console.asking import CSRF, asking, somebody
 from tests.web.console.looking import assert_sound
 from tests.web.residents.porch import Porch, on_the_porch
 from tests.web.serving import METER, make_parts
@@ -98,6 +99,53 @@ async def test_viewers_do_not_read_what_residents_write(porch: Porch) -> None:
     assert labels.status_code == 200
     assert_sound(labels.text)
     assert 'href="/residents"' not in labels.text
+
+
+async def test_a_supervisor_closes_a_place_and_makes_new_codes_on_the_page(porch: Porch) -> None:
+    old = porch.address()
+    async with asking(parts_of(porch), somebody(Role.SUPERVISOR, name="Ben"), root_path="/fm") as client:
+
+        async def press(action: str, place: str = "hall", csrf: str = CSRF) -> Response:
+            return await client.post(f"/residents/places/{place}/{action}", data={"csrf": csrf})
+
+        before = (await client.get("/residents")).text
+        pressed = [await press(action) for action in ("close", "close", "open", "renew")]
+        await press("close", "lift")
+        after = (await client.get("/residents?done=renew")).text
+        wrong = [await press("close", "attic"), await press("burn"), await press("close", csrf="x")]
+        labels = (await client.get("/api/v1/labels", params={"kind": "places"})).json()
+        places = (await client.get("/api/v1/residents/places")).json()
+
+    assert_sound(after)
+    assert "Close Hall" in before
+    assert [each.headers["location"] for each in pressed] == [
+        f"/fm/residents?done={done}#places" for done in ("close", "as_it_was", "open", "renew")
+    ]
+    assert "Open Lift &lt;A&gt; again" in after
+    assert "Print a new one" in after
+    assert [each.status_code for each in wrong] == [404, 404, 403]
+    assert [each["address"] for each in labels] == [porch.address("hall")] != [old]
+    assert [(each["id"], each["code"], each["closed"], each["changed_by"]) for each in places] == [
+        ("lift", 0, True, "Ben"),
+        ("hall", 1, False, "Ben"),
+    ]
+
+
+async def test_operators_read_reports_and_leave_the_labels_alone(porch: Porch) -> None:
+    async with asking(parts_of(porch), somebody(Role.OPERATOR)) as client:
+        page = await client.get("/residents")
+        form = await client.post("/residents/places/hall/close", data={"csrf": CSRF})
+        api = await client.post("/api/v1/residents/places/hall/renew", json={})
+    async with asking(parts_of(porch), somebody(Role.SUPERVISOR)) as client:
+        unknown = await client.post("/api/v1/residents/places/attic/close", json={})
+        twice = [await client.post("/api/v1/residents/places/hall/close", json={}) for _ in range(2)]
+
+    assert "Close Hall" not in page.text
+    assert (form.status_code, api.status_code) == (403, 403)
+    assert unknown.status_code == 404
+    assert unknown.json()["detail"] == "there is no place attic where residents report"
+    assert [each.status_code for each in twice] == [200, 409]
+    assert porch.parts.desk.codes.of("hall").number == 0
 
 
 async def test_a_site_without_residents_says_so(porch: Porch) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from dataclasses import replace
 
 import httpx
@@ -13,6 +14,7 @@ from monitor.model import Reading
 from monitor.ports import Batch
 from monitor.site import ConsoleSettings
 from monitor.web.parts import Parts
+from monitor.web.server import BoundedProtocol
 from tests.clock import ManualClock
 from tests.web.browsing import Front, accounts_of, front
 from tests.web.gate.lines import contexts
@@ -199,3 +201,90 @@ async def test_who_sends_nothing_is_let_go_and_others_go_on(here: Front) -> None
 
     assert answer.status_code == 200
     assert set(ends) == {b""}
+
+
+async def test_who_stops_reading_live_values_over_tls_is_dropped_before_much_waits_for_him(
+    parts: Parts, state: State, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.web.server._UNREAD_S", 0.2)
+    monkeypatch.setattr("monitor.web.livefeed._PACE", 0.001)
+    held: list[int] = []
+
+    def pause_writing(protocol: BoundedProtocol) -> None:
+        held.append(protocol.transport.get_write_buffer_size())
+        pausing(protocol)
+
+    pausing = BoundedProtocol.pause_writing
+    monkeypatch.setattr(BoundedProtocol, "pause_writing", pause_writing)
+    long = {f"text_{number}": "x" * 1000 for number in range(30)}
+    server, client = contexts()
+    settings = replace(ConsoleSettings(), certificate=__file__, key=__file__)  # type: ignore[arg-type] - there is one
+    async with front(parts, await accounts_of(state, clock), settings, tls=server) as served:
+        token = await served.token(Scope.READ)
+        asked = f"GET /api/v1/live?topics=readings&device=main HTTP/1.1\r\nHost: 127.0.0.1:{served.port}\r\n"
+        plain = socket.socket()
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        plain.connect(("127.0.0.1", served.port))
+        plain.setblocking(False)
+        _, writer = await asyncio.open_connection(sock=plain, ssl=client, server_hostname="127.0.0.1", limit=1024)
+        writer.write(f"{asked}Authorization: Bearer {token}\r\n\r\n".encode())
+        told = 0
+        async with asyncio.timeout(60), served.browser(verify=client) as other:
+            while not served.gate._answering:  # noqa: ASYNC110 - over a port
+                await asyncio.sleep(0.01)
+            while served.gate._answering:
+                told += 1
+                values = {"voltage_l1_v": 230.0, **long}
+                reading = Reading(device="main", time=told, arrived=told, values=values)
+                await parts.journal.append([Batch(entries=[reading])])
+                await asyncio.sleep(0.01)
+            page = await other.get("/login")
+        writer.transport.abort()
+
+    assert page.status_code == 200
+    assert 64 * 1024 <= held[0] < 128 * 1024
+
+
+@pytest.mark.parametrize(
+    "begun", [b"GET /login HTTP/1.1\r\nX: ", b"POST /login HTTP/1.1\r\nHost: %s\r\nContent-Length: 60000\r\n\r\n"]
+)
+async def test_who_sends_byte_after_byte_over_tls_is_cut_off(
+    parts: Parts, state: State, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, begun: bytes
+) -> None:
+    monkeypatch.setattr("monitor.web.server._IDLE_S", 0.3)
+    server, client = contexts()
+    settings = replace(ConsoleSettings(), certificate=__file__, key=__file__)  # type: ignore[arg-type] - there is one
+    async with front(parts, await accounts_of(state, clock), settings, tls=server) as served:
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.port, ssl=client)
+        writer.write(begun.replace(b"%s", f"127.0.0.1:{served.port}".encode()))
+        sent = 0
+        async with asyncio.timeout(60):
+            while not reader.at_eof():
+                writer.write(b"x")
+                sent += 1
+                with contextlib.suppress(TimeoutError, OSError):
+                    await asyncio.wait_for(reader.read(100), 0.02)
+        writer.transport.abort()
+
+    assert 1 < sent < 2000
+    assert not served.gate._answering
+
+
+async def test_who_goes_in_the_middle_of_a_form_leaves_nothing_in_the_log(
+    here: Front, caplog: pytest.LogCaptureFixture
+) -> None:
+    for body in (b"login=a", b""):
+        _, writer = await asyncio.open_connection("127.0.0.1", here.port)
+        head = f"POST /login HTTP/1.1\r\nHost: 127.0.0.1:{here.port}\r\nContent-Length: 1000\r\n"
+        writer.write(f"{head}Content-Type: application/x-www-form-urlencoded\r\n\r\n".encode() + body)
+        await writer.drain()
+        async with asyncio.timeout(60):
+            while not here.gate._answering:  # noqa: ASYNC110 - over a port
+                await asyncio.sleep(0.01)
+            writer.close()
+            while here.gate._answering:  # noqa: ASYNC110 - over a port
+                await asyncio.sleep(0.01)
+    rows = await here.accounts.audit.look(refused=True)
+
+    assert caplog.records == []
+    assert [(row["action"], row["outcome"]) for row in rows] == [("sign_in", 400)] * 2

@@ -45,6 +45,9 @@ async def test_every_answer_says_what_a_browser_must_not_do(here: Front, path: s
         ("evil.example.org:{port}", 421),
         ("127.0.0.1:{port}@evil.example.org", 421),
         ("evil@127.0.0.1:{port}", 421),
+        ("127.0.0.1:{port}/", 421),
+        ("127.0.0.1:{port}#", 421),
+        ("127.0.0.1:{port}?", 421),
         ("[::", 421),
         ("", 421),
     ],
@@ -283,3 +286,32 @@ async def test_nobody_over_tcp_is_of_the_socket(here: Front) -> None:
         ]
 
     assert answers == [401, 401, 401]
+
+
+async def test_pages_too_say_what_can_be_asked_instead_and_how_long_to_wait(here: Front) -> None:
+    async with here.browser() as browser:
+        method = await browser.http.request("OPTIONS", f"{here.origin}/login")
+        guesses = [await browser.get(f"/welcome/{number}") for number in range(11)]
+
+    assert method.status_code == 405
+    assert "GET" in method.headers["allow"].split(", ")
+    assert guesses[-1].status_code == 429
+    assert guesses[-1].headers["retry-after"] == "60"
+
+
+async def test_a_link_to_choose_a_password_is_not_in_what_its_page_loads(here: Front) -> None:
+    secret, _ = await here.accounts.invite("ana", by="test")
+    async with here.browser() as browser:
+        page = await browser.get(f"/welcome/{secret}")
+
+    assert page.status_code == 200
+    assert page.headers.get_list("referrer-policy") == ["strict-origin"]
+
+
+async def test_who_has_to_sign_in_goes_on_to_what_he_asked_unless_that_is_very_long(here: Front) -> None:
+    async with here.browser() as browser:
+        short = await browser.get("/alarms?q=" + "a" * 500)
+        long = await browser.get("/alarms?q=" + "%25" * 5000)
+
+    assert short.headers["location"].endswith("a" * 500)
+    assert long.headers["location"] == "/login"

@@ -57,7 +57,7 @@ class Porch:
         self.client = client
 
     def address(self, place: str = "hall") -> str:
-        return self.parts.desk.address(place)
+        return self.parts.desk.codes.address(place)
 
     async def form(self, place: str = "hall", **asked: str) -> dict[str, str]:
         """What the form of a place carries, as a browser reads it."""
@@ -109,6 +109,7 @@ async def on_the_porch(house: House, folder: Path, most: int = 10) -> AsyncItera
     site = house_with_places(folder, free_port(), most)
     parts = make_residents(site, folder, files_of(house), house.clock.now, may_forget=lambda: True)
     assert isinstance(parts, ResidentParts)
+    await parts.load()
     async with house.running(site), httpx.AsyncClient(trust_env=False) as client:
         tasks = [asyncio.create_task(each) for each in parts.tasks().values()]
         await house.until(lambda: _is(parts.facts()["listening"]))

@@ -15,7 +15,8 @@ from monitor.errors import JournalError
 from monitor.journal.sqlite import SqliteJournal
 from monitor.journal.state import State
 from monitor.ports import Batch
-from monitor.web.residents.tokens import form_token
+from monitor.web.residents.codes import Codes, Fits
+from monitor.web.residents.tokens import address_of, form_token, number_in
 from tests.alarms.household import House
 from tests.clock import ManualClock
 from tests.web.residents.porch import Porch, on_the_porch
@@ -203,6 +204,58 @@ async def test_nobody_finds_places_or_reports_by_guessing(porch: Porch) -> None:
     assert (await porch.client.get(good)).status_code == 200
 
 
+async def test_a_label_that_is_out_of_use_says_so_politely_and_takes_nothing(porch: Porch) -> None:
+    codes = porch.parts.desk.codes
+    old, form = porch.address(), {**await porch.form(), "kind": "water"}
+    await codes.renew("hall", by="Ben")
+    again = [await porch.client.get(old), await porch.client.post(old, data=form)]
+    fresh = await porch.client.get(porch.address())
+    other = await porch.client.get(porch.address("lift"))
+    await codes.close("hall", by="Ben")
+    closed = await porch.client.get(porch.address(), headers={"accept-language": "zh"})
+    newer = await porch.client.get(porch.address().replace("/hall-", "/hall-2-"))
+    await codes.open("hall", by="Ana")
+    link = await porch.report("water")
+
+    assert old != porch.address()
+    assert [each.status_code for each in again] == [410, 410]
+    assert "a newer label at the same place" in again[0].text
+    assert "the office, 030 1" in again[0].text
+    assert "call 112" in again[0].text
+    assert "hall" not in again[0].text.lower()
+    assert (fresh.status_code, other.status_code) == (200, 200)
+    assert closed.status_code == 410
+    assert "此标签已停用" in closed.text
+    assert newer.status_code == 404
+    assert (await porch.client.get(link)).status_code == 200
+    assert len(await porch.events()) == 1
+
+
+async def test_which_code_works_is_known_again_after_a_restart(porch: Porch) -> None:
+    await porch.parts.desk.codes.renew("hall", by="Ben")
+    await porch.parts.desk.codes.renew("hall", by="Ben")
+    await porch.parts.desk.codes.close("lift", by="Ana")
+    key, settings = porch.parts._key, porch.parts._residents
+    again = Codes(settings, porch.house.state, key, porch.house.clock.now)
+    await again.load()
+
+    assert again.address("hall") == porch.address("hall")
+    assert again.find(porch.address("lift").rpartition("/")[2])[1] is Fits.CLOSED
+    assert (again.of("lift").closed, again.of("lift").changed_by) == (True, "Ana")
+
+
+def test_the_first_code_of_a_place_is_what_it_was_before_there_were_others() -> None:
+    key = bytes(range(32))
+    first = address_of(key, "https://h", "hall")
+    codes = {address_of(key, "https://h", "hall", number) for number in range(100)}
+    ends = [each.rpartition("/")[2] for each in sorted(codes)]
+
+    assert first == "https://h/r/hall-e5i7eknu"
+    assert len(codes) == 100
+    assert sorted(number_in(key, end, most=99) or 0 for end in ends) == list(range(100))
+    assert {number_in(key, end, most=49) for end in ends} == {None, *range(50)}
+
+
 async def test_only_our_own_form_reports(porch: Porch) -> None:
     form = {**await porch.form(), "kind": "water"}
     other = await porch.form("lift")
@@ -239,6 +292,23 @@ async def test_one_client_cannot_report_without_end_and_danger_is_heard_all_the_
     assert sent[20:] == [429] * 4
     assert "the office, 030 1" in refused.text
     assert danger.status_code == 303
+
+
+async def test_who_goes_in_the_middle_of_a_report_is_no_defect_of_the_page(
+    porch: Porch, caplog: pytest.LogCaptureFixture
+) -> None:
+    port, path = porch.parts._residents.port, "/" + porch.address().split("/", 3)[3]
+    refused = porch.parts.facts()["refused"]
+    with capture_logs() as logs:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        head = f"POST {path} HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n"
+        writer.write(f"{head}Content-Type: application/x-www-form-urlencoded\r\n\r\nkind=".encode())
+        await writer.drain()
+        writer.close()
+        await porch.house.until(lambda: _is(porch.parts.facts()["refused"] != refused))
+
+    assert caplog.records == []
+    assert logs == []
 
 
 async def test_what_the_journal_does_not_take_is_not_called_noted_and_is_not_lost(

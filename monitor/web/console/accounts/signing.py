@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -16,11 +16,11 @@ from monitor.accounts.people import Account, fault_of_login
 from monitor.errors import TooManyAsk
 from monitor.notify.languages import LANGUAGES
 from monitor.web.allowance import Allowance
-from monitor.web.callers import known_caller
+from monitor.web.callers import caller_of, known_caller
 from monitor.web.console.forms import form_of, read_form
 from monitor.web.console.page import LANGUAGE_COOKIE, Pages, address
 from monitor.web.gate import Door, door_of
-from monitor.web.signin import SignIns
+from monitor.web.signin import SignIns, Try, mark_of, number_of
 from monitor.web.trail import note_of
 from monitor.wording import say
 
@@ -33,8 +33,14 @@ _LONGEST_FIELD: Final = 1000
 
 
 def own_path(given: str) -> str:
-    """Where to go on: a path of the console, without what is before ours; anything else is the home page."""
-    parts = urlsplit(given)
+    """Where to go on: a path of the console, without what is before ours; anything else is the home page.
+
+    A path with `.` or `..` in it could lead browsers out of the console, to what else the same proxy serves.
+    """
+    try:
+        parts = urlsplit(given)
+    except ValueError:
+        return "/"
     is_ours = (
         given.startswith("/")
         and not given.startswith("//")
@@ -43,6 +49,7 @@ def own_path(given: str) -> str:
         and given.isprintable()
         and not parts.scheme
         and not parts.netloc
+        and not {".", ".."} & set(unquote(parts.path).split("/"))
     )
     return given if is_ours else "/"
 
@@ -139,8 +146,13 @@ class Signing:
             raise HTTPException(403, say("over the socket it is known who asks: there is nothing to sign in to"))
         account = self._accounts.find(login)
         noted.by = "" if account is None else account.name
-        networks = () if account is None else account.networks
-        wait = self._signins.wait(login, door.network, networks)
+        tried = Try(
+            login=login,
+            network=door.network,
+            is_known=self._accounts.knows(door.network),
+            browser=number_of(account, door.mark),
+        )
+        wait = self._signins.wait(tried)
         shown = "" if fault_of_login(login) else login
         if wait:
             return self._form(request, back, shown, status=429, wait=wait)
@@ -150,7 +162,7 @@ class Signing:
             return self._form(request, back, shown, status=503, wait=2)
         if found is None:
             return self._form(request, back, shown, status=422, why="wrong")
-        self._signins.succeeded(login, door.network, networks)
+        self._signins.succeeded(tried)
         return await self.enter(door, found, _go(request, back))
 
     async def enter(self, door: Door, account: Account, answer: Response) -> Response:
@@ -173,16 +185,26 @@ class Signing:
             httponly=True,
             samesite="lax",  # not strict: a link of a mail has to find who has signed in
         )
+        answer.set_cookie(
+            door.mark_cookie,
+            mark_of(self._accounts.account(account.login), number_of(account, door.mark)),
+            max_age=_YEAR,
+            path="/",
+            secure=door.secure,
+            httponly=True,
+            samesite="lax",
+        )
         return answer
 
     async def check_again(self, request: Request, login: str, password: str) -> tuple[bool, int]:
         """Whether somebody who has signed in knows his password, and the seconds to wait before he may say it."""
-        door, account = door_of(request), self._accounts.account(login)
-        network = "" if door is None else door.network
-        wait = self._signins.wait(login, network, account.networks)
+        door, session = door_of(request), caller_of(request).session
+        # Whoever else guesses his password does not keep him from changing it.
+        tried = Try(login=login, network="" if door is None else door.network, browser=f"of {session}")
+        wait = self._signins.wait(tried)
         if wait or await self._accounts.check(login, password) is None:
             return False, wait
-        self._signins.succeeded(login, network, account.networks)
+        self._signins.succeeded(tried)
         return True, 0
 
     async def sign_out(self, request: Request) -> Response:
@@ -207,9 +229,13 @@ class Signing:
         invited = await self._accounts.invited(str(request.path_params["token"]))
         if invited is None:
             return self._no_link(request)
-        return self._pages.draw(
+        answer = self._pages.draw(
             request, "accounts/welcome.html.j2", status=422 if why else 200, login=invited.login, why=why
         )
+        # Its address is a secret: what the page loads must not say it into the log of a proxy. Not no-referrer,
+        # with which browsers say of a form only that it comes from `null`.
+        answer.headers["referrer-policy"] = "strict-origin"
+        return answer
 
     def _no_link(self, request: Request) -> Response:
         door = door_of(request)

@@ -30,6 +30,8 @@ _HEADERS: Final = {
     "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
 }
+_PERSONAL: Final = {"cache-control": "no-store"}
+"""Who came and went: whoever uses the browser next, with less rights, does not find it."""
 
 
 def make_trends(parts: Parts) -> Sequence[BaseRoute]:
@@ -46,7 +48,8 @@ def make_trends(parts: Parts) -> Sequence[BaseRoute]:
             picture = await parts.trends.draw(wish)
         except TrendNotDrawn as error:
             return Response(str(error), 503, {"retry-after": "60"}, "text/plain")
-        return Response(picture, headers=_HEADERS, media_type="image/svg+xml")
+        headers = _HEADERS | _PERSONAL if device.device_class in {"access", "door"} else _HEADERS
+        return Response(picture, headers=headers, media_type="image/svg+xml")
 
     return [Route("/devices/{device}/trend.svg", trend, methods=["GET"])]
 

@@ -8,6 +8,7 @@ from starlette.routing import BaseRoute, Route
 
 from monitor.places import WHOLE_SITE
 from monitor.web.console.page import Pages, language_of
+from monitor.web.console.residents.places import places_for
 from monitor.web.parts import Parts
 from monitor.web.residents.known import Standing
 from monitor.web.residents.words import named
@@ -46,6 +47,8 @@ def make_reports_of_residents(parts: Parts, pages: Pages) -> Sequence[BaseRoute]
                 }
                 for one in shown
             ],
+            places_here=places_for(request, parts),
+            done=request.query_params.get("done", ""),
             older=shown[-1].number if len(found) > _MOST else None,
         )
 

@@ -8,6 +8,7 @@ from starlette.routing import BaseRoute
 from monitor.web.callers import Role, Scope
 from monitor.web.console.page import Pages, Place
 from monitor.web.console.residents.labels import make_labels
+from monitor.web.console.residents.places import make_places
 from monitor.web.console.residents.reports import make_reports_of_residents
 from monitor.web.parts import Parts
 
@@ -21,4 +22,4 @@ PLACES: Final = (
 
 def make_residents(parts: Parts, pages: Pages) -> Sequence[BaseRoute]:
     """Make the routes."""
-    return [*make_reports_of_residents(parts, pages), *make_labels(parts, pages)]
+    return [*make_reports_of_residents(parts, pages), *make_places(parts), *make_labels(parts, pages)]

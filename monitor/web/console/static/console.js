@@ -4,12 +4,16 @@
    <section id="alarms" data-live="alarms doors">      loaded again when one of these topics changed
    <div data-device="main"><span data-point="voltage_l1_v" data-unit="V" data-digits="1"></span></div>
        of states: data-yes and data-no, the words for them; <time data-heard></time>: when it was last heard
-   <p data-live-state data-on="Live" data-off="Not connected" hidden></p>
+   <p data-live-state data-on="Live" data-off="Not connected" data-slow="Loaded again" data-out="Signed out"
+      data-login="/login" hidden></p>
+   Where too many look already a page is loaded again now and then. What the script loads says `x-background`: it
+   does not count as somebody's doing, so a session ends on a page that is left open.
 */
 "use strict";
 (() => {
   const CALM = 1000;
   const LONGEST = 60000;
+  const SLOW = 30000;
   const BEFORE = 5000; // a page may show what was read so long before it was drawn
   const lang = document.documentElement.lang || undefined;
   const base = (document.body.dataset.base || "/").replace(/\/?$/, "/");
@@ -21,6 +25,8 @@
   let later = 0;
   let loading = false;
   let gone = 0;
+  let slow = 0;
+  let isOut = false;
 
   function parts() {
     const all = [...document.querySelectorAll("[data-live][id]")];
@@ -44,32 +50,61 @@
     return topics.size ? `${base}api/v1/live?${query}` : "";
   }
 
-  function say(isOn) {
+  function say(word) {
     const show = () => {
       for (const state of document.querySelectorAll("[data-live-state]")) {
-        const words = isOn ? state.dataset.on : state.dataset.off;
+        const words = state.dataset[word];
         if (state.textContent !== words) state.textContent = words;
-        state.dataset.liveState = isOn ? "on" : "off";
+        state.dataset.liveState = word;
         state.hidden = false;
       }
     };
-    if (isOn) {
+    if (word === "off") {
+      gone ||= setTimeout(show, 4 * CALM); // a connection that only begins anew is nothing to tell
+    } else {
       clearTimeout(gone);
       gone = 0;
       show();
-    } else {
-      gone ||= setTimeout(show, 4 * CALM); // a connection that only begins anew is nothing to tell
     }
+  }
+
+  /* The session is over: nothing is loaded any more, what is typed stays, and a link leads to sign in. */
+  function leave() {
+    if (isOut) return;
+    isOut = true;
+    disconnect();
+    clearTimeout(later);
+    clearTimeout(slow);
+    say("out");
+    for (const state of document.querySelectorAll("[data-live-state]")) {
+      const link = document.createElement("a");
+      const back = document.querySelector(".menu input[name=back]")?.value;
+      link.href = state.dataset.login + (back ? `?next=${encodeURIComponent(back)}` : "");
+      link.textContent = state.textContent;
+      state.replaceChildren(link);
+    }
+  }
+
+  /* Nobody tells what changes: all is loaded again now and then, which also finds out that the session is over. */
+  function look() {
+    clearTimeout(slow);
+    slow = 0;
+    if (isOut || document.hidden || (source && source.readyState === EventSource.OPEN)) return;
+    for (const part of parts()) stale.add(part);
+    load();
+    slow = setTimeout(look, SLOW);
   }
 
   function connect() {
     clearTimeout(later);
     const where = address();
-    if (!where || source || document.hidden || !window.EventSource) return;
+    if (!where || source || isOut || document.hidden || !window.EventSource) return;
     source = new EventSource(where);
     source.addEventListener("open", () => {
       wait = CALM;
-      say(true);
+      clearTimeout(slow);
+      slow = 0;
+      say("on");
     });
     source.addEventListener("changed", (event) => {
       const { topics } = JSON.parse(event.data);
@@ -78,9 +113,10 @@
     });
     source.addEventListener("reading", (event) => show(JSON.parse(event.data)));
     source.addEventListener("error", () => {
-      say(false);
+      if (!slow) say("off");
       if (source && source.readyState === EventSource.CLOSED) {
         disconnect();
+        if (!slow) look();
         later = setTimeout(connect, wait * (0.5 + Math.random()));
         wait = Math.min(2 * wait, LONGEST);
       }
@@ -94,12 +130,13 @@
 
   async function load() {
     const due = [...stale].filter((part) => part.isConnected && !isBusy(part));
-    if (loading || document.hidden || !stale.size) return;
+    if (loading || isOut || document.hidden || !stale.size) return;
     loading = true;
     for (const part of due) stale.delete(part);
     try {
       if (due.length) await fill(due);
     } catch {
+      say("off");
       for (const part of due) stale.add(part);
     }
     setTimeout(() => {
@@ -108,10 +145,17 @@
     }, CALM * (stale.size ? 3 : 1));
   }
 
+  function ask(where) {
+    return fetch(where, { credentials: "same-origin", cache: "no-store", headers: { "x-background": "1" } });
+  }
+
   async function fill(due) {
-    const answer = await fetch(location.href, { credentials: "same-origin", cache: "no-store" });
+    const answer = await ask(location.href);
     if (answer.status >= 500) throw new Error("later");
+    if (answer.redirected && new URL(answer.url).pathname === `${base}login`) leave();
+    if (!answer.ok && (await ask(`${base}api/v1/whoami`)).status === 401) leave();
     if (!answer.ok || answer.redirected) return; // signed out, or the answer to a form: it stays as it is
+    if (slow) say("slow");
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     since = Number(page.body.dataset.now || since);
     for (const part of due) {

@@ -319,7 +319,10 @@ async def test_who_sees_which_pictures(  # noqa: PLR0917 - a table
     journal: SqliteJournal, clock: ManualClock, tmp_path: Path, role: Role, path: str, status: int
 ) -> None:
     async with client(journal, clock, await kept_beside(tmp_path), role) as asked:
-        assert (await asked.get(path)).status_code == status
+        answer = await asked.get(path)
+
+    assert answer.status_code == status
+    assert answer.headers.get("cache-control") in {None, "no-store"}  # who came and went is kept nowhere
 
 
 @dataclass
