@@ -35,6 +35,7 @@ class Waiting:
 
     kind: str
     severity: str
+    notification: str = ""
     step: int = 0
     held: str = ""
     created: int = 0
@@ -72,13 +73,15 @@ class Lane:
     """What has happened on one channel of one person.
 
     `groups`: those told within the interval. `over_budget`: until when what is below high waits, because the
-    budget is used up. `paced_until`: until when nothing but what is critical goes out, because something just did.
+    budget is used up; but for `told`, the notifications that the person had within a day or has on the way, over
+    whatever channel. `paced_until`: until when nothing but what is critical goes out, because something just did.
     """
 
     person: Person
     groups: Mapping[str, GroupTold] = field(default_factory=dict)
     flood: Flood | None = None
     over_budget: int | None = None
+    told: frozenset[str] = frozenset()
     paced_until: int | None = None
 
 
@@ -110,7 +113,9 @@ def _budget(row: Waiting, lane: Lane, now: int) -> Hold | None:
     if row.attempts or SEVERITY_RANK[row.severity] >= SEVERITY_RANK["high"]:
         return None
     until = lane.over_budget
-    return None if until is None or until <= now else Hold("budget", until)
+    if until is None or until <= now or row.notification in lane.told:
+        return None
+    return Hold("budget", until)
 
 
 def _flood(row: Waiting, lane: Lane, now: int) -> Hold | None:

@@ -6,6 +6,7 @@ from typing import Final
 
 from monitor.notify.budget import exhausted_until
 from monitor.notify.holding import Flood, GroupTold, Lane
+from monitor.periods import DAY
 from monitor.site import Site
 
 __all__ = ["lane_of"]
@@ -29,11 +30,23 @@ _FLOOD: Final = """
         AND held = 'flood' AND next_at > :now
     GROUP BY gather ORDER BY due LIMIT 1
 """
+# What is on its way counts, too, once for each channel: its message is the one that was taken first.
 _HAD: Final = """
-    SELECT count(DISTINCT notification_id) FROM outbox
+    SELECT count(*) FROM (
+        SELECT notification_id FROM outbox
+        WHERE person = :person AND channel IN (SELECT value FROM json_each(:channels)) AND sent_at >= :since
+            AND sent_at <= :now AND carried_by IS NULL AND kind NOT IN ('report', 'self_test')
+        UNION SELECT notification_id FROM (
+            SELECT notification_id, min(id) FROM outbox INDEXED BY outbox_state
+            WHERE state = 'sending' AND person = :person AND kind NOT IN ('report', 'self_test') GROUP BY channel
+        )
+    )
+"""
+_TOLD: Final = """
+    SELECT notification_id FROM outbox
     WHERE person = :person AND channel IN (SELECT value FROM json_each(:channels)) AND sent_at >= :since
         AND sent_at <= :now
-        AND carried_by IS NULL AND kind NOT IN ('report', 'self_test')
+    UNION SELECT notification_id FROM outbox INDEXED BY outbox_state WHERE state = 'sending' AND person = :person
 """
 
 
@@ -59,10 +72,16 @@ def lane_of(db: sqlite3.Connection, site: Site, person: str, channel: str, now: 
         return count
 
     over = exhausted_until(known, had_since, now, site.timezone)
+    told: list[sqlite3.Row] = []
+    if over is not None:
+        told = db.execute(
+            _TOLD, {"person": person, "channels": channels, "since": now - DAY, "now": now}
+        ).fetchall()
     return Lane(
         person=known,
         groups=groups,
         flood=None if flood is None else Flood(flood["due"], flood["gather"] or "", flood["newest"]),
         over_budget=None if over is None else over[0],
+        told=frozenset(row[0] for row in told),
         paced_until=None if last is None else last + pace,
     )

@@ -199,5 +199,6 @@ def _clean(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_clean(item) for item in value]
     if isinstance(value, str):
-        return " ".join("".join(c if c.isprintable() else " " for c in value).split())[:_FACT_LIMIT]
+        printed = value if value.isprintable() else "".join(c if c.isprintable() else " " for c in value)
+        return " ".join(printed.split())[:_FACT_LIMIT]
     return value

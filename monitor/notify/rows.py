@@ -20,6 +20,7 @@ def waiting_of(row: sqlite3.Row) -> Waiting:
     return Waiting(
         kind=row["kind"],
         severity=row["severity"],
+        notification=row["notification_id"],
         step=row["step"],
         held=row["held"],
         created=row["created"],

@@ -14,15 +14,16 @@ from monitor.notify.traffic import Held
 
 __all__ = ["hold", "mark_taken", "mark_tried", "release"]
 
+# The index is named: what waits for a time to come, thousands of rows perhaps, must cost no look anything.
 _PROBE: Final = """
-    SELECT id FROM outbox
+    SELECT id FROM outbox INDEXED BY outbox_due
     WHERE state IN ('queued', 'sending', 'failed') AND state <> 'sending' AND next_at <= :now AND expires > :now
         AND person || '/' || channel IN (SELECT value FROM json_each(:lanes))
     ORDER BY CASE severity WHEN 'critical' THEN 0 WHEN 'high' THEN 1 WHEN 'medium' THEN 2 ELSE 3 END, next_at, id
     LIMIT 1
 """
 _HOLD: Final = """
-    UPDATE outbox
+    UPDATE outbox INDEXED BY outbox_due
     SET held = CASE WHEN held = '' OR held LIKE 'channel%' THEN 'channel' || substr(held, 8)
             ELSE 'channel:' || held END,
         next_at = min(CASE severity WHEN 'critical' THEN :sooner ELSE :until END, expires),
@@ -32,7 +33,7 @@ _HOLD: Final = """
         AND id <> :probe AND NOT (:critical AND severity = 'critical')
 """
 _RESTORE: Final = """
-    UPDATE outbox SET held = substr(held, 9)
+    UPDATE outbox INDEXED BY outbox_due SET held = substr(held, 9)
     WHERE state IN ('queued', 'sending', 'failed') AND state <> 'sending' AND next_at <= :now
         AND held LIKE 'channel%'
 """

@@ -15,7 +15,7 @@ from monitor.journal.feeder import Feeder
 from monitor.journal.sqlite import SqliteJournal
 from monitor.journal.state import State
 from monitor.model import Entry, Transition
-from monitor.notices import Notice, NoticeKind, OutboxRow
+from monitor.notices import ALARMING, Notice, OutboxRow
 from monitor.ports import Batch
 from monitor.site import Rule, Site
 from tests.clock import ManualClock
@@ -58,7 +58,7 @@ def site(*settings: Mapping[str, Any]) -> Site:
 
 def to_ana(notice: Notice) -> Sequence[OutboxRow]:
     """Tell Ana of raises, and afterwards whoever was told before."""
-    raises = notice.kind in {NoticeKind.RAISE, NoticeKind.SEVERITY}
+    raises = notice.kind in ALARMING
     people = {("ana", "mail")} if raises else notice.told
     step = notice.transition
     return [

@@ -3,7 +3,7 @@
 import json
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from email.message import EmailMessage
 from pathlib import Path
@@ -19,6 +19,7 @@ __all__ = [
     "numbers_kept",
     "numbers_written",
     "told_often",
+    "untold",
     "wrong_with_acknowledgements",
     "wrong_with_alarms",
     "wrong_with_files",
@@ -173,14 +174,33 @@ def wrong_with_mails(daemon: Daemon, mails: Iterable[EmailMessage]) -> Iterator[
             yield f"{about} was to be sent or superseded"
         elif often and not row["maybe_delivered"]:
             yield f"{about} arrived though it was superseded"
-    raised = {
-        step["occurrence"] for step in daemon.entries(4) if step["cause"] == "raised" and not step["suppression"]
-    }
     due = {
         row["occurrence"]
         for row in daemon.memory("SELECT occurrence FROM outbox WHERE kind IN ('raise', 'chatter')")
     }
-    yield from _some("alarm that nobody was told of", raised - due)
+    yield from _some("alarm that nobody was told of", untold(daemon.entries(4), due))
+
+
+def untold(steps: Iterable[Mapping[str, Any]], told: Collection[str]) -> Iterator[str]:
+    """The occurrences that people have to hear of and that are not among the told, out of all steps in order.
+
+    While an alarm chatters, of which people are told by the occurrence at which that began, its raises have no
+    messages of their own.
+    """
+    chattering: set[tuple[str, str]] = set()
+    for step in steps:
+        alarm, occurrence = (step["rule"], step["source_key"]), step["occurrence"]
+        if step["cause"] == "chattering" and occurrence in told:
+            chattering.add(alarm)
+        elif step["cause"] == "quiet":
+            chattering.discard(alarm)
+        elif (
+            step["cause"] == "raised"
+            and not step["suppression"]
+            and occurrence not in told
+            and alarm not in chattering
+        ):
+            yield occurrence
 
 
 def wrong_with_told(folder: Path, *, commands: Iterable[str], sent: Iterable[int], position: int) -> Iterator[str]:

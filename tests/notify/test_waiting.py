@@ -184,6 +184,46 @@ def test_beyond_the_budget_of_a_day_what_can_wait_does() -> None:
     ]
 
 
+TWICE = replace(ANA, channels={"phone": "json://p", "mail": "json://m"})
+"""Ana with two channels."""
+
+
+def test_what_is_on_its_way_over_another_channel_counts_for_the_budget() -> None:
+    by_severity = {"medium": ("phone",), "low": ("mail",)}
+    it = Virtual(house(budgeted(replace(TWICE, over=by_severity), day=1), grouping=SINGLY))
+    it.rises("d0", "medium")
+    it.rises("d2", "low")
+    it.passes(20 * HOUR)
+
+    assert it.messages() == ["12:00:00 raise o1", "07:00:00 raise o0"]
+
+
+def test_what_waits_for_its_turn_on_one_of_two_channels_counts_for_the_budget_once() -> None:
+    it = Virtual(
+        house(budgeted(replace(TWICE, over={"low": ("mail",)}), day=2), grouping=Grouping(wait=0, pace=60))
+    )
+    it.rises("d0", "low")
+    it.passes(30 * SECOND)
+    it.rises("d2", "medium")
+    it.passes(20 * HOUR)
+
+    assert it.messages() == ["12:00:00 raise o0", "12:00:30 raise o1", "12:01:00 raise o1"]
+
+
+@pytest.mark.parametrize("answers", [("sent", "sent"), ("failed", "sent", "sent")])
+def test_what_goes_to_two_channels_counts_for_the_budget_once(answers: tuple[str, ...]) -> None:
+    it = Virtual(house(budgeted(TWICE, day=1), grouping=SINGLY))
+    left = iter(answers)
+    it.answer = lambda _attempt: next(left, "sent")
+    it.rises("d0", "medium")
+    it.passes(MINUTE)
+    it.rises("d2", "medium")
+    it.passes(20 * HOUR)
+
+    assert [line.partition(" ")[2] for line in it.messages()] == ["raise o0"] * 2 + ["raise o1"] * 2
+    assert [line for line in it.messages() if "o1" in line] == ["07:00:00 raise o1"] * 2
+
+
 def test_the_budget_of_a_night_is_over_with_the_night() -> None:
     it = Virtual(house(budgeted(ANA, night=1), grouping=SINGLY), now=EVENING)
     it.rises("d0", "high")

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from monitor.notify.explaining import explain
 from tests.notify.month.oracle import Slot
-from tests.notify.month.story import HOUR, RANKS
+from tests.notify.month.story import HOUR, RANKS, Trouble
 from tests.notify.month.times import DIGESTS, check_times
 from tests.notify.month.told import ALARMING, Told
 from tests.notify.month.world import Delivery
@@ -151,19 +151,21 @@ def check_afterwards(told: Told) -> None:
         if row["kind"] in ALARMING:
             continue
         trouble = told.troubles[row["occurrence"]]
-        about = told.story_of(row["occurrence"])
-        assert told.may_know(row["occurrence"], one.lane, one.at) or _fell_back(told, one, row), about
-        if row["kind"] == "clear":
-            assert trouble.is_over(one.at), about
-        elif row["kind"] == "acknowledged":
-            assert trouble.acknowledged is not None, about
-            assert trouble.acknowledged[0] <= one.at, about
-            assert trouble.acknowledged[1] != one.lane[0], about
-        elif row["kind"] == "shelf_expiring":
-            assert trouble.is_shelved(one.at), about
-        else:
-            assert row["kind"] == "remind", about
-            assert _is_on_call(told, one, row), about
+        may_know = told.may_know(row["occurrence"], one.lane, one.at)
+        assert may_know or _fell_back(told, one, row), told.story_of(row["occurrence"])
+        assert _is_so(told, one, row, trouble), told.story_of(row["occurrence"])
+
+
+def _is_so(told: Told, one: Delivery, row: Mapping[str, Any], trouble: Trouble) -> bool:
+    """Whether what a message says after a beginning is true, and for its person."""
+    if row["kind"] == "clear":
+        return trouble.is_over(one.at)
+    if row["kind"] == "acknowledged":
+        at, by = trouble.acknowledged or (one.at + 1, "")
+        return at <= one.at and by != one.lane[0]
+    if row["kind"] == "shelf_expiring":
+        return trouble.is_shelved(one.at)
+    return bool(row["kind"] == "remind") and _is_on_call(told, one, row)
 
 
 def _is_on_call(told: Told, one: Delivery, row: Mapping[str, Any]) -> bool:
@@ -183,8 +185,8 @@ def check_rows(told: Told) -> None:
     """Each alarm of medium and more has reached somebody, or each of its rows says why not; nothing is left."""
     unheard = 0
     for occurrence, trouble in told.troubles.items():
-        rows = [row for row in told.rows if row["occurrence"] == occurrence]
-        assert rows, (occurrence, trouble)
+        assert occurrence in told.rows_of, trouble
+        rows = told.rows_of[occurrence]
         reached = any(one.arrived and row["kind"] in ALARMING for one, row in told.of(occurrence))
         assert reached or all(row["last_error"] for row in rows if row["kind"] in ALARMING), told.story_of(
             occurrence

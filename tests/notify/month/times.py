@@ -3,12 +3,15 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tests.notify.month.oracle import Slot, local
 from tests.notify.month.story import HOUR, MINUTE, NOBODY, RANKS, Trouble
 from tests.notify.month.told import ALARMING, Told
 from tests.notify.month.world import Delivery
+
+if TYPE_CHECKING:
+    from datetime import date
 
 __all__ = ["check_times"]
 
@@ -37,29 +40,36 @@ def check_times(told: Told) -> None:
 def check_nights(told: Told) -> None:
     for one, row, is_own in told.items:
         if is_own:
-            about = told.story_of(row["occurrence"])
-            assert not told.oracle.is_held_by_night(one.lane[0], row["severity"], one.at), about
+            is_held = told.oracle.is_held_by_night(one.lane[0], row["severity"], one.at)
+            assert not is_held, told.story_of(row["occurrence"])
 
 
 def check_budgets(told: Told) -> None:
-    """What can wait goes out only as long as the day's and the night's count of messages is below the budget."""
-    had: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    """What can wait goes out only as long as the day's and the night's count of messages is below the budget.
+
+    What somebody was told over another channel counts once.
+    """
+    had: dict[str, list[tuple[date, date | None, str]]] = defaultdict(list)
+    """What each person was told: the day, the night that it was in, the message."""
+    heard: dict[str, set[str]] = defaultdict(set)
     for one in told.world.deliveries:
         person = one.lane[0]
-        budget = told.oracle.budget(person)
+        budget, day, night = told.oracle.budget(person), local(one.at).date(), told.oracle.night_of(person, one.at)
         waits = max(RANKS[row["severity"]] for row in one.rows) < RANKS["high"]
+        names = {row["notification_id"] for row in one.rows}
         is_new = all(row["held"] not in DIGESTS and row["attempts"] == 1 for row in one.rows)
+        is_new = is_new and not names & heard[person]
         if waits and is_new:
-            night = told.oracle.night_of(person, one.at)
-            today = {name for at, name in had[person] if local(at).date() == local(one.at).date()}
-            tonight = {name for at, name in had[person] if told.oracle.night_of(person, at) == night}
-            about = (one.lane, local(one.at), [row["notification_id"] for row in one.rows])
+            today = {name for on, _, name in had[person] if on == day}
+            tonight = {name for _, during, name in had[person] if during == night}
+            about = (one.lane, local(one.at), names)
             assert "day" not in budget or len(today) < budget["day"], about
             assert "night" not in budget or night is None or len(tonight) < budget["night"], about
         if one.how == "sent":
             primary = told.primary_of(one)
             name = next(row["notification_id"] for row in one.rows if row["id"] == primary)
-            had[person].append((one.at, name))
+            had[person].append((day, night, name))
+            heard[person] |= names
 
 
 def check_pace(told: Told) -> None:
@@ -141,8 +151,8 @@ def check_ends(told: Told) -> None:
             ends = [one for one, row in told.of(occurrence, lane) if row["kind"] == "clear" and one.how == "sent"]
             tried = [
                 row["state"]
-                for row in told.rows
-                if (row["occurrence"], row["person"], row["channel"], row["kind"]) == (occurrence, *lane, "clear")
+                for row in told.rows_of[occurrence]
+                if (row["person"], row["channel"], row["kind"]) == (*lane, "clear")
             ]
             if trouble.momentary:
                 assert not ends, told.story_of(occurrence)
@@ -162,12 +172,12 @@ def check_reminders(told: Told) -> None:
             for (before, _), (one, row) in pairwise(heard):
                 if row["kind"] != "remind":
                     continue
-                about = told.story_of(occurrence)
-                assert not trouble.is_acknowledged(one.at), about
-                assert not trouble.is_over(one.at), about
-                assert not trouble.is_shelved(one.at), about
+                assert not trouble.is_acknowledged(one.at), told.story_of(occurrence)
+                assert not trouble.is_over(one.at), told.story_of(occurrence)
+                assert not trouble.is_shelved(one.at), told.story_of(occurrence)
                 again = row["attempts"] > 1 or before.how != "sent"
-                assert again or one.at - before.at >= FIRST_REMINDER[row["severity"]] - 1, about
+                is_due = one.at - before.at >= FIRST_REMINDER[row["severity"]] - 1
+                assert again or is_due, told.story_of(occurrence)
             for number, (one, row) in enumerate(heard):
                 _check_reminded(told, occurrence, one, row, heard[number + 1 :])
 

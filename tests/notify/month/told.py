@@ -41,8 +41,11 @@ class Told:
     def primary_of(self, one: Delivery) -> int:
         """The row that carries the others of its message."""
         ids = {row["id"] for row in one.rows}
-        found = [row["id"] for row in self.rows if row["id"] in ids and row["carried_by"] not in ids]
-        return int(found[0])
+        return min(number for number in ids if self._by_id[number]["carried_by"] not in ids)
+
+    @cached_property
+    def _by_id(self) -> Mapping[int, Mapping[str, Any]]:
+        return {row["id"]: row for row in self.rows}
 
     @cached_property
     def items(self) -> Sequence[tuple[Delivery, Mapping[str, Any], bool]]:
@@ -67,6 +70,14 @@ class Told:
         for one, row, _ in self.items:
             found[row["occurrence"]].append((one, row))
         return found
+
+    @cached_property
+    def rows_of(self) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+        """The rows of each occurrence that has any."""
+        found = defaultdict(list)
+        for row in self.rows:
+            found[row["occurrence"]].append(row)
+        return dict(found)
 
     def may_know(self, occurrence: str, lane: tuple[str, str], at: int) -> bool:
         """Whether somebody was told of a beginning before, for all that is known."""
@@ -93,7 +104,6 @@ class Told:
         rows = [
             f"{row['id']} {row['person']}/{row['channel']} {row['kind']} {row['step']} {row['state']}"
             f" {row['held']} {row['last_error']}; tried {row['attempts']}, maybe {row['maybe_delivered']}"
-            for row in self.rows
-            if row["occurrence"] == occurrence
+            for row in self.rows_of[occurrence]
         ]
         return "\n".join([str(trouble), *said, *rows])
