@@ -1,8 +1,10 @@
-"""A wall clock that a test sets, for one daemon alone: Debian's libfaketime under it, the machine's untouched.
+"""A wall clock that a test sets, for one daemon alone: `wallclock.c` preloaded into it, the machine's untouched.
 
-Only the wall clock is moved (`FAKETIME_DONT_FAKE_MONOTONIC`): a stepped clock looks like that, from inside.
+Only the wall clock is moved: a stepped clock looks like that, from inside. Debian's libfaketime can do
+much more, at a price: a daemon under it took ten times the processor's time that it takes under this.
 """
 
+import struct
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -20,19 +22,12 @@ class WallClock:
         self._zone = ZoneInfo(timezone)
         self._ahead = 0.0
         self.step(0.0)
-
-    @property
-    def environ(self) -> dict[str, str]:
-        """What a process needs in its environment to live by this clock."""
-        (library,) = Path("/usr/lib").glob("*/faketime/libfaketime.so.1")
-        return {
-            "LD_PRELOAD": str(library),
-            "FAKETIME_TIMESTAMP_FILE": str(self._file),
-            "FAKETIME_CACHE_DURATION": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-            "NO_FAKE_STAT": "1",  # the times of files are what the process has set them to
+        self.environ = {
+            "LD_PRELOAD": str(compile_library(folder, Path(__file__).with_name("wallclock.c"))),
+            "WALL_CLOCK": str(self._file),
             "TZ": "UTC",
         }
+        """What a process needs in its environment to live by this clock."""
 
     def step(self, seconds: float) -> None:
         """Move the clock by so many seconds, from where it is."""
@@ -51,9 +46,9 @@ class WallClock:
         return datetime.now().timestamp() + self._ahead  # noqa: DTZ005 - as above
 
     def _write(self) -> None:
-        fresh = self._file.with_suffix(".new")
-        fresh.write_text(f"{self._ahead:+.3f}\n")
-        fresh.replace(self._file)
+        # In place: the process has the file in its memory.
+        with self._file.open("r+b" if self._file.exists() else "wb", buffering=0) as file:
+            file.write(struct.pack("=q", round(self._ahead * 1e9)))
 
 
 class KernelClock:
