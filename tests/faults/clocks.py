@@ -1,7 +1,7 @@
 """A wall clock that a test sets, for one daemon alone: `wallclock.c` preloaded into it, the machine's untouched.
 
-Only the wall clock is moved: a stepped clock looks like that, from inside. Debian's libfaketime can do much more, at
-a price: a daemon under it took ten times the processor's time that it takes under this.
+Only the wall clock is moved: a stepped clock looks like that, from inside. Debian's libfaketime can do
+much more, at a price: a daemon under it took ten times the processor's time that it takes under this.
 """
 
 import struct

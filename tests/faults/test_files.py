@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import stat
 import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -141,6 +142,32 @@ def _run(site: Path, folder: Path, *before: str, **environ: str) -> subprocess.C
     """Start the daemon on a folder on which it ends by itself."""
     return subprocess.run(
         [*before, *COMMAND, "run", str(site), "--state", str(folder)],
+        env=os.environ | environ,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+_OPEN = """
+import asyncio, pathlib, sys, zoneinfo
+from monitor.journal.files import open_files
+from monitor.site import JournalSettings
+
+async def main():
+    folder, zone = pathlib.Path(sys.argv[1]), zoneinfo.ZoneInfo("UTC")
+    async with open_files(folder, JournalSettings(), now=lambda: 1_700_000_000_000, timezone=zone):
+        pass
+
+asyncio.run(main())
+"""
+
+
+def _open(folder: Path, *before: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Open the files of a folder in a process of its own, as the daemon does at its start."""
+    return subprocess.run(
+        [*before, sys.executable, "-c", _OPEN, str(folder)],
         env=os.environ | environ,
         capture_output=True,
         text=True,
@@ -378,7 +405,8 @@ def test_a_file_without_permission_is_left_alone(site: Path, folder: Path, name:
         if subprocess.run([*before, "cat", str(folder / name)], check=False, capture_output=True).returncode == 0:
             pytest.skip("the power of root to read everything cannot be given away here")
 
-    ended = _run(site, folder, *before)
+    # One of them shows what becomes of a start; of the others, that the files are not opened is enough.
+    ended = _run(site, folder, *before) if name == "journal.db" else _open(folder, *before)
 
     assert ended.returncode == _REFUSED, ended.stderr
     assert name in ended.stderr
