@@ -75,11 +75,11 @@ def is_open(alarm: Mapping[str, Any]) -> bool:
 
 
 def by_urgency(alarms: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What goes on or happened once, then what is over; each the most severe first, then the newest."""
+    """What goes on, then what is over or happened once; each the most severe first, then the newest."""
     return sorted(
         alarms,
         key=lambda each: (
-            not ((each["active"] and not each["normal"]) or each["momentary"]),
+            not each["active"] or bool(each["momentary"]) or bool(each["normal"]),
             -SEVERITY_RANK.get(each["severity"], 0),
             -each["raised_at"],
         ),

@@ -39,9 +39,9 @@ _READINGS: Final = 200
 _EVENTS: Final = 15
 _ALARMS: Final = 5
 _POINTS: Final = 200
+_RATES: Final = (POINT_POWER, POINT_FLOW)
 _MAIN: Final = (
-    POINT_POWER,
-    POINT_FLOW,
+    *_RATES,
     POINT_RUNNING,
     POINT_OPEN,
     "temperature_c",
@@ -126,7 +126,7 @@ def _main(points: Sequence[_Shown], billed: str | None) -> Sequence[_Shown]:
     """The few values that show best how a device does; none where there are hardly more."""
     known = {each.name: each for each in points if each.value is not None}
     others = [name for name in known if not is_counter(name)]
-    order = [*_MAIN, *([billed] if billed else []), *others]
+    order = [*_RATES, *([billed] if billed else []), *_MAIN, *others]
     return (
         [] if len(known) <= _FEW else [known[name] for name in dict.fromkeys(order) if name in known][:_MOST_MAIN]
     )

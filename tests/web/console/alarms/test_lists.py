@@ -60,7 +60,7 @@ def test_what_goes_on_stands_before_what_is_over_each_by_severity_and_age() -> N
             ("latched-over", "high", 1),
             ("a-low-old", "low", 1),
             ("a-low-new", "low", 2),
-            ("momentary-high", "high", 1),
+            ("momentary-high", "high", 2),
             ("a-critical", "critical", 1),
         )
     ]
@@ -69,10 +69,10 @@ def test_what_goes_on_stands_before_what_is_over_each_by_severity_and_age() -> N
 
     assert order == [
         "a-critical",
-        "momentary-high",
         "a-low-new",
         "a-low-old",
         "over-critical",
+        "momentary-high",
         "latched-over",
         "over-low",
     ]
