@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from monitor.accounts.audit import Row
@@ -35,6 +35,13 @@ _LARGEST_HEAD: Final = 16 * 1024
 _MOST_HEADERS: Final = 100
 _WRONG, _ALL_WRONG = 30, 600
 """Tokens that are none, a minute: of one client and of all."""
+_WAYS_OUT: Final = {
+    400: "send the request once more, as HTTP/1.1 has it",
+    403: "send a token of the API, or the X-CSRF-Token of the session from a page of the console",
+    421: "ask under the name of the console",
+    429: "make a token with `facility-monitor token add`, and use that one",
+    431: "send fewer and shorter headers",
+}
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -141,8 +148,7 @@ class Gate:
             may_go_on = self._going_on(inside)
         except _Refused as refused:
             self.refused += 1
-            answer = PlainTextResponse(f"{refused}\n", refused.status, {"connection": "close"})
-            await answer(scope, receive, guarded)
+            await _told(scope["path"], refused)(scope, receive, guarded)
             return
         await self._app(inside, receive, guarded)
 
@@ -286,6 +292,16 @@ class Gate:
         )
         await self._accounts.audit.note(row)
         raise _Refused(403, why)
+
+
+def _told(path: str, refused: _Refused) -> Response:
+    """What a stranger or a page is told as text, a program as it is told of everything."""
+    headers = {"connection": "close"}
+    if f"{PREFIX}/" not in path:
+        return PlainTextResponse(f"{refused}\n", refused.status, headers)
+    from monitor.web.problems import problem  # which needs the pages, and they need what is here
+
+    return problem(refused.status, str(refused), _WAYS_OUT[refused.status], headers=headers)
 
 
 def _cookie_of(*, secure: bool) -> str:

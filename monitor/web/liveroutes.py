@@ -9,6 +9,7 @@ from monitor.web.live import LiveState
 from monitor.web.livefeed import MOST, TOPICS, LiveFeed, Stream
 from monitor.web.parts import Parts
 from monitor.web.permits import PEOPLE
+from monitor.web.problems import problems
 from monitor.web.routes import NotKnown
 from monitor.web.shapes import PREFIX
 
@@ -27,7 +28,7 @@ def make_live_router(parts: Parts, live: LiveState) -> APIRouter:
         "/live",
         status_code=200,
         response_class=Stream,
-        responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+        responses=problems(404, 503) | {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
     )
     async def live_events(
         request: Request,
