@@ -18,6 +18,7 @@ __all__ = [
     "DAY",
     "HOUR",
     "QUARTER",
+    "WRITTEN",
     "Period",
     "before",
     "begin_of",
@@ -46,6 +47,12 @@ _KNOWN: Final = 4096
 
 _ONE_DAY: Final = timedelta(days=1)
 _WRITTEN_DAY: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_SOME_DAY: Final = "[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+WRITTEN: Final = (
+    "^(today|yesterday|(this|last)-(week|month|year)|[0-9]{4}|[0-9]{4}-(0[1-9]|1[0-2])"
+    rf"|[0-9]{{4}}-W(0[1-9]|[1-4][0-9]|5[0-3])|{_SOME_DAY}(\.\.{_SOME_DAY})?)$"
+)
+"""How a period is written, as a pattern of JSON Schema; that there is such a day, only a calendar says."""
 _ALLOWED: Final = (
     "2026, 2026-11, 2026-W48, 2026-11-27, FROM..TO with two days, today, yesterday, "
     "this-week, last-week, this-month, last-month, this-year or last-year"

@@ -38,7 +38,7 @@ from monitor.web.parts import AccessDesk, Parts
 from monitor.web.peer import who_asks
 from monitor.web.permits import PEOPLE
 from monitor.web.problems import NotDone, NotKnown, problems
-from monitor.web.shapes import PREFIX
+from monitor.web.shapes import PERIOD, PREFIX
 
 __all__ = ["make_access_router"]
 
@@ -235,7 +235,7 @@ def _add_events(router: APIRouter, parts: Parts, people: _People) -> None:
     @router.get("/events")
     async def events(  # noqa: PLR0913 - one for each way to choose
         request: Request,
-        period: Annotated[str, Query(max_length=50)] = "today",
+        period: Annotated[str, Query(max_length=50, json_schema_extra=PERIOD)] = "today",
         door: _Words = [],  # noqa: B006 - FastAPI copies it
         kind: _Words = [],  # noqa: B006 - likewise
         *,

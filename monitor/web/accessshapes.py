@@ -1,8 +1,10 @@
 """The shapes of questions and answers about doors and people; described for people in docs/api.md."""
 
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self
 
 from pydantic import BaseModel, Field, model_validator
+
+from monitor.web.shapes import Body
 
 __all__ = [
     "DoorOut",
@@ -98,7 +100,16 @@ class EntryOut(BaseModel):
     attributes: dict[str, Any]
 
 
-class PersonIn(BaseModel):
+_ONE_OF_THREE: Final[dict[str, Any]] = {
+    "oneOf": [
+        {"required": ["credential"], "properties": {"credential": {"pattern": r"\S"}}},
+        {"required": ["pseudonym"], "properties": {"pseudonym": {"minLength": 1}}},
+        {"required": ["name"], "properties": {"name": {"pattern": r"\S"}}},
+    ]
+}
+
+
+class PersonIn(Body, json_schema_extra=_ONE_OF_THREE):
     """Who is meant: a card by its number in the form of its reader, a pseudonym, or a name of the directory."""
 
     credential: str = Field("", max_length=300, repr=False)
@@ -164,7 +175,7 @@ class NameIn(PersonIn):
     note: str = Field("", max_length=200, repr=False)
 
 
-class NamesIn(BaseModel):
+class NamesIn(Body):
     """A list for the directory: a CSV with the columns credential and name, and if wished form and note."""
 
     csv: str = Field(max_length=60_000, repr=False)

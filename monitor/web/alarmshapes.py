@@ -4,6 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from monitor.web.shapes import Body, Seconds, Time
+
 __all__ = [
     "AlarmDetailOut",
     "AlarmOut",
@@ -23,7 +25,7 @@ Only = Literal["shelved", "suppressed", "out_of_service", "standing"]
 """Which of the open alarms a list shows."""
 
 
-class ReasonIn(BaseModel, extra="forbid"):
+class ReasonIn(Body):
     """Why somebody does something."""
 
     reason: str = Field("", max_length=500)
@@ -32,15 +34,15 @@ class ReasonIn(BaseModel, extra="forbid"):
 class ShelveIn(ReasonIn):
     """Until when (UTC ms), or for how many seconds, an alarm is shelved; `once`: at most until it clears."""
 
-    until: int | None = None
-    for_s: float | None = None
+    until: Time | None = None
+    for_s: Seconds | None = None
     once: bool = False
 
 
 class OutOfServiceIn(ReasonIn):
     """When somebody looks at an alarm again that is taken out of service (UTC ms)."""
 
-    review_at: int
+    review_at: Time
 
 
 class HeldOut(BaseModel):
@@ -54,8 +56,8 @@ class HeldOut(BaseModel):
 class MaintenanceIn(ReasonIn):
     """Maintenance that somebody plans. Of the lists, what is empty means all; words may hold `*`."""
 
-    starts: int
-    for_s: float
+    starts: Time
+    for_s: Seconds
     repeat: str = Field("", max_length=200)
     id: str = Field("", max_length=60)
     name: str = Field("", max_length=200)

@@ -1,7 +1,7 @@
 """The routes that send a period to InfluxDB again."""
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, Final, Self
 from uuid import uuid4
 
 from fastapi import APIRouter, Request
@@ -14,25 +14,34 @@ from monitor.ports import Batch
 from monitor.web.parts import BackfillDesk, Parts
 from monitor.web.peer import who_asks
 from monitor.web.problems import NotDone, NotKnown, problems
-from monitor.web.shapes import PREFIX
+from monitor.web.shapes import PERIOD, PREFIX, Body, Time
 
 __all__ = ["make_backfill_router"]
 
-_LONGEST_MS = 10**15
 
-
-class SinkIn(BaseModel, extra="forbid"):
+class SinkIn(Body):
     """A sink by its name; it may be left out where there is one InfluxDB."""
 
     sink: str = Field(default="", max_length=100)
 
 
-class BackfillIn(SinkIn):
+_PERIOD_OR_SPAN: Final[dict[str, Any]] = {
+    "oneOf": [
+        {
+            "required": ["period"],
+            "properties": {"period": PERIOD, "from": {"type": "null"}, "to": {"type": "null"}},
+        },
+        {"required": ["from"], "properties": {"period": {"const": ""}, "from": {"type": "integer"}}},
+    ]
+}
+
+
+class BackfillIn(SinkIn, json_schema_extra=_PERIOD_OR_SPAN):
     """What is to be sent again: a period of the site's zone, or from one moment to another (UTC ms)."""
 
     period: str = Field(default="", max_length=100)
-    first: int | None = Field(default=None, alias="from", ge=0, le=_LONGEST_MS)
-    to: int | None = Field(default=None, ge=0, le=_LONGEST_MS)
+    first: Time | None = Field(default=None, alias="from")
+    to: Time | None = None
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:

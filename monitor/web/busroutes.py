@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from monitor.errors import DeviceError, DeviceRefused, DeviceUnreachable, RequestRefused, TooManyAsk
 from monitor.web.parts import Parts
 from monitor.web.problems import NotKnown, Problem, problem, problems
-from monitor.web.shapes import PREFIX
+from monitor.web.shapes import PREFIX, Body
 
 __all__ = ["make_bus_router"]
 
@@ -33,7 +33,7 @@ class BusOut(BaseModel):
     overhead_s: float
 
 
-class RegistersIn(BaseModel, extra="forbid"):
+class RegistersIn(Body):
     """Which registers (or bits) to read, and how many seconds to wait (default: as the settings say)."""
 
     unit: int = Field(ge=0, le=255)

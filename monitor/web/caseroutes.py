@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from monitor.model import Command
 from monitor.ports import Batch
@@ -14,7 +14,7 @@ from monitor.web.paging import answered
 from monitor.web.parts import Parts
 from monitor.web.peer import who_asks
 from monitor.web.problems import NotKnown, problems
-from monitor.web.shapes import PREFIX
+from monitor.web.shapes import PREFIX, Body
 
 __all__ = ["make_case_router"]
 
@@ -27,13 +27,13 @@ class AssignIn(ReasonIn):
     person: str | None = Field(max_length=100)
 
 
-class CommentIn(BaseModel, extra="forbid"):
+class CommentIn(Body):
     """What somebody says of an alarm."""
 
     text: str = Field(max_length=500)
 
 
-class CloseIn(BaseModel, extra="forbid"):
+class CloseIn(Body):
     """What an alarm came of, and what was done."""
 
     cause: str = Field(max_length=100)

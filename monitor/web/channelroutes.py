@@ -10,7 +10,7 @@ from monitor.web.alarmparts import ChannelDesk
 from monitor.web.parts import Parts
 from monitor.web.peer import who_asks
 from monitor.web.problems import NotKnown, problems
-from monitor.web.shapes import PREFIX
+from monitor.web.shapes import PREFIX, Body
 
 __all__ = ["make_channel_router"]
 
@@ -50,7 +50,7 @@ class ChannelOut(BaseModel):
     attempt_s: TimesOut
 
 
-class TrialIn(BaseModel, extra="forbid"):
+class TrialIn(Body):
     """Whose channels are tried: one, or all (empty); `severity`: how urgent the message looks."""
 
     person: str = Field(max_length=_LONGEST_ID)

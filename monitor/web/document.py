@@ -42,6 +42,19 @@ _TAGS: Final[Mapping[str, tuple[str, str]]] = {
     "supply": ("equipment", ""),
 }
 """The first word of a path -> what it belongs to, and what that is."""
+_EXAMPLES: Final[Mapping[str, str]] = {
+    "connection": "plant-room",
+    "device": "main-electricity",
+    "ident": "boiler-room-display",
+    "kind": "usage",
+    "login": "ana",
+    "name": "boiler-service",
+    "occurrence": "0ea6bac274b31aac",
+    "roster": "duty",
+    "rule": "undervoltage",
+    "target": "undervoltage/main-electricity",
+}
+"""What stands in a path, as it might be in a house; the things of yours are listed by other routes."""
 _REPLACED: Final = ("HTTPValidationError", "ValidationError")
 
 
@@ -74,6 +87,9 @@ def _complete(told: dict[str, Any]) -> dict[str, Any]:
             operation["operationId"] = _name(method, path)
             operation["summary"] = operation.get("description", "").partition("\n\n")[0].partition(": ")[0]
             _refuses(operation, path, method.upper())
+            for parameter in operation.get("parameters", ()):
+                if parameter["in"] == "path":
+                    parameter["example"] = _EXAMPLES[parameter["name"]]
     told["tags"] = [{"name": name, "description": about} for name, about in sorted(tags.items())]
     return told
 
@@ -94,7 +110,7 @@ def _refuses(operation: dict[str, Any], path: str, method: str) -> None:
     statuses = {413, 415, 422} if "requestBody" in operation else set()
     statuses |= {422} if operation.get("parameters") else set()
     permit = PERMITS.get(path, PERMITS.get(path.replace("}", ":path}"), {})).get(method)
-    statuses |= {401, 403} if permit is not None else set()
+    statuses |= {400, 401, 403, 421, 429, 431} if permit is not None else set()
     if method == HTTPMethod.POST:
         statuses |= {503}
     for status, answer in problems(*sorted(statuses)).items():

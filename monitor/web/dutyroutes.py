@@ -12,25 +12,24 @@ from monitor.web.alarmparts import Duty, DutyDesk
 from monitor.web.parts import Parts
 from monitor.web.peer import who_asks
 from monitor.web.problems import problems
-from monitor.web.shapes import PREFIX
+from monitor.web.shapes import PREFIX, Body, Time
 
 __all__ = ["make_duty_router"]
 
 _LATEST: Final = 4_102_444_800_000
 _YEAR: Final = 366 * 86_400_000
-_Time = Annotated[int, Field(ge=0, le=_LATEST)]
 
 
-class OverrideIn(BaseModel, extra="forbid"):
+class OverrideIn(Body):
     """Somebody stands in: from `starts` (else now) up to `ends`, UTC ms."""
 
     person: Annotated[str, Field(min_length=1, max_length=200)]
-    starts: _Time | None = None
-    ends: _Time
+    starts: Time | None = None
+    ends: Time
     reason: Annotated[str, Field(max_length=500)] = ""
 
 
-class EndIn(BaseModel, extra="forbid"):
+class EndIn(Body):
     """Why something is taken back."""
 
     reason: Annotated[str, Field(max_length=500)] = ""

@@ -4,6 +4,8 @@ from typing import Any, Final
 
 from pydantic import BaseModel, Field
 
+from monitor.web.shapes import Body, Time
+
 __all__ = [
     "BatteryOut",
     "EquipmentDayOut",
@@ -127,14 +129,14 @@ class SupplyOut(BaseModel):
     spans: list[dict[str, Any]]
 
 
-class ServiceIn(BaseModel):
+class ServiceIn(Body):
     """Work that was done: which, when (UTC ms; without it now), and what there is to say of it.
 
     `hours`: what the device's own panel showed that it had run by then.
     """
 
     service: str = Field(max_length=100)
-    at: int | None = Field(None, ge=0, le=_LATEST)
+    at: Time | None = None
     hours: float | None = Field(None, ge=0, le=_MOST_HOURS)
     note: str = Field("", max_length=500)
 

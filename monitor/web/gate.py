@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from monitor.accounts.audit import Row
@@ -46,6 +46,13 @@ _BACKGROUND: Final = "x-background"
 """The header of what a page loads again by itself."""
 _BY_THEMSELVES: Final = ("/api/v1/live", "/readings/stream", ".svg", ".css", ".js")
 """What pages load without anybody doing anything, by the ends of the paths."""
+_WAYS_OUT: Final = {
+    400: "send the request once more, as HTTP/1.1 has it",
+    403: "send a token of the API, or the X-CSRF-Token of the session from a page of the console",
+    421: "ask under the name of the console",
+    429: "wait, then ask with a token that is known: make one with `facility-monitor token add`",
+    431: "send fewer and shorter headers",
+}
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -152,8 +159,7 @@ class Gate:
             whose = self._refuse_many(inside)
         except _Refused as refused:
             self.refused += 1
-            answer = PlainTextResponse(f"{refused}\n", refused.status, {"connection": "close"})
-            await answer(scope, receive, guarded)
+            await _told(scope["path"], refused)(scope, receive, guarded)
             return
         self._answering[whose] += 1
         try:
@@ -352,6 +358,16 @@ class Gate:
         )
         await self._accounts.audit.note(row)
         raise _Refused(403, why)
+
+
+def _told(path: str, refused: _Refused) -> Response:
+    """What a stranger or a page is told as text, a program as it is told of everything."""
+    headers = {"connection": "close"}
+    if f"{PREFIX}/" not in path:
+        return PlainTextResponse(f"{refused}\n", refused.status, headers)
+    from monitor.web.problems import problem  # which needs the pages, and they need what is here
+
+    return problem(refused.status, str(refused), _WAYS_OUT[refused.status], headers=headers)
 
 
 def _cookie_of(kind: str = "session", *, secure: bool) -> str:

@@ -80,7 +80,14 @@ def make_history_router(parts: Parts) -> APIRouter:
     async def past(  # noqa: PLR0913, PLR0917 - one for each way to choose
         request: Request,
         device: str,
-        point: Annotated[str, Query(max_length=2000, description="names, joined by commas")],
+        point: Annotated[
+            str,
+            Query(
+                max_length=2000,
+                description="names, joined by commas: one to 20",
+                json_schema_extra={"pattern": "[^,]", "examples": ["voltage_l1_v,voltage_l2_v"]},
+            ),
+        ],
         since: Annotated[_Time, Query(alias="from", description="UTC ms; a day before the end without it")] = None,
         until: Annotated[_Time, Query(alias="to", description="UTC ms; now without it")] = None,
         step: Annotated[int | None, Query(ge=1000, le=_FAR, description="ms")] = None,

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from monitor.web.labels import labels_of
 from monitor.web.parts import Parts
+from monitor.web.problems import problems
 from monitor.web.shapes import PREFIX
 
 __all__ = ["LabelOut", "make_label_router"]
@@ -27,7 +28,7 @@ def make_label_router(parts: Parts) -> APIRouter:
     """Make the router."""
     router = APIRouter(prefix=PREFIX)
 
-    @router.get("/labels")
+    @router.get("/labels", responses=problems(409))
     async def labels(
         kind: Literal["places", "devices"],
         building: Annotated[str, Query(max_length=200)] = "",

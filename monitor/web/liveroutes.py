@@ -28,7 +28,8 @@ def make_live_router(parts: Parts, live: LiveState, seats: Seats) -> APIRouter:
         "/live",
         status_code=200,
         response_class=Stream,
-        responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}, **problems(429, 503)},
+        responses=problems(404, 429, 503)
+        | {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
     )
     async def live_events(
         request: Request,

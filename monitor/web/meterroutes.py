@@ -37,7 +37,7 @@ from monitor.web.metershapes import (
 from monitor.web.parts import Parts
 from monitor.web.peer import who_asks
 from monitor.web.problems import NotDone, NotKnown, problems
-from monitor.web.shapes import PREFIX
+from monitor.web.shapes import PERIOD, PREFIX
 
 __all__ = ["make_meter_router"]
 
@@ -94,7 +94,7 @@ def _add_figures(router: APIRouter, parts: Parts) -> None:
     @router.get("/meters/{device}/usage")
     async def usage(
         device: str,
-        period: Annotated[str, Query(max_length=50)] = "today",
+        period: Annotated[str, Query(max_length=50, json_schema_extra=PERIOD)] = "today",
         per: _Per = "",
         point: Annotated[str, Query(max_length=1000, description="counters, joined by commas; `all`")] = "",
     ) -> list[UsageOut]:

@@ -6,6 +6,7 @@ from pydantic import BaseModel, Field
 
 from monitor.figures import Break, Consumption, DayCoverage, Register
 from monitor.schema import rate_unit
+from monitor.web.shapes import PERIOD, Body, Time
 
 __all__ = [
     "BreakOut",
@@ -194,37 +195,37 @@ class MeterDetailOut(_Meter):
     coverage: list[CoverageOut]
 
 
-class ReplaceIn(BaseModel, extra="forbid"):
+class ReplaceIn(Body):
     """What the old meter showed last, and the new one first; without `at`: since the monitor saw it, else now."""
 
     final: float
     start: float
-    at: int | None = None
+    at: Time | None = None
     serial: str = Field("", max_length=100)
     point: str = _Point
     reason: str = _Reason
 
 
-class CorrectIn(BaseModel, extra="forbid"):
+class CorrectIn(Body):
     """What was really used in a span of whole quarters of an hour."""
 
-    start: int = Field(alias="from")
-    end: int = Field(alias="to")
+    start: Time = Field(alias="from")
+    end: Time = Field(alias="to")
     amount: float
     point: str = _Point
     reason: str = _Reason
 
 
-class EnterIn(BaseModel, extra="forbid"):
+class EnterIn(Body):
     """What a meter that nobody can wire showed; without `at`: now."""
 
     register_: float = Field(alias="register")
-    at: int | None = None
+    at: Time | None = None
     point: str = _Point
     reason: str = _Reason
 
 
-class EnterListIn(BaseModel, extra="forbid"):
+class EnterListIn(Body):
     """The same of many meters, as the text of a CSV file."""
 
     csv: str = Field(max_length=60_000)
@@ -265,10 +266,10 @@ class EnteredOut(CommandOut):
     register_: float = Field(serialization_alias="register")
 
 
-class RecomputeIn(BaseModel, extra="forbid"):
+class RecomputeIn(Body):
     """Which period to work out anew, and of which meters (none: all)."""
 
-    period: str = Field(max_length=50)
+    period: str = Field(max_length=50, json_schema_extra=PERIOD)
     devices: list[str] = Field([], max_length=10_000)
 
 

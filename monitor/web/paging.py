@@ -21,7 +21,12 @@ MOST: Final = 1000
 
 Limit = Annotated[int | None, Query(ge=1, le=MOST, description=f"how many at most; {PAGE} without it")]
 Cursor = Annotated[
-    str, Query(max_length=400, description="the page behind: taken from the `Link` of the last one")
+    str,
+    Query(
+        max_length=400,
+        description="the page behind: taken from the `Link` of the last one",
+        json_schema_extra={"pattern": "^[A-Za-z0-9_-]*$"},
+    ),
 ]
 _LARGEST: Final = 1 << 63
 _SIGN: Final = 255

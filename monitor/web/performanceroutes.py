@@ -11,7 +11,7 @@ from monitor.performance.figures import performance_of
 from monitor.periods import parse
 from monitor.web.parts import Parts
 from monitor.web.problems import problems
-from monitor.web.shapes import PREFIX
+from monitor.web.shapes import PERIOD, PREFIX
 
 __all__ = ["make_performance_router"]
 
@@ -21,7 +21,9 @@ def make_performance_router(parts: Parts) -> APIRouter:
     router = APIRouter(prefix=PREFIX, responses=problems(422, 503))
 
     @router.get("/alarms/performance")
-    async def performance(period: Annotated[str, Query(max_length=40)] = "this-month") -> dict[str, Any]:
+    async def performance(
+        period: Annotated[str, Query(max_length=40, json_schema_extra=PERIOD)] = "this-month",
+    ) -> dict[str, Any]:
         """Answer how well alarms did as alarms in a period, up to now."""
         try:
             span = parse(period, parts.site.timezone, parts.now())

@@ -103,6 +103,8 @@ async def _of_http(request: Request, error: Exception) -> Response:
         page = say(request, error.status_code, str(error.detail))
         page.headers.update(error.headers or {})
         return page
+    if error.status_code == HTTPStatus.BAD_REQUEST:
+        return problem(400, "the body cannot be read", "send it as application/json, in UTF-8")
     return problem(error.status_code, str(error.detail), _WAY_OUT, headers=error.headers)
 
 

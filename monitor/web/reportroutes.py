@@ -14,11 +14,11 @@ from monitor.web.parts import Parts
 from monitor.web.permits import PEOPLE
 from monitor.web.problems import NotKnown, problems
 from monitor.web.reportshapes import Kind, ReportOut
-from monitor.web.shapes import PREFIX
+from monitor.web.shapes import PERIOD, PREFIX
 
 __all__ = ["make_report_router"]
 
-_Many = Annotated[list[str], Query(max_length=10_000)]
+_Many = Annotated[list[str], Query(max_length=1000)]
 _FACTS: Final[Mapping[str, str]] = {"class": "device_class", "building": "building", "tenant": "tenant"}
 
 
@@ -30,7 +30,7 @@ def make_report_router(parts: Parts) -> APIRouter:
     async def report(  # noqa: PLR0913, PLR0917 - one for each way to choose devices
         request: Request,
         kind: Kind,
-        period: Annotated[str, Query(max_length=40)] = "last-month",
+        period: Annotated[str, Query(max_length=40, json_schema_extra=PERIOD)] = "last-month",
         device: _Many = [],  # noqa: B006 - FastAPI copies it
         device_class: Annotated[list[str], Query(alias="class", max_length=100)] = [],  # noqa: B006 - likewise
         building: _Many = [],  # noqa: B006 - likewise

@@ -1,29 +1,61 @@
 """The shapes of the API's answers; described for people in docs/api.md."""
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from monitor.model import Event, Reading
+from monitor.periods import WRITTEN
 
 __all__ = [
+    "PERIOD",
     "PREFIX",
     "AcknowledgeIn",
     "AcknowledgeOut",
+    "Body",
     "DeviceDetailOut",
     "DeviceOut",
     "EventOut",
     "ReadingOut",
     "ReloadIn",
     "ReloadOut",
+    "Seconds",
     "StatusOut",
+    "Time",
     "ValueOut",
 ]
 
 PREFIX: Final = "/api/v1"
 """What the path of every route begins with."""
+PERIOD: Final[dict[str, Any]] = {
+    "pattern": WRITTEN,
+    "examples": ["last-month", "2026-11", "2026-W48", "2026-11-01..2026-11-27"],
+}
+"""What the description says of a period; `monitor.periods.parse` refuses with better words than a pattern."""
 
 _Scalar = bool | int | float | str
+
+
+class Body(BaseModel, extra="forbid", strict=True, allow_inf_nan=False):
+    """What is sent with a request: nothing that is not described, no text for a number, and numbers are finite."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_whole_numbers(cls, told: object) -> object:
+        return {name: _whole(value) for name, value in told.items()} if isinstance(told, dict) else told
+
+
+def _whole(value: object) -> object:
+    """To JSON, 5.0 is an integer, too."""
+    if isinstance(value, list):
+        return [_whole(each) for each in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Time = Annotated[int, Field(ge=0, le=4_102_444_800_000, description="UTC ms")]
+"""A moment from 1970 to 2099."""
+Seconds = Annotated[float, Field(ge=0, le=315_576_000)]
+"""How long something goes on: ten years at most."""
 
 
 class ReadingOut(BaseModel):
@@ -145,7 +177,7 @@ class StatusOut(BaseModel):
     alarms: dict[str, int]
 
 
-class ReloadIn(BaseModel, extra="forbid"):
+class ReloadIn(Body):
     """Whether only to say what would change."""
 
     dry_run: bool = False
@@ -171,7 +203,7 @@ class ReloadOut(BaseModel):
     dry_run: bool
 
 
-class AcknowledgeIn(BaseModel, extra="forbid"):
+class AcknowledgeIn(Body):
     """Why an alarm is acknowledged."""
 
     reason: str = Field("", max_length=500)

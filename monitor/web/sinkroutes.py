@@ -1,7 +1,7 @@
 """The routes about what sinks refused, and about the InfluxDB they write to."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated, Self
+from typing import Annotated, Any, Final, Self
 from uuid import uuid4
 
 import structlog
@@ -14,13 +14,14 @@ from monitor.ports import Batch
 from monitor.web.parts import Parts
 from monitor.web.peer import who_asks
 from monitor.web.problems import NotKnown, problems
-from monitor.web.shapes import PREFIX
+from monitor.web.shapes import PREFIX, Body
 
 __all__ = ["make_sink_router"]
 
 _log = structlog.get_logger()
 
 _MOST = 5000
+_LARGEST = (1 << 63) - 1
 _LONGEST_ID = 200
 
 _Sink = Annotated[str, Query(max_length=_LONGEST_ID)]
@@ -41,10 +42,21 @@ class LetterOut(BaseModel):
     line: str
 
 
-class ChosenIn(BaseModel, extra="forbid"):
+_SOME_OR_ALL: Final[dict[str, Any]] = {
+    "oneOf": [
+        {
+            "required": ["ids"],
+            "properties": {"ids": {"minItems": 1}, "all": {"const": False}, "sink": {"const": ""}},
+        },
+        {"required": ["all"], "properties": {"all": {"const": True}, "ids": {"maxItems": 0}}},
+    ]
+}
+
+
+class ChosenIn(Body, json_schema_extra=_SOME_OR_ALL):
     """Dead letters by number, or all of them, or all of one sink."""
 
-    ids: list[int] = Field(default=[], max_length=_MOST)
+    ids: list[Annotated[int, Field(ge=0, le=_LARGEST)]] = Field(default=[], max_length=_MOST)
     all: bool = False
     sink: str = Field(default="", max_length=_LONGEST_ID)
 

@@ -18,15 +18,16 @@ from monitor.web.parts import Parts
 from monitor.web.peer import who_asks
 from monitor.web.problems import problems
 from monitor.web.routes import NotKnown
-from monitor.web.shapes import PREFIX
+from monitor.web.shapes import PREFIX, Body, Time
 from monitor.web.trail import note_of
 from monitor.wording import Sentence
 
 __all__ = ["console_address", "make_user_router"]
 
-_LATEST = 4_102_444_800_000
 _PAGE = 50
 _Login = Annotated[str, Field(min_length=1, max_length=64)]
+_Role = Annotated[Role, Field(strict=False)]  # of JSON it comes as a text
+_Scope = Annotated[Scope, Field(strict=False)]
 _Name = Annotated[str, Field(max_length=100)]
 
 
@@ -41,19 +42,19 @@ class WhoAmIOut(BaseModel):
     scopes: list[Scope]
 
 
-class UserIn(BaseModel, extra="forbid"):
+class UserIn(Body):
     """Somebody who may use the console; `person`: his id among the people of the site file."""
 
     login: _Login
     name: _Name = ""
-    role: Role
+    role: _Role
     person: _Name = ""
 
 
-class UserChangeIn(BaseModel, extra="forbid"):
+class UserChangeIn(Body):
     """What becomes otherwise; the rest stays."""
 
-    role: Role | None = None
+    role: _Role | None = None
     disabled: bool | None = None
     person: _Name | None = None
 
@@ -81,12 +82,12 @@ class LinkOut(BaseModel):
     expires_at: int
 
 
-class TokenIn(BaseModel, extra="forbid"):
+class TokenIn(Body):
     """A token of a program; `expires_at`: UTC ms, null: never."""
 
     name: Annotated[str, Field(min_length=1, max_length=100)]
-    scopes: Annotated[list[Scope], Field(min_length=1, max_length=len(Scope))]
-    expires_at: Annotated[int, Field(ge=0, le=_LATEST)] | None = None
+    scopes: Annotated[list[_Scope], Field(min_length=1, max_length=len(Scope))]
+    expires_at: Time | None = None
 
 
 class TokenOut(BaseModel):

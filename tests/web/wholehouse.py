@@ -9,6 +9,7 @@ from pathlib import Path
 
 from monitor.alarms import Alarms
 from monitor.alarms.store import standing
+from monitor.duty import Layer, Roster
 from monitor.journal.feeder import Feeder
 from monitor.notify.channels import Channels
 from monitor.notify.desk import ChannelDesk
@@ -42,11 +43,12 @@ async def whole(folder: Path) -> AsyncIterator[tuple[House, Parts]]:
     known = {each.id: each for each in DEVICES}
     rules = {made.id: made for made in (rule(each, known) for each in _RULES)}
     people = {"ana": Person(id="ana", name="Ana", language="en", channels={"hook": "json://127.0.0.1:9/"})}
+    roster = Roster(id="duty", name="On-call duty", layers=(Layer(people=("ana",)),))
     place = Place(id="hall", name="Hall", building="A", reports=(Report(id="water"),))
     site = replace(
         SITE,
         rules=rules,
-        notify=Notify(people=people),
+        notify=Notify(people=people, rosters={"duty": roster}),
         residents=Residents(base="http://127.0.0.1:9/fm", places={"hall": place}),
     )
     async with living(folder, ManualClock(NOON - 2 * HOUR), site) as house:
