@@ -50,6 +50,7 @@ _EXAMPLES: Final[Mapping[str, str]] = {
     "login": "ana",
     "name": "boiler-service",
     "occurrence": "0ea6bac274b31aac",
+    "place": "hall",
     "roster": "duty",
     "rule": "undervoltage",
     "target": "undervoltage/main-electricity",
