@@ -5,11 +5,8 @@ twenty times as many.
 """
 
 import asyncio
-import json
-import re
 import time
 from collections import Counter, defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
