@@ -61,12 +61,12 @@ class MaintenanceIn(ReasonIn):
     repeat: str = Field("", max_length=200)
     id: str = Field("", max_length=60)
     name: str = Field("", max_length=200)
-    device: list[str] = []
+    device: list[str] = Field([])
     device_class: list[str] = Field([], alias="class")
-    building: list[str] = []
-    zone: list[str] = []
-    connection: list[str] = []
-    rules: list[str] = []
+    building: list[str] = Field([])
+    zone: list[str] = Field([])
+    connection: list[str] = Field([])
+    rules: list[str] = Field([])
 
 
 class MaintenanceOut(BaseModel):

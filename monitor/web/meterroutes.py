@@ -17,6 +17,7 @@ from monitor.periods import DAY, QUARTER, day_of, local_day, parse, pieces
 from monitor.ports import Batch
 from monitor.schema import point_unit
 from monitor.site import Device
+from monitor.web.asked import period_of
 from monitor.web.metershapes import (
     BreakOut,
     CorrectedOut,
@@ -64,10 +65,7 @@ def _add_recompute(router: APIRouter, parts: Parts) -> None:
 
         Answers a line of JSON for each step: `done` and `total` days of meters, and how many are told again.
         """
-        try:
-            span = parse(wish.period, parts.site.timezone, parts.now())
-        except ValueError as wrong:
-            raise HTTPException(422, str(wrong)) from wrong
+        span = period_of(parts, wish.period)
         known = [_meter(parts, device).id for device in wish.devices]
         chosen = known or [
             device.id for device in parts.site.devices.values() if billed_counter(device) is not None

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, HTTPException, Query
 
 from monitor.performance.figures import performance_of
-from monitor.periods import parse
+from monitor.web.asked import period_of
 from monitor.web.parts import Parts
 from monitor.web.problems import problems
 from monitor.web.shapes import PERIOD, PREFIX
@@ -25,10 +25,7 @@ def make_performance_router(parts: Parts) -> APIRouter:
         period: Annotated[str, Query(max_length=40, json_schema_extra=PERIOD)] = "this-month",
     ) -> dict[str, Any]:
         """Answer how well alarms did as alarms in a period, up to now."""
-        try:
-            span = parse(period, parts.site.timezone, parts.now())
-        except ValueError as error:
-            raise HTTPException(422, str(error)) from error
+        span = period_of(parts, period)
         end = min(span.end, parts.now())
         if span.start >= end:
             raise HTTPException(422, "the period has not begun")

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Mapping
 from typing import Annotated, Final
 
-from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
-from monitor.periods import Period, parse
 from monitor.reports.report import Report
+from monitor.web.asked import period_of
 from monitor.web.callers import NotAllowed, caller_of
 from monitor.web.parts import Parts
 from monitor.web.permits import PEOPLE
@@ -43,7 +43,7 @@ def make_report_router(parts: Parts) -> APIRouter:
             raise NotKnown("nothing is metered here", "give a device a counter in the site file")
         wanted = {"class": device_class, "building": building, "tenant": tenant}
         chosen = _chosen(parts, device, wanted)
-        made = await parts.reports.build(kind, _period(parts, period), chosen)
+        made = await parts.reports.build(kind, period_of(parts, period), chosen)
         body = await asyncio.to_thread(_json, made)  # a year of many meters is long: polls must not wait for it
         return Response(body, media_type="application/json")
 
@@ -54,13 +54,6 @@ def _json(made: Report) -> bytes:
     import orjson
 
     return orjson.dumps(made.as_json())
-
-
-def _period(parts: Parts, text: str) -> Period:
-    try:
-        return parse(text, parts.site.timezone, parts.now())
-    except ValueError as error:
-        raise HTTPException(422, str(error)) from error
 
 
 def _chosen(parts: Parts, devices: list[str], wanted: Mapping[str, list[str]]) -> list[str] | None:

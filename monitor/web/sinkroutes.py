@@ -21,7 +21,7 @@ __all__ = ["make_sink_router"]
 _log = structlog.get_logger()
 
 _MOST = 5000
-_LARGEST = (1 << 63) - 1
+_LARGEST = (1 << 53) - 1  # what every reader of JSON takes exactly
 _LONGEST_ID = 200
 
 _Sink = Annotated[str, Query(max_length=_LONGEST_ID)]

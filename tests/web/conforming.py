@@ -30,19 +30,27 @@ ENDLESS: Final = {
 _PERSON: Final = PSEUDONYMS("1001")
 
 _PERIOD = "is no period"
+_LONG = "the period is longer than ten years"
 _CURSOR = "this is no cursor of this list"
 NOT_TO_BE_SAID: Final[Mapping[str, Sequence[tuple[str, dict[str, Any], dict[str, Any] | None]]]] = {
     f"GET {V1}/alarms/performance": (
         (_PERIOD, {"period": "2026-02-30"}, None),
         ("the period has not begun", {"period": "2999"}, None),
+        (_LONG, {"period": "2001-01-01..2026-11-26"}, None),
     ),
     f"GET {V1}/access/events": ((_PERIOD, {"period": "2026-02-30"}, None),),
     f"GET {V1}/meters/{{device}}/usage": (
         (_PERIOD, {"period": "2026-11-27..2026-11-26"}, None),
         ("more than 10000 rows", {"period": "2020-01-01..2026-11-26", "per": "quarter"}, None),
     ),
-    f"GET {V1}/reports/{{kind}}": ((_PERIOD, {"period": "2026-02-30"}, None),),
-    f"POST {V1}/meters/recompute": ((_PERIOD, {}, {"period": "2025-W53"}),),
+    f"GET {V1}/reports/{{kind}}": (
+        (_PERIOD, {"period": "2026-02-30"}, None),
+        (_LONG, {"period": "2001-01-01..2026-11-26"}, None),
+    ),
+    f"POST {V1}/meters/recompute": (
+        (_PERIOD, {}, {"period": "2025-W53"}),
+        (_LONG, {}, {"period": "2001-01-01..2026-11-26"}),
+    ),
     f"GET {V1}/alarms": ((_CURSOR, {"cursor": "abc"}, None),),
     f"GET {V1}/devices": ((_CURSOR, {"cursor": "abc"}, None),),
     f"GET {V1}/events": ((_CURSOR, {"cursor": "abc"}, None),),
@@ -178,7 +186,7 @@ async def open_house(folder: Path) -> AsyncIterator[Front]:
         for hour in range(4):
             book.read("main-water", NOON - (4 - hour) * HOUR, 100.0 + hour)
         books = Books(usage=book, access=parts.access.book, upkeep=parts.equipment.book, alarms=parts.alarms)
-        parts = replace(
+        complete = replace(
             parts,
             site=site,
             meters=Meters(book, site, now, recompute=counting),
@@ -189,7 +197,7 @@ async def open_house(folder: Path) -> AsyncIterator[Front]:
             by_hand=_Bus(),
         )
         async with front(
-            parts, await accounts_of(house.files.state, house.clock), ConsoleSettings(base="http://127.0.0.1")
+            complete, await accounts_of(house.files.state, house.clock), ConsoleSettings(base="http://127.0.0.1")
         ) as served:
             await served.add("bob", Role.VIEWER)
             yield served
