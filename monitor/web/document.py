@@ -40,6 +40,7 @@ _TAGS: Final[Mapping[str, tuple[str, str]]] = {
     "access": ("access", "Doors and people"),
     "equipment": ("equipment", "Equipment and supply"),
     "supply": ("equipment", ""),
+    "residents": ("residents", "Places at which residents report, and their codes"),
 }
 """The first word of a path -> what it belongs to, and what that is."""
 _EXAMPLES: Final[Mapping[str, str]] = {
