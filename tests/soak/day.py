@@ -187,6 +187,16 @@ def _settle(here: Site, first: int) -> None:
     end = daemon.journal("SELECT max(position) AS position FROM entries")[0]["position"]
     sink = "SELECT position FROM positions WHERE consumer = 'influxdb'"
     daemon.until(lambda: daemon.memory(sink)[0]["position"] >= end, "InfluxDB has everything", _SETTLES_IN)
+    same = lambda: not sum(map(Counter.total, _unlike(here)))  # noqa: E731 - whoever fell silent since has an alarm
+    daemon.until(same, "InfluxDB has every step of an alarm once", _SETTLES_IN)
+
+
+def _unlike(here: Site) -> tuple[Counter[tuple[str, str]], Counter[tuple[str, str]]]:
+    """Steps of alarms that InfluxDB lacks, and those that it has too often."""
+    steps = Counter((row["occurrence"], row["cause"]) for row in here.daemon.memory("SELECT * FROM alarm_event"))
+    there = here.influx.query("SELECT occurrence, cause FROM alarms", DATABASE)
+    told = Counter((row["occurrence"], row["cause"]) for row in there)
+    return steps - told, told - steps
 
 
 def _marks(here: Site) -> dict[str, int]:
@@ -220,11 +230,9 @@ def _wrong(here: Site, before: dict[str, int], first: int, status: dict[str, dic
     yield from wrong_with_sent(daemon.state, here.influx, 0)
     for row in daemon.memory("SELECT reason, count(*) AS n FROM dead_letters GROUP BY reason"):
         yield f"{row['n']} x refused by InfluxDB: {row['reason']}"
-    steps = Counter((row["occurrence"], row["cause"]) for row in daemon.memory("SELECT * FROM alarm_event"))
-    there = here.influx.query("SELECT occurrence, cause FROM alarms", DATABASE)
-    told = Counter((row["occurrence"], row["cause"]) for row in there)
-    yield from _some("step of an alarm is not in InfluxDB", steps - told)
-    yield from _some("step of an alarm is too often in InfluxDB", told - steps)
+    lacking, doubled = _unlike(here)
+    yield from _some("step of an alarm is not in InfluxDB", lacking)
+    yield from _some("step of an alarm is too often in InfluxDB", doubled)
     now = _outbox(here)
     sent, maybe, dead = (now[name] - before[name] for name in ("sent", "maybe", "dead"))
     if not sent <= len(here.mail.messages) <= sent + maybe:
