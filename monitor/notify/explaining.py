@@ -37,7 +37,12 @@ _NOBODY: Final[Mapping[Reason, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One message: `due` by its step, `sent` as far as can be known before (both UTC ms); `step` from 1."""
+    """One message: `due` by its step, `sent` as far as can be known before (both UTC ms).
+
+    `route` and `step` are counted from 1; `after_s`: seconds from the raise to `due`; `again`: the how many-th
+    repeat (0: the first time); `roster`: by which it is this person (empty: named in the step); `effects`: what
+    quiet hours, grouping and budgets would do, in words.
+    """
 
     due: int
     sent: int
@@ -56,7 +61,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteSaid:
-    """What becomes of a route, and why in words."""
+    """What becomes of a route (counted from 1), and why in words."""
 
     route: int
     team: str

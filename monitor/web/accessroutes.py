@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from monitor.access.erasing import audit
@@ -14,7 +14,7 @@ from monitor.accessbook import AccessEntry, Name, ZoneNow
 from monitor.credentials import FORMS
 from monitor.doorways import doors_of
 from monitor.errors import RequestRefused
-from monitor.periods import local_day, parse
+from monitor.periods import local_day
 from monitor.ports import Batch
 from monitor.web.accessshapes import (
     DoorOut,
@@ -32,6 +32,7 @@ from monitor.web.accessshapes import (
     RollCallOut,
     ZoneOut,
 )
+from monitor.web.asked import period_of
 from monitor.web.callers import NotAllowed, caller_of
 from monitor.web.exportshapes import ExportOut
 from monitor.web.parts import AccessDesk, Parts
@@ -243,10 +244,7 @@ def _add_events(router: APIRouter, parts: Parts, people: _People) -> None:
         names: _WITH_NAMES = False,
     ) -> list[EntryOut]:
         """Answer what happened at doors and readers in a period of the site's zone, newest last."""
-        try:
-            span = parse(period, parts.site.timezone, parts.now())
-        except ValueError as wrong:
-            raise HTTPException(422, str(wrong)) from wrong
+        span = period_of(parts, period)
         directory = await people.names(request, "events") if names else {}
         devices = _devices(parts, door)
         found = await people.desk.book.entries(span.start, span.end, devices=devices, kinds=kind, limit=last)

@@ -13,6 +13,7 @@ __all__ = [
     "ErasedOut",
     "ErasureOut",
     "FoundOut",
+    "HappenedOut",
     "NameIn",
     "NameOut",
     "NamesIn",
@@ -82,8 +83,8 @@ class RollCallOut(BaseModel):
     has_names: bool
 
 
-class EntryOut(BaseModel):
-    """Something that happened at a door or a reader, as `monitor.accessbook.AccessEntry`."""
+class HappenedOut(BaseModel):
+    """Something that happened at a door or a reader. What is empty is not known."""
 
     device: str
     id: str
@@ -95,6 +96,11 @@ class EntryOut(BaseModel):
     result: str
     reason: str
     credential: str
+
+
+class EntryOut(HappenedOut):
+    """Something that happened at a door or a reader, as `monitor.accessbook.AccessEntry`."""
+
     name: str
     is_late: bool
     attributes: dict[str, Any]

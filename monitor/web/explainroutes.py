@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from monitor.duty import Override
 from monitor.errors import RequestRefused
 from monitor.model import Severity
-from monitor.notify.explaining import alarms_of, explain_alike, severities_of
+from monitor.notify.explaining import Message, RouteSaid, alarms_of, explain_alike, severities_of
 from monitor.site import Rule, Site, Source
 from monitor.web.paging import dumped
 from monitor.web.parts import Parts
@@ -24,45 +24,13 @@ __all__ = ["ExplainedOut", "make_explain_router"]
 _FAR: Final = 4_102_444_800_000
 
 
-class WouldTellOut(BaseModel):
-    """One message: `due` by its step, `sent` as far as can be known before (both UTC ms).
-
-    `route` and `step` are counted from 1; `after_s`: seconds from the raise to `due`; `again`: the how many-th
-    repeat (0: the first time); `roster`: by which it is this person (empty: named in the step); `effects`: what
-    quiet hours, grouping and budgets would do, in words.
-    """
-
-    due: int
-    sent: int
-    after_s: float
-    route: int
-    team: str
-    step: int
-    again: int
-    person: str
-    channel: str
-    roster: str
-    why: str
-    until_clear: bool
-    effects: list[str]
-
-
-class RouteSaidOut(BaseModel):
-    """What becomes of a route (counted from 1), and why in words."""
-
-    route: int
-    team: str
-    is_taken: bool
-    why: str
-
-
 class ToldAlikeOut(BaseModel):
     """What would come of the alarms about these `sources` (DEVICE or DEVICE/POINT), in the order of time."""
 
     sources: list[str]
-    messages: list[WouldTellOut]
+    messages: list[Message]
     not_told: list[str]
-    routes: list[RouteSaidOut]
+    routes: list[RouteSaid]
     if_nobody_answers: list[str]
     notes: list[str]
 

@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from monitor.model import Command, Derived, Event, Reading, Transition, Value
+from monitor.web.accessshapes import HappenedOut
 
 __all__ = ["ExportOut"]
 
@@ -16,21 +17,11 @@ class KnownAsOut(BaseModel):
     note: str
 
 
-class KeptEntryOut(BaseModel):
+class KeptEntryOut(HappenedOut):
     """Something that happened at a door or a reader; `position` in the journal. What is empty is not known."""
 
     position: int
-    device: str
-    id: str
-    kind: str
-    time: int
     arrived: int
-    door: str
-    zone: str
-    direction: str
-    result: str
-    reason: str
-    credential: str
     attributes: dict[str, Value]
 
 

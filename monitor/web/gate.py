@@ -26,6 +26,7 @@ from monitor.site import ConsoleSettings
 from monitor.web.allowance import Allowance, client_key
 from monitor.web.callers import Caller, Via
 from monitor.web.ending import Ending
+from monitor.web.problems import problem
 from monitor.web.server import is_here
 from monitor.web.shapes import PREFIX
 from monitor.web.whence import is_within, names_of_this_machine, plain
@@ -50,7 +51,7 @@ _WAYS_OUT: Final = {
     400: "send the request once more, as HTTP/1.1 has it",
     403: "send a token of the API, or the X-CSRF-Token of the session from a page of the console",
     421: "ask under the name of the console",
-    429: "wait, then ask with a token that is known: make one with `facility-monitor token add`",
+    429: "wait, then ask again; `facility-monitor token add` makes a token that is known",
     431: "send fewer and shorter headers",
 }
 _POLICY: Final = (
@@ -365,8 +366,6 @@ def _told(path: str, refused: _Refused) -> Response:
     headers = {"connection": "close"}
     if f"{PREFIX}/" not in path:
         return PlainTextResponse(f"{refused}\n", refused.status, headers)
-    from monitor.web.problems import problem  # which needs the pages, and they need what is here
-
     return problem(refused.status, str(refused), _WAYS_OUT[refused.status], headers=headers)
 
 

@@ -13,7 +13,7 @@ from monitor.errors import RequestRefused
 from monitor.metering.checks import meter
 from monitor.meters import billed_counter, counters_of
 from monitor.model import Command, Reading
-from monitor.periods import DAY, QUARTER, day_of, local_day, parse, pieces
+from monitor.periods import DAY, QUARTER, day_of, local_day, pieces
 from monitor.ports import Batch
 from monitor.schema import point_unit
 from monitor.site import Device
@@ -99,10 +99,7 @@ def _add_figures(router: APIRouter, parts: Parts) -> None:
         """Answer what a meter used in a period of the site's zone, whole or in pieces."""
         known = _meter(parts, device)
         zone, now = parts.site.timezone, parts.now()
-        try:
-            span = parse(period, zone, now)
-        except ValueError as wrong:
-            raise HTTPException(422, str(wrong)) from wrong
+        span = period_of(parts, period)
         points = _points(parts, known, point)
         end = min(span.end, now // QUARTER * QUARTER + QUARTER)
         if len(list(islice(pieces(span.start, end, per, zone), _MOST_ROWS + 1))) > _MOST_ROWS:

@@ -2,10 +2,8 @@
 
 import asyncio
 import re
-from base64 import b64decode
 from collections import Counter
 from decimal import Decimal
-from html.parser import HTMLParser
 from string import Formatter
 from xml.etree import ElementTree as ET
 
@@ -19,52 +17,9 @@ from monitor.reports.html import html
 from monitor.reports.report import KINDS, Column, Phrase, Report
 from monitor.reports.words import cell_text, number, say
 from tests.reports.books import BERLIN, SILENT, Book, house, meter, period
+from tests.reports.page import HOSTILE, Page
 
 OCTOBER = period("2026-10")
-VOID = {"meta", "img", "br", "link"}
-HOSTILE = "<script>alert('1')</script>{{ 7*7 }} {meter} \"&=$x$ _y_\x07"
-
-
-class Page(HTMLParser):
-    """Checks that every element is closed in its turn, and collects what the page is made of."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: Counter[str] = Counter()
-        self.attributes: list[tuple[str, str]] = []
-        self.texts: list[str] = []
-        self.rows: list[list[str]] = []
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag, attrs):
-        self.tags[tag] += 1
-        self.attributes += [(name, value or "") for name, value in attrs]
-        if tag == "tr":
-            self.rows.append([])
-        if tag in {"th", "td"}:
-            self.rows[-1].append("")
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.texts.append(data)
-        if {"td", "th"} & set(self.open) and "sup" not in self.open:
-            self.rows[-1][-1] += data
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.texts).split())
-
-    @property
-    def pictures(self) -> list[bytes]:
-        begin = "data:image/svg+xml;base64,"
-        return [b64decode(value.removeprefix(begin)) for name, value in self.attributes if name == "src"]
 
 
 async def make(kind="usage", site=None, devices=None, span=OCTOBER) -> Report:
@@ -79,16 +34,6 @@ def reports() -> list[Report]:
         return [await make(kind, house(SILENT)) for kind in KINDS[:4]] + [await make(devices=["flat-1"])]
 
     return asyncio.run(made())
-
-
-@pytest.fixture(scope="module")
-def pages(reports) -> dict[str, Page]:
-    return {language: Page(html(reports, language=language)) for language in ("en", "zh")}
-
-
-@pytest.fixture(params=["en", "zh"])
-def page(request, pages) -> Page:
-    return pages[request.param]
 
 
 async def test_page_is_well_formed_and_needs_nothing_from_outside(page):

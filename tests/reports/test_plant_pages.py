@@ -15,6 +15,7 @@ from monitor.reports.letter import Letters
 from monitor.reports.report import Report
 from monitor.reports.words import say
 from monitor.upkeepbook import Battery, EquipmentDay, ServiceDone, SupplySpan
+from tests.reports.page import HOSTILE, Page
 from tests.reports.plant import (
     DAYS,
     NOW,
@@ -29,7 +30,6 @@ from tests.reports.plant import (
     passage,
     plant,
 )
-from tests.reports.test_html import HOSTILE, Page
 
 KINDS = ("access", "equipment", "supply")
 
@@ -42,16 +42,6 @@ def reports() -> list[Report]:
         return [await build(kind, known, site, OCTOBER, now=NOW) for kind in KINDS]
 
     return asyncio.run(made())
-
-
-@pytest.fixture(scope="module")
-def pages(reports) -> dict[str, Page]:
-    return {language: Page(html(reports, language=language)) for language in ("en", "zh")}
-
-
-@pytest.fixture(params=["en", "zh"])
-def page(request, pages) -> Page:
-    return pages[request.param]
 
 
 async def test_page_is_well_formed_and_all_its_pictures_are_drawn(page, reports):

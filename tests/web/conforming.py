@@ -38,9 +38,13 @@ NOT_TO_BE_SAID: Final[Mapping[str, Sequence[tuple[str, dict[str, Any], dict[str,
         ("the period has not begun", {"period": "2999"}, None),
         (_LONG, {"period": "2001-01-01..2026-11-26"}, None),
     ),
-    f"GET {V1}/access/events": ((_PERIOD, {"period": "2026-02-30"}, None),),
+    f"GET {V1}/access/events": (
+        (_PERIOD, {"period": "2026-02-30"}, None),
+        (_LONG, {"period": "2001-01-01..2026-11-26"}, None),
+    ),
     f"GET {V1}/meters/{{device}}/usage": (
         (_PERIOD, {"period": "2026-11-27..2026-11-26"}, None),
+        (_LONG, {"period": "2001-01-01..2026-11-26"}, None),
         ("more than 10000 rows", {"period": "2020-01-01..2026-11-26", "per": "quarter"}, None),
     ),
     f"GET {V1}/reports/{{kind}}": (

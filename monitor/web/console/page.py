@@ -91,8 +91,8 @@ class Pages:
         All templates also know `site`, `caller` (None on the page to sign in), `speech` (how numbers, units and
         times are written), `now` (UTC ms), `stamp(ms)` (for `<time datetime>`), `say` (words of programs),
         `sign(unit)`, `point_name(point)`, `worded(sentence)`, `known_reason(told)` (of a message),
-        `url(path, **query)`,
-        `static(name)`, `places`, `here`, `back` (a page that can be opened: not the address of a form) and `csrf`.
+        `url(path, **query)`, `static(name)`, `places`, `here`, `back` (a page that can be opened: not the address
+        of a form) and `csrf`.
         """
         caller = known_caller(request)
         language = language_of(request, self._site)

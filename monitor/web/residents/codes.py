@@ -10,7 +10,7 @@ from typing import Final
 from monitor.errors import RequestRefused
 from monitor.journal.state import State
 from monitor.places import Place, Residents
-from monitor.web.residents.tokens import address_of, number_in
+from monitor.web.residents.tokens import address_of, number_in, place_in
 from monitor.wording import Sentence
 
 __all__ = ["MOST_CODES", "Code", "Codes", "Fits"]
@@ -71,7 +71,7 @@ class Codes:
 
     def find(self, said: str) -> tuple[Place | None, Fits]:
         """The place that the end of an address means, and whether it may be used."""
-        ident = said[:-9]
+        ident = place_in(said)
         code = self.of(ident)
         number = number_in(self._key, said, most=code.number)
         place = self._settings.places.get(ident)

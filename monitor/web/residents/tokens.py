@@ -10,7 +10,7 @@ import secrets
 from hashlib import sha256
 from typing import Final
 
-__all__ = ["address_of", "follow_token", "form_token", "hashed", "is_form", "number_in"]
+__all__ = ["address_of", "follow_token", "form_token", "hashed", "is_form", "number_in", "place_in"]
 
 _MAC: Final = 5
 """Bytes behind the id of a place: 8 letters, which a camera reads easily; wrong ones cost an allowance."""
@@ -37,6 +37,12 @@ def _place_mac(key: bytes, place: str, number: int) -> str:
 def address_of(key: bytes, base: str, place: str, number: int = 0) -> str:
     """The address that a code of a place says: its first one, or the one that was made anew so often."""
     return f"{base}/r/{place}-{_place_mac(key, place, number)}"
+
+
+def place_in(said: str) -> str:
+    """The id of the place that the end of an address names, whether or not its code is right; empty: none."""
+    found = _PLACE.fullmatch(said)
+    return "" if found is None else found[1]
 
 
 def number_in(key: bytes, said: str, *, most: int) -> int | None:
